@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# The one door: make the project's environment when it is missing or stale, then hand over to Python.
+set -euo pipefail
+here=$(cd -P -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+venv="$here/.venv"
+lock="$here/requirements/project.lock"
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "run.sh: $1"; say "  $2"; exit 1; }
+
+find_python() {
+  local candidate
+  for candidate in "${GUARDRAILS_PYTHON:-}" python3 python3.13 python3.12 python3.11 python; do
+    [ -n "$candidate" ] && "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' \
+      >/dev/null 2>&1 && { command -v -- "$candidate"; return; }
+  done
+  return 1
+}
+
+# What the environment was made from: a change of any of it makes the environment stale.
+wanted() { cat -- "$lock" "$here/pyproject.toml" "$here"/packaging/* && printf '%s\n' "$here"; }
+
+install() {
+  local python
+  python=$(find_python) || die "no Python 3.11 or newer with the venv module was found" \
+    "install one (Debian: apt install python3 python3-venv), or name it: GUARDRAILS_PYTHON=/path/to/python3 ./run.sh setup"
+  say "run.sh: making the environment in .venv with $("$python" -V) (a minute or two, once)"
+  rm -rf -- "$venv"
+  "$python" -m venv "$venv" || die "could not make $venv" "is the directory writable, and is the disk full?"
+  local log="$here/.venv/install.log"
+  if ! "$venv/bin/python" -m pip install --disable-pip-version-check --no-input --require-hashes -r "$lock" >"$log" 2>&1 ||
+     ! "$venv/bin/python" -m pip install --disable-pip-version-check --no-input --no-deps --no-build-isolation \
+       -e "$here" >>"$log" 2>&1; then
+    grep -iE 'error|failed|could not' -- "$log" | tail -n 5 >&2 || true
+    cp -- "$log" "$here/install.log"; rm -rf -- "$venv"
+    die "installing the packages failed; the whole output is in install.log" \
+      "is the Python package index reachable (pip's settings, a proxy)? Then run it again."
+  fi
+  wanted >"$venv/made-from"
+}
+
+if [ ! -f "$venv/made-from" ] || ! wanted | cmp -s -- - "$venv/made-from"; then install; fi
+
+case "${1:-}" in
+  custodian | c7n-org | python) program=$1; shift; exec "$venv/bin/$program" "$@" ;;
+  *) exec "$venv/bin/guardrails" "$@" ;;
+esac
