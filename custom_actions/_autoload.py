@@ -22,7 +22,7 @@ class _Finder:
     def find_spec(name, path=None, target=None):  # type: ignore[no-untyped-def]
         if name != _TRIGGER:
             return None
-        sys.meta_path.remove(_Finder)  # type: ignore[arg-type]
+        sys.meta_path.remove(_Finder)
         from importlib.util import find_spec
 
         spec = find_spec(name)
@@ -36,9 +36,9 @@ class _Finder:
 
             register()
 
-        spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+        spec.loader.exec_module = exec_module
         return spec
 
 
-if _TRIGGER not in sys.modules and _Finder not in sys.meta_path:  # type: ignore[comparison-overlap]
-    sys.meta_path.insert(0, _Finder)  # type: ignore[arg-type]
+if _TRIGGER not in sys.modules and _Finder not in sys.meta_path:
+    sys.meta_path.insert(0, _Finder)

@@ -1,14 +1,27 @@
 """Registers our elements with c7n, each on the resource types that have it, and only when a policy loads them."""
-from importlib import import_module
-from typing import Any
+from __future__ import annotations
 
-ELEMENTS: dict[str, tuple[str, ...]] = {
-    "security-group": (
-        "custom_actions.ingress.elements:IngressDrift",
-        "custom_actions.ingress.elements:RevertIngress",
-    ),
-}
-"""Resource type to the elements that it gets, each as `module:class`; the class says what it is by its bases."""
+from importlib import import_module
+from typing import Any, NamedTuple
+
+
+class Element(NamedTuple):
+    """A filter or an action of ours: where it goes, what policies call it, and where its class is."""
+
+    resource: str
+    kind: str
+    """`filter` or `action`."""
+    type: str
+    path: str
+    """`module:class`; imported only when the resource type is loaded."""
+
+
+ELEMENTS = (
+    Element("security-group", "filter", "ingress-drift", "custom_actions.ingress.elements:IngressDrift"),
+    Element("security-group", "action", "revert-ingress", "custom_actions.ingress.elements:RevertIngress"),
+#    Element("cloudtrail", "action", "revert-trail", "custom_actions.trail.elements:RevertTrail"),
+#    Element("account", "filter", "deleted-trail", "custom_actions.trail.elements:DeletedTrail"),
+)
 
 
 def register() -> None:
@@ -25,9 +38,17 @@ def register() -> None:
         _on_resource_type(AWS.resources, resource_class)
 
 
-def _on_resource_type(registry: Any, resource_class: Any) -> None:
+def load(element: Element) -> Any:
+    """The element's class."""
+    module, _, name = element.path.partition(":")
+    return getattr(import_module(module), name)
+
+
+def _on_resource_type(_: Any, resource_class: Any) -> None:
     """c7n's callback: `resource_class` has just been loaded (None closes a round of loading)."""
-    for path in ELEMENTS.get(getattr(resource_class, "type", ""), ()):
-        module, _, name = path.partition(":")
-        element = getattr(import_module(module), name)
-        element.register_on(resource_class)
+    for element in ELEMENTS:
+        if element.resource != getattr(resource_class, "type", None):
+            continue
+        registry = getattr(resource_class, f"{element.kind}_registry")
+        if element.type not in registry:
+            registry.register(element.type, load(element))

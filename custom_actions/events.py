@@ -1,0 +1,64 @@
+"""Reading CloudTrail's records: who did it, and was it ourselves."""
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who made a change, as CloudTrail tells it; an empty field is one that the record does not have.
+
+    Source: the record's userIdentity, eventName, eventID, eventTime and sourceIPAddress.
+    """
+
+    arn: str = ""
+    event: str = ""
+    event_id: str = ""
+    time: str = ""
+    source_ip: str = ""
+
+
+def detail_of(event: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """The CloudTrail record inside an EventBridge event; empty when there is none."""
+    detail = (event or {}).get("detail")
+    return detail if isinstance(detail, Mapping) else {}
+
+
+def actor_of(event: Mapping[str, Any] | None) -> Actor | None:
+    """Who caused `event`, an EventBridge event; None when it carries no CloudTrail record."""
+    detail = detail_of(event)
+    if not detail.get("eventName"):
+        return None
+    identity = detail.get("userIdentity") or {}
+    return Actor(
+        arn=identity.get("arn") or identity.get("invokedBy") or identity.get("principalId") or "",
+        event=detail["eventName"],
+        event_id=detail.get("eventID") or "",
+        time=detail.get("eventTime") or "",
+        source_ip=detail.get("sourceIPAddress") or "",
+    )
+
+
+_ROLE_SESSION = re.compile(r"arn:[^:]+:sts::(\d{12}):assumed-role/([^/]+)/.+")
+_ROLE = re.compile(r"arn:[^:]+:iam::(\d{12}):role/(?:.+/)?([^/]+)")
+
+
+def role_of(arn: str) -> tuple[str, str] | None:
+    """Account and name of the role behind a role's or a role session's ARN; None for any other principal."""
+    match = _ROLE_SESSION.fullmatch(arn) or _ROLE.fullmatch(arn)
+    return (match[1], match[2]) if match else None
+
+
+def is_own(event: Mapping[str, Any] | None, own_arn: str) -> bool:
+    """Whether the role that we run as (`own_arn`, from sts:GetCallerIdentity) caused `event`.
+
+    Roles are compared, not sessions: all our functions may share a role, and a fix by one of them must not be
+    undone by another. Only a role can be our own; a person's credentials never silence a fix.
+    """
+    identity = detail_of(event).get("userIdentity") or {}
+    issuer = ((identity.get("sessionContext") or {}).get("sessionIssuer") or {}).get("arn") or ""
+    theirs = role_of(issuer) or role_of(identity.get("arn") or "")
+    return theirs is not None and theirs == role_of(own_arn)

@@ -1,0 +1,182 @@
+"""What a CloudTrail record says was done to a group's ingress, and how to turn it round.
+
+Three API calls change ingress: AuthorizeSecurityGroupIngress, RevokeSecurityGroupIngress and
+ModifySecurityGroupRules. CloudTrail spells them its own way (`ipPermissions.items[].ipRanges.items[].cidrIp`), and
+a modification, or a revocation by rule ids, does not tell what the rule was before: earlier records do.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from .baseline import Undo
+from .rules import CIDR4, CIDR6, GROUP, PREFIX_LIST, Rule, RuleError
+
+Record = Mapping[str, Any]
+AUTHORISE, REVOKE, MODIFY = (
+    "AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress", "ModifySecurityGroupRules",
+)
+EVENTS = (AUTHORISE, REVOKE, MODIFY)
+
+
+def undo_of(
+    record: Record, current: Sequence[Rule], earlier: Callable[[], Iterable[Record]], *, revoke_unknown: bool = False
+) -> Undo:
+    """The way back from the change that `record` tells, for a group whose ingress is `current`.
+
+    Args:
+        record: a CloudTrail record of one of `EVENTS`.
+        current: the group's ingress rules now, with their ids.
+        earlier: gives the records on the group before this one, newest first; called only when it is needed.
+        revoke_unknown: revoke a modified rule whose earlier content nobody can tell, where the undo would
+            otherwise be refused.
+
+    Raises RuleError when the record is not one of `EVENTS`, or a rule in it cannot be read.
+    """
+    name = record.get("eventName")
+    if name == AUTHORISE:
+        return _undo_authorise(record, current)
+    if name == REVOKE:
+        return _undo_revoke(record, earlier)
+    if name == MODIFY:
+        return _undo_modify(record, current, earlier, revoke_unknown)
+    raise RuleError(f"the event {name} is not one that changes ingress: {', '.join(EVENTS)}")
+
+
+def _undo_authorise(record: Record, current: Sequence[Rule]) -> Undo:
+    opened = _answered(record, "securityGroupRuleSet")
+    if opened:
+        ids = {rule.rule_id for rule in opened}
+        # By id: the rule goes even if it was modified since, and an equal rule of a later change is not ours.
+        return Undo(added=tuple(rule for rule in current if rule.rule_id in ids), removed=())
+    return Undo(added=tuple(_requested(record)), removed=())
+
+
+def _undo_revoke(record: Record, earlier: Callable[[], Iterable[Record]]) -> Undo:
+    closed = _answered(record, "revokedSecurityGroupRuleSet") or _requested(record)
+    if closed:
+        return Undo(added=(), removed=tuple(closed))
+    ids = [item["securityGroupRuleId"] for item in _items(_parameters(record).get("securityGroupRuleIds"))]
+    before = _contents(ids, earlier)
+    return Undo(
+        added=(),
+        removed=tuple(rule for rule in before.values() if rule),
+        unknown=tuple(f"what {rule_id} was is in no earlier event" for rule_id in ids if rule_id not in before),
+    )
+
+
+def _undo_modify(
+    record: Record, current: Sequence[Rule], earlier: Callable[[], Iterable[Record]], revoke_unknown: bool
+) -> Undo:
+    ids = {rule_id for rule_id, _ in _modified(record)}
+    # An id that is not among the ingress rules is an egress rule, or a rule that is gone: nothing to undo.
+    now = {rule.rule_id: rule for rule in current if rule.rule_id in ids}
+    before = _contents(list(now), earlier)
+    added, removed, unknown = [], [], []
+    for rule_id, rule in now.items():
+        was = before.get(rule_id)
+        if was and was != rule:
+            added.append(rule)
+            removed.append(was)
+        elif not was and revoke_unknown:
+            added.append(rule)
+        elif not was:
+            unknown.append(f"what {rule_id} ({rule}) was before is in no earlier event")
+    return Undo(tuple(added), tuple(removed), tuple(unknown))
+
+
+def _contents(ids: Iterable[str], earlier: Callable[[], Iterable[Record]]) -> dict[str, Rule]:
+    """For each rule id that an earlier record tells of, the rule as the newest such record left it."""
+    wanted = set(ids)
+    found: dict[str, Rule] = {}
+    if not wanted:
+        return found
+    for record in earlier():
+        name = record.get("eventName")
+        told = _answered(record, "securityGroupRuleSet") if name == AUTHORISE else []
+        if name == MODIFY:
+            told = [rule for _, rule in _modified(record)]
+        for rule in told:
+            if rule.rule_id in wanted:
+                found.setdefault(rule.rule_id, rule)
+        if wanted <= set(found):
+            break
+    return found
+
+
+def _parameters(record: Record) -> Mapping[str, Any]:
+    return record.get("requestParameters") or {}
+
+
+def _items(container: Any) -> list[Mapping[str, Any]]:
+    """A list in CloudTrail's EC2 spelling: `{"items": [...]}`, `{}` or nothing; one element may stand bare."""
+    if isinstance(container, Mapping):
+        container = container.get("items", [])
+    return list(container or [])
+
+
+def _answered(record: Record, key: str) -> list[Rule]:
+    """The ingress rules in a response, with their ids; none where the record has no such response."""
+    return [
+        _rule_of(item, item["securityGroupRuleId"])
+        for item in _items((record.get("responseElements") or {}).get(key))
+        if not item.get("isEgress") and item.get("securityGroupRuleId")
+    ]
+
+
+def _requested(record: Record) -> list[Rule]:
+    """The rules in a request: in `ipPermissions`, or flat beside it as older clients send them."""
+    parameters = _parameters(record)
+    rules = list(_from_ip_permissions(_items(parameters.get("ipPermissions"))))
+    if not rules and parameters.get("cidrIp"):
+        rules.append(Rule.of(
+            parameters.get("ipProtocol", "-1"), parameters.get("fromPort"), parameters.get("toPort"),
+            CIDR4, parameters["cidrIp"],
+        ))
+    return rules
+
+
+_LISTS = (
+    ("ipRanges", "cidrIp", CIDR4), ("ipv6Ranges", "cidrIpv6", CIDR6),
+    ("prefixListIds", "prefixListId", PREFIX_LIST), ("groups", "groupId", GROUP),
+)
+
+
+def _from_ip_permissions(permissions: Iterable[Mapping[str, Any]]) -> Iterator[Rule]:
+    for permission in permissions:
+        for listed, key, kind in _LISTS:
+            for source in _items(permission.get(listed)):
+                yield Rule.of(
+                    permission["ipProtocol"], permission.get("fromPort"), permission.get("toPort"),
+                    kind, source[key],
+                    description=source.get("description") or "", account=source.get("userId") or "",
+                )
+
+
+def _modified(record: Record) -> list[tuple[str, Rule]]:
+    """The rules that a ModifySecurityGroupRules set, by id. One stands bare, several in a list."""
+    request = _parameters(record).get("ModifySecurityGroupRulesRequest") or {}
+    entries = request.get("SecurityGroupRule") or []
+    if isinstance(entries, Mapping):
+        entries = [entries]
+    changed = []
+    for entry in entries:
+        rule_id, content = entry["SecurityGroupRuleId"], entry.get("SecurityGroupRule") or {}
+        # The request is in the API's capitals; the first letter apart, it is what a response spells.
+        lowered = {key[:1].lower() + key[1:]: value for key, value in content.items()}
+        changed.append((rule_id, _rule_of(lowered, rule_id)))
+    return changed
+
+
+def _rule_of(item: Mapping[str, Any], rule_id: str) -> Rule:
+    referenced = item.get("referencedGroupInfo") or {}
+    for kind, peer in (
+        (CIDR4, item.get("cidrIpv4")), (CIDR6, item.get("cidrIpv6")), (PREFIX_LIST, item.get("prefixListId")),
+        (GROUP, item.get("referencedGroupId") or referenced.get("groupId")),
+    ):
+        if peer:
+            return Rule.of(
+                item["ipProtocol"], item.get("fromPort"), item.get("toPort"), kind, peer, rule_id=rule_id,
+                description=item.get("description") or "", account=referenced.get("userId") or "",
+            )
+    raise RuleError(f"the record names no source for {rule_id}")

@@ -1,0 +1,140 @@
+"""The plan that brings a group's ingress to its baseline: a pure function, and the plan as data.
+
+A plan is carried out in this order: what is missing is authorised, what is extra is revoked, then each wide rule is
+narrowed, its replacement authorised before it goes. So no traffic that the baseline wants is ever cut, not for a
+moment.
+"""
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_network
+
+from .baseline import Baseline, Undo, protocols, rest
+from .rules import Rule
+
+
+@dataclass(frozen=True)
+class Narrowing:
+    """A wide rule and what stays of it; `added` are those of the kept rules that the group does not have yet."""
+
+    wide: Rule
+    added: tuple[Rule, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do to one group.
+
+    Attributes:
+        authorise: rules that are missing.
+        revoke: rules that are extra, each with its id when the group was read from EC2.
+        narrow: wide rules that lose a part.
+        refused: why nothing may be done; empty when the plan may be carried out.
+        notes: what a person should know that the rules do not tell.
+    """
+
+    authorise: tuple[Rule, ...] = ()
+    revoke: tuple[Rule, ...] = ()
+    narrow: tuple[Narrowing, ...] = ()
+    refused: str = ""
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def removed(self) -> tuple[Rule, ...]:
+        """All the rules that are gone afterwards."""
+        return (*self.revoke, *(narrowing.wide for narrowing in self.narrow))
+
+    @property
+    def added(self) -> tuple[Rule, ...]:
+        """All the rules that are new afterwards."""
+        return (*self.authorise, *(rule for narrowing in self.narrow for rule in narrowing.added))
+
+    def __bool__(self) -> bool:
+        """Whether there is drift: something to do, or something that was refused."""
+        return bool(self.removed or self.added or self.refused)
+
+    def inverse(self) -> Plan:
+        """The plan that gives the start back."""
+        return Plan(authorise=self.removed, revoke=self.added)
+
+    def after(self, rules: Iterable[Rule]) -> set[Rule]:
+        """The rules once the plan has been carried out on `rules`."""
+        return set(rules) - set(self.removed) | set(self.added)
+
+    def lines(self) -> list[str]:
+        """The plan for a person, a line for each step."""
+        if self.refused:
+            return [f"refused: {self.refused}"]
+        steps = [f"authorise {rule}" for rule in self.authorise] + [f"revoke {rule}" for rule in self.revoke]
+        for narrowing in self.narrow:
+            kept = ", ".join(map(str, narrowing.added)) or "rules that the group already has"
+            steps.append(f"narrow {narrowing.wide} to {kept}")
+        return steps + [f"note: {note}" for note in self.notes]
+
+
+@dataclass(frozen=True)
+class Protection:
+    """Rules that must never be revoked: they keep somebody's way in open.
+
+    Attributes:
+        cidrs: a rule is protected when its source lies within one of these.
+        descriptions: regular expressions; a rule is protected when its description has a match of one.
+        tags: a rule is protected when it has one of these tags; an empty value stands for any.
+    """
+
+    cidrs: tuple[str, ...] = ()
+    descriptions: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    def reason(self, rule: Rule) -> str:
+        """Why `rule` is protected; empty when it is not."""
+        network = rule.network
+        for cidr in self.cidrs:
+            protected = ip_network(cidr, strict=False)
+            if network and network.version == protected.version and network.subnet_of(protected):  # type: ignore[arg-type]
+                return f"its source lies in {cidr}"
+        for pattern in self.descriptions:
+            if re.search(pattern, rule.description):
+                return f"its description matches {pattern!r}"
+        for key, value in rule.tags:
+            if key in self.tags and self.tags[key] in ("", value):
+                return f"it has the tag {key}={value}"
+        return ""
+
+
+def plan_ingress(
+    rules: Iterable[Rule], baseline: Baseline, *, narrow: bool = False, protection: Protection | None = None
+) -> Plan:
+    """The plan that brings a group with these ingress rules to the baseline.
+
+    With `narrow`, a rule of which only a part offends is replaced by the rest of it, split into the fewest rules;
+    without, it goes whole. A plan that would revoke a protected rule, or undo a change that is not known in full,
+    is refused as a whole, with the reason.
+    """
+    current = list(rules)
+    if isinstance(baseline, Undo) and baseline.unknown:
+        return Plan(refused="; ".join(baseline.unknown))
+    revoke: list[Rule] = []
+    narrowings: list[Narrowing] = []
+    notes: list[str] = []
+    have = set(current)
+    names = protocols([*current, *baseline.rules])
+    for rule, offence in baseline.offending(current).items():
+        kept, lossy = rest(rule, offence, names) if narrow else ([], False)
+        if not kept:
+            revoke.append(rule)
+            continue
+        added = tuple(piece for piece in kept if piece not in have)
+        have.update(added)
+        narrowings.append(Narrowing(rule, added))
+        if lossy:
+            notes.append(
+                f"{rule} also let in other IP protocols or ICMP types; EC2 cannot hold 'all but', so they are closed"
+            )
+    plan = Plan(tuple(baseline.missing(current)), tuple(revoke), tuple(narrowings), notes=tuple(notes))
+    for rule in plan.removed:
+        if protection and (why := protection.reason(rule)):
+            return Plan(refused=f"{rule.rule_id or 'a rule'} ({rule}) is protected: {why}")
+    return plan

@@ -1,0 +1,75 @@
+"""What a fix did, resource by resource: enough to audit it, and to take it back.
+
+An action returns its receipts, and c7n writes what an action returns to the policy's output directory or bucket as
+`action-<type>`. A receipt is plain JSON; `inverse` holds the AWS calls that give the earlier state back.
+"""
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from .events import Actor
+
+
+class Outcome(StrEnum):
+    """How a fix ended for one resource."""
+
+    REVERTED = "reverted"
+    """The drift is gone, and reading the resource again has shown it."""
+    ALREADY_OK = "already-ok"
+    """There was no drift when the fix looked."""
+    PARTIAL = "partial"
+    """Something was changed, and drift is left; the reason says why."""
+    FAILED = "failed"
+    """Nothing could be changed; the reason says why."""
+    REFUSED = "refused"
+    """Nothing was tried, on purpose: the fix would have done harm, or is not known in full."""
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether the drift may still be there though the fix was asked to remove it."""
+        return self in (Outcome.PARTIAL, Outcome.FAILED)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of the AWS API, as boto3 takes it: `client(service).operation(**parameters)`."""
+
+    service: str
+    operation: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """The record of one fix of one resource."""
+
+    resource: str
+    resource_type: str
+    account: str
+    region: str
+    policy: str
+    outcome: Outcome
+    reason: str = ""
+    removed: Sequence[Mapping[str, Any]] = ()
+    added: Sequence[Mapping[str, Any]] = ()
+    inverse: Sequence[Call] = ()
+    caused_by: Actor | None = None
+    notes: Sequence[str] = ()
+    at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The receipt as JSON has it."""
+        return asdict(self) | {"outcome": self.outcome.value}
+
+
+class FixIncomplete(Exception):  # noqa: N818 - it names a state of the account, not a fault of the program
+    """Drift is left that a fix should have removed; the receipts have been written before this is raised."""
+
+    def __init__(self, action: str, receipts: Sequence[Receipt]) -> None:
+        left = [receipt for receipt in receipts if receipt.outcome.needs_a_person]
+        named = "; ".join(f"{receipt.resource} {receipt.outcome}: {receipt.reason}" for receipt in left)
+        super().__init__(f"{action}: {len(left)} of {len(receipts)} resources still drift: {named}")
