@@ -66,7 +66,7 @@ class Receipt:
         return asdict(self) | {"outcome": self.outcome.value}
 
 
-class FixIncomplete(Exception):  # noqa: N818 - it names a state of the account, not a fault of the program
+class FixIncomplete(Exception):
     """Drift is left that a fix should have removed; the receipts have been written before this is raised."""
 
     def __init__(self, action: str, receipts: Sequence[Receipt]) -> None:

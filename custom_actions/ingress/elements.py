@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from c7n.actions import EventAction
 from c7n.exceptions import PolicyValidationError
 from c7n.filters import Filter
-from c7n.utils import dumps, local_session, type_schema
+from c7n.utils import dumps, local_session
 
 from ..aws import call, reason_of
 from ..events import Actor, actor_of, detail_of, is_own
@@ -47,7 +47,7 @@ _RULES = {
     },
 }
 _STRINGS = {"type": "array", "items": {"type": "string"}}
-_SCHEMA = {
+_PROPERTIES = {
     **dict.fromkeys(_BASELINES, _RULES),
     "narrow": {"type": "boolean"},
     "protect": {
@@ -61,6 +61,16 @@ _SCHEMA = {
         },
     },
 }
+
+
+def _schema(element: str, **properties: Any) -> dict[str, Any]:
+    """The schema of an element: c7n's `type_schema` cannot make it, for it takes `required` to be JSON schema's."""
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["type"],
+        "properties": {"type": {"enum": [element]}, **_PROPERTIES, **properties},
+    }
 
 
 class _Settings:
@@ -137,7 +147,7 @@ class IngressDrift(Filter):
                     CidrIp: 0.0.0.0/0
     """
 
-    schema = type_schema("ingress-drift", **_SCHEMA)
+    schema = _schema("ingress-drift")
     permissions = ("ec2:DescribeSecurityGroups",)
     annotation_key = "c7n:IngressPlan"
 
@@ -227,11 +237,10 @@ class RevertIngress(EventAction):
                   descriptions: ["^break-glass"]
     """
 
-    schema = type_schema(
+    schema = _schema(
         "revert-ingress",
         baseline={"enum": ["event"]},
         **{"when-unknown": {"enum": ["refuse", "revoke"]}, "include-default": {"type": "boolean"}},
-        **_SCHEMA,
     )
     permissions: tuple[str, ...] = (
         "ec2:DescribeSecurityGroupRules",
