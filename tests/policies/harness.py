@@ -1,0 +1,196 @@
+"""Runs a policy's cases through the real engine against a local AWS.
+
+A case file `tests/policies/<mode>/<service>.yml` mirrors `policies/<mode>/<service>.yml`. Its keys are policy names,
+each with a list of cases; `docs/policies.md` tells how to write one. The engine is c7n itself, in pull mode; the AWS
+is moto's server, started in this process.
+"""
+from __future__ import annotations
+
+import base64
+import functools
+import json
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import jmespath
+import requests
+import yaml
+from c7n.config import Config
+from c7n.policy import PolicyCollection
+from c7n.resources import load_resources
+from c7n.resources.aws import AWS
+from moto.server import ThreadedMotoServer
+
+ROOT = Path(__file__).parents[2]
+POLICIES = ROOT / "policies"
+CASES = Path(__file__).parent
+ACCOUNT, REGION = "123456789012", "us-east-1"
+TOPIC = "guardrails-compliance"
+REPORTING = ("alert", "none")
+"""Responses that change nothing on the resource."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One situation: resources to make, the verdict on each, and what the fix must have done."""
+
+    policy: Mapping[str, Any]
+    name: str
+    make: list[dict[str, Any]]
+    match: list[str] = field(default_factory=list)
+    passes: list[str] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
+    fixed: list[dict[str, Any]] = field(default_factory=list)
+    event: list[dict[str, Any]] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        return f"{self.policy['name']}: {self.name}"
+
+
+class Moto:
+    """A moto server in this process, and boto3 clients that talk to it."""
+
+    def __init__(self) -> None:
+        self.server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        self.server.start()
+        host, port = self.server.get_host_and_port()
+        self.endpoint = f"http://{host}:{port}"
+
+    def environment(self) -> dict[str, str]:
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint, "AWS_DEFAULT_REGION": REGION, "AWS_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "test", "AWS_MAX_ATTEMPTS": "1",
+            "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        }
+
+    @functools.cache  # noqa: B019 - one Moto a module
+    def client(self, service: str) -> Any:
+        return boto3.client(service, region_name=REGION)
+
+    def reset(self) -> None:
+        requests.post(f"{self.endpoint}/moto-api/reset", timeout=30).raise_for_status()
+
+
+def policy_files() -> list[Path]:
+    return sorted(POLICIES.glob("*/*.yml"))
+
+
+def policies() -> dict[str, tuple[str, Mapping[str, Any]]]:
+    """Every policy by name, with the folder of its mode."""
+    return {
+        policy["name"]: (path.parent.name, policy)
+        for path in policy_files()
+        for policy in yaml.safe_load(path.read_text(encoding="utf-8"))["policies"]
+    }
+
+
+def cases(*modes: str) -> list[Case]:
+    """The cases of the policies in these folders."""
+    known = policies()
+    found = []
+    for path in sorted(CASES.glob("*/*.yml")):
+        if path.parent.name not in modes:
+            continue
+        for name, listed in yaml.safe_load(path.read_text(encoding="utf-8")).items():
+            _, policy = known[name]
+            for case in listed:
+                renamed = {"passes" if key == "pass" else key: value for key, value in case.items() if key != "case"}
+                found.append(Case(policy=policy, name=case["case"], **renamed))
+    return found
+
+
+class World:
+    """The resources that a case made, by the names that it gave them."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self.names: dict[str, Any] = {"account_id": ACCOUNT, "region": REGION}
+
+    def do(self, steps: list[dict[str, Any]]) -> None:
+        """Make the calls; each is `service.operation: parameters`, with `keep: {name: JMESPath}` beside it."""
+        for step in steps:
+            answer = self._call(step)
+            for name, expression in (step.get("keep") or {}).items():
+                value = jmespath.search(expression, answer)
+                assert value is not None, f"{step}: the answer has no {expression}: {answer}"
+                self.names[name] = value
+
+    def check(self, steps: list[dict[str, Any]]) -> None:
+        """Make the calls and compare: each has `expect: {JMESPath: value}`."""
+        for step in steps:
+            answer = self._call(step)
+            for expression, expected in step["expect"].items():
+                seen = jmespath.search(self._fill(expression), answer)
+                assert seen == self._fill(expected), f"{step}: {expression} is {seen!r} in {answer}"
+
+    def ids(self, names: list[str]) -> list[str]:
+        return [str(self.names.get(name, name)) for name in names]
+
+    def _call(self, step: Mapping[str, Any]) -> Any:
+        [(call, parameters)] = [(key, value) for key, value in step.items() if key not in ("keep", "expect")]
+        service, operation = call.split(".")
+        return getattr(self._client(service), operation)(**self._fill(parameters or {}))
+
+    def _fill(self, value: Any) -> Any:
+        """`{name}` in any string becomes what was kept under that name; other braces stay."""
+        if isinstance(value, dict):
+            return {key: self._fill(entry) for key, entry in value.items()}
+        if isinstance(value, list):
+            return [self._fill(entry) for entry in value]
+        if isinstance(value, str):
+            for name, kept in self.names.items():
+                if value == f"{{{name}}}":
+                    return kept
+                value = value.replace(f"{{{name}}}", str(kept))
+        return value
+
+
+class Engine:
+    """c7n on one policy, in pull mode."""
+
+    def __init__(self, policy: Mapping[str, Any], output: Path) -> None:
+        self.data = {key: value for key, value in policy.items() if key != "mode"}
+        self.output = output
+        load_resources([policy["resource"]])
+
+    def everything(self) -> dict[str, dict[str, Any]]:
+        """All that the policy looks at, by id: what would match if its filters were gone."""
+        return self._run({**self.data, "filters": [], "actions": []}, dryrun=True)
+
+    def run(self, *, dryrun: bool) -> dict[str, dict[str, Any]]:
+        """The resources that match, by id; without `dryrun` the actions have run on them."""
+        return self._run(self.data, dryrun=dryrun)
+
+    def _run(self, data: dict[str, Any], *, dryrun: bool) -> dict[str, dict[str, Any]]:
+        options = AWS().initialize(Config.empty(
+            region=REGION, account_id=ACCOUNT, output_dir=str(self.output), dryrun=dryrun, cache_period=0, cache=None,
+        ))
+        # c7n fills in variables in place.
+        [policy] = PolicyCollection.from_data({"policies": [json.loads(json.dumps(data))]}, options)
+        policy.expand_variables(policy.get_variables())
+        policy.validate()
+        id_key = policy.resource_manager.get_model().id
+        return {str(resource[id_key]): resource for resource in policy() or ()}
+
+
+@contextmanager
+def compliance_topic(client: Any) -> Iterator[list[dict[str, Any]]]:
+    """The compliance topic with a queue behind it; the messages that arrived are in the list afterwards."""
+    topic = client("sns").create_topic(Name=TOPIC)["TopicArn"]
+    queue = client("sqs").create_queue(QueueName=TOPIC)["QueueUrl"]
+    arn = client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    messages: list[dict[str, Any]] = []
+    yield messages
+    for message in client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", ()):
+        messages.append(read_notify(json.loads(message["Body"])["Message"]))
+
+
+def read_notify(text: str) -> dict[str, Any]:
+    """What c7n's `notify` sent: JSON, compressed, in base64."""
+    return json.loads(zlib.decompress(base64.b64decode(text)))
