@@ -1,6 +1,32 @@
-"""Settings that every test shares."""
+"""What every test shares."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from c7n import utils
 from hypothesis import settings
+
+from tests.moto_server import Moto
 
 # A deadline would be a timing asserted in a test; a busy machine is no fault of the code.
 settings.register_profile("house", deadline=None, print_blob=True)
 settings.load_profile("house")
+
+
+@pytest.fixture(scope="session")
+def moto_server() -> Iterator[Moto]:
+    moto = Moto()
+    yield moto
+    moto.server.stop()
+
+
+@pytest.fixture()
+def moto(moto_server: Moto, monkeypatch: pytest.MonkeyPatch) -> Iterator[Moto]:
+    """An empty account, which boto3 and c7n in this process talk to."""
+    for name, value in moto_server.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    moto_server.reset()
+    yield moto_server
+    utils.reset_session_cache()

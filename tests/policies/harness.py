@@ -2,12 +2,11 @@
 
 A case file `tests/policies/<mode>/<service>.yml` mirrors `policies/<mode>/<service>.yml`. Its keys are policy names,
 each with a list of cases; `docs/policies.md` tells how to write one. The engine is c7n itself, in pull mode; the AWS
-is moto's server, started in this process.
+is moto's server.
 """
 from __future__ import annotations
 
 import base64
-import functools
 import json
 import zlib
 from collections.abc import Iterator, Mapping
@@ -16,20 +15,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import boto3
 import jmespath
-import requests
 import yaml
-from c7n.config import Config
-from c7n.policy import PolicyCollection
-from c7n.resources import load_resources
-from c7n.resources.aws import AWS
-from moto.server import ThreadedMotoServer
+
+from tests import engine
+from tests.moto_server import ACCOUNT, REGION
 
 ROOT = Path(__file__).parents[2]
 POLICIES = ROOT / "policies"
 CASES = Path(__file__).parent
-ACCOUNT, REGION = "123456789012", "us-east-1"
 TOPIC = "guardrails-compliance"
 REPORTING = ("alert", "none")
 """Responses that change nothing on the resource."""
@@ -50,30 +44,6 @@ class Case:
 
     def __str__(self) -> str:
         return f"{self.policy['name']}: {self.name}"
-
-
-class Moto:
-    """A moto server in this process, and boto3 clients that talk to it."""
-
-    def __init__(self) -> None:
-        self.server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-        self.server.start()
-        host, port = self.server.get_host_and_port()
-        self.endpoint = f"http://{host}:{port}"
-
-    def environment(self) -> dict[str, str]:
-        return {
-            "AWS_ENDPOINT_URL": self.endpoint, "AWS_DEFAULT_REGION": REGION, "AWS_REGION": REGION,
-            "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "test", "AWS_MAX_ATTEMPTS": "1",
-            "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
-        }
-
-    @functools.cache  # noqa: B019 - one Moto a module
-    def client(self, service: str) -> Any:
-        return boto3.client(service, region_name=REGION)
-
-    def reset(self) -> None:
-        requests.post(f"{self.endpoint}/moto-api/reset", timeout=30).raise_for_status()
 
 
 def policy_files() -> list[Path]:
@@ -156,7 +126,6 @@ class Engine:
     def __init__(self, policy: Mapping[str, Any], output: Path) -> None:
         self.data = {key: value for key, value in policy.items() if key != "mode"}
         self.output = output
-        load_resources([policy["resource"]])
 
     def everything(self) -> dict[str, dict[str, Any]]:
         """All that the policy looks at, by id: what would match if its filters were gone."""
@@ -167,13 +136,7 @@ class Engine:
         return self._run(self.data, dryrun=dryrun)
 
     def _run(self, data: dict[str, Any], *, dryrun: bool) -> dict[str, dict[str, Any]]:
-        options = AWS().initialize(Config.empty(
-            region=REGION, account_id=ACCOUNT, output_dir=str(self.output), dryrun=dryrun, cache_period=0, cache=None,
-        ))
-        # c7n fills in variables in place.
-        [policy] = PolicyCollection.from_data({"policies": [json.loads(json.dumps(data))]}, options)
-        policy.expand_variables(policy.get_variables())
-        policy.validate()
+        policy = engine.load(data, self.output, dryrun=dryrun)
         id_key = policy.resource_manager.get_model().id
         return {str(resource[id_key]): resource for resource in policy() or ()}
 

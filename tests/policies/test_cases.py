@@ -8,23 +8,9 @@ from typing import Any
 
 import pytest
 
-from .harness import REPORTING, Case, Engine, Moto, World, cases, compliance_topic, policies
+from tests.moto_server import Moto
 
-
-@pytest.fixture(scope="module")
-def moto_server() -> Iterator[Moto]:
-    moto = Moto()
-    yield moto
-    moto.server.stop()
-
-
-@pytest.fixture()
-def moto(moto_server: Moto, monkeypatch: pytest.MonkeyPatch) -> Moto:
-    for name, value in moto_server.environment().items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-    moto_server.reset()
-    return moto_server
+from .harness import REPORTING, Case, Engine, World, cases, compliance_topic, policies
 
 
 STATE = ("config-rule", "periodic")

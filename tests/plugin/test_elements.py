@@ -1,0 +1,64 @@
+"""What every element of ours must have; a new one cannot be added without."""
+from __future__ import annotations
+
+import re
+import textwrap
+from pathlib import Path
+
+import boto3
+import pytest
+import yaml
+from c7n.loader import SchemaValidator
+from c7n.resources import load_resources
+from c7n.resources.aws import AWS
+
+from custom_actions.plugin import ELEMENTS, Element, load
+from tests import engine
+from tests.moto_server import Moto
+
+PERMISSION_ONLY = {"iam:PassRole"}
+"""Actions of IAM that no API call is named after."""
+
+pytestmark = pytest.mark.parametrize("element", ELEMENTS, ids=lambda element: f"{element.resource}.{element.type}")
+
+
+def registered(element: Element) -> type:
+    load_resources([f"aws.{element.resource}"])
+    return getattr(AWS.resources[element.resource], f"{element.kind}_registry")[element.type]
+
+
+def examples(element: Element) -> list[str]:
+    text = textwrap.dedent(" " * 4 + (load(element).__doc__ or ""))
+    return [textwrap.dedent(block) for block in re.findall(r"\.\. code-block:: yaml\n\n((?:    .*\n|\n)+)", text)]
+
+
+def test_it_is_registered_under_its_name(element: Element) -> None:
+    assert registered(element) is load(element)
+    assert element.type in load(element).schema["properties"]["type"]["enum"]
+
+
+def test_its_examples_use_it_and_are_valid(element: Element, moto: Moto, tmp_path: Path) -> None:
+    found = examples(element)
+    assert found, "the docstring has no YAML example"
+    for example in found:
+        data = yaml.safe_load(example)
+        for policy in data["policies"]:
+            load_resources([policy["resource"]])
+            errors = SchemaValidator().validate({"policies": [policy]}, [policy["resource"]])
+            assert not errors, errors
+            engine.load(policy, tmp_path)
+        assert element.type in example
+
+
+def test_its_permissions_are_calls_that_aws_knows(element: Element, moto: Moto, tmp_path: Path) -> None:
+    for example in examples(element):
+        for policy in yaml.safe_load(example)["policies"]:
+            manager = engine.load(policy, tmp_path).resource_manager
+            found = [used for used in (*manager.actions, *manager.iter_filters()) if isinstance(used, load(element))]
+            assert found
+            for used in found:
+                assert used.get_permissions(), "an element that needs no permission calls nothing"
+                for permission in used.get_permissions():
+                    service, _, action = permission.partition(":")
+                    operations = boto3.client(service, region_name="us-east-1").meta.service_model.operation_names
+                    assert action in operations or permission in PERMISSION_ONLY, permission
