@@ -7,6 +7,8 @@ import boto3
 import requests
 from moto.server import ThreadedMotoServer
 
+from guardrails.sandbox import moto_fixes
+
 ACCOUNT, REGION = "123456789012", "us-east-1"
 
 
@@ -14,6 +16,7 @@ class Moto:
     """A moto server on a free port of 127.0.0.1, and boto3 clients that talk to it."""
 
     def __init__(self) -> None:
+        moto_fixes.apply()
         self.server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
         self.server.start()
         host, port = self.server.get_host_and_port()

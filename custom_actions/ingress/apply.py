@@ -24,6 +24,9 @@ _FULL = ("RulesPerSecurityGroupLimitExceeded",)
 _READ_BACK_DELAYS = (0.0, 0.5, 1.0, 2.0)
 """Seconds before each reading: EC2 is eventually consistent, and a first answer may be the old one."""
 
+_ROUNDS = 3
+"""How often a group is put right when somebody opens it again while it is being closed."""
+
 
 @dataclass
 class Result:
@@ -38,16 +41,19 @@ class Result:
     def inverse(self, group_id: str) -> list[Call]:
         """The calls that give the start back, in the order to make them."""
         calls: list[Call] = []
+        # A rule that came and went in several rounds counts once.
+        removed = [rule for rule in dict.fromkeys(self.removed) if rule not in self.added]
+        added = [rule for rule in dict.fromkeys(self.added) if rule not in self.removed]
         # EC2 takes tags for all the rules of one call, so rules are grouped by theirs.
-        for tags in dict.fromkeys(rule.tags for rule in self.removed):
-            parameters = _authorisation(group_id, [rule for rule in self.removed if rule.tags == tags])
+        for tags in dict.fromkeys(rule.tags for rule in removed):
+            parameters = _authorisation(group_id, [rule for rule in removed if rule.tags == tags])
             if tags:
                 parameters["TagSpecifications"] = [
                     {"ResourceType": "security-group-rule", "Tags": [{"Key": k, "Value": v} for k, v in tags]}
                 ]
             calls.append(Call("ec2", "authorize_security_group_ingress", parameters))
-        if self.added:
-            calls.append(Call("ec2", "revoke_security_group_ingress", _authorisation(group_id, self.added)))
+        if added:
+            calls.append(Call("ec2", "revoke_security_group_ingress", _authorisation(group_id, added)))
         return calls
 
 
@@ -72,7 +78,23 @@ def apply(client: Any, group_id: str, plan: Plan, replan: Callable[[Sequence[Rul
         return Result(Outcome.ALREADY_OK)
     result = Result(Outcome.FAILED, notes=plan.notes)
     problems: list[str] = []
+    left: Plan | None = plan
+    for _ in range(_ROUNDS):
+        if not left or left.refused or problems:
+            break
+        _carry_out(client, group_id, left, result, problems)
+        left = _read_back(client, group_id, replan, result, problems)
+    if left is not None and not left:
+        result.outcome = Outcome.REVERTED
+        return result
+    if left:
+        problems += [f"left: {line}" for line in left.lines()]
+    result.outcome = Outcome.PARTIAL if result.removed or result.added else Outcome.FAILED
+    result.reason = "; ".join(problems)
+    return result
 
+
+def _carry_out(client: Any, group_id: str, plan: Plan, result: Result, problems: list[str]) -> None:
     deferred = _authorise(client, group_id, plan.authorise, result, problems, full_is_a_problem=not plan.revoke)
     _revoke(client, group_id, plan.revoke, result, problems)
     if deferred:
@@ -85,16 +107,6 @@ def apply(client: Any, group_id: str, plan: Plan, replan: Callable[[Sequence[Rul
             _revoke(client, group_id, [narrowing.wide], result, problems)
         else:
             problems.append(f"{narrowing.wide} was left, because its replacement could not be opened")
-
-    left = _read_back(client, group_id, replan, problems)
-    if left is not None and not left:
-        result.outcome = Outcome.REVERTED
-        return result
-    if left:
-        problems += [f"left: {line}" for line in left.lines()]
-    result.outcome = Outcome.PARTIAL if result.removed or result.added else Outcome.FAILED
-    result.reason = "; ".join(problems)
-    return result
 
 
 def _authorise(
@@ -144,10 +156,11 @@ def _revoke(client: Any, group_id: str, rules: Sequence[Rule], result: Result, p
 
 
 def _read_back(
-    client: Any, group_id: str, replan: Callable[[Sequence[Rule]], Plan], problems: list[str]
+    client: Any, group_id: str, replan: Callable[[Sequence[Rule]], Plan], result: Result, problems: list[str]
 ) -> Plan | None:
-    """What is left to do, once EC2 shows the changes; None when the group could not be read."""
+    """What is left to do, once EC2 shows our changes; None when the group could not be read."""
     left = None
+    revoked = {rule.rule_id for rule in result.removed}
     for delay in _READ_BACK_DELAYS:
         time.sleep(delay)
         try:
@@ -155,7 +168,8 @@ def _read_back(
         except ClientError as error:
             problems.append(f"could not read the group back: {reason_of(error)}")
             return None
-        if not left or problems:
+        stale = set(left.added) & set(result.added) or {rule.rule_id for rule in left.removed} & revoked
+        if problems or not stale:
             break
     return left
 

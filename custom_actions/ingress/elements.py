@@ -9,12 +9,12 @@ from botocore.exceptions import ClientError
 from c7n.actions import EventAction
 from c7n.exceptions import PolicyValidationError
 from c7n.filters import Filter
-from c7n.utils import dumps, local_session
+from c7n.utils import local_session
 
 from ..aws import call, reason_of
 from ..events import Actor, actor_of, detail_of, is_own
 from ..history import earlier_events
-from ..receipt import FixIncomplete, Outcome, Receipt
+from ..receipt import Outcome, Receipt, finish
 from .apply import Result, apply, read_rules
 from .baseline import Allowed, Baseline, Forbidden, Required
 from .event import EVENTS, undo_of
@@ -285,12 +285,7 @@ class RevertIngress(EventAction):
             receipts.append(self._receipt(group, result, actor))
             level = self.log.error if result.outcome.needs_a_person else self.log.info
             level("%s %s: %s %s", self.type, group["GroupId"], result.outcome, result.reason)
-        records = [receipt.to_dict() for receipt in receipts]
-        if any(receipt.outcome.needs_a_person for receipt in receipts):
-            # c7n writes what an action returns; an action that raises returns nothing.
-            self.manager.ctx.output.write_file(f"action-{self.name}", dumps(records))
-            raise FixIncomplete(self.type, receipts)
-        return records
+        return finish(self, receipts)
 
     def _revert(
         self, client: Any, settings: _Settings, group: Mapping[str, Any], event: Mapping[str, Any] | None

@@ -269,6 +269,36 @@ def test_a_rule_that_goes_or_comes_meanwhile_counts_as_done(moto: Moto, tmp_path
     assert [rule["FromPort"] for rule in receipt["removed"]] == [23]
 
 
+def test_a_rule_opened_again_meanwhile_is_closed_again(moto: Moto, tmp_path: Path) -> None:
+    group = Group(moto, "g", ("tcp", 22, 22, "0.0.0.0/0"))
+    engine.pull(policy(FORBIDDEN), tmp_path, dryrun=True)
+    readings: list[int] = []
+
+    def race(_: dict[str, Any]) -> None:
+        readings.append(1)
+        if len(readings) == 2:  # the first reading makes the plan, the second proves it
+            group.open("tcp", 22, 22, "0.0.0.0/0")
+
+    with answering("DescribeSecurityGroupRules", race):
+        engine.pull(policy(FORBIDDEN), tmp_path)
+    assert group.ingress() == set()
+    receipt = receipts(tmp_path)[group.id]
+    assert (receipt["outcome"], len(receipt["removed"])) == ("reverted", 2)
+
+
+def test_a_rule_opened_again_and_again_ends_as_partial(moto: Moto, tmp_path: Path) -> None:
+    group = Group(moto, "g", ("tcp", 22, 22, "0.0.0.0/0"))
+    engine.pull(policy(FORBIDDEN), tmp_path, dryrun=True)
+
+    def race(_: dict[str, Any]) -> None:
+        if not group.ingress():
+            group.open("tcp", 22, 22, "0.0.0.0/0")
+
+    with answering("DescribeSecurityGroupRules", race), pytest.raises(FixIncomplete, match="partial: left: revoke"):
+        engine.pull(policy(FORBIDDEN), tmp_path)
+    assert len(receipts(tmp_path)[group.id]["removed"]) == 3
+
+
 def test_throttling_is_waited_out(moto: Moto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("c7n.utils.time.sleep", lambda _: None)
     group = Group(moto, "g", ("tcp", 22, 22, "0.0.0.0/0"))

@@ -40,7 +40,10 @@ class Case:
     passes: list[str] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
     fixed: list[dict[str, Any]] = field(default_factory=list)
-    event: list[dict[str, Any]] = field(default_factory=list)
+    change: list[dict[str, Any]] = field(default_factory=list)
+    """Realtime only: the calls that the function answers."""
+    alert: dict[str, Any] = field(default_factory=dict)
+    """Realtime only: JMESPath over the list of the policy's alerts, and what it must give."""
 
     def __str__(self) -> str:
         return f"{self.policy['name']}: {self.name}"
@@ -97,6 +100,10 @@ class World:
             for expression, expected in step["expect"].items():
                 seen = jmespath.search(self._fill(expression), answer)
                 assert seen == self._fill(expected), f"{step}: {expression} is {seen!r} in {answer}"
+
+    def search(self, expression: str, data: Any) -> Any:
+        """A JMESPath expression on data, names filled in."""
+        return jmespath.search(self._fill(expression), data)
 
     def ids(self, names: list[str]) -> list[str]:
         return [str(self.names.get(name, name)) for name in names]

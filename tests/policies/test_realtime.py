@@ -1,0 +1,125 @@
+"""Every realtime policy: deployed by plain custodian, run from its archive, and answering real changes.
+
+The archive runs in an environment that holds boto3 and nothing of ours, so what it lacks is missing here too. A case
+makes its resources, changes them as anybody would, and waits until the functions have handled every event.
+"""
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from guardrails.sandbox import Sandbox
+from tests.moto_server import ACCOUNT, REGION
+
+from .harness import POLICIES, Case, World, cases, policies, policy_files, read_notify
+
+CUSTODIAN = Path(sys.executable).with_name("custodian")
+PATIENCE = 90.0
+"""Seconds until an event that nobody answered is a failure."""
+
+
+@pytest.fixture(scope="module")
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    directory = tmp_path_factory.mktemp("realtime")
+    with Sandbox.start(directory=directory / "sandbox") as sandbox:
+        account = Account(sandbox)
+        account.deploy(directory)
+        yield account
+
+
+class Account:
+    """One account of the sandbox with all realtime policies in force, and a queue that hears the alerts."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self.client = lambda service: sandbox.client(service, ACCOUNT, REGION)
+        self.client("iam").create_role(RoleName="guardrails", AssumeRolePolicyDocument="{}")
+        topic = self.client("sns").create_topic(Name="guardrails-compliance")["TopicArn"]
+        self.queue = self.client("sqs").create_queue(QueueName="alerts")["QueueUrl"]
+        arn = self.client("sqs").get_queue_attributes(QueueUrl=self.queue, AttributeNames=["QueueArn"])
+        self.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn["Attributes"]["QueueArn"])
+
+    def deploy(self, directory: Path) -> None:
+        """Deploy the realtime policies as they stand, but for their delays: nothing is pending in moto."""
+        files = []
+        for path in policy_files():
+            if path.parent.name != "realtime":
+                continue
+            data = yaml.safe_load(path.read_text(encoding="utf-8"))
+            for policy in data["policies"]:
+                policy["mode"].pop("delay", None)
+            files.append(directory / path.name)
+            files[-1].write_text(yaml.safe_dump(data), encoding="utf-8")
+        subprocess.run(  # noqa: S603
+            [CUSTODIAN, "run", "-s", str(directory / "out"), *map(str, files)], cwd=directory, check=True,
+            env={**os.environ, **self.sandbox.environment(account=ACCOUNT, region=REGION)}, timeout=300,
+        )
+
+    def unanswered(self) -> dict[str, int]:
+        """For each policy, how many events that it subscribes to its function has not finished with."""
+        names = [record["eventName"] for record in self.sandbox.events(ACCOUNT) if not record.get("errorCode")]
+        open_events = {}
+        for name, (mode, policy) in policies().items():
+            if mode != "realtime":
+                continue
+            subscribed = {event if isinstance(event, str) else event["event"] for event in policy["mode"]["events"]}
+            handled = self.sandbox.logs(f"custodian-{name}", ACCOUNT, REGION).count("END RequestId")
+            waiting = sum(1 for event in names if event in subscribed) - handled
+            if waiting:
+                open_events[name] = waiting
+        return open_events
+
+    def settle(self) -> None:
+        """Wait until every event, those that the fixes caused among them, has been handled."""
+        end = time.monotonic() + PATIENCE
+        while waiting := self.unanswered():
+            assert time.monotonic() < end, f"not answered within {PATIENCE} s: {waiting}"
+            time.sleep(0.2)
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """The alerts that have arrived since the last look."""
+        found: list[dict[str, Any]] = []
+        while messages := self.client("sqs").receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                found.append(read_notify(json.loads(message["Body"])["Message"]))
+                self.client("sqs").delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
+        return found
+
+
+@pytest.mark.parametrize("case", cases("realtime"), ids=str)
+def test_case(case: Case, account: Account) -> None:
+    world = World(account.client)
+    world.do(case.make)
+    account.settle()
+    account.alerts()
+    world.do(case.change)
+    account.settle()
+
+    world.check(case.fixed)
+    logs = account.sandbox.logs(f"custodian-{case.policy['name']}", ACCOUNT, REGION)
+    assert "Traceback" not in logs, logs
+    alerts = [alert for alert in account.alerts() if alert["policy"]["name"] == case.policy["name"]]
+    for expression, expected in case.alert.items():
+        assert world.search(expression, alerts) == expected, alerts
+    assert case.fixed or case.alert, "the case does not say what the function must have done"
+
+
+def test_every_realtime_policy_is_deployed(account: Account) -> None:
+    functions = {
+        function["FunctionName"]
+        for page in account.client("lambda").get_paginator("list_functions").paginate() for function in page["Functions"]
+    }
+    assert functions >= {
+        f"custodian-{policy['name']}"
+        for path in (POLICIES / "realtime").glob("*.yml")
+        for policy in yaml.safe_load(path.read_text(encoding="utf-8"))["policies"]
+    }
