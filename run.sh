@@ -18,7 +18,7 @@ find_python() {
 }
 
 # What the environment was made from: a change of any of it makes the environment stale.
-wanted() { cat -- "$lock" "$here/pyproject.toml" "$here"/packaging/* && printf '%s\n' "$here"; }
+wanted() { cat -- "$lock" "$here"/packaging/* && printf '%s\n' "$here"; }
 
 install() {
   local python

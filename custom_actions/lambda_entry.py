@@ -22,6 +22,10 @@ from .plugin import register
 
 log = logging.getLogger("custodian.guardrails")
 
+if not logging.root.handlers:
+    # AWS's runtime has one; a runtime that has none would print warnings only, and no receipt.
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s")
+
 # At import: Lambda gives a starting function more processor than a running one, and this happens once.
 register()
 execution.register("config-rule", ConfigRule)

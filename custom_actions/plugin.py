@@ -19,8 +19,8 @@ class Element(NamedTuple):
 ELEMENTS = (
     Element("security-group", "filter", "ingress-drift", "custom_actions.ingress.elements:IngressDrift"),
     Element("security-group", "action", "revert-ingress", "custom_actions.ingress.elements:RevertIngress"),
-#    Element("cloudtrail", "action", "revert-trail", "custom_actions.trail.elements:RevertTrail"),
-#    Element("account", "filter", "deleted-trail", "custom_actions.trail.elements:DeletedTrail"),
+    Element("cloudtrail", "action", "revert-trail", "custom_actions.trail.elements:RevertTrail"),
+    Element("account", "filter", "deleted-trail", "custom_actions.trail.elements:DeletedTrail"),
 )
 
 

@@ -5,11 +5,14 @@ An action returns its receipts, and c7n writes what an action returns to the pol
 """
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
+
+from c7n.utils import dumps
 
 from .events import Actor
 
@@ -73,3 +76,16 @@ class FixIncomplete(Exception):
         left = [receipt for receipt in receipts if receipt.outcome.needs_a_person]
         named = "; ".join(f"{receipt.resource} {receipt.outcome}: {receipt.reason}" for receipt in left)
         super().__init__(f"{action}: {len(left)} of {len(receipts)} resources still drift: {named}")
+
+
+def finish(action: Any, receipts: Sequence[Receipt]) -> list[dict[str, Any]]:
+    """What a c7n action returns for its receipts. Raises FixIncomplete when drift is left, the receipts written."""
+    records = [receipt.to_dict() for receipt in receipts]
+    for record in records:
+        # A function's log is kept where its output directory is not.
+        action.log.info("%s receipt %s", action.type, json.dumps(record, default=str))
+    if any(receipt.outcome.needs_a_person for receipt in receipts):
+        # c7n writes what an action returns; an action that raises returns nothing.
+        action.manager.ctx.output.write_file(f"action-{action.name}", dumps(records))
+        raise FixIncomplete(action.type, receipts)
+    return records

@@ -87,6 +87,9 @@ def test_our_own_restoration_stands_at_once_but_not_what_its_answer_echoes() -> 
     theirs = update({"KmsKeyId": ""}, minutes_ago=2, KmsKeyId=None, LogFileValidationEnabled=False)
     event = update({"KmsKeyId": "", "EnableLogFileValidation": False}, KmsKeyId=None, LogFileValidationEnabled=False)
     assert plan(event, ours, theirs, create()).settings == {"KmsKeyId": KEY, "EnableLogFileValidation": True}
+    alone = plan(event, ours, theirs)
+    assert alone.settings == {"KmsKeyId": KEY}, "our word is known though the trail is older than the history"
+    assert alone.unknown == ("EnableLogFileValidation",)
 
 
 def test_what_is_declared_wins_over_a_weaker_past() -> None:
@@ -172,6 +175,13 @@ def test_selectors_of_which_nobody_knows_the_past() -> None:
     declared = selectors_target(select(DATA_ONLY), selectors=DEFAULT_SELECTORS)
     assert declared.selectors == DEFAULT_SELECTORS
     assert "declares" in declared.notes[0]
+
+
+def test_selectors_that_add_events_are_left() -> None:
+    target = selectors_target(select(WITH_DATA), create())
+    made = plan_trail(Trail(ARN, selectors=Selectors.of(WITH_DATA["EventSelectors"])), target)
+    assert not made
+    assert "takes nothing" in made.notes[0]
 
 
 def test_another_event_is_refused() -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ class Cloud:
         moto.client("s3").create_bucket(Bucket="logs")
         self.history: list[dict[str, Any]] = []
         self.lookups = 0
+        self.answers: dict[str, dict[str, Any]] = {}
         self.failing: dict[str, Callable[[dict[str, Any]], ClientError | None]] = {}
         self.calls: list[tuple[str, dict[str, Any]]] = []
 
@@ -61,7 +62,7 @@ class Cloud:
         if (refuse := self.failing.get(operation)) and (error := refuse(parameters)):
             raise error
         if operation != "LookupEvents":
-            return None
+            return self.answers.get(operation)
         self.lookups += 1
         [attribute] = parameters["LookupAttributes"]
         assert attribute["AttributeKey"] == "EventName"
@@ -75,8 +76,8 @@ class Cloud:
         return {**page, "NextToken": str(start + 2)} if len(found) > start + 2 else page
 
 
-@pytest.fixture()
-def cloud(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+@pytest.fixture
+def cloud(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> Cloud:
     made = Cloud(moto)
     real = BaseClient._make_api_call
 
@@ -88,7 +89,7 @@ def cloud(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
 
     monkeypatch.setattr(BaseClient, "_make_api_call", intercept)
     monkeypatch.setattr(apply_module, "_READ_BACK_DELAYS", (0.0, 0.0))
-    yield made
+    return made
 
 
 def refused(code: str, operation: str) -> ClientError:
@@ -290,15 +291,10 @@ def test_a_second_run_changes_nothing(cloud: Cloud, tmp_path: Path, event: str) 
     assert cloud.changes() == []
 
 
-def test_our_own_event_is_left_alone(cloud: Cloud, tmp_path: Path, moto: Moto) -> None:
+def test_our_own_event_is_left_alone(cloud: Cloud, tmp_path: Path) -> None:
     cloud.make(KmsKeyId="")
     cloud.history = [create()]
-    moto.client("iam").create_role(RoleName=OWN_ROLE, AssumeRolePolicyDocument="{}")
-    own = f"arn:aws:sts::{ACCOUNT}:assumed-role/{OWN_ROLE}/function"
-    cloud.failing["GetCallerIdentity"] = lambda _: None
-    answer_ = cloud.answer
-    cloud.answer = lambda operation, parameters: (  # type: ignore[method-assign]
-        {"Arn": own} if operation == "GetCallerIdentity" else answer_(operation, parameters))
+    cloud.answers["GetCallerIdentity"] = {"Arn": f"arn:aws:sts::{ACCOUNT}:assumed-role/{OWN_ROLE}/function"}
 
     assert run(update({"KmsKeyId": ""}, role=OWN_ROLE), tmp_path) == []
     assert cloud.changes() == []
@@ -338,9 +334,7 @@ def test_a_trail_of_another_home_region_is_refused(cloud: Cloud, tmp_path: Path,
 def test_an_organizations_trail_is_refused_in_a_member_account(cloud: Cloud, tmp_path: Path) -> None:
     arn = f"arn:aws:cloudtrail:{REGION}:999988887777:trail/audit"
     trail = {**answer(IsOrganizationTrail=True), "TrailARN": arn, "HomeRegion": REGION}
-    answer_ = cloud.answer
-    cloud.answer = lambda operation, parameters: (  # type: ignore[method-assign]
-        {"trailList": [dict(trail)]} if operation == "DescribeTrails" else answer_(operation, parameters))
+    cloud.answers["DescribeTrails"] = {"trailList": [trail]}
 
     [receipt] = run(update({"KmsKeyId": "", "Name": arn}, TrailARN=arn), tmp_path)
 

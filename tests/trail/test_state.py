@@ -1,6 +1,9 @@
 """One spelling of settings and selectors."""
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -73,14 +76,16 @@ BASIC_SELECTORS = st.lists(st.fixed_dictionaries({}, optional={
     "IncludeManagementEvents": st.booleans(),
     "DataResources": st.lists(st.fixed_dictionaries({
         "Type": st.sampled_from(["AWS::S3::Object", "AWS::Lambda::Function"]),
-        "Values": st.lists(st.sampled_from(["arn:aws:s3", "arn:aws:s3:::b/", "arn:aws:lambda"]), unique=True),
+        "Values": st.lists(st.sampled_from([
+            "arn:aws:s3", "arn:aws:s3:::b/", "arn:aws:s3:::o", "arn:aws:lambda", "arn:aws:lambda:r:1:function:f",
+        ]), unique=True),
     })),
     "ExcludeManagementEventSources": st.lists(st.sampled_from(["kms.amazonaws.com"]), unique=True),
 }), min_size=1, max_size=5)
 FIELDS = st.fixed_dictionaries(
     {"Field": st.sampled_from(["eventCategory", "resources.type", "resources.ARN"])},
     optional={
-        operator: st.lists(st.sampled_from(["Management", "Data", "AWS::S3::Object"]), unique=True)
+        operator: st.lists(st.sampled_from(["Management", "Data", "AWS::S3::Object", "arn:aws:s3:::b/"]), unique=True)
         for operator in ("Equals", "StartsWith", "NotEquals")
     },
 )
@@ -99,6 +104,87 @@ def test_selectors_survive_the_api_the_record_and_any_order(entries: list[dict[s
     shuffled = list(entries)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     assert Selectors.of(shuffled) == selectors
+
+
+# Events, as selectors see them: category, read only, the management event's source, the data event's type and ARN.
+EVENTS = [
+    ("Management", read_only, source, "", "")
+    for read_only in (True, False) for source in ("kms.amazonaws.com", "iam.amazonaws.com")
+] + [
+    ("Data", read_only, "", kind, arn)
+    for read_only in (True, False) for kind, arn in (
+        ("AWS::S3::Object", "arn:aws:s3:::b/key"), ("AWS::S3::Object", "arn:aws:s3:::other/key"),
+        ("AWS::Lambda::Function", "arn:aws:lambda:r:1:function:f"),
+        ("AWS::Lambda::Function", "arn:aws:lambda:r:1:function:ff"),
+    )
+]
+
+
+def recorded(selectors: Selectors) -> set[Any]:
+    """Those of EVENTS that a trail with these selectors records, from CloudTrail's user guide."""
+    return {event for event in EVENTS if any(
+        by_advanced(entry, event) if selectors.kind == ADVANCED else by_basic(entry, event)
+        for entry in selectors.entries
+    )}
+
+
+def by_basic(entry: Mapping[str, Any], event: tuple[str, bool, str, str, str]) -> bool:
+    category, read_only, source, kind, arn = event
+    if entry["ReadWriteType"] not in ("All", "ReadOnly" if read_only else "WriteOnly"):
+        return False
+    if category == "Management":
+        return entry["IncludeManagementEvents"] and source not in entry["ExcludeManagementEventSources"]
+    return any(
+        resource["Type"] == kind and any(
+            arn.startswith(value) if kind == "AWS::S3::Object" or value == "arn:aws:lambda" else arn == value
+            for value in resource["Values"]
+        )
+        for resource in entry["DataResources"]
+    )
+
+
+def by_advanced(entry: Mapping[str, Any], event: tuple[str, bool, str, str, str]) -> bool:
+    category, _, _, kind, arn = event
+    seen = {"eventCategory": category, "resources.type": kind, "resources.ARN": arn}
+    return all(
+        ("Equals" not in field or seen[field["Field"]] in field["Equals"])
+        and ("StartsWith" not in field or any(seen[field["Field"]].startswith(each) for each in field["StartsWith"]))
+        and ("NotEquals" not in field or seen[field["Field"]] not in field["NotEquals"])
+        for field in entry["FieldSelectors"]
+    )
+
+
+ANY_SELECTORS = st.one_of(BASIC_SELECTORS, ADVANCED_SELECTORS).map(Selectors.of)
+
+
+@given(ANY_SELECTORS, ANY_SELECTORS)
+def test_what_covers_records_all_of_it(mine: Selectors, theirs: Selectors) -> None:
+    if mine.covers(theirs):
+        assert recorded(theirs) <= recorded(mine)
+
+
+@given(st.one_of(st.tuples(BASIC_SELECTORS, BASIC_SELECTORS), st.tuples(ADVANCED_SELECTORS, ADVANCED_SELECTORS)))
+def test_added_selectors_cover(both: tuple[list[Any], list[Any]]) -> None:
+    few, more = both
+    assert Selectors.of([*few, *more]).covers(Selectors.of(few))
+
+
+MANAGEMENT = Selectors.of([{"FieldSelectors": [{"Field": "eventCategory", "Equals": ["Management"]}]}])
+
+
+@pytest.mark.parametrize(("mine", "theirs", "covers"), [
+    (MANAGEMENT, DEFAULT_SELECTORS, True),
+    (DEFAULT_SELECTORS, MANAGEMENT, True),
+    (Selectors.of([{"IncludeManagementEvents": False}]), MANAGEMENT, False),
+    (DEFAULT_SELECTORS, Selectors.of([{"IncludeManagementEvents": False}]), True),
+    (Selectors.of([{"ReadWriteType": "WriteOnly"}]), DEFAULT_SELECTORS, False),
+    (Selectors.of([{"ExcludeManagementEventSources": ["kms.amazonaws.com"]}]), DEFAULT_SELECTORS, False),
+    (Selectors.of([{"DataResources": [{"Type": "AWS::S3::Object", "Values": ["arn:aws:s3:::b/"]}]}]),
+     DEFAULT_SELECTORS, True),
+    (MANAGEMENT, Selectors.of([{"DataResources": [{"Type": "AWS::S3::Object", "Values": ["arn:aws:s3"]}]}]), False),
+])
+def test_covering(mine: Selectors, theirs: Selectors, covers: bool) -> None:
+    assert mine.covers(theirs) is covers
 
 
 def test_nothing_is_no_selectors() -> None:
