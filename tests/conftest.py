@@ -21,7 +21,7 @@ def moto_server() -> Iterator[Moto]:
     moto.server.stop()
 
 
-@pytest.fixture()
+@pytest.fixture
 def moto(moto_server: Moto, monkeypatch: pytest.MonkeyPatch) -> Iterator[Moto]:
     """An empty account, which boto3 and c7n in this process talk to."""
     for name, value in moto_server.environment().items():

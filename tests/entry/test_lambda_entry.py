@@ -51,7 +51,7 @@ def function(moto: Moto, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ite
     lambda_entry.policy_mode.cache_clear()
 
 
-@pytest.fixture()
+@pytest.fixture
 def config(moto: Moto) -> Iterator[SimpleNamespace]:
     """AWS Config's side: `items` that its history holds, `evaluations` that were posted, `fail` an error code."""
     reset_session_cache()
@@ -229,7 +229,8 @@ def test_messages_wrapped_by_sns(function: Any, moto: Moto) -> None:
     ("config-rule", {"invokingEvent": "{}"}, "needs resultToken"),
 ])
 def test_what_cannot_be_used_ends_in_one_clear_line(
-    function: Any, config: SimpleNamespace, caplog: pytest.LogCaptureFixture, mode: str, event: dict[str, Any], said: str
+    function: Any, config: SimpleNamespace, caplog: pytest.LogCaptureFixture,
+    mode: str, event: dict[str, Any], said: str,
 ) -> None:
     function(mode, **DRIFT)
     caplog.set_level(logging.ERROR, "custodian.guardrails")

@@ -81,7 +81,7 @@ def test_authorise_in_the_flat_form_of_older_clients() -> None:
 def test_revoke_brings_the_rules_back_with_their_descriptions() -> None:
     record = {**AUTHORISE, "eventName": "RevokeSecurityGroupIngress"}
     undo = undo_of(record, [], never)
-    assert [(str(found), found.description) for found in undo.removed][0] == ("tcp 22 from 0.0.0.0/0", "oops")
+    assert (str(undo.removed[0]), undo.removed[0].description) == ("tcp 22 from 0.0.0.0/0", "oops")
     assert not undo.added
 
 
@@ -98,7 +98,7 @@ def test_revoke_by_id_is_told_by_the_answer_or_by_an_earlier_event() -> None:
     ]}}}
     assert [str(found) for found in undo_of(record, [], lambda: [opened]).removed] == ["tcp 22 from 192.0.2.0/24"]
 
-    undo = undo_of(record, [], lambda: [])
+    undo = undo_of(record, [], list)
     assert "sgr-1" in undo.unknown[0]
     assert plan_ingress([], undo).refused
 
@@ -135,9 +135,9 @@ def test_a_changed_description_alone_is_no_drift() -> None:
 
 def test_a_modified_rule_that_nobody_knows_is_refused_or_revoked() -> None:
     now = [rule("tcp 22 from 0.0.0.0/0", "sgr-1")]
-    refused = plan_ingress(now, undo_of(modify(("sgr-1", OPEN)), now, lambda: []))
+    refused = plan_ingress(now, undo_of(modify(("sgr-1", OPEN)), now, list))
     assert "sgr-1" in refused.refused
-    revoked = plan_ingress(now, undo_of(modify(("sgr-1", OPEN)), now, lambda: [], revoke_unknown=True))
+    revoked = plan_ingress(now, undo_of(modify(("sgr-1", OPEN)), now, list, revoke_unknown=True))
     assert [found.rule_id for found in revoked.revoke] == ["sgr-1"]
 
 

@@ -347,7 +347,7 @@ def test_an_event_of_our_own_role_is_left_alone(moto: Moto, tmp_path: Path, monk
 
 @pytest.mark.parametrize(("filters", "action", "said"), [
     ([], "revert-ingress", "give a baseline"),
-    ([], {"type": "revert-ingress", "required": ["tcp 80 from world"], "allowed": ["tcp 80 from world"]}, "exactly one"),
+    ([], {"type": "revert-ingress", "required": ["all from self"], "allowed": ["all from self"]}, "exactly one"),
     ([], {"type": "revert-ingress", "required": ["tcp 80 from world"], "narrow": True}, "narrow goes with"),
     ([], {"type": "revert-ingress", "allowed": ["tcp http from world"]}, "cannot read the rule"),
     ([], {"type": "revert-ingress", "baseline": "event"}, "mode cloudtrail"),

@@ -18,7 +18,7 @@ ACCOUNTS = ("111111111111", "222222222222")
 
 
 def run(*command: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603
+    return subprocess.run(
         [str(BIN / command[0]), *command[1:]], cwd=cwd, env={**os.environ, **environment},
         capture_output=True, text=True, timeout=120, check=False,
     )
@@ -82,8 +82,8 @@ def test_c7n_org_runs_an_action_of_ours_in_two_accounts(method: str, moto: Moto,
     # c7n-org takes the interpreter's default start method; this is how an interpreter gets another default.
     program = f"import multiprocessing as m; m.set_start_method({method!r}); from c7n_org.cli import cli; cli()"
     done = run(
-        "python", "-c", program, "run", "-c", "accounts.yml", "-u", "policies.yml", "-s", "out", "--cache-path", "cache",
-        cwd=tmp_path,
+        "python", "-c", program, "run", "-c", "accounts.yml", "-u", "policies.yml", "-s", "out",
+        "--cache-path", "cache", cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr
     for account, (client, group_id) in groups.items():

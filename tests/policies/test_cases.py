@@ -12,7 +12,6 @@ from tests.moto_server import Moto
 
 from .harness import REPORTING, Case, Engine, World, cases, compliance_topic, policies
 
-
 STATE = ("config-rule", "periodic")
 
 

@@ -59,7 +59,7 @@ class Account:
                 policy["mode"].pop("delay", None)
             files.append(directory / path.name)
             files[-1].write_text(yaml.safe_dump(data), encoding="utf-8")
-        subprocess.run(  # noqa: S603
+        subprocess.run(
             [CUSTODIAN, "run", "-s", str(directory / "out"), *map(str, files)], cwd=directory, check=True,
             env={**os.environ, **self.sandbox.environment(account=ACCOUNT, region=REGION)}, timeout=300,
         )
@@ -88,10 +88,11 @@ class Account:
     def alerts(self) -> list[dict[str, Any]]:
         """The alerts that have arrived since the last look."""
         found: list[dict[str, Any]] = []
-        while messages := self.client("sqs").receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10).get("Messages"):
+        sqs = self.client("sqs")
+        while messages := sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10).get("Messages"):
             for message in messages:
                 found.append(read_notify(json.loads(message["Body"])["Message"]))
-                self.client("sqs").delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
+                sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
         return found
 
 
@@ -116,7 +117,8 @@ def test_case(case: Case, account: Account) -> None:
 def test_every_realtime_policy_is_deployed(account: Account) -> None:
     functions = {
         function["FunctionName"]
-        for page in account.client("lambda").get_paginator("list_functions").paginate() for function in page["Functions"]
+        for page in account.client("lambda").get_paginator("list_functions").paginate()
+        for function in page["Functions"]
     }
     assert functions >= {
         f"custodian-{policy['name']}"
