@@ -253,8 +253,9 @@ def _until(done: Callable[[], bool], change: Callable[[], object]) -> float:
     while not done():
         if time.monotonic() - began > _PATIENCE_SECONDS:
             raise GuardrailsError(
-                f"demo: nothing answered the change within {_PATIENCE_SECONDS:.0f} s", "try ./run.sh demo --keep, and see "
-                "the functions' logs with: aws logs tail")
+                f"demo: nothing answered the change within {_PATIENCE_SECONDS:.0f} s",
+                "see the functions' logs: ./run.sh demo --keep",
+            )
         time.sleep(_POLL_SECONDS)
     return time.monotonic() - began
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,12 +35,12 @@ class Case:
 
     policy: Mapping[str, Any]
     name: str
-    make: list[dict[str, Any]]
+    make: list[Any]
     match: list[str] = field(default_factory=list)
     passes: list[str] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
     fixed: list[dict[str, Any]] = field(default_factory=list)
-    change: list[dict[str, Any]] = field(default_factory=list)
+    change: list[Any] = field(default_factory=list)
     """Realtime only: the calls that the function answers."""
     alert: dict[str, Any] = field(default_factory=dict)
     """Realtime only: JMESPath over the list of the policy's alerts, and what it must give."""
@@ -80,13 +80,20 @@ def cases(*modes: str) -> list[Case]:
 class World:
     """The resources that a case made, by the names that it gave them."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, settle: Callable[[], None] = lambda: None) -> None:
         self._client = client
+        self._settle = settle
         self.names: dict[str, Any] = {"account_id": ACCOUNT, "region": REGION}
 
-    def do(self, steps: list[dict[str, Any]]) -> None:
-        """Make the calls; each is `service.operation: parameters`, with `keep: {name: JMESPath}` beside it."""
+    def do(self, steps: list[Any]) -> None:
+        """Make the calls; each is `service.operation: parameters`, with `keep: {name: JMESPath}` beside it.
+
+        The step `settle` waits until the functions have handled every event so far.
+        """
         for step in steps:
+            if step == "settle":
+                self._settle()
+                continue
             answer = self._call(step)
             for name, expression in (step.get("keep") or {}).items():
                 value = jmespath.search(expression, answer)

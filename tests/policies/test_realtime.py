@@ -98,7 +98,7 @@ class Account:
 
 @pytest.mark.parametrize("case", cases("realtime"), ids=str)
 def test_case(case: Case, account: Account) -> None:
-    world = World(account.client)
+    world = World(account.client, account.settle)
     world.do(case.make)
     account.settle()
     account.alerts()

@@ -1,0 +1,190 @@
+"""The accounts that a verb works on: those of accounts.yml, or the one that the credentials belong to."""
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+
+from .errors import GuardrailsError
+from .yamlfile import YamlError, read
+
+# What a call of AWS may end with; the last comes from an answer that is none (a proxy's page), and has no base.
+AWS_ERRORS = (ClientError, BotoCoreError, ResponseParserError)
+_SESSION_NAME = "guardrails"
+_CHECKS_AT_ONCE = 16
+# Reached or not is asked of many accounts: a dead endpoint must not hold each for minutes.
+_CLIENT = Config(connect_timeout=10, read_timeout=30, retries={"mode": "standard", "max_attempts": 3})
+
+
+@dataclass(frozen=True)
+class Account:
+    """One account, and how to get into it."""
+
+    id: str
+    name: str
+    regions: tuple[str, ...]
+    entry: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    """Its entry in accounts.yml as it stands there, without `regions`; empty for the current credentials."""
+
+    def __str__(self) -> str:
+        return self.id if self.name == self.id else f"{self.name} ({self.id})"
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The roles to assume, one from the other; none for the current credentials or a profile."""
+        given = self.entry.get("role") or ()
+        named = (given,) if isinstance(given, str) else tuple(given)
+        return tuple(role if role.startswith("arn") else f"arn:aws:iam::{self.id}:role/{role}" for role in named)
+
+    def session(self, region: str) -> boto3.Session:
+        """A session in the account. Raises one of AWS_ERRORS when there is no way in."""
+        session = boto3.Session(region_name=region, profile_name=self.entry.get("profile"))
+        for role in self.roles:
+            extra = {"ExternalId": self.entry["external_id"]} if self.entry.get("external_id") else {}
+            got = session.client("sts", config=_CLIENT).assume_role(
+                RoleArn=role, RoleSessionName=_SESSION_NAME, **extra
+            )["Credentials"]
+            session = boto3.Session(got["AccessKeyId"], got["SecretAccessKey"], got["SessionToken"], region)
+        return session
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """The accounts of one run."""
+
+    reached: tuple[Account, ...]
+    unreachable: tuple[tuple[Account, str], ...]
+    """Each with the reason."""
+    vars: Mapping[str, Any] = field(default_factory=dict)
+    """c7n-org's `vars` for all accounts."""
+
+    @property
+    def all(self) -> tuple[Account, ...]:
+        return (*self.reached, *(account for account, _ in self.unreachable))
+
+
+def find_accounts(config: Path | None, regions: Sequence[str]) -> Accounts:
+    """The accounts of `config`, or the current one, each asked once whether it can be reached and is the one it says.
+
+    `regions` go before an account's own; `all` means every region that is enabled in the account. Raises
+    GuardrailsError when accounts.yml is no such file, when there are no credentials, or when no region is known.
+    """
+    wanted, variables = ([_current_account()], {}) if config is None else _read(config)
+    wanted = [replace(account, regions=_regions(account, regions)) for account in wanted]
+    with ThreadPoolExecutor(_CHECKS_AT_ONCE) as pool:
+        asked = list(pool.map(_reach, wanted))
+    return Accounts(
+        tuple(account for account, problem in asked if problem is None),
+        tuple((account, problem) for account, problem in asked if problem is not None),
+        variables,
+    )
+
+
+def accounts_file(accounts: Iterable[tuple[Account, Sequence[str]]], variables: Mapping[str, Any]) -> dict[str, Any]:
+    """accounts.yml for c7n-org: the accounts, each with the regions to run in."""
+    entries = []
+    for account, regions in accounts:
+        entry = {**account.entry, "account_id": account.id, "name": account.name, "regions": list(regions)}
+        if not account.roles and "profile" not in entry:
+            # c7n-org's schema wants a role or a profile; with an empty list it takes the current credentials.
+            entry["role"] = []
+        entries.append(entry)
+    return {"accounts": entries, **({"vars": dict(variables)} if variables else {})}
+
+
+def reason_of(error: Exception) -> str:
+    """An AWS error in a few words, with its code."""
+    if isinstance(error, ClientError):
+        details = error.response.get("Error", {})
+        return f"{details.get('Code', 'error')} on {error.operation_name}: {details.get('Message', '')}".rstrip(": ")
+    return " ".join(str(error).split())[:300]
+
+
+def _current_account() -> Account:
+    try:
+        sts = boto3.Session().client("sts", config=_CLIENT, region_name=_default_region() or "us-east-1")
+        number = sts.get_caller_identity()["Account"]
+    except AWS_ERRORS as error:
+        raise GuardrailsError(
+            f"no way into AWS: {reason_of(error)}",
+            "set credentials (AWS_PROFILE, or the AWS_… variables), name accounts with -c accounts.yml, "
+            "or use the local AWS: ./run.sh sandbox start",
+        ) from None
+    return Account(number, number, ())
+
+
+def _default_region() -> str | None:
+    return boto3.Session().region_name
+
+
+def _regions(account: Account, given: Sequence[str]) -> tuple[str, ...]:
+    chosen = tuple(given) or account.regions
+    if not chosen:
+        default = _default_region()
+        if not default:
+            raise GuardrailsError(
+                f"no region for account {account}", "give --region, set AWS_REGION, or regions: in accounts.yml"
+            )
+        chosen = (default,)
+    return tuple(dict.fromkeys(region.strip() for part in chosen for region in part.split(",") if region.strip()))
+
+
+def _reach(account: Account) -> tuple[Account, str | None]:
+    """The account with its regions resolved, and why it cannot be reached, or None."""
+    from .scope import account_region
+
+    first = account_region([region for region in account.regions if region != "all"])
+    try:
+        session = account.session(first)
+        identity = session.client("sts", config=_CLIENT).get_caller_identity()["Account"]
+        if identity != account.id:
+            return account, f"its credentials belong to account {identity}"
+        if "all" in account.regions:
+            enabled = session.client("ec2", config=_CLIENT).describe_regions()["Regions"]
+            account = replace(account, regions=tuple(sorted(region["RegionName"] for region in enabled)))
+    except AWS_ERRORS as error:
+        role = f"could not assume {account.roles[-1]}: " if account.roles else ""
+        return account, role + reason_of(error)
+    return account, None
+
+
+def _read(config: Path) -> tuple[list[Account], Mapping[str, Any]]:
+    try:
+        source = read(config)
+    except YamlError as error:
+        raise GuardrailsError(f"{config}:{error.line}: {error.message}") from None
+    listed = source.data.get("accounts") if isinstance(source.data, Mapping) else None
+    if not isinstance(listed, list) or not listed:
+        raise GuardrailsError(f"{config}:1: no accounts in it", "accounts: [{account_id: '…', name: …, role: …}]")
+    accounts: dict[str, Account] = {}
+    for index, entry in enumerate(listed):
+        at = f"{config}:{source.line(('accounts', index))}"
+        account = _account(at, entry)
+        if account.name in accounts:
+            raise GuardrailsError(f"{at}: the name {account.name} is taken", "results go by the name: give each one")
+        accounts[account.name] = account
+    return list(accounts.values()), source.data.get("vars") or {}
+
+
+def _account(at: str, entry: Any) -> Account:
+    if not isinstance(entry, Mapping) or not entry.get("account_id"):
+        raise GuardrailsError(f"{at}: an account has an account_id", "account_id: '123456789012'")
+    number = entry["account_id"]
+    if not (isinstance(number, str) and len(number) == 12 and number.isdigit()):
+        # Unquoted, YAML reads 012345678901 as another number.
+        raise GuardrailsError(f"{at}: account_id {number!r} is not 12 digits in quotes", "account_id: '012345678901'")
+    name = str(entry.get("name") or number)
+    if "/" in name or name in (".", "..") or not name.isprintable():
+        raise GuardrailsError(f"{at}: the name {name!r} cannot be a directory's", "results go by the name: use another")
+    regions = entry.get("regions") or ()
+    if isinstance(regions, str) or not all(isinstance(region, str) for region in regions):
+        raise GuardrailsError(f"{at}: regions is no list of names", "regions: [eu-central-1]")
+    rest = {key: value for key, value in entry.items() if key not in ("account_id", "name", "regions")}
+    return Account(number, name, tuple(regions), rest)

@@ -1,0 +1,183 @@
+"""The sandbox as tests and the demo use it."""
+from __future__ import annotations
+
+import http.client
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from guardrails.sandbox import process
+from guardrails.sandbox.errors import SandboxError
+from guardrails.sandbox.functions import s3_control
+from guardrails.sandbox.state import State
+
+_DEFAULT_REGION = "us-east-1"
+_RESET_SECONDS = 120.0
+
+
+class Sandbox:
+    """A running sandbox. Made by `start` or `attach`; as a context manager it stops on exit what `start` made."""
+
+    def __init__(self, directory: Path, started: process.Started) -> None:
+        self.directory = directory
+        self._started = started
+        self.endpoint = started.state.endpoint
+        self._clients: dict[tuple[str, str, str], Any] = {}
+        self._loader: Any = None  # botocore's service models: half a second for EC2, so read once
+
+    @classmethod
+    def start(cls, directory: Path | str | None = None) -> Sandbox:
+        """Start a sandbox in `directory` (the project's `.sandbox` when None), or attach to the one there.
+
+        One that was started here stops with this process at the latest. Raises SandboxError.
+        """
+        place = Path(directory) if directory else process.default_directory()
+        return cls(place, process.start(place, detached=False))
+
+    @classmethod
+    def attach(cls, directory: Path | str | None = None) -> Sandbox:
+        """The sandbox that runs in `directory`. Raises SandboxNotRunning."""
+        place = Path(directory) if directory else process.default_directory()
+        return cls(place, process.Started(process.running(place), new=False))
+
+    @property
+    def state(self) -> State:
+        """Its processes, start time and log."""
+        return self._started.state
+
+    def stop(self) -> list[int]:
+        """Stop it; returns the ids of the processes that were ended."""
+        ended = process.stop(self.directory)
+        if self._started.lifeline is not None:
+            os.close(self._started.lifeline)
+            # A child that nobody waits for stays in the process table.
+            with suppress(ChildProcessError):
+                os.waitpid(self.state.pid, 0)
+            self._started = process.Started(self.state, new=False)
+        return ended
+
+    def __enter__(self) -> Sandbox:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._started.new:
+            self.stop()
+
+    def environment(self, account: str = "123456789012", region: str = _DEFAULT_REGION) -> dict[str, str]:
+        """Variables that turn a program to this sandbox as the administrator of `account`.
+
+        To be laid over os.environ. The user's own profile, configuration and proxy have no effect under them.
+        """
+        return environment(self.directory, self.endpoint, account, region)
+
+    def session(self, account: str, region: str = _DEFAULT_REGION) -> Any:
+        """A boto3 Session of the administrator of `account` whose clients talk to the sandbox."""
+        import boto3
+        import botocore.session
+
+        core = botocore.session.Session(profile="default")
+        # What the user has configured, a profile or an endpoint of their own, is not read.
+        for name, value in _no_configuration(self.directory).items():
+            core.set_config_variable({"AWS_CONFIG_FILE": "config_file"}.get(name, "credentials_file"), value)
+        core.set_config_variable("ignore_configured_endpoint_urls", True)
+        if self._loader is None:
+            self._loader = core.get_component("data_loader")
+        core.register_component("data_loader", self._loader)
+        endpoint = self.endpoint
+
+        class Session(boto3.Session):
+            def client(self, service_name: str, *args: Any, **kwargs: Any) -> Any:
+                kwargs.setdefault("endpoint_url", _endpoint_for(service_name, endpoint))
+                return super().client(service_name, *args, **kwargs)
+
+            def resource(self, service_name: str, *args: Any, **kwargs: Any) -> Any:
+                kwargs.setdefault("endpoint_url", _endpoint_for(service_name, endpoint))
+                return super().resource(service_name, *args, **kwargs)
+
+        return Session(
+            aws_access_key_id=account, aws_secret_access_key="sandbox", region_name=region, botocore_session=core  # noqa: S106
+        )
+
+    def client(self, service: str, account: str, region: str = _DEFAULT_REGION) -> Any:
+        """A boto3 client of the administrator of `account`; the same one when asked again."""
+        key = (service, account, region)
+        if key not in self._clients:
+            self._clients[key] = self.session(account, region).client(service)
+        return self._clients[key]
+
+    def reset(self) -> None:
+        """Make every account as empty as new, on both sides, without a restart."""
+        self._ask("POST", "/_sandbox/reset")
+
+    def events(self, account: str | None = None) -> list[dict[str, Any]]:
+        """The CloudTrail records so far, oldest first, of one account or of all."""
+        query = f"?{urlencode({'account': account})}" if account else ""
+        events: list[dict[str, Any]] = self._ask("GET", f"/_sandbox/events{query}")["events"]
+        return events
+
+    def logs(self, function_name: str, account: str, region: str = _DEFAULT_REGION) -> str:
+        """What the function has logged so far; empty when it has not run."""
+        logs = self.client("logs", account, region)
+        try:
+            pages = logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{function_name}")
+            return "\n".join(event["message"].rstrip("\n") for page in pages for event in page["events"])
+        except logs.exceptions.ResourceNotFoundException:
+            return ""
+
+    def _ask(self, method: str, path: str) -> dict[str, Any]:
+        address = urlsplit(self.endpoint)
+        connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=_RESET_SECONDS)
+        try:
+            connection.request(method, path, headers={"Content-Length": "0"})
+            response = connection.getresponse()
+            answer: dict[str, Any] = json.loads(response.read())
+        except (OSError, http.client.HTTPException) as error:
+            raise SandboxError(f"the sandbox at {self.endpoint} does not answer: {error}") from error
+        finally:
+            connection.close()
+        if response.status != http.client.OK:
+            raise SandboxError(answer.get("message", str(response.status)))
+        return answer
+
+
+def environment(directory: Path, endpoint: str, account: str, region: str) -> dict[str, str]:
+    """See Sandbox.environment."""
+    no_proxy = [name for name in os.environ.get("NO_PROXY", os.environ.get("no_proxy", "")).split(",") if name]
+    direct = ",".join(dict.fromkeys([*no_proxy, "127.0.0.1", "localhost"]))
+    return {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ENDPOINT_URL_S3_CONTROL": s3_control(endpoint),
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
+        "AWS_ACCESS_KEY_ID": account,
+        "AWS_SECRET_ACCESS_KEY": "sandbox",
+        "AWS_SESSION_TOKEN": "",
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        # A profile of the user's cannot be unset from here, so it is replaced by one that says nothing.
+        "AWS_PROFILE": "default",
+        "AWS_DEFAULT_PROFILE": "default",
+        **_no_configuration(directory),
+        # moto and ministack have neither.
+        "AWS_USE_FIPS_ENDPOINT": "false",
+        "AWS_USE_DUALSTACK_ENDPOINT": "false",
+        "NO_PROXY": direct,
+        "no_proxy": direct,
+    }
+
+
+def _no_configuration(directory: Path) -> dict[str, str]:
+    empty = directory.resolve() / "aws-config"
+    if not empty.exists():
+        empty.write_text("[default]\n")
+    return {"AWS_CONFIG_FILE": str(empty), "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+
+
+def _endpoint_for(service: str, endpoint: str) -> str:
+    return s3_control(endpoint) if service == "s3control" else endpoint

@@ -1,0 +1,340 @@
+"""The one endpoint: a WSGI application that sends each request to moto, to ministack or to the trail."""
+from __future__ import annotations
+
+import http.client
+import io
+import json
+import logging
+import re
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qs
+from xml.sax.saxutils import escape
+
+from moto.moto_api._internal.models import moto_api_backend
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.s3.models import s3_backends
+
+from guardrails.sandbox.catalogue import recorded_operation
+from guardrails.sandbox.events import Call
+from guardrails.sandbox.functions import PREFIX, Functions
+from guardrails.sandbox.identity import DEFAULT_ACCOUNT, Caller, Identities, role_session
+from guardrails.sandbox.trail import InvalidLookup, Record, Trail, event_bridge_entry
+from guardrails.sandbox.wire import read_json, service_model
+
+_log = logging.getLogger(__name__)
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+
+# What ministack holds; moto holds the rest.
+_MINISTACK = {"lambda", "events", "scheduler", "sns", "sqs", "logs"}
+_CREDENTIAL = re.compile(r"Credential=(?P<key>[^/,\s]+)/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
+_MINISTACK_SECONDS = 900.0  # a function may run that long, and its caller wait for it
+_ACTIVE_SECONDS = 5.0
+_POLL_SECONDS = 0.05
+_HOP_BY_HOP = {"connection", "content-length", "keep-alive", "transfer-encoding"}
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request as the gateway routes it: without the function prefix, its body read."""
+
+    environ: Environ
+    caller: Caller
+    service: str
+    region: str
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A whole answer; header names as sent."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+class Gateway:
+    """The application. `endpoint` is its own address, `ministack_port` where ministack listens."""
+
+    def __init__(self, endpoint: str, ministack_port: int) -> None:
+        self._endpoint = endpoint
+        self._ministack_port = ministack_port
+        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._identities = Identities()
+        self._functions = Functions(endpoint, _read_object)
+        self.trail = Trail(self._deliver)
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request (WSGI)."""
+        path = environ.get("PATH_INFO", "")
+        if path.startswith("/_sandbox/"):
+            answer = self._administer(environ, path)
+        elif not (request := self._read(environ)):
+            answer = _error_answer("", {}, 403, "UnrecognizedClientException", "This function was removed by a reset.")
+        elif request.service in _MINISTACK:
+            answer = self._to_ministack(request)
+        elif request.headers.get("X-Amz-Target", "").endswith("CloudTrail_20131101.LookupEvents"):
+            answer = self._lookup(request)
+        else:
+            return self._to_moto(request, start_response)
+        return _send(answer, start_response)
+
+    def warm_up(self) -> None:
+        """Load what the first calls need; each service of moto is otherwise loaded by its first request."""
+        for service in ("sts", "ec2", "iam", "s3", "cloudtrail"):
+            authorization = f"AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/{service}/aws4_request, "
+            self._moto.get_application({"PATH_INFO": "/", "HTTP_HOST": "", "HTTP_AUTHORIZATION": authorization})
+        for service in ("ec2", "iam"):
+            service_model(service)
+
+    # -- reading ------------------------------------------------------------------------------------------------
+
+    def _read(self, environ: Environ) -> Request | None:
+        """The request, or None when it comes from a function that is no longer known."""
+        token = ""
+        if environ["PATH_INFO"].startswith(PREFIX):
+            token = environ["PATH_INFO"][len(PREFIX):].partition("/")[0]
+            for name in ("PATH_INFO", "RAW_URI", "REQUEST_URI"):
+                if name in environ:
+                    rest = environ[name].replace(f"{PREFIX}{token}", "", 1)
+                    environ[name] = rest if rest.startswith("/") else f"/{rest}"
+            if self._functions.get(token) is None:
+                return None
+        scope = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", "")) or _CREDENTIAL.search(
+            _presigned_credential(environ.get("QUERY_STRING", ""))
+        )
+        body = environ["wsgi.input"].read() if environ.get("wsgi.input_terminated") else environ["wsgi.input"].read(
+            int(environ.get("CONTENT_LENGTH") or 0)
+        )
+        return Request(
+            environ=environ,
+            caller=self._caller(scope["key"] if scope else DEFAULT_ACCOUNT, token),
+            service=scope["service"] if scope else "",
+            region=scope["region"] if scope else "us-east-1",
+            method=environ["REQUEST_METHOD"],
+            path=environ["PATH_INFO"],
+            query=environ.get("QUERY_STRING", ""),
+            headers=_headers(environ),
+            body=body,
+        )
+
+    def _caller(self, key: str, token: str) -> Caller:
+        function = self._functions.get(token)
+        # A function that has assumed another role calls with that role's key, still at its own address.
+        if function and key == function.account:
+            return self._identities.remember(role_session(function.role_arn, function.name, function.account))
+        return self._identities.resolve(key)
+
+    # -- moto ---------------------------------------------------------------------------------------------------
+
+    def _to_moto(self, request: Request, start_response: StartResponse) -> Iterable[bytes]:
+        environ = request.environ
+        environ["wsgi.input"] = io.BytesIO(request.body)
+        environ["CONTENT_LENGTH"] = str(len(request.body))
+        environ.pop("wsgi.input_terminated", None)
+        environ.pop("HTTP_TRANSFER_ENCODING", None)
+        environ["HTTP_X_MOTO_ACCOUNT_ID"] = request.caller.account
+        if "HTTP_AUTHORIZATION" in environ:
+            environ["HTTP_AUTHORIZATION"] = _with_key(environ["HTTP_AUTHORIZATION"], request.caller.moto_key)
+        operation = recorded_operation(
+            request.service, request.method, request.path, request.query, request.headers, request.body
+        )
+        region = _bucket_region(request) or request.region
+        started: list[Any] = []
+
+        def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            started[:] = [status, headers]
+            return start_response(status, headers, *rest)
+
+        try:
+            answer = self._moto(environ, start)
+            if operation is None:
+                return answer
+            body = b"".join(answer)
+        except NotImplementedError as error:
+            # 501 is not retried by clients; moto's own 500 would be, five times.
+            return _send(_error_answer(request.service, request.headers, 501, "NotImplemented",
+                                       f"moto lacks this: {error}"), start_response)
+        except Exception as error:  # noqa: BLE001 - any bug of moto's must be an answer, and in the log
+            _log.exception("moto failed on %s %s", request.service, operation or request.path)
+            return _send(_error_answer(request.service, request.headers, 501, "InternalFailure",
+                                       f"moto failed: {type(error).__name__}: {error}"), start_response)
+        status, headers = started
+        self.trail.add(Call(
+            *operation,
+            caller=request.caller,
+            region=_bucket_region(request) or region,
+            time=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            method=request.method, path=request.path, query=request.query, headers=request.headers,
+            body=request.body,
+            status=int(status.split()[0]),
+            answer_headers={name.lower(): value for name, value in headers},
+            answer=body,
+        ))
+        return [body]
+
+    # -- ministack ----------------------------------------------------------------------------------------------
+
+    def _to_ministack(self, request: Request) -> Answer:
+        account, body = request.caller.account, request.body
+        if request.service == "lambda":
+            body = self._functions.on_request(request.method, request.path, body, account, request.region)
+        headers = {**request.headers, "Content-Length": str(len(body))}
+        headers.pop("Transfer-Encoding", None)
+        if "Authorization" in headers:
+            headers["Authorization"] = _with_key(headers["Authorization"], account)
+        target = request.environ.get("RAW_URI") or request.path + (f"?{request.query}" if request.query else "")
+        try:
+            answer = self._ask_ministack(request.method, target, body, headers)
+            if request.service == "lambda":
+                self._wait_until_active(request, answer, headers.get("Authorization", ""))
+        except (OSError, http.client.HTTPException) as error:
+            return _error_answer(request.service, request.headers, 502, "ServiceUnavailable",
+                                 f"ministack, which holds {request.service}, does not answer: {error}")
+        if request.service == "lambda":
+            answer = Answer(answer.status, answer.headers, self._functions.on_response(
+                request.method, request.path, answer.body, account, request.region))
+        elif request.service in {"sqs", "sns"}:
+            # Queue and unsubscribe addresses must lead back here.
+            here = f"http://127.0.0.1:{self._ministack_port}".encode()
+            answer = Answer(answer.status, answer.headers, answer.body.replace(here, self._endpoint.encode()))
+        return answer
+
+    def _wait_until_active(self, request: Request, answer: Answer, authorization: str) -> None:
+        """Keep the answer to a deployment until the function is ready, half a second later.
+
+        Clients that deploy ask at once whether it is, and when it is not, wait five seconds before they ask again.
+        """
+        made = read_json(answer.body) if request.method in {"POST", "PUT"} and answer.status < 300 else {}
+        path = f"/2015-03-31/functions/{made.get('FunctionName')}/configuration?Qualifier={made.get('Version')}"
+        deadline = time.monotonic() + _ACTIVE_SECONDS
+        while "FunctionName" in made and not _is_ready(made) and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+            made = read_json(self._ask_ministack("GET", path, b"", {"Authorization": authorization}).body)
+
+    def _ask_ministack(self, method: str, target: str, body: bytes, headers: dict[str, str]) -> Answer:
+        connection = http.client.HTTPConnection("127.0.0.1", self._ministack_port, timeout=_MINISTACK_SECONDS)
+        try:
+            connection.request(method, target, body, headers)
+            response = connection.getresponse()
+            kept = [(name, value) for name, value in response.getheaders() if name.lower() not in _HOP_BY_HOP]
+            return Answer(response.status, kept, response.read())
+        finally:
+            connection.close()
+
+    def _deliver(self, account: str, region: str, made: Record) -> None:
+        body = json.dumps({"Entries": [event_bridge_entry(made)]}).encode()
+        scope = f"Credential={account}/20260101/{region}/events/aws4_request"
+        answer = self._ask_ministack("POST", "/", body, {
+            "X-Amz-Target": "AWSEvents.PutEvents",
+            "Content-Type": "application/x-amz-json-1.1",
+            "Authorization": f"AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=none",
+        })
+        if answer.status != http.client.OK or json.loads(answer.body).get("FailedEntryCount"):
+            _log.error("event %s was not delivered: %s", made["eventName"], answer.body.decode(errors="replace"))
+
+    # -- the trail and the sandbox itself -----------------------------------------------------------------------
+
+    def _lookup(self, request: Request) -> Answer:
+        try:
+            found = self.trail.lookup(json.loads(request.body or b"{}"), request.caller.account, request.region)
+        except InvalidLookup as error:
+            return _error_answer(request.service, request.headers, 400, error.code, str(error))
+        return _json_answer(200, found)
+
+    def _administer(self, environ: Environ, path: str) -> Answer:
+        action = environ["REQUEST_METHOD"], path.removeprefix("/_sandbox/")
+        if action == ("GET", "status"):
+            return _json_answer(200, {"endpoint": self._endpoint})
+        if action == ("GET", "events"):
+            account = parse_qs(environ.get("QUERY_STRING", "")).get("account", [None])[0]
+            return _json_answer(200, {"events": self.trail.records(account)})
+        if action == ("POST", "reset"):
+            try:
+                self.reset()
+            except (OSError, http.client.HTTPException) as error:
+                return _json_answer(502, {"message": f"ministack could not be reset: {error}"})
+            return _json_answer(200, {})
+        return _json_answer(404, {"message": "There are status, events and reset (POST) here."})
+
+    def reset(self) -> None:
+        """Make both sides as empty as new. Functions that run are ended first, so that they change nothing after."""
+        self.trail.settle()
+        answer = self._ask_ministack("POST", "/_ministack/reset", b"", {"Content-Length": "0"})
+        if answer.status != http.client.OK:
+            raise http.client.HTTPException(answer.body.decode(errors="replace"))
+        self._functions.forget_all()
+        self._identities.forget_all()
+        moto_api_backend.reset()
+        self.trail.clear()
+
+
+def _is_ready(function: dict[str, Any]) -> bool:
+    return function.get("State") != "Pending" and function.get("LastUpdateStatus") != "InProgress"
+
+
+def _headers(environ: Environ) -> dict[str, str]:
+    """Request headers in Title-Case, as WSGI has lost their spelling."""
+    headers = {
+        name[5:].replace("_", "-").title(): value for name, value in environ.items()
+        if name.startswith("HTTP_") and isinstance(value, str)
+    }
+    for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+        if environ.get(name):
+            headers[name.replace("_", "-").title()] = environ[name]
+    return headers
+
+
+def _presigned_credential(query: str) -> str:
+    return f"Credential={parse_qs(query).get('X-Amz-Credential', [''])[0]}" if "X-Amz-Credential" in query else ""
+
+
+def _with_key(authorization: str, key: str) -> str:
+    return re.sub(r"Credential=[^/]+/", f"Credential={key}/", authorization, count=1)
+
+
+def _read_object(account: str, bucket: str, key: str) -> bytes | None:
+    stored = s3_backends[account]["aws"].buckets.get(bucket)
+    found = stored.keys.get(key) if stored else None
+    return bytes(found.value) if found else None
+
+
+def _bucket_region(request: Request) -> str | None:
+    """The region that the bucket of an S3 request lies in: its events are that region's."""
+    if request.service != "s3":
+        return None
+    bucket = s3_backends[request.caller.account]["aws"].buckets.get(request.path.strip("/").partition("/")[0])
+    return str(bucket.region_name) if bucket else None
+
+
+def _send(answer: Answer, start_response: StartResponse) -> Iterable[bytes]:
+    reason = http.client.responses.get(answer.status, "")
+    start_response(f"{answer.status} {reason}", [*answer.headers, ("Content-Length", str(len(answer.body)))])
+    return [answer.body]
+
+
+def _json_answer(status: int, document: Any) -> Answer:
+    return Answer(status, [("Content-Type", "application/json")], json.dumps(document, default=str).encode())
+
+
+def _error_answer(service: str, headers: dict[str, str], status: int, code: str, message: str) -> Answer:
+    """An error in the form that the service's clients read."""
+    if "json" in headers.get("Content-Type", "") or "X-Amz-Target" in headers or service in {"lambda", "guardduty"}:
+        kind = [("Content-Type", "application/json"), ("x-amzn-ErrorType", code)]
+        return Answer(status, kind, json.dumps({"__type": code, "message": message}).encode())
+    error = f"<Code>{code}</Code><Message>{escape(message)}</Message>"
+    document = {
+        "ec2": f"<Response><Errors><Error>{error}</Error></Errors></Response>",
+        "s3": f"<Error>{error}</Error>",
+    }.get(service, f"<ErrorResponse><Error>{error}</Error></ErrorResponse>")
+    return Answer(status, [("Content-Type", "text/xml")], document.encode())

@@ -1,0 +1,149 @@
+"""Who is calling: from the access key of a request to an account and a principal.
+
+Three kinds of keys arrive. Twelve digits are the administrator of that account. A key that moto's STS or IAM
+gave out is that role session or user. A deployed function calls with its account's digits, through an address
+of its own (functions.py), and is its role's session.
+
+moto wants keys of 20 characters, so the digits and functions get such a key on the way in (`moto_key`); STS
+answers from here, so that `get-caller-identity` and the CloudTrail record name the same principal.
+"""
+from __future__ import annotations
+
+import hashlib
+import re
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+from moto.iam.models import iam_backends
+from moto.sts.models import STSBackend, sts_backends
+
+DEFAULT_ACCOUNT = "123456789012"
+_ACCOUNT = re.compile(r"\d{12}")
+
+
+@dataclass(frozen=True)
+class Caller:
+    """A principal that signed a request.
+
+    account: its 12 digits; arn: as sts:GetCallerIdentity gives it; principal_id: its unique id (for a role
+    session with `:session`); name: the user's or the session's name; role_arn: set for a role session;
+    moto_key: the access key under which moto knows it.
+    """
+
+    account: str
+    arn: str
+    principal_id: str
+    name: str
+    moto_key: str
+    role_arn: str = ""
+
+    def user_identity(self, time: str) -> dict[str, Any]:
+        """The `userIdentity` of a CloudTrail record of a call made at `time`."""
+        identity = {
+            "type": "AssumedRole" if self.role_arn else "IAMUser",
+            "principalId": self.principal_id,
+            "arn": self.arn,
+            "accountId": self.account,
+            "accessKeyId": self.moto_key,
+        }
+        if not self.role_arn:
+            return {**identity, "userName": self.name}
+        issuer = {
+            "type": "Role",
+            "principalId": self.principal_id.partition(":")[0],
+            "arn": self.role_arn,
+            "accountId": self.account,
+            "userName": self.role_arn.rpartition("/")[2],
+        }
+        attributes = {"creationDate": time, "mfaAuthenticated": "false"}
+        return {**identity, "sessionContext": {"sessionIssuer": issuer, "attributes": attributes}}
+
+
+def administrator(account: str) -> Caller:
+    """The caller that an account's own digits stand for. No such user exists in IAM: the account stays empty."""
+    return Caller(
+        account=account,
+        arn=f"arn:aws:iam::{account}:user/admin",
+        principal_id="AIDA" + _digest(account, 17),
+        name="admin",
+        moto_key=f"AKIASBOX{account}",
+    )
+
+
+def role_session(role_arn: str, session: str, account: str) -> Caller:
+    """The session `session` of a role of `account`, such as a function's. The role may have a path."""
+    role = role_arn.rpartition("/")[2]
+    return Caller(
+        account=account,
+        arn=f"arn:aws:sts::{account}:assumed-role/{role}/{session}",
+        principal_id=f"{_role_id(role_arn, account)}:{session}",
+        name=session,
+        moto_key="ASIA" + _digest(f"{role_arn} {session}", 16),
+        role_arn=role_arn,
+    )
+
+
+class Identities:
+    """Resolves access keys and teaches moto's STS the answers."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Caller] = {}
+        self._lock = threading.Lock()
+        self._teach_sts()
+
+    def resolve(self, key: str) -> Caller:
+        """The principal behind `key`; an unknown key is the default account's administrator, as in moto."""
+        if _ACCOUNT.fullmatch(key):
+            return self.remember(administrator(key))
+        with self._lock:
+            known = self._known.get(key)
+        return known or _issued_by_moto(key) or self.remember(administrator(DEFAULT_ACCOUNT))
+
+    def remember(self, caller: Caller) -> Caller:
+        """Make moto's STS know `caller` by its key; returns it."""
+        with self._lock:
+            self._known[caller.moto_key] = caller
+        return caller
+
+    def forget_all(self) -> None:
+        """Drop every session, for a reset."""
+        with self._lock:
+            self._known.clear()
+
+    def _teach_sts(self) -> None:
+        known, original = self._known, STSBackend.get_caller_identity
+
+        def get_caller_identity(backend: Any, access_key_id: str, region: str) -> tuple[str, str, str]:
+            caller = known.get(access_key_id)
+            if caller is None:
+                return original(backend, access_key_id, region)
+            return caller.principal_id, caller.arn, caller.account
+
+        setattr(STSBackend, "get_caller_identity", get_caller_identity)  # noqa: B010 - a patch, and said so
+
+
+def _issued_by_moto(key: str) -> Caller | None:
+    """A role session of moto's STS or the owner of an IAM user's key; None for a key that moto did not issue."""
+    for account, partitions in list(sts_backends.items()):
+        session = partitions["aws"].get_assumed_role_from_access_key(key)
+        if session:
+            return Caller(account, session.arn, session.user_id, session.session_name, key, session.role_arn)
+    for account, backends in list(iam_backends.items()):
+        if key in backends["aws"].access_keys:
+            user = backends["aws"].get_user_from_access_key_id(key)
+            if user:
+                return Caller(account, user.arn, user.id, user.name, key)
+    return None
+
+
+def _role_id(role_arn: str, account: str) -> str:
+    for role in list(iam_backends[account]["aws"].roles.values()):
+        if role.arn == role_arn:
+            return str(role.id)
+    return "AROA" + _digest(role_arn, 17)
+
+
+def _digest(text: str, length: int) -> str:
+    """A stable stand-in for the random part of an AWS id."""
+    return hashlib.sha256(text.encode()).hexdigest()[:length].upper()

@@ -1,0 +1,129 @@
+"""Starting, finding and stopping the background process."""
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from guardrails.sandbox.errors import SandboxError, SandboxNotRunning
+from guardrails.sandbox.ministack import end_group, group_members
+from guardrails.sandbox.runtime import ensure_runtime, project_root
+from guardrails.sandbox.state import State, StateDirectory
+
+_START_SECONDS = 60.0
+_STOP_SECONDS = 10.0
+_POLL_SECONDS = 0.02
+
+
+@dataclass(frozen=True)
+class Started:
+    """A running sandbox; `new` tells one started now from one found. `lifeline` keeps it alive when set."""
+
+    state: State
+    new: bool
+    lifeline: int | None = None
+
+
+def default_directory() -> Path:
+    """Where the command line keeps its sandbox."""
+    return project_root() / ".sandbox"
+
+
+def start(directory: Path, *, detached: bool) -> Started:
+    """Start a sandbox in `directory`, or find the one that runs there.
+
+    A detached one outlives its starter; another stops when the starter closes `lifeline` or dies. Raises
+    SandboxError with the end of the log.
+    """
+    place = StateDirectory(directory)
+    place.make()
+    found = place.read()
+    if found:
+        return Started(found, new=False)
+    python = ensure_runtime()
+    ours, theirs = os.pipe()
+    command = [
+        sys.executable, "-m", "guardrails.sandbox.server", "--directory", str(place.path), "--python", str(python),
+    ]
+    try:
+        with place.log.open("ab") as log:
+            process = subprocess.Popen(
+                command if detached else [*command, "--lifeline", str(ours)],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                cwd=project_root(), env=_environment(), start_new_session=True,
+                pass_fds=() if detached else (ours,),
+            )
+        state = _wait_for_state(place, process)
+    except BaseException:
+        os.close(theirs)
+        raise
+    finally:
+        os.close(ours)
+    if detached:
+        os.close(theirs)
+        process.returncode = 0  # it is meant to outlive us: no warning that it still runs
+        return Started(state, new=True)
+    return Started(state, new=True, lifeline=theirs)
+
+
+def _environment() -> dict[str, str]:
+    """The user's environment without what would change moto: its settings, AWS's, and any proxy."""
+    dropped = ("AWS_", "MOTO_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+    return {**kept, "AWS_EC2_METADATA_DISABLED": "true", "NO_PROXY": "127.0.0.1,localhost"}
+
+
+def _wait_for_state(place: StateDirectory, process: subprocess.Popen[bytes]) -> State:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        state = place.read()
+        if state and state.pid == process.pid:
+            return state
+        if process.poll() is not None:
+            raise SandboxError(f"the sandbox ended while starting; its log: {place.log}\n{_tail(place.log)}")
+        time.sleep(_POLL_SECONDS)
+    process.kill()
+    raise SandboxError(f"the sandbox did not start in {_START_SECONDS:.0f} s; its log: {place.log}\n{_tail(place.log)}")
+
+
+def _tail(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-8:])
+
+
+def running(directory: Path) -> State:
+    """The sandbox that runs in `directory`. Raises SandboxNotRunning."""
+    state = StateDirectory(directory).read()
+    if state is None:
+        raise SandboxNotRunning(f"no sandbox runs in {directory}")
+    return state
+
+
+def stop(directory: Path) -> list[int]:
+    """Stop the sandbox in `directory` and return the ids of every process that was ended.
+
+    Raises SandboxNotRunning, and SandboxError if one is left.
+    """
+    state = running(directory)
+    processes = [state.pid, *group_members(state.ministack_pid)]
+    os.kill(state.pid, signal.SIGTERM)
+    if not _ended(state.pid):
+        end_group(state.pid)
+    end_group(state.ministack_pid)  # gone already, unless the gateway had to be killed
+    for group in (state.pid, state.ministack_pid):
+        if not _ended(group):
+            raise SandboxError(f"processes {group_members(group)} do not end")
+    return processes
+
+
+def _ended(group: int) -> bool:
+    """Whether every process of `group` is gone, waited for some seconds. The gateway leads a group of its own."""
+    deadline = time.monotonic() + _STOP_SECONDS
+    while group_members(group):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_SECONDS)
+    return True

@@ -1,0 +1,55 @@
+"""`validate`: every policy file is checked, and every error is shown."""
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from .console import out
+from .options import verbose_option
+from .paths import POLICIES
+
+
+@click.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
+@verbose_option
+def validate(paths: tuple[Path, ...], verbose: bool) -> None:
+    """Check policy files: schema, elements, metadata, controls, names, and what a Lambda function needs.
+
+    PATH is a policy file or a directory of them; without one, the project's policies/. Every error of every file is
+    shown with file, line and remedy. Exits with 1 when there is one.
+
+    \b
+    Example:
+      ./run.sh validate
+      ./run.sh validate my-policies/ policies/periodic/s3.yml
+    """
+    started = time.monotonic()
+    from .controls import load_catalogues
+    from .policies import policy_files
+    from .validation import validate_files
+
+    files = policy_files([_shown(path) for path in paths or (POLICIES,)])
+    found = validate_files(files, load_catalogues())
+    seconds = time.monotonic() - started
+    if verbose:
+        for file in files:
+            click.echo(f"checked {file}", err=True)
+    for problem in found.problems:
+        click.echo(f"{problem.file}:{problem.line}: {problem.what}")
+        if problem.mend:
+            click.echo(f"    {problem.mend}")
+    counted = (
+        f"{found.policies} policies on {found.resource_types} resource types in {found.files} files, {seconds:.1f} s"
+    )
+    if found.problems:
+        click.echo(f"{len(found.problems)} errors in {counted}")
+        raise SystemExit(1)
+    out().print(f"valid: {counted}")
+
+
+def _shown(path: Path) -> Path:
+    """The path as short as it can be said from here, for messages."""
+    path = path.absolute()
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -1,0 +1,255 @@
+"""Every check of the policy files, and all that they find: nothing here stops at the first error."""
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from custom_actions.plugin import ELEMENTS
+
+from .engine import Complaint, complaints, is_lambda_mode, modes, nearest, type_of, walk
+from .policies import PASSIVE, RESPONSES, SEVERITIES, Kind, Policy
+from .scope import SCOPES
+from .yamlfile import YamlError, YamlFile, read
+
+PACKAGE = "custom_actions"
+HANDLER = "custom_actions.lambda_entry.run"
+NAME_LIMIT = 64
+DESCRIPTION_LIMIT = 256
+# What tells somebody and leaves the resource as it is.
+_TELLING = frozenset({"notify", "webhook", "put-metric", "post-finding", "post-item", "invoke-lambda", "invoke-sfn"})
+_METADATA = {
+    "title": "one line that says what holds when all is well",
+    "severity": f"one of {', '.join(SEVERITIES)}",
+    "response": f"one of {', '.join(RESPONSES)}",
+    "controls": "a mapping of framework to ids: {cis-aws-5.0: ['5.3']}; {} when there is none",
+    "rationale": "why it matters",
+    "fix": "what the policy does about it, or what a person has to do",
+    "replaces": "a list of the old rules that it stands for; [] when there is none",
+}
+_FILE_KEYS = ("vars", "policies")
+_POLICY_KEYS = (
+    "name", "resource", "title", "description", "mode", "tags", "max-resources", "metadata", "query", "filters",
+    "actions", "source", "conditions", "region", "start", "end", "tz", "max-resources-percent", "comments", "comment",
+)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One error in one file."""
+
+    file: Path
+    line: int
+    what: str
+    mend: str = ""
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What the checks found, and how much they looked at."""
+
+    problems: tuple[Problem, ...]
+    files: int
+    policies: int
+    resource_types: int
+
+
+def validate_files(files: Iterable[Path], catalogues: Mapping[str, Collection[str]]) -> Validation:
+    """Check every file. `catalogues`: framework to the ids of its controls."""
+    problems: list[Problem] = []
+    named: dict[str, tuple[Path, int]] = {}
+    resources, policies = set(), 0
+    files = list(files)
+    for file in files:
+        try:
+            source = read(file)
+        except YamlError as error:
+            problems.append(Problem(file, error.line, error.message))
+            continue
+        structure = list(_structure(source.data))
+        problems.extend(_located(source, (), structure))
+        listed = source.data.get("policies") if isinstance(source.data, Mapping) else None
+        for index, data in enumerate(listed if isinstance(listed, list) else ()):
+            policies += 1
+            found = list(_shape(data))
+            if not found:
+                policy = Policy(data, source, index)
+                resources.add(policy.resource)
+                found = [*_policy(policy, catalogues), *complaints(data, policy.resource)]
+                at = (file, source.line(("policies", index, "name")))
+                first = named.setdefault(policy.name, at)
+                if first != at:
+                    found.append(Complaint(
+                        ("name",), f"the name {policy.name} is taken by {first[0]}:{first[1]}",
+                        "rename one: functions, findings and output directories go by the name",
+                    ))
+            problems.extend(_located(source, ("policies", index), found))
+    return Validation(tuple(_once(problems)), len(files), policies, len(resources))
+
+
+def _once(problems: Iterable[Problem]) -> Iterator[Problem]:
+    """Each error once; ours of the length of names and c7n's own say the same."""
+    seen = set()
+    for problem in sorted(problems, key=lambda problem: (str(problem.file), problem.line)):
+        if (problem.file, problem.line, problem.what) not in seen:
+            seen.add((problem.file, problem.line, problem.what))
+            yield problem
+
+
+def _located(source: YamlFile, base: tuple[str | int, ...], found: Iterable[Complaint]) -> Iterator[Problem]:
+    for complaint in found:
+        name = ""
+        if base:
+            data = source.data["policies"][base[1]]
+            name = f"{data['name']}: " if isinstance(data, Mapping) and data.get("name") else ""
+        yield Problem(
+            source.path, source.line((*base, *complaint.path)), name + complaint.what, complaint.mend
+        )
+
+
+def _structure(data: Any) -> Iterator[Complaint]:
+    """What is wrong with the file as a whole."""
+    if not isinstance(data, Mapping):
+        yield Complaint((), "no policy file: the top is no mapping", "start it with `policies:` and a list")
+        return
+    for key in data:
+        if key not in _FILE_KEYS:
+            yield Complaint((str(key),), f"no such key at the top of a file: {key}",
+                            nearest(str(key), _FILE_KEYS, give_all=True))
+    if not isinstance(data.get("policies"), list):
+        yield Complaint(("policies",), "no list `policies:`", "put the policies into a list under `policies:`")
+
+
+def _shape(data: Any) -> Iterator[Complaint]:
+    """What keeps a policy from being looked at any further."""
+    if not isinstance(data, Mapping):
+        yield Complaint((), "a policy is a mapping", "- name: …")
+        return
+    for key in ("name", "resource"):
+        if not isinstance(data.get(key), str):
+            yield Complaint((), f"no {key}", f"give it a {key}")
+    for key in data:
+        if key not in _POLICY_KEYS:
+            yield Complaint((str(key),), f"a policy has no key {key}", nearest(str(key), _POLICY_KEYS))
+    for key in ("filters", "actions"):
+        if not isinstance(data.get(key, []), list):
+            yield Complaint((key,), f"{key} is no list", f"- type: …, under {key}:")
+    if "mode" in data:
+        mode = data["mode"]
+        if not isinstance(mode, Mapping) or not isinstance(mode.get("type"), str):
+            yield Complaint(("mode",), "mode has no type", f"mode: {{type: one of {', '.join(modes())}}}")
+        elif mode["type"] not in modes():
+            yield Complaint(("mode", "type"), f"there is no mode {mode['type']}",
+                            nearest(mode["type"], modes(), give_all=True))
+    if not isinstance(data.get("metadata", {}), Mapping):
+        yield Complaint(("metadata",), "metadata is no mapping", f"it has {', '.join(_METADATA)}")
+
+
+def _policy(policy: Policy, catalogues: Mapping[str, Collection[str]]) -> Iterator[Complaint]:
+    yield from metadata_complaints(policy.metadata, catalogues)
+    yield from _response(policy)
+    yield from _folder(policy)
+    if is_lambda_mode(policy.mode["type"]):
+        yield from _function(policy)
+
+
+def metadata_complaints(
+    metadata: Mapping[str, Any], catalogues: Mapping[str, Collection[str]]
+) -> Iterator[Complaint]:
+    """What is missing from a policy's metadata or not well formed."""
+    if not metadata:
+        yield Complaint(("metadata",), "no metadata", f"metadata: with {', '.join(_METADATA)}")
+        return
+    for key, expected in _METADATA.items():
+        if key not in metadata:
+            near = nearest(key, [str(other) for other in metadata if other not in _METADATA])
+            yield Complaint(("metadata",), f"metadata has no {key}", near or f"{key}: {expected}")
+    for key in ("title", "rationale", "fix"):
+        if key in metadata and not (isinstance(metadata[key], str) and metadata[key].strip()):
+            yield Complaint(("metadata", key), f"metadata.{key} says nothing", f"{key}: {_METADATA[key]}")
+    for key, known in (("severity", SEVERITIES), ("response", RESPONSES), ("scope", SCOPES)):
+        if key in metadata and metadata[key] not in known:
+            yield Complaint(
+                ("metadata", key), f"{metadata[key]!r} is no {key}", nearest(str(metadata[key]), known, give_all=True)
+            )
+    if not isinstance(metadata.get("replaces", []), list):
+        yield Complaint(("metadata", "replaces"), "metadata.replaces is no list", f"replaces: {_METADATA['replaces']}")
+    controls = metadata.get("controls", {})
+    if not isinstance(controls, Mapping):
+        yield Complaint(("metadata", "controls"), "metadata.controls is no mapping",
+                        f"controls: {_METADATA['controls']}")
+        return
+    for framework, ids in controls.items():
+        path = ("metadata", "controls", str(framework))
+        if framework not in catalogues:
+            yield Complaint(path, f"there is no framework {framework}: no file controls/{framework}.yml",
+                            nearest(str(framework), catalogues, give_all=True))
+        elif not isinstance(ids, list):
+            yield Complaint(path, f"the controls of {framework} are no list", f"{framework}: ['1.1']")
+        else:
+            for index, control in enumerate(ids):
+                if not isinstance(control, str):
+                    yield Complaint((*path, index), f"{framework} {control!r} is no text", f'quote it: "{control}"')
+                elif control not in catalogues[framework]:
+                    yield Complaint((*path, index), f"{framework} has no control {control}",
+                                    nearest(control, catalogues[framework]) or f"see controls/{framework}.yml")
+
+
+def _response(policy: Policy) -> Iterator[Complaint]:
+    """Whether what the policy says it does and what it does are the same: `heal` goes by the first."""
+    response = policy.metadata.get("response")
+    if response not in RESPONSES:
+        return
+    actions = [(path, type_of(entry)) for path, entry in walk(policy.data.get("actions"), ("actions",))]
+    if response == "none" and actions:
+        yield Complaint(("actions",), "response is none, and there are actions",
+                        "name the response, or drop the actions")
+    elif response != "none" and not actions:
+        yield Complaint(("metadata", "response"), f"response is {response}, and there are no actions",
+                        "add the action, or say response: none")
+    elif response in PASSIVE:
+        for path, name in actions:
+            if name not in _TELLING:
+                yield Complaint(path, f"response is alert, and the action {name} may change the resource",
+                                f"name the response ({', '.join(r for r in RESPONSES if r not in PASSIVE)})")
+
+
+def _folder(policy: Policy) -> Iterator[Complaint]:
+    folders = [part for part in policy.source.path.parts if part in tuple(Kind)]
+    mode = policy.mode["type"]
+    if folders and folders[-1] != policy.kind:
+        yield Complaint(("mode", "type"), f"mode {mode} does not belong in the folder {folders[-1]}",
+                        f"move it to {policy.kind}/, or change the mode")
+
+
+def _function(policy: Policy) -> Iterator[Complaint]:
+    """What would make the Lambda function fail to deploy, or deploy green and die on its first event."""
+    if len(policy.function) > NAME_LIMIT:
+        yield Complaint(("name",), f"the function's name {policy.function} has {len(policy.function)} characters; "
+                        f"Lambda takes {NAME_LIMIT}", f"shorten the name by {len(policy.function) - NAME_LIMIT}")
+    description = str(policy.data.get("description", ""))
+    if len(description) > DESCRIPTION_LIMIT:
+        yield Complaint(("description",), f"the description has {len(description)} characters; "
+                        f"Lambda takes {DESCRIPTION_LIMIT}", "move the rest to metadata.rationale")
+    ours = sorted(own_elements(policy))
+    if not ours:
+        return
+    verb = "is" if len(ours) == 1 else "are"
+    used = f"{' and '.join(ours)} {verb} ours, and without this the function dies on its first event"
+    if PACKAGE not in (policy.mode.get("packages") or ()):
+        yield Complaint(("mode",), f"mode has no packages: [{PACKAGE}]; {used}", f"packages: [{PACKAGE}]")
+    if policy.mode.get("handler") != HANDLER:
+        yield Complaint(("mode", "handler"), f"mode.handler is {policy.mode.get('handler', 'not set')}; {used}",
+                        f"handler: {HANDLER}")
+
+
+def own_elements(policy: Policy) -> set[str]:
+    """The filters and actions of this project that the policy uses."""
+    ours = {(element.kind, element.type) for element in ELEMENTS if element.resource == policy.service}
+    return {
+        type_of(entry)
+        for kind in ("filter", "action")
+        for _, entry in walk(policy.data.get(f"{kind}s"), (f"{kind}s",))
+        if (kind, type_of(entry)) in ours
+    }

@@ -1,0 +1,107 @@
+"""A YAML file as c7n reads it, and the line of every value in it."""
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+class YamlError(Exception):
+    """The file cannot be read; `line` is where, counted from 1."""
+
+    def __init__(self, message: str, line: int) -> None:
+        super().__init__(message)
+        self.message = message
+        self.line = line
+
+
+@dataclass(frozen=True)
+class YamlFile:
+    """What a file holds. Anchors and merge keys are resolved, braces such as `{account_id}` are left to c7n."""
+
+    path: Path
+    data: Any
+    _root: Any
+
+    def line(self, path: Sequence[str | int] = ()) -> int:
+        """The line, counted from 1, of the value that `path` leads to; of its nearest parent when there is none.
+
+        A key's own line is given, so that an empty or a folded value points at its name. What comes from an
+        anchor has the line of the anchor.
+        """
+        node, line = self._root, 1
+        for step in path:
+            found = None
+            if isinstance(node, yaml.MappingNode):
+                # The last one wins, as in the loaded data: merged keys come before the mapping's own.
+                for key, value in node.value:
+                    if key.value == str(step):
+                        found = (value, key.start_mark.line + 1)
+            elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+                found = (node.value[step], node.value[step].start_mark.line + 1)
+            if found is None:
+                break
+            node, line = found
+        return line
+
+
+def read(path: Path) -> YamlFile:
+    """Read the file. Raises YamlError when it is not text, not YAML, or gives a key twice in one mapping."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise YamlError(f"cannot be read: {error}", 1) from None
+    loader = Loader(text)
+    try:
+        root = loader.get_single_node()
+        if root is None:
+            return YamlFile(path, None, None)
+        # Before construction, which folds merge keys into the mapping.
+        for key, line in _repeated_keys(root):
+            raise YamlError(f"the key {key!r} is given twice in one mapping; only the last would count", line)
+        return YamlFile(path, loader.construct_document(root), root)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        what = ", ".join(part for part in (error.context, error.problem) if part)
+        # What is missing at the end is reported on the line after it.
+        line = min(mark.line + 1, len(text.splitlines())) if mark else 1
+        raise YamlError(f"is not YAML: {what}", max(line, 1)) from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise YamlError(f"is not YAML: {error}", 1) from None
+    finally:
+        loader.dispose()
+
+
+def dump(data: Any) -> str:
+    """`data` as YAML without anchors, so that nothing is shared between two policies."""
+
+    class Plain(Dumper):
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
+
+    return str(yaml.dump(data, Dumper=Plain, default_flow_style=False, sort_keys=False, allow_unicode=True))
+
+
+def _repeated_keys(root: Any) -> Iterator[tuple[str, int]]:
+    pending, seen_nodes = [root], set()
+    while pending:
+        node = pending.pop()
+        if id(node) in seen_nodes:
+            continue
+        seen_nodes.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            names = set()
+            for key, value in node.value:
+                if isinstance(key, yaml.ScalarNode):
+                    if key.value in names and key.tag != "tag:yaml.org,2002:merge":
+                        yield key.value, key.start_mark.line + 1
+                    names.add(key.value)
+                pending.append(value)
+        elif isinstance(node, yaml.SequenceNode):
+            pending.extend(node.value)
