@@ -286,9 +286,7 @@ def _findings(directory: Path) -> dict[tuple[str, str, str], dict[str, Any]]:
 
 
 def _assert_gone(processes: list[int]) -> None:
-    for process in processes:
-        try:
-            os.kill(process, 0)
-        except ProcessLookupError:
-            continue
-        raise GuardrailsError(f"demo: process {process} of the local AWS is still there", f"end it: kill {process}")
+    from .sandbox.ministack import still_running
+
+    if left := still_running(processes):
+        raise GuardrailsError(f"demo: processes of the local AWS still run: {left}", f"kill {' '.join(map(str, left))}")

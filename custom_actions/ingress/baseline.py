@@ -47,7 +47,7 @@ class Required:
     def offending(self, rules: Iterable[Rule]) -> dict[Rule, Traffic]:
         wanted = set(self.rules)
         rules = list(rules)
-        names = protocols(rules)
+        names = protocols([*rules, *self.rules])
         return {rule: traffic(rule, names) for rule in rules if rule not in wanted}
 
     def missing(self, rules: Iterable[Rule]) -> list[Rule]:
@@ -145,7 +145,7 @@ class Undo:
 
     def offending(self, rules: Iterable[Rule]) -> dict[Rule, Traffic]:
         rules = list(rules)
-        names = protocols(rules)
+        names = protocols([*rules, *self.rules])
         # A rule that the change both added and removed (modified back and forth) is left as it is.
         gone = set(self.added) - set(self.removed)
         return {rule: traffic(rule, names) for rule in rules if rule in gone}

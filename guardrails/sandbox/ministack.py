@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -147,6 +147,12 @@ def end_group(group: int) -> None:
 def group_members(group: int) -> list[int]:
     """The processes of `group` that still run, its leader first; zombies do not count."""
     return sorted(pid for pid, of, state in _processes() if of == group and state != "Z")
+
+
+def still_running(processes: Iterable[int]) -> list[int]:
+    """Those of `processes` that still run; zombies, which only their parent can clear away, do not count."""
+    wanted = set(processes)
+    return sorted(pid for pid, _, state in _processes() if pid in wanted and state != "Z")
 
 
 def _processes() -> Iterator[tuple[int, int, str]]:
