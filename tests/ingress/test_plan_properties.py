@@ -82,7 +82,9 @@ baselines = st.one_of(
 @given(rule_sets, baselines, st.booleans())
 @example(
     # A protocol that only the baseline names is a part of all traffic too.
-    [Rule.of("-1", -1, -1, CIDR4, "0.0.0.0/0", rule_id="sgr-1")], Required((Rule.of("50", -1, -1, CIDR6, "::/0"),)), True,
+    [Rule.of("-1", -1, -1, CIDR4, "0.0.0.0/0", rule_id="sgr-1")],
+    Required((Rule.of("50", -1, -1, CIDR6, "::/0"),)),
+    True,
 )
 def test_a_second_plan_is_empty_and_the_inverse_gives_the_start_back(
     group: list[Rule], baseline: Baseline, narrow: bool
