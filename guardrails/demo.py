@@ -77,7 +77,8 @@ def demo(output: str | None, keep: bool) -> None:
     _assert_gone(processes)
     show.step(f"Done in {time.monotonic() - began:.0f} s")
     if keep:
-        show.say("the local AWS is still there: eval \"$(./run.sh sandbox env --account 111111111111)\" and try it;")
+        production = f"--account {ACCOUNTS['production']} --region {REGION}"
+        show.say(f'the local AWS is still there: eval "$(./run.sh sandbox env {production})", then try it')
         show.say("./run.sh sandbox stop ends it")
     else:
         show.say(f"all {len(processes)} processes of the local AWS are gone")

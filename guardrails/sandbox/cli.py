@@ -48,7 +48,7 @@ def start(directory: Path | None) -> None:
     verb = "started" if started.new else "already runs"
     click.echo(f"The sandbox {verb} at {started.state.endpoint} (process {started.state.pid}).")
     click.echo(f"Its log: {started.state.log}")
-    click.echo('Use it:  eval "$(guardrails sandbox env)"   Stop it:  guardrails sandbox stop')
+    click.echo('Use it:  eval "$(./run.sh sandbox env)"   Stop it:  ./run.sh sandbox stop')
 
 
 @sandbox.command()
@@ -70,7 +70,7 @@ def status(directory: Path | None) -> None:
     place = directory or process.default_directory()
     state = StateDirectory(place).read()
     if state is None:
-        click.echo("No sandbox runs. Start one:  guardrails sandbox start")
+        click.echo("No sandbox runs. Start one:  ./run.sh sandbox start")
         raise SystemExit(1)
     click.echo(f"endpoint  {state.endpoint}")
     click.echo(f"started   {state.started}")
@@ -83,7 +83,7 @@ def status(directory: Path | None) -> None:
 @_region
 @_directory
 def env(account: str, region: str, directory: Path | None) -> None:
-    """Print the variables that turn this shell to it:  eval "$(guardrails sandbox env)"."""
+    """Print the variables that turn this shell to it:  eval "$(./run.sh sandbox env)"."""
     if len(account) != 12 or not account.isdigit():
         raise click.BadParameter("an account has 12 digits", param_hint="--account")
     place = directory or process.default_directory()

@@ -40,7 +40,7 @@ def apply() -> None:
     _fix_slow_reset()
 
 
-def _replaces(owner: Any, name: str) -> Callable[[_Function], _Function]:
+def replaces(owner: Any, name: str) -> Callable[[_Function], _Function]:
     """Put the decorated function in the place of `owner.name`."""
 
     def put(function: _Function) -> _Function:
@@ -61,26 +61,26 @@ def _fix_security_group_rules() -> None:
     """
     original_init = SecurityGroupRule.__init__
 
-    @_replaces(SecurityGroupRule, "__init__")
+    @replaces(SecurityGroupRule, "__init__")
     def init(rule: Any, *args: Any, **kwargs: Any) -> None:
         original_init(rule, *args, **kwargs)
         prefix_list = kwargs.get("prefix_list_id", args[7] if len(args) > 7 else None)
         rule.prefix_list_description = (prefix_list or {}).get("Description")
 
-    @_replaces(SecurityGroupRule, "__eq__")
+    @replaces(SecurityGroupRule, "__eq__")
     def equal(rule: Any, other: object) -> bool:
         return isinstance(other, SecurityGroupRule) and _identity(rule) == _identity(other)
 
     def description(rule: Any) -> Any:
         return rule.ip_range.get("Description") or rule.source_group.get("Description") or rule.prefix_list_description
 
-    _replaces(SecurityGroupRule, "description")(property(description))
-    _replaces(SecurityGroupRule, "group_owner_id")(property(lambda rule: rule.owner_id))
-    _replaces(SecurityGroupRule, "referenced_group_id")(property(lambda rule: rule.source_group.get("GroupId")))
+    replaces(SecurityGroupRule, "description")(property(description))
+    replaces(SecurityGroupRule, "group_owner_id")(property(lambda rule: rule.owner_id))
+    replaces(SecurityGroupRule, "referenced_group_id")(property(lambda rule: rule.source_group.get("GroupId")))
 
     original_views = SecurityGroup._flattened_rules
 
-    @_replaces(SecurityGroup, "_flattened_rules")
+    @replaces(SecurityGroup, "_flattened_rules")
     def views(group: Any, rules: list[Any]) -> Any:
         found = original_views(group, rules)
         descriptions = {
@@ -112,7 +112,7 @@ def _fix_security_group_calls() -> None:
         setattr(SecurityGroups, f"authorize_security_group_{direction}", _authorize(direction))
         setattr(SecurityGroups, f"revoke_security_group_{direction}", _revoke(direction))
 
-    @_replaces(SecurityGroups, "describe_security_group_rules")
+    @replaces(SecurityGroups, "describe_security_group_rules")
     def describe(call: Any) -> ActionResult:
         call.error_on_dryrun()
         rules = call.ec2_backend.describe_security_group_rules(
@@ -186,7 +186,7 @@ def _fix_modify_security_group_rules() -> None:
     """moto changes only IPv4 rules, silently ignores other sources, and lets a rule become a second copy."""
     original = SecurityGroupBackend.modify_security_group_rules
 
-    @_replaces(SecurityGroupBackend, "modify_security_group_rules")
+    @replaces(SecurityGroupBackend, "modify_security_group_rules")
     def modify(backend: Any, group_id: str, rules: dict[str, dict[str, Any]]) -> None:
         group = backend.get_security_group_by_name_or_id(group_id)
         found = {rule_id: group.get_rule(rule_id) for rule_id in rules} if group else {}
@@ -246,11 +246,11 @@ def _fix_repeated_ids() -> None:
     original_instances = InstanceBackend.get_reservations_by_instance_ids
     original_groups = SecurityGroupBackend.describe_security_groups
 
-    @_replaces(InstanceBackend, "get_reservations_by_instance_ids")
+    @replaces(InstanceBackend, "get_reservations_by_instance_ids")
     def reservations(backend: Any, instance_ids: list[str], *args: Any, **kwargs: Any) -> Any:
         return original_instances(backend, list(dict.fromkeys(instance_ids)), *args, **kwargs)
 
-    @_replaces(SecurityGroupBackend, "describe_security_groups")
+    @replaces(SecurityGroupBackend, "describe_security_groups")
     def groups(backend: Any, group_ids: Any = None, groupnames: Any = None, filters: Any = None) -> Any:
         for group_id in group_ids or []:
             if backend.get_security_group_from_id(group_id) is None:
@@ -265,7 +265,7 @@ def _fix_trails() -> None:
     The first made a fix of one trail act on every trail.
     """
 
-    @_replaces(CloudTrailResponse, "describe_trails")
+    @replaces(CloudTrailResponse, "describe_trails")
     def describe(call: Any) -> ActionResult:
         trails = [
             trail.description(include_region=True)
@@ -278,7 +278,7 @@ def _fix_trails() -> None:
             ]
         })
 
-    @_replaces(CloudTrailBackend, "delete_trail")
+    @replaces(CloudTrailBackend, "delete_trail")
     def delete(backend: Any, name: str) -> None:
         del backend.trails[backend.get_trail(name).trail_name]
 
@@ -289,11 +289,11 @@ def _fix_trails() -> None:
 def _fix_services_held_elsewhere() -> None:
     """Topics and log groups are ministack's, so moto's own look-ups of them would always fail; they are believed."""
 
-    @_replaces(Trail, "check_topic_exists")
+    @replaces(Trail, "check_topic_exists")
     def check_topic_exists(trail: Any) -> None:
         """Nothing to check with."""
 
-    @_replaces(LogsBackend, "list_tags_log_group")
+    @replaces(LogsBackend, "list_tags_log_group")
     def list_tags_log_group(backend: Any, log_group_name: str) -> dict[str, str]:
         return {}  # asked only to learn whether the group exists
 
@@ -302,7 +302,7 @@ def _fix_access_key_dates() -> None:
     """AWS keeps whole seconds. With moto's microseconds a key found by its date is not found again by it."""
     original_init = AccessKey.__init__
 
-    @_replaces(AccessKey, "__init__")
+    @replaces(AccessKey, "__init__")
     def init(key: Any, *args: Any, **kwargs: Any) -> None:
         original_init(key, *args, **kwargs)
         key.create_date = key.create_date.replace(microsecond=0)
@@ -314,7 +314,7 @@ def _fix_slow_reset() -> None:
     Backends that have something of their own to let go, such as S3's files, still do.
     """
 
-    @_replaces(AccountSpecificBackend, "reset")
+    @replaces(AccountSpecificBackend, "reset")
     def reset(regions: Any) -> None:
         for backend in regions.values():
             if type(backend).reset is not BaseBackend.reset:

@@ -42,7 +42,7 @@ def _serve(directory: StateDirectory, ministack: Ministack, lifeline: int | None
     from moto.moto_server.werkzeug_app import MotoRequestHandler
     from werkzeug.serving import ThreadedWSGIServer
 
-    from guardrails.sandbox import moto_fixes
+    from guardrails.sandbox import config_fixes, moto_fixes
     from guardrails.sandbox.gateway import Gateway
 
     class Handler(MotoRequestHandler):
@@ -54,6 +54,7 @@ def _serve(directory: StateDirectory, ministack: Ministack, lifeline: int | None
             """Log nothing: the trail keeps what matters."""
 
     moto_fixes.apply()
+    config_fixes.apply()
     # The application must know its own port, so the server is made first, with nothing to serve yet.
     server = ThreadedWSGIServer("127.0.0.1", 0, _not_ready, handler=Handler)
     endpoint = f"http://127.0.0.1:{server.server_port}"
