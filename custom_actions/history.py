@@ -15,12 +15,15 @@ from .aws import call
 PERMISSIONS = ("cloudtrail:LookupEvents",)
 
 
-def earlier_events(client: Any, resource_name: str, before: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The successful events on a resource before the record `before`, newest first.
+def earlier_events(
+    client: Any, name: str, before: Mapping[str, Any], *, attribute: str = "ResourceName"
+) -> Iterator[Mapping[str, Any]]:
+    """The successful events before the record `before`, newest first, that have `name` in an attribute.
 
     Args:
         client: boto3's cloudtrail client, in the region of the event.
-        resource_name: as CloudTrail indexes it: a group's id, a trail's ARN or name.
+        name: for instance a group's id, as CloudTrail indexes resources.
+        attribute: one of LookupEvents' attribute keys: ResourceName, EventName, …
         before: a CloudTrail record (an EventBridge event's `detail`) with its eventTime and eventID.
 
     Raises ClientError. Events reach the history some minutes late, and leave it after 90 days: that nothing is
@@ -31,7 +34,7 @@ def earlier_events(client: Any, resource_name: str, before: Mapping[str, Any]) -
     while True:
         page = call(
             client.lookup_events,
-            LookupAttributes=[{"AttributeKey": "ResourceName", "AttributeValue": resource_name}],
+            LookupAttributes=[{"AttributeKey": attribute, "AttributeValue": name}],
             EndTime=until, **token,
         )
         for entry in page["Events"]:

@@ -7,14 +7,12 @@ in 90 days at two pages a second, while changes of trails are few.
 from __future__ import annotations
 
 import heapq
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
-from ..aws import call
 from ..events import actor_of
+from ..history import earlier_events
 from .event import CREATE, SELECT, START, STOP, UPDATE, Record, answer_of, arn_of, changes_of, told_by
 from .state import Selectors, Setting
 
@@ -32,27 +30,10 @@ def earlier_changes(client: Any, record: Record, names: Sequence[str]) -> Iterat
 
     Raises ClientError. Events reach the history some minutes late: that nothing is found is no proof.
     """
-    streams = [_lookup(client, name, record) for name in names]
+    streams = [earlier_events(client, name, record, attribute="EventName") for name in names]
     # CloudTrail counts in seconds, and in the same second a trail is created before anything else happens to it.
     found = heapq.merge(*streams, key=lambda each: (each["eventTime"], each["eventName"] != CREATE), reverse=True)
     return changes_of(arn_of(record), found)
-
-
-def _lookup(client: Any, name: str, record: Record) -> Iterator[Record]:
-    token: dict[str, str] = {}
-    while True:
-        page = call(
-            client.lookup_events,
-            LookupAttributes=[{"AttributeKey": "EventName", "AttributeValue": name}],
-            EndTime=datetime.fromisoformat(record["eventTime"]), **token,
-        )
-        for entry in page["Events"]:
-            found = json.loads(entry["CloudTrailEvent"])
-            if found.get("eventID") != record.get("eventID") and not found.get("errorCode"):
-                yield found
-        if not page.get("NextToken"):
-            return
-        token = {"NextToken": page["NextToken"]}
 
 
 def last_known(changes: Iterable[Record]) -> dict[str, Any]:

@@ -3,7 +3,9 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 
+import guardrails
 from guardrails.sandbox import Sandbox
 from tests.sandbox.conftest import deploy, eventually, open_port, security_group
 
@@ -26,9 +28,9 @@ def run(event, context):
     print(json.dumps({
         "arn": arn, "event": event,
         "importable": [name for name in ("guardrails", "custom_actions", "c7n", "moto") if importable(name)],
-        "source": [value for value in os.environ.values() if "/work/main/guardrails" in value],
+        "source": [value for value in os.environ.values() if SOURCE in value],
     }))
-'''
+'''.replace("SOURCE", repr(str(Path(guardrails.__file__).parent)))
 
 
 def printed(sandbox: Sandbox, account: str, region: str = "us-east-1", name: str = "guard") -> list[dict]:
