@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import subprocess
+import sys
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +21,7 @@ from typing import Any
 import jmespath
 import yaml
 
+from guardrails.sandbox import Sandbox
 from tests import engine
 from tests.moto_server import ACCOUNT, REGION
 
@@ -153,6 +157,15 @@ class Engine:
         policy = engine.load(data, self.output, dryrun=dryrun)
         id_key = policy.resource_manager.get_model().id
         return {str(resource[id_key]): resource for resource in policy() or ()}
+
+
+def deploy(sandbox: Sandbox, directory: Path, files: Iterable[Path]) -> None:
+    """Deploy policy files into the account with plain custodian, as a user would; its output goes to `directory`."""
+    subprocess.run(
+        [Path(sys.executable).with_name("custodian"), "run", "-s", str(directory / "out"), *map(str, files)],
+        cwd=directory, check=True, timeout=300,
+        env={**os.environ, **sandbox.environment(account=ACCOUNT, region=REGION)},
+    )
 
 
 @contextmanager

@@ -5,9 +5,6 @@ The sandbox has no recorder, so the items are written here; the evaluations are 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,9 +14,8 @@ import pytest
 from guardrails.sandbox import Sandbox
 from tests.moto_server import ACCOUNT, REGION
 
-from .harness import policies, policy_files
+from .harness import deploy, policies, policy_files
 
-CUSTODIAN = Path(sys.executable).with_name("custodian")
 TIME = "2026-11-23T12:00:00.000Z"
 
 
@@ -32,11 +28,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str],
 
         client("iam").create_role(RoleName="guardrails", AssumeRolePolicyDocument="{}")
         client("sns").create_topic(Name="guardrails-compliance")
-        files = [str(path) for path in policy_files() if path.parent.name == "config-rule"]
-        subprocess.run(
-            [CUSTODIAN, "run", "-s", str(directory / "out"), *files], cwd=directory, check=True, timeout=300,
-            env={**os.environ, **sandbox.environment(account=ACCOUNT, region=REGION)},
-        )
+        deploy(sandbox, directory, [path for path in policy_files() if path.parent.name == "config-rule"])
         yield client
 
 

@@ -6,9 +6,6 @@ makes its resources, changes them as anybody would, and waits until the function
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,9 +17,8 @@ import yaml
 from guardrails.sandbox import Sandbox
 from tests.moto_server import ACCOUNT, REGION
 
-from .harness import POLICIES, Case, World, cases, policies, policy_files, read_notify
+from .harness import POLICIES, Case, World, cases, deploy, policies, policy_files, read_notify
 
-CUSTODIAN = Path(sys.executable).with_name("custodian")
 PATIENCE = 90.0
 """Seconds until an event that nobody answered is a failure."""
 
@@ -59,10 +55,7 @@ class Account:
                 policy["mode"].pop("delay", None)
             files.append(directory / path.name)
             files[-1].write_text(yaml.safe_dump(data), encoding="utf-8")
-        subprocess.run(
-            [CUSTODIAN, "run", "-s", str(directory / "out"), *map(str, files)], cwd=directory, check=True,
-            env={**os.environ, **self.sandbox.environment(account=ACCOUNT, region=REGION)}, timeout=300,
-        )
+        deploy(self.sandbox, directory, files)
 
     def unanswered(self) -> dict[str, int]:
         """For each policy, how many events that it subscribes to its function has not finished with."""
