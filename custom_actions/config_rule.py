@@ -1,25 +1,38 @@
-"""c7n's mode `config-rule`, for the notifications that c7n's own class does not survive.
+"""c7n's modes `config-rule` and `config-poll-rule` with verdicts that are true.
 
-`ConfigRuleMode.run` reads `configurationItem` straight away. AWS Config also sends a summary where the item is too
-large for a message, and a schedule's tick; both raise KeyError there and leave the resource without a verdict. In a
-deployed function `lambda_entry` puts this class in its place. The schema and the deployment stay c7n's.
+c7n's own classes know two verdicts, give a fixed sentence as annotation, call a resource NON_COMPLIANT that their own
+action has just put right, read resources twice, and raise KeyError on two of AWS Config's four notifications. In a
+deployed function `lambda_entry` puts these classes in their place; schema and deployment stay c7n's.
 
-Source: AWS Config's developer guide, "Example Events for AWS Config Rules".
+| the resource | verdict |
+|---|---|
+| is deleted, left the rule's scope, or does not pass the policy's `scope` filter | NOT_APPLICABLE |
+| does not match | COMPLIANT |
+| matches | NON_COMPLIANT, with the values that made it match |
+| matched, was fixed, and reading it again showed that | COMPLIANT, with what was wrong |
+| matches, and its fix failed | NON_COMPLIANT with the reason; then the invocation fails |
+| cannot be read | none: the invocation fails, for unknown is not compliant |
+
+Source: AWS Config's developer guide, "Example Events for AWS Config Rules"; PutEvaluations.
 """
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from botocore.exceptions import ClientError
 from c7n.policy import ConfigPollRuleMode, ConfigRuleMode
-from c7n.utils import local_session
+from c7n.utils import chunks, local_session
 
 from .aws import call, reason_of
+from .evidence import sentence
 from .receipt import FixIncomplete
+from .scope import Scope
 
 log = logging.getLogger("custodian.guardrails.config")
 
@@ -28,34 +41,169 @@ ITEM, OVERSIZED, SCHEDULED = (
 )
 GONE = ("ResourceDeleted", "ResourceNotRecorded", "ResourceDeletedNotRecorded")
 _ANNOTATION_LENGTH = 256
+_BATCH = 100
+"""What PutEvaluations takes in one call."""
+
+Resource = dict[str, Any]
 
 
 class ConfigItemUnavailable(Exception):
     """AWS Config holds no item for a resource that it announced: no verdict is possible, and none is posted."""
 
 
-class ConfigRule(ConfigRuleMode):
-    """A rule that gives the right evaluation for every notification that AWS Config sends to it."""
+class Verdict(StrEnum):
+    """AWS Config's compliance types."""
+
+    COMPLIANT = "COMPLIANT"
+    NON_COMPLIANT = "NON_COMPLIANT"
+    NOT_APPLICABLE = "NOT_APPLICABLE"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A verdict on one resource, as AWS Config takes it."""
+
+    resource_type: str
+    resource_id: str
+    verdict: Verdict
+    annotation: str
+    at: str
+    """When the judged state was captured: AWS Config orders evaluations by it."""
+
+    def to_dict(self) -> dict[str, str]:
+        """The evaluation as PutEvaluations takes it."""
+        return {
+            "ComplianceResourceType": self.resource_type,
+            "ComplianceResourceId": self.resource_id,
+            "ComplianceType": self.verdict.value,
+            "Annotation": _cut(self.annotation),
+            "OrderingTimestamp": self.at,
+        }
+
+
+class _Judge:
+    """One policy's judgement of resources, and its fix. Mixed into both modes."""
+
+    policy: Any
+
+    def in_scope(self, resources: Sequence[Resource], event: Any) -> list[Resource]:
+        """The resources that the policy's `scope` filter lets through; all of them when it has none."""
+        filters = self.policy.resource_manager.filters
+        if filters and isinstance(filters[0], Scope):
+            return list(filters[0].process(list(resources), event))
+        return list(resources)
+
+    def matching(self, resources: Sequence[Resource], event: Any) -> list[Resource]:
+        """The resources in scope that the policy's filters match, or with `match-compliant` the others."""
+        manager = self.policy.resource_manager
+        matched = list(manager.filter_resources(list(resources), event))
+        if not self.policy.data["mode"].get("match-compliant"):
+            return matched
+        found = {self.id_of(resource) for resource in matched}
+        return [resource for resource in resources if self.id_of(resource) not in found]
+
+    def put_right(self, resources: Sequence[Resource], event: Any) -> set[str]:
+        """Run the policy's actions; returns the ids of the resources that are there and no longer match.
+
+        What cannot be read again, or is gone, is not among them: it has been seen to be right by nobody. Nothing is
+        read where nothing can have changed: the policy has no actions, or its response is alert or none.
+        """
+        self.run_resource_set(event, list(resources))  # type: ignore[attr-defined]
+        if (self.policy.data.get("metadata") or {}).get("response") in ("alert", "none"):
+            return set()
+        if not self.policy.resource_manager.actions:
+            return set()
+        now = self.read_again(resources)
+        return {self.id_of(resource) for resource in now} - {
+            self.id_of(resource) for resource in self.matching(now, event)
+        }
+
+    def read_again(self, resources: Sequence[Resource]) -> list[Resource]:
+        """The resources as AWS describes them now; a deleted one is not among them."""
+        manager = self.policy.resource_manager
+        if self.policy.resource_type in ("account", "aws.account"):
+            # c7n keeps what its filters read on the account itself, and makes it anew here.
+            return list(manager.get_resource_manager("account", {}).resources())
+        wanted = {self.id_of(resource) for resource in resources}
+        found = list(manager.get_resources(sorted(wanted)))
+        # Some types can only be listed: an API's stages, for one.
+        missing = wanted - {self.id_of(resource) for resource in found}
+        return found + [resource for resource in self.every() if self.id_of(resource) in missing] if missing else found
+
+    def every(self) -> list[Resource]:
+        """Every resource of the policy's type, filters left out."""
+        unfiltered = {key: value for key, value in self.policy.data.items() if key != "filters"}
+        return list(self.policy.resource_manager.get_resource_manager(
+            self.policy.resource_type, unfiltered).resources())
+
+    def id_of(self, resource: Resource) -> str:
+        """The id by which c7n knows the resource."""
+        return str(resource[self.policy.resource_manager.resource_type.id])
+
+    def said(self, resource: Resource) -> str:
+        """What is wrong with the resource: what should hold, and the values that say otherwise."""
+        expected = (self.policy.data.get("metadata") or {}).get("title") or self.policy.name
+        values = sentence(resource, _ANNOTATION_LENGTH)
+        return f"Not so: {expected}." + (f" {values}" if values else "")
+
+    def post(self, token: str, evaluations: Sequence[Evaluation]) -> None:
+        """Give the evaluations to AWS Config. Raises ClientError."""
+        client = local_session(self.policy.session_factory).client("config")
+        for some in chunks([evaluation.to_dict() for evaluation in evaluations], _BATCH):
+            call(client.put_evaluations, ResultToken=token, Evaluations=some)
+
+
+class ConfigRule(_Judge, ConfigRuleMode):
+    """A rule that AWS Config calls when it has recorded a change of a resource."""
 
     def run(self, event: dict[str, Any], lambda_context: Any) -> Any:
-        """Evaluate the resource, or every resource on a schedule's tick; returns the resources that match.
+        """Evaluate the resource, or every resource on a schedule's tick; returns the resources that matched.
 
         Raises ConfigItemUnavailable when there is nothing to evaluate, and FixIncomplete after the resource was
         reported as not compliant.
         """
         notification = json.loads(event["invokingEvent"])
-        kind = notification.get("messageType")
-        if kind == SCHEDULED:
+        if notification.get("messageType") == SCHEDULED:
             log.info("a schedule's tick: every %s is evaluated", self.policy.resource_type)
-            return ConfigPollRuleMode(self.policy).run(event, lambda_context)
-        if not notification.get("configurationItem"):
-            item = self._item(notification)
-            event = {**event, "invokingEvent": json.dumps({**notification, "configurationItem": item}, default=str)}
+            return ConfigPollRule(self.policy).run(event, lambda_context)
+        item = notification.get("configurationItem") or self._item(notification)
+        self.cfg_event = {**notification, "configurationItem": item}
+        self.setup_exec_environment(event)
+
+        def verdict(kind: Verdict, why: str) -> Evaluation:
+            return Evaluation(
+                item["resourceType"], item["resourceId"], kind, why, item["configurationItemCaptureTime"])
+
+        token = event["resultToken"]
+        if event.get("eventLeftScope") or item["configurationItemStatus"] in GONE:
+            self.post(token, [verdict(Verdict.NOT_APPLICABLE, "The resource is gone, or has left the rule's scope.")])
+            return []
+        if not self.policy.is_runnable(event):
+            self.post(token, [verdict(Verdict.NOT_APPLICABLE, f"{self.policy.name} is not in force in this account.")])
+            return []
+        applicable = self.in_scope(self.resolve_resources(event), event)
+        if not applicable:
+            self.post(token, [verdict(Verdict.NOT_APPLICABLE, f"{self.policy.name} does not speak of this resource.")])
+            return []
+        matched = self.matching(applicable, event)
+        if not matched:
+            self.post(token, [verdict(Verdict.COMPLIANT, f"As {self.policy.name} says.")])
+            return []
+        said = self.said(matched[0])
         try:
-            return super().run(event, lambda_context)
+            right = self.put_right(matched, event)
         except FixIncomplete as error:
-            self._put_non_compliant(event, str(error))
+            self.post(token, [verdict(Verdict.NON_COMPLIANT, str(error))])
             raise
+        except Exception as error:
+            why = f"{said} The fix failed, or could not be checked: {error}"
+            self.post(token, [verdict(Verdict.NON_COMPLIANT, why)])
+            raise
+        if right:
+            self.post(token, [verdict(Verdict.COMPLIANT, f"Put right, and read again. It was: {said}")])
+        else:
+            self.post(token, [verdict(Verdict.NON_COMPLIANT, said)])
+        return matched
 
     def _item(self, notification: Mapping[str, Any]) -> dict[str, Any]:
         summary = notification.get("configurationItemSummary")
@@ -81,16 +229,74 @@ class ConfigRule(ConfigRuleMode):
         # The summary's own time: an evaluation is ordered by it.
         return {**items[0], "configurationItemCaptureTime": summary["configurationItemCaptureTime"]}
 
-    def _put_non_compliant(self, event: Mapping[str, Any], why: str) -> None:
-        item = json.loads(event["invokingEvent"])["configurationItem"]
-        call(
-            local_session(self.policy.session_factory).client("config").put_evaluations,
-            ResultToken=event["resultToken"],
-            Evaluations=[{
-                "ComplianceResourceType": item["resourceType"],
-                "ComplianceResourceId": item["resourceId"],
-                "ComplianceType": "NON_COMPLIANT",
-                "Annotation": why[:_ANNOTATION_LENGTH],
-                "OrderingTimestamp": item["configurationItemCaptureTime"],
-            }],
-        )
+
+class ConfigPollRule(_Judge, ConfigPollRuleMode):
+    """A rule that AWS Config calls on a schedule, and that looks at every resource."""
+
+    def run(self, event: dict[str, Any], lambda_context: Any) -> Any:
+        """Evaluate every resource; returns those that matched. Raises what a fix raises, the verdicts posted."""
+        notification = json.loads(event["invokingEvent"])
+        self.setup_exec_environment(event)
+        at, token = notification["notificationCreationTime"], event["resultToken"]
+        client = local_session(self.policy.session_factory).client("config")
+        resources = self.every()
+        failure: Exception | None = None
+        judged: dict[str, tuple[Verdict, str]] = {}
+        matched: list[Resource] = []
+        if self.policy.is_runnable(event):
+            applicable = self.in_scope(resources, event)
+            judged = {self.reported(resource): (Verdict.COMPLIANT, f"As {self.policy.name} says.")
+                      for resource in applicable}
+            matched = self.matching(applicable, event)
+            wrong = {self.reported(resource): self.said(resource) for resource in matched}
+            right: set[str] = set()
+            try:
+                if matched:
+                    right = self.put_right(matched, event)
+            except Exception as error:  # noqa: BLE001 - kept, and raised when the verdicts are posted
+                failure = error
+            for resource in matched:
+                key = self.reported(resource)
+                if self.id_of(resource) in right:
+                    judged[key] = (Verdict.COMPLIANT, f"Put right, and read again. It was: {wrong[key]}")
+                else:
+                    said = f"{wrong[key]} The fix failed, or could not be checked: {failure}" if failure else wrong[key]
+                    judged[key] = (Verdict.NON_COMPLIANT, said)
+        for resource in resources:
+            judged.setdefault(
+                self.reported(resource),
+                (Verdict.NOT_APPLICABLE, f"{self.policy.name} does not speak of this resource."))
+        evaluations = [
+            Evaluation(self.policy.resource_manager.resource_type.cfn_type, key, verdict, said, at)
+            for key, (verdict, said) in judged.items()
+        ]
+        evaluations += self._vanished(client, event["configRuleName"], at, set(judged))
+        if not judged:
+            evaluations.append(Evaluation(
+                "AWS::::Account", self.policy.options.account_id, Verdict.NOT_APPLICABLE,
+                f"There is no {self.policy.resource_type} here.", at,
+            ))
+        self.post(token, evaluations)
+        if failure:
+            raise failure
+        return matched
+
+    def reported(self, resource: Resource) -> str:
+        """The id by which AWS Config knows the resource."""
+        kind = self.policy.resource_manager.resource_type
+        return str(resource[kind.config_id or kind.id])
+
+    def _vanished(self, client: Any, rule: str, at: str, present: set[str]) -> list[Evaluation]:
+        """Earlier verdicts on what is no longer there are taken back."""
+        return [
+            Evaluation(
+                old["ComplianceResourceType"], old["ComplianceResourceId"], Verdict.NOT_APPLICABLE,
+                "The resource is gone.", at)
+            for old in self.get_obsolete_evaluations(
+                client, rule, at, [{"ComplianceResourceId": key} for key in present])
+        ]
+
+
+def _cut(text: str) -> str:
+    """`text` within what an annotation may hold; PutEvaluations refuses an empty one."""
+    return text if len(text) <= _ANNOTATION_LENGTH else text[: _ANNOTATION_LENGTH - 1] + "…"

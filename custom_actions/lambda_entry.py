@@ -16,7 +16,7 @@ from typing import Any
 from c7n.handler import dispatch_event
 from c7n.policy import execution
 
-from .config_rule import ConfigRule
+from .config_rule import ConfigPollRule, ConfigRule
 from .events import detail_of
 from .plugin import register
 
@@ -29,6 +29,7 @@ if not logging.root.handlers:
 # At import: Lambda gives a starting function more processor than a running one, and this happens once.
 register()
 execution.register("config-rule", ConfigRule)
+execution.register("config-poll-rule", ConfigPollRule)
 
 
 def run(event: dict[str, Any], context: Any) -> bool:

@@ -46,8 +46,17 @@ def load(element: Element) -> Any:
 
 def _on_resource_type(_: Any, resource_class: Any) -> None:
     """c7n's callback: `resource_class` has just been loaded (None closes a round of loading)."""
+    if resource_class is None:
+        return
+    # Imported here: c7n.policy is not whole yet while the AWS provider is loaded.
+    from . import parameters
+    from .scope import for_resource
+
+    parameters.install()
+    if "scope" not in resource_class.filter_registry:
+        resource_class.filter_registry.register("scope", for_resource(resource_class))
     for element in ELEMENTS:
-        if element.resource != getattr(resource_class, "type", None):
+        if element.resource != resource_class.type:
             continue
         registry = getattr(resource_class, f"{element.kind}_registry")
         if element.type not in registry:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
@@ -62,14 +63,16 @@ def resource_class(resource: str) -> Any:
 
 
 def walk(entries: Any, path: Path) -> Iterator[tuple[Path, Any]]:
-    """Every filter or action in a policy's list, those in and/or/not blocks too, with where it is."""
+    """Every filter or action in a policy's list, those in and/or/not blocks and in `scope` too, with where it is."""
     for index, entry in enumerate(entries or ()):
         here = (*path, index)
         block = _block(entry)
         if block:
             yield from walk(entry[block], (*here, block))
-        else:
-            yield here, entry
+            continue
+        yield here, entry
+        if type_of(entry) == "scope" and isinstance(entry, Mapping) and isinstance(entry.get("filters"), list):
+            yield from walk(entry["filters"], (*here, "filters"))
 
 
 def _block(entry: Any) -> str | None:
@@ -180,7 +183,8 @@ def _reworded(error: Any, path: Path) -> tuple[str, str]:
 def _own(policy: Mapping[str, Any]) -> Iterator[Complaint]:
     where: Path = ()
     try:
-        made = EnginePolicy(dict(policy), Config.empty(**_OPTIONS))
+        made = EnginePolicy(deepcopy(dict(policy)), Config.empty(**_OPTIONS))
+        made.expand_variables(made.get_variables())
         for kind, parts in (("filters", made.resource_manager.filters), ("actions", made.resource_manager.actions)):
             for index, part in enumerate(parts):
                 where = (kind, index)

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from custom_actions.evidence import evidence
+
 from .accounts import Account
 from .policies import SEVERITIES, Policy
-
-_EVIDENCE_LIMIT = 500
-_MATCHED = "c7n:MatchedFilters"
 
 
 @dataclass(frozen=True)
@@ -131,32 +130,3 @@ def resource_arn(resource: Mapping[str, Any], resource_type: str, account: str, 
         partition=get_partition(region),
     ))
 
-
-def evidence(resource: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of the keys that the filters matched, and what c7n and our filters noted on the resource."""
-    found: dict[str, Any] = {}
-    matched = resource.get(_MATCHED)
-    for key in matched if isinstance(matched, list) else ():
-        if isinstance(key, str):
-            found[key] = _value(resource, key)
-    for key, value in resource.items():
-        if key.startswith(("c7n:", "c7n.")) and key != _MATCHED:
-            found[key] = value
-    return {key: _short(value) for key, value in found.items()}
-
-
-def _value(resource: Mapping[str, Any], key: str) -> Any:
-    if key.startswith("tag:"):
-        tags = {tag.get("Key"): tag.get("Value") for tag in resource.get("Tags") or () if isinstance(tag, Mapping)}
-        return tags.get(key[4:])
-    from c7n.utils import jmespath_search
-
-    try:
-        return jmespath_search(key, resource)
-    except ValueError:  # what every error of jmespath is
-        return None
-
-
-def _short(value: Any) -> Any:
-    shown = json.dumps(value, default=str)
-    return value if len(shown) <= _EVIDENCE_LIMIT else shown[:_EVIDENCE_LIMIT] + "…"

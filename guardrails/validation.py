@@ -1,11 +1,13 @@
 """Every check of the policy files, and all that they find: nothing here stops at the first error."""
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from custom_actions.parameters import placeholders
 from custom_actions.plugin import ELEMENTS
 
 from .engine import Complaint, complaints, is_lambda_mode, modes, nearest, type_of, walk
@@ -28,6 +30,12 @@ _METADATA = {
     "fix": "what the policy does about it, or what a person has to do",
     "replaces": "a list of the old rules that it stands for; [] when there is none",
 }
+# What c7n fills in itself, at deployment or when an action runs.
+RUNTIME_VARIABLES = frozenset({
+    "account", "account_id", "partition", "region", "policy", "event", "op", "action_date", "now", "service",
+    "bucket_region", "bucket_name", "source_bucket_name", "source_bucket_region", "target_bucket_name",
+    "target_prefix",
+})
 _FILE_KEYS = ("vars", "policies")
 _POLICY_KEYS = (
     "name", "resource", "title", "description", "mode", "tags", "max-resources", "metadata", "query", "filters",
@@ -69,6 +77,7 @@ def validate_files(files: Iterable[Path], catalogues: Mapping[str, Collection[st
             continue
         structure = list(_structure(source.data))
         problems.extend(_located(source, (), structure))
+        problems.extend(_located(source, (), _defaults(source)))
         listed = source.data.get("policies") if isinstance(source.data, Mapping) else None
         for index, data in enumerate(listed if isinstance(listed, list) else ()):
             policies += 1
@@ -148,6 +157,7 @@ def _shape(data: Any) -> Iterator[Complaint]:
 
 def _policy(policy: Policy, catalogues: Mapping[str, Collection[str]]) -> Iterator[Complaint]:
     yield from metadata_complaints(policy.metadata, catalogues)
+    yield from _parameters(policy)
     yield from _response(policy)
     yield from _folder(policy)
     if is_lambda_mode(policy.mode["type"]):
@@ -194,6 +204,50 @@ def metadata_complaints(
                 elif control not in catalogues[framework]:
                     yield Complaint((*path, index), f"{framework} has no control {control}",
                                     nearest(control, catalogues[framework]) or f"see controls/{framework}.yml")
+
+
+def _parameters(policy: Policy) -> Iterator[Complaint]:
+    """Parameters: a default for every `{name}`, a comment for every default, and none that nobody uses."""
+    defaults = policy.metadata.get("parameters", {})
+    if not isinstance(defaults, Mapping):
+        yield Complaint(("metadata", "parameters"), "metadata.parameters is no mapping", "parameters: *parameters")
+        return
+    named = used_parameters(policy.data)
+    for name in sorted(named - defaults.keys() - RUNTIME_VARIABLES):
+        yield Complaint((), f"{{{name}}} has no default",
+                        nearest(name, [str(key) for key in defaults])
+                        or f"put {name} into vars.parameters at the head of the file, with a comment")
+    profile = policy.metadata.get("profile")
+    if profile is not None and "profiles" not in named:
+        yield Complaint(("metadata", "profile"), f"nothing keeps the policy off where the profile {profile} is not "
+                        "chosen", 'conditions: [{type: value, key: policy.metadata.profile, op: in, '
+                        'value: "{profiles}"}]')
+
+
+def _defaults(source: YamlFile) -> Iterator[Complaint]:
+    """The block of parameters at the head of a file."""
+    defaults = (source.data.get("vars") or {}).get("parameters") if isinstance(source.data, Mapping) else None
+    if not isinstance(defaults, Mapping):
+        return
+    policies = [data for data in source.data.get("policies") or () if isinstance(data, Mapping)]
+    named = {name for data in policies for name in used_parameters(data)}
+    lines = source.path.read_text(encoding="utf-8").splitlines()
+    for name in defaults:
+        path = ("vars", "parameters", str(name))
+        line = source.line(path)
+        if name in RUNTIME_VARIABLES or not re.fullmatch(r"[a-z][a-z0-9_]*", str(name)):
+            yield Complaint(path, f"a parameter cannot be called {name}",
+                            "lower-case letters, digits and _; not one of c7n's own variables")
+        elif name not in named:
+            yield Complaint(path, f"no policy of this file uses {{{name}}}", "use it, or drop it")
+        if "#" not in lines[line - 1] and not lines[line - 2].lstrip().startswith("#"):
+            yield Complaint(path, f"{name} has no comment", "say in a comment above it what it means, and its unit")
+
+
+def used_parameters(data: Mapping[str, Any]) -> set[str]:
+    """The names that a policy has in braces, wherever but in the defaults themselves; c7n's own among them."""
+    metadata = {key: value for key, value in (data.get("metadata") or {}).items() if key != "parameters"}
+    return placeholders({**data, "metadata": metadata})
 
 
 def _response(policy: Policy) -> Iterator[Complaint]:
@@ -247,6 +301,7 @@ def _function(policy: Policy) -> Iterator[Complaint]:
 def own_elements(policy: Policy) -> set[str]:
     """The filters and actions of this project that the policy uses."""
     ours = {(element.kind, element.type) for element in ELEMENTS if element.resource == policy.service}
+    ours.add(("filter", "scope"))
     return {
         type_of(entry)
         for kind in ("filter", "action")

@@ -14,15 +14,20 @@ from c7n.resources.aws import AWS
 from tests.moto_server import ACCOUNT, REGION
 
 
-def load(data: Mapping[str, Any], output: Path, *, dryrun: bool = False) -> Policy:
-    """The policy, its variables filled in, validated as `custodian run` does it."""
+def load(
+    data: Mapping[str, Any], output: Path, *, dryrun: bool = False, variables: Mapping[str, Any] | None = None
+) -> Policy:
+    """The policy, its variables filled in, validated as `custodian run` does it.
+
+    `variables` are what an account's `vars` say in accounts.yml.
+    """
     load_resources([data["resource"]])
     options = AWS().initialize(Config.empty(
         region=REGION, account_id=ACCOUNT, output_dir=str(output), dryrun=dryrun, cache_period=0, cache=None,
     ))
     # c7n fills in variables in place.
     [policy] = PolicyCollection.from_data({"policies": [json.loads(json.dumps(data))]}, options)
-    policy.expand_variables(policy.get_variables())
+    policy.expand_variables(policy.get_variables(dict(variables or {})))
     policy.validate()
     return policy
 
@@ -32,6 +37,8 @@ def pull(data: Mapping[str, Any], output: Path, *, dryrun: bool = False) -> list
     return list(load({key: value for key, value in data.items() if key != "mode"}, output, dryrun=dryrun)() or ())
 
 
-def push(data: Mapping[str, Any], output: Path, event: Mapping[str, Any]) -> Any:
+def push(
+    data: Mapping[str, Any], output: Path, event: Mapping[str, Any], *, variables: Mapping[str, Any] | None = None
+) -> Any:
     """Run the policy on an event, as its function would."""
-    return load(data, output).push(dict(event), None)
+    return load(data, output, variables=variables).push(dict(event), None)

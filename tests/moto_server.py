@@ -1,6 +1,7 @@
 """moto's server in the test process: one account, fast to reset, and its backends can be edited (dates)."""
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import boto3
@@ -17,6 +18,8 @@ class Moto:
 
     def __init__(self) -> None:
         moto_fixes.apply()
+        # A line for each request would bury what a failed test says.
+        logging.getLogger("werkzeug").setLevel(logging.WARNING)
         self.server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
         self.server.start()
         host, port = self.server.get_host_and_port()

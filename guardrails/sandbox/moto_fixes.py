@@ -25,6 +25,8 @@ from moto.ec2.responses.security_groups import SecurityGroups
 from moto.iam.models import AccessKey
 from moto.logs.models import LogsBackend
 
+from guardrails.sandbox import gaps
+
 _Function = TypeVar("_Function")
 
 
@@ -38,6 +40,7 @@ def apply() -> None:
     _fix_services_held_elsewhere()
     _fix_access_key_dates()
     _fix_slow_reset()
+    gaps.apply()
 
 
 def replaces(owner: Any, name: str) -> Callable[[_Function], _Function]:

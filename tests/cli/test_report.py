@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from custom_actions.evidence import evidence
 from guardrails.accounting import Check, State
 from guardrails.accounts import Account
 from guardrails.audit import exit_code
-from guardrails.findings import Finding, evidence, in_order
+from guardrails.findings import Finding, in_order
 from guardrails.policies import Policy
 from guardrails.report import Report, by_policy, cell, markdown, show
 from guardrails.scope import Scope

@@ -48,6 +48,10 @@ class Case:
     """Realtime only: the calls that the function answers."""
     alert: dict[str, Any] = field(default_factory=dict)
     """Realtime only: JMESPath over the list of the policy's alerts, and what it must give."""
+    vars: dict[str, Any] = field(default_factory=dict)
+    """What the account's `vars` in accounts.yml would say."""
+    outside: list[str] = field(default_factory=list)
+    """Of `passes`, those that AWS Config must call NOT_APPLICABLE: the policy does not speak of them."""
 
     def __str__(self) -> str:
         return f"{self.policy['name']}: {self.name}"
@@ -76,9 +80,43 @@ def cases(*modes: str) -> list[Case]:
         for name, listed in yaml.safe_load(path.read_text(encoding="utf-8")).items():
             _, policy = known[name]
             for case in listed:
-                renamed = {"passes" if key == "pass" else key: value for key, value in case.items() if key != "case"}
+                renamed = {_FIELDS.get(key, key): value for key, value in case.items() if key != "case"}
                 found.append(Case(policy=policy, name=case["case"], **renamed))
     return found
+
+
+_FIELDS = {"pass": "passes", "not-applicable": "outside"}
+
+
+def leaves(filters: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Where each filter of a policy is, those inside blocks too."""
+    for index, entry in enumerate(filters or ()):
+        inside = _inside(entry)
+        if inside:
+            yield from leaves(entry[inside], (*path, index, inside))
+        else:
+            yield (*path, index)
+
+
+def without(filters: list[Any], path: tuple[Any, ...]) -> list[Any]:
+    """The filters less the one at `path`; a block that becomes empty goes too."""
+    index, *rest = path
+    if not rest:
+        return [entry for at, entry in enumerate(filters) if at != index]
+    block, *inner = rest
+    left = without(filters[index][block], tuple(inner))
+    kept = [{**filters[index], block: left}] if left else []
+    return [*filters[:index], *kept, *filters[index + 1:]]
+
+
+def _inside(entry: Any) -> str | None:
+    """The key of a block's list: and, or, not; `filters` for `scope`."""
+    if not isinstance(entry, Mapping):
+        return None
+    if entry.get("type") == "scope":
+        return "filters"
+    block = next(iter(entry))
+    return str(block) if len(entry) == 1 and block in ("and", "or", "not") else None
 
 
 class World:
@@ -141,9 +179,10 @@ class World:
 class Engine:
     """c7n on one policy, in pull mode."""
 
-    def __init__(self, policy: Mapping[str, Any], output: Path) -> None:
+    def __init__(self, policy: Mapping[str, Any], output: Path, variables: Mapping[str, Any] | None = None) -> None:
         self.data = {key: value for key, value in policy.items() if key != "mode"}
         self.output = output
+        self.variables = variables
 
     def everything(self) -> dict[str, dict[str, Any]]:
         """All that the policy looks at, by id: what would match if its filters were gone."""
@@ -153,8 +192,15 @@ class Engine:
         """The resources that match, by id; without `dryrun` the actions have run on them."""
         return self._run(self.data, dryrun=dryrun)
 
+    def matching(self, filters: list[Any]) -> set[str] | None:
+        """The ids that other filters would match; None when c7n does not take them."""
+        try:
+            return set(self._run({**self.data, "filters": filters, "actions": []}, dryrun=True))
+        except Exception:  # noqa: BLE001 - any error would be seen
+            return None
+
     def _run(self, data: dict[str, Any], *, dryrun: bool) -> dict[str, dict[str, Any]]:
-        policy = engine.load(data, self.output, dryrun=dryrun)
+        policy = engine.load(data, self.output, dryrun=dryrun, variables=self.variables)
         id_key = policy.resource_manager.get_model().id
         return {str(resource[id_key]): resource for resource in policy() or ()}
 

@@ -10,16 +10,38 @@ import pytest
 
 from tests.moto_server import Moto
 
-from .harness import REPORTING, Case, Engine, World, cases, compliance_topic, policies
+from .harness import REPORTING, Case, Engine, World, cases, compliance_topic, leaves, policies, without
 
 STATE = ("config-rule", "periodic")
 
 
-@pytest.mark.parametrize("case", cases(*STATE), ids=str)
-def test_case(case: Case, moto: Moto, tmp_path: Path) -> None:
+NAMES = [name for name, (mode, _) in policies().items() if mode in STATE]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_policy(name: str, moto: Moto, tmp_path: Path) -> None:
+    """All cases of one policy, and that each of its filters is needed for them to pass."""
+    own = [case for case in cases(*STATE) if case.policy["name"] == name]
+    filters = own[0].policy.get("filters") or []
+    unnoticed = {(): []} | {path: without(filters, path) for path in leaves(filters)}
+    for case in own:
+        moto.reset()
+        try:
+            seen = _run(case, moto, tmp_path, unnoticed)
+        except BaseException as error:
+            error.add_note(f"case: {case}")
+            raise
+        unnoticed = {path: rest for path, rest in unnoticed.items() if path not in seen}
+    assert not unnoticed, (
+        f"no case goes red when these filters are gone: {[_at(filters, path) for path in unnoticed]}; "
+        "give each a resource that only it decides")
+
+
+def _run(case: Case, moto: Moto, output: Path, mutants: dict[tuple[Any, ...], list[Any]]) -> set[tuple[Any, ...]]:
+    """Run one case; returns which of the mutants, filters with one left out, give another verdict."""
     world = World(moto.client)
     world.do(case.make)
-    engine = Engine(case.policy, tmp_path)
+    engine = Engine(case.policy, output, case.vars)
     bad, good = world.ids(case.match), world.ids(case.passes)
 
     # What matches when the filters are gone: a good resource among it is what lets this test fail.
@@ -27,6 +49,10 @@ def test_case(case: Case, moto: Moto, tmp_path: Path) -> None:
     assert set(bad + good) <= set(everything), "the case names a resource that the policy does not even look at"
     matched = engine.run(dryrun=True)
     assert set(matched) & set(bad + good) == set(bad)
+    noticed = {
+        path for path, filters in mutants.items()
+        if (found := engine.matching(filters)) is None or found & set(bad + good) != set(bad)
+    }
 
     response = case.policy["metadata"]["response"]
     with compliance_topic(moto.client) as messages:
@@ -45,6 +71,13 @@ def test_case(case: Case, moto: Moto, tmp_path: Path) -> None:
     after = engine.everything()
     for name in good:
         assert _plain(after[name]) == _plain(everything[name]), f"{name} was compliant, and was touched"
+    return noticed
+
+
+def _at(filters: Any, path: tuple[Any, ...]) -> Any:
+    for step in path:
+        filters = filters[step]
+    return filters if path else "all"
 
 
 def test_every_policy_has_a_bad_a_good_and_an_absent_case() -> None:
@@ -55,6 +88,7 @@ def test_every_policy_has_a_bad_a_good_and_an_absent_case() -> None:
             assert any(getattr(case, kind) for case in own), f"{name} has no case with {kind}"
         for case in own:
             assert set(case.absent) <= set(case.match + case.passes), f"{case}: absent needs a verdict too"
+            assert set(case.outside) <= set(case.passes), f"{case}: what is not applicable does not match either"
 
 
 def _plain(resource: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,78 @@
+"""The filter `scope`, on every resource type: which resources a policy speaks of at all.
+
+AWS Config knows three verdicts. c7n's filters know two: matched, and not matched. What stands in `scope` says which
+resources a rule applies to; the others are NOT_APPLICABLE in AWS Config (`config_rule`), and simply do not match
+anywhere else. An exempt resource is not out of scope: exempt it with an ordinary filter, and it is COMPLIANT.
+"""
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from c7n.exceptions import PolicyValidationError
+from c7n.filters.core import ANNOTATION_KEY, And
+
+
+class Scope(And):
+    """Resources that the policy applies to: those that pass every filter in `filters`.
+
+    It stands first. With AWS Config a resource outside is NOT_APPLICABLE; in every other mode it does not match, as
+    with an `and` block. Written because c7n's own rules call everything that does not match COMPLIANT.
+
+    :example:
+
+    .. code-block:: yaml
+
+        policies:
+          - name: security-group-web-exact
+            resource: aws.security-group
+            filters:
+              - type: scope
+                filters:
+                  - "tag:guardrails-ingress": web
+              - type: value
+                key: length(IpPermissions)
+                op: gt
+                value: 2
+    """
+
+    schema: ClassVar[dict[str, Any]] = {"type": "object"}
+
+    def __init__(self, data: dict[str, Any], manager: Any = None) -> None:
+        super().__init__({"and": list(data.get("filters") or ())}, manager.filter_registry, manager)
+        self.data = data
+        # c7n finds the filters inside a block by the block's type.
+        self.type = "and"
+
+    def validate(self) -> Scope:
+        super().validate()
+        if self.manager.filters and self.manager.filters[0] is not self:
+            raise PolicyValidationError(
+                f"policy:{self.manager.data.get('name')} scope stands first among the filters, and once"
+            )
+        return self
+
+    def process(self, resources: list[dict[str, Any]], event: Any = None) -> list[dict[str, Any]]:
+        """The resources in scope. Why one is in scope is no evidence against it, so nothing is noted on it."""
+        noted = [resource.get(ANNOTATION_KEY) for resource in resources]
+        inside = super().process(resources, event)
+        for resource, before in zip(resources, noted, strict=True):
+            resource.pop(ANNOTATION_KEY, None)
+            if before is not None:
+                resource[ANNOTATION_KEY] = before
+        return list(inside)
+
+    def get_permissions(self) -> set[str]:
+        """What the filters inside call."""
+        return {permission for inside in self.filters for permission in inside.get_permissions()}
+
+
+def for_resource(resource_class: Any) -> type[Scope]:
+    """The filter for one resource type: its schema takes the filters of that type."""
+    filters = f"#/definitions/resources/aws.{resource_class.type}/policy/allOf/1/properties/filters"
+    schema = {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["type", "filters"],
+        "properties": {"type": {"enum": ["scope"]}, "filters": {"$ref": filters}},
+    }
+    return type("Scope", (Scope,), {"schema": schema, "__doc__": Scope.__doc__, "__module__": __name__})
