@@ -196,7 +196,7 @@ class ConfigRule(_Judge, ConfigRuleMode):
             self.post(token, [verdict(Verdict.NON_COMPLIANT, str(error))])
             raise
         except Exception as error:
-            why = f"{said} The fix failed, or could not be checked: {error}"
+            why = f"The fix failed, or could not be checked: {error}. {said}"
             self.post(token, [verdict(Verdict.NON_COMPLIANT, why)])
             raise
         if right:
@@ -260,7 +260,9 @@ class ConfigPollRule(_Judge, ConfigPollRuleMode):
                 if self.id_of(resource) in right:
                     judged[key] = (Verdict.COMPLIANT, f"Put right, and read again. It was: {wrong[key]}")
                 else:
-                    said = f"{wrong[key]} The fix failed, or could not be checked: {failure}" if failure else wrong[key]
+                    said = wrong[key]
+                    if failure:
+                        said = f"The fix failed, or could not be checked: {failure}. {said}"
                     judged[key] = (Verdict.NON_COMPLIANT, said)
         for resource in resources:
             judged.setdefault(

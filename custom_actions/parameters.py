@@ -17,7 +17,7 @@ from c7n.policy import Policy
 from c7n.utils import format_string_values, get_partition
 from c7n.varfmt import VarFormat
 
-_PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+_PLACEHOLDER = re.compile(r"(?<!\{)\{([a-z][a-z0-9_]*)\}(?!\})")
 
 
 def install() -> None:
@@ -65,7 +65,7 @@ def kind_of(value: Any) -> str:
 
 
 def placeholders(data: Any) -> set[str]:
-    """The names in braces in any string of `data`, such as `max_age` in `"{max_age}"`."""
+    """The names in braces in any string of `data`, such as `max_age` in `"{max_age}"`; doubled braces are text."""
     if isinstance(data, Mapping):
         return {name for value in data.values() for name in placeholders(value)}
     if isinstance(data, list | tuple):

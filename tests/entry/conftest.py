@@ -1,0 +1,80 @@
+"""A function's directory, and AWS Config's side of it.
+
+moto takes no evaluations, so AWS Config's calls are answered here, at the edge of botocore; all else is real.
+"""
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from c7n import handler
+from c7n.credentials import SessionFactory
+from c7n.policy import ConfigPollRuleMode, ConfigRuleMode, execution
+from c7n.utils import local_session, reset_session_cache
+
+from custom_actions import lambda_entry
+from tests.moto_server import REGION, Moto
+
+from .messages import EVENTS
+
+
+@pytest.fixture(autouse=True)
+def function(moto: Moto, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
+    """Lays out a function's directory; call it with the policy."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(handler, "policy_config", None)
+    monkeypatch.setattr(handler, "policy_data", None)
+    lambda_entry.policy_mode.cache_clear()
+    execution.register("config-rule", lambda_entry.ConfigRule)
+    execution.register("config-poll-rule", lambda_entry.ConfigPollRule)
+
+    def deploy(mode: str, **policy: Any) -> None:
+        settings = {"role": "r", **EVENTS.get(mode, {})}
+        data = {"name": "p", "resource": "aws.security-group", "mode": {"type": mode, **settings}, **policy}
+        (tmp_path / "config.json").write_text(json.dumps({
+            "policies": [data], "execution-options": {"output_dir": str(tmp_path)},
+        }), encoding="utf-8")
+
+    yield deploy
+    # Other tests in this process get c7n's own class back.
+    execution.register("config-rule", ConfigRuleMode)
+    execution.register("config-poll-rule", ConfigPollRuleMode)
+    lambda_entry.policy_mode.cache_clear()
+
+
+@pytest.fixture
+def config(moto: Moto) -> Iterator[SimpleNamespace]:
+    """AWS Config's side: `items` that its history holds, `evaluations` that were posted, `fail` an error code."""
+    reset_session_cache()
+    seen = SimpleNamespace(items=[], evaluations=[], asked=[], fail=None, old=[])
+
+    def ok(**answer: Any) -> tuple[Any, dict[str, Any]]:
+        return SimpleNamespace(status_code=200), {**answer, "ResponseMetadata": {"HTTPStatusCode": 200}}
+
+    def history(params: dict[str, Any], **_: Any) -> Any:
+        seen.asked.append(json.loads(params["body"]))
+        if seen.fail:
+            raise ClientError({"Error": {"Code": seen.fail, "Message": "no"}}, "GetResourceConfigHistory")
+        return ok(configurationItems=seen.items)
+
+    def put(params: dict[str, Any], **_: Any) -> Any:
+        seen.evaluations += [
+            {**evaluation, "token": json.loads(params["body"])["ResultToken"]}
+            for evaluation in json.loads(params["body"])["Evaluations"]
+        ]
+        return ok(FailedEvaluations=[])
+
+    def details(**_: Any) -> Any:
+        return ok(EvaluationResults=seen.old)
+
+    events = local_session(SessionFactory(REGION)).events
+    events.register("before-call.config.GetResourceConfigHistory", history)
+    events.register("before-call.config.PutEvaluations", put)
+    events.register("before-call.config.GetComplianceDetailsByConfigRule", details)
+    yield seen
+    reset_session_cache()
