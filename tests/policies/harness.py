@@ -18,10 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import boto3
 import jmespath
 import yaml
 
 from guardrails.sandbox import Sandbox
+from guardrails.sandbox.backdate import backdate
 from tests import engine
 from tests.moto_server import ACCOUNT, REGION
 
@@ -130,11 +132,17 @@ class World:
     def do(self, steps: list[Any]) -> None:
         """Make the calls; each is `service.operation: parameters`, with `keep: {name: JMESPath}` beside it.
 
-        The step `settle` waits until the functions have handled every event so far.
+        `as: access key id`, beside it too, makes the call with that key.
+
+        The step `settle` waits until the functions have handled every event so far; `backdate` makes a date in moto's
+        state one of so many days ago.
         """
         for step in steps:
             if step == "settle":
                 self._settle()
+                continue
+            if "backdate" in step:
+                backdate(self._fill(step["backdate"]), step["days"], account=ACCOUNT, region=REGION)
                 continue
             answer = self._call(step)
             for name, expression in (step.get("keep") or {}).items():
@@ -158,9 +166,15 @@ class World:
         return [str(self.names.get(name, name)) for name in names]
 
     def _call(self, step: Mapping[str, Any]) -> Any:
-        [(call, parameters)] = [(key, value) for key, value in step.items() if key not in ("keep", "expect")]
+        [(call, parameters)] = [(key, value) for key, value in step.items() if key not in ("keep", "expect", "as")]
         service, operation = call.split(".")
-        return getattr(self._client(service), operation)(**self._fill(parameters or {}))
+        client = self._client(service)
+        if "as" in step:
+            client = boto3.client(
+                service, region_name=client.meta.region_name, endpoint_url=client.meta.endpoint_url,
+                aws_access_key_id=self._fill(step["as"]), aws_secret_access_key="test",
+            )
+        return getattr(client, operation)(**self._fill(parameters or {}))
 
     def _fill(self, value: Any) -> Any:
         """`{name}` in any string becomes what was kept under that name; other braces stay."""
