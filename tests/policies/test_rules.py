@@ -1,0 +1,44 @@
+"""docs/rules.md: every old rule has its row and its policy, and the page is what the policies say."""
+from __future__ import annotations
+
+from guardrails.policies import load
+from guardrails.rules import PAGE, page, replaced_rules
+
+RULES = replaced_rules()
+
+
+def test_every_old_rule_is_replaced_and_nothing_else_is() -> None:
+    named = {
+        rule for policy in load() for rule in policy.metadata.get("replaces") or ()
+    }
+    assert sorted(set(RULES) - named) == [], "no policy stands for these"
+    assert sorted(named - set(RULES)) == [], "there is no such rule"
+
+
+def test_the_list_is_whole() -> None:
+    assert len(RULES) == len(set(RULES)) == 59
+
+
+def test_the_page_has_a_row_for_every_rule() -> None:
+    rows = [line.split("|")[1].strip().strip("`") for line in PAGE.read_text(encoding="utf-8").splitlines()
+            if line.startswith("| `")]
+    assert [row for row in rows if row in RULES] == RULES
+
+
+def test_the_page_is_what_the_policies_say() -> None:
+    wanted = page(load(), RULES)
+    assert PAGE.read_text(encoding="utf-8") == wanted, "run ./run.sh rules"
+
+
+def test_what_excludes_another_is_off_by_default() -> None:
+    policies = {policy.name: policy for policy in load()}
+    for policy in policies.values():
+        for other in policy.metadata.get("excludes") or ():
+            assert other in policies
+            assert policy.metadata.get("profile"), f"{policy.name} excludes {other}, and is on"
+
+
+def test_nothing_is_terminated_by_default() -> None:
+    for policy in load():
+        if policy.response == "terminate":
+            assert policy.metadata.get("profile"), f"{policy.name} terminates, and is on"
