@@ -15,7 +15,8 @@ from tests.moto_server import ACCOUNT, REGION
 
 
 def load(
-    data: Mapping[str, Any], output: Path, *, dryrun: bool = False, variables: Mapping[str, Any] | None = None
+    data: Mapping[str, Any], output: Path, *, dryrun: bool = False, variables: Mapping[str, Any] | None = None,
+    account: str = ACCOUNT,
 ) -> Policy:
     """The policy, its variables filled in, validated as `custodian run` does it.
 
@@ -23,7 +24,7 @@ def load(
     """
     load_resources([data["resource"]])
     options = AWS().initialize(Config.empty(
-        region=REGION, account_id=ACCOUNT, output_dir=str(output), dryrun=dryrun, cache_period=0, cache=None,
+        region=REGION, account_id=account, output_dir=str(output), dryrun=dryrun, cache_period=0, cache=None,
     ))
     # c7n fills in variables in place.
     [policy] = PolicyCollection.from_data({"policies": [json.loads(json.dumps(data))]}, options)

@@ -124,10 +124,14 @@ def _inside(entry: Any) -> str | None:
 class World:
     """The resources that a case made, by the names that it gave them."""
 
-    def __init__(self, client: Any, settle: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, client: Any, settle: Callable[[], None] = lambda: None, *, account: str = ACCOUNT,
+        backdate: Callable[..., None] = backdate,
+    ) -> None:
         self._client = client
         self._settle = settle
-        self.names: dict[str, Any] = {"account_id": ACCOUNT, "region": REGION}
+        self._backdate = backdate
+        self.names: dict[str, Any] = {"account_id": account, "region": REGION}
 
     def do(self, steps: list[Any]) -> None:
         """Make the calls; each is `service.operation: parameters`, with `keep: {name: JMESPath}` beside it.
@@ -142,7 +146,8 @@ class World:
                 self._settle()
                 continue
             if "backdate" in step:
-                backdate(self._fill(step["backdate"]), step["days"], account=ACCOUNT, region=REGION)
+                self._backdate(
+                    self._fill(step["backdate"]), step["days"], account=self.names["account_id"], region=REGION)
                 continue
             answer = self._call(step)
             for name, expression in (step.get("keep") or {}).items():
