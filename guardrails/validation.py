@@ -21,6 +21,8 @@ NAME_LIMIT = 64
 DESCRIPTION_LIMIT = 256
 # What tells somebody and leaves the resource as it is.
 _TELLING = frozenset({"notify", "webhook", "put-metric", "post-finding", "post-item", "invoke-lambda", "invoke-sfn"})
+# What cannot be taken back. With `options` (iam-user) only parts go, such as the console password.
+_DESTRUCTIVE = frozenset({"terminate", "delete", "deregister"})
 _METADATA = {
     "title": "one line that says what holds when all is well",
     "severity": f"one of {', '.join(SEVERITIES)}",
@@ -159,6 +161,7 @@ def _policy(policy: Policy, catalogues: Mapping[str, Collection[str]]) -> Iterat
     yield from metadata_complaints(policy.metadata, catalogues)
     yield from _parameters(policy)
     yield from _response(policy)
+    yield from _destruction(policy)
     yield from _folder(policy)
     if is_lambda_mode(policy.mode["type"]):
         yield from _function(policy)
@@ -269,6 +272,21 @@ def _response(policy: Policy) -> Iterator[Complaint]:
                                 f"name the response ({', '.join(r for r in RESPONSES if r not in PASSIVE)})")
 
 
+def _destruction(policy: Policy) -> Iterator[Complaint]:
+    """What cannot be taken back is chosen by the team, and announced before it happens."""
+    filters = {type_of(entry) for _, entry in walk(policy.data.get("filters"), ("filters",))}
+    for path, entry in walk(policy.data.get("actions"), ("actions",)):
+        name = type_of(entry)
+        if name not in _DESTRUCTIVE or (isinstance(entry, Mapping) and "options" in entry):
+            continue
+        if not policy.metadata.get("profile"):
+            yield Complaint(path, f"the action {name} cannot be taken back, and the policy is on by default",
+                            "give it a metadata.profile and its condition")
+        if "marked-for-op" not in filters:
+            yield Complaint(path, f"the action {name} cannot be taken back, and nothing announced it",
+                            f"a first policy with notify and mark-for-op, and here {{type: marked-for-op, op: {name}}}")
+
+
 def _folder(policy: Policy) -> Iterator[Complaint]:
     folders = [part for part in policy.source.path.parts if part in tuple(Kind)]
     mode = policy.mode["type"]
@@ -287,10 +305,13 @@ def _function(policy: Policy) -> Iterator[Complaint]:
         yield Complaint(("description",), f"the description has {len(description)} characters; "
                         f"Lambda takes {DESCRIPTION_LIMIT}", "move the rest to metadata.rationale")
     ours = sorted(own_elements(policy))
-    if not ours:
-        return
     verb = "is" if len(ours) == 1 else "are"
-    used = f"{' and '.join(ours)} {verb} ours, and without this the function dies on its first event"
+    if ours:
+        used = f"{' and '.join(ours)} {verb} ours, and without this the function dies on its first event"
+    elif policy.kind is Kind.CONFIG_RULE:
+        used = "without this AWS Config gets the verdicts of c7n's own mode: a resource just fixed is NON_COMPLIANT"
+    else:
+        return
     if PACKAGE not in (policy.mode.get("packages") or ()):
         yield Complaint(("mode",), f"mode has no packages: [{PACKAGE}]; {used}", f"packages: [{PACKAGE}]")
     if policy.mode.get("handler") != HANDLER:

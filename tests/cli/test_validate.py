@@ -109,6 +109,67 @@ def test_a_nested_element_is_checked_too(tmp_path: Path) -> None:
     assert "did you mean tag-count" in said
 
 
+PARAMETERS = """\
+vars:
+  parameters: &parameters
+    # The group that may be open.
+    open_group: front
+    unused: 1
+policies:
+  - name: open-ssh
+    resource: aws.security-group
+    metadata:
+      title: Nobody reaches port 22
+      severity: critical
+      response: none
+      controls: {}
+      rationale: Scanners find it.
+      fix: Close it.
+      replaces: []
+      parameters: *parameters
+    filters:
+      - {type: value, key: GroupName, op: ne, value: "{open_group}"}
+"""
+
+
+@pytest.mark.parametrize(("old", "new", "line", "what"), [
+    ("unused: 1", "unused: 1", 5, "no policy of this file uses {unused}"),
+    ("unused: 1", "unused: 1", 5, "unused has no comment"),
+    ('"{open_group}"', '"{open_grup}"', 7, "{open_grup} has no default"),
+    ("open_group: front", "region: front", 4, "a parameter cannot be called region"),
+    ("      title:", "      profile: strict\n      title:", 10, "nothing keeps the policy off where the profile"),
+])
+def test_parameters_are_checked(tmp_path: Path, old: str, new: str, line: int, what: str) -> None:
+    said = check(tmp_path, PARAMETERS.replace(old, new, 1))
+    assert [error for error in said.splitlines() if error.startswith(f"p.yml:{line}: ") and what in error], said
+
+
+def test_good_parameters_are_quiet(tmp_path: Path) -> None:
+    assert check(tmp_path, PARAMETERS.replace("    unused: 1\n", "")) == ""
+
+
+def test_what_cannot_be_taken_back_is_off_by_default_and_announced(tmp_path: Path) -> None:
+    deleting = GOOD.replace("[revert-ingress]", "[delete]").replace("response: revert", "response: terminate")
+    said = check(tmp_path, deleting)
+    assert "the action delete cannot be taken back, and the policy is on by default" in said
+    assert "nothing announced it" in said
+    marked = deleting.replace("    filters:\n", """    conditions:
+      - {type: value, key: policy.metadata.profile, op: in, value: "{profiles}"}
+    filters:
+      - {type: marked-for-op, op: delete}
+""").replace("      title:", "      profile: strict\n      parameters: {profiles: []}\n      title:")
+    assert check(tmp_path, marked) == ""
+
+
+def test_config_rules_take_our_handler_for_their_verdicts(tmp_path: Path) -> None:
+    native = GOOD.replace("""      - type: ingress-drift
+        forbidden: [tcp 22 from world]
+""", "      - {type: ingress, Ports: [22]}\n")
+    native = native.replace("[revert-ingress]", "[{type: remove-permissions, ingress: matched}]")
+    assert check(tmp_path, native) == ""
+    assert "verdicts of c7n's own mode" in check(tmp_path, native.replace("      packages: [custom_actions]\n", ""))
+
+
 def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:
     result = guardrails("validate", tmp_path / "nothing.yml")
     assert result.exit_code == 1
