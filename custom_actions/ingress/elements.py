@@ -2,19 +2,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
-from c7n.actions import EventAction
 from c7n.exceptions import PolicyValidationError
 from c7n.filters import Filter
 from c7n.utils import local_session
 
-from ..aws import call, reason_of
-from ..events import Actor, actor_of, detail_of, is_own
+from ..aws import reason_of
+from ..event_fix import OTHERWISE, EventFix, Fixed
+from ..events import detail_of
 from ..history import earlier_events
-from ..receipt import Outcome, Receipt, finish
+from ..receipt import Outcome
 from .apply import Result, apply, read_rules
 from .baseline import Allowed, Baseline, Forbidden, Required
 from .event import EVENTS, undo_of
@@ -169,7 +169,7 @@ class IngressDrift(Filter):
         return drifted
 
 
-class RevertIngress(EventAction):
+class RevertIngress(EventFix):
     """Bring a group's ingress back to a baseline, rule by rule, and prove it.
 
     The baseline is that of the policy's `ingress-drift` filter, or one of its own:
@@ -240,6 +240,7 @@ class RevertIngress(EventAction):
     schema = _schema(
         "revert-ingress",
         baseline={"enum": ["event"]},
+        otherwise=OTHERWISE,
         **{"when-unknown": {"enum": ["refuse", "revoke"]}, "include-default": {"type": "boolean"}},
     )
     permissions: tuple[str, ...] = (
@@ -248,11 +249,6 @@ class RevertIngress(EventAction):
         "ec2:RevokeSecurityGroupIngress",
     )
 
-    @property
-    def name(self) -> str:
-        """c7n names the file of the receipts after it."""
-        return str(self.type)
-
     def get_permissions(self) -> tuple[str, ...]:
         """What the action calls; reading the event history only where it undoes events."""
         permissions = self.permissions
@@ -260,7 +256,7 @@ class RevertIngress(EventAction):
             permissions += ("sts:GetCallerIdentity",)
         if self.data.get("baseline") == "event":
             permissions += ("cloudtrail:LookupEvents",)
-        return permissions
+        return permissions + self.told_permissions()
 
     def validate(self) -> RevertIngress:
         settings = self._settings()
@@ -270,22 +266,21 @@ class RevertIngress(EventAction):
             raise PolicyValidationError(f"{self.type}: when-unknown goes with baseline: event")
         return self
 
-    def process(self, resources: list[dict[str, Any]], event: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-        """Revert each group; returns the receipts. Raises FixIncomplete when drift is left."""
-        session = local_session(self.manager.session_factory)
-        if detail_of(event) and is_own(event, call(session.client("sts").get_caller_identity)["Arn"]):
-            self.log.info("%s: the event %s is our own, left alone", self.type, detail_of(event).get("eventName"))
-            return []
-        client = session.client("ec2")
-        settings = self._settings()
-        actor = actor_of(event)
-        receipts = []
-        for group in resources:
-            result = self._revert(client, settings, group, event)
-            receipts.append(self._receipt(group, result, actor))
-            level = self.log.error if result.outcome.needs_a_person else self.log.info
-            level("%s %s: %s %s", self.type, group["GroupId"], result.outcome, result.reason)
-        return finish(self, receipts)
+    def undoes_the_event(self) -> bool:
+        """A baseline of the policy's own holds whatever became of the event."""
+        return self._settings().kind == "baseline"
+
+    def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterator[Fixed]:
+        """Revert the group."""
+        result = self._revert(session.client("ec2"), self._settings(), resource, event)
+        yield Fixed(
+            result.outcome,
+            result.reason,
+            removed=[rule.to_dict() for rule in result.removed],
+            added=[rule.to_dict() for rule in result.added],
+            inverse=result.inverse(resource["GroupId"]),
+            notes=result.notes,
+        )
 
     def _revert(
         self, client: Any, settings: _Settings, group: Mapping[str, Any], event: Mapping[str, Any] | None
@@ -315,22 +310,6 @@ class RevertIngress(EventAction):
         return undo_of(
             detail, rules, lambda: earlier_events(trail, group_id, detail),
             revoke_unknown=self.data.get("when-unknown") == "revoke",
-        )
-
-    def _receipt(self, group: Mapping[str, Any], result: Result, actor: Actor | None) -> Receipt:
-        return Receipt(
-            resource=group["GroupId"],
-            resource_type="aws.security-group",
-            account=self.manager.config.account_id or group.get("OwnerId", ""),
-            region=self.manager.config.region or "",
-            policy=self.manager.data.get("name", ""),
-            outcome=result.outcome,
-            reason=result.reason,
-            removed=[rule.to_dict() for rule in result.removed],
-            added=[rule.to_dict() for rule in result.added],
-            inverse=result.inverse(group["GroupId"]),
-            caused_by=actor,
-            notes=result.notes,
         )
 
     def _settings(self) -> _Settings:

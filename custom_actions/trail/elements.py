@@ -6,15 +6,15 @@ from dataclasses import asdict
 from typing import Any
 
 from botocore.exceptions import ClientError
-from c7n.actions import EventAction
 from c7n.exceptions import PolicyValidationError
 from c7n.filters import Filter
 from c7n.resources.aws import shape_validate
 from c7n.utils import local_session, type_schema
 
-from ..aws import call, reason_of
-from ..events import Actor, actor_of, detail_of, is_own
-from ..receipt import Outcome, Receipt, finish
+from ..aws import reason_of
+from ..event_fix import OTHERWISE, EventFix, Fixed, check_events, events_of
+from ..events import Actor, actor_of, detail_of
+from ..receipt import Outcome
 from .apply import Result, TrailGone, apply, read_trail
 from .event import CREATE, DELETE, EVENTS, SELECT, STOP, UPDATE, Record, arn_of
 from .history import CHANGES, earlier_changes, last_known
@@ -29,26 +29,7 @@ _PERMISSIONS = {
 }
 
 
-def _mode(element: Any) -> Mapping[str, Any]:
-    return element.manager.data.get("mode") or {}
-
-
-def _events(element: Any) -> list[str]:
-    """The names of the events that the policy of an element runs on."""
-    listed = _mode(element).get("events") or ()
-    return [event["event"] if isinstance(event, dict) else event for event in listed]
-
-
-def _check_events(element: Any, known: tuple[str, ...]) -> None:
-    strange = [name for name in _events(element) if name not in known]
-    if _mode(element).get("type") != "cloudtrail" or strange:
-        raise PolicyValidationError(
-            f"{element.type}: needs a policy in mode cloudtrail on {', '.join(known)}"
-            + (f", not on {', '.join(strange)}" if strange else "")
-        )
-
-
-class RevertTrail(EventAction):
+class RevertTrail(EventFix):
     """Put back what a CloudTrail event took from a trail, and prove it.
 
     For policies in mode `cloudtrail` on these events, of the trail that the event names and no other:
@@ -142,27 +123,25 @@ class RevertTrail(EventAction):
                     {"type": "array", "minItems": 1, "items": {"type": "object"}},
                 ]
             },
+            "otherwise": OTHERWISE,
         },
     }
     permissions: tuple[str, ...] = tuple(dict.fromkeys(
         ("sts:GetCallerIdentity", *(name for names in _PERMISSIONS.values() for name in names))
     ))
 
-    @property
-    def name(self) -> str:
-        """c7n names the file of the receipts after it."""
-        return str(self.type)
+    events = EVENTS
 
     def get_permissions(self) -> tuple[str, ...]:
         """What the action calls for the events of its policy; for all of them where it has none."""
-        events = [name for name in _events(self) if name in _PERMISSIONS]
+        events = [name for name in events_of(self) if name in _PERMISSIONS]
         if not events:
             return self.permissions
         needed = (name for event in events for name in _PERMISSIONS[event])
-        return tuple(dict.fromkeys(("sts:GetCallerIdentity", *needed)))
+        return tuple(dict.fromkeys(("sts:GetCallerIdentity", *needed, *self.told_permissions())))
 
     def validate(self) -> RevertTrail:
-        _check_events(self, EVENTS)
+        super().validate()
         required = self.data.get("required") or {}
         if "Name" in required:
             raise PolicyValidationError(f"{self.type}: required is of any trail, so it cannot hold a Name")
@@ -183,31 +162,23 @@ class RevertTrail(EventAction):
         except PolicyValidationError as error:
             raise PolicyValidationError(f"{self.type}: {name}: {error}") from None
 
-    def process(self, resources: list[dict[str, Any]], event: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-        """Put each trail back; returns the receipts. Raises FixIncomplete when drift is left."""
+    def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterator[Fixed]:
+        """Put the trail back, when the event is about it."""
         record = detail_of(event)
-        session = local_session(self.manager.session_factory)
-        if problem := record.get("errorCode"):
-            self.log.info("%s: %s failed with %s: it changed nothing", self.type, record.get("eventName"), problem)
-            return []
-        own = call(session.client("sts").get_caller_identity)["Arn"]
-        if is_own(event, own):
-            self.log.info("%s: the event %s is our own, left alone", self.type, record.get("eventName"))
-            return []
-        client = session.client("cloudtrail")
-        actor = actor_of(event)
-        receipts = []
-        for trail in resources:
-            if trail["TrailARN"] != arn_of(record):
-                self.log.info("%s %s: the event is about %s", self.type, trail["TrailARN"], arn_of(record))
-                continue
-            result = self._revert(client, trail, record, own)
-            receipts.append(self._receipt(trail, result, actor))
-            level = self.log.error if result.outcome.needs_a_person else self.log.info
-            level("%s %s: %s %s", self.type, trail["TrailARN"], result.outcome, result.reason)
-        return finish(self, receipts)
+        if resource["TrailARN"] != arn_of(record):
+            self.log.info("%s %s: the event is about %s", self.type, resource["TrailARN"], arn_of(record))
+            return
+        result = self._revert(session.client("cloudtrail"), resource, record)
+        yield Fixed(
+            result.outcome,
+            result.reason,
+            removed=[result.removed] if result.removed else [],
+            added=[result.added] if result.added else [],
+            inverse=result.inverse,
+            notes=result.notes,
+        )
 
-    def _revert(self, client: Any, trail: Mapping[str, Any], record: Record, own: str) -> Result:
+    def _revert(self, client: Any, trail: Mapping[str, Any], record: Record) -> Result:
         config = self.manager.config
         if why := foreign(trail, config.account_id, config.region):
             return Result(Outcome.REFUSED, why)
@@ -229,9 +200,7 @@ class RevertTrail(EventAction):
 
         try:
             now = read()
-            target = target_of(
-                record, earlier, self._declared(), lambda change: is_own({"detail": change}, own)
-            )
+            target = target_of(record, earlier, self._declared(), self.is_ours)
         except ClientError as error:
             return Result(Outcome.FAILED, reason_of(error))
         except (TrailGone, EventError) as error:
@@ -247,22 +216,6 @@ class RevertTrail(EventAction):
         if isinstance(selectors, list):
             return Declared(self.data.get("required") or {}, Selectors.of(selectors))
         return Declared(self.data.get("required") or {}, DEFAULT_SELECTORS if selectors else None)
-
-    def _receipt(self, trail: Mapping[str, Any], result: Result, actor: Actor | None) -> Receipt:
-        return Receipt(
-            resource=trail["TrailARN"],
-            resource_type="aws.cloudtrail",
-            account=self.manager.config.account_id or "",
-            region=self.manager.config.region or "",
-            policy=self.manager.data.get("name", ""),
-            outcome=result.outcome,
-            reason=result.reason,
-            removed=[result.removed] if result.removed else [],
-            added=[result.added] if result.added else [],
-            inverse=result.inverse,
-            caused_by=actor,
-            notes=result.notes,
-        )
 
 
 class DeletedTrail(Filter):
@@ -305,7 +258,7 @@ class DeletedTrail(Filter):
     annotation_key = "c7n:DeletedTrail"
 
     def validate(self) -> DeletedTrail:
-        _check_events(self, (DELETE,))
+        check_events(self, (DELETE,))
         return self
 
     def process(
