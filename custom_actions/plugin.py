@@ -21,6 +21,16 @@ ELEMENTS = (
     Element("security-group", "action", "revert-ingress", "custom_actions.ingress.elements:RevertIngress"),
     Element("cloudtrail", "action", "revert-trail", "custom_actions.trail.elements:RevertTrail"),
     Element("account", "filter", "deleted-trail", "custom_actions.trail.elements:DeletedTrail"),
+    Element("rest-api", "filter", "open-beyond-vpcs", "custom_actions.apigateway.elements:OpenBeyondVpcs"),
+    Element("rest-api", "filter", "open-beyond-networks", "custom_actions.apigateway.elements:OpenBeyondNetworks"),
+    Element("rest-stage", "action", "encrypt-cache", "custom_actions.apigateway.elements:EncryptCache"),
+    Element("app-elb", "filter", "http-without-redirect", "custom_actions.elb.elements:HttpWithoutRedirect"),
+    Element("app-elb", "action", "redirect-to-https", "custom_actions.elb.elements:RedirectToHttps"),
+    Element("ec2", "filter", "exposed-ports", "custom_actions.compute.elements:ExposedPorts"),
+    Element("ec2", "filter", "tag-values", "custom_actions.compute.elements:TagValues"),
+    Element("s3", "filter", "public-access", "custom_actions.s3.elements:PublicAccess"),
+    Element("s3", "filter", "check-secure-transport", "custom_actions.s3.elements:CheckSecureTransport"),
+    Element("s3", "filter", "default-encryption", "custom_actions.s3.elements:DefaultEncryption"),
 )
 
 

@@ -9,6 +9,7 @@ import requests
 from moto.server import ThreadedMotoServer
 
 from guardrails.sandbox import moto_fixes
+from guardrails.sandbox.functions import s3_control
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 
@@ -29,17 +30,23 @@ class Moto:
     def environment(self) -> dict[str, str]:
         """What a process needs in its environment to use this server, and nothing of the user's."""
         return {
-            "AWS_ENDPOINT_URL": self.endpoint, "AWS_DEFAULT_REGION": REGION, "AWS_REGION": REGION,
+            "AWS_ENDPOINT_URL": self.endpoint, "AWS_ENDPOINT_URL_S3_CONTROL": s3_control(self.endpoint),
+            "AWS_DEFAULT_REGION": REGION, "AWS_REGION": REGION,
             "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "test", "AWS_MAX_ATTEMPTS": "1",
             "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
     def client(self, service: str) -> Any:
-        """A boto3 client; one for each service, for making one takes longer than most calls."""
+        """A boto3 client; one for each service, for making one takes longer than most calls.
+
+        `service@region` is one of another region.
+        """
         if service not in self._clients:
+            name, _, region = service.partition("@")
             self._clients[service] = boto3.client(
-                service, region_name=REGION, endpoint_url=self.endpoint,
+                name, region_name=region or REGION,
+                endpoint_url=s3_control(self.endpoint) if name == "s3control" else self.endpoint,
                 aws_access_key_id="AKIAIOSFODNN7EXAMPLE", aws_secret_access_key="test",
             )
         return self._clients[service]

@@ -16,7 +16,9 @@ from custom_actions.plugin import ELEMENTS, Element, load
 from tests import engine
 from tests.moto_server import Moto
 
-PERMISSION_ONLY = {"iam:PassRole"}
+PERMISSION_ONLY = {
+    "iam:PassRole", "s3:GetAccountPublicAccessBlock", "s3:GetBucketPublicAccessBlock", "s3:GetEncryptionConfiguration",
+}
 """Actions of IAM that no API call is named after."""
 
 pytestmark = pytest.mark.parametrize("element", ELEMENTS, ids=lambda element: f"{element.resource}.{element.type}")
