@@ -1,0 +1,83 @@
+"""What moto lacks of IAM, as AWS documents it."""
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.moto_server import Moto
+
+DOCUMENT = json.dumps({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}})
+
+
+@pytest.fixture
+def iam(moto: Moto) -> Any:
+    return moto.client("iam")
+
+
+@pytest.fixture
+def boundary(iam: Any) -> str:
+    return str(iam.create_policy(PolicyName="boundary", PolicyDocument=DOCUMENT)["Policy"]["Arn"])
+
+
+def boundary_of(iam: Any, user: str) -> Any:
+    return iam.get_user(UserName=user)["User"].get("PermissionsBoundary")
+
+
+def test_a_user_gets_a_boundary_and_loses_it(iam: Any, boundary: str) -> None:
+    iam.create_user(UserName="u")
+    assert boundary_of(iam, "u") is None
+    iam.put_user_permissions_boundary(UserName="u", PermissionsBoundary=boundary)
+    assert boundary_of(iam, "u") == {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": boundary}
+    [listed] = iam.list_users()["Users"]
+    assert "PermissionsBoundary" not in listed
+    iam.delete_user_permissions_boundary(UserName="u")
+    assert boundary_of(iam, "u") is None
+
+
+def test_a_user_can_be_made_with_a_boundary(iam: Any, boundary: str) -> None:
+    made = iam.create_user(UserName="u", PermissionsBoundary=boundary)["User"]
+    assert made["PermissionsBoundary"]["PermissionsBoundaryArn"] == boundary
+    assert boundary_of(iam, "u") == made["PermissionsBoundary"]
+
+
+def test_what_is_not_there_is_refused(iam: Any, boundary: str) -> None:
+    missing = "arn:aws:iam::123456789012:policy/none"
+    iam.create_user(UserName="u")
+    for call, parameters in (
+        (iam.put_user_permissions_boundary, {"UserName": "u", "PermissionsBoundary": missing}),
+        (iam.put_user_permissions_boundary, {"UserName": "nobody", "PermissionsBoundary": boundary}),
+        (iam.create_user, {"UserName": "v", "PermissionsBoundary": missing}),
+        (iam.delete_user_permissions_boundary, {"UserName": "u"}),
+        (iam.get_user, {"UserName": "v"}),
+    ):
+        with pytest.raises(ClientError) as refused:
+            call(**parameters)
+        assert refused.value.response["Error"]["Code"].startswith("NoSuchEntity")
+
+
+def test_ids_tell_their_kind(iam: Any, boundary: str) -> None:
+    found = {
+        "AIDA": iam.create_user(UserName="u")["User"]["UserId"],
+        "AGPA": iam.create_group(GroupName="g")["Group"]["GroupId"],
+        "ANPA": iam.get_policy(PolicyArn=boundary)["Policy"]["PolicyId"],
+    }
+    for prefix, id_ in found.items():
+        assert re.fullmatch(f"{prefix}[A-Z2-7]{{17}}", id_)
+
+
+def test_a_key_that_was_used_says_so(moto: Moto, iam: Any) -> None:
+    iam.create_user(UserName="u")
+    key = iam.create_access_key(UserName="u")["AccessKey"]
+    unused = iam.get_access_key_last_used(AccessKeyId=key["AccessKeyId"])["AccessKeyLastUsed"]
+    assert "LastUsedDate" not in unused
+    boto3.client(
+        "sts", region_name="us-east-1", endpoint_url=moto.endpoint,
+        aws_access_key_id=key["AccessKeyId"], aws_secret_access_key=key["SecretAccessKey"],
+    ).get_caller_identity()
+    used = iam.get_access_key_last_used(AccessKeyId=key["AccessKeyId"])["AccessKeyLastUsed"]
+    assert (used["ServiceName"], used["Region"]) == ("sts", "us-east-1")
