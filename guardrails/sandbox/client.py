@@ -17,6 +17,7 @@ from guardrails.sandbox.state import State
 
 _DEFAULT_REGION = "us-east-1"
 _RESET_SECONDS = 120.0
+_SETTLE_SECONDS = 330.0  # more than the gateway's own limit, which says what is left
 
 
 class Sandbox:
@@ -115,6 +116,15 @@ class Sandbox:
         """Make every account as empty as new, on both sides, without a restart."""
         self._ask("POST", "/_sandbox/reset")
 
+    def settle(self) -> None:
+        """Return when every call so far is recorded and delivered, and AWS Config is done with what they changed.
+
+        That is: its items are recorded, the functions of the rules they concern have ended, and so on for what these
+        have changed. Functions that EventBridge has started are not waited for. Raises SandboxError when it does not
+        end, as when two rules undo each other.
+        """
+        self._ask("POST", "/_sandbox/settle", _SETTLE_SECONDS)
+
     def events(self, account: str | None = None) -> list[dict[str, Any]]:
         """The CloudTrail records so far, oldest first, of one account or of all."""
         query = f"?{urlencode({'account': account})}" if account else ""
@@ -130,9 +140,9 @@ class Sandbox:
         except logs.exceptions.ResourceNotFoundException:
             return ""
 
-    def _ask(self, method: str, path: str) -> dict[str, Any]:
+    def _ask(self, method: str, path: str, seconds: float = _RESET_SECONDS) -> dict[str, Any]:
         address = urlsplit(self.endpoint)
-        connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=_RESET_SECONDS)
+        connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=seconds)
         try:
             connection.request(method, path, headers={"Content-Length": "0"})
             response = connection.getresponse()

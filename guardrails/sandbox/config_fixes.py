@@ -1,37 +1,24 @@
-"""As much of AWS Config as a deployed rule needs: its rule, and its evaluations kept to be read back.
+"""Where moto's Config differs from AWS in what it keeps: recorders and rules.
 
-moto refuses a rule for a function that it does not hold (functions are ministack's), answers a rule that nobody made
-with an empty list where AWS says NoSuchConfigRuleException, and takes no evaluations. What is recorded, and when a
-rule's function is called, is not here: whoever tests a rule hands its function the item, with the rule's name as the
-result token, which stands for the one that AWS would make up.
+It refuses a rule for a function that it does not hold (functions are ministack's), answers a rule that nobody made
+with an empty list where AWS says NoSuchConfigRuleException, and shows a rule's scope of tags under a name of its own.
+What is recorded and judged is not moto's: see `config`.
 """
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from moto.config.exceptions import InvalidResultTokenException, NoSuchConfigRuleException
-from moto.config.models import (
-    ConfigBackend,
-    ConfigEmptyDictable,
-    Source,
-    SourceDetail,
-    convert_to_class_args,
-)
-from moto.config.responses import ConfigResponse
-from moto.core.utils import utcnow
+from moto.config.exceptions import NoSuchConfigRuleException
+from moto.config.models import ConfigBackend, ConfigEmptyDictable, Scope, Source, SourceDetail, convert_to_class_args
 
 from guardrails.sandbox.moto_fixes import replaces
 
-_KEPT = "guardrails_evaluations"
-"""Where a backend keeps evaluations: by rule, resource type and resource, the newest of each."""
-
 
 def apply() -> None:
-    """Put everything in place, in the gateway's process. Once in a process."""
+    """Put every fix in place. Once in a process."""
     _fix_functions_held_elsewhere()
     _fix_unknown_rules()
-    _keep_evaluations()
+    _fix_tag_scopes()
 
 
 def _fix_functions_held_elsewhere() -> None:
@@ -60,46 +47,10 @@ def _fix_unknown_rules() -> None:
         return original(backend, config_rule_names, next_token)
 
 
-def _keep_evaluations() -> None:
-    original = ConfigBackend.put_evaluations
-
-    @replaces(ConfigBackend, "put_evaluations")
-    def put_evaluations(
-        backend: Any, evaluations: list[dict[str, Any]] | None = None, result_token: str | None = None,
-        test_mode: bool | None = False,
-    ) -> dict[str, list[Any]]:
-        answer = original(backend, evaluations, result_token, True)  # its checks of the request
-        if test_mode:
-            return answer
-        if result_token not in backend.config_rules:
-            raise InvalidResultTokenException
-        kept = backend.__dict__.setdefault(_KEPT, {})
-        for evaluation in evaluations or ():
-            key = result_token, evaluation["ComplianceResourceType"], evaluation["ComplianceResourceId"]
-            # An evaluation of an older state never takes the place of a newer one's.
-            if key not in kept or kept[key]["OrderingTimestamp"] <= evaluation["OrderingTimestamp"]:
-                kept[key] = {**evaluation, "recorded": utcnow().timestamp()}
-        return answer
-
-    @replaces(ConfigResponse, "get_compliance_details_by_config_rule")
-    def get_compliance_details_by_config_rule(response: Any) -> str:
-        rule, types = response._get_param("ConfigRuleName"), response._get_param("ComplianceTypes")
-        backend = response.config_backend
-        if rule not in backend.config_rules:
-            raise NoSuchConfigRuleException(rule)
-        found = [
-            {
-                "EvaluationResultIdentifier": {
-                    "EvaluationResultQualifier": {
-                        "ConfigRuleName": rule, "ResourceType": resource_type, "ResourceId": resource_id,
-                    },
-                    "OrderingTimestamp": evaluation["OrderingTimestamp"],
-                },
-                "ComplianceType": evaluation["ComplianceType"],
-                "Annotation": evaluation.get("Annotation", ""),
-                "ResultRecordedTime": evaluation["recorded"],
-            }
-            for (of, resource_type, resource_id), evaluation in backend.__dict__.get(_KEPT, {}).items()
-            if of == rule and evaluation["ComplianceType"] in (types or ("COMPLIANT", "NON_COMPLIANT"))
-        ]
-        return json.dumps({"EvaluationResults": found})
+def _fix_tag_scopes() -> None:
+    @replaces(Scope, "to_dict")
+    def to_dict(scope: Any) -> dict[str, Any]:
+        shown: dict[str, Any] = ConfigEmptyDictable.to_dict(scope)
+        for key, value in (shown.pop("Tags", None) or {}).items():
+            shown.update({"TagKey": key, **({"TagValue": value} if value else {})})
+        return shown

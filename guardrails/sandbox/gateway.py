@@ -1,4 +1,4 @@
-"""The one endpoint: a WSGI application that sends each request to moto, to ministack or to the trail."""
+"""The one endpoint: a WSGI application that sends each request to moto, to ministack, to the trail or to Config."""
 from __future__ import annotations
 
 import http.client
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote
 from xml.sax.saxutils import escape
 
 from moto.moto_api._internal.models import moto_api_backend
@@ -19,6 +19,10 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from moto.s3.models import s3_backends
 
 from guardrails.sandbox.catalogue import recorded_operation
+from guardrails.sandbox.config import Config
+from guardrails.sandbox.config.changes import changes_of
+from guardrails.sandbox.config.errors import ConfigError
+from guardrails.sandbox.config.service import Failure
 from guardrails.sandbox.events import Call
 from guardrails.sandbox.functions import PREFIX, Functions
 from guardrails.sandbox.identity import DEFAULT_ACCOUNT, Caller, Identities, role_session
@@ -36,6 +40,8 @@ _CREDENTIAL = re.compile(r"Credential=(?P<key>[^/,\s]+)/\d+/(?P<region>[^/]+)/(?
 _MINISTACK_SECONDS = 900.0  # a function may run that long, and its caller wait for it
 _ACTIVE_SECONDS = 5.0
 _POLL_SECONDS = 0.05
+_SETTLE_SECONDS = 300.0
+_ENDING_SECONDS = 30.0
 _HOP_BY_HOP = {"connection", "content-length", "keep-alive", "transfer-encoding"}
 
 
@@ -52,6 +58,12 @@ class Request:
     query: str
     headers: dict[str, str]
     body: bytes
+
+    @property
+    def config_operation(self) -> str:
+        """The operation of a request to AWS Config; empty for any other request."""
+        service, _, operation = self.headers.get("X-Amz-Target", "").rpartition(".")
+        return operation if service == "StarlingDoveService" else ""
 
 
 @dataclass(frozen=True)
@@ -73,6 +85,7 @@ class Gateway:
         self._identities = Identities()
         self._functions = Functions(endpoint, _read_object)
         self.trail = Trail(self._deliver)
+        self.config = Config(self, endpoint, self._invoke)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (WSGI)."""
@@ -85,6 +98,8 @@ class Gateway:
             answer = self._to_ministack(request)
         elif request.headers.get("X-Amz-Target", "").endswith("CloudTrail_20131101.LookupEvents"):
             answer = self._lookup(request)
+        elif self.config.answers(request.config_operation):
+            answer = self._ask_config(request)
         else:
             return self._to_moto(request, start_response)
         return _send(answer, start_response)
@@ -138,6 +153,8 @@ class Gateway:
     # -- moto ---------------------------------------------------------------------------------------------------
 
     def _to_moto(self, request: Request, start_response: StartResponse) -> Iterable[bytes]:
+        if request.config_operation == "PutConfigRule" and (refusal := self._refuse_rule(request)):
+            return _send(refusal, start_response)
         environ = request.environ
         environ["wsgi.input"] = io.BytesIO(request.body)
         environ["CONTENT_LENGTH"] = str(len(request.body))
@@ -158,6 +175,7 @@ class Gateway:
 
         try:
             answer = self._moto(environ, start)
+            self._tell_config(request, _bucket_region(request) or region, int(started[0].split()[0]))
             if operation is None:
                 return answer
             body = b"".join(answer)
@@ -243,6 +261,66 @@ class Gateway:
         if answer.status != http.client.OK or json.loads(answer.body).get("FailedEntryCount"):
             _log.error("event %s was not delivered: %s", made["eventName"], answer.body.decode(errors="replace"))
 
+    # -- AWS Config ---------------------------------------------------------------------------------------------
+
+    def _tell_config(self, request: Request, region: str, status: int) -> None:
+        """Config looks at what a successful call has changed; its own calls, of which moto holds some, it is told."""
+        if status >= http.client.BAD_REQUEST:
+            return
+        account = request.caller.account
+        if request.config_operation:
+            self.config.called(account, region, request.config_operation, read_json(request.body))
+        elif changes := changes_of(
+            request.service, request.method, request.path, request.query, request.headers, request.body
+        ):
+            self.config.changed(account, region, changes)
+
+    def _ask_config(self, request: Request) -> Answer:
+        try:
+            return _json_answer(200, self.config.answer(
+                request.caller.account, request.region, request.config_operation, read_json(request.body)))
+        except ConfigError as error:
+            return _error_answer(request.service, request.headers, 400, error.code, str(error))
+
+    def _refuse_rule(self, request: Request) -> Answer | None:
+        """AWS takes a rule only when Config may invoke its function."""
+        source = read_json(request.body).get("ConfigRule", {}).get("Source", {})
+        function = source.get("SourceIdentifier", "")
+        if source.get("Owner") != "CUSTOM_LAMBDA" or self._may_invoke(function):
+            return None
+        return _error_answer(request.service, request.headers, 400, "InsufficientPermissionsException", (
+            f"The AWS Lambda function {function} cannot be invoked. Check the specified function ARN, and check the "
+            "function's permissions."
+        ))
+
+    def _may_invoke(self, function: str) -> bool:
+        answer = self._ask_lambda("GET", function, "policy", b"")
+        return answer.status == http.client.OK and b"config.amazonaws.com" in answer.body
+
+    def _invoke(self, function: str, event: bytes) -> Failure | None:
+        """Run a rule's function to its end."""
+        try:
+            answer = self._ask_lambda("POST", function, "invocations", event)
+        except (OSError, http.client.HTTPException) as error:
+            return Failure("ServiceUnavailable", f"ministack, which holds the functions, does not answer: {error}")
+        if answer.status != http.client.OK:
+            said = read_json(answer.body)
+            return Failure(str(said.get("__type", answer.status)), str(said.get("message", said.get("Message", ""))))
+        headers = {name.lower(): value for name, value in answer.headers}
+        if "x-amz-function-error" not in headers:
+            return None
+        said = read_json(answer.body)
+        return Failure(str(said.get("errorType", headers["x-amz-function-error"])), str(said.get("errorMessage", "")))
+
+    def _ask_lambda(self, method: str, function: str, what: str, body: bytes) -> Answer:
+        """A call on a function, as the administrator of the account that its ARN names."""
+        _, _, _, region, account, *_ = [*function.split(":"), "", "", "", "", ""]
+        scope = f"Credential={account}/20260101/{region}/lambda/aws4_request"
+        return self._ask_ministack(method, f"/2015-03-31/functions/{quote(function, safe='')}/{what}", body, {
+            "Authorization": f"AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=none",
+            "Content-Type": "application/json",
+        })
+
     # -- the trail and the sandbox itself -----------------------------------------------------------------------
 
     def _lookup(self, request: Request) -> Answer:
@@ -259,24 +337,43 @@ class Gateway:
         if action == ("GET", "events"):
             account = parse_qs(environ.get("QUERY_STRING", "")).get("account", [None])[0]
             return _json_answer(200, {"events": self.trail.records(account)})
+        if action == ("POST", "settle"):
+            left = self.settle()
+            return _json_answer(504, {"message": f"still at work after {_SETTLE_SECONDS:.0f} s: {'; '.join(left)}"}
+                                ) if left else _json_answer(200, {})
         if action == ("POST", "reset"):
             try:
                 self.reset()
             except (OSError, http.client.HTTPException) as error:
                 return _json_answer(502, {"message": f"ministack could not be reset: {error}"})
             return _json_answer(200, {})
-        return _json_answer(404, {"message": "There are status, events and reset (POST) here."})
+        return _json_answer(404, {"message": "There are status, events, settle (POST) and reset (POST) here."})
+
+    def settle(self) -> list[str]:
+        """Return when each call so far is recorded and delivered, and each rule that it concerns has judged.
+
+        What the rules' functions change meanwhile is waited for too. Returns what is left when it takes too long.
+        """
+        self.trail.settle()
+        left = self.config.settle(_SETTLE_SECONDS)
+        self.trail.settle()  # the functions' own calls
+        return left
 
     def reset(self) -> None:
         """Make both sides as empty as new. Functions that run are ended first, so that they change nothing after."""
-        self.trail.settle()
-        answer = self._ask_ministack("POST", "/_ministack/reset", b"", {"Content-Length": "0"})
-        if answer.status != http.client.OK:
-            raise http.client.HTTPException(answer.body.decode(errors="replace"))
-        self._functions.forget_all()
-        self._identities.forget_all()
-        moto_api_backend.reset()
-        self.trail.clear()
+        self.config.stop()
+        try:
+            self.trail.settle()
+            answer = self._ask_ministack("POST", "/_ministack/reset", b"", {"Content-Length": "0"})
+            if answer.status != http.client.OK:
+                raise http.client.HTTPException(answer.body.decode(errors="replace"))
+            self.config.settle(_ENDING_SECONDS)
+            self._functions.forget_all()
+            self._identities.forget_all()
+            moto_api_backend.reset()
+            self.trail.clear()
+        finally:
+            self.config.clear(_ENDING_SECONDS)
 
 
 def _is_ready(function: dict[str, Any]) -> bool:

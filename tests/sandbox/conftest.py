@@ -74,6 +74,12 @@ def deploy(
     return made
 
 
+def printed(sandbox: Sandbox, account: str, region: str = "us-east-1", name: str = "guard") -> list[dict[str, Any]]:
+    """The JSON lines that a function has printed."""
+    lines = sandbox.logs(name, account, region).splitlines()
+    return [json.loads(line) for line in lines if line.startswith("{")]
+
+
 def security_group(sandbox: Sandbox, account: str, region: str = "us-east-1", name: str = "web") -> str:
     """A new security group's id."""
     group = sandbox.client("ec2", account, region).create_security_group(GroupName=name, Description="test")
@@ -85,3 +91,14 @@ def open_port(sandbox: Sandbox, account: str, group: str, port: int, region: str
     sandbox.client("ec2", account, region).authorize_security_group_ingress(GroupId=group, IpPermissions=[
         {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
     ])
+
+
+def start_recorder(sandbox: Sandbox, account: str, region: str = "us-east-1", **group: Any) -> None:
+    """Have AWS Config record `account` in a region: everything, or what the recording group `group` says."""
+    config = sandbox.client("config", account, region)
+    config.put_configuration_recorder(ConfigurationRecorder={
+        "name": "default", "roleARN": f"arn:aws:iam::{account}:role/config",
+        "recordingGroup": group or {"allSupported": True, "includeGlobalResourceTypes": True},
+    })
+    config.put_delivery_channel(DeliveryChannel={"name": "default", "s3BucketName": f"config-{account}"})
+    config.start_configuration_recorder(ConfigurationRecorderName="default")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import guardrails
 from guardrails.sandbox import Sandbox
-from tests.sandbox.conftest import deploy, eventually, open_port, security_group
+from tests.sandbox.conftest import deploy, eventually, open_port, printed, security_group
 
 GUARD = '''
 import json, os
@@ -31,12 +31,6 @@ def run(event, context):
         "source": [value for value in os.environ.values() if SOURCE in value],
     }))
 '''.replace("SOURCE", repr(str(Path(guardrails.__file__).parent)))
-
-
-def printed(sandbox: Sandbox, account: str, region: str = "us-east-1", name: str = "guard") -> list[dict]:
-    """The JSON lines that a function has printed."""
-    lines = sandbox.logs(name, account, region).splitlines()
-    return [json.loads(line) for line in lines if line.startswith("{")]
 
 
 def test_a_change_runs_the_function_of_its_account_as_that_functions_role(

@@ -1,0 +1,68 @@
+"""The verdicts of rules on resources in one account and region: the newest of each rule on each resource."""
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+COMPLIANT, NON_COMPLIANT, NOT_APPLICABLE = "COMPLIANT", "NON_COMPLIANT", "NOT_APPLICABLE"
+INSUFFICIENT_DATA = "INSUFFICIENT_DATA"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A rule's verdict on a resource; `ordering` is the time, in seconds, of the state that was judged."""
+
+    rule: str
+    type: str
+    id: str
+    compliance: str
+    annotation: str
+    ordering: float
+    recorded: datetime
+    invoked: datetime
+
+
+class Evaluations:
+    """Kept to be read back."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str, str], Evaluation] = {}
+        self._lock = threading.Lock()
+
+    def put(self, evaluation: Evaluation) -> bool:
+        """Keep it, unless a newer state was judged before; returns whether it was kept."""
+        key = evaluation.rule, evaluation.type, evaluation.id
+        with self._lock:
+            if key in self._kept and self._kept[key].ordering > evaluation.ordering:
+                return False
+            self._kept[key] = evaluation
+            return True
+
+    def forget(self, rule: str) -> set[tuple[str, str]]:
+        """Drop a rule's verdicts; returns the resources they were on."""
+        with self._lock:
+            keys = [key for key in self._kept if key[0] == rule]
+            for key in keys:
+                del self._kept[key]
+        return {(kind, resource_id) for _, kind, resource_id in keys}
+
+    def find(
+        self, *, rule: str | None = None, kind: str | None = None, resource_id: str | None = None,
+        compliance: Iterable[str] = (),
+    ) -> list[Evaluation]:
+        """The verdicts that fit, oldest first. NOT_APPLICABLE is no verdict: it is found only when it is asked for."""
+        wanted = set(compliance) or {COMPLIANT, NON_COMPLIANT}
+        with self._lock:
+            return sorted((
+                made for made in self._kept.values()
+                if rule in (None, made.rule) and kind in (None, made.type) and resource_id in (None, made.id)
+                and made.compliance in wanted
+            ), key=lambda made: made.recorded)
+
+
+def overall(evaluations: Iterable[Evaluation]) -> str:
+    """What several verdicts come to: one that does not comply decides."""
+    found = {made.compliance for made in evaluations}
+    return next((value for value in (NON_COMPLIANT, COMPLIANT) if value in found), INSUFFICIENT_DATA)

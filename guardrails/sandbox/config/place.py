@@ -1,0 +1,104 @@
+"""What Config knows of one account and region."""
+from __future__ import annotations
+
+import secrets
+import threading
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from guardrails.sandbox.config.evaluations import Evaluation, Evaluations, overall
+from guardrails.sandbox.config.history import Clock, History
+from guardrails.sandbox.config.recorder import running_recorder
+from guardrails.sandbox.config.rules import Rule, rules_of
+from guardrails.sandbox.config.snapshot import Resource
+from guardrails.sandbox.config.table import COMPLIANCE
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a rule's invocations went, as DescribeConfigRuleEvaluationStatus tells it."""
+
+    activated: datetime
+    invoked: datetime | None = None
+    failed: datetime | None = None
+    evaluated: datetime | None = None
+    error_code: str = ""
+    error_message: str = ""
+
+
+class Place:
+    """One account and region: its items, verdicts, and the tokens that its rules' functions post verdicts with."""
+
+    def __init__(self, account: str, region: str) -> None:
+        self.account, self.region = account, region
+        self.clock = Clock()
+        self.history = History(account, region, self.clock)
+        self.evaluations = Evaluations()
+        self.statuses: dict[str, Status] = {}
+        self._tokens: dict[str, tuple[str, str, datetime]] = {}
+        self._judging = threading.Lock()
+
+    def new_token(self, rule: Rule) -> str:
+        """A result token for one invocation of the rule's function."""
+        token = secrets.token_urlsafe(96)
+        self._tokens[token] = (rule.name, rule.id, self.clock.now())
+        return token
+
+    def judge_of(self, token: str) -> tuple[str, datetime] | None:
+        """The rule that a result token is for and when it was invoked; None for a token that is not one.
+
+        A rule's own name is taken too, for events that are made by hand: no invocation has such a token.
+        """
+        ids = {rule.name: rule.id for rule in rules_of(self.account, self.region)}
+        if token in ids:
+            return token, self.clock.now()
+        name, rule_id, invoked = self._tokens.get(token, ("", "", self.clock.now()))
+        return (name, invoked) if name and ids.get(name) == rule_id else None
+
+    def judged(self, evaluations: list[Evaluation]) -> None:
+        """Keep verdicts, and record how each resource fares now."""
+        with self._judging:
+            for evaluation in evaluations:
+                self.evaluations.put(evaluation)
+                self._record_compliance(evaluation.type, evaluation.id)
+                status = self.statuses.get(evaluation.rule)
+                if status:
+                    self.statuses[evaluation.rule] = replace(status, evaluated=evaluation.recorded)
+
+    def forget_verdicts(self, rule: str) -> None:
+        """Drop a rule's verdicts."""
+        with self._judging:
+            for kind, resource_id in self.evaluations.forget(rule):
+                self._record_compliance(kind, resource_id)
+
+    def forget_rule(self, rule: str) -> None:
+        """Drop all that is known of a rule."""
+        self.forget_verdicts(rule)
+        self.statuses.pop(rule, None)
+
+    def _record_compliance(self, kind: str, resource_id: str) -> None:
+        """The item of how a resource was judged, where it is recorded and has changed."""
+        recorder = running_recorder(self.account, self.region)
+        if recorder is None or not recorder.records(COMPLIANCE):
+            return
+        verdicts = self.evaluations.find(kind=kind, resource_id=resource_id)
+        if not verdicts:
+            self.history.record_deleted(COMPLIANCE, f"{kind}/{resource_id}")
+            return
+        rules = {rule.name: rule for rule in rules_of(self.account, self.region)}
+        self.history.record(Resource(
+            type=COMPLIANCE, id=f"{kind}/{resource_id}",
+            related=((kind, resource_id, "Is associated with "),),
+            configuration={
+                "complianceType": overall(verdicts),
+                "targetResourceId": resource_id,
+                "targetResourceType": kind,
+                "configRuleList": [
+                    {
+                        "configRuleArn": rules[made.rule].arn, "configRuleId": rules[made.rule].id,
+                        "configRuleName": made.rule, "complianceType": made.compliance,
+                    }
+                    for made in sorted(verdicts, key=lambda made: made.rule) if made.rule in rules
+                ],
+            },
+        ))

@@ -1,0 +1,110 @@
+"""Which rules an item concerns, and the events that their functions get. moto holds the rules.
+
+Source: AWS Config's developer guide, "Example Events for AWS Config Rules".
+"""
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from moto.config.models import config_backends
+
+from guardrails.sandbox.config import forms
+from guardrails.sandbox.config.history import Item
+from guardrails.sandbox.config.spelling import timestamp
+
+CHANGE, OVERSIZED, SCHEDULED = (
+    "ConfigurationItemChangeNotification", "OversizedConfigurationItemChangeNotification", "ScheduledNotification",
+)
+_LARGEST_MESSAGE = 256 * 1024
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A custom rule: the function that judges, when it does, and what."""
+
+    name: str
+    id: str
+    arn: str
+    function: str
+    messages: frozenset[str]
+    parameters: str
+    types: frozenset[str] = frozenset()
+    resource_id: str = ""
+    tag_key: str = ""
+    tag_value: str = ""
+
+    def covers(self, item: Item) -> bool:
+        """Whether the item is in the rule's scope; a rule without a scope covers all."""
+        resource = item.resource
+        if self.types and resource.type not in self.types:
+            return False
+        if self.resource_id and resource.id != self.resource_id:
+            return False
+        if self.tag_key:
+            value = resource.tags.get(self.tag_key)
+            return value is not None and self.tag_value in ("", value)
+        return True
+
+
+def rules_of(account: str, region: str) -> list[Rule]:
+    """The rules of an account and region that have a function, by name."""
+    found = [_rule(rule.to_dict()) for rule in list(config_backends[account][region].config_rules.values())]
+    return sorted((rule for rule in found if rule.function), key=lambda rule: rule.name)
+
+
+def _rule(shown: dict[str, Any]) -> Rule:
+    source, scope = shown["Source"], shown.get("Scope") or {}
+    return Rule(
+        name=shown["ConfigRuleName"], id=shown["ConfigRuleId"], arn=shown["ConfigRuleArn"],
+        function=source["SourceIdentifier"] if source["Owner"] == "CUSTOM_LAMBDA" else "",
+        messages=frozenset(detail["MessageType"] for detail in source.get("SourceDetails") or ()),
+        parameters=shown.get("InputParameters") or "{}",
+        types=frozenset(scope.get("ComplianceResourceTypes") or ()),
+        resource_id=scope.get("ComplianceResourceId") or "",
+        tag_key=scope.get("TagKey") or "", tag_value=scope.get("TagValue") or "",
+    )
+
+
+def change(rule: Rule, item: Item, previous: Item | None, now: datetime) -> dict[str, Any] | None:
+    """The event for an item, or None when the rule is not to be asked about it.
+
+    A resource that has lost the scope's tag is announced once more, with `eventLeftScope`; one that is gone has no
+    tags, so what it had decides. The difference to the last item is left out, as AWS may.
+    """
+    covered = rule.covers(item)
+    left = not covered and not item.deleted and previous is not None and rule.covers(previous)
+    if item.deleted and previous is not None:
+        covered = rule.covers(previous)
+    if not covered and not left:
+        return None
+    notification = {"configurationItemDiff": None, "configurationItem": forms.in_message(item)}
+    message = _invoking(CHANGE, now, notification)
+    if len(message.encode()) > _LARGEST_MESSAGE:
+        message = _invoking(OVERSIZED, now, {"configurationItemSummary": forms.in_summary(item)})
+        return _event(rule, item.account, message, left) if OVERSIZED in rule.messages else None
+    return _event(rule, item.account, message, left) if CHANGE in rule.messages else None
+
+
+def schedule(rule: Rule, account: str, now: datetime) -> dict[str, Any]:
+    """The event of a schedule's tick."""
+    return _event(rule, account, json.dumps({
+        "awsAccountId": account, "notificationCreationTime": timestamp(now), "messageType": SCHEDULED,
+        "recordVersion": "1.0",
+    }), left=False)
+
+
+def _invoking(kind: str, now: datetime, content: dict[str, Any]) -> str:
+    return json.dumps({
+        **content, "notificationCreationTime": timestamp(now), "messageType": kind,
+        "recordVersion": forms.VERSION if kind == CHANGE else "1.0",
+    })
+
+
+def _event(rule: Rule, account: str, message: str, left: bool) -> dict[str, Any]:
+    return {
+        "version": "1.0", "invokingEvent": message, "ruleParameters": rule.parameters, "eventLeftScope": left,
+        "configRuleArn": rule.arn, "configRuleName": rule.name, "configRuleId": rule.id, "accountId": account,
+    }
