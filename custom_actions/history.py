@@ -5,8 +5,9 @@ CloudTrail keeps 90 days of them for LookupEvents, free, in every region, with n
 """
 from __future__ import annotations
 
+import heapq
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -44,3 +45,12 @@ def earlier_events(
         if not page.get("NextToken"):
             return
         token = {"NextToken": page["NextToken"]}
+
+
+def earlier_named(client: Any, names: Sequence[str], before: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The successful events of these names before the record `before`, newest first, whatever they are about.
+
+    For what is changed seldom: its name in the history differs from call to call, and its readings would drown it.
+    """
+    streams = [earlier_events(client, name, before, attribute="EventName") for name in names]
+    yield from heapq.merge(*streams, key=lambda each: str(each["eventTime"]), reverse=True)
