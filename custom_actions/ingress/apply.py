@@ -20,6 +20,8 @@ from .rules import Rule, from_security_group_rules
 _GONE = ("InvalidPermission.NotFound", "InvalidSecurityGroupRuleId.NotFound")
 _THERE = ("InvalidPermission.Duplicate",)
 _FULL = ("RulesPerSecurityGroupLimitExceeded",)
+_NO_SOURCE = ("InvalidGroup.NotFound", "InvalidPrefixListId.NotFound", "InvalidPrefixListID.NotFound")
+"""The source is gone since the rule was written down; other rules of the same call can still be opened."""
 
 _READ_BACK_DELAYS = (0.0, 0.5, 1.0, 2.0)
 """Seconds before each reading: EC2 is eventually consistent, and a first answer may be the old one."""
@@ -113,7 +115,7 @@ def _authorise(
     client: Any, group_id: str, rules: Sequence[Rule], result: Result, problems: list[str],
     *, full_is_a_problem: bool = True,
 ) -> Sequence[Rule]:
-    """Open `rules`: in one call, or one by one when a rule among them is there already.
+    """Open `rules`: in one call, or one by one when a rule among them is there already or has no source any more.
 
     Returns the rules that found the group full, where that is not yet a problem.
     """
@@ -122,7 +124,7 @@ def _authorise(
     try:
         call(client.authorize_security_group_ingress, **_authorisation(group_id, rules))
     except ClientError as error:
-        if len(rules) > 1 and code_of(error) in (*_THERE, *_FULL):
+        if len(rules) > 1 and code_of(error) in (*_THERE, *_FULL, *_NO_SOURCE):
             return [
                 rule for one in rules for rule in _authorise(
                     client, group_id, [one], result, problems, full_is_a_problem=full_is_a_problem)

@@ -125,6 +125,19 @@ class Forbidden:
         return []
 
 
+def only_open_to_world(ports: Mapping[str, Iterable[Range]]) -> Forbidden:
+    """The baseline by which of TCP and UDP only `ports` may be open to every address; `ports`: protocol to ranges.
+
+    Every other port is forbidden `from world`, so what lets in less than the world is nobody's business.
+    """
+    return Forbidden(tuple(
+        Rule.of(protocol, start, end, kind, every)
+        for protocol in ("tcp", "udp")
+        for start, end in _subtract(EVERY, ports.get(protocol, ()))
+        for kind, every in (("CidrIp", "0.0.0.0/0"), ("CidrIpv6", "::/0"))
+    ))
+
+
 @dataclass(frozen=True)
 class Undo:
     """What one change did, turned round: rules that it added go, rules that it removed come back.

@@ -1,8 +1,8 @@
 """What a policy sees: the filter `ingress-drift` and the action `revert-ingress` on `aws.security-group`."""
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -10,108 +10,17 @@ from c7n.exceptions import PolicyValidationError
 from c7n.filters import Filter
 from c7n.utils import local_session
 
+from .. import config_history
 from ..aws import reason_of
 from ..event_fix import OTHERWISE, EventFix, Fixed
 from ..events import detail_of
 from ..history import earlier_events
 from ..receipt import Outcome
 from .apply import Result, apply, read_rules
-from .baseline import Allowed, Baseline, Forbidden, Required
+from .baseline import Baseline, Required
 from .event import EVENTS, undo_of
-from .plan import Plan, Protection, plan_ingress
-from .rules import PEER_KINDS, Rule, RuleError, from_permissions, from_policy
-
-_BASELINES: dict[str, Callable[[tuple[Rule, ...]], Baseline]] = {
-    "required": Required, "allowed": Allowed, "forbidden": Forbidden,
-}
-_RULES = {
-    "type": "array",
-    "minItems": 1,
-    "items": {
-        "oneOf": [
-            {"type": "string"},
-            {
-                "type": "object",
-                "required": ["IpProtocol"],
-                "additionalProperties": False,
-                "properties": {
-                    "IpProtocol": {"type": ["string", "integer"]},
-                    "FromPort": {"type": "integer"},
-                    "ToPort": {"type": "integer"},
-                    "UserId": {"type": "string"},
-                    "Description": {"type": "string"},
-                    **{kind: {"type": "string"} for kind in PEER_KINDS},
-                },
-            },
-        ]
-    },
-}
-_STRINGS = {"type": "array", "items": {"type": "string"}}
-_PROPERTIES = {
-    **dict.fromkeys(_BASELINES, _RULES),
-    "narrow": {"type": "boolean"},
-    "protect": {
-        "type": "object",
-        "additionalProperties": False,
-        "minProperties": 1,
-        "properties": {
-            "cidrs": _STRINGS,
-            "descriptions": _STRINGS,
-            "tags": {"type": "object", "additionalProperties": {"type": "string"}},
-        },
-    },
-}
-
-
-def _schema(element: str, **properties: Any) -> dict[str, Any]:
-    """The schema of an element: c7n's `type_schema` cannot make it, for it takes `required` to be JSON schema's."""
-    return {
-        "type": "object",
-        "additionalProperties": False,
-        "required": ["type"],
-        "properties": {"type": {"enum": [element]}, **_PROPERTIES, **properties},
-    }
-
-
-class _Settings:
-    """The baseline and its options as a policy wrote them; raises PolicyValidationError for what cannot be read."""
-
-    def __init__(self, element: str, data: Mapping[str, Any], *, event: bool = False) -> None:
-        given = [name for name in _BASELINES if name in data] + (["baseline"] if "baseline" in data else [])
-        choices = [*_BASELINES, *(["baseline: event"] if event else [])]
-        if len(given) != 1:
-            raise PolicyValidationError(f"{element}: give exactly one of {', '.join(choices)}, not {given or 'none'}")
-        self.kind = given[0]
-        self.narrow = bool(data.get("narrow"))
-        if self.narrow and self.kind not in ("allowed", "forbidden"):
-            raise PolicyValidationError(f"{element}: narrow goes with allowed or forbidden, not with {self.kind}")
-        try:
-            self.rules = tuple(rule for entry in data.get(self.kind, ()) if self.kind in _BASELINES
-                               for rule in from_policy(entry))
-            self.protection = _protection(data.get("protect") or {})
-        except RuleError as error:
-            raise PolicyValidationError(f"{element}: {self.kind}: {error}") from None
-
-    def baseline(self, group_id: str) -> Baseline:
-        """The baseline for one group."""
-        return _BASELINES[self.kind](tuple(rule.in_group(group_id) for rule in self.rules))
-
-    def plan(self, rules: Iterable[Rule], baseline: Baseline) -> Plan:
-        """The plan for a group with these rules."""
-        return plan_ingress(rules, baseline, narrow=self.narrow, protection=self.protection)
-
-
-def _protection(data: Mapping[str, Any]) -> Protection:
-    for cidr in data.get("cidrs", ()):
-        from_policy(f"all from {cidr}")
-    for pattern in data.get("descriptions", ()):
-        try:
-            re.compile(pattern)
-        except re.error as error:
-            raise RuleError(f"protect: {pattern!r} is not a regular expression: {error}") from None
-    return Protection(
-        tuple(data.get("cidrs", ())), tuple(data.get("descriptions", ())), dict(data.get("tags", {}))
-    )
+from .rules import Rule, RuleError, from_config_item, from_permissions
+from .settings import BASELINES, EVENT, LAST_COMPLIANT, Settings, schema_of
 
 
 class IngressDrift(Filter):
@@ -122,11 +31,15 @@ class IngressDrift(Filter):
     `resources.json` holds it. c7n's own `ingress` cannot say it: its filters on one policy are pooled for each
     group and not for each rule, it takes single ports only, and it knows no exact set.
 
-    Give one baseline, a list of rules each written as in `set-permissions` or in short:
+    Give one baseline; the first three are lists of rules, each written as in `set-permissions` or in short:
 
     * `required`: the exact ingress; what is missing and what is extra is drift.
     * `allowed`: what may be open; anything beyond it is drift.
     * `forbidden`: what must not be open to the whole of a source (`world`: every IPv4, every IPv6 address).
+    * `open-to-world`: the only ports of TCP and UDP that may be open to the world, `443` or `1020-1025`. Rules for
+      other sources, and other protocols, are nobody's business.
+
+    A list may be a parameter, `"{admin_ports}"`, and so may an entry of it.
 
     `narrow` and `protect` are as in `revert-ingress`, which takes them, and the baseline, from this filter.
 
@@ -145,18 +58,35 @@ class IngressDrift(Filter):
                     FromPort: 3389
                     ToPort: 3389
                     CidrIp: 0.0.0.0/0
+
+    :example:
+
+    .. code-block:: yaml
+
+        policies:
+          - name: security-group-authorised-ports
+            resource: aws.security-group
+            metadata:
+              parameters:
+                authorised_tcp_ports: [80, 443, 1020-1025]
+            filters:
+              - type: ingress-drift
+                open-to-world:
+                  tcp: "{authorised_tcp_ports}"
+                narrow: true
     """
 
-    schema = _schema("ingress-drift")
+    schema = schema_of("ingress-drift")
     permissions = ("ec2:DescribeSecurityGroups",)
     annotation_key = "c7n:IngressPlan"
 
     def validate(self) -> IngressDrift:
-        _Settings(self.type, self.data)
+        Settings(self.type, self.data)
         return self
 
     def process(self, resources: list[dict[str, Any]], event: Any = None) -> list[dict[str, Any]]:
-        settings = _Settings(self.type, self.data)
+        settings = Settings(self.type, self.data)
+        settings.check_filled()
         drifted = []
         for group in resources:
             rules = from_permissions(group.get("IpPermissions") or ())
@@ -178,10 +108,16 @@ class RevertIngress(EventFix):
       `default` is refused, unless `include-default: true`.
     * `allowed`: what may be open. The rest is revoked; nothing is added.
     * `forbidden`: what must not be open. The rules that open it are revoked; nothing is added.
+    * `open-to-world`: the ports of TCP and UDP that may be open to the world. Rules that open another one to the
+      world are revoked; nothing is added.
     * `baseline: event`: undo exactly what the CloudTrail event did, for policies in mode `cloudtrail` on
       AuthorizeSecurityGroupIngress, RevokeSecurityGroupIngress and ModifySecurityGroupRules. What a modified rule
       was before comes from CloudTrail's event history (90 days); where it tells nothing, the group is refused, or
       the rule is revoked with `when-unknown: revoke`.
+    * `baseline: last-compliant`: the last version of the group that AWS Config recorded as compliant, taken as
+      `required`: what is missing comes back with its description, what is extra goes. The verdicts of all rules
+      count together, or with `config-rule` those of one. Where AWS Config recorded no such version the group is
+      refused.
 
     Rules are revoked by their ids, so an innocent source on the same port stays. With `narrow: true` a wide rule
     (0-65535, all traffic) loses only what offends: the rest is authorised first, in the fewest rules.
@@ -235,13 +171,32 @@ class RevertIngress(EventFix):
                 protect:
                   cidrs: [10.0.0.0/8]
                   descriptions: ["^break-glass"]
+
+    :example:
+
+    .. code-block:: yaml
+
+        policies:
+          - name: security-group-back-to-compliant
+            resource: aws.security-group
+            filters:
+              - type: config-compliance
+                rules: [restricted-ssh]
+            actions:
+              - type: revert-ingress
+                baseline: last-compliant
+                config-rule: restricted-ssh
     """
 
-    schema = _schema(
+    schema = schema_of(
         "revert-ingress",
-        baseline={"enum": ["event"]},
+        baseline={"enum": [EVENT, LAST_COMPLIANT]},
         otherwise=OTHERWISE,
-        **{"when-unknown": {"enum": ["refuse", "revoke"]}, "include-default": {"type": "boolean"}},
+        **{
+            "when-unknown": {"enum": ["refuse", "revoke"]},
+            "config-rule": {"type": "string", "minLength": 1},
+            "include-default": {"type": "boolean"},
+        },
     )
     permissions: tuple[str, ...] = (
         "ec2:DescribeSecurityGroupRules",
@@ -250,25 +205,28 @@ class RevertIngress(EventFix):
     )
 
     def get_permissions(self) -> tuple[str, ...]:
-        """What the action calls; reading the event history only where it undoes events."""
+        """What the action calls; reading a history only where the baseline comes from it."""
         permissions = self.permissions
         if self._in_event_mode():
             permissions += ("sts:GetCallerIdentity",)
-        if self.data.get("baseline") == "event":
+        if self.data.get("baseline") == EVENT:
             permissions += ("cloudtrail:LookupEvents",)
+        if self.data.get("baseline") == LAST_COMPLIANT:
+            permissions += config_history.PERMISSIONS
         return permissions + self.told_permissions()
 
     def validate(self) -> RevertIngress:
         settings = self._settings()
-        if settings.kind == "baseline" and not self._in_event_mode():
+        if settings.kind == EVENT and not self._in_event_mode():
             raise PolicyValidationError(f"{self.type}: baseline: event needs a policy in mode cloudtrail")
-        if "when-unknown" in self.data and settings.kind != "baseline":
-            raise PolicyValidationError(f"{self.type}: when-unknown goes with baseline: event")
+        for option, baseline in (("when-unknown", EVENT), ("config-rule", LAST_COMPLIANT)):
+            if option in self.data and settings.kind != baseline:
+                raise PolicyValidationError(f"{self.type}: {option} goes with baseline: {baseline}")
         return self
 
     def undoes_the_event(self) -> bool:
         """A baseline of the policy's own holds whatever became of the event."""
-        return self._settings().kind == "baseline"
+        return self._settings().kind == EVENT
 
     def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterator[Fixed]:
         """Revert the group."""
@@ -283,24 +241,33 @@ class RevertIngress(EventFix):
         )
 
     def _revert(
-        self, client: Any, settings: _Settings, group: Mapping[str, Any], event: Mapping[str, Any] | None
+        self, client: Any, settings: Settings, group: Mapping[str, Any], event: Mapping[str, Any] | None
     ) -> Result:
         group_id = group["GroupId"]
-        if settings.kind == "required" and group.get("GroupName") == "default" and not self.data.get("include-default"):
+        exact = settings.kind in ("required", LAST_COMPLIANT)
+        if exact and group.get("GroupName") == "default" and not self.data.get("include-default"):
             return Result(
                 Outcome.REFUSED, "an exact ingress on a default group needs include-default: true in the policy"
             )
+        settings.check_filled()
+        notes: tuple[str, ...] = ()
         try:
             rules = read_rules(client, group_id)
-            if settings.kind == "baseline":
+            if settings.kind == EVENT:
                 baseline: Baseline = self._undo(group_id, rules, event)
+            elif settings.kind == LAST_COMPLIANT:
+                baseline, at = self._last_compliant(group_id)
+                notes = (f"the baseline is the version that AWS Config recorded at {at}",)
             else:
                 baseline = settings.baseline(group_id)
         except ClientError as error:
             return Result(Outcome.FAILED, reason_of(error))
+        except config_history.NoCompliantVersion as error:
+            return Result(Outcome.REFUSED, str(error))
         except RuleError as error:
-            return Result(Outcome.REFUSED, f"the group or the event cannot be read: {error}")
-        return apply(client, group_id, settings.plan(rules, baseline), lambda read: settings.plan(read, baseline))
+            return Result(Outcome.REFUSED, f"the group, or what it was, cannot be read: {error}")
+        result = apply(client, group_id, settings.plan(rules, baseline), lambda read: settings.plan(read, baseline))
+        return replace(result, notes=(*notes, *result.notes))
 
     def _undo(self, group_id: str, rules: Sequence[Rule], event: Mapping[str, Any] | None) -> Baseline:
         detail = detail_of(event)
@@ -312,15 +279,24 @@ class RevertIngress(EventFix):
             revoke_unknown=self.data.get("when-unknown") == "revoke",
         )
 
-    def _settings(self) -> _Settings:
-        own = {key for key in self.data if key in (*_BASELINES, "baseline")}
+    def _last_compliant(self, group_id: str) -> tuple[Baseline, str]:
+        """The exact ingress of the last compliant version, and when it was recorded."""
+        config = local_session(self.manager.session_factory).client("config")
+        version = config_history.last_compliant(
+            config, "AWS::EC2::SecurityGroup", group_id, rule=self.data.get("config-rule", ""))
+        at = version.at.isoformat(timespec="seconds")
+        return Required(tuple(from_config_item(version.configuration or {}))), at
+
+    def _settings(self) -> Settings:
+        own = {key for key in self.data if key in (*BASELINES, "baseline")}
         if own:
-            return _Settings(self.type, self.data, event=True)
+            return Settings(self.type, self.data, looked_up=(EVENT, LAST_COMPLIANT))
         for found in self.manager.iter_filters():
             if isinstance(found, IngressDrift):
-                return _Settings(self.type, {**found.data, **self.data})
+                return Settings(self.type, {**found.data, **self.data})
         raise PolicyValidationError(
-            f"{self.type}: give a baseline ({', '.join(_BASELINES)} or baseline: event), or an ingress-drift filter"
+            f"{self.type}: give a baseline ({', '.join(BASELINES)} or baseline: {EVENT} or {LAST_COMPLIANT}), "
+            "or an ingress-drift filter"
         )
 
     def _in_event_mode(self) -> bool:

@@ -148,6 +148,8 @@ def from_policy(entry: str | Mapping[str, Any]) -> list[Rule]:
     """
     if isinstance(entry, str):
         return list(_from_short(entry))
+    if not isinstance(entry, Mapping):
+        raise RuleError(f"a rule is a text or a mapping, not {entry!r}")
     kinds = [kind for kind in PEER_KINDS if kind in entry]
     if len(kinds) != 1:
         raise RuleError(f"a rule needs exactly one of {', '.join(PEER_KINDS)}: {dict(entry)}")
@@ -164,6 +166,15 @@ def from_policy(entry: str | Mapping[str, Any]) -> list[Rule]:
 def from_permissions(permissions: Iterable[Mapping[str, Any]]) -> list[Rule]:
     """The rules of `IpPermissions`, as DescribeSecurityGroups and c7n's resources hold them: one for each source."""
     return list(_from_permissions(permissions))
+
+
+def from_config_item(configuration: Mapping[str, Any]) -> list[Rule]:
+    """The ingress rules in the `configuration` of AWS Config's item of a security group, of any age.
+
+    Items spell keys in lower camel and unset values as null. IPv4 sources stand in `ipv4Ranges`, and as plain texts
+    in `ipRanges`, which old items have alone; a prefix list is an object, or in old items its id. Raises RuleError.
+    """
+    return list(_from_permissions(_from_item(entry) for entry in configuration.get("ipPermissions") or ()))
 
 
 def from_security_group_rules(rules: Iterable[Mapping[str, Any]]) -> list[Rule]:
@@ -196,7 +207,9 @@ def _rule_peer(rule: Mapping[str, Any]) -> tuple[str, str]:
 def _from_permissions(permissions: Iterable[Mapping[str, Any]]) -> Iterator[Rule]:
     for permission in permissions:
         for kind, listed in _PERMISSION_LISTS.items():
-            for source in permission.get(listed) or ():
+            for entry in permission.get(listed) or ():
+                # A bare id: c7n hands on the prefix lists of AWS Config's old items so.
+                source = {kind: entry} if isinstance(entry, str) else entry
                 peer = source.get(kind)
                 if not peer:
                     raise RuleError(f"a source group without an id is from EC2-Classic, which is gone: {dict(source)}")
@@ -204,6 +217,35 @@ def _from_permissions(permissions: Iterable[Mapping[str, Any]]) -> Iterator[Rule
                     permission["IpProtocol"], permission.get("FromPort"), permission.get("ToPort"), kind, peer,
                     description=source.get("Description") or "", account=source.get("UserId") or "",
                 )
+
+
+def _from_item(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """A permission of AWS Config's item as EC2 spells it."""
+    permission: dict[str, Any] = {
+        "IpProtocol": entry["ipProtocol"], "FromPort": entry.get("fromPort"), "ToPort": entry.get("toPort"),
+    }
+    for kind, listed in _PERMISSION_LISTS.items():
+        name = listed[0].lower() + listed[1:]
+        sources = entry.get(name) or ()
+        if kind == CIDR4:
+            sources = entry.get("ipv4Ranges") or sources
+        permission[listed] = [
+            {kind: source} if isinstance(source, str)
+            else {key[:1].upper() + key[1:]: value for key, value in source.items()}
+            for source in sources
+        ]
+    return permission
+
+
+def port_ranges(entries: Iterable[str | int]) -> list[tuple[int, int]]:
+    """Port ranges from `443`, `"443"` or `"1020-1025"`. Raises RuleError."""
+    ranges = []
+    for entry in entries:
+        bounds = re.fullmatch(r"(\d+)(?:-(\d+))?", str(entry).replace(" ", ""))
+        if not bounds:
+            raise RuleError(f"cannot read the ports {entry!r}: use 443 or 1020-1025")
+        ranges.append(_ports("tcp", int(bounds[1]), int(bounds[2] or bounds[1])))
+    return ranges
 
 
 def _from_short(text: str) -> Iterator[Rule]:

@@ -5,9 +5,11 @@ import pytest
 
 from custom_actions.ingress.rules import (
     RuleError,
+    from_config_item,
     from_permissions,
     from_policy,
     from_security_group_rules,
+    port_ranges,
 )
 
 
@@ -88,3 +90,59 @@ def test_ec2s_two_answers_are_the_same_rules() -> None:
 def test_a_rule_without_a_known_source_is_not_passed_over() -> None:
     with pytest.raises(RuleError, match="sgr-9"):
         from_security_group_rules([{"SecurityGroupRuleId": "sgr-9", "IpProtocol": "tcp", "FromPort": 1, "ToPort": 1}])
+
+
+ITEM_PERMISSION = {
+    "fromPort": 22, "ipProtocol": "tcp", "toPort": 22, "ipRanges": ["10.0.0.0/8", "192.0.2.0/24"],
+    "ipv4Ranges": [{"cidrIp": "10.0.0.0/8", "description": "office"}, {"cidrIp": "192.0.2.0/24", "description": None}],
+    "ipv6Ranges": [{"cidrIpv6": "2001:DB8::/32"}],
+    "prefixListIds": [{"prefixListId": "pl-1", "description": None}],
+    "userIdGroupPairs": [{
+        "description": None, "groupId": "sg-2", "groupName": None, "peeringStatus": None, "userId": "111111111111",
+        "vpcId": None, "vpcPeeringConnectionId": None,
+    }],
+}
+
+
+def test_an_item_of_aws_config_is_the_same_rules() -> None:
+    everything = {"ipProtocol": "-1", "fromPort": None, "toPort": None, "ipv4Ranges": [], "ipRanges": [],
+                  "ipv6Ranges": None, "userIdGroupPairs": [{"groupId": "sg-2"}]}
+    rules = from_config_item({"groupId": "sg-1", "ipPermissions": [ITEM_PERMISSION, everything]})
+    assert [str(rule) for rule in rules] == [
+        "tcp 22 from 10.0.0.0/8", "tcp 22 from 192.0.2.0/24", "tcp 22 from 2001:db8::/32", "tcp 22 from pl-1",
+        "tcp 22 from sg-2", "all from sg-2",
+    ]
+    assert [(rule.description, rule.account) for rule in rules[:1] + rules[4:5]] == [
+        ("office", ""), ("", "111111111111")]
+
+
+def test_an_old_item_has_plain_texts() -> None:
+    old = {"ipProtocol": "udp", "fromPort": 53, "toPort": 53, "ipRanges": ["10.0.0.0/8"], "prefixListIds": ["pl-1"],
+           "userIdGroupPairs": []}
+    assert [str(rule) for rule in from_config_item({"ipPermissions": [old]})] == [
+        "udp 53 from 10.0.0.0/8", "udp 53 from pl-1"]
+    # What c7n makes of the same item.
+    as_c7n_has_it = {"IpProtocol": "udp", "FromPort": 53, "ToPort": 53, "IpRanges": [{"CidrIp": "10.0.0.0/8"}],
+                     "PrefixListIds": ["pl-1"], "UserIdGroupPairs": []}
+    assert from_permissions([as_c7n_has_it]) == from_config_item({"ipPermissions": [old]})
+
+
+@pytest.mark.parametrize("nothing", [{}, {"ipPermissions": None}, {"ipPermissions": []}])
+def test_an_item_without_ingress_has_no_rules(nothing: dict[str, object]) -> None:
+    assert from_config_item(nothing) == []
+
+
+def test_a_source_group_that_an_item_does_not_name_is_not_passed_over() -> None:
+    classic = {"ipProtocol": "tcp", "fromPort": 1, "toPort": 1, "userIdGroupPairs": [{"groupId": None}]}
+    with pytest.raises(RuleError, match="EC2-Classic"):
+        from_config_item({"ipPermissions": [classic]})
+
+
+def test_ports_are_read_in_every_spelling() -> None:
+    assert port_ranges([443, "80", "1020-1025", "8000 - 8010"]) == [(443, 443), (80, 80), (1020, 1025), (8000, 8010)]
+
+
+@pytest.mark.parametrize("wrong", ["http", "443,80", "", "90-80", 70000, -1, None])
+def test_ports_that_cannot_be_read_are_said(wrong: object) -> None:
+    with pytest.raises(RuleError):
+        port_ranges([wrong])  # type: ignore[list-item]
