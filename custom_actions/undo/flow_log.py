@@ -28,8 +28,7 @@ _PLAIN = (
     "ResourceType", "TrafficType", "LogGroupName", "DeliverLogsPermissionArn", "DeliverCrossAccountRole",
     "LogDestinationType", "LogDestination", "LogFormat", "MaxAggregationInterval",
 )
-_DESTINATION = ("LogGroupName", "LogDestination", "TrafficType")
-"""What tells the flow logs of one resource apart."""
+_LOG_GROUP = ":log-group:"
 
 
 def items(value: Any) -> list[Any]:
@@ -71,6 +70,14 @@ def _tags(specification: Mapping[str, Any]) -> dict[str, Any] | None:
     return {"ResourceType": "vpc-flow-log", "Tags": tags} if tags else None
 
 
+def destination(flow_log: Mapping[str, Any]) -> str:
+    """Where a flow log goes: a log group by its name, however it is given, anything else by its ARN."""
+    given = str(flow_log.get("LogDestination") or "")
+    if _LOG_GROUP in given:
+        return given.partition(_LOG_GROUP)[2].partition(":")[0]
+    return str(flow_log.get("LogGroupName") or given)
+
+
 def plan_flow_log(parameters: Mapping[str, Any], now: Iterable[Mapping[str, Any]]) -> Plan:
     """Make a flow log again, unless its resource has an equal one.
 
@@ -78,10 +85,9 @@ def plan_flow_log(parameters: Mapping[str, Any], now: Iterable[Mapping[str, Any]
         parameters: CreateFlowLogs' parameters.
         now: the resource's flow logs as DescribeFlowLogs gives them.
     """
-    wanted = [parameters.get(name) for name in _DESTINATION if name in parameters]
-    for flow_log in now:
-        if [flow_log.get(name) for name in _DESTINATION if name in parameters] == wanted:
-            return Plan()
+    wanted = (destination(parameters), parameters.get("TrafficType"))
+    if any((destination(flow_log), flow_log.get("TrafficType")) == wanted for flow_log in now):
+        return Plan()
 
     def delete(answer: Mapping[str, Any]) -> Call:
         return Call("ec2", "delete_flow_logs", {"FlowLogIds": list(answer["FlowLogIds"])})
