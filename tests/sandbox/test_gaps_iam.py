@@ -52,7 +52,7 @@ def test_what_is_not_there_is_refused(iam: Any, boundary: str) -> None:
         (iam.put_user_permissions_boundary, {"UserName": "u", "PermissionsBoundary": missing}),
         (iam.put_user_permissions_boundary, {"UserName": "nobody", "PermissionsBoundary": boundary}),
         (iam.create_user, {"UserName": "v", "PermissionsBoundary": missing}),
-        (iam.delete_user_permissions_boundary, {"UserName": "u"}),
+        (iam.delete_user_permissions_boundary, {"UserName": "nobody"}),
         (iam.get_user, {"UserName": "v"}),
     ):
         with pytest.raises(ClientError) as refused:

@@ -46,8 +46,6 @@ def put_user_permissions_boundary(request: Any) -> EmptyResult:
 def delete_user_permissions_boundary(request: Any) -> EmptyResult:
     """Take a user's boundary away."""
     user = request.backend.get_user(request._get_param("UserName"))
-    if not getattr(user, _BOUNDARY, None):
-        raise NotFoundException(f"The user {user.name} has no permissions boundary.")
     setattr(user, _BOUNDARY, None)
     return EmptyResult()
 
