@@ -262,9 +262,9 @@ def test_an_event_is_answered_with_the_recorded_version(moto: Moto, tmp_path: Pa
 def test_a_source_that_is_gone_keeps_no_other_rule_away(moto: Moto, tmp_path: Path) -> None:
     group = Group(moto, "g")
     gone = {**port(5432), "ipRanges": [], "userIdGroupPairs": [{"groupId": "sg-0123456789abcdef0", "userId": ACCOUNT}]}
-    with recorded(of_two_kinds([item(0, group.id, gone, port(443, "10.0.0.0/8"))], [verdict(1, group.id, GOOD)])):
-        with pytest.raises(FixIncomplete, match=r"partial: .*InvalidGroup\.NotFound"):
-            engine.pull(policy({"GroupName": "g"}, action=BACK), tmp_path)
+    history = of_two_kinds([item(0, group.id, gone, port(443, "10.0.0.0/8"))], [verdict(1, group.id, GOOD)])
+    with recorded(history), pytest.raises(FixIncomplete, match=r"partial: .*InvalidGroup\.NotFound"):
+        engine.pull(policy({"GroupName": "g"}, action=BACK), tmp_path)
     assert group.ingress() == {"tcp 443-443 10.0.0.0/8"}
 
 
