@@ -1,0 +1,47 @@
+"""What was added to moto's DynamoDB, as AWS has it."""
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.moto_server import Moto
+
+
+@pytest.fixture
+def dynamodb(moto: Moto) -> Any:
+    client = moto.client("dynamodb")
+    client.create_table(
+        TableName="t", BillingMode="PAY_PER_REQUEST", KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "k", "AttributeType": "S"}])
+    return client
+
+
+def described(dynamodb: Any) -> Any:
+    return dynamodb.describe_table(TableName="t")["Table"].get("SSEDescription")
+
+
+def test_encryption_is_switched_on_and_off(dynamodb: Any) -> None:
+    dynamodb.update_table(TableName="t", SSESpecification={"Enabled": True, "SSEType": "KMS"})
+    shown = described(dynamodb)
+    assert (shown["Status"], shown["SSEType"]) == ("ENABLED", "KMS")
+    assert shown["KMSMasterKeyArn"].startswith("arn:aws:kms:us-east-1:123456789012:key/")
+    dynamodb.update_table(TableName="t", SSESpecification={"Enabled": False})
+    assert described(dynamodb) is None
+
+
+def test_the_key_can_be_changed_but_not_to_itself(dynamodb: Any, moto: Moto) -> None:
+    key = moto.client("kms").create_key()["KeyMetadata"]["Arn"]
+    wanted = {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": key}
+    dynamodb.update_table(TableName="t", SSESpecification={"Enabled": True})
+    dynamodb.update_table(TableName="t", SSESpecification=wanted)
+    assert described(dynamodb)["KMSMasterKeyArn"] == key
+    with pytest.raises(ClientError, match="already encrypted"):
+        dynamodb.update_table(TableName="t", SSESpecification=wanted)
+
+
+def test_other_updates_leave_it(dynamodb: Any) -> None:
+    dynamodb.update_table(TableName="t", SSESpecification={"Enabled": True})
+    dynamodb.update_table(TableName="t", DeletionProtectionEnabled=True)
+    assert described(dynamodb)["Status"] == "ENABLED"

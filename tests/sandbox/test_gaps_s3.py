@@ -1,0 +1,72 @@
+"""What was added to moto's S3, as AWS has it."""
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.moto_server import Moto
+
+FIXED = {"StringEquals": {"aws:SourceVpce": "vpce-1a2b3c4d"}}
+
+
+@pytest.mark.parametrize(("condition", "public"), [
+    ({}, True),
+    ({"Bool": {"aws:SecureTransport": "true"}}, True),
+    (FIXED, False),
+    ({"StringNotEquals": {"aws:SourceVpce": "vpce-1a2b3c4d"}}, True),
+    ({"StringEquals": {"aws:SourceAccount": "123456789012"}}, False),
+    ({"StringLike": {"aws:SourceVpce": "vpce-*"}}, True),
+    ({"ArnLike": {"aws:SourceArn": ["arn:aws:sns:us-east-1:123456789012:a", "arn:aws:sns:*"]}}, True),
+    ({"StringEquals": {"aws:userid": "${aws:userid}"}}, True),
+    ({"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}}, False),
+    ({"IpAddress": {"aws:SourceIp": ["203.0.113.0/24", "0.0.0.0/1"]}}, True),
+    ({"IpAddress": {"aws:SourceIp": "0.0.0.0/0"}}, True),
+    ({"NotIpAddress": {"aws:SourceIp": "203.0.113.0/24"}}, True),
+    ({"IpAddress": {"aws:SourceIp": "2001:db8::/32"}}, False),
+])
+def test_a_policy_is_public_unless_it_holds_to_fixed_values(moto: Moto, condition: Any, public: bool) -> None:
+    assert status(moto, {"Principal": "*", **({"Condition": condition} if condition else {})}) is public
+
+
+@pytest.mark.parametrize(("principal", "public"), [
+    ({"Principal": {"AWS": ["*"]}}, True),
+    ({"Principal": {"AWS": "123456789012"}}, False),
+    ({"Principal": {"Service": "cloudtrail.amazonaws.com"}}, False),
+    ({"NotPrincipal": {"AWS": "123456789012"}}, True),
+    ({"Principal": "*", "Effect": "Deny"}, False),
+])
+def test_whom_it_speaks_of(moto: Moto, principal: Any, public: bool) -> None:
+    assert status(moto, principal) is public
+
+
+def status(moto: Moto, statement: dict[str, Any]) -> bool:
+    s3 = moto.client("s3")
+    s3.create_bucket(Bucket="bucket")
+    statement = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::bucket/*", **statement}
+    s3.put_bucket_policy(Bucket="bucket", Policy=json.dumps({"Version": "2012-10-17", "Statement": statement}))
+    return bool(s3.get_bucket_policy_status(Bucket="bucket")["PolicyStatus"]["IsPublic"])
+
+
+def test_an_acl_shows_every_grant(moto: Moto) -> None:
+    s3 = moto.client("s3")
+    s3.create_bucket(Bucket="bucket", ACL="public-read-write")
+    grants = s3.get_bucket_acl(Bucket="bucket")["Grants"]
+    assert [grant["Permission"] for grant in grants] == ["FULL_CONTROL", "READ", "WRITE"]
+    s3.put_bucket_acl(Bucket="bucket", AccessControlPolicy={
+        "Grants": grants[:2], "Owner": s3.get_bucket_acl(Bucket="bucket")["Owner"]})
+    assert [grant["Permission"] for grant in s3.get_bucket_acl(Bucket="bucket")["Grants"]] == ["FULL_CONTROL", "READ"]
+
+
+def test_mfa_delete_is_kept(moto: Moto) -> None:
+    s3 = moto.client("s3")
+    s3.create_bucket(Bucket="bucket")
+    assert "MFADelete" not in s3.get_bucket_versioning(Bucket="bucket")
+    s3.put_bucket_versioning(
+        Bucket="bucket", MFA="arn:aws:iam::123456789012:mfa/root 123456",
+        VersioningConfiguration={"Status": "Enabled", "MFADelete": "Enabled"})
+    assert s3.get_bucket_versioning(Bucket="bucket")["MFADelete"] == "Enabled"
+    s3.put_bucket_versioning(Bucket="bucket", VersioningConfiguration={"Status": "Suspended"})
+    shown = s3.get_bucket_versioning(Bucket="bucket")
+    assert (shown["Status"], shown["MFADelete"]) == ("Suspended", "Enabled")
