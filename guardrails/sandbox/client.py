@@ -125,6 +125,11 @@ class Sandbox:
         """
         self._ask("POST", "/_sandbox/settle", _SETTLE_SECONDS)
 
+    def backdate(self, path: str, days: float, *, account: str, region: str = _DEFAULT_REGION) -> None:
+        """Make a date in moto's state that many days old; see `guardrails.sandbox.backdate`. Raises SandboxError."""
+        query = urlencode({"path": path, "days": days, "account": account, "region": region})
+        self._ask("POST", f"/_sandbox/backdate?{query}")
+
     def events(self, account: str | None = None) -> list[dict[str, Any]]:
         """The CloudTrail records so far, oldest first, of one account or of all."""
         query = f"?{urlencode({'account': account})}" if account else ""

@@ -18,9 +18,10 @@ from moto.moto_api._internal.models import moto_api_backend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.s3.models import s3_backends
 
+from guardrails.sandbox.backdate import backdate
 from guardrails.sandbox.catalogue import recorded_operation
 from guardrails.sandbox.config import Config
-from guardrails.sandbox.config.changes import changes_of
+from guardrails.sandbox.config.changes import Change, changes_of
 from guardrails.sandbox.config.errors import ConfigError
 from guardrails.sandbox.config.service import Failure
 from guardrails.sandbox.events import Call
@@ -347,7 +348,19 @@ class Gateway:
             except (OSError, http.client.HTTPException) as error:
                 return _json_answer(502, {"message": f"ministack could not be reset: {error}"})
             return _json_answer(200, {})
-        return _json_answer(404, {"message": "There are status, events, settle (POST) and reset (POST) here."})
+        if action == ("POST", "backdate"):
+            return self._backdate(parse_qs(environ.get("QUERY_STRING", "")))
+        return _json_answer(404, {
+            "message": "There are status, events, settle (POST), reset (POST) and backdate (POST) here."})
+
+    def _backdate(self, query: dict[str, list[str]]) -> Answer:
+        try:
+            path, days, account, region = (query[name][0] for name in ("path", "days", "account", "region"))
+            backdate(path, float(days), account=account, region=region)
+        except (LookupError, ValueError) as error:
+            return _json_answer(400, {"message": f"nothing was made older: {error}"})
+        self.config.changed(account, region, [Change(path.partition(".")[0])])
+        return _json_answer(200, {})
 
     def settle(self) -> list[str]:
         """Return when each call so far is recorded and delivered, and each rule that it concerns has judged.

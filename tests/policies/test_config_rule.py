@@ -1,133 +1,145 @@
-"""Every config-rule policy from its archive: deployed by plain custodian, handed items as AWS Config spells them.
+"""Every policy of AWS Config's two modes, end to end: its archive runs, and its verdicts are read back from the rule.
 
-The sandbox has no recorder, so the items are written here; the evaluations are read back from the rule.
+The cases are the same that `test_cases.py` runs in pull mode. Here a policy is deployed by c7n, with the case's
+variables, into an account of its own in the sandbox, whose AWS Config records what the case makes and calls the
+function. A rule that only tells is in force while the resources are made, and judges each as it changes. One with a
+fix is put when they are there, as on the day of its deployment, and then called again by what it changed.
 """
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from c7n import utils
+from c7n.provider import get_resource_class
 
 from guardrails.sandbox import Sandbox
-from tests.moto_server import ACCOUNT, REGION
+from tests import engine
+from tests.moto_server import REGION
 
-from .harness import deploy, policies, policy_files
+from .harness import REPORTING, TOPIC, Case, World, cases, policies
 
-TIME = "2026-11-23T12:00:00.000Z"
+VERDICTS = ("COMPLIANT", "NON_COMPLIANT", "NOT_APPLICABLE")
+NAMES = [name for name, (mode, _) in policies().items() if mode == "config-rule"]
+_accounts = itertools.count(300000000001)
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Any]]:
-    directory = tmp_path_factory.mktemp("config-rule")
-    with Sandbox.start(directory=directory / "sandbox") as sandbox:
-        def client(service: str) -> Any:
-            return sandbox.client(service, ACCOUNT, REGION)
-
-        client("iam").create_role(RoleName="guardrails", AssumeRolePolicyDocument="{}")
-        client("sns").create_topic(Name="guardrails-compliance")
-        deploy(sandbox, directory, [path for path in policy_files() if path.parent.name == "config-rule"])
-        yield client
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    with Sandbox.start(directory=tmp_path_factory.mktemp("config-rule")) as running:
+        yield running
 
 
-def evaluate(client: Callable[[str], Any], policy: str, kind: str, item_id: str, configuration: Any) -> str:
-    """Hand the rule's function an item; returns the verdict that it posted."""
-    rule = f"custodian-{policy}"
-    item = {
-        "configurationItemCaptureTime": TIME, "configurationItemStatus": "OK" if configuration else "ResourceDeleted",
-        "awsAccountId": ACCOUNT, "awsRegion": REGION, "resourceType": kind, "resourceId": item_id,
-        "tags": {}, "relationships": [], "supplementaryConfiguration": {}, "configuration": configuration,
-    }
-    event = {
-        "version": "1.0", "configRuleName": rule, "resultToken": rule, "eventLeftScope": False,
-        "invokingEvent": json.dumps({
-            "messageType": "ConfigurationItemChangeNotification", "notificationCreationTime": TIME,
-            "configurationItem": item,
-        }),
-    }
-    answer = client("lambda").invoke(FunctionName=rule, Payload=json.dumps(event))
-    assert "FunctionError" not in answer, answer["Payload"].read()
-    found = client("config").get_compliance_details_by_config_rule(
-        ConfigRuleName=rule, ComplianceTypes=["COMPLIANT", "NON_COMPLIANT", "NOT_APPLICABLE"])["EvaluationResults"]
-    [verdict] = [
-        result["ComplianceType"] for result in found
-        if result["EvaluationResultIdentifier"]["EvaluationResultQualifier"]["ResourceId"] == item_id
-    ]
-    return str(verdict)
+class Account:
+    """An account of the sandbox whose AWS Config records everything, with one policy of ours to come."""
+
+    def __init__(self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, output: Path) -> None:
+        self.number = str(next(_accounts))
+        self.sandbox, self.output = sandbox, output
+        for name, value in sandbox.environment(self.number, REGION).items():
+            monkeypatch.setenv(name, value)
+        utils.reset_session_cache()
+        role = self.client("iam").create_role(RoleName="guardrails", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+        self.client("sns").create_topic(Name=TOPIC)
+        config = self.client("config")
+        config.put_configuration_recorder(ConfigurationRecorder={
+            "name": "default", "roleARN": role,
+            "recordingGroup": {"allSupported": True, "includeGlobalResourceTypes": True},
+        })
+        self.client("s3").create_bucket(Bucket=f"config-{self.number}")
+        config.put_delivery_channel(DeliveryChannel={"name": "default", "s3BucketName": f"config-{self.number}"})
+        config.start_configuration_recorder(ConfigurationRecorderName="default")
+        self.rule: dict[str, Any] = {}
+
+    def client(self, service: str) -> Any:
+        return self.sandbox.client(service, self.number, REGION)
+
+    def deploy(self, case: Case) -> None:
+        """Let c7n deploy the policy; the rule that it puts is kept to be put again."""
+        engine.load(case.policy, self.output, variables=case.vars, account=self.number)()
+        name = f"custodian-{case.policy['name']}"
+        [rule] = self.client("config").describe_config_rules(ConfigRuleNames=[name])["ConfigRules"]
+        self.rule = {key: value for key, value in rule.items() if key not in (
+            "ConfigRuleArn", "ConfigRuleId", "ConfigRuleState", "CreatedBy")}
+
+    def put_rule(self) -> None:
+        self.client("config").put_config_rule(ConfigRule=self.rule)
+
+    def delete_rule(self) -> None:
+        self.sandbox.settle()
+        self.client("config").delete_config_rule(ConfigRuleName=self.rule["ConfigRuleName"])
+
+    def evaluations(self) -> dict[str, tuple[str, str]]:
+        """Verdict and annotation of each resource, by the id that AWS Config has for it."""
+        self.sandbox.settle()
+        pages = self.client("config").get_paginator("get_compliance_details_by_config_rule").paginate(
+            ConfigRuleName=self.rule["ConfigRuleName"], ComplianceTypes=list(VERDICTS))
+        return {
+            result["EvaluationResultIdentifier"]["EvaluationResultQualifier"]["ResourceId"]:
+                (result["ComplianceType"], result["Annotation"])
+            for page in pages for result in page["EvaluationResults"]
+        }
+
+    def config_ids(self, case: Case, ids: list[str]) -> dict[str, str]:
+        """c7n's id of each resource, and AWS Config's."""
+        everything = engine.load(
+            {**case.policy, "filters": [], "actions": [], "conditions": []}, self.output, dryrun=True,
+            variables=case.vars, account=self.number)()
+        kind = get_resource_class(case.policy["resource"]).resource_type
+        key = _OTHER_IDS.get(case.policy["resource"], getattr(kind, "config_id", None) or kind.id)
+        known = {str(resource[kind.id]): str(resource[key]) for resource in everything}
+        return {of: known[of] for of in ids}
+
+    def function_log(self) -> str:
+        return self.sandbox.logs(self.rule["ConfigRuleName"], self.number, REGION)
 
 
-def group_item(group_id: str, name: str, *rules: tuple[int, str], **tags: str) -> dict[str, Any]:
-    return {
-        "groupId": group_id, "groupName": name, "ownerId": ACCOUNT, "vpcId": "vpc-1", "ipPermissionsEgress": [],
-        "tags": [{"key": key, "value": value} for key, value in tags.items()],
-        "ipPermissions": [{
-            "fromPort": port, "toPort": port, "ipProtocol": "tcp", "prefixListIds": [], "userIdGroupPairs": [],
-            "ipRanges": [cidr], "ipv6Ranges": [], "ipv4Ranges": [{"cidrIp": cidr}],
-        } for port, cidr in rules],
-    }
+_OTHER_IDS = {"aws.iam-group": "GroupId"}
+"""Where AWS Config's id is another than c7n says."""
 
 
-def make_group(client: Callable[[str], Any], name: str, *rules: tuple[int, str]) -> str:
-    ec2 = client("ec2")
-    group_id = ec2.create_security_group(GroupName=name, Description=name)["GroupId"]
-    for port, cidr in rules:
-        ec2.authorize_security_group_ingress(
-            GroupId=group_id, IpProtocol="tcp", FromPort=port, ToPort=port, CidrIp=cidr)
-    return str(group_id)
+@pytest.mark.parametrize("name", NAMES)
+def test_policy(name: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    own = [case for case in cases("config-rule") if case.policy["name"] == name]
+    for _, same in itertools.groupby(own, key=lambda case: json.dumps(case.vars, sort_keys=True)):
+        account = Account(sandbox, monkeypatch, tmp_path)
+        for number, case in enumerate(same):
+            if not number:
+                account.deploy(case)
+                account.delete_rule()
+            try:
+                judge(case, account)
+            except BaseException as error:
+                error.add_note(f"case: {case}\n{account.function_log()[-6000:]}")
+                raise
+            account.delete_rule()
+    utils.reset_session_cache()
 
 
-def open_ports(client: Callable[[str], Any], group_id: str) -> set[tuple[int, str]]:
-    [group] = client("ec2").describe_security_groups(GroupIds=[group_id])["SecurityGroups"]
-    return {(rule["FromPort"], source["CidrIp"]) for rule in group["IpPermissions"] for source in rule["IpRanges"]}
+def judge(case: Case, account: Account) -> None:
+    world = World(account.client, account.sandbox.settle, account=account.number, backdate=account.sandbox.backdate)
+    tells = case.policy["metadata"]["response"] in REPORTING
+    if tells:
+        account.put_rule()
+    world.do(case.make)
+    account.sandbox.settle()
+    config_ids = account.config_ids(case, world.ids([*case.match, *case.passes]))
+    if not tells:
+        account.put_rule()
+    found = account.evaluations()
 
-
-GROUP = "AWS::EC2::SecurityGroup"
-
-
-def test_admin_ports_are_closed_by_the_rules_function(client: Callable[[str], Any]) -> None:
-    rules = ((22, "0.0.0.0/0"), (22, "10.0.0.0/8"), (443, "0.0.0.0/0"))
-    bad = make_group(client, "bad", *rules)
-    name = "security-group-admin-ports"
-    assert evaluate(client, name, GROUP, bad, group_item(bad, "bad", *rules)) == "NON_COMPLIANT"
-    assert open_ports(client, bad) == {(22, "10.0.0.0/8"), (443, "0.0.0.0/0")}
-    assert evaluate(client, name, GROUP, bad, group_item(bad, "bad", *rules[1:])) == "COMPLIANT"
-    assert evaluate(client, name, GROUP, bad, None) == "NOT_APPLICABLE"
-
-
-def test_a_web_group_is_made_exact(client: Callable[[str], Any]) -> None:
-    group = make_group(client, "web", (8080, "0.0.0.0/0"))
-    opted_in = {"guardrails-ingress": "web"}
-    item = group_item(group, "web", (8080, "0.0.0.0/0"), **opted_in)
-    assert evaluate(client, "security-group-web-exact", GROUP, group, item) == "NON_COMPLIANT"
-    assert open_ports(client, group) == {(80, "0.0.0.0/0"), (443, "0.0.0.0/0")}
-    other = make_group(client, "other", (8080, "0.0.0.0/0"))
-    item = group_item(other, "other", (8080, "0.0.0.0/0"))
-    assert evaluate(client, "security-group-web-exact", GROUP, other, item) == "COMPLIANT"
-    assert open_ports(client, other) == {(8080, "0.0.0.0/0")}
-
-
-def test_a_default_group_is_reported(client: Callable[[str], Any]) -> None:
-    name = "security-group-default-closed"
-    assert evaluate(client, name, GROUP, "sg-d", group_item("sg-d", "default", (80, "10.0.0.0/8"))) == "NON_COMPLIANT"
-    assert evaluate(client, name, GROUP, "sg-e", group_item("sg-e", "default")) == "COMPLIANT"
-
-
-def test_a_bucket_is_encrypted(client: Callable[[str], Any]) -> None:
-    client("s3").create_bucket(Bucket="plain")
-    item = {"name": "plain", "creationDate": TIME, "owner": {"displayName": None, "id": "x"}}
-    verdicts = [evaluate(client, "s3-bucket-encryption", "AWS::S3::Bucket", "plain", item) for _ in range(2)]
-    assert verdicts == ["NON_COMPLIANT", "COMPLIANT"]
-
-
-def test_a_volume_is_reported(client: Callable[[str], Any]) -> None:
-    for encrypted, verdict in ((False, "NON_COMPLIANT"), (True, "COMPLIANT")):
-        item = {"volumeId": f"vol-{encrypted}", "encrypted": encrypted, "size": 1, "state": "in-use", "attachments": []}
-        assert evaluate(client, "ebs-volume-encrypted", "AWS::EC2::Volume", item["volumeId"], item) == verdict
-
-
-def test_every_config_rule_policy_is_exercised_here() -> None:
-    text = Path(__file__).read_text(encoding="utf-8")
-    names = [name for name, (mode, _) in policies().items() if mode == "config-rule"]
-    assert [name for name in names if f'"{name}"' not in text] == []
+    expected = {}
+    for of in world.ids(case.match):
+        expected[config_ids[of]] = "NON_COMPLIANT" if tells else "COMPLIANT"
+    for of in world.ids(case.passes):
+        expected[config_ids[of]] = "NOT_APPLICABLE" if of in world.ids(case.outside) else "COMPLIANT"
+    verdicts = {of: found.get(of, ("none", ""))[0] for of in expected}
+    assert verdicts == expected, found
+    if tells:
+        for of in world.ids(case.match):
+            assert found[config_ids[of]][1].startswith("Not so: ")
+    world.check(case.fixed)
