@@ -5,7 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from guardrails.sandbox import Sandbox
 from guardrails.sandbox.backdate import backdate
+from guardrails.sandbox.errors import SandboxError
 from tests.moto_server import ACCOUNT, REGION, Moto
 
 
@@ -33,3 +35,13 @@ def test_the_api_tells_the_new_date(moto: Moto) -> None:
 def test_what_is_no_date_is_refused(moto: Moto, path: str) -> None:
     with pytest.raises(LookupError, match=path):
         backdate(path, 1, account=ACCOUNT, region=REGION)
+
+
+def test_a_sandbox_makes_dates_old_and_its_config_sees_it(sandbox: Sandbox, account: str) -> None:
+    ec2 = sandbox.client("ec2", account)
+    volume = ec2.create_volume(AvailabilityZone="us-east-1a", Size=1)["VolumeId"]
+    sandbox.backdate(f"ec2.volumes.{volume}.create_time", 40, account=account)
+    [seen] = ec2.describe_volumes(VolumeIds=[volume])["Volumes"]
+    assert (datetime.now(UTC) - seen["CreateTime"]).days == 40
+    with pytest.raises(SandboxError, match="nothing was made older: .*no vol-none"):
+        sandbox.backdate("ec2.volumes.vol-none.create_time", 40, account=account)
