@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,8 @@ import pytest
 
 from guardrails.sandbox import Sandbox
 from guardrails.sandbox.config.table import kinds
-from tests.sandbox.conftest import start_recorder
+from tests.sandbox.conftest import printed, start_recorder
+from tests.sandbox.test_config_rules import put_rule
 
 REGION = "eu-west-1"
 ACCOUNT = "300000000001"
@@ -111,6 +112,12 @@ def role(client: Client) -> str:
     )["Role"]["RoleId"]
 
 
+def policy(client: Client) -> str:
+    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    made = client("iam").create_policy(PolicyName="all", PolicyDocument=json.dumps(document))
+    return made["Policy"]["PolicyId"]
+
+
 def database(client: Client) -> str:
     return client("rds").create_db_instance(
         DBInstanceIdentifier="db", DBInstanceClass="db.t3.micro", Engine="mysql", AllocatedStorage=5,
@@ -196,6 +203,8 @@ CASES = {
     "AWS::IAM::User": Case("iam-user", user, ("UserName", "UserId", "Arn", "Path", "CreateDate", "Tags")),
     "AWS::IAM::Group": Case("iam-group", iam_group, ("GroupName", "GroupId", "Arn", "Path", "CreateDate")),
     "AWS::IAM::Role": Case("iam-role", role, ("RoleName", "RoleId", "Arn", "Path", "CreateDate", "Tags")),
+    "AWS::IAM::Policy": Case("iam-policy", policy, (
+        "PolicyName", "PolicyId", "Arn", "DefaultVersionId", "AttachmentCount")),
     "AWS::RDS::DBInstance": Case("rds", database, (
         "DBInstanceIdentifier", "DBInstanceArn", "DbiResourceId", "Engine", "StorageEncrypted", "MultiAZ",
         "PubliclyAccessible", "Endpoint", "InstanceCreateTime", "VpcSecurityGroups", "Tags")),
@@ -251,7 +260,7 @@ class Recorded:
 
 
 @pytest.fixture(scope="module")
-def recorded(sandbox: Sandbox) -> Iterator[Recorded]:
+def recorded(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Recorded:
     """Made once: c7n reads every type in one process."""
     def client(service: str) -> Any:
         return sandbox.client(service, ACCOUNT, REGION)
@@ -259,8 +268,10 @@ def recorded(sandbox: Sandbox) -> Iterator[Recorded]:
     start_recorder(sandbox, ACCOUNT, REGION)
     ids = {kind: case.make(client) for kind, case in CASES.items()}
     sandbox.settle()
+    script = tmp_path_factory.mktemp("items") / "read_both.py"
+    script.write_text(READ_BOTH)
     answer = subprocess.run(
-        [sys.executable, "-c", READ_BOTH, REGION, ACCOUNT], check=True, text=True, stdout=subprocess.PIPE,
+        [sys.executable, script, REGION, ACCOUNT], check=True, text=True, stdout=subprocess.PIPE,
         input=json.dumps({kind: (case.resource, ids[kind]) for kind, case in CASES.items()}),
         env={**os.environ, **sandbox.environment(ACCOUNT, REGION)},
     )
@@ -284,6 +295,25 @@ def test_an_item_means_what_the_service_shows(recorded: Recorded, kind: str) -> 
         there = jmespath.search(name, described)
         assert there is not None, f"nothing to compare: {name}"
         assert plain(jmespath.search(name, configured)) == plain(there), name
+
+
+def test_a_function_is_told_what_the_history_says(sandbox: Sandbox, recorded: Recorded) -> None:
+    put_rule(sandbox, ACCOUNT, region=REGION, scope={}, source=(
+        "import json\ndef run(event, context): print(json.dumps(json.loads(event['invokingEvent'])))\n"))
+    sandbox.settle()
+    items = {}
+    for message in printed(sandbox, ACCOUNT, REGION, "ports"):
+        item = message["configurationItem"]
+        items[item["resourceType"], item["resourceId"]] = item
+    for kind, resource in recorded.ids.items():
+        [kept, *_] = recorded.client("config").get_resource_config_history(
+            resourceType=kind, resourceId=resource, limit=1)["configurationItems"]
+        item = items[kind, resource]
+        assert item["configuration"] == json.loads(kept["configuration"])
+        assert item["supplementaryConfiguration"] == {
+            key: json.loads(value) for key, value in kept["supplementaryConfiguration"].items()}
+        assert (item["tags"], item["ARN"], item.get("resourceName")) == (
+            kept["tags"], kept["arn"], kept.get("resourceName"))
 
 
 def plain(value: Any) -> Any:

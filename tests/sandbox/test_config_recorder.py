@@ -50,6 +50,20 @@ def test_nothing_is_recorded_without_a_recorder_or_after_it_has_stopped(
     assert len(items(config, group)) == 2
 
 
+def test_a_terminated_instance_is_gone(sandbox: Sandbox, account: str, config: Any) -> None:
+    start_recorder(sandbox, account)
+    ec2 = sandbox.client("ec2", account)
+    [image, *_] = ec2.describe_images(Owners=["amazon"])["Images"]
+    [made] = ec2.run_instances(ImageId=image["ImageId"], MinCount=1, MaxCount=1)["Instances"]
+    sandbox.settle()
+    assert discovered(config, "AWS::EC2::Instance") == [made["InstanceId"]]
+    ec2.terminate_instances(InstanceIds=[made["InstanceId"]])
+    sandbox.settle()
+    assert discovered(config, "AWS::EC2::Instance") == []
+    [gone, _] = items(config, made["InstanceId"], "AWS::EC2::Instance")
+    assert gone["configurationItemStatus"] == "ResourceDeleted"
+
+
 def test_a_recording_group_is_kept_to(sandbox: Sandbox, account: str, other_account: str) -> None:
     start_recorder(sandbox, account, resourceTypes=[BUCKET])
     start_recorder(sandbox, other_account, exclusionByResourceTypes={"resourceTypes": [BUCKET]}, recordingStrategy={
@@ -136,12 +150,13 @@ def test_a_history_is_asked_for_by_time_and_page(sandbox: Sandbox, account: str,
     pages = config.get_paginator("get_resource_config_history").paginate(
         resourceType=GROUP, resourceId=group, PaginationConfig={"PageSize": 3})
     assert [len(page["configurationItems"]) for page in pages] == [3, 1]
-    second = timedelta(seconds=1)  # boto3 sends whole seconds
-    assert items(config, group, laterTime=times[0] + second) == found
-    assert items(config, group, earlierTime=times[-1] - second) == found
-    assert items(config, group, laterTime=times[-1] - second) == []
-    assert items(config, group, earlierTime=times[0] + second) == []
-    span = {"earlierTime": times[0] + second, "laterTime": times[0] - second}
+    moment = timedelta(milliseconds=1)
+    assert items(config, group, laterTime=times[1]) == found[1:]
+    assert items(config, group, laterTime=times[1] - moment) == found[2:]
+    assert items(config, group, earlierTime=times[1]) == found[:2]
+    assert items(config, group, earlierTime=times[2], laterTime=times[1]) == found[1:3]
+    assert items(config, group, laterTime=times[-1] - moment) == []
+    span = {"earlierTime": times[0], "laterTime": times[0] - moment}
     assert refused(items, config=config, resource=group, **span) == "InvalidTimeRangeException"
     assert refused(items, config=config, resource="sg-none") == "ResourceNotDiscoveredException"
 

@@ -24,7 +24,7 @@ Described = Callable[[Any, Json], tuple[Json, Json]]
 
 
 def _principals(filter_name: str, found: str) -> Listed:
-    """IAM shows a user with his groups and policies in one call only."""
+    """One call of IAM shows a user with his groups and policies; the others show only parts."""
 
     def listed(iam: Any, region: str) -> Iterator[Json]:
         pages = iam.get_paginator("get_account_authorization_details").paginate(Filter=[filter_name])
@@ -32,6 +32,17 @@ def _principals(filter_name: str, found: str) -> Listed:
             yield from page[found]
 
     return listed
+
+
+def _policies(iam: Any, region: str) -> Iterator[Json]:
+    """Policies of the account's own, every version with its document."""
+    for page in iam.get_paginator("list_policies").paginate(Scope="Local"):
+        for policy in page["Policies"]:
+            versions = iam.list_policy_versions(PolicyArn=policy["Arn"])["Versions"]
+            yield {**policy, "PolicyVersionList": [
+                iam.get_policy_version(PolicyArn=policy["Arn"], VersionId=version["VersionId"])["PolicyVersion"]
+                for version in versions
+            ]}
 
 
 def _tables(dynamodb: Any, region: str) -> Iterator[Json]:
@@ -68,6 +79,7 @@ LISTED: dict[str, Listed] = {
     "AWS::IAM::User": _principals("User", "UserDetailList"),
     "AWS::IAM::Group": _principals("Group", "GroupDetailList"),
     "AWS::IAM::Role": _principals("Role", "RoleDetailList"),
+    "AWS::IAM::Policy": _policies,
     "AWS::DynamoDB::Table": _tables,
     "AWS::CloudTrail::Trail": _trails,
     "AWS::ApiGateway::Stage": _stages,
@@ -89,7 +101,7 @@ def _security_group(ec2: Any, raw: Json) -> tuple[Json, Json]:
 
 def _principal(iam: Any, raw: Json) -> tuple[Json, Json]:
     """Policy documents are text in URL encoding, as in IAM's own answers."""
-    documents = {"AssumeRolePolicyDocument", "PolicyDocument"}
+    documents = {"AssumeRolePolicyDocument", "PolicyDocument", "Document"}
 
     def encoded(value: Any, key: str = "") -> Any:
         if key in documents and isinstance(value, dict):
@@ -168,6 +180,7 @@ DESCRIBED: dict[str, Described] = {
     "AWS::IAM::User": _principal,
     "AWS::IAM::Group": _principal,
     "AWS::IAM::Role": _principal,
+    "AWS::IAM::Policy": _principal,
     "AWS::ElasticLoadBalancingV2::LoadBalancer": _balancer,
     "AWS::DynamoDB::Table": _table,
     "AWS::CloudTrail::Trail": _trail,
