@@ -1,0 +1,145 @@
+"""A REST API's resource policy, in one spelling.
+
+API Gateway gives the policy as a JSON string whose quotes are still escaped (`{\\"Version\\": ...`). The grammar lets
+one entry stand for a list of one almost everywhere, condition keys, operators and actions in any case, and resources
+in short (`execute-api:/*`). Here every statement has lists, lower case and whole ARNs.
+
+Source: IAM's JSON policy grammar; API Gateway's developer guide, "Control access to a REST API with resource policies".
+"""
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+class PolicyError(ValueError):
+    """The document cannot be read as a policy; the message says why."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One test of a condition block: its operator and key in lower case, and the values."""
+
+    operator: str
+    key: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement.
+
+    `actions` and `resources` hold what an Allow reaches at most, and what a Deny reaches for sure: with NotAction or
+    NotResource that is everything for an Allow, and nothing for a Deny.
+    """
+
+    name: str
+    """Its Sid, or its place in the policy."""
+    allows: bool
+    everyone: bool
+    """Whether it speaks of every caller."""
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    conditions: tuple[Condition, ...]
+
+    def covers(self, other: Statement) -> bool:
+        """Whether every request that the patterns of `other` match is surely matched by those of this statement.
+
+        One pattern must match another as a whole; a union that only together is as wide is not looked for.
+        """
+        return all(
+            any(_wider(mine, theirs) for mine in patterns)
+            for patterns, others in ((self.actions, other.actions), (self.resources, other.resources))
+            for theirs in others
+        )
+
+
+def read(policy: str, api_arn: str) -> tuple[Statement, ...]:
+    """The statements of a policy.
+
+    Args:
+        policy: as GetRestApis gives it, or plain JSON.
+        api_arn: the API as policies name it, `arn:aws:execute-api:REGION:ACCOUNT:API`.
+
+    Raises PolicyError.
+    """
+    document = _parse(policy)
+    listed = _list(document.get("Statement"))
+    if not all(isinstance(statement, Mapping) for statement in listed):
+        raise PolicyError("a statement is no object")
+    return tuple(_statement(statement, number, api_arn) for number, statement in enumerate(listed, 1))
+
+
+def _parse(policy: str) -> Mapping[str, Any]:
+    for text in (policy, f'"{policy}"'):
+        try:
+            parsed = json.loads(text)
+            if isinstance(parsed, str):
+                parsed = json.loads(parsed)
+        except ValueError:
+            continue
+        if isinstance(parsed, Mapping):
+            return parsed
+    raise PolicyError("it is no JSON object")
+
+
+def _statement(data: Mapping[str, Any], number: int, api_arn: str) -> Statement:
+    effect = data.get("Effect")
+    if effect not in ("Allow", "Deny"):
+        raise PolicyError(f"the effect of statement {number} is {effect!r}")
+    allows = effect == "Allow"
+    everything = ("*",) if allows else ()
+    actions = everything if "NotAction" in data else _strings(data.get("Action"))
+    resources = everything if "NotResource" in data else _strings(data.get("Resource"))
+    return Statement(
+        name=str(data.get("Sid") or f"statement {number}"),
+        allows=allows,
+        everyone=_everyone(data.get("Principal")),
+        # A policy of an API speaks of that API only, so "everything" is everything of it.
+        actions=tuple("execute-api:*" if allows and action == "*" else action.lower() for action in actions),
+        resources=tuple(_resource(resource, api_arn, allows=allows) for resource in resources),
+        conditions=tuple(_conditions(data.get("Condition"), number)),
+    )
+
+
+def _conditions(block: Any, number: int) -> Iterable[Condition]:
+    if block is not None and not isinstance(block, Mapping):
+        raise PolicyError(f"the condition of statement {number} is no object")
+    for operator, tests in (block or {}).items():
+        if not isinstance(tests, Mapping):
+            raise PolicyError(f"{operator} in statement {number} is no object")
+        for key, values in tests.items():
+            yield Condition(str(operator).lower(), str(key).lower(), _strings(values))
+
+
+def _everyone(principal: Any) -> bool:
+    if isinstance(principal, Mapping):
+        return "*" in _strings(principal.get("AWS"))
+    return bool(principal == "*")
+
+
+def _resource(resource: str, api_arn: str, *, allows: bool) -> str:
+    if resource.startswith("execute-api:/"):
+        return api_arn + resource.removeprefix("execute-api:")
+    # What an Allow reaches beyond its own API it does not reach.
+    return f"{api_arn}/*" if allows and _wider(resource, f"{api_arn}/*") else resource
+
+
+def _wider(pattern: str, other: str) -> bool:
+    """Whether `pattern` matches all that the pattern `other` matches; sometimes False where it does."""
+    parts = {"*": ".*", "?": "[^*]"}
+    expression = "".join(parts.get(character, re.escape(character)) for character in pattern)
+    return re.fullmatch(expression, other, re.DOTALL) is not None
+
+
+def _strings(value: Any) -> tuple[str, ...]:
+    return tuple(str(entry) for entry in _list(value))
+
+
+def _list(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list) else [value]

@@ -1,0 +1,124 @@
+"""Which rules of a load balancer answer over plain HTTP, and the plan that makes them redirect to HTTPS.
+
+A listener's default action is a rule as well, the one that stands last. A rule redirects when each of its actions is
+a redirect to HTTPS; `#{protocol}`, which keeps the protocol of the request, is none. A load balancer without a listener
+serves nothing, and nothing is wrong with it.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+HTTPS = "HTTPS"
+_NOT_PLAIN = (HTTPS, "TLS", "")
+"""Protocols of listeners that encrypt, and the empty one of a gateway load balancer."""
+
+Action = Mapping[str, Any]
+"""An action as the API of Elastic Load Balancing has it."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule of a listener; the default one takes what no other rule takes."""
+
+    arn: str
+    priority: str
+    """A number, or `default`."""
+    actions: tuple[Action, ...]
+
+    @property
+    def default(self) -> bool:
+        return self.priority == "default"
+
+    @property
+    def redirects(self) -> bool:
+        """Whether it does nothing but redirect to HTTPS."""
+        return bool(self.actions) and all(
+            action["Type"] == "redirect" and (action.get("RedirectConfig") or {}).get("Protocol") == HTTPS
+            for action in self.actions
+        )
+
+    def __str__(self) -> str:
+        kinds = ", ".join(
+            f"redirect to {action['RedirectConfig'].get('Protocol', '#{protocol}')}"
+            if action["Type"] == "redirect" and action.get("RedirectConfig") else str(action["Type"])
+            for action in self.actions
+        )
+        return f"{'default rule' if self.default else f'rule {self.priority}'}: {kinds or 'no action'}"
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A listener; its rules are read only where it does not encrypt."""
+
+    arn: str
+    protocol: str
+    port: int
+    rules: tuple[Rule, ...] = ()
+
+    @property
+    def plain(self) -> bool:
+        return self.protocol not in _NOT_PLAIN
+
+
+@dataclass(frozen=True)
+class Step:
+    """One rule, and the actions that it should have."""
+
+    listener: Listener
+    rule: Rule
+    actions: tuple[Action, ...]
+
+    def __str__(self) -> str:
+        return f"port {self.listener.port}, {self.rule}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do to one load balancer; `refused` says why nothing may be done."""
+
+    steps: tuple[Step, ...] = field(default=())
+    refused: str = ""
+
+    def __bool__(self) -> bool:
+        """Whether something is wrong."""
+        return bool(self.steps or self.refused)
+
+
+def offending(listeners: Iterable[Listener]) -> list[tuple[Listener, Rule]]:
+    """The rules that answer over plain HTTP with something else than a redirect to HTTPS."""
+    return [
+        (listener, rule) for listener in listeners if listener.plain for rule in listener.rules if not rule.redirects
+    ]
+
+
+def plan_redirects(listeners: Sequence[Listener], port: int) -> Plan:
+    """The plan that makes every offending rule redirect to HTTPS on `port` of the same load balancer.
+
+    It is refused when nobody listens there with HTTPS: a redirect would lead into nothing, which is an outage.
+    """
+    found = offending(listeners)
+    if not found:
+        return Plan()
+    if not any(listener.protocol == HTTPS and listener.port == port for listener in listeners):
+        return Plan(refused=f"the load balancer has no HTTPS listener on port {port}: a redirect would be an outage")
+    return Plan(tuple(Step(listener, rule, (_redirect(rule, port),)) for listener, rule in found))
+
+
+def _redirect(rule: Rule, port: int) -> Action:
+    """The redirect that takes the place of a rule's actions. One that redirected by HTTP leads where it led."""
+    kept: Mapping[str, Any] = {}
+    if len(rule.actions) == 1 and rule.actions[0]["Type"] == "redirect":
+        kept = rule.actions[0].get("RedirectConfig") or {}
+    return {
+        "Type": "redirect",
+        "RedirectConfig": {
+            "Protocol": HTTPS,
+            "Port": str(port),
+            "Host": kept.get("Host", "#{host}"),
+            "Path": kept.get("Path", "/#{path}"),
+            "Query": kept.get("Query", "#{query}"),
+            "StatusCode": kept.get("StatusCode", "HTTP_301"),
+        },
+    }
