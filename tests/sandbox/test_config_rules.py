@@ -301,6 +301,15 @@ def post(config: Any, token: str, count: int = 1, **more: Any) -> Any:
          "OrderingTimestamp": 1000} for number in range(count)])
 
 
+def token_of(sandbox: Sandbox, account: str) -> str:
+    """A token that an invocation of a new rule had."""
+    put_rule(sandbox, account, messages=("ScheduledNotification",))
+    sandbox.client("config", account).start_config_rules_evaluation(ConfigRuleNames=["ports"])
+    sandbox.settle()
+    [event] = told(sandbox, account)
+    return str(event["resultToken"])
+
+
 def test_verdicts_need_a_token_that_an_invocation_had(
     sandbox: Sandbox, account: str, other_account: str, config: Any
 ) -> None:
@@ -321,14 +330,15 @@ def test_verdicts_need_a_token_that_an_invocation_had(
 
 
 def test_verdicts_have_limits_an_order_and_pages(sandbox: Sandbox, account: str, config: Any) -> None:
-    put_rule(sandbox, account)
-    assert refused(post, config=config, token="ports", count=101) == "ValidationException"
+    token = token_of(sandbox, account)
+    config.delete_evaluation_results(ConfigRuleName="ports")
+    assert refused(post, config=config, token=token, count=101) == "ValidationException"
     evaluation = {"ComplianceResourceType": GROUP, "ComplianceResourceId": "sg-005", "ComplianceType": "NON_COMPLIANT"}
-    assert refused(config.put_evaluations, ResultToken="ports", Evaluations=[
+    assert refused(config.put_evaluations, ResultToken=token, Evaluations=[
         {**evaluation, "OrderingTimestamp": 1, "Annotation": "x" * 257}]) == "ValidationException"
-    post(config, "ports", 60)
+    post(config, token, 60)
     for seconds, verdict in ((999, "COMPLIANT"), (1000, "NON_COMPLIANT"), (999, "NON_COMPLIANT")):
-        config.put_evaluations(ResultToken="ports", Evaluations=[
+        config.put_evaluations(ResultToken=token, Evaluations=[
             {**evaluation, "OrderingTimestamp": seconds, "Annotation": str(seconds)}])
         assert verdicts(config)["sg-005"] == verdict
     assert len(verdicts(config)) == 60

@@ -45,15 +45,10 @@ class Place:
         return token
 
     def judge_of(self, token: str) -> tuple[str, datetime] | None:
-        """The rule that a result token is for and when it was invoked; None for a token that is not one.
-
-        A rule's own name is taken too, for events that are made by hand: no invocation has such a token.
-        """
-        ids = {rule.name: rule.id for rule in rules_of(self.account, self.region)}
-        if token in ids:
-            return token, self.clock.now()
+        """The rule that a result token is for and when it was invoked; None when no rule has it, or not any more."""
         name, rule_id, invoked = self._tokens.get(token, ("", "", self.clock.now()))
-        return (name, invoked) if name and ids.get(name) == rule_id else None
+        known = {(rule.name, rule.id) for rule in rules_of(self.account, self.region)}
+        return (name, invoked) if (name, rule_id) in known else None
 
     def judged(self, evaluations: list[Evaluation]) -> None:
         """Keep verdicts, and record how each resource fares now."""
