@@ -1,0 +1,36 @@
+"""Instances, where moto's are not what AWS's are.
+
+Source: EC2's RunInstances.
+"""
+from __future__ import annotations
+
+from typing import Any
+
+from moto.ec2.responses.instances import InstanceResponse
+
+from guardrails.sandbox.moto_fixes import replaces
+
+
+def apply() -> None:
+    """Put every fix in place. Once in a process."""
+    _profile_of_every_instance()
+
+
+def _profile_of_every_instance() -> None:
+    """An instance profile goes to every instance of a call; moto gives it to the first."""
+    original = InstanceResponse.run_instances
+
+    @replaces(InstanceResponse, "run_instances")
+    def run_instances(request: Any) -> Any:
+        answer = original(request)
+        chosen = {
+            parameter: value
+            for parameter, value in (
+                ("iam_instance_profile_name", request._get_param("IamInstanceProfile.Name")),
+                ("iam_instance_profile_arn", request._get_param("IamInstanceProfile.Arn")),
+            ) if value
+        }
+        if chosen:
+            for instance in answer.result.instances[1:]:
+                request.ec2_backend.associate_iam_instance_profile(instance_id=instance.id, **chosen)
+        return answer

@@ -1,0 +1,24 @@
+"""Instances as AWS makes them, where moto does not."""
+from __future__ import annotations
+
+import pytest
+
+from tests.moto_server import ACCOUNT, Moto
+
+
+@pytest.mark.parametrize("profile", [{"Name": "p"}, {"Arn": f"arn:aws:iam::{ACCOUNT}:instance-profile/p"}])
+def test_every_instance_of_a_call_has_the_profile(moto: Moto, profile: dict[str, str]) -> None:
+    arn = moto.client("iam").create_instance_profile(InstanceProfileName="p")["InstanceProfile"]["Arn"]
+    ec2 = moto.client("ec2")
+    image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    made = ec2.run_instances(ImageId=image, MinCount=3, MaxCount=3, IamInstanceProfile=profile)["Instances"]
+    described = ec2.describe_instances(InstanceIds=[each["InstanceId"] for each in made])["Reservations"]
+    for instances in (made, [each for reservation in described for each in reservation["Instances"]]):
+        assert [each["IamInstanceProfile"]["Arn"] for each in instances] == [arn] * 3
+
+
+def test_without_a_profile_there_is_none(moto: Moto) -> None:
+    ec2 = moto.client("ec2")
+    image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    made = ec2.run_instances(ImageId=image, MinCount=2, MaxCount=2)["Instances"]
+    assert not any("IamInstanceProfile" in each for each in made)
