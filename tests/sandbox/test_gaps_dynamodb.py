@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.moto_server import Moto
+from guardrails.sandbox.backdate import backdate
+from tests.moto_server import ACCOUNT, REGION, Moto
 
 
 @pytest.fixture
@@ -45,3 +46,17 @@ def test_other_updates_leave_it(dynamodb: Any) -> None:
     dynamodb.update_table(TableName="t", SSESpecification={"Enabled": True})
     dynamodb.update_table(TableName="t", DeletionProtectionEnabled=True)
     assert described(dynamodb)["Status"] == "ENABLED"
+
+
+def test_a_deletion_ends_at_once_unless_the_table_is_busy(dynamodb: Any, moto: Moto) -> None:
+    path = "dynamodb.tables.t.busy_until"
+    backdate(path, -1, account=ACCOUNT, region=REGION)
+    dynamodb.delete_table(TableName="t")
+    assert dynamodb.describe_table(TableName="t")["Table"]["TableStatus"] == "DELETING"
+    for change in (dynamodb.delete_table, dynamodb.update_table):
+        with pytest.raises(ClientError, match="ResourceInUse"):
+            change(TableName="t")
+    backdate(path, 1, account=ACCOUNT, region=REGION)
+    assert dynamodb.list_tables()["TableNames"] == []
+    with pytest.raises(ClientError, match="ResourceNotFound"):
+        dynamodb.describe_table(TableName="t")

@@ -1,0 +1,1 @@
+"""DynamoDB tables: switching encryption with a KMS key on, and proving it."""
