@@ -22,7 +22,7 @@ def _profile_of_every_instance() -> None:
 
     @replaces(InstanceResponse, "run_instances")
     def run_instances(request: Any) -> Any:
-        answer = original(request)
+        answer: Any = original(request)
         chosen = {
             parameter: value
             for parameter, value in (
