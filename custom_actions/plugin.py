@@ -36,6 +36,8 @@ ELEMENTS = (
     Element("s3", "filter", "check-secure-transport", "custom_actions.s3.elements:CheckSecureTransport"),
     Element("s3", "filter", "default-encryption", "custom_actions.s3.elements:DefaultEncryption"),
     Element("dynamodb-table", "action", "set-kms-encryption", "custom_actions.dynamodb.elements:SetKmsEncryption"),
+    Element("account", "filter", "missing-trail", "custom_actions.recording.elements:MissingTrail"),
+    Element("account", "filter", "missing-config-rules", "custom_actions.recording.elements:MissingConfigRules"),
     Element("s3", "action", "close-bucket", "custom_actions.undo.bucket:CloseBucket"),
     Element("ebs-snapshot", "filter", "shared-outside", "custom_actions.undo.sharing:SharedOutside"),
     Element("ebs-snapshot", "action", "revert-sharing", "custom_actions.undo.sharing:RevertSharing"),

@@ -49,7 +49,8 @@ def encrypt(tmp_path: Path, names: list[str], **action: Any) -> list[dict[str, A
         "name": "p", "resource": "aws.dynamodb-table", "actions": [{"type": "set-kms-encryption", **action}],
     }, tmp_path)
     [found] = policy.resource_manager.actions
-    return list(found.process([{"TableName": name} for name in names]))
+    with policy.ctx:
+        return list(found.process([{"TableName": name} for name in names]))
 
 
 def test_the_receipt_takes_it_back(dynamodb: Any, tmp_path: Path) -> None:

@@ -1,0 +1,88 @@
+"""What a trail lacks of the traits that an account wants of one.
+
+Source: CloudTrail's DescribeTrails, GetTrailStatus and GetEventSelectors.
+"""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from .selectors import LAMBDA, MANAGEMENT, S3, recorded
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What a trail must be. That it logs, and delivers without an error, is always asked for.
+
+    Attributes:
+        bucket: the bucket it delivers to, a pattern with * and ?.
+        encrypted: whether its logs are encrypted with a KMS key.
+        kms_key: that key's ARN, a pattern; asked for only where `encrypted` is.
+        multi_region: whether it records every region.
+        global_events: whether it records global services.
+        validated: whether its log files can be checked for changes.
+        management_events: whether it records all management events.
+        s3_data_events: whether it records the data events of all buckets.
+        lambda_data_events: whether it records the invocations of all functions.
+    """
+
+    bucket: str = "*"
+    encrypted: bool = False
+    kms_key: str = "*"
+    multi_region: bool = False
+    global_events: bool = False
+    validated: bool = False
+    management_events: bool = False
+    s3_data_events: bool = False
+    lambda_data_events: bool = False
+
+    @property
+    def selected(self) -> list[tuple[str, str]]:
+        """The kinds of events that are wanted, each with its name in words."""
+        kinds = (
+            (self.management_events, MANAGEMENT, "management events"),
+            (self.s3_data_events, S3, "data events of all buckets"),
+            (self.lambda_data_events, LAMBDA, "invocations of all functions"),
+        )
+        return [(kind, words) for wanted, kind, words in kinds if wanted]
+
+
+def lacking_settings(trail: Mapping[str, Any], wanted: Traits) -> list[str]:
+    """What the settings of a trail of DescribeTrails lack, in words."""
+    lacking = []
+    if not fnmatchcase(trail.get("S3BucketName") or "", wanted.bucket):
+        lacking.append(f"delivers to the bucket {trail.get('S3BucketName')}")
+    key = trail.get("KmsKeyId")
+    if wanted.encrypted and not key:
+        lacking.append("is not encrypted with a KMS key")
+    elif wanted.encrypted and not fnmatchcase(str(key), wanted.kms_key):
+        lacking.append(f"is encrypted with the key {key}")
+    for asked, setting, words in (
+        (wanted.multi_region, "IsMultiRegionTrail", "records one region only"),
+        (wanted.global_events, "IncludeGlobalServiceEvents", "leaves global services out"),
+        (wanted.validated, "LogFileValidationEnabled", "has no log file validation"),
+    ):
+        if asked and trail.get(setting) is not True:
+            lacking.append(words)
+    return lacking
+
+
+def lacking_status(status: Mapping[str, Any]) -> list[str]:
+    """What is wrong with a trail's work, by GetTrailStatus."""
+    lacking = [] if status.get("IsLogging") else ["does not log"]
+    if error := status.get("LatestDeliveryError"):
+        lacking.append(f"could not deliver: {error}")
+    return lacking
+
+
+def lacking_events(selectors: Mapping[str, Any], wanted: Traits) -> list[str]:
+    """The wanted events that a trail does not record in full, by GetEventSelectors."""
+    lacking = []
+    for kind, words in wanted.selected:
+        missing = {"read", "write"} - recorded(selectors, kind)
+        if missing:
+            which = "" if len(missing) == 2 else f" ({', '.join(missing)})"
+            lacking.append(f"does not record {words}{which}")
+    return lacking
