@@ -1,18 +1,34 @@
 """Databases as AWS shows them, where moto does not."""
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from tests.moto_server import Moto
 
 
-def test_the_latest_restorable_time_is_that_of_the_last_log(moto: Moto) -> None:
+def databases(moto: Moto, **retention: int) -> dict[str, dict[str, Any]]:
+    """Databases by name, each with so many days of backups."""
     rds = moto.client("rds")
-    common = {"DBInstanceClass": "db.t4g.small", "Engine": "mysql", "AllocatedStorage": 10, "MasterUsername": "u",
-              "MasterUserPassword": "hunter22222"}
-    rds.create_db_instance(DBInstanceIdentifier="kept", BackupRetentionPeriod=7, **common)
-    rds.create_db_instance(DBInstanceIdentifier="unkept", BackupRetentionPeriod=0, **common)
-    found = {each["DBInstanceIdentifier"]: each for each in rds.describe_db_instances()["DBInstances"]}
+    for name, days in retention.items():
+        rds.create_db_instance(
+            DBInstanceIdentifier=name, BackupRetentionPeriod=days, DBInstanceClass="db.t4g.small", Engine="mysql",
+            AllocatedStorage=10, MasterUsername="u", MasterUserPassword="hunter22222",
+        )
+    return {each["DBInstanceIdentifier"]: each for each in rds.describe_db_instances()["DBInstances"]}
+
+
+def test_each_has_a_resource_id_of_its_own(moto: Moto) -> None:
+    ids = [each["DbiResourceId"] for each in databases(moto, one=1, two=1).values()]
+    assert len(set(ids)) == 2
+    assert all(re.fullmatch("db-[A-Z0-9]{26}", each) for each in ids)
+    again = moto.client("rds").describe_db_instances(Filters=[{"Name": "dbi-resource-id", "Values": ids[:1]}])
+    assert [each["DBInstanceIdentifier"] for each in again["DBInstances"]] == ["one"]
+
+
+def test_the_latest_restorable_time_is_that_of_the_last_log(moto: Moto) -> None:
+    found = databases(moto, kept=7, unkept=0)
     latest = found["kept"]["LatestRestorableTime"]
     assert (latest.minute % 5, latest.second, latest.microsecond) == (0, 0, 0)
     assert timedelta(0) <= datetime.now(UTC) - latest < timedelta(minutes=6)

@@ -5,20 +5,36 @@ minutes).
 """
 from __future__ import annotations
 
+import string
+import secrets
 from datetime import datetime, timedelta
 from typing import Any
 
 from moto.core.utils import utcnow
+from moto.moto_api._internal import mock_random
 from moto.rds.models import DBInstance
 
 from guardrails.sandbox.moto_fixes import replaces
 
+_LETTERS = string.ascii_uppercase + "234567"
 _LOGS_EVERY = timedelta(minutes=5)
 
 
 def apply() -> None:
     """Put every fix in place. Once in a process."""
+    _resource_ids()
     _restorable_time()
+    _resource_ids()
+
+
+def _resource_ids() -> None:
+    """A database's resource id, by which AWS Config knows it, is its own; moto gives all of them the same."""
+    original_init = DBInstance.__init__
+
+    @replaces(DBInstance, "__init__")
+    def init(database: Any, *args: Any, **kwargs: Any) -> None:
+        original_init(database, *args, **kwargs)
+        database.dbi_resource_id = "db-" + "".join(mock_random.choices(_LETTERS, k=26))
 
 
 def _restorable_time() -> None:
@@ -34,3 +50,13 @@ def _restorable_time() -> None:
         return now - (now - datetime.min.replace(tzinfo=now.tzinfo)) % _LOGS_EVERY
 
     replaces(DBInstance, "latest_restorable_time")(property(latest_restorable_time))
+
+
+def _resource_ids() -> None:
+    """Every database has a DbiResourceId of its own, which is its id in AWS Config; moto gives all the same."""
+    original_init = DBInstance.__init__
+
+    @replaces(DBInstance, "__init__")
+    def init(database: Any, *args: Any, **kwargs: Any) -> None:
+        original_init(database, *args, **kwargs)
+        database.dbi_resource_id = f"db-{secrets.token_hex(13).upper()}"
