@@ -33,7 +33,8 @@ class EventActor(Filter):
 
     For policies in mode `cloudtrail`. `allowed` are ARNs of roles (without a session), users or the root, or the name
     of a service such as `autoscaling.amazonaws.com`; `*` and `?` stand for other characters. A principal that the
-    record does not name is not allowed. Who it was is kept on the resource as `c7n:EventActor`.
+    record does not name is not allowed. A call that AWS refused does not match. Who it was is kept on the resource as
+    `c7n:EventActor`.
 
     Written because c7n's `event` filter compares one key, and who acted stands in one key for a role's session and in
     another for a user, the root or a service; and because it knows no list of patterns.
@@ -78,6 +79,9 @@ class EventActor(Filter):
     ) -> list[dict[str, Any]]:
         record = detail_of(event)
         principal = principal_of(record)
+        if problem := record.get("errorCode"):
+            self.log.info("%s: %s failed with %s: it changed nothing", self.type, record.get("eventName"), problem)
+            return []
         if is_allowed(principal, self.data["allowed"]):
             self.log.info("%s: %s by %s is allowed", self.type, record.get("eventName"), principal)
             return []

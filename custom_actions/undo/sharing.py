@@ -1,4 +1,4 @@
-"""The action `revert-sharing`: images and snapshots that were made public, or shared with strangers, are private again.
+"""Images and snapshots that are public, or shared with strangers: `shared-outside` finds, `revert-sharing` fixes them.
 
 Source: EC2's ModifySnapshotAttribute and ModifyImageAttribute, RDS's ModifyDBSnapshotAttribute and
 ModifyDBClusterSnapshotAttribute, and the Describe calls beside them.
@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from c7n.utils import type_schema
+from c7n.filters import Filter
+from c7n.utils import local_session, type_schema
 
 from ..aws import call
 from ..event_fix import OTHERWISE, EventFix, Fixed
@@ -130,22 +131,70 @@ def plan_sharing(kind: Kind, resource: str, parties: Sequence[str], allowed: Seq
     )])
 
 
-class RevertSharing(EventFix):
-    """Stop sharing a snapshot or an image with everybody, and prove it.
+_ALLOWED = {
+    # A text stands for a parameter that is a list.
+    "allowed-accounts": {"oneOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}]},
+}
 
-    Works on `ebs-snapshot`, `ami`, `rds-snapshot` and `rds-cluster-snapshot`, in any mode. Accounts and organizations
-    that it is shared with stay, unless `allowed-accounts` is given: then those that are not in the list lose it too.
-    Each resource ends in a receipt with whom it was shared, who did it, and the call that takes it back.
 
-    Written because c7n's `set-permissions` proves nothing and leaves no receipt, and because the `cross-account`
-    filters that it needs for a list log an access that was denied and call the snapshot private.
+class SharedOutside(Filter):
+    """Snapshots and images that everybody may use, or that are shared with a stranger.
+
+    Works on `ebs-snapshot`, `ami`, `rds-snapshot` and `rds-cluster-snapshot`, in any mode; `revert-sharing` puts
+    right what it finds. With `allowed-accounts`, account ids and ARNs of organizations, whoever is not in the list is a
+    stranger; without it, or with an empty list, only everybody is. Whom a resource is shared with is kept on it as
+    `c7n:SharedOutside`. One call for each resource.
+
+    Written because c7n's `cross-account` filters log an access that was denied and call the snapshot private, and
+    take a fixed list.
 
     :example:
 
     .. code-block:: yaml
 
         policies:
-          - name: ami-public-revert
+          - name: ami-shared-outside
+            resource: aws.ami
+            filters:
+              - type: shared-outside
+                allowed-accounts: ["111122223333", "arn:aws:organizations::111122223333:organization/o-example"]
+    """
+
+    schema = type_schema("shared-outside", **_ALLOWED)
+    permissions: tuple[str, ...] = tuple(kind.permissions[0] for kind in KINDS.values())
+    annotation_key = "c7n:SharedOutside"
+
+    def get_permissions(self) -> tuple[str, ...]:
+        """What it calls on the policy's type."""
+        return (KINDS[self.manager.type].permissions[0],)
+
+    def process(self, resources: list[dict[str, Any]], event: Any = None) -> list[dict[str, Any]]:
+        kind = KINDS[self.manager.type]
+        client = local_session(self.manager.session_factory).client(kind.service)
+        found = []
+        for resource in resources:
+            parties = kind.read(client, resource[self.manager.get_model().id])
+            if outside := strangers(parties, self.data.get("allowed-accounts") or ()):
+                resource[self.annotation_key] = outside
+                found.append(resource)
+        return found
+
+
+class RevertSharing(EventFix):
+    """Stop sharing a snapshot or an image with everybody, and with strangers, and prove it.
+
+    Whom it must not be shared with is said by the policy's `shared-outside` filter; without one it is everybody.
+    Others that it is shared with stay. Each resource ends in a receipt with whom it was shared, who did it, and the
+    call that takes it back.
+
+    Written because c7n's `set-permissions` proves nothing and leaves no receipt.
+
+    :example:
+
+    .. code-block:: yaml
+
+        policies:
+          - name: ami-published-revert
             resource: aws.ami
             mode:
               type: cloudtrail
@@ -157,17 +206,12 @@ class RevertSharing(EventFix):
                   event: ModifyImageAttribute
                   ids: requestParameters.imageId
             filters:
-              - Public: true
+              - shared-outside
             actions:
-              - type: revert-sharing
-                allowed-accounts: ["111122223333"]
+              - revert-sharing
     """
 
-    schema = type_schema(
-        "revert-sharing", otherwise=OTHERWISE,
-        # A text stands for a parameter that is a list.
-        **{"allowed-accounts": {"oneOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}]}},
-    )
+    schema = type_schema("revert-sharing", otherwise=OTHERWISE)
     permissions: tuple[str, ...] = tuple(dict.fromkeys(name for kind in KINDS.values() for name in kind.permissions))
 
     def get_permissions(self) -> tuple[str, ...]:
@@ -183,8 +227,10 @@ class RevertSharing(EventFix):
         kind = KINDS[self.manager.type]
         client = session.client(kind.service)
         resource_id = resource[self.manager.get_model().id]
-        allowed = list(self.data.get("allowed-accounts") or ())
-
+        allowed = [
+            account for found in self.manager.iter_filters() if isinstance(found, SharedOutside)
+            for account in found.data.get("allowed-accounts") or ()
+        ]
         yield carry_out(
             lambda service: client,
             lambda: plan_sharing(kind, resource_id, kind.read(client, resource_id), allowed))

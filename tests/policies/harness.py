@@ -20,7 +20,9 @@ from typing import Any
 
 import boto3
 import jmespath
+import pytest
 import yaml
+from botocore.exceptions import ClientError
 
 from guardrails.sandbox import Sandbox
 from guardrails.sandbox.backdate import backdate
@@ -51,7 +53,7 @@ class Case:
     alert: dict[str, Any] = field(default_factory=dict)
     """Realtime only: JMESPath over the list of the policy's alerts, and what it must give."""
     vars: dict[str, Any] = field(default_factory=dict)
-    """What the account's `vars` in accounts.yml would say."""
+    """What the account's `vars` in accounts.yml would say; names that the case keeps are filled in."""
     outside: list[str] = field(default_factory=list)
     """Of `passes`, those that AWS Config must call NOT_APPLICABLE: the policy does not speak of them."""
 
@@ -121,33 +123,47 @@ def _inside(entry: Any) -> str | None:
     return str(block) if len(entry) == 1 and block in ("and", "or", "not") else None
 
 
+_BESIDE = ("keep", "expect", "as", "refused")
+"""Keys of a step beside its call."""
+
+
 class World:
     """The resources that a case made, by the names that it gave them."""
 
     def __init__(
         self, client: Any, settle: Callable[[], None] = lambda: None, *, account: str = ACCOUNT,
-        backdate: Callable[..., None] = backdate,
+        backdate: Callable[..., None] = backdate, put: Callable[[str, dict[str, Any]], None] | None = None,
     ) -> None:
         self._client = client
         self._settle = settle
         self._backdate = backdate
+        self._put = put
         self.names: dict[str, Any] = {"account_id": account, "region": REGION}
 
     def do(self, steps: list[Any]) -> None:
         """Make the calls; each is `service.operation: parameters`, with `keep: {name: JMESPath}` beside it.
 
-        `as: access key id`, beside it too, makes the call with that key.
+        `as: access key id`, beside it too, makes the call with that key; `refused: code` says that AWS refuses it.
 
         The step `settle` waits until the functions have handled every event so far; `backdate` makes a date in moto's
-        state one of so many days ago.
+        state one of so many days ago; `event`, with a `detail-type` and a `detail`, puts an event on the bus that no
+        API call makes, such as a sign-in.
         """
         for step in steps:
             if step == "settle":
                 self._settle()
                 continue
+            if "event" in step:
+                assert self._put, "only realtime cases have a bus"
+                self._put(step["event"]["detail-type"], self.fill(step["event"]["detail"]))
+                continue
             if "backdate" in step:
                 self._backdate(
-                    self._fill(step["backdate"]), step["days"], account=self.names["account_id"], region=REGION)
+                    self.fill(step["backdate"]), step["days"], account=self.names["account_id"], region=REGION)
+                continue
+            if "refused" in step:
+                with pytest.raises(ClientError, match=step["refused"]):
+                    self._call(step)
                 continue
             answer = self._call(step)
             for name, expression in (step.get("keep") or {}).items():
@@ -160,33 +176,33 @@ class World:
         for step in steps:
             answer = self._call(step)
             for expression, expected in step["expect"].items():
-                seen = jmespath.search(self._fill(expression), answer)
-                assert seen == self._fill(expected), f"{step}: {expression} is {seen!r} in {answer}"
+                seen = jmespath.search(self.fill(expression), answer)
+                assert seen == self.fill(expected), f"{step}: {expression} is {seen!r} in {answer}"
 
     def search(self, expression: str, data: Any) -> Any:
         """A JMESPath expression on data, names filled in."""
-        return jmespath.search(self._fill(expression), data)
+        return jmespath.search(self.fill(expression), data)
 
     def ids(self, names: list[str]) -> list[str]:
         return [str(self.names.get(name, name)) for name in names]
 
     def _call(self, step: Mapping[str, Any]) -> Any:
-        [(call, parameters)] = [(key, value) for key, value in step.items() if key not in ("keep", "expect", "as")]
+        [(call, parameters)] = [(key, value) for key, value in step.items() if key not in _BESIDE]
         service, operation = call.split(".")
         client = self._client(service)
         if "as" in step:
             client = boto3.client(
                 service, region_name=client.meta.region_name, endpoint_url=client.meta.endpoint_url,
-                aws_access_key_id=self._fill(step["as"]), aws_secret_access_key="test",
+                aws_access_key_id=self.fill(step["as"]), aws_secret_access_key="test",
             )
-        return getattr(client, operation)(**self._fill(parameters or {}))
+        return getattr(client, operation)(**self.fill(parameters or {}))
 
-    def _fill(self, value: Any) -> Any:
+    def fill(self, value: Any) -> Any:
         """`{name}` in any string becomes what was kept under that name; other braces stay."""
         if isinstance(value, dict):
-            return {key: self._fill(entry) for key, entry in value.items()}
+            return {key: self.fill(entry) for key, entry in value.items()}
         if isinstance(value, list):
-            return [self._fill(entry) for entry in value]
+            return [self.fill(entry) for entry in value]
         if isinstance(value, str):
             for name, kept in self.names.items():
                 if value == f"{{{name}}}":
@@ -204,8 +220,8 @@ class Engine:
         self.variables = variables
 
     def everything(self) -> dict[str, dict[str, Any]]:
-        """All that the policy looks at, by id: what would match if its filters were gone."""
-        return self._run({**self.data, "filters": [], "actions": []}, dryrun=True)
+        """All that the policy looks at, by id: what would match if its filters and conditions were gone."""
+        return self._run({**self.data, "filters": [], "actions": [], "conditions": []}, dryrun=True)
 
     def run(self, *, dryrun: bool) -> dict[str, dict[str, Any]]:
         """The resources that match, by id; without `dryrun` the actions have run on them."""
