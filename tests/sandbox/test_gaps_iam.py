@@ -35,6 +35,8 @@ def test_a_user_gets_a_boundary_and_loses_it(iam: Any, boundary: str) -> None:
     assert boundary_of(iam, "u") == {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": boundary}
     [listed] = iam.list_users()["Users"]
     assert "PermissionsBoundary" not in listed
+    [detail] = iam.get_account_authorization_details(Filter=["User"])["UserDetailList"]
+    assert detail["PermissionsBoundary"] == boundary_of(iam, "u")
     iam.delete_user_permissions_boundary(UserName="u")
     assert boundary_of(iam, "u") is None
 
