@@ -94,14 +94,15 @@ def test_items_are_kept_and_counted(moto: Moto, instances: list[str]) -> None:
     assert [each["Id"] for each in items] == ["c"]
 
 
-def test_a_new_report_replaces_and_a_partial_one_adds(moto: Moto, instances: list[str]) -> None:
+def test_a_new_report_replaces_and_the_same_one_is_ignored(moto: Moto, instances: list[str]) -> None:
     instance = instances[0]
-    put(moto, instance, item("a", "NON_COMPLIANT", "HIGH"), item("b", "COMPLIANT", "LOW"))
-    put(moto, instance, item("a", "COMPLIANT", "HIGH"), UploadType="PARTIAL")
-    assert [each["Status"] for each in summaries(moto)] == ["COMPLIANT"]
-    put(moto, instance, item("c", "NON_COMPLIANT", "LOW"))
+    put(moto, instance, item("a", "NON_COMPLIANT", "HIGH"), item("b", "COMPLIANT", "LOW"), ItemContentHash="one")
+    put(moto, instance, item("c", "COMPLIANT", "LOW"), ItemContentHash="one")
+    assert [each["Status"] for each in summaries(moto)] == ["NON_COMPLIANT"]
+    put(moto, instance, item("c", "COMPLIANT", "LOW"), ItemContentHash="two")
+    put(moto, instance, item("d", "COMPLIANT", "LOW"))
     ids = [each["Id"] for each in moto.client("ssm").list_compliance_items()["ComplianceItems"]]
-    assert ids == ["c"]
+    assert ids == ["d"]
 
 
 def test_pages_follow_each_other(moto: Moto, instances: list[str]) -> None:
@@ -125,7 +126,7 @@ def test_what_aws_refuses_is_refused(moto: Moto, instances: list[str]) -> None:
         ssm.put_compliance_items, ResourceId=instances[0], ResourceType="Bucket", **report
     ) == "InvalidResourceType"
     assert code_of(
-        put, moto, instances[0], {"Status": "COMPLIANT", "Severity": "LOW"}, UploadType="PARTIAL"
+        put, moto, instances[0], item("a", "COMPLIANT", "LOW"), UploadType="PARTIAL"
     ) == "InvalidItemContentException"
     assert code_of(summaries, moto, Colour="blue") == "InvalidFilter"
     assert code_of(

@@ -72,20 +72,24 @@ def describe_instance_information(request: Any) -> ActionResult:
 
 
 def put_compliance_items(request: Any) -> EmptyResult:
-    """Keep what a resource reports of one compliance type: in the place of what it reported before, or beside it."""
+    """Keep what a resource reports of one compliance type, in the place of what it reported before.
+
+    The same content hash again is ignored. A partial upload, of one of State Manager's associations, is refused:
+    there are none here.
+    """
     resource, kind = request._get_param("ResourceId"), request._get_param("ComplianceType")
     if request._get_param("ResourceType") != "ManagedInstance":
         raise InvalidResourceType
     if resource not in {instance["InstanceId"] for instance in _managed(request)}:
         raise InvalidResourceId
-    kept = _kept(request)
-    items = list(request._get_param("Items"))
     if request._get_param("UploadType") == "PARTIAL":
-        if any(not item.get("Id") for item in items):
-            raise _Refused("InvalidItemContentException", "A partial upload needs an Id for every item.")
-        earlier = kept.get((resource, kind), {}).get("Items", ())
-        items = list(({item.get("Id"): item for item in earlier} | {item["Id"]: item for item in items}).values())
-    kept[resource, kind] = {"ExecutionSummary": request._get_param("ExecutionSummary"), "Items": items}
+        raise _Refused("InvalidItemContentException", "There is no association that is synchronized by hand.")
+    kept, content = _kept(request), request._get_param("ItemContentHash")
+    if not content or kept.get((resource, kind), {}).get("ItemContentHash") != content:
+        kept[resource, kind] = {
+            "ExecutionSummary": request._get_param("ExecutionSummary"), "Items": request._get_param("Items"),
+            "ItemContentHash": content,
+        }
     return EmptyResult()
 
 
