@@ -23,7 +23,7 @@ def validate(paths: tuple[Path, ...], verbose: bool) -> None:
     \b
     Example:
       ./run.sh validate
-      ./run.sh validate my-policies/ policies/periodic/s3.yml
+      ./run.sh validate my-policies/ policies/config-rule/s3.yml
     """
     started = time.monotonic()
     from .controls import load_catalogues

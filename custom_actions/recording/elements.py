@@ -19,6 +19,8 @@ _FLAGS = (
     "lambda-data-events",
 )
 
+_AT_WORK = ("ACTIVE", "EVALUATING", "DELETING_RESULTS")
+
 
 class MissingTrail(Filter):
     """The account, when no trail of CloudTrail has all the traits together.
@@ -99,9 +101,10 @@ class MissingTrail(Filter):
 
 
 class MissingConfigRules(Filter):
-    """The account, when AWS Config lacks one of these rules in this region, or has one that is not active.
+    """The account, when AWS Config lacks one of these rules in this region, or is deleting one.
 
-    Which, and how it is, is kept on the account as `c7n:MissingConfigRules`.
+    A rule that is being evaluated, or whose results somebody has deleted, is there: AWS Config says of it for a while
+    that it is not active, and it goes on working. Which are missing is kept on the account as `c7n:MissingConfigRules`.
 
     Written because `missing` asks for one resource, so a list of rules could not be a parameter, and does not say
     which one is missing.
@@ -141,6 +144,6 @@ class MissingConfigRules(Filter):
         states = {rule["ConfigRuleName"]: rule.get("ConfigRuleState") for page in pages for rule in page["ConfigRules"]}
         missing = [
             f"{name} is {states[name]}" if name in states else f"{name} does not exist"
-            for name in self.data["names"] if states.get(name) != "ACTIVE"
+            for name in self.data["names"] if states.get(name) not in _AT_WORK
         ]
         return [{**account, self.annotation_key: missing} for account in resources] if missing else []

@@ -1,0 +1,125 @@
+"""The filters on the account: what they say, and that what cannot be read is an error."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from c7n.exceptions import PolicyValidationError
+from moto.cloudtrail.models import CloudTrailBackend
+from moto.config.models import ConfigBackend, config_backends
+from moto.core.exceptions import JsonRESTError
+
+from tests import engine
+from tests.moto_server import ACCOUNT, REGION, Moto
+from tests.policies.harness import policies
+
+
+def run(tmp_path: Path, **filters: Any) -> list[dict[str, Any]]:
+    return engine.pull({"name": "p", "resource": "aws.account", "filters": [filters]}, tmp_path, dryrun=True)
+
+
+def refused(code: str) -> Any:
+    def raising(*_: Any, **__: Any) -> None:
+        raise JsonRESTError(code, "no")
+
+    return raising
+
+
+@pytest.fixture
+def trails(moto: Moto) -> Any:
+    moto.client("s3").create_bucket(Bucket="logs")
+    client = moto.client("cloudtrail")
+    client.create_trail(Name="near", S3BucketName="logs", IsMultiRegionTrail=True)
+    client.create_trail(Name="far", S3BucketName="logs")
+    return client
+
+
+WANTED = {"type": "missing-trail", "multi-region": True, "management-events": True}
+
+
+def test_the_nearest_trail_is_named_with_what_it_lacks(trails: Any, tmp_path: Path) -> None:
+    [account] = run(tmp_path, **WANTED)
+    assert account["c7n:MissingTrail"] == [
+        "nearest is arn:aws:cloudtrail:us-east-1:123456789012:trail/near, which does not log"]
+
+
+def test_the_likeliest_is_read_first_and_alone(
+    trails: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trails.start_logging(Name="near")
+    asked: list[str] = []
+    original = CloudTrailBackend.get_trail_status
+
+    def status(backend: Any, name: str) -> Any:
+        asked.append(name)
+        return original(backend, name)
+
+    monkeypatch.setattr(CloudTrailBackend, "get_trail_status", status)
+    assert run(tmp_path, **WANTED) == []
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("call", ["describe_trails", "get_trail_status", "get_event_selectors"])
+def test_trails_that_may_not_be_read_are_an_error(
+    trails: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    trails.start_logging(Name="near")
+    monkeypatch.setattr(CloudTrailBackend, call, refused("AccessDeniedException"))
+    with pytest.raises(ClientError, match="AccessDenied"):
+        run(tmp_path, **WANTED)
+
+
+def test_one_that_may_not_be_read_is_none_when_another_has_all(
+    trails: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trails.create_trail(Name="theirs", S3BucketName="logs", IsMultiRegionTrail=True)
+    trails.start_logging(Name="theirs")
+    original = CloudTrailBackend.get_trail_status
+
+    def status(backend: Any, name: str) -> Any:
+        return refused("AccessDeniedException")() if name.endswith("near") else original(backend, name)
+
+    monkeypatch.setattr(CloudTrailBackend, "get_trail_status", status)
+    assert run(tmp_path, **WANTED) == []
+
+
+def test_missing_rules_are_named(moto: Moto, tmp_path: Path) -> None:
+    source = {"Owner": "AWS", "SourceIdentifier": "S3_BUCKET_VERSIONING_ENABLED"}
+    for number in range(30):  # more than a page
+        moto.client("config").put_config_rule(ConfigRule={"ConfigRuleName": f"rule-{number}", "Source": source})
+    held = config_backends[ACCOUNT][REGION].config_rules
+    held["rule-1"].config_rule_state, held["rule-0"].config_rule_state = "DELETING", "EVALUATING"
+    names = ["rule-0", "rule-1", "rule-29", "none"]
+    [account] = run(tmp_path, type="missing-config-rules", names=names)
+    assert account["c7n:MissingConfigRules"] == ["rule-1 is DELETING", "none does not exist"]
+    assert run(tmp_path, type="missing-config-rules", names=["rule-29"]) == []
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ThrottlingException"])
+def test_rules_that_may_not_be_read_are_an_error(
+    moto: Moto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    monkeypatch.setattr("c7n.utils.time.sleep", lambda _: None)
+    monkeypatch.setattr(ConfigBackend, "describe_config_rules", refused(code))
+    with pytest.raises(ClientError, match=code):
+        run(tmp_path, type="missing-config-rules", names=["one"])
+
+
+def test_neither_is_a_recorder_that_may_not_be_read_a_missing_one(
+    moto: Moto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, policy = policies()["config-enabled"]
+    monkeypatch.setattr(ConfigBackend, "describe_configuration_recorders", refused("AccessDeniedException"))
+    with pytest.raises(ClientError, match="AccessDenied"):
+        engine.pull({**policy, "actions": []}, tmp_path, dryrun=True)
+
+
+@pytest.mark.parametrize("filters", [
+    {"type": "missing-trail", "validated": "yes"},
+    {"type": "missing-config-rules", "names": "one"},
+])
+def test_settings_that_mean_nothing_are_refused(moto: Moto, tmp_path: Path, filters: dict[str, Any]) -> None:
+    with pytest.raises(PolicyValidationError):
+        run(tmp_path, **filters)
