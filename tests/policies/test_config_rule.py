@@ -53,31 +53,38 @@ class Account:
         self.client("s3").create_bucket(Bucket=f"config-{self.number}")
         config.put_delivery_channel(DeliveryChannel={"name": "default", "s3BucketName": f"config-{self.number}"})
         config.start_configuration_recorder(ConfigurationRecorderName="default")
-        self.rule: dict[str, Any] = {}
+        self.rule = ""
 
     def client(self, service: str) -> Any:
-        return self.sandbox.client(service, self.number, REGION)
+        name, _, region = service.partition("@")
+        return self.sandbox.client(name, self.number, region or REGION)
 
     def deploy(self, policy: Any, variables: dict[str, Any]) -> None:
-        """Let c7n deploy the policy; the rule that it puts is kept, to be put again."""
+        """Let c7n deploy the policy."""
+        self.rule = f"custodian-{policy['name']}"
         engine.load(policy, self.output, variables=variables, account=self.number)()
-        [rule] = self.client("config").describe_config_rules(
-            ConfigRuleNames=[f"custodian-{policy['name']}"])["ConfigRules"]
-        self.rule = {key: value for key, value in rule.items() if key not in (
-            "ConfigRuleArn", "ConfigRuleId", "ConfigRuleState", "CreatedBy")}
 
-    def put_rule(self) -> None:
-        self.client("config").put_config_rule(ConfigRule=self.rule)
-
-    def delete_rule(self) -> None:
+    def close(self) -> None:
+        """Bucket names are the world's, and a function keeps a process: give them back."""
         self.sandbox.settle()
-        self.client("config").delete_config_rule(ConfigRuleName=self.rule["ConfigRuleName"])
+        if self.rule:
+            self.client("config").delete_config_rule(ConfigRuleName=self.rule)
+            self.client("lambda").delete_function(FunctionName=self.rule)
+        s3 = self.client("s3")
+        buckets = [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
+        for bucket in buckets:
+            s3.put_bucket_logging(Bucket=bucket, BucketLoggingStatus={})
+        for bucket in buckets:
+            for item in s3.list_objects_v2(Bucket=bucket).get("Contents", ()):
+                s3.delete_object(Bucket=bucket, Key=item["Key"])
+            s3.delete_bucket(Bucket=bucket)
+        utils.reset_session_cache()
 
     def evaluations(self) -> dict[str, tuple[str, str]]:
         """Verdict and annotation of each resource, by the id that AWS Config has for it."""
         self.sandbox.settle()
         pages = self.client("config").get_paginator("get_compliance_details_by_config_rule").paginate(
-            ConfigRuleName=self.rule["ConfigRuleName"], ComplianceTypes=list(VERDICTS))
+            ConfigRuleName=self.rule, ComplianceTypes=list(VERDICTS))
         return {
             result["EvaluationResultIdentifier"]["EvaluationResultQualifier"]["ResourceId"]:
                 (result["ComplianceType"], result["Annotation"])
@@ -95,7 +102,7 @@ class Account:
         return {of: known[of] for of in ids}
 
     def function_log(self) -> str:
-        return self.sandbox.logs(self.rule["ConfigRuleName"], self.number, REGION)
+        return self.sandbox.logs(self.rule, self.number, REGION)
 
 
 _OTHER_IDS = {"aws.iam-group": "GroupId"}
@@ -106,37 +113,31 @@ _OTHER_IDS = {"aws.iam-group": "GroupId"}
 def test_policy(name: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     own = [case for case in cases("config-rule") if case.policy["name"] == name]
     assert own, "the policy has no cases"
-    for variables, same in itertools.groupby(own, key=lambda case: case.vars):
+    for case in own:
         account = Account(sandbox, monkeypatch, tmp_path)
-        # What names a resource of the case can be filled in when that is there.
-        early = "{" not in json.dumps(variables)
-        if early:
-            account.deploy(own[0].policy, variables)
-            account.delete_rule()
-        for case in same:
-            try:
-                judge(case, account, deployed=early)
-            except BaseException as error:
-                error.add_note(f"case: {case}\n{account.function_log()[-6000:]}")
-                raise
-            account.delete_rule()
-    utils.reset_session_cache()
+        try:
+            judge(case, account)
+        except BaseException as error:
+            error.add_note(f"case: {case}\n{account.function_log()[-6000:]}")
+            raise
+        finally:
+            account.close()
 
 
-def judge(case: Case, account: Account, *, deployed: bool) -> None:
+def judge(case: Case, account: Account) -> None:
     world = World(account.client, account.sandbox.settle, account=account.number, backdate=account.sandbox.backdate)
     tells = case.policy["metadata"]["response"] in REPORTING
-    if deployed and tells:
-        account.put_rule()
+    # Variables that name what the case makes can be filled in when that is there.
+    early = tells and "{" not in json.dumps(case.vars)
+    if early:
+        account.deploy(case.policy, case.vars)
     world.do(case.make)
     account.sandbox.settle()
-    if not deployed:
+    if not early:
         account.deploy(case.policy, world.fill(case.vars))
-    elif not tells:
-        account.put_rule()
     elif case.policy["mode"]["type"] == "config-poll-rule":
         # Its schedule does not tick by itself here.
-        account.client("config").start_config_rules_evaluation(ConfigRuleNames=[account.rule["ConfigRuleName"]])
+        account.client("config").start_config_rules_evaluation(ConfigRuleNames=[account.rule])
     config_ids = account.config_ids(case.policy, world.ids([*case.match, *case.passes]))
     found = account.evaluations()
 
