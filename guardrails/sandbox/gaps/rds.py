@@ -6,7 +6,6 @@ minutes).
 from __future__ import annotations
 
 import string
-import secrets
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,7 +23,6 @@ def apply() -> None:
     """Put every fix in place. Once in a process."""
     _resource_ids()
     _restorable_time()
-    _resource_ids()
 
 
 def _resource_ids() -> None:
@@ -50,13 +48,3 @@ def _restorable_time() -> None:
         return now - (now - datetime.min.replace(tzinfo=now.tzinfo)) % _LOGS_EVERY
 
     replaces(DBInstance, "latest_restorable_time")(property(latest_restorable_time))
-
-
-def _resource_ids() -> None:
-    """Every database has a DbiResourceId of its own, which is its id in AWS Config; moto gives all the same."""
-    original_init = DBInstance.__init__
-
-    @replaces(DBInstance, "__init__")
-    def init(database: Any, *args: Any, **kwargs: Any) -> None:
-        original_init(database, *args, **kwargs)
-        database.dbi_resource_id = f"db-{secrets.token_hex(13).upper()}"
