@@ -29,12 +29,15 @@ def evidence(resource: Mapping[str, Any], limit: int = 500) -> dict[str, Any]:
 
 
 def sentence(resource: Mapping[str, Any], limit: int) -> str:
-    """The evidence in one line of at most `limit` characters; empty when no filter left any."""
+    """The evidence in one line of at most `limit` characters; empty when no filter left any.
+
+    Short values come first: what a filter kept of a related resource would crowd them out.
+    """
     parts = [
         f"{key.removeprefix('c7n:').removeprefix('c7n.')}: {_said(value)}"
         for key, value in evidence(resource, limit).items()
     ]
-    said = "; ".join(parts)
+    said = "; ".join(sorted(parts, key=lambda part: len(part) > limit // 2))
     return said if len(said) <= limit else said[: limit - 1] + "…"
 
 

@@ -128,7 +128,7 @@ def judge(case: Case, account: Account) -> None:
     world = World(account.client, account.sandbox.settle, account=account.number, backdate=account.sandbox.backdate)
     tells = case.policy["metadata"]["response"] in REPORTING
     # Variables that name what the case makes can be filled in when that is there.
-    early = tells and "{" not in json.dumps(case.vars)
+    early = tells and "{" not in json.dumps(list(case.vars.values()))
     if early:
         account.deploy(case.policy, case.vars)
     world.do(case.make)
