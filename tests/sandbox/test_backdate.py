@@ -43,5 +43,5 @@ def test_a_sandbox_makes_dates_old_and_its_config_sees_it(sandbox: Sandbox, acco
     sandbox.backdate(f"ec2.volumes.{volume}.create_time", 40, account=account)
     [seen] = ec2.describe_volumes(VolumeIds=[volume])["Volumes"]
     assert (datetime.now(UTC) - seen["CreateTime"]).days == 40
-    with pytest.raises(SandboxError, match="nothing was made older: .*no vol-none"):
+    with pytest.raises(SandboxError, match=r"nothing was made older: .*no vol-none"):
         sandbox.backdate("ec2.volumes.vol-none.create_time", 40, account=account)
