@@ -40,6 +40,7 @@ class Account:
         self.client = lambda service: sandbox.client(service, ACCOUNT, REGION)
         self._put: list[str] = []
         self._handled: dict[str, int] = {}
+        self._open: dict[str, int] = {}
         self.client("iam").create_role(RoleName="guardrails", AssumeRolePolicyDocument="{}")
         topic = self.client("sns").create_topic(Name="guardrails-compliance")["TopicArn"]
         self.queue = self.client("sqs").create_queue(QueueName="alerts")["QueueUrl"]
@@ -68,22 +69,23 @@ class Account:
         self._put.append(detail["eventName"])
 
     def unanswered(self) -> dict[str, int]:
-        """For each policy, how many events that it subscribes to its function has not finished with."""
+        """For each policy, how many events that it subscribes to its function has not finished with.
+
+        The logs are read before the events: what is handled by then is among the events, those that fixes caused
+        too, so that equal numbers mean that nothing is left. A log is read only while something of it is to come.
+        """
+        for name in self._open:
+            self._handled[name] = self.sandbox.logs(f"custodian-{name}", ACCOUNT, REGION).count("END RequestId")
         names = [record["eventName"] for record in self.sandbox.events(ACCOUNT) if not record.get("errorCode")]
         names += self._put
-        open_events = {}
+        self._open = {}
         for name, (mode, policy) in policies().items():
             if mode != "realtime":
                 continue
             subscribed = {event if isinstance(event, str) else event["event"] for event in policy["mode"]["events"]}
-            wanted = sum(1 for event in names if event in subscribed)
-            # A log is read only while something of it is still to come.
-            if wanted != self._handled.get(name, 0):
-                logs = self.sandbox.logs(f"custodian-{name}", ACCOUNT, REGION)
-                self._handled[name] = logs.count("END RequestId")
-            if waiting := wanted - self._handled.get(name, 0):
-                open_events[name] = waiting
-        return open_events
+            if waiting := sum(1 for event in names if event in subscribed) - self._handled.get(name, 0):
+                self._open[name] = waiting
+        return self._open
 
     def settle(self) -> None:
         """Wait until every event, those that the fixes caused among them, has been handled."""
