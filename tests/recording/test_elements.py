@@ -116,6 +116,15 @@ def test_neither_is_a_recorder_that_may_not_be_read_a_missing_one(
         engine.pull({**policy, "actions": []}, tmp_path, dryrun=True)
 
 
+def test_without_a_key_to_give_no_trail_loses_its_own(trails: Any, tmp_path: Path) -> None:
+    key = "arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+    trails.update_trail(Name="near", KmsKeyId=key)
+    _, policy = policies()["cloudtrail-trail-encrypt"]
+    data = {name: value for name, value in policy.items() if name != "mode"}
+    assert not engine.load(data, tmp_path, variables={"cloudtrail_kms_key": "*:key/other"})()
+    assert trails.describe_trails(trailNameList=["near"])["trailList"][0]["KmsKeyId"] == key
+
+
 @pytest.mark.parametrize("filters", [
     {"type": "missing-trail", "validated": "yes"},
     {"type": "missing-config-rules", "names": "one"},
