@@ -143,7 +143,7 @@ class SharedOutside(Filter):
     Works on `ebs-snapshot`, `ami`, `rds-snapshot` and `rds-cluster-snapshot`, in any mode; `revert-sharing` puts
     right what it finds. With `allowed-accounts`, account ids and ARNs of organizations, whoever is not in the list is a
     stranger; without it, or with an empty list, only everybody is. Whom a resource is shared with is kept on it as
-    `c7n:SharedOutside`. One call for each resource.
+    `c7n:SharedOutside`. One call for each resource, and none for images where the list is empty.
 
     Written because c7n's `cross-account` filters log an access that was denied and call the snapshot private, and
     take a fixed list.
@@ -171,10 +171,14 @@ class SharedOutside(Filter):
     def process(self, resources: list[dict[str, Any]], event: Any = None) -> list[dict[str, Any]]:
         kind = KINDS[self.manager.type]
         client = local_session(self.manager.session_factory).client(kind.service)
+        allowed = self.data.get("allowed-accounts") or ()
         found = []
         for resource in resources:
-            parties = kind.read(client, resource[self.manager.get_model().id])
-            if outside := strangers(parties, self.data.get("allowed-accounts") or ()):
+            if not allowed and "Public" in resource:
+                parties = [PUBLIC] if resource["Public"] else []
+            else:
+                parties = kind.read(client, resource[self.manager.get_model().id])
+            if outside := strangers(parties, allowed):
                 resource[self.annotation_key] = outside
                 found.append(resource)
         return found
