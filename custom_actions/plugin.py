@@ -34,6 +34,7 @@ ELEMENTS = (
     Element("ec2", "filter", "tag-values", "custom_actions.compute.elements:TagValues"),
     Element("s3", "filter", "public-access", "custom_actions.s3.elements:PublicAccess"),
     Element("s3", "filter", "check-secure-transport", "custom_actions.s3.elements:CheckSecureTransport"),
+    Element("s3", "filter", "has-policy", "custom_actions.s3.elements:HasPolicy"),
     Element("s3", "filter", "default-encryption", "custom_actions.s3.elements:DefaultEncryption"),
     Element("dynamodb-table", "action", "set-kms-encryption", "custom_actions.dynamodb.elements:SetKmsEncryption"),
     Element("account", "filter", "missing-trail", "custom_actions.recording.elements:MissingTrail"),
@@ -100,10 +101,11 @@ def _on_resource_type(_: Any, resource_class: Any) -> None:
     if resource_class is None:
         return
     # Imported here: c7n.policy is not whole yet while the AWS provider is loaded.
-    from . import parameters
+    from . import config_rule, parameters
     from .scope import for_resource
 
     parameters.install()
+    config_rule.install()
     if "scope" not in resource_class.filter_registry:
         resource_class.filter_registry.register("scope", for_resource(resource_class))
     for element in ELEMENTS:

@@ -197,6 +197,37 @@ class CheckSecureTransport(BucketFilter):
         return find
 
 
+class HasPolicy(BucketFilter):
+    """Buckets with a policy; its statements are kept by name as `c7n:BucketPolicy`.
+
+    Written because a policy that c7n was denied is to `Policy: not-null` none.
+
+    :example:
+
+    .. code-block:: yaml
+
+        policies:
+          - name: s3-bucket-policy-prohibited
+            resource: aws.s3
+            filters:
+              - has-policy
+    """
+
+    schema = type_schema("has-policy")
+    permissions = ("s3:GetBucketPolicy",)
+    annotation_key = "c7n:BucketPolicy"
+
+    def finder(self, session: Any) -> Callable[[Any, Bucket], list[str]]:
+        def find(client: Any, bucket: Bucket) -> list[str]:
+            document = bucket["Policy"] if "Policy" in bucket else _policy_of(client, bucket["Name"])
+            return [
+                str(statement.get("Sid") or f"statement number {number}")
+                for number, statement in enumerate(statements(document), start=1)
+            ]
+
+        return find
+
+
 class DefaultEncryption(BucketFilter):
     """Buckets that do not encrypt new objects as they should; why not is kept as `c7n:DefaultEncryption`.
 

@@ -87,12 +87,20 @@ def test_private_buckets_cost_no_call_and_the_accounts_block_is_read_once(
     assert not [call for call in calls if "private" in call]
 
 
-def test_a_denied_policy_is_not_one_that_refuses_plain_http(
-    opened: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("element", ["check-secure-transport", "has-policy"])
+def test_a_denied_policy_is_an_error(
+    opened: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, element: str
 ) -> None:
     monkeypatch.setattr(S3Backend, "get_bucket_policy", denied)
     with pytest.raises(ClientError, match="AccessDenied"):
-        run(tmp_path, "check-secure-transport")
+        run(tmp_path, element)
+
+
+def test_a_policy_is_shown_by_its_statements(opened: Any, tmp_path: Path) -> None:
+    opened.create_bucket(Bucket="without")
+    for query in ({}, {"query": [{"augment-keys": "none"}]}):
+        [bucket] = run(tmp_path, "has-policy", **query)
+        assert (bucket["Name"], bucket["c7n:BucketPolicy"]) == ("open", ["statement number 1"])
 
 
 def test_what_set_statements_writes_back_is_the_policy_of_now(opened: Any, tmp_path: Path) -> None:
