@@ -1,8 +1,9 @@
 """c7n's modes `config-rule` and `config-poll-rule` with verdicts that are true.
 
 c7n's own classes know two verdicts, give a fixed sentence as annotation, call a resource NON_COMPLIANT that their own
-action has just put right, read resources twice, and raise KeyError on two of AWS Config's four notifications. In a
-deployed function `lambda_entry` puts these classes in their place; schema and deployment stay c7n's.
+action has just put right, read resources twice, and raise KeyError on two of AWS Config's three notifications; and
+rules that they deploy hear nothing of an item that is too large for a message. The plug-in puts these classes in their
+place. The schema stays c7n's, and so does the deployment but for that one notification.
 
 | the resource | verdict |
 |---|---|
@@ -17,6 +18,7 @@ Source: AWS Config's developer guide, "Example Events for AWS Config Rules"; Put
 """
 from __future__ import annotations
 
+import functools
 import json
 import logging
 from collections.abc import Mapping, Sequence
@@ -26,7 +28,7 @@ from enum import StrEnum
 from typing import Any
 
 from botocore.exceptions import ClientError
-from c7n.policy import ConfigPollRuleMode, ConfigRuleMode
+from c7n.policy import ConfigPollRuleMode, ConfigRuleMode, execution
 from c7n.utils import chunks, local_session
 
 from .aws import call, reason_of
@@ -205,6 +207,14 @@ class ConfigRule(_Judge, ConfigRuleMode):
             self.post(token, [verdict(Verdict.NON_COMPLIANT, said)])
         return matched
 
+    @property
+    def policy_lambda(self) -> Any:
+        """c7n's function of the policy; its rule hears of items that are too large for a message, too."""
+        from c7n import mu
+
+        _hear_of_large_items(mu.ConfigRule)
+        return super().policy_lambda
+
     def _item(self, notification: Mapping[str, Any]) -> dict[str, Any]:
         summary = notification.get("configurationItemSummary")
         if not summary:
@@ -297,6 +307,30 @@ class ConfigPollRule(_Judge, ConfigPollRuleMode):
             for old in self.get_obsolete_evaluations(
                 client, rule, at, [{"ComplianceResourceId": key} for key in present])
         ]
+
+
+def install() -> None:
+    """Put both modes in the place of c7n's; doing it again changes nothing."""
+    execution.register("config-rule", ConfigRule)
+    execution.register("config-poll-rule", ConfigPollRule)
+
+
+def _hear_of_large_items(rule: Any) -> None:
+    """Let c7n's rules subscribe to `OversizedConfigurationItemChangeNotification`; doing it again changes nothing."""
+    original = rule.get_rule_params
+    if hasattr(original, "without_large_items"):
+        return
+
+    @functools.wraps(original)
+    def get_rule_params(self: Any, func: Any) -> dict[str, Any]:
+        params: dict[str, Any] = original(self, func)
+        details = params["Source"]["SourceDetails"]
+        if any(detail.get("MessageType") == ITEM for detail in details):
+            details.append({"EventSource": "aws.config", "MessageType": OVERSIZED})
+        return params
+
+    get_rule_params.without_large_items = original  # type: ignore[attr-defined]
+    rule.get_rule_params = get_rule_params
 
 
 def _cut(text: str) -> str:

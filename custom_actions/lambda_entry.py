@@ -14,9 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from c7n.handler import dispatch_event
-from c7n.policy import execution
 
-from .config_rule import ConfigPollRule, ConfigRule
 from .events import detail_of
 from .plugin import register
 
@@ -28,8 +26,6 @@ if not logging.root.handlers:
 
 # At import: Lambda gives a starting function more processor than a running one, and this happens once.
 register()
-execution.register("config-rule", ConfigRule)
-execution.register("config-poll-rule", ConfigPollRule)
 
 
 def run(event: dict[str, Any], context: Any) -> bool:

@@ -14,7 +14,6 @@ import pytest
 from botocore.exceptions import ClientError
 from c7n import handler
 from c7n.credentials import SessionFactory
-from c7n.policy import ConfigPollRuleMode, ConfigRuleMode, execution
 from c7n.utils import local_session, reset_session_cache
 
 from custom_actions import lambda_entry
@@ -30,8 +29,6 @@ def function(moto: Moto, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ite
     monkeypatch.setattr(handler, "policy_config", None)
     monkeypatch.setattr(handler, "policy_data", None)
     lambda_entry.policy_mode.cache_clear()
-    execution.register("config-rule", lambda_entry.ConfigRule)
-    execution.register("config-poll-rule", lambda_entry.ConfigPollRule)
 
     def deploy(mode: str, **policy: Any) -> None:
         settings = {"role": "r", **EVENTS.get(mode, {})}
@@ -41,9 +38,6 @@ def function(moto: Moto, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ite
         }), encoding="utf-8")
 
     yield deploy
-    # Other tests in this process get c7n's own class back.
-    execution.register("config-rule", ConfigRuleMode)
-    execution.register("config-poll-rule", ConfigPollRuleMode)
     lambda_entry.policy_mode.cache_clear()
 
 

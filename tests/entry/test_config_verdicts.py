@@ -1,6 +1,7 @@
 """What AWS Config is told of a resource, in both of its modes."""
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +11,7 @@ from c7n.credentials import SessionFactory
 from c7n.utils import local_session
 
 from custom_actions import lambda_entry
+from tests import engine
 from tests.moto_server import ACCOUNT, REGION, Moto
 
 from .messages import DRIFT, group, ingress, item, notification
@@ -113,3 +115,15 @@ def count(config: SimpleNamespace, call: str) -> list[Any]:
 
 def denied(**_: Any) -> None:
     raise ClientError({"Error": {"Code": "UnauthorizedOperation", "Message": "no"}}, "DescribeSecurityGroups")
+
+
+def test_a_deployed_rule_hears_of_items_too_large_for_a_message(moto: Moto, tmp_path: Path) -> None:
+    policy = {"name": "p", "resource": "aws.security-group", "mode": {"type": "config-rule", "role": "r"}, **DRIFT}
+    for _ in range(2):
+        made = engine.load(policy, tmp_path).get_execution_mode().policy_lambda(engine.load(policy, tmp_path))
+        made.archive.close()
+        made.archive.remove()
+        [rule] = made.get_events(None)
+        params = rule.get_rule_params(SimpleNamespace(arn="arn:aws:lambda:x", name="p", description=""))
+        assert [detail["MessageType"] for detail in params["Source"]["SourceDetails"]] == [
+            "ConfigurationItemChangeNotification", "OversizedConfigurationItemChangeNotification"]

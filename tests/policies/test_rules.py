@@ -1,8 +1,12 @@
 """docs/rules.md: every old rule has its row and its policy, and the page is what the policies say."""
 from __future__ import annotations
 
+from pathlib import Path
+
 from guardrails.policies import load
 from guardrails.rules import PAGE, page, replaced_rules
+from tests import engine
+from tests.moto_server import Moto
 
 RULES = replaced_rules()
 
@@ -36,6 +40,13 @@ def test_what_excludes_another_is_off_by_default() -> None:
         for other in policy.metadata.get("excludes") or ():
             assert other in policies
             assert policy.metadata.get("profile"), f"{policy.name} excludes {other}, and is on"
+
+
+def test_a_profile_is_off_until_it_is_chosen(moto: Moto, tmp_path: Path) -> None:
+    for policy in load():
+        if profile := policy.metadata.get("profile"):
+            assert not engine.load(policy.data, tmp_path).is_runnable(), policy.name
+            assert engine.load(policy.data, tmp_path, variables={"profiles": ["x", profile]}).is_runnable()
 
 
 def test_nothing_is_terminated_by_default() -> None:
