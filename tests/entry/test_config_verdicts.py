@@ -124,6 +124,7 @@ def test_a_deployed_rule_hears_of_items_too_large_for_a_message(moto: Moto, tmp_
         made.archive.close()
         made.archive.remove()
         [rule] = made.get_events(None)
-        params = rule.get_rule_params(SimpleNamespace(arn="arn:aws:lambda:x", name="p", description=""))
+        made.arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:p"
+        params = rule.get_rule_params(made)
         assert [detail["MessageType"] for detail in params["Source"]["SourceDetails"]] == [
             "ConfigurationItemChangeNotification", "OversizedConfigurationItemChangeNotification"]
