@@ -27,9 +27,10 @@ _OF_THE_ACCOUNT = frozenset({
 })
 # Types whose name means more than the account's own metadata says.
 _NEUTRAL = frozenset({"value", "event", "reduce", "list-item", "notify", "webhook", "put-metric"})
-# Services whose calls CloudTrail records in us-east-1 alone, wherever they were made.
+# Services whose calls CloudTrail records in us-east-1 alone, wherever they were made. Sign-ins are not among them: a
+# user's is recorded in the region of the sign-in page that it came through, the root's in us-east-1.
 _RECORDED_ONCE = frozenset(
-    f"{service}.amazonaws.com" for service in ("iam", "signin", "organizations", "route53", "cloudfront", "shield")
+    f"{service}.amazonaws.com" for service in ("iam", "organizations", "route53", "cloudfront", "shield")
 )
 
 

@@ -7,19 +7,23 @@ Source: KMS's DescribeKey, "Key states of AWS KMS keys", CancelKeyDeletion, Enab
 """
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
+from botocore.exceptions import ClientError
 from c7n.utils import type_schema
 
-from ..aws import call
+from ..aws import call, reason_of
 from ..event_fix import OTHERWISE, EventFix, Fixed, Record, events_of
 from ..events import detail_of
 from ..history import earlier_named
 from ..receipt import Call
 from ..steps import Plan, Step, carry_out
+
+_Told = TypeVar("_Told")
 
 DISABLE, ENABLE = "DisableKey", "EnableKey"
 DELETE = "ScheduleKeyDeletion"
@@ -151,26 +155,33 @@ class RevertKey(EventFix):
         if not is_of(record, resource):
             return
         kms, name, key_id = session.client("kms"), record["eventName"], resource["KeyId"]
+        lost: list[str] = []
 
-        def earlier(*names: str) -> Iterator[Record]:
-            for change in earlier_named(session.client("cloudtrail"), names, record):
-                if is_of(change, resource):
-                    yield change
+        def told(ask: Callable[[Iterator[Record]], _Told], names: Sequence[str], otherwise: _Told) -> _Told:
+            """What the history tells; without it the key is put right all the same."""
+            found = earlier_named(session.client("cloudtrail"), names, record)
+            try:
+                return ask(change for change in found if is_of(change, resource))
+            except ClientError as error:
+                lost.append(f"the event history could not be read: {reason_of(error)}")
+                return otherwise
 
         if name == ROTATION_OFF:
             def plan() -> Plan:
                 on = call(kms.get_key_rotation_status, KeyId=key_id)["KeyRotationEnabled"]
-                return plan_key(name, Key(key_id, rotates=on), period=None if on else _period(earlier(ROTATION_ON)))
+                return plan_key(
+                    name, Key(key_id, rotates=on), period=None if on else told(_period, (ROTATION_ON,), None))
         else:
-            before: list[bool] = []
+            # Asked before the key is enabled: our own EnableKey is no part of its past.
+            enabled = name == DISABLE or told(partial(was_enabled, record), (DISABLE, ENABLE), True)
 
             def plan() -> Plan:
-                if name == DELETE and not before:
-                    before.append(was_enabled(record, earlier(DISABLE, ENABLE)))
                 state = call(kms.describe_key, KeyId=key_id)["KeyMetadata"]["KeyState"]
                 delay = (record.get("requestParameters") or {}).get("pendingWindowInDays") or 30
-                return plan_key(name, Key(key_id, state, delay=delay), was_enabled=before != [False])
-        yield carry_out(lambda service: kms, plan)
+                return plan_key(name, Key(key_id, state, delay=delay), was_enabled=enabled)
+
+        fixed = carry_out(lambda service: kms, plan)
+        yield replace(fixed, notes=[*fixed.notes, *lost])
 
 
 def _period(earlier: Iterable[Record]) -> int | None:

@@ -292,6 +292,24 @@ def test_other_services(sandbox: Sandbox, account: str) -> None:
     rds.modify_db_instance(DBInstanceIdentifier="db", PubliclyAccessible=False)
     assert last(sandbox, account)["requestParameters"] == {"dBInstanceIdentifier": "db", "publiclyAccessible": False}
 
+    rds.create_db_snapshot(DBInstanceIdentifier="db", DBSnapshotIdentifier="copy")
+    rds.restore_db_instance_from_db_snapshot(
+        DBInstanceIdentifier="restored", DBSnapshotIdentifier="copy", PubliclyAccessible=True)
+    record = last(sandbox, account)
+    assert record["eventName"] == "RestoreDBInstanceFromDBSnapshot"
+    assert record["requestParameters"]["publiclyAccessible"] is True
+    assert record["responseElements"]["dBInstanceIdentifier"] == "restored"
+    rds.create_db_cluster(
+        DBClusterIdentifier="cluster", Engine="aurora-postgresql", MasterUsername="root", MasterUserPassword="hunter22")
+    rds.create_db_cluster_snapshot(DBClusterIdentifier="cluster", DBClusterSnapshotIdentifier="copy")
+    shared = {"DBClusterSnapshotIdentifier": "copy", "AttributeName": "restore", "ValuesToAdd": ["all"]}
+    rds.modify_db_cluster_snapshot_attribute(**shared)
+    record = last(sandbox, account)
+    assert record["requestParameters"] == {
+        "dBClusterSnapshotIdentifier": "copy", "attributeName": "restore", "valuesToAdd": ["all"],
+    }
+    assert record["responseElements"]["dBClusterSnapshotIdentifier"] == "copy"
+
     kms = sandbox.client("kms", account)
     key = kms.create_key()["KeyMetadata"]["KeyId"]
     kms.disable_key(KeyId=key)
@@ -300,6 +318,7 @@ def test_other_services(sandbox: Sandbox, account: str) -> None:
     record = last(sandbox, account)
     assert record["requestParameters"] == {"keyId": key, "pendingWindowInDays": 7}
     assert record["responseElements"]["deletionDate"]
+    assert record["responseElements"]["keyState"] == "PendingDeletion"
 
     config = sandbox.client("config", account)
     role = f"arn:aws:iam::{account}:role/c"
