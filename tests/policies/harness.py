@@ -22,9 +22,9 @@ from typing import Any
 import boto3
 import jmespath
 import pytest
-import yaml
 from botocore.exceptions import ClientError
 
+from guardrails import yamlfile
 from guardrails.sandbox import Sandbox
 from guardrails.sandbox.backdate import backdate
 from tests import engine
@@ -72,10 +72,11 @@ def policies() -> Mapping[str, tuple[str, Mapping[str, Any]]]:
     return {
         policy["name"]: (path.parent.name, policy)
         for path in policy_files()
-        for policy in yaml.safe_load(path.read_text(encoding="utf-8"))["policies"]
+        for policy in yamlfile.read(path).data["policies"]
     }
 
 
+@cache
 def cases(*modes: str) -> list[Case]:
     """The cases of the policies in these folders."""
     known = policies()
@@ -83,7 +84,7 @@ def cases(*modes: str) -> list[Case]:
     for path in sorted(CASES.glob("*/*.yml")):
         if path.parent.name not in modes:
             continue
-        for name, listed in yaml.safe_load(path.read_text(encoding="utf-8")).items():
+        for name, listed in yamlfile.read(path).data.items():
             _, policy = known[name]
             for case in listed:
                 renamed = {_FIELDS.get(key, key): value for key, value in case.items() if key != "case"}
@@ -193,7 +194,8 @@ class World:
         service, operation = call.split(".")
         client = self._client(service)
         if "as" in step:
-            client = boto3.client(
+            # Not the session that boto3 keeps: another test may have made it, for another configuration.
+            client = boto3.Session().client(
                 service, region_name=client.meta.region_name, endpoint_url=client.meta.endpoint_url,
                 aws_access_key_id=self.fill(step["as"]), aws_secret_access_key="test",
             )
