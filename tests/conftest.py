@@ -1,8 +1,10 @@
 """What every test shares."""
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 
+import botocore.session
 import pytest
 from c7n import utils
 from hypothesis import settings
@@ -12,6 +14,10 @@ from tests.moto_server import Moto
 # A deadline would be a timing asserted in a test; a busy machine is no fault of the code.
 settings.register_profile("house", deadline=None, print_blob=True)
 settings.load_profile("house")
+
+# c7n makes a session in every thread of every policy, and each would read the services' models from disk anew. Read
+# once, they are the same.
+botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 
 
 @pytest.fixture(scope="session")
