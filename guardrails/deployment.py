@@ -39,7 +39,7 @@ class Deployed:
     account: Account
     region: str
     outcome: str
-    """created, updated, unchanged, or failed."""
+    """created, updated, unchanged, off (its conditions do not hold there), or failed."""
     reason: str = ""
 
     @property
@@ -95,6 +95,9 @@ def outcomes(checks: Sequence[Check], before: Mapping[Key, Function], after: Map
             outcome, reason = "failed", check.reason
         elif now.problem:
             outcome, reason = "failed", f"whether the function is there is not known: {now.problem}"
+        elif not now.exists and check.state is State.SKIPPED:
+            # A profile that nobody chose, for one; a function of it from before would be an error.
+            outcome, reason = "off", check.reason
         elif not now.exists:
             outcome, reason = "failed", f"there is no function {check.policy.function} afterwards; {check.reason}"
         elif not earlier.exists:
