@@ -53,7 +53,7 @@ def test_good_policies_are_one_quiet_line(tmp_path: Path) -> None:
     ("[revert-ingress]", "[revert-ingres]", 21, "has no action 'revert-ingres'", "did you mean revert-ingress"),
     ("        forbidden:", "        forbiden:", 20, "ingress-drift has no setting forbiden", "did you mean forbidden"),
     ("[tcp 22 from world]", "[tcp 22 from mars]", 19, "cannot read the source 'mars'", ""),
-    ("[tcp 22 from world]", "tcp 22 from world", 20, "is not of type 'array'", ""),
+    ("[tcp 22 from world]", "tcp 22 from world", 20, "no form of it is accepted", ""),
     ("severity: critical", "severity: critcal", 11, "'critcal' is no severity", "did you mean critical"),
     ("response: revert", "response: none", 21, "response is none, and there are actions", "name the response"),
     ("response: revert", "response: alert", 21, "the action revert-ingress may change the resource", "revert"),
