@@ -7,6 +7,7 @@ is moto's server.
 from __future__ import annotations
 
 import base64
+import copy
 import json
 import os
 import subprocess
@@ -231,10 +232,15 @@ class Engine:
         """The resources that match, by id; without `dryrun` the actions have run on them."""
         return self._run(self.data, dryrun=dryrun)
 
-    def matching(self, filters: list[Any]) -> set[str] | None:
-        """The ids that other filters would match; None when c7n does not take them."""
+    def matching(self, filters: list[Any], of: Mapping[str, Any]) -> set[str] | None:
+        """The ids that other filters would match among the resources `of`; None when c7n does not take them."""
         try:
-            return set(self._run({**self.data, "filters": filters, "actions": []}, dryrun=True))
+            policy = engine.load(
+                {**self.data, "filters": filters, "actions": []}, self.output, dryrun=True, variables=self.variables)
+            id_key = policy.resource_manager.get_model().id
+            # Read once for all: filters note what they find on the resource itself.
+            found = policy.resource_manager.filter_resources(copy.deepcopy(list(of.values())))
+            return {str(resource[id_key]) for resource in found}
         except Exception:  # noqa: BLE001 - any error would be seen
             return None
 
