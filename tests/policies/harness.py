@@ -232,6 +232,10 @@ class Engine:
         """The resources that match, by id; without `dryrun` the actions have run on them."""
         return self._run(self.data, dryrun=dryrun)
 
+    def in_force(self) -> bool:
+        """Whether the policy's conditions hold, such as a profile that is chosen."""
+        return bool(engine.load(self.data, self.output, variables=self.variables).is_runnable())
+
     def matching(self, filters: list[Any], of: Mapping[str, Any]) -> set[str] | None:
         """The ids that other filters would match among the resources `of`; None when c7n does not take them."""
         try:
