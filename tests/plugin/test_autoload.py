@@ -11,6 +11,7 @@ import boto3
 import pytest
 import yaml
 
+from guardrails.paths import POLICIES
 from tests.moto_server import REGION, Moto
 
 BIN = Path(sys.executable).parent
@@ -103,3 +104,27 @@ def _open_group(moto: Moto, account: str) -> tuple[object, str]:
     client.authorize_security_group_ingress(
         GroupId=group_id, IpProtocol="tcp", FromPort=22, ToPort=22, CidrIp="0.0.0.0/0")
     return client, group_id
+
+
+def test_an_accounts_vars_override_the_defaults_of_a_policy(moto: Moto, tmp_path: Path) -> None:
+    """Two accounts with the same open group: one says in accounts.yml that its port may be open."""
+    for account in ACCOUNTS:
+        _open_group(moto, account)
+    own = {ACCOUNTS[0]: {}, ACCOUNTS[1]: {"admin_ports": ["tcp 3389 from world"]}}
+    (tmp_path / "accounts.yml").write_text(yaml.safe_dump({"accounts": [
+        {"name": account, "account_id": account, "role": f"arn:aws:iam::{account}:role/x", "regions": [REGION],
+         "vars": variables}
+        for account, variables in own.items()
+    ]}), encoding="utf-8")
+    (tmp_path / "cache").mkdir()
+    done = run(
+        "c7n-org", "run", "-c", "accounts.yml", "-u", str(POLICIES / "config-rule" / "security-group.yml"), "-s", "out",
+        "-p", "security-group-admin-ports", "--dryrun", "--cache-path", "cache", cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    found = {
+        account: json.loads((tmp_path / "out" / account / REGION / "security-group-admin-ports" / "resources.json")
+                            .read_text(encoding="utf-8"))
+        for account in ACCOUNTS
+    }
+    assert [len(found[account]) for account in ACCOUNTS] == [1, 0]
