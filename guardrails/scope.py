@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import Any
 
 from .policies import Kind, Policy
 
@@ -23,7 +24,9 @@ _OF_THE_ACCOUNT = frozenset({
     "credential", "organization", "iam-summary", "password-policy", "set-password-policy", "has-virtual-mfa",
     "s3-public-block", "set-s3-public-block", "shield-enabled", "set-shield-advanced", "service-limit",
     "request-limit-increase", "set-security-token-service-preferences", "check-cloudtrail", "enable-cloudtrail",
-    "missing", "post-finding",
+    "post-finding",
+    # Ours, on IAM.
+    "missing-policies", "strengthen-password-policy",
 })
 # Types whose name means more than the account's own metadata says.
 _NEUTRAL = frozenset({"value", "event", "reduce", "list-item", "notify", "webhook", "put-metric"})
@@ -77,10 +80,24 @@ def _account_scope(policy: Policy) -> Scope:
     for kind in ("filters", "actions"):
         for _, entry in walk(policy.data.get(kind), (kind,)):
             name = type_of(entry)
+            if name == "missing":
+                # What is missing is looked for where its type lives: images in each region, users once.
+                if not _lives_once(entry):
+                    return Scope.REGION
+                continue
             current = name == "check-cloudtrail" and isinstance(entry, dict) and entry.get("current-region")
             if current or name not in _OF_THE_ACCOUNT | _NEUTRAL:
                 return Scope.REGION
     return Scope.ACCOUNT
+
+
+def _lives_once(missing: Any) -> bool:
+    """Whether what a `missing` filter looks for is the whole account's."""
+    from .engine import resource_class
+
+    inside = str((missing.get("policy") or {}).get("resource", "")) if isinstance(missing, dict) else ""
+    resource = inside if "." in inside else f"aws.{inside}"
+    return resource == "aws.s3" or bool(resource_class(resource).resource_type.global_resource)
 
 
 def _event_sources(policy: Policy) -> set[str]:

@@ -108,3 +108,14 @@ def test_lines_follow_merge_keys_and_anchors(tmp_path: Path) -> None:
     source = read(file)
     assert source.data["b"] == {"x": 1, "y": 3}
     assert [source.line(p) for p in (("b", "x"), ("b", "y"), ("c", 1, "z"), ("c", 9), ("no",))] == [2, 6, 9, 7, 1]
+
+
+@pytest.mark.parametrize(("name", "scope"), [
+    ("account-no-public-image", "region"), ("config-enabled", "region"), ("config-rules-exist", "region"),
+    ("cloudtrail-enabled", "region"), ("ebs-encryption-by-default", "region"), ("security-group-used", "region"),
+    ("iam-policy-exists", "account"), ("iam-password-policy", "account"), ("iam-password-policy-strengthen", "account"),
+    ("s3-account-public-acls-blocked", "account"), ("s3-bucket-encryption", "account"), ("alarm-root-use", "account"),
+])
+def test_a_sweep_looks_in_every_region_where_the_answer_differs(name: str, scope: str) -> None:
+    [policy] = [policy for policy in load() if policy.name == name]
+    assert audit_scope(policy) == scope
