@@ -18,5 +18,9 @@ def load_catalogues(directory: Path = CONTROLS) -> dict[str, frozenset[str]]:
             raise GuardrailsError(f"{file}:{error.line}: {error.message}") from None
         if not isinstance(data, list) or not all(isinstance(entry, dict) and "id" in entry for entry in data):
             raise GuardrailsError(f"{file}: not a catalogue", "a catalogue is a list of requirements, each with an id")
-        catalogues[file.stem] = frozenset(str(entry["id"]) for entry in data)
+        ids = [str(entry["id"]) for entry in data]
+        if repeated := sorted({name for name in ids if ids.count(name) > 1}):
+            raise GuardrailsError(
+                f"{file}: the id {repeated[0]} stands for two requirements", "quote the ids: '1.10' is no number")
+        catalogues[file.stem] = frozenset(ids)
     return catalogues
