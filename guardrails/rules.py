@@ -123,7 +123,7 @@ def _fix(policy: Policy) -> str:
     return " ".join(str(policy.metadata.get("fix", "")).split()).replace("|", "\\|")
 
 
-def _profiles(policies: Iterable[Policy]) -> list[str]:
+def _profiles(policies: Sequence[Policy]) -> list[str]:
     by_profile: dict[str, list[Policy]] = {}
     for policy in policies:
         if profile := policy.metadata.get("profile"):
@@ -135,10 +135,19 @@ def _profiles(policies: Iterable[Policy]) -> list[str]:
     ]
     for profile, members in sorted(by_profile.items()):
         lines.append(f"- **{profile}**: {', '.join(f'`{policy.name}`' for policy in members)}.")
-        for policy in members:
-            for other in policy.metadata.get("excludes") or ():
-                lines.append(f"  `{policy.name}` cannot hold together with `{other}`.")
+        lines += [f"  {line}" for policy in members for line in _excludes(policy)]
+    lines += ["", "Policies that judge only resources that opted in, by a tag:", ""]
+    lines += [
+        f"- {line}" for policy in policies if not policy.metadata.get("profile") for line in _excludes(policy)]
     return lines
+
+
+def _excludes(policy: Policy) -> list[str]:
+    """The policies that cannot hold for the same resource, each in a sentence."""
+    return [
+        f"`{policy.name}` cannot hold together with `{other}` for one {policy.service}."
+        for other in policy.metadata.get("excludes") or ()
+    ]
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from guardrails.engine import type_of
 from guardrails.policies import load
 from guardrails.rules import PAGE, page, replaced_rules
 from tests import engine
@@ -34,12 +35,13 @@ def test_the_page_is_what_the_policies_say() -> None:
     assert PAGE.read_text(encoding="utf-8") == wanted, "run ./run.sh rules"
 
 
-def test_what_excludes_another_is_off_by_default() -> None:
+def test_what_excludes_another_is_off_or_judges_only_what_opted_in() -> None:
     policies = {policy.name: policy for policy in load()}
     for policy in policies.values():
         for other in policy.metadata.get("excludes") or ():
             assert other in policies
-            assert policy.metadata.get("profile"), f"{policy.name} excludes {other}, and is on"
+            scope = "scope" in {type_of(entry) for entry in policy.data["filters"]}
+            assert policy.metadata.get("profile") or scope, f"{policy.name} excludes {other}, and is on for all"
 
 
 def test_a_profile_is_off_until_it_is_chosen(moto: Moto, tmp_path: Path) -> None:
