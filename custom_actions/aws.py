@@ -2,8 +2,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import Any
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 from c7n.utils import get_retry
@@ -15,6 +16,11 @@ THROTTLED = (
 )
 """Codes after which the same call may succeed a little later."""
 
+_READ_BACK_DELAYS = (0.0, 0.5, 1.0, 2.0)
+"""Seconds before each reading: AWS is eventually consistent, and a first answer may be the old one."""
+
+_Read = TypeVar("_Read")
+
 _retry = get_retry(THROTTLED, max_attempts=6, min_delay=0.5, log_retries=logging.WARNING)
 
 
@@ -24,6 +30,16 @@ def call(operation: Callable[..., Any], **parameters: Any) -> Any:
     Raises botocore's ClientError for any other error, and for throttling that does not end.
     """
     return _retry(operation, **parameters)
+
+
+def readings(read: Callable[[], _Read]) -> Iterator[_Read]:
+    """What `read` gives after a change, several times with growing delays; whoever asks stops when it shows.
+
+    Raises what `read` raises.
+    """
+    for delay in _READ_BACK_DELAYS:
+        time.sleep(delay)
+        yield read()
 
 
 def code_of(error: ClientError) -> str:

@@ -5,19 +5,15 @@ function, on what is read afterwards, says what is left to do.
 """
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import ClientError, ParamValidationError
 
-from .aws import call, reason_of
+from .aws import call, readings, reason_of
 from .event_fix import Fixed
 from .receipt import Call, Outcome
-
-_READ_BACK_DELAYS = (0.0, 0.5, 1.0, 2.0)
-"""Seconds before each reading: AWS is eventually consistent, and a first answer may be the old one."""
 
 
 @dataclass(frozen=True)
@@ -121,13 +117,11 @@ def _make(client: Callable[[str], Any], wanted: Call, problems: list[str]) -> Ma
 def _read_back(plan: Callable[[], Plan], problems: list[str]) -> Sequence[Step] | None:
     """What is left to do, once AWS shows the changes; None when the resource could not be read."""
     left: Sequence[Step] | None = None
-    for delay in _READ_BACK_DELAYS:
-        time.sleep(delay)
-        try:
-            left = plan().steps
-        except ClientError as error:
-            problems.append(f"could not read it back: {reason_of(error)}")
-            return None
-        if not left or problems:
-            break
+    try:
+        for left in readings(lambda: plan().steps):
+            if not left or problems:
+                break
+    except ClientError as error:
+        problems.append(f"could not read it back: {reason_of(error)}")
+        return None
     return left

@@ -8,18 +8,14 @@ Source: API Gateway's GetStage and UpdateStage.
 """
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ..aws import call, reason_of
+from ..aws import call, readings, reason_of
 from ..receipt import Call, Outcome
-
-_READ_BACK_DELAYS = (0.0, 0.5, 1.0, 2.0)
-"""Seconds before each reading: a first answer may be the old one."""
 
 
 @dataclass(frozen=True)
@@ -73,14 +69,12 @@ def encrypt(client: Any, stage: StageName) -> Result:
         return Result(Outcome.FAILED, reason_of(error))
     inverse = (Call("apigateway", "update_stage", _patch(stage, methods, encrypted=False)),)
     left: tuple[str, ...] = ()
-    for delay in _READ_BACK_DELAYS:
-        time.sleep(delay)
-        try:
-            left = unencrypted(call(client.get_stage, **stage.parameters()))
-        except ClientError as error:
-            return Result(Outcome.PARTIAL, f"could not read the stage back: {reason_of(error)}", methods, inverse)
-        if not left:
-            return Result(Outcome.REVERTED, "", methods, inverse)
+    try:
+        for left in readings(lambda: unencrypted(call(client.get_stage, **stage.parameters()))):
+            if not left:
+                return Result(Outcome.REVERTED, "", methods, inverse)
+    except ClientError as error:
+        return Result(Outcome.PARTIAL, f"could not read the stage back: {reason_of(error)}", methods, inverse)
     return Result(Outcome.PARTIAL, f"still not encrypted: {', '.join(left)}", methods, inverse)
 
 

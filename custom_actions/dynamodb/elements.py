@@ -1,8 +1,6 @@
 """What a policy sees: the action `set-kms-encryption` on `aws.dynamodb-table`."""
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -10,13 +8,10 @@ from c7n.actions import BaseAction
 from c7n.exceptions import PolicyValidationError
 from c7n.utils import local_session, type_schema
 
-from ..aws import call, code_of, reason_of
+from ..aws import call, code_of, readings, reason_of
 from ..parameters import placeholders
 from ..receipt import Outcome, Receipt, finish
 from .encryption import inverse, plan_encryption
-
-_READ_BACK_DELAYS = (0.0, 0.5, 1.0, 2.0)
-"""Seconds before each reading: DescribeTable is eventually consistent."""
 
 
 class SetKmsEncryption(BaseAction):
@@ -78,11 +73,8 @@ class SetKmsEncryption(BaseAction):
         except ClientError as error:
             gone = code_of(error) == "ResourceNotFoundException"
             return self._receipt(name, Outcome.REFUSED if gone else Outcome.FAILED, reason_of(error))
-        now: Mapping[str, Any] = {}
         try:
-            for delay in _READ_BACK_DELAYS:
-                time.sleep(delay)
-                now = call(client.describe_table, TableName=name)["Table"].get("SSEDescription") or {}
+            for now in readings(lambda: call(client.describe_table, TableName=name)["Table"].get("SSEDescription")):
                 if now:
                     return self._receipt(name, Outcome.REVERTED, added=[dict(now)])
             reason = "UpdateTable was taken, and the table shows no encryption"

@@ -5,21 +5,17 @@ ModifyRule.
 """
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ..aws import call, code_of, reason_of
+from ..aws import call, code_of, readings, reason_of
 from ..receipt import Call, Outcome
 from .redirect import Action, Listener, Plan, Rule, Step
 
 _GONE = ("LoadBalancerNotFound", "ListenerNotFound")
-
-_READ_BACK_DELAYS = (0.0, 0.5, 1.0, 2.0)
-"""Seconds before each reading: a first answer may be the old one."""
 
 
 @dataclass
@@ -113,13 +109,11 @@ def _read_back(
 ) -> Plan | None:
     """What is left to do, once the changes show; None when the listeners could not be read."""
     left = None
-    for delay in _READ_BACK_DELAYS:
-        time.sleep(delay)
-        try:
-            left = replan(read())
-        except ClientError as error:
-            problems.append(f"could not read the listeners back: {reason_of(error)}")
-            return None
-        if not left or problems:
-            break
+    try:
+        for left in readings(lambda: replan(read())):
+            if not left or problems:
+                break
+    except ClientError as error:
+        problems.append(f"could not read the listeners back: {reason_of(error)}")
+        return None
     return left

@@ -1,7 +1,6 @@
 """Carrying out changes on one thing of IAM, proving them, and the receipt: the same for every fix in this package."""
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,12 +9,9 @@ from botocore.exceptions import ClientError
 from c7n.actions import BaseAction
 from c7n.utils import local_session
 
-from ..aws import call, reason_of
+from ..aws import call, readings, reason_of
 from ..receipt import Call, Outcome, Receipt, finish
 from .documents import DocumentError
-
-_READ_BACK_DELAYS = (0.0, 0.5, 1.0, 2.0)
-"""Seconds before each reading: IAM is eventually consistent, and a first answer may be the old one."""
 
 
 @dataclass(frozen=True)
@@ -68,15 +64,13 @@ def carry_out(client: Any, changes: Sequence[Change], left: Callable[[], Sequenc
 def _read_back(left: Callable[[], Sequence[str]], problems: list[str]) -> Sequence[str] | None:
     """What is still wrong; None when that could not be read."""
     still: Sequence[str] = ()
-    for delay in _READ_BACK_DELAYS:
-        time.sleep(delay)
-        try:
-            still = left()
-        except (ClientError, DocumentError) as error:
-            problems.append(f"could not read it back: {_why(error)}")
-            return None
-        if not still or problems:
-            break
+    try:
+        for still in readings(left):
+            if not still or problems:
+                break
+    except (ClientError, DocumentError) as error:
+        problems.append(f"could not read it back: {_why(error)}")
+        return None
     return still
 
 

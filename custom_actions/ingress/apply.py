@@ -5,14 +5,13 @@ EC2 has an id and one source, so a revocation by id cannot touch an innocent sou
 """
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ..aws import call, code_of, reason_of
+from ..aws import call, code_of, readings, reason_of
 from ..receipt import Call, Outcome
 from .plan import Plan
 from .rules import Rule, from_security_group_rules
@@ -22,9 +21,6 @@ _THERE = ("InvalidPermission.Duplicate",)
 _FULL = ("RulesPerSecurityGroupLimitExceeded",)
 _NO_SOURCE = ("InvalidGroup.NotFound", "InvalidPrefixListId.NotFound", "InvalidPrefixListID.NotFound")
 """The source is gone since the rule was written down; other rules of the same call can still be opened."""
-
-_READ_BACK_DELAYS = (0.0, 0.5, 1.0, 2.0)
-"""Seconds before each reading: EC2 is eventually consistent, and a first answer may be the old one."""
 
 _ROUNDS = 3
 """How often a group is put right when somebody opens it again while it is being closed."""
@@ -163,16 +159,14 @@ def _read_back(
     """What is left to do, once EC2 shows our changes; None when the group could not be read."""
     left = None
     revoked = {rule.rule_id for rule in result.removed}
-    for delay in _READ_BACK_DELAYS:
-        time.sleep(delay)
-        try:
-            left = replan(read_rules(client, group_id))
-        except ClientError as error:
-            problems.append(f"could not read the group back: {reason_of(error)}")
-            return None
-        stale = set(left.added) & set(result.added) or {rule.rule_id for rule in left.removed} & revoked
-        if problems or not stale:
-            break
+    try:
+        for left in readings(lambda: replan(read_rules(client, group_id))):
+            stale = set(left.added) & set(result.added) or {rule.rule_id for rule in left.removed} & revoked
+            if problems or not stale:
+                break
+    except ClientError as error:
+        problems.append(f"could not read the group back: {reason_of(error)}")
+        return None
     return left
 
 

@@ -4,20 +4,16 @@ Source: SNS's CreateTopic and Subscribe, CloudWatch Logs' PutMetricFilter, Cloud
 """
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import ClientError, ParamValidationError
 
-from ..aws import call, reason_of
+from ..aws import call, readings, reason_of
 from ..receipt import Call, Outcome
 from .chain import Link, Verdict
 from .plan import Plan
-
-_READ_BACK_DELAYS = (0.0, 0.5, 1.0, 2.0)
-"""Seconds before each reading: a first answer may be the old one."""
 
 
 @dataclass
@@ -82,14 +78,12 @@ def apply(plan: Plan, client: Callable[[str, str], Any], judge: Callable[[], Map
 def _read_back(judge: Callable[[], Mapping[str, Verdict]], problems: list[str]) -> Mapping[str, Verdict] | None:
     """What is still missing; None when it cannot be read."""
     left: Mapping[str, Verdict] = {}
-    for delay in _READ_BACK_DELAYS:
-        time.sleep(delay)
-        try:
-            left = judge()
-        except ClientError as error:
-            problems.append(f"reading it again: {reason_of(error)}")
-            return None
-        # Neither a trail nor a person's confirmation comes by waiting.
-        if all(verdict.missing in (Link.TRAIL, Link.SUBSCRIPTION) for verdict in left.values()):
-            break
+    try:
+        for left in readings(judge):
+            # Neither a trail nor a person's confirmation comes by waiting.
+            if all(verdict.missing in (Link.TRAIL, Link.SUBSCRIPTION) for verdict in left.values()):
+                break
+    except ClientError as error:
+        problems.append(f"reading it again: {reason_of(error)}")
+        return None
     return left

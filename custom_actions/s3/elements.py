@@ -269,7 +269,7 @@ class DefaultEncryption(BucketFilter):
 
     def finder(self, session: Any) -> Callable[[Any, Bucket], list[str]]:
         algorithms, keys = self.data.get("algorithms") or (), self.data.get("keys") or ()
-        # One client a region, made before the threads; a key lives where its bucket does.
+        # One client a region, made when a key has to be looked up; a key lives where its bucket does.
         managers: dict[str, Any] = {}
         arns: dict[tuple[str, str], str] = {}
 

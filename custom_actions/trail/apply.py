@@ -5,21 +5,17 @@ PutEventSelectors, all in the trail's home region.
 """
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import ClientError, ParamValidationError
 
-from ..aws import call, reason_of
+from ..aws import call, readings, reason_of
 from ..receipt import Call, Outcome
 from .event import SELECT, STOP
 from .plan import Plan
 from .state import Setting, Trail, answered_settings, selectors_in
-
-_READ_BACK_DELAYS = (0.0, 0.5, 1.0, 2.0)
-"""Seconds before each reading: a first answer may be the old one."""
 
 _ONE_STEP = (
     ("IncludeGlobalServiceEvents", "IsMultiRegionTrail"),
@@ -150,16 +146,14 @@ def _do(operation: Callable[..., Any], parameters: Mapping[str, Any], problems: 
 def _read_back(read: Callable[[], Trail], replan: Callable[[Trail], Plan], problems: list[str]) -> Plan | None:
     """What is left to do, once CloudTrail shows the changes; None when the trail could not be read."""
     left = None
-    for delay in _READ_BACK_DELAYS:
-        time.sleep(delay)
-        try:
-            left = replan(read())
-        except ClientError as error:
-            problems.append(f"could not read the trail back: {reason_of(error)}")
-            return None
-        except TrailGone as error:
-            problems.append(str(error))
-            return None
-        if not left or problems:
-            break
+    try:
+        for left in readings(lambda: replan(read())):
+            if not left or problems:
+                break
+    except ClientError as error:
+        problems.append(f"could not read the trail back: {reason_of(error)}")
+        return None
+    except TrailGone as error:
+        problems.append(str(error))
+        return None
     return left

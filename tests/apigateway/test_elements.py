@@ -11,7 +11,6 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 from c7n.exceptions import PolicyValidationError
 
-from custom_actions.apigateway import cache
 from custom_actions.apigateway.cache import StageName
 from custom_actions.receipt import FixIncomplete
 from tests import engine
@@ -37,7 +36,7 @@ def refuse(monkeypatch: pytest.MonkeyPatch) -> Refuse:
         return real(client, operation, parameters)
 
     monkeypatch.setattr(BaseClient, "_make_api_call", intercept)
-    monkeypatch.setattr(cache, "_READ_BACK_DELAYS", (0.0, 0.0))
+    monkeypatch.setattr("custom_actions.aws._READ_BACK_DELAYS", (0.0, 0.0))
 
     def start(operation: str, code: str = "AccessDeniedException", *, after: int = 0) -> None:
         failing[operation] = [code, after]

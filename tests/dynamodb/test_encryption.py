@@ -87,7 +87,7 @@ def test_one_that_fails_keeps_no_other_from_its_key(
 def test_a_change_that_does_not_show_is_not_reported_as_done(
     dynamodb: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("custom_actions.dynamodb.elements._READ_BACK_DELAYS", (0.0, 0.0))
+    monkeypatch.setattr("custom_actions.aws._READ_BACK_DELAYS", (0.0, 0.0))
     monkeypatch.setattr(DynamoHandler, "update_table", lambda call: call.describe_table())
     with pytest.raises(FixIncomplete, match="shows no encryption"):
         encrypt(tmp_path, ["one"])

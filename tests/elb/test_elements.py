@@ -10,7 +10,6 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
-from custom_actions.elb import apply as apply_module
 from custom_actions.receipt import FixIncomplete
 from tests import engine
 from tests.moto_server import ACCOUNT, REGION, Moto
@@ -71,7 +70,7 @@ def balancer(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> Balancer:
         return real(client, operation, parameters)
 
     monkeypatch.setattr(BaseClient, "_make_api_call", intercept)
-    monkeypatch.setattr(apply_module, "_READ_BACK_DELAYS", (0.0, 0.0))
+    monkeypatch.setattr("custom_actions.aws._READ_BACK_DELAYS", (0.0, 0.0))
     return made
 
 

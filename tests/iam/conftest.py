@@ -10,7 +10,6 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
-from custom_actions.iam import changes
 from tests import engine
 from tests.moto_server import Moto
 
@@ -62,5 +61,5 @@ def iam(moto: Moto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iam:
         return real(client, operation, parameters)
 
     monkeypatch.setattr(BaseClient, "_make_api_call", intercept)
-    monkeypatch.setattr(changes, "_READ_BACK_DELAYS", (0.0, 0.0))
+    monkeypatch.setattr("custom_actions.aws._READ_BACK_DELAYS", (0.0, 0.0))
     return made

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from custom_actions.iam import changes
 from custom_actions.iam.changes import Change, carry_out
 from custom_actions.iam.documents import DocumentError
 from custom_actions.receipt import Call, Outcome
@@ -32,7 +31,7 @@ def setting(name: str) -> Change:
 
 @pytest.fixture(autouse=True)
 def no_delays(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(changes, "_READ_BACK_DELAYS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr("custom_actions.aws._READ_BACK_DELAYS", (0.0, 0.0, 0.0))
 
 
 def test_nothing_to_do() -> None:

@@ -14,7 +14,6 @@ from botocore.exceptions import ClientError
 from c7n.exceptions import PolicyValidationError
 from moto.sns.models import sns_backends
 
-from custom_actions.monitoring import apply as apply_module
 from custom_actions.receipt import FixIncomplete
 from tests import engine
 from tests.moto_server import ACCOUNT, REGION, Moto
@@ -95,7 +94,7 @@ def cloud(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> Cloud:
         return real(client, operation, parameters)
 
     monkeypatch.setattr(BaseClient, "_make_api_call", intercept)
-    monkeypatch.setattr(apply_module, "_READ_BACK_DELAYS", (0.0, 0.0))
+    monkeypatch.setattr("custom_actions.aws._READ_BACK_DELAYS", (0.0, 0.0))
     return made
 
 

@@ -18,7 +18,6 @@ from botocore.exceptions import ClientError
 from c7n.exceptions import PolicyValidationError
 
 from custom_actions.receipt import FixIncomplete
-from custom_actions.trail import apply as apply_module
 from tests import engine
 from tests.moto_server import ACCOUNT, REGION, Moto
 
@@ -88,7 +87,7 @@ def cloud(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> Cloud:
         return real(client, operation, parameters) if stand_in is None else stand_in
 
     monkeypatch.setattr(BaseClient, "_make_api_call", intercept)
-    monkeypatch.setattr(apply_module, "_READ_BACK_DELAYS", (0.0, 0.0))
+    monkeypatch.setattr("custom_actions.aws._READ_BACK_DELAYS", (0.0, 0.0))
     return made
 
 

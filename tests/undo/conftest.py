@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import pytest
 
-from custom_actions import steps
 from tests.moto_server import Moto
 
 from .cloud import Cloud
@@ -11,5 +10,5 @@ from .cloud import Cloud
 
 @pytest.fixture
 def cloud(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> Cloud:
-    monkeypatch.setattr(steps, "_READ_BACK_DELAYS", (0.0, 0.0))
+    monkeypatch.setattr("custom_actions.aws._READ_BACK_DELAYS", (0.0, 0.0))
     return Cloud(moto, monkeypatch)

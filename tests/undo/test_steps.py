@@ -7,14 +7,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ParamValidationError
 
-from custom_actions import steps
 from custom_actions.receipt import Call, Outcome
 from custom_actions.steps import Plan, Step, carry_out
 
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(steps, "_READ_BACK_DELAYS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr("custom_actions.aws._READ_BACK_DELAYS", (0.0, 0.0, 0.0))
 
 
 class Lamps:
