@@ -16,7 +16,7 @@ from c7n.utils import local_session
 
 from .aws import call
 from .events import Actor, actor_of, detail_of, is_own
-from .receipt import Call, Outcome, Receipt, finish
+from .receipt import Call, Outcome, Receipt, finish, receipt_of
 
 Record = Mapping[str, Any]
 """A CloudTrail record, an EventBridge event's `detail`."""
@@ -123,14 +123,12 @@ class EventFix(EventAction):
         return Notify(self.data["otherwise"], self.manager)
 
     def _receipt(self, resource: Mapping[str, Any], fixed: Fixed, actor: Actor | None) -> Receipt:
-        config = self.manager.config
-        return Receipt(
-            resource=fixed.resource or str(resource[self.manager.get_model().id]),
+        return receipt_of(
+            self,
+            fixed.resource or str(resource[self.manager.get_model().id]),
+            fixed.outcome,
             resource_type=fixed.resource_type or f"aws.{self.manager.type}",
-            account=config.account_id or resource.get("OwnerId", ""),
-            region=config.region or "",
-            policy=self.manager.data.get("name", ""),
-            outcome=fixed.outcome,
+            account=self.manager.config.account_id or resource.get("OwnerId", ""),
             reason=fixed.reason,
             removed=fixed.removed,
             added=fixed.added,

@@ -69,6 +69,19 @@ class Receipt:
         return asdict(self) | {"outcome": self.outcome.value}
 
 
+def receipt_of(action: Any, resource: str, outcome: Outcome, **what: Any) -> Receipt:
+    """The receipt of a c7n action for one resource: type, account, region and policy are the action's own.
+
+    `what`: any other field of the receipt, also one of those that the action would give.
+    """
+    manager = action.manager
+    own = {
+        "resource_type": f"aws.{manager.type}", "account": manager.config.account_id or "",
+        "region": manager.config.region or "", "policy": manager.data.get("name", ""),
+    }
+    return Receipt(resource=resource, outcome=outcome, **{**own, **what})
+
+
 class FixIncomplete(Exception):
     """Drift is left that a fix should have removed; the receipts have been written before this is raised."""
 

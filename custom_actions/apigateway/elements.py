@@ -11,7 +11,7 @@ from c7n.filters import Filter
 from c7n.utils import get_partition, local_session, type_schema
 
 from ..parameters import placeholders
-from ..receipt import Outcome, Receipt, finish
+from ..receipt import Outcome, Receipt, finish, receipt_of
 from .cache import Result, StageName, encrypt
 from .document import PolicyError, Statement, read
 from .networks import Networks, OwnVpcs, existing
@@ -188,14 +188,11 @@ class EncryptCache(EventAction):
     def _receipt(self, stage: StageName, result: Result) -> Receipt:
         config = self.manager.config
         changed = result.methods if result.outcome is not Outcome.FAILED else ()
-        return Receipt(
-            resource=f"arn:{get_partition(config.region)}:apigateway:{config.region}::"
-                     f"/restapis/{stage.api}/stages/{stage.name}",
-            resource_type="aws.rest-stage",
-            account=config.account_id or "",
-            region=config.region or "",
-            policy=self.manager.data.get("name", ""),
-            outcome=result.outcome,
+        return receipt_of(
+            self,
+            f"arn:{get_partition(config.region)}:apigateway:{config.region}::"
+            f"/restapis/{stage.api}/stages/{stage.name}",
+            result.outcome,
             reason=result.reason,
             removed=[{"method": method, "cacheDataEncrypted": False} for method in changed],
             added=[{"method": method, "cacheDataEncrypted": True} for method in changed],

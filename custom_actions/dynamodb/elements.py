@@ -10,7 +10,7 @@ from c7n.utils import local_session, type_schema
 
 from ..aws import call, code_of, readings, reason_of
 from ..parameters import placeholders
-from ..receipt import Outcome, Receipt, finish
+from ..receipt import Outcome, Receipt, finish, receipt_of
 from .encryption import inverse, plan_encryption
 
 
@@ -85,14 +85,5 @@ class SetKmsEncryption(BaseAction):
     def _receipt(
         self, name: str, outcome: Outcome, reason: str = "", added: list[dict[str, Any]] | None = None
     ) -> Receipt:
-        return Receipt(
-            resource=name,
-            resource_type="aws.dynamodb-table",
-            account=self.manager.config.account_id or "",
-            region=self.manager.config.region or "",
-            policy=self.manager.data.get("name", ""),
-            outcome=outcome,
-            reason=reason,
-            added=added or [],
-            inverse=[inverse(name)] if added else [],
-        )
+        undo = [inverse(name)] if added else []
+        return receipt_of(self, name, outcome, reason=reason, added=added or [], inverse=undo)

@@ -10,7 +10,7 @@ from c7n.filters import Filter
 from c7n.utils import local_session, type_schema
 
 from ..aws import reason_of
-from ..receipt import Outcome, Receipt, finish
+from ..receipt import Outcome, Receipt, finish, receipt_of
 from .apply import Result, apply, read_listeners
 from .redirect import Listener, Plan, offending, plan_redirects
 
@@ -122,13 +122,10 @@ class RedirectToHttps(Action):
         return apply(client, plan(now), read, plan)
 
     def _receipt(self, balancer: Mapping[str, Any], result: Result) -> Receipt:
-        return Receipt(
-            resource=balancer["LoadBalancerArn"],
-            resource_type="aws.app-elb",
-            account=self.manager.config.account_id or "",
-            region=self.manager.config.region or "",
-            policy=self.manager.data.get("name", ""),
-            outcome=result.outcome,
+        return receipt_of(
+            self,
+            balancer["LoadBalancerArn"],
+            result.outcome,
             reason=result.reason,
             removed=[{"rule": step.rule.arn, "actions": list(step.rule.actions)} for step in result.done],
             added=[{"rule": step.rule.arn, "actions": list(step.actions)} for step in result.done],

@@ -10,7 +10,7 @@ from c7n.actions import BaseAction
 from c7n.utils import local_session
 
 from ..aws import call, readings, reason_of
-from ..receipt import Call, Outcome, Receipt, finish
+from ..receipt import Call, Outcome, Receipt, finish, receipt_of
 from .documents import DocumentError
 
 
@@ -108,14 +108,10 @@ class Fix(BaseAction):
         return finish(self, receipts)
 
     def _receipt(self, resource: Mapping[str, Any], result: Result) -> Receipt:
-        config = self.manager.config
-        return Receipt(
-            resource=str(resource.get("Arn") or resource["account_id"]),
-            resource_type=f"aws.{self.manager.type}",
-            account=config.account_id or "",
-            region=config.region or "",
-            policy=self.manager.data.get("name", ""),
-            outcome=result.outcome,
+        return receipt_of(
+            self,
+            str(resource.get("Arn") or resource["account_id"]),
+            result.outcome,
             reason=result.reason,
             removed=[change.removed for change in result.changes if change.removed],
             added=[change.added for change in result.changes if change.added],

@@ -13,7 +13,7 @@ from c7n.utils import local_session, type_schema
 
 from ..aws import reason_of
 from ..parameters import placeholders
-from ..receipt import Outcome, Receipt, finish
+from ..receipt import Outcome, Receipt, finish, receipt_of
 from .apply import Result, apply
 from .chain import Link, Verdict, judge
 from .pattern import Expression, PatternError, cases, covers, parse_conditions, whole
@@ -228,13 +228,12 @@ class CreateLogAlarm(BaseAction):
         return events
 
     def _receipt(self, account: Mapping[str, Any], result: Result) -> Receipt:
-        return Receipt(
-            resource=account["account_id"],
-            resource_type="aws.account",
+        return receipt_of(
+            self,
+            account["account_id"],
+            result.outcome,
             account=account["account_id"],
             region=result.region,
-            policy=self.manager.data.get("name", ""),
-            outcome=result.outcome,
             reason=result.reason,
             removed=result.removed,
             added=result.added,
