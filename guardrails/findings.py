@@ -4,12 +4,24 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from hashlib import sha256
 from typing import Any
 
 from custom_actions.evidence import evidence
 
 from .accounts import Account
 from .policies import SEVERITIES, Policy
+
+
+class Status(StrEnum):
+    """Where a finding stands."""
+
+    OPEN = "open"
+    EXCEPTED = "excepted"
+    """An exception in force covers it: the drift is there, and somebody answers for it."""
+    FIXED = "fixed"
+    """An earlier run found it; this one looked there, and it was gone."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +45,24 @@ class Finding:
     evidence: Mapping[str, Any] = field(default_factory=dict)
     """The values that made it match, and what our filters noted; long ones are cut."""
     fix: str = ""
+    exposure: str = "internal"
+    """From where it can be reached: internet, cross-account or internal; it weights the risk."""
+    status: Status = Status.OPEN
+    first_seen: str = ""
+    """ISO 8601, UTC. Both are empty in a run that no history was kept of."""
+    last_seen: str = ""
+    exception: Mapping[str, Any] = field(default_factory=dict)
+    """The exception that covers it; empty when none does."""
+
+    @property
+    def id(self) -> str:
+        """The same in every run for the same account, policy and resource: 32 hexadecimal digits."""
+        return sha256("\0".join(self.key).encode()).hexdigest()[:32]
+
+    @property
+    def at_home(self) -> bool:
+        """Whether it was seen in the region that its ARN names."""
+        return f":{self.region}:" in self.arn
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -41,7 +71,7 @@ class Finding:
 
     def to_dict(self) -> dict[str, Any]:
         """The finding as JSON has it."""
-        return asdict(self)
+        return {"id": self.id, **asdict(self)}
 
 
 GLOBAL = "global"
@@ -66,6 +96,7 @@ def findings_of(
             controls=policy.controls,
             evidence=evidence(resource),
             fix=str(policy.metadata.get("fix") or "").strip(),
+            exposure=str(policy.metadata.get("exposure") or "internal"),
         )
         for resource in resources
     ]
@@ -79,7 +110,7 @@ def in_order(findings: Iterable[Finding]) -> list[Finding]:
     kept: dict[tuple[str, str, str], Finding] = {}
     for finding in findings:
         other = kept.get(finding.key)
-        if other is None or (_at_home(finding) and not _at_home(other)):
+        if other is None or (finding.at_home and not other.at_home):
             kept[finding.key] = finding
     return sorted(kept.values(), key=lambda f: (rank(f.severity), f.account_name, f.region, f.policy, f.resource))
 
@@ -87,10 +118,6 @@ def in_order(findings: Iterable[Finding]) -> list[Finding]:
 def rank(severity: str) -> int:
     """0 for the most severe."""
     return SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
-
-
-def _at_home(finding: Finding) -> bool:
-    return f":{finding.region}:" in finding.arn
 
 
 def resource_id(resource: Mapping[str, Any], resource_type: str) -> str:
