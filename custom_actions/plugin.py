@@ -101,11 +101,12 @@ def _on_resource_type(_: Any, resource_class: Any) -> None:
     if resource_class is None:
         return
     # Imported here: c7n.policy is not whole yet while the AWS provider is loaded.
-    from . import config_rule, parameters
+    from . import ask_once, config_rule, parameters
     from .scope import for_resource
 
     parameters.install()
     config_rule.install()
+    ask_once.install()
     if "scope" not in resource_class.filter_registry:
         resource_class.filter_registry.register("scope", for_resource(resource_class))
     for element in ELEMENTS:
