@@ -21,6 +21,10 @@ policies_option = click.option(
 output_option = click.option(
     "-o", "--output", metavar="DIR", help="Where the report goes; new or empty. [default: output/VERB-<UTC time>]"
 )
+controls_option = click.option(
+    "--controls", multiple=True, type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="DIR",
+    help="Frameworks of your own, besides the project's controls/; may be repeated.",
+)
 mode_option = click.option(
     "--mode", "kinds", multiple=True, type=click.Choice([kind.value for kind in Kind]),
     help="Only policies of this mode; may be repeated.",

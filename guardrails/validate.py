@@ -7,14 +7,15 @@ from pathlib import Path
 import click
 
 from .console import out
-from .options import verbose_option
+from .options import controls_option, verbose_option
 from .paths import POLICIES
 
 
 @click.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
+@controls_option
 @verbose_option
-def validate(paths: tuple[Path, ...], verbose: bool) -> None:
+def validate(paths: tuple[Path, ...], controls: tuple[Path, ...], verbose: bool) -> None:
     """Check policy files: schema, elements, metadata, controls, names, and what a Lambda function needs.
 
     PATH is a policy file or a directory of them; without one, the project's policies/. Every error of every file is
@@ -31,7 +32,7 @@ def validate(paths: tuple[Path, ...], verbose: bool) -> None:
     from .validation import validate_files
 
     files = policy_files([_shown(path) for path in paths or (POLICIES,)])
-    found = validate_files(files, load_catalogues())
+    found = validate_files(files, load_catalogues(controls))
     seconds = time.monotonic() - started
     if verbose:
         for file in files:

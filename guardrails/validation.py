@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,11 @@ from typing import Any
 from custom_actions.parameters import placeholders
 from custom_actions.plugin import ELEMENTS
 
+from .controls import Catalogue
 from .engine import Complaint, complaints, is_lambda_mode, modes, nearest, type_of, walk
 from .policies import PASSIVE, RESPONSES, SEVERITIES, Kind, Policy
 from .scope import SCOPES
+from .score import EXPOSURES
 from .yamlfile import YamlError, YamlFile, read
 
 PACKAGE = "custom_actions"
@@ -65,8 +67,8 @@ class Validation:
     resource_types: int
 
 
-def validate_files(files: Iterable[Path], catalogues: Mapping[str, Collection[str]]) -> Validation:
-    """Check every file. `catalogues`: framework to the ids of its controls."""
+def validate_files(files: Iterable[Path], catalogues: Mapping[str, Catalogue]) -> Validation:
+    """Check every file. `catalogues`: the frameworks that a policy may name, by name."""
     problems: list[Problem] = []
     named: dict[str, tuple[Path, int]] = {}
     resources, policies = set(), 0
@@ -157,7 +159,7 @@ def _shape(data: Any) -> Iterator[Complaint]:
         yield Complaint(("metadata",), "metadata is no mapping", f"it has {', '.join(_METADATA)}")
 
 
-def _policy(policy: Policy, catalogues: Mapping[str, Collection[str]]) -> Iterator[Complaint]:
+def _policy(policy: Policy, catalogues: Mapping[str, Catalogue]) -> Iterator[Complaint]:
     yield from metadata_complaints(policy.metadata, catalogues)
     yield from _parameters(policy)
     yield from _response(policy)
@@ -168,7 +170,7 @@ def _policy(policy: Policy, catalogues: Mapping[str, Collection[str]]) -> Iterat
 
 
 def metadata_complaints(
-    metadata: Mapping[str, Any], catalogues: Mapping[str, Collection[str]]
+    metadata: Mapping[str, Any], catalogues: Mapping[str, Catalogue]
 ) -> Iterator[Complaint]:
     """What is missing from a policy's metadata or not well formed."""
     if not metadata:
@@ -181,7 +183,7 @@ def metadata_complaints(
     for key in ("title", "rationale", "fix"):
         if key in metadata and not (isinstance(metadata[key], str) and metadata[key].strip()):
             yield Complaint(("metadata", key), f"metadata.{key} says nothing", f"{key}: {_METADATA[key]}")
-    for key, known in (("severity", SEVERITIES), ("response", RESPONSES), ("scope", SCOPES)):
+    for key, known in (("severity", SEVERITIES), ("response", RESPONSES), ("scope", SCOPES), ("exposure", EXPOSURES)):
         if key in metadata and metadata[key] not in known:
             yield Complaint(
                 ("metadata", key), f"{metadata[key]!r} is no {key}", nearest(str(metadata[key]), known, give_all=True)
@@ -201,12 +203,13 @@ def metadata_complaints(
         elif not isinstance(ids, list):
             yield Complaint(path, f"the controls of {framework} are no list", f"{framework}: ['1.1']")
         else:
+            requirements = catalogues[framework].by_id
             for index, control in enumerate(ids):
                 if not isinstance(control, str):
                     yield Complaint((*path, index), f"{framework} {control!r} is no text", f'quote it: "{control}"')
-                elif control not in catalogues[framework]:
+                elif control not in requirements:
                     yield Complaint((*path, index), f"{framework} has no control {control}",
-                                    nearest(control, catalogues[framework]) or f"see controls/{framework}.yml")
+                                    nearest(control, requirements) or f"see {catalogues[framework].path}")
 
 
 def _parameters(policy: Policy) -> Iterator[Complaint]:

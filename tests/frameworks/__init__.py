@@ -1,0 +1,1 @@
+"""Framework catalogues, what covers them, verdicts, score and risk."""
