@@ -16,7 +16,7 @@ from typing import Any
 
 from .accounts import Account
 from .policies import Policy
-from .runner import STARTED, Target, Work
+from .runner import STARTED, THROTTLED, Target, Work
 
 
 class State(StrEnum):
@@ -71,7 +71,6 @@ _DENIED = re.compile(
     r"AccessDenied|UnauthorizedOperation|AuthFailure|AuthorizationError|NotAuthorized|not authorized"
     r"|ExpiredToken|InvalidClientTokenId|UnrecognizedClient|Unable to locate credentials|Access denied"
 )
-_THROTTLED = re.compile(r"Throttl|RequestLimitExceeded|TooManyRequests|Rate exceeded|SlowDown|LimitExceededException")
 _ENDED = re.compile(
     r"c7n_org:WARNING Access denied api:(\S+) policy:(\S+) account:(.+) region:(\S+)$", re.MULTILINE
 )
@@ -183,7 +182,7 @@ def _check(policy: Policy, target: Target, log: _Log, directory: Path, fixing: b
 
 
 def _state_of(message: str, otherwise: State = State.ERROR) -> State:
-    if _THROTTLED.search(message):
+    if THROTTLED.search(message):
         return State.THROTTLED
     return State.DENIED if _DENIED.search(message) else otherwise
 

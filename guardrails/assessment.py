@@ -6,7 +6,7 @@ Percentages are over what was seen, and what was not seen is always at hand to b
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -73,6 +73,14 @@ class GroupRow:
     excepted: int
     reason: str = ""
     """Why there was no way into the account."""
+
+
+@dataclass(frozen=True)
+class NotChosen:
+    """What is known of a policy that the run was not asked for."""
+
+    controls: Mapping[str, Sequence[str]]
+    audited: bool
 
 
 @dataclass(frozen=True)
@@ -147,14 +155,9 @@ class Assessment:
         """Every check, or those without a whole answer, by account, region and policy."""
         return self.store.checks(missing=missing)
 
-    def missing(self) -> Iterator[MissingRow]:
+    def missing(self) -> list[MissingRow]:
         """What did not run to its end, put together where account, region, state and reason are the same."""
-        groups: dict[tuple[str, str, str, str, str], list[str]] = {}
-        for check in self.checks(missing=True):
-            key = (check.account, check.account_name, check.region, check.state, check.reason)
-            groups.setdefault(key, []).append(check.policy)
-        for (account, name, region, state, reason), policies in groups.items():
-            yield MissingRow(account, name, region, state, reason, tuple(policies))
+        return missing_rows(self.checks(missing=True))
 
     # What drifts.
 
@@ -239,12 +242,16 @@ class Assessment:
     @cached_property
     def frameworks(self) -> list[FrameworkResult]:
         """Every framework, with the verdict of each of its requirements."""
-        return framework_results(self.catalogues, self.policies, self._policy_results(self._per_check))
+        return self._verdicts(self._per_check)
 
     def frameworks_of(self, account: str) -> list[FrameworkResult]:
         """The same for one account (its id)."""
-        return framework_results(
-            self.catalogues, self.policies, self._policy_results(_grouped(self._per_check, 0).get(account, [])))
+        return self._verdicts(_grouped(self._per_check, 0).get(account, []))
+
+    def _verdicts(self, rows: Sequence[tuple[str, str, str, int, int, int]]) -> list[FrameworkResult]:
+        # A requirement that a policy covers which was not chosen is not covered by nothing.
+        others = {name: NotChosen(**data) for name, data in self.store.get("not_chosen", {}).items()}
+        return framework_results(self.catalogues, {**others, **self.policies}, self._policy_results(rows))
 
     def _policy_results(self, rows: Sequence[tuple[str, str, str, int, int, int]]) -> dict[str, PolicyResult]:
         grouped = _grouped(rows, 1)
@@ -302,6 +309,15 @@ class Assessment:
                 f"{counted(self.not_audited, 'realtime policy', 'realtime policies')} not audited: they judge events, "
                 "as they happen, and not what is there")
         return said
+
+
+def missing_rows(checks: Iterable[CheckRow]) -> list[MissingRow]:
+    """These checks, put together where account, region, state and reason are the same."""
+    groups: dict[tuple[str, str, str, str, str], list[str]] = {}
+    for check in checks:
+        key = (check.account, check.account_name, check.region, check.state, check.reason)
+        groups.setdefault(key, []).append(check.policy)
+    return [MissingRow(*key, policies=tuple(policies)) for key, policies in groups.items()]
 
 
 def _grouped(

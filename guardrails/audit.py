@@ -1,16 +1,30 @@
-"""`audit`: sweep policies over accounts and regions, change nothing, report."""
+"""`audit`: sweep policies over accounts and regions, change nothing, and write a risk report."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
-from .options import account_options, output_option, policies_option, selection_options, verbose_option
-from .policies import SEVERITIES, Kind, Policy, Selection, load
+from .options import (
+    INCOMPLETE,
+    account_options,
+    controls_option,
+    exceptions_option,
+    fail_on_option,
+    format_option,
+    framework_option,
+    history_option,
+    output_option,
+    policies_option,
+    securityhub_option,
+    selection_options,
+    verbose_option,
+)
+from .policies import SEVERITIES, Kind, Policy
 
-INCOMPLETE = 2
+INTERRUPTED = 130
 
 
 def sweepable(policies: Sequence[Policy]) -> tuple[list[Policy], int]:
@@ -20,7 +34,7 @@ def sweepable(policies: Sequence[Policy]) -> tuple[list[Policy], int]:
 
 
 def exit_code(*, complete: bool, severities: Sequence[str], fail_on: str | None) -> int:
-    """2 when something was not seen, 1 when there is a finding of `fail_on` or worse, else 0."""
+    """2 when something was not seen, 1 when there is an open finding of `fail_on` or worse, else 0."""
     if not complete:
         return INCOMPLETE
     limit = SEVERITIES.index(fail_on) if fail_on else -1
@@ -30,46 +44,73 @@ def exit_code(*, complete: bool, severities: Sequence[str], fail_on: str | None)
 @click.command()
 @account_options
 @selection_options
+@framework_option
 @policies_option
+@controls_option
+@exceptions_option
+@history_option
 @output_option
-@click.option("--fail-on", type=click.Choice(SEVERITIES), help="Exit with 1 on a finding this severe, or worse.")
+@click.option(
+    "--resume", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="DIR",
+    help="Go on with the audit in DIR that was interrupted or incomplete: what it has not seen is run again. What it "
+         "was asked is taken from there.")
+@format_option
+@securityhub_option
+@fail_on_option
 @verbose_option
+@click.pass_context
 def audit(
-    config: Path | None, regions: tuple[str, ...], names: tuple[str, ...], services: tuple[str, ...],
-    severities: tuple[str, ...], directory: Path, output: str | None, fail_on: str | None, verbose: bool,
+    context: click.Context, /, resume: Path | None, output: str | None, formats: tuple[str, ...], fail_on: str | None,
+    verbose: bool, securityhub: bool, **asked: Any,
 ) -> None:
-    """Sweep the config-rule and periodic policies over accounts and regions, and change nothing.
+    """Sweep the config-rule and periodic policies over accounts and regions, change nothing, write a risk report.
 
     Every (account, region, policy) is accounted for. Exits with 0 when all ran, with 2 when something did not,
-    which the first line says, and with 1 on findings where --fail-on asks for it.
+    which the first line says, and with 1 on open findings where --fail-on asks for it.
 
     \b
     Example:
       ./run.sh audit -c accounts.yml --region all --fail-on high
-      ./run.sh audit --service s3 --service 'iam-*' -o output/today
+      ./run.sh audit --framework cis-aws-5.0 --format html --format sarif -o output/today
+      ./run.sh audit --resume output/audit-20260101T120000Z
     """
-    from . import report as reports
-    from .accounts import find_accounts
-    from .console import out
+    from . import auditing
     from .paths import output_directory
-    from .sweep import sweep
+    from .publishing import publish
 
-    policies, not_audited = sweepable(Selection(names, services, severities).choose(load(directory)))
-    if not policies:
-        raise click.UsageError(
-            f"nothing to sweep: the {not_audited} chosen policies judge events" if not_audited
-            else "no policy meets all of the given criteria"
-        )
-    accounts = find_accounts(config, regions)
-    target = output_directory(output, "audit")
-    started = datetime.now(UTC)
-    if verbose:
-        click.echo(f"{len(policies)} policies over {len(accounts.all)} accounts, into {target}", err=True)
-    swept = sweep(policies, accounts, target / "c7n-org")
-    findings = tuple(swept.findings())
-    report = reports.Report("audit", started, datetime.now(UTC), swept, findings, not_audited)
-    written = reports.write(report, target)
-    reports.show(report, out())
-    click.echo("report: " + ", ".join(str(path) for path in written))
-    code = exit_code(complete=report.complete, severities=[f.severity for f in findings], fail_on=fail_on)
-    raise SystemExit(code)
+    if resume:
+        _refuse_others(context)
+        run = auditing.resumed(resume)
+    else:
+        question = auditing.Question.of(**asked)
+        run = auditing.started(question, lambda: output_directory(output, "audit"))
+    with run.store:
+        if verbose:
+            click.echo(f"{len(run.plan.policies)} policies over {len(run.plan.accounts.all)} accounts, "
+                       f"into {run.directory}", err=True)
+        try:
+            run.sweep()
+        except KeyboardInterrupt:
+            done = len(run.store.states())
+            click.echo(f"interrupted: {done} of {run.asked} checks are done", err=True)
+            click.echo(f"  go on with ./run.sh audit --resume {run.directory}", err=True)
+            raise SystemExit(INTERRUPTED) from None
+        assessment = run.assess()
+        hubs = run.plan.accounts.reached if securityhub else None
+        whole = publish(assessment, run.directory, formats, securityhub=hubs)
+        if not assessment.complete:
+            click.echo(f"what did not run can be run again: ./run.sh audit --resume {run.directory}")
+        code = exit_code(complete=assessment.complete, severities=list(assessment.open_by_severity), fail_on=fail_on)
+    raise SystemExit(code or (0 if whole else INCOMPLETE))
+
+
+def _refuse_others(context: click.Context) -> None:
+    """Raise UsageError when --resume came with what the run in DIR was asked already."""
+    from click.core import ParameterSource
+
+    free = {"resume", "formats", "securityhub", "fail_on", "verbose"}
+    for parameter in context.command.params:
+        if parameter.name not in free and context.get_parameter_source(str(parameter.name)) is \
+                ParameterSource.COMMANDLINE:
+            raise click.UsageError(
+                f"{parameter.opts[-1]} with --resume: what the run was asked cannot change; begin a new one")

@@ -8,7 +8,16 @@ from pathlib import Path
 import click
 
 from .errors import GuardrailsError
-from .options import account_options, mode_option, output_option, policies_option, verbose_option, yes_option
+from .options import (
+    INCOMPLETE,
+    account_options,
+    exceptions_option,
+    mode_option,
+    output_option,
+    policies_option,
+    verbose_option,
+    yes_option,
+)
 from .policies import Policy, Selection, load
 
 
@@ -34,12 +43,13 @@ def deployable(policies: Sequence[Policy], names: Sequence[str], kinds: Sequence
 @account_options
 @mode_option
 @policies_option
+@exceptions_option
 @output_option
 @yes_option
 @verbose_option
 def deploy(
     names: tuple[str, ...], config: Path | None, regions: tuple[str, ...], kinds: tuple[str, ...],
-    directory: Path, output: str | None, yes: bool, verbose: bool,
+    directory: Path, exceptions: Path | None, output: str | None, yes: bool, verbose: bool,
 ) -> None:
     """Deploy policies as Lambda functions, through c7n-org; POLICY is a name or a glob, without one all.
 
@@ -51,17 +61,18 @@ def deploy(
       ./run.sh deploy security-group-admin-ports-revert
       ./run.sh deploy -c accounts.yml --mode realtime --yes
     """
-    from .accounting import not_reached
+    from .accounting import Check, not_reached
     from .accounts import find_accounts
-    from .audit import INCOMPLETE
     from .console import confirm, err, need_an_answer, out, table, text
     from .deployment import functions, outcomes, regions_for
+    from .exceptions import load as load_exceptions
     from .paths import output_directory, write_json
     from .runner import DEPLOY, work_for
     from .sweep import execute
 
     need_an_answer(yes=yes)
     policies = deployable(load(directory), names, kinds)
+    allowed = load_exceptions(exceptions)
     accounts = find_accounts(config, regions)
     work = work_for(policies, accounts.reached, regions_for)
     before = functions(work)
@@ -77,7 +88,8 @@ def deploy(
             click.echo(f"no way into account {account}: {problem}", err=True)
         confirm(f"Deploy {len(rows)} functions?", yes=yes)
     target = output_directory(output, "deploy")
-    checks = execute(work, DEPLOY, target / "c7n-org", accounts)
+    checks: list[Check] = []
+    execute(work, DEPLOY, target / "c7n-org", accounts, checks.extend, exceptions=allowed.path)
     ended = outcomes(checks, before, functions(work))
     unreachable = work_for(policies, [account for account, _ in accounts.unreachable], regions_for)
     ended += outcomes(not_reached(accounts.unreachable, unreachable), {}, {})

@@ -3,16 +3,20 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from .accounts import Account, accounts_file
@@ -22,9 +26,13 @@ from .policies import Policy, merged
 from .yamlfile import dump
 
 STARTED = re.compile(r"c7n_org:DEBUG Running policy:(\S+) account:(.+) region:(\S+)$", re.MULTILINE)
+THROTTLED = re.compile(r"Throttl|RequestLimitExceeded|TooManyRequests|Rate exceeded|SlowDown|LimitExceededException")
 _POLL_SECONDS = 0.2
 _GRACE_SECONDS = 5.0
 _AT_ONCE = 2
+# What one c7n-org is given at most: its log is read whole when it has ended, and when a worker of it is killed, the
+# targets that it had not finished are lost with it.
+_TARGETS_AT_MOST = 32
 # c7n's cache holds what was read for this long, in minutes: a sweep reads each resource type once an account and
 # region, however long it takes. The cache is this run's own, so nothing older is ever seen.
 _CACHE_MINUTES = 24 * 60
@@ -66,50 +74,106 @@ DEPLOY = How(dryrun=False, mode=True, actions=True, cache=False)
 
 
 def batches(work: Work) -> list[Batch]:
-    """The targets, put together where their policies are the same."""
+    """The targets, put together where their policies are the same, and at most so many as one start takes."""
     found: dict[tuple[str, ...], tuple[tuple[Policy, ...], list[Target]]] = {}
     for target, policies in work.items():
         if policies:
             found.setdefault(tuple(policy.name for policy in policies), (policies, []))[1].append(target)
-    return [Batch(policies, tuple(targets)) for policies, targets in found.values()]
+    return [
+        Batch(policies, tuple(targets[first:first + _TARGETS_AT_MOST]))
+        for policies, targets in found.values() for first in range(0, len(targets), _TARGETS_AT_MOST)
+    ]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """One c7n-org that has ended, or was ended."""
+
+    batch: Batch
+    log: str
+    """All that it logged."""
+    output: Path
+    """`ACCOUNT/REGION/POLICY/` of every batch."""
+    start: int
+    """1, or more when it was started again for what an earlier start did not reach."""
+    stopped: bool
+    """Whether it was ended by us, in the middle of its work."""
+
+    @property
+    def work(self) -> Work:
+        """What it had to do."""
+        return dict.fromkeys(self.batch.targets, self.batch.policies)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is."""
+
+    started: int
+    """(account, region, policy) that c7n-org has come to."""
+    throttled: int
+    """Refusals for the number of calls, as far as c7n-org has logged them."""
 
 
 def run(
     work: Work, how: How, directory: Path, variables: Mapping[str, Any], *,
-    started: Callable[[int], None] = lambda count: None, label: str = "1",
-) -> tuple[str, Path]:
+    ended: Callable[[Ended], Work], progress: Callable[[Progress], None] = lambda progress: None,
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """Run every batch of `work`; a few at once.
 
     `directory` receives `policies-…yml`, `accounts-…yml` and `log-…txt` of each batch and `output/ACCOUNT/REGION/
-    POLICY/`. `started` is told how many (account, region, policy) have been started so far. Returns all that c7n-org
-    logged, and the output directory. Raises GuardrailsError when c7n-org cannot be started; when it is interrupted,
-    every child is ended first.
+    POLICY/`. `ended` is told of each c7n-org as soon as it has ended, and returns what is to be started again.
+    `environment` is added to this process's. Raises GuardrailsError when c7n-org cannot be started; when it is
+    interrupted, every child is ended, and told of, first.
     """
     output = directory / "output"
     output.mkdir(parents=True, exist_ok=True)
-    waiting = [_Process(batch, how, directory, output, variables, f"{label}-{number}")
-               for number, batch in enumerate(batches(work), 1)]
-    every, running = tuple(waiting), list[_Process]()
+    waiting = deque((batch, 1) for batch in batches(work))
+    running: list[_Process] = []
+    started = throttled = number = 0
     with tempfile.TemporaryDirectory(prefix="guardrails-cache-") as cache, _terminated_is_interrupted():
         try:
             while waiting or running:
                 while waiting and len(running) < _AT_ONCE:
-                    running.append(waiting.pop(0))
-                    running[-1].start(cache)
+                    batch, start = waiting.popleft()
+                    number += 1
+                    process = _Process(batch, how, directory, output, variables, _label(directory, start, number), start)
+                    running.append(process)
+                    process.start(cache, environment)
                 time.sleep(_POLL_SECONDS)
-                started(sum(process.policies_started() for process in every))
-                running = [process for process in running if not process.ended()]
+                for process in list(running):
+                    done = process.has_ended()
+                    more = process.read()
+                    started, throttled = started + more.started, throttled + more.throttled
+                    if done:
+                        running.remove(process)
+                        again = ended(process.ended(stopped=False))
+                        started -= sum(len(policies) for policies in again.values())
+                        waiting.extendleft((batch, process.start_number + 1) for batch in batches(again))
+                progress(Progress(max(started, 0), throttled))
         finally:
             for process in running:
                 process.stop()
-    return "".join(process.log_text() for process in every), output
+            for process in running:
+                ended(process.ended(stopped=True))
+
+
+def _label(directory: Path, start: int, number: int) -> str:
+    """A name for the files of one start that no file of an earlier run (which is resumed) has."""
+    label = f"{start}-{number}"
+    while (directory / f"log-{label}.txt").exists():
+        number += 1
+        label = f"{start}-{number}"
+    return label
 
 
 class _Process:
     """One c7n-org with its files."""
 
     def __init__(
-        self, batch: Batch, how: How, directory: Path, output: Path, variables: Mapping[str, Any], label: str
+        self, batch: Batch, how: How, directory: Path, output: Path, variables: Mapping[str, Any], label: str,
+        start_number: int,
     ) -> None:
         self._use = write_text(
             directory / f"policies-{label}.yml", dump(merged(batch.policies, mode=how.mode, actions=how.actions))
@@ -117,15 +181,18 @@ class _Process:
         self._config = write_text(
             directory / f"accounts-{label}.yml", dump(accounts_file(batch.regions(), variables))
         )
+        for (account, region), policy in product(batch.targets, batch.policies):
+            # What an interrupted run left there must not be read as this one's.
+            shutil.rmtree(output / account.name / region / policy.name, ignore_errors=True)
         self._log = directory / f"log-{label}.txt"
+        self._batch = batch
         self._how = how
         self._output = output
-        self._targets = len(batch.targets)
         self._process: subprocess.Popen[bytes] | None = None
         self._read_to = 0
-        self._started = 0
+        self.start_number = start_number
 
-    def start(self, cache: str) -> None:
+    def start(self, cache: str, environment: Mapping[str, str]) -> None:
         # -v makes c7n-org name each policy as it starts it: nothing else tells "not reached" from "found nothing".
         command = [
             str(_program()), "run", "-v", "-c", str(self._config), "-u", str(self._use), "-s", str(self._output),
@@ -134,29 +201,30 @@ class _Process:
         if self._how.dryrun:
             command.append("--dryrun")
         # c7n-org starts four workers a processor at once; more than there is work for costs memory for nothing.
-        workers = min(self._targets, 4 * (os.cpu_count() or 1))
-        environment = {"C7N_ORG_PARALLEL": str(workers), **os.environ}
+        workers = min(len(self._batch.targets), 4 * (os.cpu_count() or 1))
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                env={"C7N_ORG_PARALLEL": str(workers), **os.environ, **environment},
             )
 
-    def ended(self) -> bool:
+    def has_ended(self) -> bool:
         return self._process is not None and self._process.poll() is not None
 
-    def policies_started(self) -> int:
-        """How many policies the log names as started, so far."""
-        if self._process is not None:
-            with self._log.open("rb") as log:
-                log.seek(self._read_to)
-                new = log.read()
-            whole = new.rfind(b"\n") + 1
-            self._read_to += whole
-            self._started += len(STARTED.findall(new[:whole].decode(errors="replace")))
-        return self._started
+    def read(self) -> Progress:
+        """What the log has told since it was last read, in whole lines."""
+        with self._log.open("rb") as log:
+            log.seek(self._read_to)
+            new = log.read()
+        whole = new.rfind(b"\n") + 1
+        self._read_to += whole
+        text = new[:whole].decode(errors="replace")
+        return Progress(len(STARTED.findall(text)), len(THROTTLED.findall(text)))
 
-    def log_text(self) -> str:
-        return self._log.read_text(errors="replace") if self._log.exists() else ""
+    def ended(self, *, stopped: bool) -> Ended:
+        """The process as it ended, with all that it logged."""
+        log = self._log.read_text(errors="replace") if self._log.exists() else ""
+        return Ended(self._batch, log, self._output, self.start_number, stopped)
 
     def stop(self) -> None:
         """End c7n-org and its workers: the group that was made for them."""
@@ -205,4 +273,9 @@ def work_for(
         for policy in policies:
             for region in where(policy, account):
                 found.setdefault((account, region), []).append(policy)
-    return {target: tuple(chosen) for target, chosen in found.items()}
+    # The policies of most targets are the same: one tuple for all of them, or memory grows with the accounts.
+    shared: dict[tuple[str, ...], tuple[Policy, ...]] = {}
+    return {
+        target: shared.setdefault(tuple(policy.name for policy in chosen), tuple(chosen))
+        for target, chosen in found.items()
+    }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -223,6 +223,14 @@ class RunStore:
         """Write these findings again, or for the first time: what the history knows of them."""
         with self._connection as db:
             db.executemany(f"insert or replace into findings values (?{', ?' * 12})", map(_row, findings))  # noqa: S608
+
+    def change_each(self, change: Callable[[Finding], Finding]) -> None:
+        """Give every finding to `change`, and write what it returns where that is another."""
+        changed = []
+        for finding in self.findings():
+            if (now := change(finding)) != finding:
+                changed.append(now)
+        self.update(changed)
 
     # Reading.
 

@@ -1,33 +1,85 @@
-"""One sweep: policies over accounts and regions, each accounted for."""
+"""One sweep: policies over accounts and regions, each accounted for as soon as it has ended."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property
 from pathlib import Path
 
-from .accounting import Check, account_for, not_reached, unreached
+from .accounting import Check, State, account_for, not_reached, unreached
 from .accounts import Account, Accounts
 from .console import err
 from .errors import GuardrailsError
 from .findings import GLOBAL, Finding, findings_of, in_order
 from .policies import Policy, merged
-from .runner import AUDIT, How, Target, Work, run, work_for
+from .runner import AUDIT, Ended, How, Progress, Target, Work, run, work_for
 from .scope import Scope, account_region, audit_scope
 
 # c7n-org ends an account and region at the first AccessDenied. What it did not reach is started again without the
 # policy that was denied; an account in which every other policy is denied is not worth more starts than this.
 _STARTS = 6
+EXCEPTIONS = "GUARDRAILS_EXCEPTIONS"
+"""The variable that names the file of exceptions to our elements; empty: none."""
+
+Take = Callable[[Sequence[Check]], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a sweep asks: which policies, in which accounts and regions."""
+
+    policies: Sequence[Policy]
+    accounts: Accounts
+    only: Callable[[Target, Policy], bool] = lambda target, policy: True
+
+    @cached_property
+    def scopes(self) -> Mapping[str, Scope]:
+        """Policy name to where it runs."""
+        return {policy.name: audit_scope(policy) for policy in self.policies}
+
+    def regions(self, policy: Policy, account: Account) -> Sequence[str]:
+        """The regions of the account in which the policy is run."""
+        whole_account = self.scopes[policy.name] is Scope.ACCOUNT
+        return (account_region(account.regions),) if whole_account else account.regions
+
+    def region(self, check: Check) -> str:
+        """The region of a check as a report gives it."""
+        return self.reported(check.policy, check.region)
+
+    def reported(self, policy: Policy, region: str) -> str:
+        """`global` for a policy that runs once an account, else the region."""
+        return GLOBAL if self.scopes[policy.name] is Scope.ACCOUNT else region
+
+    def work(self) -> Work:
+        """What is to be run, in the accounts that were reached."""
+        return self._work(self.accounts.reached)
+
+    def shut_out(self) -> list[Check]:
+        """The checks of the accounts that there was no way into."""
+        return not_reached(
+            self.accounts.unreachable, self._work([account for account, _ in self.accounts.unreachable]))
+
+    def findings_of(self, check: Check) -> list[Finding]:
+        """What drifts by this check; also what a policy that was not run to its end had found."""
+        return findings_of(
+            check.policy, check.account, check.region, check.resources,
+            whole_account=self.scopes[check.policy.name] is Scope.ACCOUNT)
+
+    def _work(self, accounts: Sequence[Account]) -> Work:
+        return {
+            target: kept
+            for target, found in work_for(self.policies, accounts, self.regions).items()
+            if (kept := tuple(policy for policy in found if self.only(target, policy)))
+        }
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """What was asked, and what came of it."""
+    """What was asked, and what came of it, in memory: for a verb that works on a few accounts."""
 
+    plan: Plan
     checks: tuple[Check, ...]
-    scopes: Mapping[str, Scope]
-    """Policy name to where it runs."""
 
     @property
     def missing(self) -> list[Check]:
@@ -36,66 +88,47 @@ class Sweep:
 
     def region(self, check: Check) -> str:
         """The region of a check as a report gives it."""
-        return GLOBAL if self.scopes[check.policy.name] is Scope.ACCOUNT else check.region
+        return self.plan.region(check)
 
     def findings(self) -> list[Finding]:
-        """What drifts, the most severe first; also what a policy that was not run to its end had found."""
-        return in_order(
-            finding
-            for check in self.checks
-            for finding in findings_of(
-                check.policy, check.account, check.region, check.resources,
-                whole_account=self.scopes[check.policy.name] is Scope.ACCOUNT,
-            )
-        )
+        """What drifts, the most severe first."""
+        return in_order(finding for check in self.checks for finding in self.plan.findings_of(check))
 
 
-def sweep(
-    policies: Sequence[Policy], accounts: Accounts, directory: Path, *,
-    how: How = AUDIT, only: Callable[[Target, Policy], bool] = lambda target, policy: True,
-) -> Sweep:
-    """Run `policies` in every account and region that is theirs, as far as `only` lets them.
+def sweep(plan: Plan, directory: Path, *, how: How = AUDIT, exceptions: Path | None = None) -> Sweep:
+    """Carry the plan out and keep all that came of it; see `execute`."""
+    checks = plan.shut_out()
+    execute(plan.work(), how, directory, plan.accounts, checks.extend, exceptions=exceptions)
+    return Sweep(plan, tuple(checks))
 
-    c7n-org's files go to `directory`. Raises GuardrailsError when c7n would refuse a policy: one that does not
-    validate would take every other policy of its account and region with it.
+
+def execute(
+    work: Work, how: How, directory: Path, accounts: Accounts, take: Take, *, exceptions: Path | None = None
+) -> None:
+    """Run the work, and give each check to `take` once it has ended.
+
+    What c7n-org gave up on is started again without what was denied. c7n-org's files go to `directory`. `exceptions`
+    is the file whose exceptions hold; none holds without it, so that an audit sees what is excepted. Raises
+    GuardrailsError when c7n would refuse a policy: one that does not validate would take every other policy of its
+    account and region with it. When it is interrupted, what had ended in the meantime is given to `take` first.
     """
-    scopes = {policy.name: audit_scope(policy) for policy in policies}
-
-    def where(policy: Policy, account: Account) -> Sequence[str]:
-        return account.regions if scopes[policy.name] is Scope.REGION else (account_region(account.regions),)
-
-    def work(chosen: Sequence[Account]) -> dict[Target, tuple[Policy, ...]]:
-        return {
-            target: kept
-            for target, found in work_for(policies, chosen, where).items()
-            if (kept := tuple(policy for policy in found if only(target, policy)))
-        }
-
-    checks = not_reached(accounts.unreachable, work([account for account, _ in accounts.unreachable]))
-    checks += execute(work(accounts.reached), how, directory, accounts)
-    return Sweep(tuple(checks), scopes)
-
-
-def execute(work: Work, how: How, directory: Path, accounts: Accounts) -> list[Check]:
-    """Run the work and account for it; what c7n-org gave up on is started again without what was denied."""
     if not work:
-        return []
+        return
     refuse_invalid({policy.name: policy for policies in work.values() for policy in policies}.values(), how)
-    done: dict[tuple[str, str, str], Check] = {}
-    total, before = sum(len(policies) for policies in work.values()), 0
-    with _progress(total, "fixing" if not how.dryrun else "sweeping") as show:
-        left: Work = work
-        for start in range(1, _STARTS + 1):
-            log, output = run(
-                left, how, directory, accounts.vars, started=partial(_from, show, before), label=str(start)
-            )
-            checks = account_for(left, log, output, fixing=not how.dryrun)
-            done.update({(c.account.name, c.region, c.policy.name): c for c in checks})
-            left = unreached(checks, log)
-            before = total - sum(len(policies) for policies in left.values())
-            if not left:
-                break
-    return list(done.values())
+
+    def ended(one: Ended) -> Work:
+        checks = account_for(one.work, one.log, one.output, fixing=not how.dryrun)
+        if one.stopped:
+            take([check for check in checks if check.state is State.RAN])
+            return {}
+        again = unreached(checks, one.log) if one.start < _STARTS else {}
+        take([check for check in checks if check.policy not in again.get((check.account, check.region), ())])
+        return again
+
+    total = sum(len(policies) for policies in work.values())
+    with _progress(total, "fixing" if not how.dryrun else "sweeping") as progress:
+        run(work, how, directory, accounts.vars, ended=ended, progress=progress,
+            environment={EXCEPTIONS: str(exceptions or "")})
 
 
 def refuse_invalid(policies: Iterable[Policy], how: How) -> None:
@@ -111,21 +144,20 @@ def refuse_invalid(policies: Iterable[Policy], how: How) -> None:
             )
 
 
-def _from(show: Callable[[int], None], before: int, count: int) -> None:
-    show(before + count)
-
-
 @contextmanager
-def _progress(total: int, verb: str) -> Iterator[Callable[[int], None]]:
-    """Show how far it is on a terminal; say nothing in a pipe. Yields a function that takes the number started."""
+def _progress(total: int, verb: str) -> Iterator[Callable[[Progress], None]]:
+    """Show how far it is on a terminal; say nothing in a pipe. Yields what is to be told of the progress."""
     console = err()
     if not console.is_terminal:
-        yield lambda count: None
+        yield lambda progress: None
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich import progress as bars
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(f"{verb} (accounts by regions by policies)", total=total)
-        yield lambda count: progress.update(task, completed=count)
-
+    columns = (
+        bars.TextColumn("{task.description}"), bars.BarColumn(), bars.MofNCompleteColumn(),
+        bars.TextColumn("elapsed"), bars.TimeElapsedColumn(), bars.TextColumn("left"), bars.TimeRemainingColumn(),
+        bars.TextColumn("throttled {task.fields[throttled]}"),
+    )
+    with bars.Progress(*columns, console=console, transient=True) as shown:
+        task = shown.add_task(f"{verb} (accounts by regions by policies)", total=total, throttled=0)
+        yield lambda progress: shown.update(task, completed=progress.started, throttled=progress.throttled)

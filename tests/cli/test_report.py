@@ -2,89 +2,119 @@
 from __future__ import annotations
 
 import io
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from custom_actions.evidence import evidence
-from guardrails.accounting import Check, State
-from guardrails.accounts import Account
+from guardrails.assessment import Assessment
 from guardrails.audit import exit_code
-from guardrails.findings import Finding, in_order
-from guardrails.policies import Policy
-from guardrails.report import Report, by_policy, cell, markdown, show
-from guardrails.scope import Scope
-from guardrails.sweep import Sweep
-from guardrails.yamlfile import YamlFile
+from guardrails.findings import Finding, Status, in_order
+from guardrails.publishing import show
+from tests import reporting
+from tests.reporting import BLUE, EAST, LOCKED, RED, WEST, assess, checks, finding, group
 
-RED = Account("111111111111", "red", ("us-east-1",))
 EVIL = "x|[bold red]y[/]<script>\n# z\x1b[2J"
 
 
-def policy(name: str) -> Policy:
-    data = {"name": name, "resource": "aws.s3", "metadata": {"severity": "high", "title": f"About {name}"}}
-    return Policy(data, YamlFile(Path("p.yml"), {}, None), 0)
-
-
-def finding(resource: str = "b", *, name: str = "one", region: str = "us-east-1", arn: str = "") -> Finding:
-    return Finding(RED.id, RED.name, region, name, "aws.s3", resource, arn, "high", EVIL, "none")
-
-
-def report(*states: tuple[str, State], findings: tuple[Finding, ...] = ()) -> Report:
-    matched = {found.policy for found in findings}
-    checks = tuple(
-        Check(policy(name), RED, region, state, "why", ({"Name": "b"},) if name in matched else ())
-        for (name, state), region in zip(states, ("r1", "r2", "r3", "r4"), strict=False)
-    )
-    when = datetime(2026, 1, 1, tzinfo=UTC)
-    scopes = {name: Scope.REGION for name, _ in states}
-    return Report("audit", when, when, Sweep(checks, scopes), findings, 0)
-
-
-def printed(made: Report) -> str:
+def printed(made: Assessment) -> str:
     stream = io.StringIO()
     show(made, Console(file=stream, width=200, highlight=False))
     return stream.getvalue()
 
 
-def test_an_incomplete_run_says_so_first_and_unknown_is_not_passed() -> None:
-    made = report(("one", State.RAN), ("two", State.DENIED), ("three", State.SKIPPED))
+def test_an_incomplete_run_says_so_first_and_unknown_is_not_passed(tmp_path: Path) -> None:
+    made = assess(tmp_path)
     first, second = printed(made).splitlines()[:2]
-    assert first == "INCOMPLETE: 1 of 2 checks did not run to their end (1 account, 3 regions)"
-    # Over what was seen: the denied one is in no percentage.
-    assert second == "0 findings; 1 of 1 checks seen passed (100 %)"
-    assert {row.name: row.verdict for row in by_policy(made)} == {
-        "one": "passed", "two": "unknown", "three": "skipped",
-    }
-    assert "why" in printed(made)
-    assert markdown(made).splitlines()[2].startswith("**INCOMPLETE")
+    # One denied in blue, and all five of the account that there was no way into; one was skipped.
+    assert first == "INCOMPLETE: 5 of 15 checks did not run to their end (3 accounts, 2 regions)"
+    # Over what was seen: what was denied is in no percentage.
+    assert second == (
+        "6 findings (1 critical, 3 high, 1 medium, 1 low), 1 excepted; 5 of 10 checks seen passed (50 %)")
+    rows = {row.policy.name: row for row in made.by_policy}
+    assert {name: row.verdict for name, row in rows.items()} == dict.fromkeys(
+        ("public-bucket", "open-ssh", "user-mfa", "volume-encryption"), "failed")
+    assert (rows["user-mfa"].seen, rows["user-mfa"].asked, rows["user-mfa"].passed) == (1, 3, 0)
+    assert {(row.account, row.region, row.state) for row in made.missing()} == {
+        (BLUE, "global", "denied"), (LOCKED, "global", "denied"), (LOCKED, EAST, "denied")}
+    assert "AccessDenied on ListUsers" in printed(made)
+    assert "1 realtime policy not audited" in printed(made)
 
 
-def test_nothing_seen_has_no_percentage() -> None:
-    assert "%" not in report(("one", State.NOT_RUN)).second_line()
+def test_no_finding_is_not_passed_where_something_was_not_seen(tmp_path: Path) -> None:
+    clean = assess(tmp_path, findings=())
+    assert {row.verdict for row in clean.by_policy} == {"unknown"}
+    assert not clean.complete
+    assert clean.score.value < 100
+    seen = [replace(check, state="ran") for check in checks()]
+    whole = assess(tmp_path / "whole", findings=(), rows=seen)
+    assert {row.verdict for row in whole.by_policy} == {"passed"}
+    assert whole.complete
+    assert whole.score.value == 100
+    off = assess(tmp_path / "off", findings=(), rows=[replace(check, state="skipped") for check in checks()])
+    assert {row.verdict for row in off.by_policy} == {"skipped"}
+    assert "%" not in off.second_line()
 
 
-def test_names_are_text_in_the_terminal_and_in_markdown() -> None:
-    made = report(("one", State.RAN), findings=(finding(EVIL),))
-    shown = printed(made)
+def test_the_numbers_of_accounts_and_services_add_up(tmp_path: Path) -> None:
+    made = assess(tmp_path)
+    by_account = {row.key: row for row in made.by_account}
+    assert dict(by_account[RED].open) == {"critical": 1, "high": 2, "medium": 1, "low": 1}
+    assert by_account[RED].excepted == 1
+    assert by_account[LOCKED].seen == 0
+    assert by_account[LOCKED].score.value == 0
+    assert "could not assume" in by_account[LOCKED].reason
+    for rows in (made.by_account, made.by_service):
+        assert sum(row.asked for row in rows) == made.asked
+        assert sum(row.seen for row in rows) == made.seen
+        assert sum(sum(row.open.values()) for row in rows) == made.count(Status.OPEN)
+    assert [thing.policy for thing in made.riskiest(2)] == ["public-bucket", "open-ssh"]
+
+
+def test_names_are_text_in_the_terminal(tmp_path: Path) -> None:
+    shown = printed(assess(tmp_path, findings=[group(EVIL, RED, WEST)]))
     assert "[bold red]y[/]<script>" in shown
     assert "\x1b[2J" not in shown
-    lines = [line for line in markdown(made).splitlines() if "red" in line and line.startswith("| high")]
-    assert len(lines) == 1
-    unescaped = lines[0].replace("\\|", "")
-    assert unescaped.count("|") == 8  # seven columns
-    assert "<script>" not in lines[0]
 
 
-def test_a_cell_stays_on_its_line() -> None:
-    assert cell("a|b\n*c*") == "a\\|b \\*c\\*"
+def test_an_id_is_the_same_in_every_run_and_of_nothing_else() -> None:
+    one = finding("user-mfa", "ann", region="global", arn=f"arn:aws:iam::{RED}:user/ann")
+    assert one.id == replace(one, status=Status.FIXED, evidence={}, region="x", last_seen="later").id
+    others = [replace(one, account=BLUE), replace(one, policy="open-ssh"), replace(one, arn=""), one]
+    assert len({other.id for other in others}) == len(others)
+
+
+def test_a_check_that_is_written_again_is_in_place_of_the_first(tmp_path: Path) -> None:
+    made = assess(tmp_path)
+    check = next(check for check in checks() if check.policy == "open-ssh" and check.account == RED)
+    made.store.add([(replace(check, matched=1), [group("sg-9", RED, EAST)])])
+    assert [f.resource for f in made.findings() if f.policy == "open-ssh" and f.account == RED] == ["sg-9"]
+    # What was taken for fixed and is there again is open.
+    made.store.update([group("sg-7", RED, EAST, status=Status.FIXED)])
+    made.store.add([(check, [group("sg-7", RED, EAST)])])
+    assert [(f.resource, f.status) for f in made.findings() if f.account == RED and f.policy == "open-ssh"] == [
+        ("sg-7", Status.OPEN)]
+
+
+def test_a_resource_of_several_regions_is_written_once_in_its_own(tmp_path: Path) -> None:
+    made = assess(tmp_path, findings=())
+    trail = group("sg-1", RED, WEST)
+    here, there = (
+        next(c for c in checks() if (c.policy, c.account, c.region) == ("open-ssh", RED, region))
+        for region in (EAST, WEST))
+    for order in ((here, there), (there, here)):
+        for check in order:
+            made.store.add([(check, [replace(trail, region=check.region)])])
+        assert [(f.resource, f.region) for f in made.findings()] == [("sg-1", WEST)]
 
 
 def test_one_resource_seen_in_two_regions_is_one_finding_at_home() -> None:
     arn = "arn:aws:cloudtrail:eu-west-1:111111111111:trail/all"
-    found = in_order([finding(arn=arn), finding(arn=arn, region="eu-west-1"), finding("c"), finding("c", region="x")])
+    trail = finding("volume-encryption", "b", arn=arn)
+    other = finding("volume-encryption", "c")
+    found = in_order([trail, replace(trail, region="eu-west-1"), other, replace(other, region="x")])
     assert [(f.resource, f.region) for f in found] == [("b", "eu-west-1"), ("c", "us-east-1"), ("c", "x")]
 
 

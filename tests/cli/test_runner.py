@@ -13,7 +13,7 @@ import yaml
 from guardrails import runner
 from guardrails.accounts import Account
 from guardrails.policies import Policy
-from guardrails.runner import AUDIT, HEAL, Batch, batches, run
+from guardrails.runner import AUDIT, HEAL, Batch, Ended, Progress, Work, batches, run
 from guardrails.sandbox.ministack import still_running
 from guardrails.yamlfile import YamlFile
 
@@ -65,23 +65,62 @@ def test_equal_policies_share_one_start() -> None:
     assert batches(work)[1].regions() == [(RED, ["r2"]), (BLUE, ["r2"])]
 
 
+def test_one_start_takes_no_more_than_so_many_targets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "_TARGETS_AT_MOST", 2)
+    work = {(RED, f"r{number}"): (policy("one"),) for number in range(5)}
+    assert [len(batch.targets) for batch in batches(work)] == [2, 2, 1]
+
+
+class Listener:
+    """Keeps what it is told of ended processes, and asks for nothing more unless it has something to ask."""
+
+    def __init__(self, *again: Work) -> None:
+        self.ended: list[Ended] = []
+        self._again = list(again)
+
+    def __call__(self, one: Ended) -> Work:
+        self.ended.append(one)
+        return self._again.pop(0) if self._again else {}
+
+
 def test_what_c7n_org_is_given(program: Path, tmp_path: Path) -> None:
     work = {(RED, "r1"): (policy("one"),)}
-    seen: list[int] = []
-    log, output = run(work, AUDIT, tmp_path / "a", {"v": 1}, started=seen.append)
-    assert "--dryrun" in log
-    assert "--cache-period 1440" in log
-    assert seen[-1] == 1
-    assert output.is_dir()
+    seen: list[Progress] = []
+    told = Listener()
+    run(work, AUDIT, tmp_path / "a", {"v": 1}, ended=told, progress=seen.append)
+    [one] = told.ended
+    assert "--dryrun" in one.log
+    assert "--cache-period 1440" in one.log
+    assert seen[-1] == Progress(1, 0)
+    assert one.output.is_dir()
+    assert one.work == work
+    assert not one.stopped
     assert yaml.safe_load((tmp_path / "a/policies-1-1.yml").read_text()) == {
         "policies": [{"name": "one", "resource": "aws.s3"}]
     }
     assert yaml.safe_load((tmp_path / "a/accounts-1-1.yml").read_text())["vars"] == {"v": 1}
-    log, _ = run(work, HEAL, tmp_path / "b", {})
-    assert "--dryrun" not in log
+    told = Listener()
+    run(work, HEAL, tmp_path / "b", {}, ended=told)
+    assert "--dryrun" not in told.ended[0].log
     # A cache would show the next policy what the fix before it has changed.
-    assert "--cache-period 0" in log
+    assert "--cache-period 0" in told.ended[0].log
     assert "stop" in (tmp_path / "b/policies-1-1.yml").read_text()
+
+
+def test_what_is_asked_for_again_is_started_again_and_old_output_is_gone(program: Path, tmp_path: Path) -> None:
+    work = {(RED, "r1"): (policy("one"), policy("two"))}
+    left = {(RED, "r1"): (policy("two"),)}
+    stale = tmp_path / "a/output/red/r1/two/resources.json"
+    stale.parent.mkdir(parents=True)
+    stale.write_text("[]")
+    told = Listener(left)
+    run(work, AUDIT, tmp_path / "a", {}, ended=told)
+    assert [(one.start, [p.name for p in one.batch.policies]) for one in told.ended] == [
+        (1, ["one", "two"]), (2, ["two"])]
+    assert not stale.exists()
+    # Another run in the same directory, as a resume makes it, leaves the logs of the first.
+    run(work, AUDIT, tmp_path / "a", {}, ended=Listener())
+    assert len(list((tmp_path / "a").glob("log-*.txt"))) == 3
 
 
 @pytest.mark.parametrize("how", ["error", "SIGTERM"])
@@ -91,7 +130,9 @@ def test_an_interrupted_run_leaves_no_process(
     pids = tmp_path / "pids"
     monkeypatch.setenv("STAY", str(pids))
 
-    def interrupt(count: int) -> None:
+    told = Listener()
+
+    def interrupt(progress: Progress) -> None:
         if pids.exists() and how == "error":
             raise KeyboardInterrupt
 
@@ -103,5 +144,6 @@ def test_an_interrupted_run_leaves_no_process(
     if how == "SIGTERM":
         threading.Thread(target=terminate, daemon=True).start()
     with pytest.raises(KeyboardInterrupt):
-        run({(RED, "r1"): (policy("one"),)}, AUDIT, tmp_path / "out", {}, started=interrupt)
+        run({(RED, "r1"): (policy("one"),)}, AUDIT, tmp_path / "out", {}, ended=told, progress=interrupt)
     assert all_end([int(pid) for pid in pids.read_text().split()])
+    assert [one.stopped for one in told.ended] == [True]

@@ -1,0 +1,86 @@
+"""Puts an assessment where it was asked for: the terminal, files, Security Hub."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from .accounts import Account
+from .assessment import Assessment, MissingRow
+from .console import out, severity, table, text
+from .findings import Status
+from .formats import write
+
+_SHOWN_AT_MOST = 50
+_NAMED_AT_MOST = 20
+
+
+def publish(
+    assessment: Assessment, directory: Path, formats: Sequence[str], *, securityhub: Sequence[Account] | None = None,
+) -> bool:
+    """Write the formats, show the report, and import into Security Hub where `securityhub` names accounts.
+
+    Returns whether all of it got where it was to go.
+    """
+    written = write(formats, assessment, directory)
+    console = out()
+    show(assessment, console)
+    whole = True
+    if securityhub is not None:
+        from .securityhub import import_findings
+
+        imported = import_findings(assessment, securityhub)
+        for line in imported.lines():
+            console.print(text(line))
+        whole = imported.whole
+    click.echo("report: " + ", ".join(str(path) for path in written))
+    return whole
+
+
+def show(assessment: Assessment, console: Console) -> None:
+    """Print the report; its first line says whether it is complete."""
+    console.print(text(assessment.first_line(), "green" if assessment.complete else "bold red"))
+    console.print(text(assessment.second_line()))
+    for note in assessment.notes():
+        console.print(text(note, "dim"))
+    opened = assessment.count(Status.OPEN)
+    if opened:
+        console.print()
+        rows = []
+        for finding in assessment.findings(Status.OPEN):
+            rows.append((
+                severity(finding.severity), finding.account_name, finding.region, finding.policy, finding.resource,
+                finding.title))
+            if len(rows) == _SHOWN_AT_MOST:
+                break
+        console.print(table("Findings", ("severity", "account", "region", "policy", "resource", "title"), rows))
+        if opened > len(rows):
+            console.print(text(f"and {opened - len(rows)} more, in the report"))
+    console.print()
+    console.print(table(
+        "Policies", ("severity", "policy", "result", "findings", "passed", "seen", "asked"),
+        [
+            (severity(row.policy.severity), row.policy.name, _verdict(row.verdict), row.open, row.passed, row.seen,
+             row.asked)
+            for row in assessment.by_policy
+        ],
+    ))
+    show_missing(assessment.missing(), console)
+
+
+def show_missing(missing: Sequence[MissingRow], console: Console) -> None:
+    """Print what did not run, and why; every one of it is also in the report files."""
+    rows = [(row.account_name, row.region, ", ".join(row.policies), row.state, row.reason) for row in missing]
+    if not rows:
+        return
+    console.print()
+    console.print(table("Did not run to the end", ("account", "region", "policies", "state", "reason"),
+                        rows[:_NAMED_AT_MOST]))
+    if len(rows) > _NAMED_AT_MOST:
+        console.print(text(f"and {len(rows) - _NAMED_AT_MOST} more lines, in the report"))
+
+
+def _verdict(verdict: str) -> object:
+    return text(verdict, {"failed": "red", "passed": "green", "unknown": "bold yellow"}.get(verdict, "dim"))
