@@ -127,24 +127,6 @@ def test_memory_is_bounded() -> None:
     assert (cloud.asked, small.asked) == (2, 1)
 
 
-@pytest.fixture
-def sent(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """The calls that leave this process, with answers shared in dry runs while the test lasts."""
-    counted: Counter[str] = Counter()
-    call = BaseClient._make_api_call
-
-    def count(self: Any, operation_name: str, api_params: Any) -> Any:
-        counted[operation_name] += 1
-        return call(self, operation_name, api_params)
-
-    monkeypatch.setenv(ask_once.SWITCH, "1")
-    monkeypatch.setattr(ask_once, "_last", None)
-    monkeypatch.setattr(PullMode, "run", PullMode.run)
-    monkeypatch.setattr(BaseClient, "_make_api_call", count)
-    ask_once.install()
-    return counted
-
-
 def test_two_policies_that_read_different_things_of_the_same_buckets_both_see_them(
     moto: Moto, sent: Counter[str], tmp_path: Path
 ) -> None:
