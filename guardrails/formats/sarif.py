@@ -60,7 +60,7 @@ def _rule(policy: PolicyInfo) -> dict[str, Any]:
         "defaultConfiguration": {"level": _LEVELS.get(policy.severity, "note")},
         "properties": {
             "security-severity": _NUMBERS.get(policy.severity, "0.0"),
-            "tags": ["security", policy.service, *(
+            "tags": ["security", policy.service, *dict.fromkeys(
                 f"{framework}/{control}" for framework, ids in policy.controls.items() for control in ids)],
         },
     }
@@ -109,8 +109,8 @@ def _physical(location: str) -> dict[str, Any]:
 
 
 def _baseline(finding: Finding, assessment: Assessment) -> dict[str, str]:
-    """What became of it since earlier runs; nothing without a history."""
-    if assessment.changes is None:
+    """What became of it since earlier runs; nothing in a run that no history was kept of."""
+    if not finding.first_seen:
         return {}
     if finding.status is Status.FIXED:
         return {"baselineState": "absent"}

@@ -5,6 +5,7 @@ import io
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from sarif_pydantic.sarif import Notification, Sarif, Suppression
 from guardrails.assessment import Assessment
 from guardrails.findings import Status
 from guardrails.formats.sarif import FINGERPRINT, _physical, write
-from tests.reporting import POLICIES
+from tests.reporting import POLICIES, assess
 
 # Of the standard, and not in the model, which takes anything that it does not know.
 NOT_IN_MODEL = {"suppressions", "baselineState", "toolExecutionNotifications"}
@@ -69,14 +70,17 @@ def test_results_are_the_findings(assessment: Assessment) -> None:
     assert by["web-1"]["suppressions"][0]["justification"] == "a public web site"
 
 
-def test_a_finding_that_came_back_is_new_and_without_history_nothing_is(assessment: Assessment) -> None:
+def test_a_finding_that_came_back_is_new_and_without_history_nothing_is(
+    assessment: Assessment, tmp_path: Path
+) -> None:
     back = next(one for one in assessment.findings(Status.OPEN) if one.resource == "sg-1")
     reopened = replace(assessment, reopened=frozenset({back.id}))
     results = written(reopened)["runs"][0]["results"]
     states = {result["partialFingerprints"][FINGERPRINT]: result["baselineState"] for result in results}
     assert states[back.id] == "new"
-    alone = replace(assessment, changes=None)
+    alone = assess(tmp_path / "alone", [replace(back, first_seen="", last_seen="")])
     assert not any("baselineState" in result for result in written(alone)["runs"][0]["results"])
+    alone.store.close()
 
 
 def test_an_incomplete_run_was_not_successful(assessment: Assessment) -> None:
