@@ -21,6 +21,7 @@ VERBS = {
     "validate": ("guardrails.validate:validate", "Check every policy file; each error with file, line and remedy."),
     "rules": ("guardrails.rules:rules", "Write docs/rules.md: every policy, and the old rules that it replaces."),
     "coverage": ("guardrails.coverage:coverage", "How much of each framework the policies cover, and what not."),
+    "accounts": ("guardrails.organization:accounts", "Write accounts.yml from AWS Organizations."),
     "audit": ("guardrails.audit:audit", "Sweep accounts and regions, change nothing, report what drifts."),
     "heal": ("guardrails.heal:heal", "Run the fixes of what an audit finds, and check that it is fixed."),
     "deploy": ("guardrails.deploy:deploy", "Put policies to work in the accounts, as Lambda functions."),
