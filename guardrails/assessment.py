@@ -23,13 +23,14 @@ from .store import AccountInfo, CheckRow, PolicyInfo, RunStore
 STATES = ("ran", "denied", "throttled", "error", "not-run", "skipped")
 # The severity, exposure and answers of checks, with the open findings of each: what score and verdicts are made of.
 _PER_CHECK = """
-select c.account, c.policy, c.state,
-  (select count(*) from findings f where f.policy = c.policy and f.account = c.account and f.region = c.region
-    and f.status = 'open') as open,
-  (select count(*) from findings f where f.policy = c.policy and f.account = c.account and f.region = c.region
-    and f.status = 'excepted') as excepted,
-  c.matched
-from checks c
+select account, policy, state, open, excepted, count(*) from (
+  select c.account, c.policy, c.state,
+    (select count(*) from findings f where f.policy = c.policy and f.account = c.account and f.region = c.region
+      and f.status = 'open') as open,
+    (select count(*) from findings f where f.policy = c.policy and f.account = c.account and f.region = c.region
+      and f.status = 'excepted') as excepted
+  from checks c
+) group by 1, 2, 3, 4, 5
 """
 
 
@@ -184,8 +185,7 @@ class Assessment:
     @cached_property
     def _per_check(self) -> list[tuple[str, str, str, int, int, int]]:
         """Account, policy, state, open, excepted, and how many checks are alike in all of these."""
-        return [(*row,) for row in self.store.rows(  # type: ignore[misc]
-            f"select account, policy, state, open, excepted, count(*) from ({_PER_CHECK}) group by 1, 2, 3, 4, 5")]
+        return [(*row,) for row in self.store.rows(_PER_CHECK)]
 
     @cached_property
     def score(self) -> Score:

@@ -205,7 +205,7 @@ def describe(
 def policy_info(policy: Policy) -> PolicyInfo:
     """What a report says of the policy."""
     metadata = policy.metadata
-    data = {key: value for key, value in policy.data.items()}
+    data = dict(policy.data)
     if "parameters" in metadata:
         from .validation import used_parameters
 

@@ -188,8 +188,10 @@ class History:
 def _past(row: Sequence[Any], db: sqlite3.Connection) -> PastRun:
     lines: Iterable[Sequence[Any]] = db.execute(
         "select kind, name, score, seen, open from scores where run = ? order by kind, name", (row[0],))
+    number, scope, started, finished, complete, asked, seen, score, opened, excepted, fixed, new = row
     return PastRun(
-        *row[:4], bool(row[4]), *row[5:], lines=tuple(Line(*line) for line in lines))
+        number, scope, started, finished, bool(complete), asked, seen, score, opened, excepted, fixed, new,
+        tuple(Line(*line) for line in lines))
 
 
 @contextmanager

@@ -138,7 +138,8 @@ def run(
                 while waiting and len(running) < _AT_ONCE:
                     batch, start = waiting.popleft()
                     number += 1
-                    process = _Process(batch, how, directory, output, variables, _label(directory, start, number), start)
+                    label = _label(directory, start, number)
+                    process = _Process(batch, how, directory, output, variables, label, start)
                     running.append(process)
                     process.start(cache, environment)
                 time.sleep(_POLL_SECONDS)

@@ -265,9 +265,9 @@ class RunStore:
         infos = self.policies()
         marks = ", ".join("?" * len(chosen))
         query = (
-            "select f.* from findings f join (select name, json_extract(data, '$.severity') as severity from policies)"
-            f" p on p.name = f.policy where f.status in ({marks})"  # noqa: S608
-            f" order by {_RANK}, f.account_name, f.region, f.policy, f.resource, f.id"
+            "select f.* from findings f join (select name, json_extract(data, '$.severity') as severity "  # noqa: S608
+            f"from policies) p on p.name = f.policy where f.status in ({marks}) "
+            f"order by {_RANK}, f.account_name, f.region, f.policy, f.resource, f.id"
         )
         with closing(self._connection.execute(query, [status.value for status in chosen])) as rows:
             for row in rows:

@@ -32,7 +32,8 @@ def trend(history: Path | None, account: str | None, framework: str | None, last
     if account and framework:
         raise click.UsageError("--account and --framework: choose one")
     if history is None or not history.is_file():
-        raise GuardrailsError(f"{history or 'none'}: no history there", "./run.sh audit keeps one; name it by --history")
+        raise GuardrailsError(
+            f"{history or 'none'}: no history there", "./run.sh audit keeps one; name it by --history")
     runs = runs_of_latest(History(history), last)
     if not runs:
         raise GuardrailsError(f"{history}: no run in it", "./run.sh audit keeps one")
@@ -51,7 +52,8 @@ def trend(history: Path | None, account: str | None, framework: str | None, last
             f"{run.seen} of {run.asked}" if run.complete else f"{run.seen} of {run.asked}, INCOMPLETE"))
         before = score if score is not None else before
     if all(line_of(run, kind, str(name or "")) is None for run in runs):
-        raise GuardrailsError(f"the history knows no {kind} {name}", f"known: {', '.join(_known(runs, kind)) or 'none'}")
+        raise GuardrailsError(
+            f"the history knows no {kind} {name}", f"known: {', '.join(_known(runs, kind)) or 'none'}")
     out().print(table(
         f"Trend{f' of {name}' if name else ''}", ("run", "score", "change", "open", "new", "fixed", "seen"), rows))
 
