@@ -69,7 +69,9 @@ def demo(output: str | None, keep: bool) -> None:
 
         chosen = [option for name in STORY for option in ("--policy", name)]
         show.step("What drifts? A sweep of both accounts with c7n-org; it changes nothing")
-        verbs.run("audit", "before", *chosen)
+        # Of this demo alone: the user's own history is not for its accounts.
+        kept = ("--history", str(target / "history.db"))
+        verbs.run("audit", "before", *chosen, *kept)
 
         show.step("Realtime policies go live: c7n builds the archives and deploys them as functions")
         verbs.run("deploy", "deploy", *DEFENCE, "--yes")
@@ -79,7 +81,7 @@ def demo(output: str | None, keep: bool) -> None:
         verbs.run("heal", "heal", *chosen, "--yes")
 
         show.step("And now? The same sweep again")
-        verbs.run("audit", "after", *chosen)
+        verbs.run("audit", "after", *chosen, *kept)
         difference(target, show)
         processes = [] if keep else sandbox.stop()
     _assert_gone(processes)
@@ -91,7 +93,7 @@ def demo(output: str | None, keep: bool) -> None:
     else:
         show.say(f"all {len(processes)} processes of the local AWS are gone")
     for name in ("before", "after"):
-        show.say(f"report {name}: {target / name / 'report.md'}")
+        show.say(f"report {name}, for a browser: {target / name / 'report.html'}")
     show.say(f"what was done, and the calls that take it back: {target / 'heal' / 'receipts.json'}")
 
 
@@ -291,7 +293,9 @@ def _receipts(log: str) -> Iterator[dict[str, Any]]:
 
 def _findings(directory: Path) -> dict[tuple[str, str, str], dict[str, Any]]:
     report = json.loads((directory / "report.json").read_text(encoding="utf-8"))
-    return {(found["account"], found["policy"], found["resource"]): found for found in report["findings"]}
+    return {
+        (found["account"], found["policy"], found["resource"]): found
+        for found in report["findings"] if found["status"] == "open"}
 
 
 def _assert_gone(processes: list[int]) -> None:

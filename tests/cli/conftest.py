@@ -74,6 +74,12 @@ def role(account: str) -> str:
     return f"arn:aws:iam::{account}:role/sweep"
 
 
+@pytest.fixture(autouse=True)
+def own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Verbs write under the current directory, the history of earlier runs too: each test has its own."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture(scope="session")
 def endpoint() -> Iterator[str]:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)

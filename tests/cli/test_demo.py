@@ -32,7 +32,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 def findings(report: Path) -> set[tuple[str, str, str]]:
     data = json.loads((report / "report.json").read_text(encoding="utf-8"))
     assert data["complete"]
-    return {(found["account"], found["policy"], found["resource"]) for found in data["findings"]}
+    return {
+        (found["account"], found["policy"], found["resource"]) for found in data["findings"]
+        if found["status"] == "open"}
 
 
 def test_what_has_a_safe_fix_is_gone_and_nothing_else(demo: tuple[Path, str]) -> None:
@@ -41,6 +43,11 @@ def test_what_has_a_safe_fix_is_gone_and_nothing_else(demo: tuple[Path, str]) ->
     assert after < before
     assert {policy for _, policy, _ in before - after} == SAFELY_FIXED
     assert not {policy for _, policy, _ in after} & SAFELY_FIXED
+    # The second report says of each what became of it.
+    data = json.loads((target / "after/report.json").read_text(encoding="utf-8"))
+    fixed = {(f["account"], f["policy"], f["resource"]) for f in data["findings"] if f["status"] == "fixed"}
+    assert fixed == before - after
+    assert data["score"]["value"] > json.loads((target / "before/report.json").read_text())["score"]["value"]
 
 
 def test_the_functions_answered_cold_and_warm_and_left_a_receipt(demo: tuple[Path, str]) -> None:

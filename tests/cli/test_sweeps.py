@@ -164,7 +164,7 @@ def test_what_was_not_seen_is_named_and_everything_else_is_complete(
     del truth[BLUE, "global", "a-user-mfa"]
     assert counted(report) == truth
     # c7n-org gives up on blue at the denied call; what it did not reach is run again.
-    assert (tmp_path / "out/c7n-org/log-2-1.txt").exists()
+    assert list((tmp_path / "out/c7n-org").glob("log-2-*.txt"))
     expected = {key: "denied" for key in states(report) if key[0] == LOCKED}
     expected[BLUE, "global", "a-user-mfa"] = "denied"
     assert {key: state for key, state in states(report).items() if state != "ran"} == expected
