@@ -58,6 +58,13 @@ def test_complete_output_has_run(tmp_path: Path) -> None:
     ({"resources": '[{"c7n:DeniedMethods": ["get_bucket_acl"]}]'}, "", State.DENIED, "single resources"),
     ({}, f"{NOW}: c7n_org:ERROR Exception running policy:one account:red region:us-east-1 error:boom\n",
      State.ERROR, "boom"),
+    # Credentials that end half way: what came after was not seen.
+    ({"resources": None}, f"{NOW}: c7n_org:ERROR Exception running policy:one account:red region:us-east-1 error:An "
+     "error occurred (ExpiredToken) when calling the ListBuckets operation: The provided token has expired.\n",
+     State.DENIED, "ExpiredToken"),
+    # A throttled list that c7n would have reported as nothing found.
+    ({}, f"{NOW}: c7n_org:ERROR Exception running policy:one account:red region:us-east-1 error:An error occurred "
+     "(ThrottlingException) when calling the DescribeTrails operation: Rate exceeded\n", State.THROTTLED, "Throttling"),
 ])
 def test_output_that_is_not_whole_has_not_run(
     tmp_path: Path, output: dict[str, Any], log: str, state: State, reason: str

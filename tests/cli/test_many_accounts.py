@@ -185,13 +185,39 @@ def _lines(report: dict[str, Any]) -> list[str]:
     return [f"{run['account']} {run['region']} {run['policy']}" for run in report["runs"] if run["reason"]]
 
 
-def test_a_resumed_audit_is_asked_the_same(cloud: Cloud, many: Path, tmp_path: Path) -> None:
-    seed(cloud)
-    audit(many, tmp_path / "out")
+def test_an_interrupted_audit_goes_on_with_the_same_question(
+    cloud: Cloud, many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    truth = seed(cloud)
+    chosen = [part for name in (*REGIONAL, *GLOBAL) for part in ("--policy", name)]
+    pressed: list[bool] = []
+
+    def ctrl_c(account: str, region: str) -> None:
+        if not pressed and account == ACCOUNTS[2]:
+            pressed.append(True)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patched:
+        on_describe(patched, ctrl_c)
+        result = guardrails("audit", "-c", many, *chosen, "--history", "none", "-o", tmp_path / "out")
+    assert result.exit_code == 130
+    assert "interrupted: " in result.stderr
+    assert f"--resume {tmp_path / 'out'}" in result.stderr
+    # Nothing of a report is there that could be read as whole, and no worker goes on.
+    assert not list((tmp_path / "out").glob("report.*"))
+    assert worker_of_c7n_org() is None
+
     refused = guardrails("audit", "--resume", tmp_path / "out", "--service", "s3")
     assert refused.exit_code == 2
     assert "--service with --resume" in refused.output
-    many.write_text("\n".join(many.read_text().splitlines()[:3]) + "\n")
+    whole = many.read_text()
+    many.write_text("\n".join(whole.splitlines()[:3]) + "\n")
     other = guardrails("audit", "--resume", tmp_path / "out")
     assert other.exit_code == 1
     assert "the accounts have changed" in other.stderr
+    many.write_text(whole)
+    resumed = guardrails("audit", "--resume", tmp_path / "out", "--format", "json")
+    assert resumed.exit_code == 0, resumed.output
+    report = json.loads((tmp_path / "out/report.json").read_text())
+    assert found(report) == +truth
+    assert states(report) == dict.fromkeys(every_check(), "ran")
