@@ -1,0 +1,62 @@
+"""How long the HTML report takes to open: with 50,000 findings, against one without any.
+
+    ./run.sh python bench/html.py
+
+Opens both in turn in Chromium. Prints, for each, the file's size and the median time from the start of the navigation
+to the first rows of the findings (for the empty report: to its finished page), and the ratio to the empty report; then
+the median time that another filter takes.
+"""
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from guardrails.html import write_html  # noqa: E402
+from tests.html import runs  # noqa: E402
+from tests.html.conftest import start_browser  # noqa: E402
+
+ROUNDS = 9
+# The page says itself when it is ready: its rows are in place then; two frames later they are on the screen.
+OPENED = """
+const done = arguments[arguments.length - 1];
+const look = () => ('ready' in document.documentElement.dataset
+  ? requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now()))) : setTimeout(look, 1));
+look()"""
+FILTERED = """
+const began = performance.now(); const box = document.querySelector('#filters input[value=high]');
+box.click(); document.querySelector('#count').getBoundingClientRect(); return performance.now() - began"""
+
+
+def main() -> None:
+    """Measure side by side and print the table."""
+    with tempfile.TemporaryDirectory() as directory:
+        reports = {}
+        for name, make in {"no findings": runs.clean, "50,000 findings": runs.large}.items():
+            made = make(Path(directory) / name)
+            with made.store:
+                reports[name] = Path(directory) / name / "report.html"
+                write_html(made, reports[name])
+        browser = start_browser()
+        opened: dict[str, list[float]] = {name: [] for name in reports}
+        filtered: dict[str, list[float]] = {name: [] for name in reports}
+        for _ in range(ROUNDS):
+            for name, report in reports.items():
+                browser.get("about:blank")
+                browser.get(report.as_uri())
+                opened[name].append(browser.execute_async_script(OPENED))
+                filtered[name].append(browser.execute_script(FILTERED))
+        browser.quit()
+        base = statistics.median(opened["no findings"])
+        for name, report in reports.items():
+            median = statistics.median(opened[name])
+            print(f"{name:16} {report.stat().st_size / 1e6:6.1f} MB   opened {median:7.0f} ms   x {median / base:5.2f}"
+                  f"   filtered {statistics.median(filtered[name]):6.0f} ms")
+
+
+if __name__ == "__main__":
+    main()

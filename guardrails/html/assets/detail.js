@@ -1,0 +1,149 @@
+// One finding, opened: what was seen, why it matters, what mends it, and the policy that says so.
+
+/** A value of the evidence: short ones in line, the others as indented JSON. */
+function evidenceValue(value) {
+  if (value === null) return h("span", { class: "mono muted" }, "null (not set)");
+  if (Array.isArray(value) && value.length && value.every((entry) => typeof entry !== "object")) {
+    return h("ul", { class: "plain mono" }, ...value.map((entry) => h("li", {}, String(entry))));
+  }
+  if (typeof value === "object") return h("pre", { tabindex: "0" }, JSON.stringify(value, null, 2));
+  return h("span", { class: "mono" }, String(value));
+}
+
+const terms = (...pairs) => h("dl", { class: "terms" },
+  ...pairs.filter((pair) => pair && pair[1] !== "")
+    .flatMap(([term, ...said]) => [h("dt", {}, term), h("dd", {}, ...said)]));
+
+const part = (title, ...content) => h("section", {}, h("h3", {}, title), ...content);
+
+const filterLink = (name, value, text = value) => {
+  const query = new URLSearchParams([[name, value]]);
+  return h("a", { href: `#findings?${query}` }, text);
+};
+
+/** The sheet in which a finding is opened; one for the page. */
+class Detail {
+  /**
+   * @param {Model} model
+   * @param {(step: number) => void} onStep to the finding before (-1) or after (1) the open one
+   * @param {() => void} onClose
+   */
+  constructor(model, onStep, onClose) {
+    this.model = model;
+    this.dialog = byId("detail");
+    this.body = byId("detail-body");
+    byId("detail-close").addEventListener("click", () => this.dialog.close());
+    byId("detail-before").addEventListener("click", () => onStep(-1));
+    byId("detail-after").addEventListener("click", () => onStep(1));
+    this.dialog.addEventListener("close", onClose);
+    this.dialog.addEventListener("click", (event) => {
+      if (event.target === this.dialog) this.dialog.close();
+    });
+    this.dialog.addEventListener("keydown", (event) => {
+      if (event.altKey || event.ctrlKey || event.metaKey || event.target.closest("pre")) return;
+      if (event.key === "ArrowLeft") onStep(-1);
+      if (event.key === "ArrowRight") onStep(1);
+    });
+  }
+
+  get open() { return this.dialog.open; }
+
+  close() { this.dialog.close(); }
+
+  /** @param {number} row  @param {string} place `3 of 120` */
+  show(row, place) {
+    byId("detail-place").textContent = place;
+    this.body.replaceChildren(...this.content(row));
+    if (!this.dialog.open) this.dialog.showModal();
+    this.dialog.scrollTop = 0;
+    this.body.scrollTop = 0;
+    byId("detail-title").focus();
+  }
+
+  content(row) {
+    const { model } = this;
+    const policy = model.policyOf(row);
+    const status = model.statusOf(row);
+    return [
+      h("p", { class: "chips" }, severityChip(policy.severity), statusChip(status),
+        policy.exposure === "internal" ? null : h("span", { class: "chip exposure" }, EXPOSURES[policy.exposure]),
+        model.change[row] ? h("span", { class: "chip change" }, capital(model.changes[model.change[row]])) : null),
+      h("h2", { id: "detail-title", tabindex: "-1" }, policy.title),
+      this.where(row),
+      this.exception(row),
+      part("What was seen", this.evidence(row)),
+      policy.rationale ? part("Why it matters", h("p", {}, policy.rationale)) : null,
+      this.fix(policy, status),
+      this.controls(policy),
+      this.source(policy),
+    ].filter(Boolean);
+  }
+
+  where(row) {
+    const { model } = this;
+    const [account, arn] = [model.accountOf(row), model.arn[row]];
+    return terms(
+      ["Resource", h("span", { class: "mono" }, model.resource[row])],
+      arn ? ["ARN", h("span", { class: "mono" }, arn), " ", copyButton(arn, "the ARN")] : null,
+      ["Account", account.name, " ", h("span", { class: "mono muted" }, account.id)],
+      ["Region", model.regionOf(row)],
+      ["First seen", minute(model.times[model.first[row]])],
+      ["Last seen", minute(model.times[model.last[row]])],
+      ["Policy", h("span", { class: "mono" }, model.policyOf(row).name)],
+      ["Id", h("span", { class: "mono muted" }, model.id[row])],
+      ["Others", filterLink("policy", model.policyOf(row).name, "of this policy"), " · ",
+        filterLink("resource", model.resourceKey(row), "of this resource")],
+    );
+  }
+
+  exception(row) {
+    const said = this.model.exceptionOf(row);
+    if (!said) return null;
+    const known = ["reason", "owner", "ticket", "expires"];
+    const rest = Object.keys(said).filter((name) => !known.includes(name));
+    return part("Exception", terms(...[...known, ...rest].filter((name) => said[name])
+      .map((name) => [capital(name), typeof said[name] === "object" ? evidenceValue(said[name]) : String(said[name])])));
+  }
+
+  evidence(row) {
+    const entries = Object.entries(this.model.evidenceOf(row));
+    if (!entries.length) return h("p", { class: "muted" }, "The policy's filters left no values; see the policy below.");
+    return h("dl", { class: "terms evidence" }, ...entries.flatMap(([key, value]) => [
+      h("dt", { class: "mono" }, key.replace(/^c7n[:.]/, "")), h("dd", {}, evidenceValue(value))]));
+  }
+
+  fix(policy, status) {
+    if (!policy.fix && !policy.heals) return null;
+    const command = `./run.sh heal --policy ${policy.name}`;
+    const runs = policy.heals && status !== "fixed"
+      ? [h("p", { class: "muted" }, policy.profile
+        ? `Runs where the profile ${policy.profile} is on; it shows what it would do, and asks:`
+        : "It shows what it would do, and asks:"),
+      h("p", { class: "command" }, h("code", {}, command), copyButton(command, "the command"))]
+      : [];
+    return part("Fix", policy.fix ? h("p", {}, policy.fix) : null, ...runs);
+  }
+
+  controls(policy) {
+    if (!policy.frameworks.length) return null;
+    return part("Requirements", h("ul", { class: "controls" }, ...policy.frameworks.map((name) => {
+      const framework = this.model.frameworks[name] || { title: name, requirements: {} };
+      return h("li", {}, h("strong", {}, framework.title), h("ul", {}, ...policy.controls[name].map((id) => h(
+        "li", {}, filterLink("control", `${name}:${id}`, id), " ", framework.requirements[id] || ""))));
+    })));
+  }
+
+  source(policy) {
+    return h("section", {}, h("details", {},
+      h("summary", {}, h("h3", {}, "The policy"), h("span", { class: "mono muted" }, policy.location)),
+      h("p", { class: "muted" }, `${KINDS[policy.kind] || policy.kind} Response: ${policy.response}.`),
+      h("pre", { class: "yaml", tabindex: "0" }, yaml(policy.yaml))));
+  }
+}
+
+const EXPOSURES = { internet: "Internet", "cross-account": "Other accounts", internal: "Internal" };
+const KINDS = {
+  "config-rule": "Judged by AWS Config on every change.",
+  periodic: "Judged on a schedule.",
+  realtime: "Judges events as they happen.",
+};

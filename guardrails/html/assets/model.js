@@ -1,0 +1,68 @@
+// The findings: columns that come in blocks, and the tables that their numbers point into.
+
+/** What the page knows, as columns; a row is an index. */
+class Model {
+  constructor() {
+    Object.assign(this, JSON.parse(byId("tables").textContent));
+    const blocks = all("script.findings").map((block) => JSON.parse(block.textContent));
+    const joined = (name) => blocks.flatMap((block) => block[name]);
+    this.policy = joined("policy");
+    this.account = joined("account");
+    this.region = joined("region");
+    this.status = joined("status");
+    this.change = joined("change");
+    this.first = joined("first");
+    this.last = joined("last");
+    this.exception = joined("exception");
+    this.resource = joined("resource");
+    this.arn = joined("arn");
+    this.id = joined("id");
+    this.length = this.policy.length;
+    this.evidenceBlocks = all("script.evidence");
+    this.evidenceRead = new Map();
+    for (const policy of this.policies) {
+      policy.frameworks = Object.keys(policy.controls);
+      policy.allControls = policy.frameworks.flatMap(
+        (framework) => policy.controls[framework].map((control) => `${framework}:${control}`));
+    }
+  }
+
+  policyOf(row) { return this.policies[this.policy[row]]; }
+  accountOf(row) { return this.accounts[this.account[row]]; }
+  regionOf(row) { return this.regions[this.region[row]]; }
+  statusOf(row) { return this.statuses[this.status[row]]; }
+  exceptionOf(row) { return this.exception[row] < 0 ? null : this.exceptions[this.exception[row]]; }
+
+  /** What makes two findings of the same resource; of those without an ARN the place belongs to it. */
+  resourceKey(row) {
+    return this.arn[row] || `${this.accountOf(row).id}/${this.regionOf(row)}/${this.resource[row]}`;
+  }
+
+  /** The evidence of a block, read when it is first asked for: it is most of the file. */
+  evidenceBlock(index) {
+    if (!this.evidenceRead.has(index)) {
+      this.evidenceRead.set(index, JSON.parse(this.evidenceBlocks[index].textContent));
+    }
+    return this.evidenceRead.get(index);
+  }
+
+  evidenceOf(row) {
+    const block = this.evidenceBlock(Math.floor(row / this.block));
+    return block.values[block.of[row % this.block]];
+  }
+
+  /** What a search looks into, in small letters. */
+  get searchable() {
+    if (!this.haystack) {
+      const policies = this.policies.map((policy) => `${policy.name} ${policy.title} ${policy.service}`);
+      const accounts = this.accounts.map((account) => `${account.name} ${account.id}`);
+      const evidence = this.evidenceBlocks.map(
+        (_, index) => this.evidenceBlock(index).values.map((value) => JSON.stringify(value)));
+      this.haystack = this.policy.map((policy, row) => [
+        policies[policy], accounts[this.account[row]], this.regionOf(row), this.resource[row], this.arn[row],
+        evidence[Math.floor(row / this.block)][this.evidenceBlock(Math.floor(row / this.block)).of[row % this.block]],
+      ].join("\n").toLowerCase());
+    }
+    return this.haystack;
+  }
+}

@@ -1,0 +1,144 @@
+// What the rest of the page can do: light and dark, sorting of small tables, the list of requirements, printing.
+
+/** Light, dark or as the system has it; remembered where the browser allows a file to remember. */
+function themes() {
+  const button = byId("theme");
+  const kept = {
+    get value() { try { return localStorage.getItem("guardrails-theme"); } catch { return null; } },
+    set value(theme) { try { localStorage.setItem("guardrails-theme", theme); } catch { /* for this visit only */ } },
+  };
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const apply = (theme) => {
+    if (theme) document.documentElement.dataset.theme = theme;
+    const now = theme || (dark.matches ? "dark" : "light");
+    button.textContent = now === "dark" ? "Light" : "Dark";
+    button.setAttribute("aria-label", `Show in ${now === "dark" ? "light" : "dark"} colours`);
+    return now;
+  };
+  let now = apply(kept.value);
+  button.addEventListener("click", () => {
+    kept.value = now === "dark" ? "light" : "dark";
+    now = apply(now === "dark" ? "light" : "dark");
+  });
+  dark.addEventListener("change", () => { now = apply(document.documentElement.dataset.theme); });
+}
+
+/** Sorting of a static table by the buttons in its head; a cell's `data-value` stands for its text. */
+function sortable(table) {
+  const heads = all("thead th", table);
+  const valueOf = (row, column) => {
+    const cell = row.cells[column];
+    const value = cell.dataset.value ?? cell.textContent.trim();
+    return value !== "" && !Number.isNaN(Number(value)) ? Number(value) : value.toLowerCase();
+  };
+  heads.forEach((head, column) => {
+    const button = head.querySelector("button");
+    if (!button) return;
+    button.addEventListener("click", () => {
+      const down = head.getAttribute("aria-sort") === "ascending";
+      heads.forEach((other) => other.querySelector("button") && other.setAttribute("aria-sort", "none"));
+      head.setAttribute("aria-sort", down ? "descending" : "ascending");
+      const keyed = [...table.tBodies[0].rows].map((row) => [valueOf(row, column), row]);
+      keyed.sort(([a], [b]) => {
+        const order = typeof a === typeof b ? Number(a > b) - Number(a < b) : Number(typeof a === "string") * 2 - 1;
+        return down ? -order : order;
+      });
+      table.tBodies[0].append(...keyed.map(([, row]) => row));
+    });
+  });
+}
+
+/** The requirements of all frameworks, by text and verdict. */
+function requirements() {
+  const [text, verdict] = [byId("requirement-text"), byId("requirement-verdict")];
+  if (!text) return;
+  const frameworks = all("details.framework").map((details) => ({
+    details,
+    rows: all("tbody tr", details).map((row) => ({ row, text: row.textContent.toLowerCase() })),
+  }));
+  const update = () => {
+    const words = text.value.toLowerCase().split(/\s+/).filter(Boolean);
+    let [shown, of] = [0, 0];
+    for (const { details, rows } of frameworks) {
+      let here = 0;
+      for (const { row, text: said } of rows) {
+        row.hidden = !((!verdict.value || row.dataset.verdict === verdict.value)
+          && words.every((word) => said.includes(word)));
+        here += row.hidden ? 0 : 1;
+      }
+      const filtered = words.length > 0 || verdict.value !== "";
+      details.hidden = filtered && !here;
+      if (filtered && here) details.open = true;
+      shown += here;
+      of += rows.length;
+    }
+    byId("requirement-count").textContent = `${number(shown)} of ${number(of)} requirements shown`;
+  };
+  text.addEventListener("input", update);
+  verdict.addEventListener("change", update);
+  byId("requirement-filters").addEventListener("submit", (event) => event.preventDefault());
+}
+
+/** A link to something inside closed details opens them. */
+function openTarget() {
+  let id = "";
+  try { id = decodeURIComponent(location.hash.slice(1)); } catch { return; }
+  const target = id && byId(id);
+  const details = target && target.closest("details");
+  if (details && !details.open) {
+    details.open = true;
+    target.scrollIntoView();
+  }
+}
+
+/** On paper: what is filtered is what is printed, and closed parts are open. */
+function printing(list) {
+  const table = byId("printed-findings");
+  const [rows, words] = [table && [...table.tBodies[0].rows], byId("printed-words")];
+  const limit = Number(byId("printed").dataset.limit);
+  const said = words.textContent;
+  let opened = [];
+  window.addEventListener("beforeprint", () => {
+    opened = all("details:not([open]):not(.aside)");
+    opened.forEach((details) => { details.open = true; });
+    if (list.query.words === "" || !table) return;
+    const shown = list.rows.slice(0, limit);
+    table.tBodies[0].replaceChildren(...shown.map((row) => list.row(row)));
+    words.textContent = `Filtered by ${visible(list.query.words)}: ${counted(list.rows.length, "finding")}.`
+      + (list.rows.length > limit ? ` The first ${number(limit)} are printed; the others are in the CSV of this run.` : "");
+  });
+  window.addEventListener("afterprint", () => {
+    opened.forEach((details) => { details.open = false; });
+    words.textContent = said;
+    if (table) table.tBodies[0].replaceChildren(...rows);
+  });
+}
+
+/** `/` goes to the search, as on many sites; not while somebody types. */
+function shortcuts(list) {
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || list.detail.open) return;
+    if (event.target.closest("input, select, textarea")) return;
+    event.preventDefault();
+    byId("search").focus();
+  });
+}
+
+function start() {
+  document.documentElement.classList.add("js");
+  themes();
+  const list = new List(new Model());
+  if (matchMedia("(max-width: 700px)").matches) byId("filter-box").open = false;
+  list.update();
+  list.readAddress(true);
+  all("table.sortable").forEach(sortable);
+  requirements();
+  openTarget();
+  window.addEventListener("hashchange", openTarget);
+  printing(list);
+  shortcuts(list);
+  byId("print").addEventListener("click", () => window.print());
+  document.documentElement.dataset.ready = "";
+}
+
+start();
