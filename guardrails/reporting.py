@@ -52,8 +52,9 @@ def _whole(made: Assessment, exceptions: Exceptions | None) -> Assessment:
             made, changes=Changes(**changes), reopened=frozenset(made.store["reopened"]),
             trend=tuple(_past(run) for run in made.store["trend"]))
     if exceptions is not None:
+        known = {*made.policies, *made.store.get("not_chosen", {})}
         made = replace(made, exceptions=exceptions.state(
-            made.findings(Status.EXCEPTED), [(c.account, c.region, c.policy, c.state) for c in made.checks()]))
+            made.findings(Status.EXCEPTED), ((c.account, c.region, c.policy, c.state) for c in made.checks()), known))
     return made
 
 
