@@ -119,7 +119,7 @@ class Cloud:
         """What a process needs in its environment to use it, and nothing of the user's."""
         from guardrails.sandbox.functions import s3_control
 
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "GUARDRAILS_"))}
         return kept | {
             "AWS_ENDPOINT_URL": self.endpoint, "AWS_ENDPOINT_URL_S3_CONTROL": s3_control(self.endpoint),
             "AWS_DEFAULT_REGION": REGION, "AWS_REGION": REGION, "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
@@ -298,10 +298,13 @@ def plain_at_once(where: Cloud, files: list[Path], directory: Path) -> None:
 
 
 def _custodian(where: Cloud, files: list[Path], output: Path, options: list[str]) -> None:
-    subprocess.run(
+    ended = subprocess.run(
         [str(BIN / "custodian"), "run", "--dryrun", "-s", str(output), "--region", REGION, *options, *map(str, files)],
-        env=where.environment(), capture_output=True, check=False, cwd=ROOT,
+        env=where.environment(), capture_output=True, text=True, check=False, cwd=ROOT,
     )
+    # 2: a policy has failed, and the others have run.
+    if ended.returncode not in (0, 2):
+        raise SystemExit(f"custodian failed:\n{ended.stderr[-2000:]}")
 
 
 def audit(where: Cloud, files: list[Path], directory: Path) -> None:
@@ -310,8 +313,9 @@ def audit(where: Cloud, files: list[Path], directory: Path) -> None:
         [str(ROOT / "run.sh"), "audit", "-r", REGION, "-o", str(directory / "audit")],
         env=where.environment(), capture_output=True, text=True, check=False, cwd=directory,
     )
-    first = ended.stdout.splitlines()[:1] or ended.stderr.splitlines()[-1:]
-    print(f"   audit: {' '.join(first)}", file=sys.stderr)
+    if ended.returncode not in (0, 2):
+        raise SystemExit(f"the audit failed:\n{ended.stderr[-2000:]}")
+    print(f"  {ended.stdout.splitlines()[0]}", file=sys.stderr)
 
 
 WAYS: Mapping[str, Callable[[Cloud, list[Path], Path], None]] = {

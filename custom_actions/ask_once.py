@@ -9,6 +9,8 @@ Here the answers of single calls are shared, whoever asks: every policy makes it
 refused is never kept, so every policy that needs it asks itself and has the refusal in its own log; that there is
 nothing of that name is an answer as any other.
 
+A client is made once too: c7n makes a session in every thread, and making a client takes longer than most calls.
+
 It holds in dry runs of c7n's pull mode, where GUARDRAILS_ASK_ONCE is set, and for one account and region at a time:
 nothing that a policy of ours does in them changes what was read. A call that is no read makes its service be asked
 again all the same.
@@ -27,6 +29,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from boto3 import Session
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 from botocore.model import OperationModel
@@ -60,6 +63,9 @@ class Answers:
         self._kept: dict[str, dict[str, bytes]] = {}
         self._changes: Counter[str] = Counter()
         self._lock = threading.Lock()
+        self._clients: dict[tuple[str, str, str | None], Any] = {}
+        # A client of a role's session is made with a client of STS.
+        self._making = threading.RLock()
 
     def get(self, client: Any, operation: str, parameters: Mapping[str, Any], ask: Callable[[], Any]) -> Any:
         """The answer to a call, from `ask` when it is not there yet; what `ask` raises is raised and not kept.
@@ -93,6 +99,17 @@ class Answers:
             raise
         self._keep(service, question, changes, pickle.dumps((answer, False), _PROTOCOL))
         return answer
+
+    def client(self, session: Any, service: str, region: str | None, make: Callable[[], Any]) -> Any:
+        """The client of a service for the session's credentials; clients may be used by many threads."""
+        credentials = session.get_credentials()
+        # Who has none, or is refused a role, is told so by c7n's own client.
+        key = credentials.get_frozen_credentials().access_key if credentials else ""
+        with self._making:
+            known = (key, service, region or session.region_name)
+            if known not in self._clients:
+                self._clients[known] = make()
+            return self._clients[known]
 
     def _keep(self, service: str, question: str, changes: int, answer: bytes) -> None:
         with self._lock:
@@ -155,7 +172,7 @@ def install() -> None:
     """Share answers in dry runs where the environment says so; doing it again changes nothing."""
     if not os.environ.get(SWITCH) or hasattr(PullMode.run, "asks_each_time"):
         return
-    run, call = PullMode.run, BaseClient._make_api_call
+    run, call, make = PullMode.run, BaseClient._make_api_call, Session.client
 
     @functools.wraps(run)
     def run_sharing(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -172,9 +189,16 @@ def install() -> None:
             return call(self, operation_name, api_params)
         return _current.get(self, operation_name, api_params, lambda: call(self, operation_name, api_params))
 
+    @functools.wraps(make)
+    def client_once(self: Any, service_name: str, region_name: str | None = None, *args: Any, **kwargs: Any) -> Any:
+        if _current is None or args or kwargs:
+            return make(self, service_name, region_name, *args, **kwargs)
+        return _current.client(self, service_name, region_name, lambda: make(self, service_name, region_name))
+
     run_sharing.asks_each_time = run  # type: ignore[attr-defined]
     PullMode.run = run_sharing
     BaseClient._make_api_call = call_once
+    Session.client = client_once
 
 
 def _place(options: Any) -> Place:

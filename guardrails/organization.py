@@ -164,8 +164,13 @@ def _yaml(account: Mapping[str, Any]) -> str:
     class Dumper(yaml.SafeDumper):
         pass
 
-    Dumper.add_representer(
-        _Quoted, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", str(text), style="'"))
+    def quoted(dumper: Any, text: str) -> Any:
+        # Other than in double quotes, YAML folds what it takes for the end of a line (U+0085).
+        style = "'" if isinstance(text, _Quoted) else None if text.isprintable() else '"'
+        return dumper.represent_scalar("tag:yaml.org,2002:str", str(text), style=style)
+
+    Dumper.add_representer(str, quoted)
+    Dumper.add_representer(_Quoted, quoted)
     entry = {**account, "account_id": _Quoted(account["account_id"])}
     return str(yaml.dump([entry], Dumper=Dumper, sort_keys=False, allow_unicode=True, width=1000)).rstrip("\n")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import boto3
 import pytest
 from botocore.client import BaseClient
 from c7n.policy import PullMode
@@ -26,5 +27,6 @@ def sent(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     monkeypatch.setattr(ask_once, "_last", None)
     monkeypatch.setattr(PullMode, "run", PullMode.run)
     monkeypatch.setattr(BaseClient, "_make_api_call", count)
+    monkeypatch.setattr(boto3.Session, "client", boto3.Session.client)
     ask_once.install()
     return counted

@@ -118,6 +118,24 @@ def test_a_role_is_assumed_again_before_its_credentials_end() -> None:
         assert cloud.asked == asked
 
 
+def test_a_client_is_made_once_for_the_same_credentials() -> None:
+    answers, made = Answers(("a",)), []
+
+    def client_of(key: str, service: str, region: str | None) -> Any:
+        session = boto3.Session(key, "x", region_name="us-east-1")
+
+        def make() -> object:
+            made.append((key, service, region))
+            return object()
+
+        return answers.client(session, service, region, make)
+
+    assert client_of("a", "s3", None) is client_of("a", "s3", "us-east-1")
+    assert len({client_of("a", "s3", None), client_of("b", "s3", None), client_of("a", "iam", None),
+                client_of("a", "s3", "eu-west-1")}) == 4
+    assert len(made) == 4
+
+
 def test_memory_is_bounded() -> None:
     answers, cloud = Answers(("a",), limit=1000), Cloud({"Users": ["x" * 2000]})
     small = Cloud({"Users": []})
@@ -160,7 +178,7 @@ def test_what_may_change_is_never_answered_from_memory(moto: Moto, sent: Counter
 
 
 def test_nothing_is_shared_where_nobody_asked_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    run, call = PullMode.run, BaseClient._make_api_call
+    before = PullMode.run, BaseClient._make_api_call, boto3.Session.client
     monkeypatch.delenv(ask_once.SWITCH, raising=False)
     ask_once.install()
-    assert (PullMode.run, BaseClient._make_api_call) == (run, call)
+    assert before == (PullMode.run, BaseClient._make_api_call, boto3.Session.client)
