@@ -4,9 +4,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
+from pathlib import Path
 from typing import TextIO
 
 from ..assessment import Assessment, percent
+from ..exceptions import ExceptionState
 from ..findings import Finding, Status
 from ..frameworks import Verdict
 
@@ -48,6 +50,10 @@ def _parts(assessment: Assessment) -> Iterator[str | Iterable[str]]:
             ("severity", "account", "region", "policy", "resource", "reason", "owner", "expires"),
             lambda f: (f.severity, f.account_name, f.region, f.policy, f.resource,
                        *(f.exception.get(key, "") for key in ("reason", "owner", "expires"))))
+    if entries := list(_exceptions(assessment.exceptions)):
+        yield "## Exceptions"
+        yield _table(
+            ("state", "policy", "account", "region", "resource", "owner", "expires", "findings", "where"), entries)
     if assessment.count(Status.FIXED):
         yield "## Fixed since earlier runs"
         yield from _findings(
@@ -80,6 +86,18 @@ def _findings(
     yield _table(columns, map(row, islice(assessment.findings(status), FINDINGS_AT_MOST)))
     if number > FINDINGS_AT_MOST:
         yield f"And {number - FINDINGS_AT_MOST} more, less severe, in the other formats."
+
+
+def _exceptions(state: ExceptionState) -> Iterator[Sequence[object]]:
+    """Every entry of the file once, with what is most to be known of it."""
+    said: set[str] = set()
+    for name in ("expired", "misnamed", "unused", "unknown", "expiring", "in_force"):
+        for entry in getattr(state, name):
+            if entry.where not in said:
+                said.add(entry.where)
+                rule = entry.rule
+                yield (name.replace("_", " "), rule.policy, rule.account, rule.region, rule.resource, rule.owner,
+                       rule.expires, entry.findings, Path(entry.where).name)
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from custom_actions.exceptions import ExceptionRule
 from guardrails.assessment import Assessment
 from guardrails.controls import load_catalogues
+from guardrails.exceptions import Entry, ExceptionState
 from guardrails.formats import jsonreport, markdown
 from guardrails.formats.markdown import FINDINGS_AT_MOST, cell
 from guardrails.frameworks import Verdict
@@ -76,6 +79,22 @@ def test_markdown_says_first_what_is_missing(assessment: Assessment) -> None:
     assert "AccessDenied on ListUsers" in text
     assert f"| a public web site | {cell('web@example.org')} | 2026-12-31 |" in text
     assert "1 new" in text
+
+
+def test_each_exception_is_there_once_with_what_became_of_it(assessment: Assessment) -> None:
+    def entry(resource: str, days: int, line: int) -> Entry:
+        rule = ExceptionRule("public-bucket", RED, resource, "a web site", "web", date(2026, 2, 1) + timedelta(days))
+        return Entry(rule, f"/etc/exceptions.yml:{line}", days, 0 if line == 5 else 1)
+
+    over, soon, idle = entry("web-1", -1, 3), entry("web-2", 9, 4), entry("web-3", 9, 5)
+    made = replace(assessment, exceptions=ExceptionState(
+        in_force=(soon, idle), expired=(over,), expiring=(soon, idle), unused=(idle,)))
+    rows = [line for line in as_markdown(made).splitlines() if "exceptions.yml:" in line and line.startswith("|")]
+    assert [row.split("|")[1].strip() for row in rows] == ["expired", "unused", "expiring"]
+    assert "| web-1 | web | 2026-01-31 | 1 | exceptions.yml:3 |" in rows[0]
+    found = as_json(made)["exceptions"]
+    assert [one["resource"] for one in found["unused"]] == ["web-3"]
+    assert [one["expires"] for one in found["expired"]] == ["2026-01-31"]
 
 
 def test_every_table_is_whole(assessment: Assessment) -> None:
