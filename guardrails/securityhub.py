@@ -93,11 +93,12 @@ class ImportResult:
         return said + named[:_NAMED_AT_MOST] + ([f"Security Hub: and {more} more of these"] if more > 0 else [])
 
 
-def import_findings(assessment: Assessment, accounts: Iterable[Account], *, home: str = "") -> ImportResult:
+def import_findings(assessment: Assessment, accounts: Iterable[Account]) -> ImportResult:
     """Send every finding of the run to Security Hub; `accounts` are those that there is a way into.
 
-    What belongs to a whole account goes to region `home`, by default to the one where AWS has it (us-east-1 in most
-    partitions). Raises nothing for a hub that is off or out of reach: the result names it.
+    What belongs to a whole account goes to the region where AWS has it (us-east-1 in most partitions) when the run
+    names that, else to the first that it names: an organization may have closed the other. Raises nothing for a hub
+    that is off or out of reach: the result names it.
     """
     ways: dict[str, Account] = {}
     for account in accounts:
@@ -105,9 +106,10 @@ def import_findings(assessment: Assessment, accounts: Iterable[Account], *, home
     regions = regions_of(assessment.accounts)
     hubs: dict[tuple[str, str], _Hub] = {}
     for finding in assessment.findings():
-        region = real_region(finding.region, regions.get(finding.account, ()))
-        if home and finding.region == GLOBAL:
-            region = home
+        named = regions.get(finding.account, ())
+        region = real_region(finding.region, named)
+        if finding.region == GLOBAL and named and region not in named:
+            region = named[0]
         hub = hubs.get((finding.account, region))
         if hub is None:
             hub = _Hub(finding.account, finding.account_name, region, ways.get(finding.account))

@@ -296,9 +296,14 @@ def _settled(connection: sqlite3.Connection) -> sqlite3.Connection:
 def _row(finding: Finding) -> tuple[str, ...]:
     return (
         finding.id, finding.account, finding.account_name, finding.region, finding.policy, finding.resource_type,
-        finding.resource, finding.arn, finding.status.value, finding.first_seen, finding.last_seen,
+        _sound(finding.resource), _sound(finding.arn), finding.status.value, finding.first_seen, finding.last_seen,
         json.dumps(finding.evidence, default=str), json.dumps(finding.exception, default=str),
     )
+
+
+def _sound(name: str) -> str:
+    # SQLite takes no half of a surrogate pair, which a name out of JSON may hold.
+    return name.encode(errors="backslashreplace").decode()
 
 
 def _finding(row: Sequence[str], policy: PolicyInfo) -> Finding:

@@ -15,6 +15,7 @@ from guardrails.assessment import Assessment
 from guardrails.findings import Finding, Status
 from guardrails.formats.asff import PROVIDER, finding_id
 from guardrails.securityhub import ImportResult, _Hub, import_findings
+from guardrails.store import AccountInfo
 from tests.moto_server import Moto
 from tests.reporting import BLUE, EAST, EXCEPTION, RED, WEST, assess, finding, group
 
@@ -44,8 +45,8 @@ def run(tmp_path: Path) -> Iterator[Any]:
 
     def imports(*findings: Finding, ways: list[Account] = WAYS, **named: Any) -> ImportResult:
         at = f"{DAYS[len(open_)]}T08:00:00+00:00"
-        open_.append(assess(tmp_path / at, findings, started=at, finished=at))
-        return import_findings(open_[-1], ways, **named)
+        open_.append(assess(tmp_path / at, findings, started=at, finished=at, **named))
+        return import_findings(open_[-1], ways)
 
     yield imports
     for made in open_:
@@ -70,8 +71,10 @@ def test_each_goes_into_the_hub_of_its_account_and_region(hubs: dict[tuple[str, 
     assert result.lines() == ["Security Hub: 232 findings imported, of these 0 archived; 0 suppressed, 0 no longer"]
 
 
-def test_what_belongs_to_the_whole_account_goes_where_it_is_told(hubs: dict[tuple[str, str], Any], run: Any) -> None:
-    assert run(DATA, home=WEST).whole
+def test_what_belongs_to_the_whole_account_stays_in_the_regions_of_the_run(
+    hubs: dict[tuple[str, str], Any], run: Any
+) -> None:
+    assert run(DATA, accounts=(AccountInfo(RED, "red", (WEST,)),)).whole
     assert there(hubs[RED, WEST])[finding_id(DATA)]["ProductArn"].split(":")[3:5] == [WEST, RED]
     assert not there(hubs[RED, EAST])
 
