@@ -1,10 +1,11 @@
-"""Long lists made short without leaving anything out: what was not seen, and the resources that drift worst."""
+"""Lists as a reader wants them: what was not seen, put together; the worst resources; exceptions that need a look."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..assessment import Assessment, MissingRow
+from ..exceptions import Entry, ExceptionState
 from ..policies import SEVERITIES
 from ..score import risk
 
@@ -50,6 +51,40 @@ def not_seen(missing: Iterable[MissingRow]) -> NotSeenTable:
         number = lists.setdefault(policies, len(lists) + 1) if len(policies) > _NAMED_IN_PLACE else 0
         rows.append(NotSeen(account, name, tuple(regions), state, reason, policies, number))
     return NotSeenTable(tuple(rows), tuple(lists))
+
+
+@dataclass(frozen=True)
+class ExceptionRow:
+    """One exception, with all that is to be said of it."""
+
+    entry: Entry
+    states: tuple[str, ...]
+    """ended, expiring, misnamed, unused, unknown or in-force."""
+
+    @property
+    def key(self) -> str:
+        """What the page's filter `exception` takes."""
+        rule = self.entry.rule
+        return " ".join([rule.policy, rule.account, rule.region, rule.resource, rule.expires.isoformat()])
+
+
+def exception_rows(state: ExceptionState) -> list[ExceptionRow]:
+    """Every exception of the run, those first that somebody should look at."""
+    lists = {
+        "ended": state.expired, "expiring": state.expiring, "misnamed": state.misnamed, "unused": state.unused,
+        "unknown": state.unknown, "in-force": state.in_force,
+    }
+    states: dict[str, list[str]] = {}
+    entries = {}
+    for name, listed in lists.items():
+        for entry in listed:
+            entries[entry.where] = entry
+            states.setdefault(entry.where, []).append(name)
+    order = list(lists)
+    rows = [
+        ExceptionRow(entries[where], tuple(said[:-1] if len(said) > 1 and said[-1] == "in-force" else said))
+        for where, said in states.items()]
+    return sorted(rows, key=lambda row: (order.index(row.states[0]), row.entry.days_left))
 
 
 @dataclass(frozen=True)

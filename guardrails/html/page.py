@@ -21,11 +21,13 @@ from ..history import PastRun
 from ..policies import SEVERITIES
 from .chart import Chart, Value, chart, round_up
 from .columns import Columns, heals
-from .lists import not_seen, worst_resources
+from .lists import exception_rows, not_seen, worst_resources
 
 PRINTED = 100
 """Findings that are written into the page for paper and for readers without JavaScript."""
 WORST = 20
+MATRIX = 60
+"""Accounts whose frameworks are shown one by one; each takes the time of all frameworks."""
 _SCRIPTS = ("dom.js", "model.js", "query.js", "yaml.js", "detail.js", "list.js", "page.js")
 _STATES: Mapping[str, str] = {
     State.DENIED: "a permission is missing, or there was no way into the account",
@@ -52,6 +54,8 @@ def stream(run: Assessment) -> Iterator[str]:
         printed=islice(run.findings(Status.OPEN), PRINTED),
         printed_at_most=PRINTED,
         worst=worst_resources(run, WORST),
+        matrix=[(row, run.frameworks_of(row.key)) for row in run.by_account[:MATRIX]],
+        exceptions=exception_rows(run.exceptions),
         missing=not_seen(run.missing()),
         states=_STATES,
         severities=SEVERITIES,

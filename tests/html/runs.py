@@ -3,14 +3,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from datetime import UTC, date, datetime
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from custom_actions.exceptions import ExceptionRule
 from guardrails.assessment import Assessment
 from guardrails.auditing import policy_info
 from guardrails.controls import load_catalogues
+from guardrails.exceptions import Exceptions, ExceptionState
 from guardrails.findings import GLOBAL, Finding, Status
 from guardrails.history import Changes, PastRun
 from guardrails.policies import load
@@ -28,11 +31,24 @@ ACCOUNTS = (
     AccountInfo("666666666666", "legacy-erp", REGIONS,
                 "AccessDenied: not authorized to perform sts:AssumeRole on arn:aws:iam::666666666666:role/audit"),
 )
+NOW = datetime(2026, 11, 24, 6, tzinfo=UTC)
 EXCEPTION = {
     "policy": "s3-bucket-public-acl", "account": "444444444444", "resource": "arn:aws:s3:::web-public-*",
     "reason": "The company's web site; nothing but what is published.", "owner": "web-team@example.org",
     "ticket": "SEC-123", "expires": "2027-01-31",
 }
+# One that is in use, and one of each kind that needs a look.
+RULES = (
+    ExceptionRule(**{**EXCEPTION, "expires": date(2027, 1, 31)}),
+    ExceptionRule("security-group-admin-ports", "111111111111", "sg-0*", "A bastion, until it is replaced.",
+                  "platform@example.org", date(2026, 9, 30), ticket="SEC-98"),
+    ExceptionRule("iam-user-mfa", "222222222222", "robot-*", "Robots have no telephone.", "build@example.org",
+                  date(2026, 12, 6)),
+    ExceptionRule("ebs-volume-encrypted", "666666666666", "vol-*", "A test that nobody can see.", "erp@example.org",
+                  date(2027, 6, 30)),
+    ExceptionRule("ebs-volume-encypted", "555555555555", "vol-*", "A name that is misspelt.", "logs@example.org",
+                  date(2027, 6, 30), region="eu-*"),
+)
 # What a stranger might call a bucket, and might put into its tags.
 HOSTILE = (
     "<script>window.ran = 1</script>",
@@ -145,6 +161,9 @@ def run(
         "catalogues": load_catalogues(),
     }
     made = Assessment(**{**given, **more})
+    kept = Exceptions(Path("exceptions.yml"), RULES, tuple(range(3, 3 + len(RULES))), now=NOW)
+    made = replace(made, exceptions=kept.state(
+        made.findings(Status.EXCEPTED), ((c.account, c.region, c.policy, c.state) for c in made.checks()), infos))
     if "changes" in more:
         return made
     opened = [one for one in found if one.status is Status.OPEN]
@@ -184,14 +203,14 @@ def clean(directory: Path) -> Assessment:
         CheckRow(account.id, account.name, region, policy.name, "skipped" if policy.profile else "ran", "", 0)
         for account in accounts for policy in infos.values() if policy.audited for region in _regions(policy, account)]
     made = run(directory, [], rows, accounts, changes=Changes())
-    return replace(made, trend=_trend(made)[-1:])
+    return replace(made, trend=_trend(made)[-1:], exceptions=ExceptionState())
 
 
 def unseen(directory: Path) -> Assessment:
     """A run that saw nothing, and keeps no history."""
     account = ACCOUNTS[5]
     rows = [CheckRow(account.id, account.name, GLOBAL, "s3-bucket-encryption", "denied", account.reason, 0)]
-    return run(directory, [], rows, (account,), changes=None)
+    return replace(run(directory, [], rows, (account,), changes=None), exceptions=ExceptionState())
 
 
 def hostile(directory: Path) -> Assessment:

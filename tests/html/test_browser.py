@@ -190,6 +190,14 @@ def test_a_requirement_leads_to_its_findings(browser: Browser) -> None:
     assert Select(browser.one("#filter-control")).first_selected_option.get_attribute("value") in framework
 
 
+def test_an_exception_leads_to_what_it_lets_off(browser: Browser) -> None:
+    browser.open()
+    browser.click("#exceptions a")
+    browser.wait(lambda: browser.shown == 3)
+    assert set(browser.texts("#list-findings .c-status")) == {"Excepted"}
+    assert "arn:aws:s3:::web-public-*" in browser.one("#linked").text
+
+
 def test_a_search_finds_names_and_evidence(browser: Browser) -> None:
     browser.open()
     search = browser.one("#search")
@@ -210,6 +218,7 @@ def test_columns_sort_both_ways(browser: Browser) -> None:
     button = "#list-findings button[data-sort=account]"
     browser.click(button)
     up = browser.texts("#list-findings td.c-account")
+    assert not browser.one("#reset").is_displayed(), "an order is no filter"
     assert up == sorted(up) and browser.one("th:has([data-sort=account])").get_attribute("aria-sort") == "ascending"
     browser.click(button)
     down = browser.texts("#list-findings td.c-account")
@@ -219,12 +228,12 @@ def test_columns_sort_both_ways(browser: Browser) -> None:
 
 def test_small_tables_sort_by_number(browser: Browser) -> None:
     browser.open()
-    head = "#accounts thead th:nth-child(6) button"
-    browser.click(head)
-    values = [int(text) for text in browser.texts("#accounts tbody td:nth-child(6)")]
+    head, cells = (f"#accounts .sortable:not(.matrix) {part}:nth-child(6)" for part in ("th", "td"))
+    browser.click(f"{head} button")
+    values = [int(text) for text in browser.texts(cells)]
     assert values == sorted(values) and values[0] < values[-1]
-    browser.click(head)
-    assert [int(text) for text in browser.texts("#accounts tbody td:nth-child(6)")] == values[::-1]
+    browser.click(f"{head} button")
+    assert [int(text) for text in browser.texts(cells)] == values[::-1]
 
 
 def test_pages_turn(browser: Browser) -> None:
@@ -332,8 +341,10 @@ def test_names_that_try_to_be_code_are_shown_as_they_are(browser: Browser) -> No
     for text in runs.HOSTILE:
         assert re.sub(r"[\u2028\u202e\x00]", lambda sign: f"\\u{ord(sign[0]):04x}", text) in shown
     for finding in browser.findings("hostile"):
-        browser.open("hostile", f"#findings?finding={finding.id}")
-        detail = browser.run("return document.querySelector('#detail-body').textContent")
+        browser.run("location.hash = arguments[0]", f"#findings?finding={finding.id}")
+        detail = browser.wait(lambda of=finding.id: browser.run(
+            "const { textContent } = document.querySelector('#detail-body');"
+            "return textContent.includes(arguments[0]) && textContent", of))
         assert finding.exception.get("reason", "") in detail
         assert browser.all("#detail img, #detail script, #detail iframe") == []
     browser.run("window.dispatchEvent(new Event('beforeprint'))")

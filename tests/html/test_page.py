@@ -22,7 +22,7 @@ from guardrails.findings import Status
 from guardrails.html import write_html
 from guardrails.html.chart import HEIGHT, WIDTH, Value, chart, round_up
 from guardrails.html.columns import embedded
-from guardrails.html.lists import not_seen, worst_resources
+from guardrails.html.lists import exception_rows, not_seen, worst_resources
 from guardrails.html.page import PRINTED, bar, link, stream
 from guardrails.score import risk
 from tests.html import runs
@@ -147,6 +147,17 @@ def test_what_a_catalogue_covers_is_found_by_its_requirement(tmp_path: Path) -> 
             assert named == set(of.policies)
 
 
+def test_each_account_has_its_own_share_of_the_frameworks(tmp_path: Path) -> None:
+    made = runs.run(tmp_path)
+    with made.store:
+        page = Page("".join(stream(made)))
+        wanted = [f"{of.passed} of {of.judged}" for row in made.by_account for of in made.frameworks_of(row.key)]
+    start = page.texts.index("Frameworks by account")
+    end = page.texts.index("Services", start)
+    assert [text for text in page.texts[start:end] if re.fullmatch(r"\d+ of \d+", text)] == wanted
+    assert len(set(wanted)) > len(made.frameworks)
+
+
 def test_a_first_run_has_nothing_new(tmp_path: Path) -> None:
     infos = runs.policies()
     found = [runs.finding(infos["iam-user-mfa"], runs.ACCOUNTS[0], "global", "ann", first_seen=runs.STARTED)]
@@ -189,6 +200,18 @@ def test_resources_without_an_arn_are_told_apart_by_their_place(tmp_path: Path) 
     made = runs.run(tmp_path, found)
     with made.store:
         assert len({row.key for row in worst_resources(made, 20)}) == len(runs.REGIONS)
+
+
+def test_exceptions_that_need_a_look_come_first(tmp_path: Path) -> None:
+    made = runs.run(tmp_path)
+    with made.store:
+        rows = exception_rows(made.exceptions)
+    said = {row.entry.rule.owner.partition("@")[0]: row.states for row in rows}
+    assert list(said) == ["platform", "build", "logs", "erp", "web-team"]
+    assert said == {
+        "platform": ("ended",), "build": ("expiring", "unused"), "logs": ("misnamed", "unknown"), "erp": ("unknown",),
+        "web-team": ("in-force",)}
+    assert rows[-1].entry.findings == 3
 
 
 def test_the_page_says_what_is_not_printed(report: Callable[[str], Path]) -> None:

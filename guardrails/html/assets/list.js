@@ -139,9 +139,9 @@ class List {
     for (const name of SELECTS) this.fillSelect(name, counts[name]);
     const search = byId("search");
     if (search.value.trim() !== this.query.text) search.value = this.query.text;
-    const [resource] = chosen.resource;
-    byId("one-resource").hidden = !resource;
-    byId("one-resource-name").textContent = visible(resource || "");
+    const linked = LINKED.flatMap((name) => [...chosen[name]]).join("; ");
+    byId("linked").hidden = !linked;
+    byId("linked-name").textContent = visible(linked);
     for (const radio of all("input[name=view]")) radio.checked = radio.value === this.query.view;
     byId("sort").value = this.query.sort;
   }

@@ -33,6 +33,12 @@ class Model {
   statusOf(row) { return this.statuses[this.status[row]]; }
   exceptionOf(row) { return this.exception[row] < 0 ? null : this.exceptions[this.exception[row]]; }
 
+  /** What the exception that covers a finding speaks of, as its row in the list of exceptions has it. */
+  exceptionKey(row) {
+    const rule = this.exceptionOf(row);
+    return rule ? [rule.policy, rule.account, rule.region || "*", rule.resource, rule.expires].join(" ") : "";
+  }
+
   /** What makes two findings of the same resource; of those without an ARN the place belongs to it. */
   resourceKey(row) {
     return this.arn[row] || `${this.accountOf(row).id}/${this.regionOf(row)}/${this.resource[row]}`;

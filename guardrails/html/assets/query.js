@@ -13,7 +13,10 @@ const DIMENSIONS = {
   control: (model, row) => model.policyOf(row).allControls,
   change: (model, row) => [model.changes[model.change[row]]],
   resource: (model, row) => [model.resourceKey(row)],
+  exception: (model, row) => [model.exceptionKey(row)],
 };
+/** Filters that only a link sets; nobody would choose them from a list. */
+const LINKED = ["resource", "exception"];
 const NAMES = Object.keys(DIMENSIONS);
 const ANY = "any";
 
@@ -61,15 +64,17 @@ class Query {
     return query;
   }
 
+  /** Whether only open findings are asked for, as at first. */
+  get openOnly() { return this.chosen.status.size === 1 && this.chosen.status.has("open"); }
+
   /** The address of this query. */
   get hash() {
     const said = new URLSearchParams();
     for (const name of NAMES) {
       for (const value of this.chosen[name]) said.append(name, value);
     }
-    const { status } = this.chosen;
-    if (!status.size) said.append("status", ANY);
-    else if (status.size === 1 && status.has("open")) said.delete("status");
+    if (!this.chosen.status.size) said.append("status", ANY);
+    else if (this.openOnly) said.delete("status");
     if (this.text) said.set("q", this.text);
     if (this.sort !== "severity" || this.down) said.set("sort", `${this.down ? "-" : ""}${this.sort}`);
     if (this.page) said.set("page", this.page + 1);
@@ -80,10 +85,11 @@ class Query {
 
   /** The filters in words, for the printed page; empty when all open findings are shown. */
   get words() {
-    const said = NAMES.filter((name) => this.chosen[name].size && !(name === "status" && this.hash === "#findings?"))
+    const said = NAMES.filter((name) => this.chosen[name].size)
       .map((name) => `${name} ${[...this.chosen[name]].join(" or ")}`);
+    if (!this.chosen.status.size) said.unshift("any status");
     if (this.text) said.push(`text “${this.text}”`);
-    return said.join("; ");
+    return said.length === 1 && this.openOnly ? "" : said.join("; ");
   }
 
   /**
@@ -104,7 +110,7 @@ class Query {
       if (!failed.length) rows.push(row);
       // A filter's own choice does not count for its own numbers: they say what another choice would show.
       NAMES.forEach((name, n) => {
-        if (name === "resource" || failed.length > 1 || (failed.length === 1 && failed[0] !== name)) return;
+        if (LINKED.includes(name) || failed.length > 1 || (failed.length === 1 && failed[0] !== name)) return;
         for (const value of values[n]) counts[name].set(value, (counts[name].get(value) || 0) + 1);
       });
     }

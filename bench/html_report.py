@@ -1,6 +1,6 @@
 """How long the HTML report takes to open: with 50,000 findings, against one without any.
 
-    ./run.sh python bench/html.py
+    ./run.sh python bench/html_report.py
 
 Opens both in turn in Chromium. Prints, for each, the file's size and the median time from the start of the navigation
 to the first rows of the findings (for the empty report: to its finished page), and the ratio to the empty report; then
