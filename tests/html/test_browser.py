@@ -458,6 +458,11 @@ def test_it_fits_a_phone(browser: Browser) -> None:
 # On paper, and without a script.
 
 
+VISIBLE = """
+return [...document.querySelectorAll(arguments[0])]
+  .filter((e) => e.checkVisibility({contentVisibilityAuto: true}) && e.getClientRects().length).length"""
+
+
 def test_paper_has_all_that_matters(browser: Browser) -> None:
     browser.open()
     printed = browser.command("Page.printToPDF", preferCSSPageSize=True, printBackground=True)
@@ -466,13 +471,11 @@ def test_paper_has_all_that_matters(browser: Browser) -> None:
     assert {(round(right), round(top)) for _, _, right, top in boxes} == {(595, 842)}
     browser.command("Emulation.setEmulatedMedia", media="print", features=[])
     browser.run("window.dispatchEvent(new Event('beforeprint'))")
-    visible = """return [...document.querySelectorAll(arguments[0])]
-      .filter((e) => e.checkVisibility({contentVisibilityAuto: true}) && e.getClientRects().length).length"""
-    rows = browser.run(visible, "tr[data-verdict]")
+    rows = browser.run(VISIBLE, "tr[data-verdict]")
     assert rows == len(browser.all("tr[data-verdict]")) > 500
-    assert browser.run(visible, "#printed-findings tbody tr") == PRINTED
-    assert browser.run(visible, ".list-of-policies p") > 0
-    assert browser.run(visible, "nav, button, #filters, .list") == 0
+    assert browser.run(VISIBLE, "#printed-findings tbody tr") == PRINTED
+    assert browser.run(VISIBLE, ".list-of-policies p") > 0
+    assert browser.run(VISIBLE, "nav, button, #filters, .list") == 0
     browser.run("window.dispatchEvent(new Event('afterprint'))")
     assert browser.run("return document.querySelectorAll('details.framework[open]').length") == 0
 
@@ -493,6 +496,9 @@ def test_without_a_script_the_findings_are_there(browser: Browser) -> None:
     assert browser.one("#printed-findings tbody tr").is_displayed()
     assert "needs JavaScript" in browser.one("#printed").text
     assert browser.one("#not-seen").is_displayed() and not browser.one("#filters").is_displayed()
+    assert browser.run(VISIBLE, "tr[data-verdict]") == 0
+    browser.command("Emulation.setEmulatedMedia", media="print", features=[])
+    assert browser.run(VISIBLE, "tr[data-verdict]") > 500
 
 
 # Many.
