@@ -147,67 +147,114 @@ def not_reached(
 def _check(policy: Policy, target: Target, log: _Log, directory: Path, fixing: bool) -> Check:
     account, region = target
     key = (account.name, region, policy.name)
-    resources, cut = _resources(directory / "resources.json")
-    logged = list(_policy_log(directory / "custodian-run.log"))
+    told = judge(Output.read(directory), did_not_end=log.whole.get(key[:2]) or "it was started and did not end")
+    resources = told.resources if told else ()
     receipts = tuple(_receipts(directory)) if fixing else ()
 
     def ended(state: State, reason: str) -> Check:
-        return Check(policy, account, region, state, _one_line(reason), resources, receipts, key in log.started)
+        return Check(policy, account, region, state, one_line(reason), resources, receipts, key in log.started)
 
     if key in log.failed:
-        return ended(_state_of(log.failed[key]), log.failed[key])
-    if resources or (directory / "resources.json").exists():
-        if cut:
-            return ended(State.ERROR, f"its output is cut short: {cut}")
-        if not (directory / "metadata.json").exists():
-            return ended(State.NOT_RUN, log.whole.get(key[:2]) or "it was started and did not end")
-        for message in logged:
-            # c7n and its filters log some refusals and go on with less than there is.
-            if (state := _state_of(message)) is not State.ERROR:
-                return ended(state, f"what it saw is not all: {message}")
-        if any("c7n:DeniedMethods" in resource for resource in resources):
-            return ended(State.DENIED, "what it saw is not all: calls for single resources were denied")
-        return ended(State.RAN, "")
-    if logged:
-        return ended(_state_of(logged[-1]), logged[-1])
+        return ended(state_of(log.failed[key]), log.failed[key])
+    if told:
+        return ended(told.state, told.reason)
     if key in log.started and key[:2] not in log.whole:
-        if policy.data.get("conditions") or {"region", "start", "end"} & set(policy.data):
+        if has_conditions(policy):
             return ended(State.SKIPPED, "its conditions do not hold here")
         return ended(State.NOT_RUN, "it was started and wrote nothing")
     if key[:2] in log.whole:
-        return ended(_state_of(log.whole[key[:2]], State.NOT_RUN), log.whole[key[:2]])
+        return ended(state_of(log.whole[key[:2]], State.NOT_RUN), log.whole[key[:2]])
     if key[:2] in log.ended:
         return ended(State.NOT_RUN, f"c7n-org gave up on this account and region: {log.ended[key[:2]]}")
     return ended(State.NOT_RUN, f"c7n-org did not come to it; its last words: {log.last_words or 'none'}")
 
 
-def _state_of(message: str, otherwise: State = State.ERROR) -> State:
+@dataclass(frozen=True)
+class Output:
+    """What one run of one policy wrote; None for a file that is not there."""
+
+    resources: bytes | None
+    metadata: bytes | None
+    log: str = ""
+
+    @classmethod
+    def read(cls, directory: Path) -> Output:
+        """The output in a directory of c7n's; one that is not there holds nothing."""
+        log = _bytes(directory / "custodian-run.log") or b""
+        return cls(
+            _bytes(directory / "resources.json"), _bytes(directory / "metadata.json"), log.decode(errors="replace"))
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the output of a run says of how the run ended."""
+
+    state: State
+    reason: str
+    resources: tuple[Mapping[str, Any], ...] = ()
+    """What matched, as far as it was written."""
+
+
+def judge(output: Output, *, did_not_end: str = "it was started and did not end") -> Judgement | None:
+    """How a run ended, by what it wrote; None when it wrote nothing that tells.
+
+    Only a whole output of which the log tells no refused call has run. `did_not_end` is the reason when c7n had no
+    time for its last file.
+    """
+    logged = list(_policy_log(output.log))
+    if output.resources is None:
+        return Judgement(state_of(logged[-1]), logged[-1]) if logged else None
+    resources, cut = _resources(output.resources)
+    if cut:
+        return Judgement(State.ERROR, f"its output is cut short: {cut}", resources)
+    if output.metadata is None:
+        return Judgement(State.NOT_RUN, did_not_end, resources)
+    for message in logged:
+        # c7n and its filters log some refusals and go on with less than there is.
+        if (state := state_of(message)) is not State.ERROR:
+            return Judgement(state, f"what it saw is not all: {message}", resources)
+    if any("c7n:DeniedMethods" in resource for resource in resources):
+        return Judgement(State.DENIED, "what it saw is not all: calls for single resources were denied", resources)
+    return Judgement(State.RAN, "", resources)
+
+
+def has_conditions(policy: Policy) -> bool:
+    """Whether the policy says itself where and when it runs; where it does not, it writes nothing."""
+    return bool(policy.data.get("conditions") or {"region", "start", "end"} & set(policy.data))
+
+
+def state_of(message: str, otherwise: State = State.ERROR) -> State:
+    """Denied or throttled when an error says so, else `otherwise`."""
     if THROTTLED.search(message):
         return State.THROTTLED
     return State.DENIED if _DENIED.search(message) else otherwise
 
 
-def _resources(file: Path) -> tuple[tuple[Mapping[str, Any], ...], str]:
-    """The resources in c7n's output, and what is wrong with the file."""
+def _bytes(file: Path) -> bytes | None:
     try:
-        found = json.loads(file.read_bytes())
+        return file.read_bytes()
     except FileNotFoundError:
-        return (), ""
-    except (OSError, ValueError) as error:
+        return None
+    except OSError:
+        # It is there and cannot be read: as if it were cut short.
+        return b""
+
+
+def _resources(content: bytes) -> tuple[tuple[Mapping[str, Any], ...], str]:
+    """The resources in c7n's output, and what is wrong with it."""
+    try:
+        found = json.loads(content)
+    except ValueError as error:
         return (), str(error)
     if not isinstance(found, list):
         return (), "no list of resources"
     return tuple(resource for resource in found if isinstance(resource, dict)), ""
 
 
-def _policy_log(file: Path) -> Iterator[str]:
+def _policy_log(text: str) -> Iterator[str]:
     """The warnings and errors of a policy's own log; an exception with its last line, which names it."""
-    try:
-        lines = file.read_text(errors="replace").splitlines()
-    except OSError:
-        return
     trace: list[str] | None = None
-    for line in lines:
+    for line in text.splitlines():
         entry = _LOGGED.search(line)
         if entry is None:
             if trace is not None and line[:1].strip():
@@ -223,18 +270,23 @@ def _policy_log(file: Path) -> Iterator[str]:
 
 
 def _receipts(directory: Path) -> Iterator[Mapping[str, Any]]:
-    """The receipts that our actions wrote; what c7n's own actions return is no receipt."""
     for file in sorted(directory.glob("action-*")):
-        try:
-            found = json.loads(file.read_bytes())
-        except (OSError, ValueError):
-            continue
-        for receipt in found if isinstance(found, list) else ():
-            if isinstance(receipt, dict) and "outcome" in receipt and "resource" in receipt:
-                yield receipt
+        yield from receipts_in(_bytes(file) or b"")
 
 
-def _one_line(reason: str) -> str:
+def receipts_in(content: bytes) -> Iterator[Mapping[str, Any]]:
+    """The receipts in what an action of ours returned; what c7n's own actions return is no receipt."""
+    try:
+        found = json.loads(content)
+    except ValueError:
+        return
+    for receipt in found if isinstance(found, list) else ():
+        if isinstance(receipt, dict) and "outcome" in receipt and "resource" in receipt:
+            yield receipt
+
+
+def one_line(reason: str) -> str:
+    """A reason on one line, and no longer than a table bears."""
     short = " ".join(reason.split())
     return short if len(short) <= _REASON_LIMIT else short[: _REASON_LIMIT - 1] + "…"
 
