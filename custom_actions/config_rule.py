@@ -8,6 +8,7 @@ place. The schema stays c7n's, and so does the deployment but for that one notif
 | the resource | verdict |
 |---|---|
 | is deleted, left the rule's scope, or does not pass the policy's `scope` filter | NOT_APPLICABLE |
+| matches, and an exception in force covers it | NOT_APPLICABLE, with the exception's end and reason; no fix |
 | does not match | COMPLIANT |
 | matches | NON_COMPLIANT, with the values that made it match |
 | matched, was fixed, and reading it again showed that | COMPLIANT, with what was wrong |
@@ -21,7 +22,8 @@ from __future__ import annotations
 import functools
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -33,6 +35,7 @@ from c7n.utils import chunks, local_session
 
 from .aws import call, reason_of
 from .evidence import sentence
+from .excepted import Excepted, excuse
 from .receipt import FixIncomplete
 from .scope import Scope
 
@@ -96,13 +99,34 @@ class _Judge:
         return list(resources)
 
     def matching(self, resources: Sequence[Resource], event: Any) -> list[Resource]:
-        """The resources in scope that the policy's filters match, or with `match-compliant` the others."""
-        manager = self.policy.resource_manager
-        matched = list(manager.filter_resources(list(resources), event))
+        """The resources in scope that the policy's filters match, or with `match-compliant` the others.
+
+        Exceptions are left out of it: what is excepted drifts all the same.
+        """
+        with self._no_exceptions() as manager:
+            matched = list(manager.filter_resources(list(resources), event))
         if not self.policy.data["mode"].get("match-compliant"):
             return matched
         found = {self.id_of(resource) for resource in matched}
         return [resource for resource in resources if self.id_of(resource) not in found]
+
+    def let_off(self, resource: Resource, event: Any) -> str:
+        """What an exception in force says of a resource that matches; empty when none covers it."""
+        for exceptions in self.policy.resource_manager.filters:
+            if isinstance(exceptions, Excepted) and (rule := exceptions.rule_for(resource, event)) is not None:
+                return excuse(rule)
+        return ""
+
+    @contextmanager
+    def _no_exceptions(self) -> Iterator[Any]:
+        """The policy's resource manager, for as long as it filters without exceptions."""
+        manager = self.policy.resource_manager
+        whole = manager.filters
+        manager.filters = [each for each in whole if not isinstance(each, Excepted)]
+        try:
+            yield manager
+        finally:
+            manager.filters = whole
 
     def put_right(self, resources: Sequence[Resource], event: Any) -> set[str]:
         """Run the policy's actions; returns the ids of the resources that are there and no longer match.
@@ -191,6 +215,9 @@ class ConfigRule(_Judge, ConfigRuleMode):
         if not matched:
             self.post(token, [verdict(Verdict.COMPLIANT, f"As {self.policy.name} says.")])
             return []
+        if let_off := self.let_off(matched[0], event):
+            self.post(token, [verdict(Verdict.NOT_APPLICABLE, let_off)])
+            return []
         said = self.said(matched[0])
         try:
             right = self.put_right(matched, event)
@@ -257,7 +284,11 @@ class ConfigPollRule(_Judge, ConfigPollRuleMode):
             applicable = self.in_scope(resources, event)
             judged = {self.reported(resource): (Verdict.COMPLIANT, f"As {self.policy.name} says.")
                       for resource in applicable}
-            matched = self.matching(applicable, event)
+            for resource in self.matching(applicable, event):
+                if let_off := self.let_off(resource, event):
+                    judged[self.reported(resource)] = (Verdict.NOT_APPLICABLE, let_off)
+                else:
+                    matched.append(resource)
             wrong = {self.reported(resource): self.said(resource) for resource in matched}
             right: set[str] = set()
             try:

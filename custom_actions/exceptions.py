@@ -23,9 +23,11 @@ from typing import Any
 FILE = "exceptions.yml"
 MAX_DAYS = 365
 WARN_DAYS = 30
-_MANDATORY = ("policy", "account", "resource", "reason", "owner", "expires")
-_OPTIONAL = ("region", "ticket")
-KEYS = (*_MANDATORY, *_OPTIONAL)
+MANDATORY = ("policy", "account", "resource", "reason", "owner", "expires")
+OPTIONAL = ("region", "ticket")
+GLOBAL = "global"
+"""The region of what belongs to the whole account."""
+KEYS = (*MANDATORY, *OPTIONAL)
 _ACCOUNT = re.compile(r"\d{12}")
 _ACCOUNT_GLOB = re.compile(r"[\d*?\[\]!-]*[*?\[][\d*?\[\]!-]*")
 # Of unlike kinds: what matches them all is no choice.
@@ -106,9 +108,9 @@ class ExceptionRule:
             and any(fnmatchcase(name, self.resource) for name in (subject.arn, subject.resource) if name)
         )
 
-    def concerns(self, policy: str, account: str) -> bool:
-        """Whether it can cover anything of this policy in this account."""
-        return fnmatchcase(policy, self.policy) and fnmatchcase(account, self.account)
+    def concerns(self, policy: str, account: str | None) -> bool:
+        """Whether it can cover anything of this policy in this account, or without one in any account."""
+        return fnmatchcase(policy, self.policy) and (account is None or fnmatchcase(account, self.account))
 
     def to_dict(self) -> dict[str, str]:
         """The rule as a file, a policy or a report has it; what was left out is left out."""
@@ -177,9 +179,9 @@ def parse_rule(entry: Any, place: Place = ()) -> ExceptionRule:
     if not isinstance(entry, Mapping):
         raise InvalidExceptions(place, f"{entry!r} is no mapping", f"it has {', '.join(KEYS)}")
     _only(entry, KEYS, place)
-    missing = [key for key in _MANDATORY if key not in entry]
+    missing = [key for key in MANDATORY if key not in entry]
     if missing:
-        raise InvalidExceptions(place, f"{' and '.join(missing)} missing", f"it must have {', '.join(_MANDATORY)}")
+        raise InvalidExceptions(place, f"{' and '.join(missing)} missing", f"it must have {', '.join(MANDATORY)}")
     texts = {key: _text(entry[key], key, (*place, key)) for key in KEYS if key in entry and key != "expires"}
     account = texts["account"]
     if not (_ACCOUNT.fullmatch(account) or _ACCOUNT_GLOB.fullmatch(account)):
@@ -190,6 +192,10 @@ def parse_rule(entry: Any, place: Place = ()) -> ExceptionRule:
         raise InvalidExceptions(
             (*place, "resource"), f"policy {rule.policy!r} and resource {rule.resource!r} except everything",
             "name the policy, or the resource")
+    if _in_no_region(rule.resource) and not fnmatchcase(GLOBAL, rule.region):
+        raise InvalidExceptions(
+            (*place, "region"), f"{rule.resource} is in no region, so region {rule.region!r} would never match it",
+            f"leave region out, or write {GLOBAL}")
     return rule
 
 
@@ -262,6 +268,12 @@ def _day(value: Any, place: Place) -> date:
 
 def _is_everything(glob: str) -> bool:
     return not glob.strip("*?")
+
+
+def _in_no_region(glob: str) -> bool:
+    """Whether it is the ARN of a bucket, or of something in IAM; an account's own settings may be of one region."""
+    parts = glob.split(":", 5)
+    return len(parts) == 6 and parts[0] == "arn" and not parts[3] and parts[5] != "root"
 
 
 def _is_any_resource(glob: str) -> bool:

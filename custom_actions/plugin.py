@@ -101,14 +101,17 @@ def _on_resource_type(_: Any, resource_class: Any) -> None:
     if resource_class is None:
         return
     # Imported here: c7n.policy is not whole yet while the AWS provider is loaded.
-    from . import ask_once, config_rule, parameters
+    from . import ask_once, config_rule, excepted, parameters
     from .scope import for_resource
 
     parameters.install()
+    excepted.install()
     config_rule.install()
     ask_once.install()
     if "scope" not in resource_class.filter_registry:
         resource_class.filter_registry.register("scope", for_resource(resource_class))
+    if excepted.TYPE not in resource_class.filter_registry:
+        resource_class.filter_registry.register(excepted.TYPE, excepted.Excepted)
     for element in ELEMENTS:
         if element.resource != resource_class.type:
             continue

@@ -1,7 +1,6 @@
 """A finding: one resource that a policy matched, in terms that a report can compare and count."""
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -9,6 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 from custom_actions.evidence import evidence
+from custom_actions.identity import resource_arn, resource_id
 
 from .accounts import Account
 from .policies import SEVERITIES, Policy
@@ -67,7 +67,10 @@ class Finding:
     @property
     def key(self) -> tuple[str, str, str]:
         """What makes two findings the same resource and policy, in whatever region they were seen."""
-        return (self.account, self.policy, self.arn or f"{self.region}/{self.resource}")
+        name = self.arn or self.resource
+        # Every region has an account's settings of its own, all under the ARN of the account.
+        of_the_region = not self.arn or (self.arn.endswith(":root") and self.region != GLOBAL)
+        return (self.account, self.policy, f"{self.region}/{name}" if of_the_region else name)
 
     def to_dict(self) -> dict[str, Any]:
         """The finding as JSON has it."""
@@ -118,42 +121,3 @@ def in_order(findings: Iterable[Finding]) -> list[Finding]:
 def rank(severity: str) -> int:
     """0 for the most severe."""
     return SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
-
-
-def resource_id(resource: Mapping[str, Any], resource_type: str) -> str:
-    """The id by which AWS knows the resource."""
-    from .engine import resource_class
-
-    found = resource.get(resource_class(resource_type).resource_type.id)
-    return str(found) if found is not None else json.dumps(resource, default=str, sort_keys=True)[:100]
-
-
-def resource_arn(resource: Mapping[str, Any], resource_type: str, account: str, region: str) -> str:
-    """The resource's ARN, from its own fields or from what c7n knows of the type; empty when neither tells it."""
-    from c7n.utils import generate_arn, get_partition
-
-    from .engine import resource_class
-
-    kind = resource_class(resource_type).resource_type
-    own = getattr(kind, "arn", None)
-    for name in (own, kind.id, "Arn", "arn", "ARN"):
-        found = resource.get(name) if name else None
-        if isinstance(found, str) and found.startswith("arn:"):
-            return found
-    identity = resource.get(kind.id)
-    if own is False or identity is None or getattr(kind, "arn_type", None) is None:
-        return ""
-    if resource_type == "aws.account":
-        return f"arn:{get_partition(region)}:iam::{account}:root"
-    # A bucket's ARN has neither region nor account.
-    bucket = resource_type == "aws.s3"
-    return str(generate_arn(
-        kind.arn_service or kind.service,
-        region="" if bucket or kind.global_resource else region,
-        account_id="" if bucket else account,
-        resource_type=kind.arn_type,
-        separator=kind.arn_separator,
-        resource=identity,
-        partition=get_partition(region),
-    ))
-

@@ -1,0 +1,126 @@
+"""What a resource is called: its id and its ARN, the same in a report, in an exception, and in a deployed function.
+
+c7n's metadata gives an ARN for most types, none for some, and a wrong one for a few: an image's ARN names no account,
+a stage's names its API. What AWS documents goes first here. A type that AWS has no ARN for (a metric filter, a mount
+target, a named query) has none here either: an invented one would look like a name that IAM policies can use.
+
+Source of the forms: Service Authorization Reference, "Resource types defined by" each service.
+"""
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from c7n.provider import get_resource_class
+from c7n.resources import load_resources
+from c7n.utils import generate_arn, get_partition
+
+# After `arn:PARTITION:`. Names in braces are the resource's own fields, `region`, `account`, and `path`, which is
+# the IAM path (`/` when there is none).
+_FORMS: Mapping[str, str] = {
+    # The account itself, and every setting of it.
+    "account": "iam::{account}:root",
+    "ami": "ec2:{region}::image/{ImageId}",
+    "apigw-domain-name": "apigateway:{region}::/domainnames/{domainName}",
+    "apigwv2": "apigateway:{region}::/apis/{ApiId}",
+    "apigwv2-route": "apigateway:{region}::/apis/{c7n:parent-id}/routes/{RouteId}",
+    "apigwv2-stage": "apigateway:{region}::/apis/{c7n:parent-id}/stages/{StageName}",
+    "codedeploy-config": "codedeploy:{region}:{account}:deploymentconfig:{deploymentConfigName}",
+    "codedeploy-group": "codedeploy:{region}:{account}:deploymentgroup:{applicationName}/{deploymentGroupName}",
+    "ebs-snapshot": "ec2:{region}::snapshot/{SnapshotId}",
+    "gamelift-build": "gamelift:{region}:{account}:build/{BuildId}",
+    "glue-table": "glue:{region}:{account}:table/{DatabaseName}/{Name}",
+    "iam-group": "iam::{account}:group{path}{GroupName}",
+    "iam-policy": "iam::{account}:policy{path}{PolicyName}",
+    "iam-role": "iam::{account}:role{path}{RoleName}",
+    "iam-user": "iam::{account}:user{path}{UserName}",
+    # AWS has no ARN for a single version; with the template's own, all versions would be one resource.
+    "launch-template-version": "ec2:{region}:{account}:launch-template/{LaunchTemplateId}/{VersionNumber}",
+    "redshift-snapshot": "redshift:{region}:{account}:snapshot:{ClusterIdentifier}/{SnapshotIdentifier}",
+    "rest-account": "apigateway:{region}::/account",
+    "rest-api": "apigateway:{region}::/restapis/{id}",
+    "rest-client-certificate": "apigateway:{region}::/clientcertificates/{clientCertificateId}",
+    "rest-resource": "apigateway:{region}::/restapis/{restApiId}/resources/{id}",
+    "rest-stage": "apigateway:{region}::/restapis/{restApiId}/stages/{stageName}",
+    "rest-vpclink": "apigateway:{region}::/vpclinks/{id}",
+    "s3": "s3:::{Name}",
+    "shield-attack": "shield::{account}:attack/{AttackId}",
+    "transit-attachment": "ec2:{region}:{account}:transit-gateway-attachment/{TransitGatewayAttachmentId}",
+}
+# A stage's id in c7n is that of its deployment, which several stages may share.
+_IDS: Mapping[str, str] = {"rest-stage": "{restApiId}/{stageName}"}
+_OWN = ("Arn", "arn", "ARN")
+
+
+def resource_id(resource: Mapping[str, Any], resource_type: Any) -> str:
+    """The id by which AWS knows the resource; its whole text, cut, when it has none.
+
+    `resource_type` is a name (`aws.ec2`), or c7n's class of the type.
+    """
+    kind = _class(resource_type)
+    name = _IDS.get(kind.type)
+    found = _filled(name, resource) if name else None
+    if not found:
+        found = resource.get(kind.resource_type.id)
+    return str(found) if found is not None else json.dumps(resource, default=str, sort_keys=True)[:100]
+
+
+def resource_arn(resource: Mapping[str, Any], resource_type: Any, account: str, region: str) -> str:
+    """The resource's ARN, from its own fields, from what AWS documents of the type, or from what c7n knows of it.
+
+    Empty when none of them tells it. `region` is where the resource was read, and decides the partition.
+    """
+    kind = _class(resource_type)
+    meta = kind.resource_type
+    own = getattr(meta, "arn", None)
+    for name in (own, meta.id, *_OWN):
+        found = resource.get(name) if name else None
+        if isinstance(found, str) and found.startswith("arn:"):
+            # A log group describes itself with the suffix that means its streams.
+            return found.removesuffix(":*")
+    partition = get_partition(region)
+    if form := _FORMS.get(kind.type):
+        filled = _filled(form, resource, region=region, account=account, path=str(resource.get("Path") or "/"))
+        return f"arn:{partition}:{filled}" if filled else ""
+    identity = resource.get(meta.id)
+    if own is False or identity is None or not getattr(meta, "arn_type", None):
+        return ""
+    return str(generate_arn(
+        meta.arn_service or meta.service,
+        region="" if meta.global_resource else region,
+        account_id=account,
+        resource_type=meta.arn_type,
+        separator=meta.arn_separator,
+        # A hosted zone's id begins with the type: `/hostedzone/Z1`.
+        resource=str(identity).removeprefix(f"/{meta.arn_type}/"),
+        partition=partition,
+    ))
+
+
+@cache
+def _named(resource_type: str) -> Any:
+    load_resources([resource_type])
+    return get_resource_class(resource_type)
+
+
+def _class(resource_type: Any) -> Any:
+    return _named(resource_type) if isinstance(resource_type, str) else resource_type
+
+
+def _filled(form: str, resource: Mapping[str, Any], **known: str) -> str:
+    """The form with its names filled in; empty when the resource lacks one."""
+    missing: list[str] = []
+    filled = form
+    for name in _names(form):
+        value = known.get(name, resource.get(name))
+        if not isinstance(value, str | int) or value == "":
+            missing.append(name)
+        filled = filled.replace("{" + name + "}", str(value))
+    return "" if missing else filled
+
+
+@cache
+def _names(form: str) -> tuple[str, ...]:
+    return tuple(part.partition("}")[0] for part in form.split("{")[1:])
