@@ -23,15 +23,16 @@ import functools
 import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from botocore.exceptions import ClientError
+from c7n.actions import EventAction
 from c7n.policy import ConfigPollRuleMode, ConfigRuleMode, execution
-from c7n.utils import chunks, local_session
+from c7n.utils import chunks, dumps, local_session
 
 from .aws import call, reason_of
 from .evidence import sentence
@@ -272,23 +273,32 @@ class ConfigPollRule(_Judge, ConfigPollRuleMode):
 
     def run(self, event: dict[str, Any], lambda_context: Any) -> Any:
         """Evaluate every resource; returns those that matched. Raises what a fix raises, the verdicts posted."""
-        notification = json.loads(event["invokingEvent"])
         self.setup_exec_environment(event)
+        runnable = self.policy.is_runnable(event)
+        # One output for all of it, also when nothing matches: whoever reads it must know that the rule has run.
+        with self.policy.ctx if runnable else nullcontext():
+            return self._evaluate(event, runnable=runnable)
+
+    def _evaluate(self, event: dict[str, Any], *, runnable: bool) -> list[Resource]:
+        notification = json.loads(event["invokingEvent"])
         at, token = notification["notificationCreationTime"], event["resultToken"]
         client = local_session(self.policy.session_factory).client("config")
         resources = self.every()
         failure: Exception | None = None
         judged: dict[str, tuple[Verdict, str]] = {}
         matched: list[Resource] = []
-        if self.policy.is_runnable(event):
+        excepted: list[Resource] = []
+        if runnable:
             applicable = self.in_scope(resources, event)
             judged = {self.reported(resource): (Verdict.COMPLIANT, f"As {self.policy.name} says.")
                       for resource in applicable}
             for resource in self.matching(applicable, event):
                 if let_off := self.let_off(resource, event):
                     judged[self.reported(resource)] = (Verdict.NOT_APPLICABLE, let_off)
+                    excepted.append(resource)
                 else:
                     matched.append(resource)
+            self._write(matched, excepted)
             wrong = {self.reported(resource): self.said(resource) for resource in matched}
             right: set[str] = set()
             try:
@@ -323,6 +333,24 @@ class ConfigPollRule(_Judge, ConfigPollRuleMode):
         if failure:
             raise failure
         return matched
+
+    def _write(self, matched: list[Resource], excepted: list[Resource]) -> None:
+        """Leave what was found in the policy's output, as c7n does in its own modes that look at everything."""
+        ctx = self.policy.ctx
+        ctx.metrics.put_metric("ResourceCount", len(matched), "Count", Scope="Policy")
+        self.policy.log.info("policy:%s resource:%s region:%s count:%d", self.policy.name, self.policy.resource_type,
+                             self.policy.options.region, len(matched))
+        ctx.output.write_file("resources.json", dumps(matched, indent=2))
+        if excepted:
+            ctx.output.write_file("excepted.json", dumps(excepted, indent=2))
+
+    def run_resource_set(self, event: Any, resources: list[Resource]) -> list[Resource]:
+        """Run the actions, as c7n does, but in the output that is open: c7n would begin another."""
+        for action in self.policy.resource_manager.actions:
+            results = action.process(resources, event) if isinstance(action, EventAction) else action.process(resources)
+            if results:
+                self.policy.ctx.output.write_file(f"action-{action.name}", dumps(results))
+        return resources
 
     def reported(self, resource: Resource) -> str:
         """The id by which AWS Config knows the resource."""
