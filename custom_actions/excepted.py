@@ -63,7 +63,7 @@ class Excepted(Filter):
             resource: aws.s3
             filters:
               - type: public-access
-                permission: read
+                through: policy
               - type: excepted
                 exceptions:
                   - policy: s3-public-read
