@@ -15,7 +15,7 @@ from typing import Any
 
 from c7n.provider import get_resource_class
 from c7n.resources import load_resources
-from c7n.utils import generate_arn, get_partition
+from c7n.utils import generate_arn, get_partition, jmespath_search
 
 # After `arn:PARTITION:`. Names in braces are the resource's own fields, `region`, `account`, and `path`, which is
 # the IAM path (`/` when there is none).
@@ -51,6 +51,8 @@ _FORMS: Mapping[str, str] = {
 }
 # A stage's id in c7n is that of its deployment, which several stages may share.
 _IDS: Mapping[str, str] = {"rest-stage": "{restApiId}/{stageName}"}
+# Route 53 names neither region nor account.
+_WITHOUT_ACCOUNT = frozenset({"healthcheck", "hostedzone"})
 _OWN = ("Arn", "arn", "ARN")
 
 
@@ -63,7 +65,7 @@ def resource_id(resource: Mapping[str, Any], resource_type: Any) -> str:
     name = _IDS.get(kind.type)
     found = _filled(name, resource) if name else None
     if not found:
-        found = resource.get(kind.resource_type.id)
+        found = _value(resource, kind.resource_type.id)
     return str(found) if found is not None else json.dumps(resource, default=str, sort_keys=True)[:100]
 
 
@@ -76,7 +78,7 @@ def resource_arn(resource: Mapping[str, Any], resource_type: Any, account: str, 
     meta = kind.resource_type
     own = getattr(meta, "arn", None)
     for name in (own, meta.id, *_OWN):
-        found = resource.get(name) if name else None
+        found = _value(resource, name) if name else None
         if isinstance(found, str) and found.startswith("arn:"):
             # A log group describes itself with the suffix that means its streams.
             return found.removesuffix(":*")
@@ -84,13 +86,13 @@ def resource_arn(resource: Mapping[str, Any], resource_type: Any, account: str, 
     if form := _FORMS.get(kind.type):
         filled = _filled(form, resource, region=region, account=account, path=str(resource.get("Path") or "/"))
         return f"arn:{partition}:{filled}" if filled else ""
-    identity = resource.get(meta.id)
-    if own is False or identity is None or not getattr(meta, "arn_type", None):
+    identity = _value(resource, meta.id)
+    if own is False or identity is None or getattr(meta, "arn_type", None) is None:
         return ""
     return str(generate_arn(
         meta.arn_service or meta.service,
         region="" if meta.global_resource else region,
-        account_id=account,
+        account_id="" if kind.type in _WITHOUT_ACCOUNT else account,
         resource_type=meta.arn_type,
         separator=meta.arn_separator,
         # A hosted zone's id begins with the type: `/hostedzone/Z1`.
@@ -107,6 +109,11 @@ def _named(resource_type: str) -> Any:
 
 def _class(resource_type: Any) -> Any:
     return _named(resource_type) if isinstance(resource_type, str) else resource_type
+
+
+def _value(resource: Mapping[str, Any], name: str) -> Any:
+    # c7n gives some ids as paths: `metadata.arn`.
+    return resource[name] if name in resource else jmespath_search(name, resource) if "." in name else None
 
 
 def _filled(form: str, resource: Mapping[str, Any], **known: str) -> str:

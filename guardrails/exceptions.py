@@ -5,9 +5,8 @@ will soon end, or matched nothing. Nothing is called unused of which not everyth
 """
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -45,7 +44,7 @@ class Entry:
     days_left: int
     """Days after today on which it still holds; negative when it is over."""
     findings: int = 0
-    """What it let off."""
+    """Those that it covers; several entries may cover one."""
 
     def to_dict(self) -> dict[str, Any]:
         """The rule, and what became of it, as JSON has it."""
@@ -110,8 +109,7 @@ class Exceptions:
 
     def rule_for(self, finding: Finding) -> ExceptionRule | None:
         """The rule in force that covers the finding."""
-        return holds(self.rules, Subject(
-            finding.policy, finding.account, finding.region, finding.resource, finding.arn), self.now)
+        return holds(self.rules, _subject(finding), self.now)
 
     def apply(self, finding: Finding) -> Finding:
         """The finding as excepted, with the rule, when one in force covers it; else as open, without one.
@@ -138,8 +136,12 @@ class Exceptions:
         `policies` are the names of all policies that there are, also of those that the run was not asked for; without
         them nothing is called misnamed.
         """
-        used = Counter(_key(finding.exception) for finding in excepted)
-        entries = [replace(entry, findings=used[_key(entry.rule.to_dict())]) for entry in self.entries()]
+        # All that cover a finding, not the first alone: nobody should take away the second as matching nothing.
+        used: Counter[ExceptionRule] = Counter()
+        for finding in excepted:
+            subject = _subject(finding)
+            used.update(rule for rule in set(self.rules) if rule.covers(subject) and not rule.expired(self.now))
+        entries = [replace(entry, findings=used[entry.rule]) for entry in self.entries()]
         names = None if policies is None else set(policies)
         in_force = [entry for entry in entries if entry.days_left >= 0]
         idle = [entry for entry in in_force if not entry.findings]
@@ -205,8 +207,8 @@ def _speaks_of(rule: ExceptionRule, account: str, region: str, policy: str) -> b
         and (not parts[4] or fnmatchcase(account, parts[4])))
 
 
-def _key(rule: Mapping[str, Any]) -> str:
-    return json.dumps(rule, sort_keys=True, default=str)
+def _subject(finding: Finding) -> Subject:
+    return Subject(finding.policy, finding.account, finding.region, finding.resource, finding.arn)
 
 
 def _counted(entries: Sequence[Entry]) -> str:
