@@ -6,8 +6,8 @@ its cache shares too much: a list that a throttled call has cut short is kept, a
 of it; two policies on `aws.s3` whose `query` says `detect` are given the same buckets, with what the first one reads.
 
 Here the answers of single calls are shared, whoever asks: every policy makes its own lists out of them. What AWS
-refused is never kept, so every policy that needs it asks itself and has the refusal in its own log; that there is
-nothing of that name is an answer as any other.
+refused is never kept, so every policy that needs it asks itself and has the refusal in its own log: a denied call is
+logged here, for c7n does not log each. That there is nothing of that name is an answer as any other.
 
 A client is made once too: c7n makes a session in every thread, and making a client takes longer than most calls.
 
@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import functools
 import json
+import logging
 import os
 import pickle  # nosec - of this process's own memory
 import re
@@ -35,6 +36,8 @@ from botocore.exceptions import ClientError
 from botocore.model import OperationModel
 from c7n.policy import PullMode
 
+log = logging.getLogger("custodian.guardrails.ask_once")
+
 SWITCH = "GUARDRAILS_ASK_ONCE"
 """The environment variable; anything but an empty value switches it on."""
 _READ = re.compile(r"(?:Describe|Get|List|Head|BatchGet|Select|Simulate)(?=[A-Z])")
@@ -45,6 +48,7 @@ _WORK = re.compile(r"(?:Job|Query|Command|Execution|Report|Operation|Task)Id$", 
 _ROLE = "AssumeRole"
 # botocore renews a role's credentials a quarter of an hour before they end.
 _ROLE_LASTS = timedelta(minutes=20)
+_DENIED = re.compile(r"AccessDenied|Unauthorized|NotAuthorized|AuthorizationError|AuthFailure")
 _NOTHING_THERE = re.compile(r"^NoSuch|NotFound")
 _PROTOCOL = pickle.HIGHEST_PROTOCOL
 _LIMIT_BYTES = 256 * 2**20
@@ -96,6 +100,9 @@ class Answers:
         except ClientError as error:
             if _NOTHING_THERE.search(_code(error.response)):
                 self._keep(service, question, changes, pickle.dumps((error.response, True), _PROTOCOL))
+            elif _DENIED.search(_code(error.response)):
+                # c7n notes a denied call on the bucket alone, and a bucket that does not match is not looked at.
+                log.warning("%s on %s: what this policy sees is not all", _code(error.response), operation)
             raise
         self._keep(service, question, changes, pickle.dumps((answer, False), _PROTOCOL))
         return answer

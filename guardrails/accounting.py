@@ -80,6 +80,8 @@ _FAILED = re.compile(
 _WHOLE = re.compile(r"c7n_org:WARNING Error running policy in (.+) @ (\S+) exception: (.*)$", re.MULTILINE)
 # A policy's own log: `time - logger - LEVEL - message`.
 _LOGGED = re.compile(r" - (?P<logger>\S+) - (?P<level>WARNING|ERROR|CRITICAL) - (?P<message>.*)$")
+# What c7n logs of a bucket that did not answer, to go on without what it would have said.
+_CUT_SHORT = re.compile(r"unable to invoke method")
 _REASON_LIMIT = 300
 Key = tuple[str, str, str]
 
@@ -211,7 +213,7 @@ def judge(output: Output, *, did_not_end: str = "it was started and did not end"
         return Judgement(State.NOT_RUN, did_not_end, resources)
     for message in logged:
         # c7n and its filters log some refusals and go on with less than there is.
-        if (state := state_of(message)) is not State.ERROR:
+        if (state := state_of(message)) is not State.ERROR or _CUT_SHORT.search(message):
             return Judgement(state, f"what it saw is not all: {message}", resources)
     if any("c7n:DeniedMethods" in resource for resource in resources):
         return Judgement(State.DENIED, "what it saw is not all: calls for single resources were denied", resources)

@@ -33,9 +33,9 @@ _AT_ONCE = 2
 # What one c7n-org is given at most: its log is read whole when it has ended, and when a worker of it is killed, the
 # targets that it had not finished are lost with it.
 _TARGETS_AT_MOST = 32
-# c7n's cache holds what was read for this long, in minutes: a sweep reads each resource type once an account and
-# region, however long it takes. The cache is this run's own, so nothing older is ever seen.
-_CACHE_MINUTES = 24 * 60
+# Switches on that one sweep asks AWS one question once (custom_actions/ask_once.py). c7n's own cache is always off: it
+# gives one policy's incomplete list to the next, and on buckets the keys that another policy reads.
+_ASK_ONCE = {"GUARDRAILS_ASK_ONCE": "1"}
 
 Target = tuple[Account, str]
 Work = Mapping[Target, tuple[Policy, ...]]
@@ -64,13 +64,13 @@ class How:
     mode: bool
     """Whether policies keep their modes: without a dry run that deploys them."""
     actions: bool
-    cache: bool
+    ask_once: bool
     """Whether what is read once may be used again; never where fixes change it."""
 
 
-AUDIT = How(dryrun=True, mode=False, actions=False, cache=True)
-HEAL = How(dryrun=False, mode=False, actions=True, cache=False)
-DEPLOY = How(dryrun=False, mode=True, actions=True, cache=False)
+AUDIT = How(dryrun=True, mode=False, actions=False, ask_once=True)
+HEAL = How(dryrun=False, mode=False, actions=True, ask_once=False)
+DEPLOY = How(dryrun=False, mode=True, actions=True, ask_once=False)
 
 
 def batches(work: Work) -> list[Batch]:
@@ -132,7 +132,8 @@ def run(
     waiting = deque((batch, 1) for batch in batches(work))
     running: list[_Process] = []
     started = throttled = number = 0
-    with tempfile.TemporaryDirectory(prefix="guardrails-cache-") as cache, _terminated_is_interrupted():
+    # c7n-org wants a directory for the cache that it does not use, and would make the user's own.
+    with tempfile.TemporaryDirectory(prefix="guardrails-cache-") as nowhere, _terminated_is_interrupted():
         try:
             while waiting or running:
                 while waiting and len(running) < _AT_ONCE:
@@ -141,7 +142,7 @@ def run(
                     label = _label(directory, start, number)
                     process = _Process(batch, how, directory, output, variables, label, start)
                     running.append(process)
-                    process.start(cache, environment)
+                    process.start(nowhere, environment)
                 time.sleep(_POLL_SECONDS)
                 for process in list(running):
                     done = process.has_ended()
@@ -193,11 +194,11 @@ class _Process:
         self._read_to = 0
         self.start_number = start_number
 
-    def start(self, cache: str, environment: Mapping[str, str]) -> None:
+    def start(self, nowhere: str, environment: Mapping[str, str]) -> None:
         # -v makes c7n-org name each policy as it starts it: nothing else tells "not reached" from "found nothing".
         command = [
             str(_program()), "run", "-v", "-c", str(self._config), "-u", str(self._use), "-s", str(self._output),
-            "--cache-path", cache, "--cache-period", str(_CACHE_MINUTES if self._how.cache else 0),
+            "--cache-path", nowhere, "--cache-period", "0",
         ]
         if self._how.dryrun:
             command.append("--dryrun")
@@ -206,7 +207,10 @@ class _Process:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                env={"C7N_ORG_PARALLEL": str(workers), **os.environ, **environment},
+                env={
+                    "C7N_ORG_PARALLEL": str(workers), **os.environ, **environment,
+                    **(_ASK_ONCE if self._how.ask_once else {}),
+                },
             )
 
     def has_ended(self) -> bool:

@@ -54,6 +54,8 @@ def test_complete_output_has_run(tmp_path: Path) -> None:
     # c7n logs the refusal and goes on with less than there is: nothing found is not nothing there.
     ({"log": f"{NOW} - custodian.filters - WARNING - AccessDenied on x\n"}, "", State.DENIED, "is not all"),
     ({"log": f"{NOW} - custodian.resources.rds - ERROR - Rate exceeded\n"}, "", State.THROTTLED, "is not all"),
+    ({"log": f"{NOW} - custodian.s3 - WARNING - Bucket: b unable to invoke method: get_bucket_policy error: Connect "
+      "timeout\n"}, "", State.ERROR, "is not all"),
     ({"log": f"{NOW} - custodian.filters - WARNING - a harmless remark\n"}, "", State.RAN, ""),
     ({"resources": '[{"c7n:DeniedMethods": ["get_bucket_acl"]}]'}, "", State.DENIED, "single resources"),
     ({}, f"{NOW}: c7n_org:ERROR Exception running policy:one account:red region:us-east-1 error:boom\n",

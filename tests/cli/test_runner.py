@@ -23,6 +23,7 @@ BLUE = Account("222222222222", "blue", (), {"role": "sweep"})
 FAKE = """#!/bin/sh
 echo "2026-01-01 00:00:00,000: c7n_org:DEBUG Running policy:one account:red region:r1"
 echo "$@"
+echo "ask once: $GUARDRAILS_ASK_ONCE"
 [ -n "$STAY" ] || exit 0
 sleep 60 &
 echo "$! $$" >"$STAY.part" && mv "$STAY.part" "$STAY"
@@ -90,7 +91,7 @@ def test_what_c7n_org_is_given(program: Path, tmp_path: Path) -> None:
     run(work, AUDIT, tmp_path / "a", {"v": 1}, ended=told, progress=seen.append)
     [one] = told.ended
     assert "--dryrun" in one.log
-    assert "--cache-period 1440" in one.log
+    assert "ask once: 1" in one.log
     assert seen[-1] == Progress(1, 0)
     assert one.output.is_dir()
     assert one.work == work
@@ -102,7 +103,8 @@ def test_what_c7n_org_is_given(program: Path, tmp_path: Path) -> None:
     told = Listener()
     run(work, HEAL, tmp_path / "b", {}, ended=told)
     assert "--dryrun" not in told.ended[0].log
-    # A cache would show the next policy what the fix before it has changed.
+    # What was read before would show the next policy what the fix before it has changed.
+    assert "ask once: \n" in told.ended[0].log
     assert "--cache-period 0" in told.ended[0].log
     assert "stop" in (tmp_path / "b/policies-1-1.yml").read_text()
 

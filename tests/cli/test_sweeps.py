@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.responses import EC2Response
+from moto.s3.exceptions import S3AccessDeniedError
+from moto.s3.responses import S3Response
 
 from .conftest import BLUE, HOME, LOCKED, POLICIES, RED, REGIONS, Cloud, guardrails
 
@@ -175,6 +177,27 @@ def test_what_was_not_seen_is_named_and_everything_else_is_complete(
     rows = {row["name"]: row for row in report["policies"]}
     assert (rows["a-user-mfa"]["seen"], rows["a-user-mfa"]["asked"]) == (0, 2)
     assert "INCOMPLETE" in (tmp_path / "out/report.md").read_text().splitlines()[2]
+
+
+def test_a_bucket_that_may_not_be_read_is_not_compliant(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(self: Any) -> str:
+        raise S3AccessDeniedError
+
+    cloud.client("s3").create_bucket(Bucket="secret")
+    monkeypatch.setattr(S3Response, "get_bucket_versioning", denied)
+    # c7n notes it on the bucket and goes on; a filter that finds no key lets the bucket pass.
+    policies = tmp_path / "mine"
+    policies.mkdir()
+    (policies / "a.yml").write_text(
+        "policies:\n- {name: suspended, resource: aws.s3, query: [{augment-keys: [Versioning]}],\n"
+        "   filters: [{Versioning.Status: Suspended}]}\n")
+    result = guardrails("audit", "--policies", policies, "-o", tmp_path / "out")
+    assert result.exit_code == 2
+    report = json.loads((tmp_path / "out/report.json").read_text())
+    assert states(report) == {(HOME, "global", "suspended"): "denied"}
+    assert "AccessDenied on GetBucketVersioning" in report["runs"][0]["reason"]
 
 
 def test_a_heal_fixes_looks_again_and_can_be_taken_back(cloud: Cloud, tmp_path: Path) -> None:

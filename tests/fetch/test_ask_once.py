@@ -62,6 +62,18 @@ def test_a_refusal_is_not_kept(code: str) -> None:
     assert answers.get(iam, "GetUser", {"UserName": "ann"}, cloud) == {"User": {}}
 
 
+def test_a_denied_call_is_in_the_log_of_every_policy_that_makes_it(caplog: pytest.LogCaptureFixture) -> None:
+    answers, s3, cloud = Answers(("a",)), client("s3"), Cloud(refused("AccessDenied"))
+    for number in (1, 2):
+        with pytest.raises(ClientError):
+            answers.get(s3, "GetBucketVersioning", {"Bucket": "b"}, cloud)
+        assert [r.getMessage() for r in caplog.records].count(
+            "AccessDenied on GetBucketVersioning: what this policy sees is not all") == number
+    with pytest.raises(ClientError):
+        answers.get(s3, "GetBucketPolicy", {"Bucket": "b"}, Cloud(refused("NoSuchBucketPolicy")))
+    assert len(caplog.records) == 2
+
+
 def test_that_there_is_nothing_is_an_answer() -> None:
     answers, iam, cloud = Answers(("a",)), client("iam"), Cloud(refused("NoSuchEntity"), {"User": {}})
     for _ in range(2):
