@@ -44,12 +44,17 @@ def deployable(policies: Sequence[Policy], names: Sequence[str], kinds: Sequence
 @mode_option
 @policies_option
 @exceptions_option
+@click.option(
+    "--reports", metavar="S3URL",
+    help="Where functions on a schedule leave what they find, s3://BUCKET/PREFIX; `report` reads it. Many accounts may "
+         "share one.",
+)
 @output_option
 @yes_option
 @verbose_option
 def deploy(
     names: tuple[str, ...], config: Path | None, regions: tuple[str, ...], kinds: tuple[str, ...],
-    directory: Path, exceptions: Path | None, output: str | None, yes: bool, verbose: bool,
+    directory: Path, exceptions: Path | None, reports: str | None, output: str | None, yes: bool, verbose: bool,
 ) -> None:
     """Deploy policies as Lambda functions, through c7n-org; POLICY is a name or a glob, without one all.
 
@@ -60,18 +65,23 @@ def deploy(
     Example:
       ./run.sh deploy security-group-admin-ports-revert
       ./run.sh deploy -c accounts.yml --mode realtime --yes
+      ./run.sh deploy -c accounts.yml --mode periodic --reports s3://central-reports/guardrails
     """
     from .accounting import Check, not_reached
     from .accounts import find_accounts
     from .console import confirm, err, need_an_answer, out, table, text
     from .deployment import functions, outcomes, regions_for
     from .exceptions import load as load_exceptions
+    from .outputs import S3Url, with_output
     from .paths import output_directory, write_json
     from .runner import DEPLOY, work_for
     from .sweep import execute
 
     need_an_answer(yes=yes)
     policies = deployable(load(directory), names, kinds)
+    if reports:
+        place = S3Url.parse(reports).located()
+        policies = [with_output(policy, place) for policy in policies]
     allowed = load_exceptions(exceptions)
     accounts = find_accounts(config, regions)
     work = work_for(policies, accounts.reached, regions_for)
