@@ -81,7 +81,7 @@ def collect(
     at = now or datetime.now(UTC)
     try:
         known = {policy.name for policy in policies if policy.kind is not Kind.REALTIME}
-        found, strangers = _accounts(place, accounts)
+        found, notes = _accounts(place, accounts)
         asked = _asked(place, policies, found)
     except AWS_ERRORS as error:
         raise GuardrailsError(
@@ -91,8 +91,7 @@ def collect(
         raise GuardrailsError(
             f"{place}: no output of any of the {len(known)} policies that can be swept",
             "it is ACCOUNT/REGION/POLICY/…: ./run.sh deploy --reports s3://…, or c7n-org run -s")
-    return _Collection(place, asked, accounts, since, at).into(
-        target, found, policies, _strangers(place, accounts, strangers))
+    return _Collection(place, asked, accounts, since, at).into(target, found, policies, notes)
 
 
 @dataclass(frozen=True)
@@ -314,7 +313,7 @@ def _age(age: timedelta) -> str:
 
 
 def _accounts(source: Source, accounts: Accounts | None) -> tuple[list[_Folders], list[str]]:
-    """Every account that is asked, with its folders, by name; and the folders of accounts that nobody asked for."""
+    """Every account that is asked, with its folders, by name; and what a reader has to know of the others."""
     tops = source.folders("")
     with ThreadPoolExecutor(READ_AT_ONCE) as pool:
         regions = pool.map(lambda top: [name for name in source.folders(top) if _REGION.fullmatch(name)], tops)
@@ -323,8 +322,12 @@ def _accounts(source: Source, accounts: Accounts | None) -> tuple[list[_Folders]
     inside: dict[str, dict[str, list[str]]] = defaultdict(dict)
     for (top, region), those in zip(listed, names, strict=True):
         inside[top][region] = those
+    unread = [top for top in tops if top not in inside]
+    notes = [f"no ACCOUNT/REGION/POLICY, and not read: {_some(unread)}"] if unread else []
     if accounts is None:
-        return _seen(source, inside), []
+        return _seen(source, inside), [
+            f"without accounts.yml (-c) only accounts with an output under {source} are known, and only the defaults "
+            "of profiles", *notes]
     every = {region for those in inside.values() for region in those}
     found = []
     for account in accounts.all:
@@ -337,7 +340,9 @@ def _accounts(source: Source, accounts: Accounts | None) -> tuple[list[_Folders]
             folders.account = replace(account, regions=tuple(sorted(folders.places or every)) or account.regions)
         found.append(folders)
     known = {name for account in accounts.all for name in (account.id, account.name)}
-    return found, sorted(inside.keys() - known)
+    if others := sorted(inside.keys() - known):
+        notes.insert(0, f"not in accounts.yml, and not in this report: {_some(others)}")
+    return found, notes
 
 
 def _seen(source: Source, inside: Mapping[str, Mapping[str, list[str]]]) -> list[_Folders]:
@@ -380,14 +385,6 @@ def _asked(source: Source, policies: Sequence[Policy], found: Sequence[_Folders]
         policy for policy in policies
         if policy.kind is not Kind.REALTIME and (policy.name in there or (source.dated and is_scheduled(policy)))
     ] if found else []
-
-
-def _strangers(source: Source, accounts: Accounts | None, others: Sequence[str]) -> list[str]:
-    if accounts is None:
-        return [
-            f"without accounts.yml (-c) only accounts with an output under {source} are known, and only the defaults "
-            "of profiles"]
-    return [f"not in accounts.yml, and not in this report: {_some(others)}"] if others else []
 
 
 def _troubles(troubles: Sequence[str]) -> list[str]:

@@ -298,6 +298,16 @@ def test_a_directory_of_c7n_org_holds_what_one_start_was_given(tmp_path: Path) -
         assert {state for state, _ in checks(store).values()} == {"not-run"}
 
 
+def test_what_names_no_account_is_said_to_be_unread(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    Wrote().into(out, f"red/{REGION}/volumes")
+    # `custodian run -s DIR` over several regions: whose it is, nothing says.
+    Wrote().into(out, f"{REGION}/volumes", plain=True)
+    with collected(out, tmp_path, [policy()], accounts=[OWNER]) as store:
+        assert store[NOTES] == [f"no ACCOUNT/REGION/POLICY, and not read: {REGION}"]
+        assert list(checks(store).values()) == [("ran", "")]
+
+
 def test_a_source_without_any_output_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "x" / "y").mkdir(parents=True)
     with pytest.raises(GuardrailsError, match="no output of any of the 1 policies"):
