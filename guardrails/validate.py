@@ -19,7 +19,8 @@ def validate(paths: tuple[Path, ...], controls: tuple[Path, ...], verbose: bool)
     """Check policy files: schema, elements, metadata, controls, names, and what a Lambda function needs.
 
     PATH is a policy file or a directory of them; without one, the project's policies/. Every error of every file is
-    shown with file, line and remedy. Exits with 1 when there is one.
+    shown with file, line and remedy. Exits with 1 when there is one. Without a PATH the project's exceptions.yml is
+    read too.
 
     \b
     Example:
@@ -28,9 +29,12 @@ def validate(paths: tuple[Path, ...], controls: tuple[Path, ...], verbose: bool)
     """
     started = time.monotonic()
     from .controls import load_catalogues
-    from .policies import policy_files
+    from .exceptions import load as load_exceptions
+    from .policies import load, policy_files
     from .validation import validate_files
 
+    if not paths:
+        load_exceptions(None)
     files = policy_files([_shown(path) for path in paths or (POLICIES,)])
     found = validate_files(files, load_catalogues(controls))
     seconds = time.monotonic() - started
@@ -47,6 +51,10 @@ def validate(paths: tuple[Path, ...], controls: tuple[Path, ...], verbose: bool)
     if found.problems:
         click.echo(f"{len(found.problems)} errors in {counted}")
         raise SystemExit(1)
+    if not paths:
+        # Of the project's own file: a name that no policy has lets nothing off, and is no error of the policies.
+        for note in load_exceptions(None).state((), (), [policy.name for policy in load()]).notes():
+            click.echo(f"exceptions.yml: {note}", err=True)
     out().print(f"valid: {counted}")
 
 

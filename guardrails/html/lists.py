@@ -74,16 +74,14 @@ def exception_rows(state: ExceptionState) -> list[ExceptionRow]:
         "ended": state.expired, "expiring": state.expiring, "misnamed": state.misnamed, "unused": state.unused,
         "unknown": state.unknown, "in-force": state.in_force,
     }
-    states: dict[str, list[str]] = {}
-    entries = {}
+    states: dict[Entry, list[str]] = {}
     for name, listed in lists.items():
         for entry in listed:
-            entries[entry.where] = entry
-            states.setdefault(entry.where, []).append(name)
+            states.setdefault(entry, []).append(name)
     order = list(lists)
     rows = [
-        ExceptionRow(entries[where], tuple(said[:-1] if len(said) > 1 and said[-1] == "in-force" else said))
-        for where, said in states.items()]
+        ExceptionRow(entry, tuple(said[:-1] if len(said) > 1 and said[-1] == "in-force" else said))
+        for entry, said in states.items()]
     return sorted(rows, key=lambda row: (order.index(row.states[0]), row.entry.days_left))
 
 

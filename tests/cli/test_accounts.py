@@ -30,6 +30,8 @@ def test_c7n_org_takes_what_we_write() -> None:
     ("accounts:\n- {account_id: 123456789012, role: x}", r":2: account_id 123456789012 is not 12 digits in quotes"),
     ("accounts:\n- {name: a, account_id: '123456789012'}\n- {name: a, account_id: '123456789013'}",
      r":3: the name a is taken"),
+    ("accounts:\n- {name: a, account_id: '123456789012'}\n- {name: b, account_id: '123456789012'}",
+     r":3: account 123456789012 is in it twice"),
     ("accounts:\n- {name: ../a, account_id: '123456789012'}", r"cannot be a directory's"),
     ("accounts:\n- {account_id: '123456789012', regions: eu-west-1}", r"regions is no list"),
     ("accounts: [", r"is not YAML"),

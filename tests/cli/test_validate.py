@@ -87,7 +87,8 @@ def test_every_error_of_every_file_is_shown(tmp_path: Path) -> None:
     result = guardrails("validate", tmp_path)
     assert result.exit_code == 1
     for place in ("a.yml:11", "a.yml:14", "b.yml:19", "c.yml:1", "b.yml:2: open-ssh: the name open-ssh is taken by"):
-        assert f"{tmp_path}/{place}" in result.stdout, result.stdout
+        # As short as it can be said from where the user is.
+        assert place in {line[:len(place)] for line in result.stdout.splitlines()}, result.stdout
     assert result.stdout.splitlines()[-1].startswith("5 errors in 2 policies on 1 resource types in 3 files")
 
 
