@@ -246,7 +246,7 @@ def _resources(content: bytes) -> tuple[tuple[Mapping[str, Any], ...], str]:
     """The resources in c7n's output, and what is wrong with it."""
     try:
         found = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return (), str(error)
     if not isinstance(found, list):
         return (), "no list of resources"
@@ -280,7 +280,7 @@ def receipts_in(content: bytes) -> Iterator[Mapping[str, Any]]:
     """The receipts in what an action of ours returned; what c7n's own actions return is no receipt."""
     try:
         found = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return
     for receipt in found if isinstance(found, list) else ():
         if isinstance(receipt, dict) and "outcome" in receipt and "resource" in receipt:

@@ -51,6 +51,8 @@ class Answer:
     """Ids of resources that the run put right, and read again."""
     trouble: str = ""
     """What its actions failed at, after everything had been seen."""
+    when: datetime | None = None
+    """When the run ended, of which it is the answer."""
 
 
 @dataclass
@@ -161,7 +163,7 @@ class _Collection:
                 answer = self._newest(policy, account, region, places) if places else None
             except AWS_ERRORS as error:
                 answer = Answer(state_of(reason_of(error)), f"its output could not be looked for: {reason_of(error)}")
-            if answer is not None and (best is None or (answer.state.seen and not best[0].state.seen)):
+            if answer is not None and (best is None or _rank(answer) > _rank(best[0])):
                 best = answer, region
         wrote = best is not None
         if best is None:
@@ -189,7 +191,7 @@ class _Collection:
                 continue
             if oldest and run.when < oldest:
                 return _too_old(run.when, self.now)
-            return answer
+            return replace(answer, when=run.when)
         if not oldest:
             return None
         ends = [last.when for place in places if (last := last_of(self.source, place))]
@@ -225,14 +227,16 @@ def read(source: Source, run: Run, policy: Policy, account: Account, region: str
         metadata = _metadata(contents.get("metadata.json"))
     except Unreadable as error:
         return Answer(State.ERROR, f"its output is cut short: {error}")
-    log = contents.get("custodian-run.log", b"").decode(errors="replace")
+    log = _of_last_run(contents.get("custodian-run.log", b"").decode(errors="replace"), metadata)
     resources = contents.get("resources.json")
     if not _is_sweep(metadata) or _DEPLOYMENT in log:
         return None
     if problem := _elsewhere(metadata, policy, account, region):
         return Answer(State.ERROR, problem)
+    if not all(_is_text(contents.get(name)) for name in ("resources.json", _EXCEPTED)):
+        return Answer(State.ERROR, "its output holds halves of characters, which is no text")
     seeing, acting, counted = _parts(metadata, log)
-    if resources is not None and counted is None and isinstance(metadata.get("metrics"), list):
+    if resources is not None and counted is None and "metrics" in metadata:
         # c7n counts what it has found, then writes it: these resources are another run's.
         resources = None
     told = judge(Output(resources, contents.get("metadata.json"), seeing))
@@ -257,27 +261,91 @@ def read(source: Source, run: Run, policy: Policy, account: Account, region: str
 
 
 def _metadata(content: bytes | None) -> dict[str, Any]:
+    """What metadata.json says; empty when it is not there.
+
+    Raises Unreadable when it is none of c7n's. It may come from an account that nobody here controls, and what one
+    account writes must not keep the others out of the report.
+    """
     if content is None:
         return {}
     try:
         found = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Unreadable(f"metadata.json: {error}") from None
-    return found if isinstance(found, dict) else {}
+    if not isinstance(found, dict):
+        raise Unreadable("metadata.json: not c7n's")
+    for name in ("policy", "config", "execution"):
+        if not isinstance(found.get(name), dict):
+            raise Unreadable(f"metadata.json: {name} is not c7n's")
+    if not isinstance(found.get("metrics", []), list):
+        raise Unreadable("metadata.json: metrics is not c7n's")
+    if not isinstance(found["policy"].get("mode", {}), dict):
+        raise Unreadable("metadata.json: policy.mode is not c7n's")
+    return found
+
+
+def _is_text(content: bytes | None) -> bool:
+    """Whether the strings in the JSON are text: half of a surrogate pair is none, and nothing can store it."""
+    if content is None or b"\\ud" not in content.lower():
+        return True
+    try:
+        json.dumps(json.loads(content), ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    except (ValueError, RecursionError):
+        pass  # said by whoever reads it
+    return True
+
+
+def _number(metadata: Mapping[str, Any], name: str) -> float | None:
+    """A number of seconds of the run's execution; None when it is not there."""
+    found = metadata.get("execution", {}).get(name)
+    return float(found) if isinstance(found, int | float) and 0 <= found < _LATEST else None
+
+
+_LATEST = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
 
 
 def _began(metadata: Mapping[str, Any]) -> str:
     """When the run began, as a receipt has its time; what was written earlier is another run's of the same hour."""
-    start = (metadata.get("execution") or {}).get("start")
-    if not isinstance(start, int | float):
-        return ""
-    return datetime.fromtimestamp(start, UTC).isoformat(timespec="seconds")
+    start = _number(metadata, "start")
+    return "" if start is None else datetime.fromtimestamp(start, UTC).isoformat(timespec="seconds")
+
+
+def _of_last_run(log: str, metadata: Mapping[str, Any]) -> str:
+    """The part of a log that the last run wrote: in a directory, c7n appends to the log of the run before.
+
+    Its last line is the last run's, so what that run wrote is as old as it took, at most. In which time zone the log
+    is written need not be known. The whole log, when the metadata does not say how long the run took.
+    """
+    took = _number(metadata, "duration")
+    lines = log.splitlines(keepends=True)
+    times = [_time(line) for line in lines]
+    last = next((time for time in reversed(times) if time), None)
+    if took is None or last is None:
+        return log
+    # The metadata is written shortly before the last line.
+    begin = last - timedelta(seconds=min(took, DAY.total_seconds())) - _LINE
+    first = next(number for number, time in enumerate(times) if time and time >= begin)
+    return "".join(lines[first:])
+
+
+_LINE = timedelta(seconds=1)
+_STAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} - ")
+
+
+def _time(line: str) -> datetime | None:
+    """When a line was logged, in whatever time zone; None for a line that goes on with the one before."""
+    try:
+        return datetime.strptime(line[:23], "%Y-%m-%d %H:%M:%S,%f") if _STAMP.match(line) else None
+    except ValueError:
+        return None
 
 
 def _is_sweep(metadata: Mapping[str, Any]) -> bool:
     """Whether the run looked at everything; a function on events saw one resource."""
-    mode = str(((metadata.get("policy") or {}).get("mode") or {}).get("type") or "pull")
-    return mode in ("pull", *SCHEDULED) or bool((metadata.get("config") or {}).get("dryrun"))
+    mode = str(metadata.get("policy", {}).get("mode", {}).get("type") or "pull")
+    return mode in ("pull", *SCHEDULED) or metadata.get("config", {}).get("dryrun") is True
 
 
 def _elsewhere(metadata: Mapping[str, Any], policy: Policy, account: Account, region: str) -> str:
@@ -285,8 +353,8 @@ def _elsewhere(metadata: Mapping[str, Any], policy: Policy, account: Account, re
 
     The folder counts: who may write where is the bucket's policy to say, and a file says what its writer likes.
     """
-    config = metadata.get("config") or {}
-    told = (config.get("account_id"), config.get("region"), (metadata.get("policy") or {}).get("name"))
+    config = metadata.get("config", {})
+    told = (config.get("account_id"), config.get("region"), metadata.get("policy", {}).get("name"))
     for what, says, is_in in zip(("account", "region", "policy"), told, (account.id, region, policy.name), strict=True):
         if says and str(says) != is_in:
             return f"its metadata is of {what} {says}"
@@ -295,12 +363,21 @@ def _elsewhere(metadata: Mapping[str, Any], policy: Policy, account: Account, re
 
 def _parts(metadata: Mapping[str, Any], log: str) -> tuple[str, str, int | None]:
     """The log up to the point where everything was seen, the rest, and how many resources had been found by then."""
-    metrics = metadata.get("metrics") or ()
-    counts = [m.get("Value") for m in metrics if isinstance(m, Mapping) and m.get("MetricName") == "ResourceCount"]
-    line = _COUNTED.search(log)
-    counted = counts[0] if counts else int(line[1]) if line else None
-    at = line.end() if line else len(log)
-    return log[:at], log[at:], counted if isinstance(counted, int) else None
+    counts = [
+        m.get("Value") for m in metadata.get("metrics", ())
+        if isinstance(m, Mapping) and m.get("MetricName") == "ResourceCount"]
+    lines = list(_COUNTED.finditer(log))
+    # c7n's own count, where it is: a line may be left from the run before.
+    counted = next(iter(counts), None) if "metrics" in metadata else int(lines[-1][1]) if lines else None
+    if not isinstance(counted, int):
+        return log, "", None
+    at = lines[-1].end() if lines else len(log)
+    return log[:at], log[at:], counted
+
+
+def _rank(answer: Answer) -> tuple[bool, datetime]:
+    """Of the answers of several regions about the whole account, the newest that saw everything counts."""
+    return answer.state.seen, answer.when or datetime.min.replace(tzinfo=UTC)
 
 
 def _too_old(when: datetime, now: datetime) -> Answer:
