@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 from c7n.exceptions import PolicyValidationError
 from c7n.filters.core import Filter
 from c7n.policy import Policy
-from c7n.utils import type_schema
+from c7n.utils import dumps, type_schema
 
 from .exceptions import (
     FILE,
@@ -42,6 +42,8 @@ from .reach import whole_account
 VARIABLE = "GUARDRAILS_EXCEPTIONS"
 """The environment variable that names the file; empty: no exception holds."""
 TYPE = "excepted"
+LET_OFF = "excepted.json"
+"""Beside `resources.json`: what matched and was let off, so that a report made from the output can name it."""
 _PACKAGE = __package__
 _HANDLER = f"{__package__}.lambda_entry.run"
 _DEFAULT = Path(__file__).resolve().parents[1] / FILE
@@ -108,8 +110,12 @@ class Excepted(Filter):
             parse_rule(entry, ("exceptions", number)) for number, entry in enumerate(self.data["exceptions"]))
 
     def process(self, resources: list[dict[str, Any]], event: Any = None) -> list[dict[str, Any]]:
-        """The resources that no exception covers now."""
-        return [resource for resource in resources if self.rule_for(resource, event) is None]
+        """The resources that no exception covers now; the others go into the policy's output, where it has one."""
+        covered = [(resource, self.rule_for(resource, event) is not None) for resource in resources]
+        let_off = [resource for resource, is_let_off in covered if is_let_off]
+        if let_off and (output := self.manager.ctx.output) is not None:
+            output.write_file(LET_OFF, dumps(let_off, indent=2))
+        return [resource for resource, is_let_off in covered if not is_let_off]
 
     def rule_for(self, resource: Mapping[str, Any], event: Any = None) -> ExceptionRule | None:
         """The rule that covers the resource now, or None; says so in the log when there is one."""

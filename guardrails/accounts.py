@@ -103,6 +103,19 @@ def find_accounts(config: Path | None, regions: Sequence[str]) -> Accounts:
     )
 
 
+def listed_accounts(config: Path, regions: Sequence[str]) -> Accounts:
+    """The accounts of `config` as they stand there: none is asked whether it can be reached.
+
+    Raises GuardrailsError as `find_accounts` does, and for the region `all`, which only the account itself can tell.
+    """
+    listed, variables = _read(config)
+    found = tuple(replace(account, regions=_regions(account, regions)) for account in listed)
+    if every := next((account for account in found if "all" in account.regions), None):
+        raise GuardrailsError(
+            f"{config}: account {every} has the region all, which nobody is asked for here", "name its regions")
+    return Accounts(found, (), variables)
+
+
 def accounts_file(accounts: Iterable[tuple[Account, Sequence[str]]], variables: Mapping[str, Any]) -> dict[str, Any]:
     """accounts.yml for c7n-org: the accounts, each with the regions to run in."""
     entries = []

@@ -152,6 +152,11 @@ class Assessment:
         """Policies that judge events and cannot be swept."""
         return sum(not policy.audited for policy in self.policies.values())
 
+    @property
+    def remarks(self) -> list[str]:
+        """What is to be known of how the run's data came about, as when it is collected from a bucket."""
+        return list(self.store.get("notes", ()))
+
     def checks(self, *, missing: bool = False) -> Iterator[CheckRow]:
         """Every check, or those without a whole answer, by account, region and policy."""
         return self.store.checks(missing=missing)
@@ -303,7 +308,7 @@ class Assessment:
         if self.changes is not None and self.changes.previous:
             change = self.changes
             said.append(f"since {change.previous}: {change.new} new, {change.reopened} reopened, {change.fixed} fixed")
-        said += self.exceptions.notes()
+        said += [*self.remarks, *self.exceptions.notes()]
         if self.not_audited:
             said.append(
                 f"{counted(self.not_audited, 'realtime policy', 'realtime policies')} not audited: they judge events, "

@@ -118,11 +118,16 @@ class History:
         """
         stamps = {"run": run, "at": started}
         with store.attached(self.path, "h") as db, _transaction(db):
-            db.execute("delete from main.findings where status = 'fixed'")
+            # Those of an earlier pass; what a function put right before any run knew of it stays.
+            db.execute("delete from main.findings where status = 'fixed' and id in (select id from h.findings)")
+            db.execute(
+                f"insert or ignore into h.findings ({_COLUMNS}, first_run, fixed_run) "  # noqa: S608
+                "select id, account, account_name, region, policy, resource_type, resource, arn, evidence, exception, "
+                "status, :at, :at, :run, :run from main.findings where status = 'fixed'", stamps)
             db.execute(
                 f"insert into h.findings ({_COLUMNS}, first_run) "  # noqa: S608
                 "select id, account, account_name, region, policy, resource_type, resource, arn, evidence, exception, "
-                "status, :at, :at, :run from main.findings where true "
+                "status, :at, :at, :run from main.findings where status <> 'fixed' "
                 "on conflict (id) do update set last_seen = excluded.last_seen, evidence = excluded.evidence, "
                 "exception = excluded.exception, status = excluded.status, account_name = excluded.account_name, "
                 "region = excluded.region, reopened_run = case when findings.status = 'fixed' then :run "

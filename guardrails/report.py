@@ -47,7 +47,7 @@ def report(
       ./run.sh report output/audit-20260101T120000Z --format sarif
       ./run.sh report s3://central-reports/guardrails -c accounts.yml -o output/week
     """
-    from .accounts import find_accounts
+    from .accounts import find_accounts, listed_accounts
     from .audit import exit_code
     from .collect import collect
     from .exceptions import load as load_exceptions
@@ -59,11 +59,12 @@ def report(
 
     place = Path(source)
     earlier = (place / FILE).is_file() or place.name == FILE
-    accounts = find_accounts(config, regions) if config or securityhub else None
+    asked = listed_accounts(config, regions) if config else None
+    hubs = find_accounts(config, regions).reached if securityhub else None
     target = output_directory(output, "report")
     allowed = load_exceptions(exceptions)
     store = RunStore.open(place) if earlier else collect(
-        source, accounts=accounts if config else None, policies=load(directory), target=target)
+        source, accounts=asked, policies=load(directory), target=target)
     with store:
         if earlier:
             assessment = assess_again(store, controls=controls, exceptions=allowed)
@@ -72,7 +73,6 @@ def report(
             assessment = assess(store, controls=controls, exceptions=allowed, history=history)
         if verbose:
             click.echo(f"{assessment.asked} checks of {source}, into {target}", err=True)
-        hubs = accounts.reached if accounts and securityhub else None
         whole = publish(assessment, target, formats, securityhub=hubs)
         code = exit_code(complete=assessment.complete, severities=list(assessment.open_by_severity), fail_on=fail_on)
     raise SystemExit(code or (0 if whole else INCOMPLETE))

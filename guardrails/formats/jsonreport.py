@@ -39,6 +39,7 @@ def write(assessment: Assessment, stream: TextIO) -> None:
         "services": [_group(row, "service") for row in assessment.by_service],
         "frameworks": [_framework(result) for result in assessment.frameworks],
         "exceptions": assessment.exceptions.to_dict(),
+        "remarks": assessment.remarks,
         "policies": [_policy(row) for row in assessment.by_policy],
         "findings": (finding.to_dict() for finding in assessment.findings()),
         "runs": (_check(check) for check in assessment.checks()),

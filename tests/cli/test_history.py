@@ -98,6 +98,18 @@ def test_a_resumed_run_is_recorded_as_if_it_had_been_one(tmp_path: Path) -> None
     assert len(third.trend) == 3
 
 
+def test_what_a_function_fixed_before_any_run_knew_of_it_is_fixed(tmp_path: Path) -> None:
+    known, unknown = group("sg-1", RED, EAST), group("sg-2", RED, EAST)
+    run(tmp_path / "1", ONE, [known])
+    both = [replace(one, status=Status.FIXED) for one in (known, unknown)]
+    second = run(tmp_path / "2", TWO, both)
+    assert {name: status for name, (status, _, _) in shown(second).items()} == {"sg-1": "fixed", "sg-2": "fixed"}
+    assert changed(second) == (0, 0, 2)
+    assert {name for name, (_, first, _) in shown(second).items() if first == ONE} == {"sg-1"}
+    third = run(tmp_path / "3", THREE, [unknown])
+    assert changed(third) == (0, 1, 0)
+
+
 def test_an_exception_that_ends_opens_the_finding_again(tmp_path: Path) -> None:
     one = group("sg-1", RED, EAST)
     run(tmp_path / "1", ONE, [replace(one, status=Status.EXCEPTED, exception={"reason": "x"})])
