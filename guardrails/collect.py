@@ -118,24 +118,29 @@ class _Collection:
         try:
             describe(store, "report", [*self.asked, *events], every, policies)
             troubles: list[str] = []
+            times: list[datetime] = []
             with ThreadPoolExecutor(READ_AT_ONCE) as pool:
                 for each in found:
-                    store.add(self._rows(each, pool, troubles))
+                    store.add(self._rows(each, pool, troubles, times))
             store[NOTES] = notes + _troubles(troubles)
-            store["finished"] = datetime.now(UTC).isoformat(timespec="seconds")
+            # As new as the newest output, whenever somebody asks for the report. One that is too old counts here: no
+            # report may be older than an earlier one, or the history goes backwards.
+            store["started"] = store["finished"] = max(times, default=self.now).isoformat(timespec="seconds")
         except BaseException:
             store.close()
             raise
         return store
 
     def _rows(
-        self, folders: _Folders, pool: ThreadPoolExecutor, troubles: list[str]
+        self, folders: _Folders, pool: ThreadPoolExecutor, troubles: list[str], times: list[datetime]
     ) -> Iterator[tuple[CheckRow, list[Finding]]]:
         targets = list(self._targets(folders))
         for (policy, region, _), (answer, findings, seen_in) in zip(
             targets, pool.map(lambda target: self._look(folders, *target), targets), strict=True
         ):
             account = folders.account
+            if answer.when:
+                times.append(answer.when)
             if answer.trouble:
                 troubles.append(f"{policy.name} in {account} {seen_in}: {answer.trouble}")
             yield CheckRow(account.id, account.name, region, policy.name, answer.state.value,
@@ -381,7 +386,8 @@ def _rank(answer: Answer) -> tuple[bool, datetime]:
 
 
 def _too_old(when: datetime, now: datetime) -> Answer:
-    return Answer(State.NOT_RUN, f"its last output is of {when:%Y-%m-%d %H:%M} UTC, {_age(now - when)} old")
+    return Answer(
+        State.NOT_RUN, f"its last output is of {when:%Y-%m-%d %H:%M} UTC, {_age(now - when)} old", when=when)
 
 
 def _age(age: timedelta) -> str:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -153,6 +154,24 @@ def test_the_newest_output_of_each_account_is_the_answer(bucket: Any, tmp_path: 
         assert [(a.id, a.regions) for a in store.accounts()] == [(RED, (REGION,)), (BLUE, (REGION,))]
         assert "only accounts with an output" in store[NOTES][0]
         assert (store["verb"], bool(store["scope"])) == ("report", True)
+
+
+def test_a_report_is_as_new_as_its_newest_answer(bucket: Any, tmp_path: Path) -> None:
+    bucket(Wrote(), NOW - 3 * HOUR)
+    bucket(Wrote(account=BLUE), NOW - 5 * HOUR)
+    with collected(URL, tmp_path, [policy()]) as store:
+        assert store["started"] == store["finished"] == (NOW - 3 * HOUR).isoformat()
+
+
+def test_a_report_is_not_older_than_one_before_it(bucket: Any, tmp_path: Path) -> None:
+    hourly = policy("hourly")
+    hourly = replace(hourly, data={**hourly.data, "mode": {**hourly.mode, "schedule": "rate(1 hour)"}})
+    bucket(Wrote(policy="hourly"), NOW - 3 * HOUR)
+    bucket(Wrote(), NOW - 5 * HOUR)
+    # Three hours ago the newest answer was the hourly policy's, which is silent since.
+    with collected(URL, tmp_path, [policy(), hourly]) as store:
+        assert sorted(state for state, _ in checks(store).values()) == ["not-run", "ran"]
+        assert store["started"] == (NOW - 3 * HOUR).isoformat()
 
 
 def test_what_should_have_answered_and_did_not_is_named(bucket: Any, tmp_path: Path) -> None:
