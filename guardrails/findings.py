@@ -57,7 +57,7 @@ class Finding:
     @property
     def id(self) -> str:
         """The same in every run for the same account, policy and resource: 32 hexadecimal digits."""
-        return sha256("\0".join(self.key).encode()).hexdigest()[:32]
+        return sha256("\0".join(self.key).encode(errors="backslashreplace")).hexdigest()[:32]
 
     @property
     def at_home(self) -> bool:
