@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -70,21 +70,23 @@ class _Folders:
 
 def collect(
     source: str, *, accounts: Accounts | None = None, policies: Sequence[Policy], target: Path,
-    since: datetime | None = None, now: datetime | None = None,
+    chosen: Collection[str] | None = None, since: datetime | None = None, now: datetime | None = None,
 ) -> RunStore:
     """Read the newest output of each (account, region, policy) into a new run's file in `target`.
 
     `source` is `s3://BUCKET/PREFIX`, or a directory of c7n-org's. `accounts` says which must have answered; without
     it, those of which there is anything. `policies` are all that there are: those are asked whose functions run by the
-    clock, and those that the source has an output of. What is older than `since` does not count. Raises
-    GuardrailsError when the source cannot be listed, holds nothing, or `target` has a run already.
+    clock, and those that the source has an output of; of these only the `chosen`, when names are given. What is older
+    than `since` does not count. Raises GuardrailsError when the source cannot be listed, holds nothing, or `target`
+    has a run already.
     """
     place = source_of(source)
     at = now or datetime.now(UTC)
     try:
         known = {policy.name for policy in policies if policy.kind is not Kind.REALTIME}
         found, notes = _accounts(place, accounts)
-        asked = _asked(place, policies, found)
+        asked = [
+            policy for policy in _asked(place, policies, found) if chosen is None or policy.name in chosen]
     except AWS_ERRORS as error:
         raise GuardrailsError(
             f"{place}: {reason_of(error)}", "listing needs s3:ListBucket, reading s3:GetObject; docs/scheduling.md",
@@ -93,7 +95,7 @@ def collect(
         raise GuardrailsError(
             f"{place}: no output of any of the {len(known)} policies that can be swept",
             "it is ACCOUNT/REGION/POLICY/…: ./run.sh deploy --reports s3://…, or c7n-org run -s")
-    return _Collection(place, asked, accounts, since, at).into(target, found, policies, notes)
+    return _Collection(place, asked, accounts, chosen, since, at).into(target, found, policies, notes)
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,7 @@ class _Collection:
     source: Source
     asked: Sequence[Policy]
     accounts: Accounts | None
+    chosen: Collection[str] | None
     since: datetime | None
     now: datetime
 
@@ -112,7 +115,9 @@ class _Collection:
         """Write everything, an account at a time."""
         from .auditing import describe
 
-        events = [policy for policy in policies if policy.kind is Kind.REALTIME]
+        events = [
+            policy for policy in policies
+            if policy.kind is Kind.REALTIME and (self.chosen is None or policy.name in self.chosen)]
         every = Accounts(tuple(each.account for each in found), (), self.accounts.vars if self.accounts else {})
         store = RunStore.create(target / FILE)
         try:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,10 +13,12 @@ from .options import (
     exceptions_option,
     fail_on_option,
     format_option,
+    framework_option,
     history_option,
     output_option,
     policies_option,
     securityhub_option,
+    selection_options,
     verbose_option,
 )
 
@@ -23,6 +26,8 @@ from .options import (
 @click.command()
 @click.argument("source")
 @account_options
+@selection_options
+@framework_option
 @policies_option
 @controls_option
 @exceptions_option
@@ -33,14 +38,14 @@ from .options import (
 @fail_on_option
 @verbose_option
 def report(
-    source: str, config: Path | None, regions: tuple[str, ...], directory: Path, controls: tuple[Path, ...],
-    exceptions: Path | None, history: Path | None, output: str | None, formats: tuple[str, ...], fail_on: str | None,
-    securityhub: bool, verbose: bool,
+    source: str, output: str | None, formats: tuple[str, ...], fail_on: str | None, securityhub: bool, verbose: bool,
+    **asked: Any,
 ) -> None:
     """Make the report of SOURCE again, or from what deployed functions wrote.
 
     SOURCE is the directory of an audit, s3://BUCKET/PREFIX to which periodic policies write, or a directory that
     c7n-org wrote. With accounts.yml (-c) an account that never wrote is named; without it nobody can know of it.
+    Options that choose policies say which should have written; an audit's report has what the audit was asked.
 
     \b
     Example:
@@ -49,28 +54,32 @@ def report(
     """
     from .accounts import find_accounts, listed_accounts
     from .audit import exit_code
+    from .auditing import Question
     from .collect import collect
     from .exceptions import load as load_exceptions
     from .paths import output_directory
-    from .policies import load
     from .publishing import publish
     from .reporting import assess, assess_again
     from .store import FILE, RunStore
 
-    place = Path(source)
+    place, question = Path(source), Question.of(**asked)
     earlier = (place / FILE).is_file() or place.name == FILE
-    asked = listed_accounts(config, regions) if config else None
-    hubs = find_accounts(config, regions).reached if securityhub else None
+    hubs = find_accounts(asked["config"], asked["regions"]).reached if securityhub else None
     target = output_directory(output, "report")
-    allowed = load_exceptions(exceptions)
-    store = RunStore.open(place) if earlier else collect(
-        source, accounts=asked, policies=load(directory), target=target)
+    allowed = load_exceptions(asked["exceptions"])
+    if earlier:
+        store = RunStore.open(place)
+    else:
+        store = collect(
+            source, accounts=listed_accounts(asked["config"], asked["regions"]) if asked["config"] else None,
+            policies=question.every(), chosen={policy.name for policy in question.policies()}, target=target)
     with store:
         if earlier:
-            assessment = assess_again(store, controls=controls, exceptions=allowed)
+            assessment = assess_again(store, controls=asked["controls"], exceptions=allowed)
         else:
             store.change_each(allowed.apply)
-            assessment = assess(store, controls=controls, exceptions=allowed, history=history)
+            assessment = assess(
+                store, controls=asked["controls"], exceptions=allowed, history=asked["history"])
         if verbose:
             click.echo(f"{assessment.asked} checks of {source}, into {target}", err=True)
         whole = publish(assessment, target, formats, securityhub=hubs)

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -227,6 +228,35 @@ def test_a_heal_fixes_looks_again_and_can_be_taken_back(cloud: Cloud, tmp_path: 
         assert back.exit_code == 0, back.output
         assert line in back.stdout
         assert cloud.sources(HOME, EAST, group) == ["0.0.0.0/0", "10.1.2.3/32"]
+
+
+def test_a_heal_leaves_what_somebody_answers_for(cloud: Cloud, tmp_path: Path) -> None:
+    kept = cloud.open_group(HOME, EAST)
+    ec2 = cloud.client("ec2", HOME, EAST)
+    other = ec2.create_security_group(GroupName="other", Description="d")["GroupId"]
+    ec2.authorize_security_group_ingress(
+        GroupId=other, IpProtocol="tcp", FromPort=22, ToPort=22, CidrIp="0.0.0.0/0")
+    file = tmp_path / "exceptions.yml"
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).date()
+    file.write_text(
+        f"exceptions:\n- {{policy: open-ssh, account: '{HOME}', resource: {kept}, reason: a bastion, "
+        f"owner: ops@example.org, expires: {tomorrow}}}\n")
+    chosen = ("--policies", POLICIES, "--policy", "open-ssh", "--exceptions", file)
+    result = guardrails("heal", *chosen, "-o", tmp_path / "out", "--yes")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("COMPLETE: 1 of 1 findings fixed")
+    assert cloud.sources(HOME, EAST, kept) == ["0.0.0.0/0", "10.1.2.3/32"]
+    assert cloud.sources(HOME, EAST, other) == []
+    audited = guardrails("audit", *chosen, "-o", tmp_path / "after", "--fail-on", "info")
+    assert audited.exit_code == 0, audited.output
+    report = json.loads((tmp_path / "after/report.json").read_text())
+    assert [(f["resource"], f["status"], f["exception"]["owner"]) for f in report["findings"]] == [
+        (kept, "excepted", "ops@example.org")]
+    assert "1 exception will end within 30 days" in audited.stdout
+    # The report can be had again, in another format.
+    again = guardrails("report", tmp_path / "after", "--format", "csv", "--exceptions", file, "-o", tmp_path / "again")
+    assert again.exit_code == 0, again.output
+    assert kept in (tmp_path / "again/findings.csv").read_text()
 
 
 def test_a_receipt_of_another_account_is_refused_whole(cloud: Cloud, tmp_path: Path) -> None:

@@ -115,12 +115,12 @@ def checks(store: RunStore) -> dict[tuple[str, str, str], tuple[str, str]]:
 
 def collected(
     source: Path | str, tmp_path: Path, policies: Sequence[Policy], *, accounts: Iterable[Account] | None = None,
-    since: datetime | None = None, variables: Mapping[str, Any] | None = None,
+    since: datetime | None = None, variables: Mapping[str, Any] | None = None, chosen: set[str] | None = None,
 ) -> RunStore:
     target = tmp_path / "report"
     target.mkdir(parents=True, exist_ok=True)
     known = None if accounts is None else Accounts(tuple(accounts), (), variables or {})
-    return collect(str(source), accounts=known, policies=policies, target=target, since=since, now=NOW)
+    return collect(str(source), accounts=known, policies=policies, target=target, since=since, now=NOW, chosen=chosen)
 
 
 @pytest.fixture
@@ -191,6 +191,14 @@ def test_what_should_have_answered_and_did_not_is_named(bucket: Any, tmp_path: P
         # What judges events is counted; what nobody runs on a schedule is known, and was not asked.
         assert set(store.policies()) == {"volumes", "users", "event"}
         assert set(store["not_chosen"]) == {"hand"}
+
+
+def test_only_what_was_chosen_should_have_answered(bucket: Any, tmp_path: Path) -> None:
+    bucket(Wrote(), NOW - HOUR)
+    policies = [policy(), policy("users", "aws.iam-user"), policy("event", mode="cloudtrail")]
+    with collected(URL, tmp_path, policies, chosen={"volumes"}) as store:
+        assert checks(store) == {(RED, REGION, "volumes"): ("ran", "")}
+        assert set(store["not_chosen"]) == {"users", "event"}
 
 
 @pytest.mark.parametrize(("age", "state"), [(47 * HOUR, "ran"), (49 * HOUR, "not-run"), (40 * DAY, "not-run")])
