@@ -63,7 +63,10 @@ def fixes(findings: Iterable[Finding], fixing: Sweep, after: Sweep) -> list[Fix]
     ended = []
     for finding in findings:
         place = (finding.account, finding.region, finding.policy)
-        receipt = written.pop((finding.account, finding.policy, finding.resource, finding.region), None)
+        # A receipt names what it fixed by its id, or by its ARN where the id says too little.
+        receipt = next((
+            found for name in (finding.resource, finding.arn)
+            if (found := written.pop((finding.account, finding.policy, name, finding.region), None)) is not None), None)
         outcome, reason = _outcome(
             receipt, found_again=finding.key in left, looked=place in seen, trouble=why.get(place, "")
         )

@@ -34,7 +34,7 @@ class BucketFilter(Filter):
         """The buckets about which `find` has something to say, which is noted on them."""
         session = local_session(self.manager.session_factory)
         # Made here, for sessions are not safe in threads.
-        clients = {region: session.client("s3", region_name=region) for region in map(get_region, resources)}
+        clients = {region: session.client("s3", region_name=region) for region in set(map(get_region, resources))}
         look = self.finder(session)
         with self.executor_factory(max_workers=_PARALLEL) as workers:
             found = list(workers.map(lambda bucket: look(clients[get_region(bucket)], bucket), resources))
