@@ -3,6 +3,9 @@
 c7n's default handler never imports our package, so a policy with one of our elements would die on its first event
 with `Invalid action type`. This one registers the elements and hands over to c7n, after a look at the message: what
 c7n would answer with a traceback ends in one clear log line here, and for AWS Config in the right evaluation.
+
+A probe, which `guardrails doctor --fire` sends, gets an answer in the log and nothing else: no resource is looked up,
+no filter and no action runs.
 """
 from __future__ import annotations
 
@@ -13,12 +16,20 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from c7n.handler import dispatch_event
+from c7n.handler import dispatch_event, init_config
+from c7n.policy import PolicyCollection
+from c7n.resources import load_resources
+from c7n.structure import StructureParser
 
 from .events import detail_of
 from .plugin import register
 
 log = logging.getLogger("custodian.guardrails")
+
+PROBE_SOURCE = "guardrails.doctor"
+"""The source of a probe. An event of AWS's own comes from `aws.…`, which nobody else may put on a bus."""
+PROBE_PREFIX = "guardrails-probe-"
+"""How a probe's `detail.eventID` begins; all of it is the marker that the log repeats."""
 
 if not logging.root.handlers:
     # AWS's runtime has one; a runtime that has none would print warnings only, and no receipt.
@@ -36,6 +47,9 @@ def run(event: dict[str, Any], context: Any) -> bool:
     """
     usable = True
     for message in messages(event):
+        if marker := probe_in(message):
+            answer_probe(marker)
+            continue
         if problem := unusable(message, policy_mode()):
             log.error("event ignored: %s", problem)
             usable = False
@@ -79,8 +93,34 @@ def unusable(message: Mapping[str, Any], mode: str) -> str:
     return ""
 
 
+def probe_in(message: Mapping[str, Any]) -> str:
+    """The marker of a probe; empty for every other message, so that no real event can pass for one."""
+    marker = detail_of(message).get("eventID")
+    if message.get("source") != PROBE_SOURCE or not isinstance(marker, str) or not marker.startswith(PROBE_PREFIX):
+        return ""
+    return marker
+
+
+def answer_probe(marker: str) -> None:
+    """Make the policy ready as for a real event, say so in the log, and stop there.
+
+    Raises what a real event would meet on that way: no credentials, an element that is not in the archive.
+    """
+    log.info("probe %s: received", marker)
+    data = _config()
+    options = init_config(data)
+    load_resources(StructureParser().get_resource_types(data))
+    for policy in PolicyCollection.from_data(data, options):
+        policy.validate()
+        log.info("probe %s: %s is ready; nothing was done", marker, policy.name)
+
+
 @functools.cache
 def policy_mode() -> str:
     """The mode of the function's policy, from the `config.json` that c7n puts into the archive."""
-    policies = json.loads(Path("config.json").read_text(encoding="utf-8"))["policies"]
-    return str(policies[0]["mode"]["type"])
+    return str(_config()["policies"][0]["mode"]["type"])
+
+
+def _config() -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(Path("config.json").read_text(encoding="utf-8"))
+    return data

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from c7n.credentials import SessionFactory
+from c7n.exceptions import PolicyValidationError
 from c7n.utils import local_session
 
 from custom_actions import lambda_entry
@@ -145,3 +146,37 @@ def test_an_event_of_a_failed_call_is_no_change(function: Any, moto: Moto) -> No
     bad = group(moto, "bad", "0.0.0.0/0")
     assert lambda_entry.run(trail_event(bad, errorCode="Client.UnauthorizedOperation"), None)
     assert ingress(moto, bad)
+
+
+def test_a_probe_is_answered_in_the_log_and_nothing_is_fixed(
+    function: Any, moto: Moto, caplog: pytest.LogCaptureFixture
+) -> None:
+    function("cloudtrail", **DRIFT, actions=["revert-ingress"])
+    bad = group(moto, "bad", "0.0.0.0/0")
+    caplog.set_level(logging.INFO, "custodian.guardrails")
+    # Even one that names a resource and says nothing of an error.
+    marker = f"{lambda_entry.PROBE_PREFIX}1"
+    assert lambda_entry.run({**trail_event(bad, eventID=marker), "source": lambda_entry.PROBE_SOURCE}, None)
+    assert f"probe {marker}: p is ready" in caplog.text
+    assert ingress(moto, bad)
+
+
+@pytest.mark.parametrize(("source", "marker"), [
+    ("aws.ec2", f"{lambda_entry.PROBE_PREFIX}1"), (lambda_entry.PROBE_SOURCE, "e1"), (lambda_entry.PROBE_SOURCE, None),
+])
+def test_what_is_no_probe_is_handled_as_ever(function: Any, moto: Moto, source: str, marker: str | None) -> None:
+    function("cloudtrail", **DRIFT, actions=["revert-ingress"])
+    bad = group(moto, "bad", "0.0.0.0/0")
+    lambda_entry.run({**trail_event(bad, eventID=marker), "source": source}, None)
+    assert ingress(moto, bad) == []
+
+
+def test_a_probe_of_a_policy_that_does_not_load_fails(
+    function: Any, moto: Moto, caplog: pytest.LogCaptureFixture
+) -> None:
+    function("cloudtrail", filters=["no-such-filter"])
+    caplog.set_level(logging.INFO, "custodian.guardrails")
+    marker = f"{lambda_entry.PROBE_PREFIX}1"
+    with pytest.raises(PolicyValidationError):
+        lambda_entry.run({**trail_event(None, eventID=marker), "source": lambda_entry.PROBE_SOURCE}, None)
+    assert "is ready" not in caplog.text
