@@ -27,6 +27,8 @@ VERBS = {
     "trend": ("guardrails.trend:trend", "How the score and the findings went over the runs."),
     "heal": ("guardrails.heal:heal", "Run the fixes of what an audit finds, and check that it is fixed."),
     "deploy": ("guardrails.deploy:deploy", "Put policies to work in the accounts, as Lambda functions."),
+    "replay": ("guardrails.replay:replay", "Run a recorded event through the policies that subscribe to it; dry."),
+    "undeploy": ("guardrails.undeploy:undeploy", "Remove functions of policies that are gone, and what starts them."),
     "rollback": ("guardrails.rollback:rollback", "Take a fix back, from its receipt."),
     "test": ("guardrails.checks:test", "Run the linter, the type checker and the tests."),
 }

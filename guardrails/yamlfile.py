@@ -88,6 +88,14 @@ def dump(data: Any) -> str:
     return str(yaml.dump(data, Dumper=Plain, default_flow_style=False, sort_keys=False, allow_unicode=True))
 
 
+def flow(data: Any, limit: int = 300) -> str:
+    """`data` as YAML on one line, for a message; cut when it is longer than `limit`."""
+    shown = str(yaml.dump(data, Dumper=Dumper, default_flow_style=True, sort_keys=False, allow_unicode=True,
+                          width=1 << 30))
+    shown = " ".join(shown.removesuffix("...\n").split())
+    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
 def _repeated_keys(root: Any) -> Iterator[tuple[str, int]]:
     pending, seen_nodes = [root], set()
     while pending:
