@@ -25,7 +25,8 @@ DESCRIPTION_LIMIT = 256
 _TELLING = frozenset({"notify", "webhook", "put-metric", "post-finding", "post-item", "invoke-lambda", "invoke-sfn"})
 # What cannot be taken back. With `options` (iam-user) only parts go, such as the console password.
 _DESTRUCTIVE = frozenset({"terminate", "delete", "deregister"})
-_METADATA = {
+# What every policy's metadata has, and what it says.
+METADATA = {
     "title": "one line that says what holds when all is well",
     "severity": f"one of {', '.join(SEVERITIES)}",
     "response": f"one of {', '.join(RESPONSES)}",
@@ -156,7 +157,7 @@ def _shape(data: Any) -> Iterator[Complaint]:
             yield Complaint(("mode", "type"), f"there is no mode {mode['type']}",
                             nearest(mode["type"], modes(), give_all=True))
     if not isinstance(data.get("metadata", {}), Mapping):
-        yield Complaint(("metadata",), "metadata is no mapping", f"it has {', '.join(_METADATA)}")
+        yield Complaint(("metadata",), "metadata is no mapping", f"it has {', '.join(METADATA)}")
 
 
 def _policy(policy: Policy, catalogues: Mapping[str, Catalogue]) -> Iterator[Complaint]:
@@ -174,26 +175,26 @@ def metadata_complaints(
 ) -> Iterator[Complaint]:
     """What is missing from a policy's metadata or not well formed."""
     if not metadata:
-        yield Complaint(("metadata",), "no metadata", f"metadata: with {', '.join(_METADATA)}")
+        yield Complaint(("metadata",), "no metadata", f"metadata: with {', '.join(METADATA)}")
         return
-    for key, expected in _METADATA.items():
+    for key, expected in METADATA.items():
         if key not in metadata:
-            near = nearest(key, [str(other) for other in metadata if other not in _METADATA])
+            near = nearest(key, [str(other) for other in metadata if other not in METADATA])
             yield Complaint(("metadata",), f"metadata has no {key}", near or f"{key}: {expected}")
     for key in ("title", "rationale", "fix"):
         if key in metadata and not (isinstance(metadata[key], str) and metadata[key].strip()):
-            yield Complaint(("metadata", key), f"metadata.{key} says nothing", f"{key}: {_METADATA[key]}")
+            yield Complaint(("metadata", key), f"metadata.{key} says nothing", f"{key}: {METADATA[key]}")
     for key, known in (("severity", SEVERITIES), ("response", RESPONSES), ("scope", SCOPES), ("exposure", EXPOSURES)):
         if key in metadata and metadata[key] not in known:
             yield Complaint(
                 ("metadata", key), f"{metadata[key]!r} is no {key}", nearest(str(metadata[key]), known, give_all=True)
             )
     if not isinstance(metadata.get("replaces", []), list):
-        yield Complaint(("metadata", "replaces"), "metadata.replaces is no list", f"replaces: {_METADATA['replaces']}")
+        yield Complaint(("metadata", "replaces"), "metadata.replaces is no list", f"replaces: {METADATA['replaces']}")
     controls = metadata.get("controls", {})
     if not isinstance(controls, Mapping):
         yield Complaint(("metadata", "controls"), "metadata.controls is no mapping",
-                        f"controls: {_METADATA['controls']}")
+                        f"controls: {METADATA['controls']}")
         return
     for framework, ids in controls.items():
         path = ("metadata", "controls", str(framework))
