@@ -24,7 +24,15 @@ DESCRIPTION_LIMIT = 256
 # What tells somebody and leaves the resource as it is.
 _TELLING = frozenset({"notify", "webhook", "put-metric", "post-finding", "post-item", "invoke-lambda", "invoke-sfn"})
 # What cannot be taken back. With `options` (iam-user) only parts go, such as the console password.
-_DESTRUCTIVE = frozenset({"terminate", "delete", "deregister"})
+_DESTRUCTIVE = frozenset({
+    "terminate", "delete", "deregister", "delete-empty", "delete-environment", "delete-inline-policies",
+    "delete-ssh-keys", "release", "remove-keys", "trim-versions",
+})
+# Settings with which an action of that name takes nothing away for good.
+_GENTLE = {"remove-keys": "disable"}
+# What Lambda takes: seconds, and MB.
+_LIMITS = {"timeout": (1, 900), "memory": (128, 10240)}
+_FUNCTION_NAME = re.compile(r"[A-Za-z0-9_-]+")
 # What every policy's metadata has, and what it says.
 METADATA = {
     "title": "one line that says what holds when all is well",
@@ -66,6 +74,8 @@ class Validation:
     files: int
     policies: int
     resource_types: int
+    checked: tuple[Policy, ...] = ()
+    """The policies whose shape is right enough to look at."""
 
 
 def validate_files(files: Iterable[Path], catalogues: Mapping[str, Catalogue]) -> Validation:
@@ -73,6 +83,7 @@ def validate_files(files: Iterable[Path], catalogues: Mapping[str, Catalogue]) -
     problems: list[Problem] = []
     named: dict[str, tuple[Path, int]] = {}
     resources, policies = set(), 0
+    checked: list[Policy] = []
     files = list(files)
     for file in files:
         try:
@@ -89,6 +100,7 @@ def validate_files(files: Iterable[Path], catalogues: Mapping[str, Catalogue]) -
             found = list(_shape(data))
             if not found:
                 policy = Policy(data, source, index)
+                checked.append(policy)
                 resources.add(policy.resource)
                 found = [*_policy(policy, catalogues), *complaints(data, policy.resource)]
                 at = (file, source.line(("policies", index, "name")))
@@ -99,11 +111,11 @@ def validate_files(files: Iterable[Path], catalogues: Mapping[str, Catalogue]) -
                         "rename one: functions, findings and output directories go by the name",
                     ))
             problems.extend(_located(source, ("policies", index), found))
-    return Validation(tuple(_once(problems)), len(files), policies, len(resources))
+    return Validation(tuple(in_order(problems)), len(files), policies, len(resources), tuple(checked))
 
 
-def _once(problems: Iterable[Problem]) -> Iterator[Problem]:
-    """Each error once; ours of the length of names and c7n's own say the same."""
+def in_order(problems: Iterable[Problem]) -> Iterator[Problem]:
+    """Each error once, by file and line; ours of the length of names and c7n's own say the same."""
     seen = set()
     for problem in sorted(problems, key=lambda problem: (str(problem.file), problem.line)):
         if (problem.file, problem.line, problem.what) not in seen:
@@ -225,6 +237,10 @@ def _parameters(policy: Policy) -> Iterator[Complaint]:
                         nearest(name, [str(key) for key in defaults])
                         or f"put {name} into vars.parameters at the head of the file, with a comment")
     profile = policy.metadata.get("profile")
+    chosen = defaults.get("profiles")
+    if profile is not None and isinstance(chosen, list) and profile in chosen:
+        yield Complaint(("metadata", "profile"), f"the profile {profile} is on by default: nobody has chosen it",
+                        "profiles: [] at the head of the file; accounts.yml chooses")
     if profile is not None and "profiles" not in named:
         yield Complaint(("metadata", "profile"), f"nothing keeps the policy off where the profile {profile} is not "
                         "chosen", 'conditions: [{type: value, key: policy.metadata.profile, op: in, '
@@ -281,7 +297,8 @@ def _destruction(policy: Policy) -> Iterator[Complaint]:
     filters = {type_of(entry) for _, entry in walk(policy.data.get("filters"), ("filters",))}
     for path, entry in walk(policy.data.get("actions"), ("actions",)):
         name = type_of(entry)
-        if name not in _DESTRUCTIVE or (isinstance(entry, Mapping) and "options" in entry):
+        given = entry if isinstance(entry, Mapping) else {}
+        if name not in _DESTRUCTIVE or "options" in given or given.get(_GENTLE.get(name, "")):
             continue
         if not policy.metadata.get("profile"):
             yield Complaint(path, f"the action {name} cannot be taken back, and the policy is on by default",
@@ -304,6 +321,13 @@ def _function(policy: Policy) -> Iterator[Complaint]:
     if len(policy.function) > NAME_LIMIT:
         yield Complaint(("name",), f"the function's name {policy.function} has {len(policy.function)} characters; "
                         f"Lambda takes {NAME_LIMIT}", f"shorten the name by {len(policy.function) - NAME_LIMIT}")
+    if not _FUNCTION_NAME.fullmatch(policy.function):
+        yield Complaint(("name",), f"the function's name {policy.function} has a character that Lambda does not take",
+                        "letters, digits, - and _")
+    for setting, (least, most) in _LIMITS.items():
+        value = policy.mode.get(setting)
+        if isinstance(value, int | float) and not least <= value <= most:
+            yield Complaint(("mode", setting), f"mode.{setting} is {value}", f"Lambda takes {least} to {most}")
     description = str(policy.data.get("description", ""))
     if len(description) > DESCRIPTION_LIMIT:
         yield Complaint(("description",), f"the description has {len(description)} characters; "
