@@ -101,13 +101,14 @@ def _on_resource_type(_: Any, resource_class: Any) -> None:
     if resource_class is None:
         return
     # Imported here: c7n.policy is not whole yet while the AWS provider is loaded.
-    from . import ask_once, config_rule, excepted, parameters
+    from . import archive, ask_once, config_rule, excepted, parameters
     from .scope import for_resource
 
     parameters.install()
     excepted.install()
     config_rule.install()
     ask_once.install()
+    archive.install()
     if "scope" not in resource_class.filter_registry:
         resource_class.filter_registry.register("scope", for_resource(resource_class))
     if excepted.TYPE not in resource_class.filter_registry:
