@@ -30,6 +30,7 @@ VERBS = {
     "deploy": ("guardrails.deploy:deploy", "Put policies to work in the accounts, as Lambda functions."),
     "replay": ("guardrails.replay:replay", "Run a recorded event through the policies that subscribe to it; dry."),
     "undeploy": ("guardrails.undeploy:undeploy", "Remove functions of policies that are gone, and what starts them."),
+    "doctor": ("guardrails.doctor:doctor", "Is what is deployed alive? Each function, and all that it needs."),
     "rollback": ("guardrails.rollback:rollback", "Take a fix back, from its receipt."),
     "test": ("guardrails.checks:test", "Run the linter, the type checker and the tests."),
 }

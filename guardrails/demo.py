@@ -241,7 +241,10 @@ def _sandbox(kind: type[Sandbox], directory: Path | None, keep: bool) -> Iterato
 
 def _accounts_file() -> str:
     return yaml.safe_dump({"accounts": [
-        {"name": name, "account_id": account, "role": f"arn:aws:iam::{account}:role/guardrails", "regions": [REGION]}
+        {
+            "name": name, "account_id": account, "role": f"arn:aws:iam::{account}:role/guardrails", "regions": [REGION],
+            "guardrails": "heal",
+        }
         for name, account in ACCOUNTS.items()
     ]}, sort_keys=False)
 

@@ -1,8 +1,9 @@
-"""`deploy`: put policies to work in the accounts, as Lambda functions, and see that they are there."""
+"""`deploy`: put policies to work in the accounts, as Lambda functions, and see that they are as they should be."""
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -49,17 +50,26 @@ def deployable(policies: Sequence[Policy], names: Sequence[str], kinds: Sequence
     help="Where functions on a schedule leave what they find, s3://BUCKET/PREFIX; `report` reads it. Many accounts may "
          "share one.",
 )
+@click.option(
+    "--heal", "heals", is_flag=True,
+    help="Let fixes run, in the account of the current credentials; in accounts.yml an account has `guardrails: heal`.",
+)
+@click.option("--dry-run", is_flag=True, help="Show the plan, and change nothing.")
 @output_option
 @yes_option
 @verbose_option
 def deploy(
     names: tuple[str, ...], config: Path | None, regions: tuple[str, ...], kinds: tuple[str, ...],
-    directory: Path, exceptions: Path | None, reports: str | None, output: str | None, yes: bool, verbose: bool,
+    directory: Path, exceptions: Path | None, reports: str | None, heals: bool, dry_run: bool, output: str | None,
+    yes: bool, verbose: bool,
 ) -> None:
     """Deploy policies as Lambda functions, through c7n-org; POLICY is a name or a glob, without one all.
 
-    Shows the plan and asks. Afterwards Lambda is asked for every function, in every account and region: an account
-    that failed is named and does not stop the others. Exits with 2 when a function is not there or was not updated.
+    Functions only tell, and change nothing, until the account's entry in accounts.yml says `guardrails: heal`.
+
+    Compares what c7n would deploy with what is there, shows the plan and asks. What is unchanged is not touched.
+    Afterwards the same is compared again, in every account and region: an account that failed is named and does not
+    stop the others. Exits with 2 when a function is not there or is not as it should be.
 
     \b
     Example:
@@ -69,56 +79,104 @@ def deploy(
     """
     from .accounting import Check, not_reached
     from .accounts import find_accounts
+    from .blueprint import exceptions_in_force
     from .console import confirm, err, need_an_answer, out, table, text
-    from .deployment import functions, outcomes, regions_for
+    from .deployment import Change, outcomes, plan, regions_for, settled, still_to_do
     from .exceptions import load as load_exceptions
+    from .garbage import gone, inventory
     from .outputs import S3Url, with_output
     from .paths import output_directory, write_json
+    from .responding import Response, as_deployed, healing, marked, response_of
     from .runner import DEPLOY, work_for
     from .sweep import execute
 
-    need_an_answer(yes=yes)
-    policies = deployable(load(directory), names, kinds)
+    if heals and config is not None:
+        raise click.UsageError("--heal is for the current account; write `guardrails: heal` into accounts.yml")
+    if not dry_run:
+        need_an_answer(yes=yes)
+    everything = load(directory)
+    policies = [marked(policy) for policy in deployable(everything, names, kinds)]
     if reports:
         place = S3Url.parse(reports).located()
         policies = [with_output(policy, place) for policy in policies]
     allowed = load_exceptions(exceptions)
     accounts = find_accounts(config, regions)
-    work = work_for(policies, accounts.reached, regions_for)
-    before = functions(work)
-    rows = []
-    for (account, region), chosen in work.items():
-        for policy in chosen:
-            function = before[account.name, region, policy.name]
-            change = "update" if function.exists else function.problem or "create"
-            rows.append((change, account, region, policy.name, policy.mode["type"], policy.function))
+    if heals:
+        accounts = replace(accounts, reached=tuple(healing(account) for account in accounts.reached))
+    for account in accounts.all:
+        response_of(account)  # another word than the two is refused before anything is asked or changed
+    # One c7n-org takes one list of policies, and the same policy has another form where it only tells.
+    works = {
+        response: work_for(
+            [as_deployed(policy, response) for policy in policies],
+            [account for account in accounts.reached if response_of(account) is response], regions_for)
+        for response in Response
+    }
+    with exceptions_in_force(allowed.path):
+        planned = [each for work in works.values() for each in plan(work, accounts.vars)]
+    to_do = {response: still_to_do(work, planned) for response, work in works.items()}
+    # Only who looks at every policy can say which are gone.
+    found = None if names or kinds else inventory(accounts.reached)
+    surplus = gone(found.functions, everything) if found else []
+    rows = [
+        (each.change, each.account, response_of(each.account), each.region, each.policy.name, each.policy.mode["type"],
+         each.reason)
+        for each in planned if verbose or each.change not in (Change.UNCHANGED, Change.OFF)
+    ] + [
+        (Change.REMOVE, function.account, "", function.region, function.policy, "", "its policy is gone")
+        for function in surplus
+    ]
     if rows:
-        err().print(table("Plan", ("change", "account", "region", "policy", "mode", "function"), rows))
-        for account, problem in accounts.unreachable:
-            click.echo(f"no way into account {account}: {problem}", err=True)
-        confirm(f"Deploy {len(rows)} functions?", yes=yes)
+        err().print(table("Plan", ("change", "account", "response", "region", "policy", "mode", "reason"), rows))
+    said = Counter(each.change for each in planned) + Counter(Change.REMOVE for _ in surplus)
+    click.echo("Plan: " + (", ".join(f"{said[change]} {change}" for change in Change if said[change]) or "nothing"),
+               err=True)
+    if said[Change.REMOVE]:
+        click.echo("./run.sh undeploy removes what should not be there", err=True)
+    for account, problem in accounts.unreachable:
+        click.echo(f"no way into account {account}: {problem}", err=True)
+    for account, region, problem in found.unknown if found else ():
+        click.echo(f"whether functions of policies that are gone are in account {account}, {region} is not known: "
+                   f"{problem}", err=True)
+    number = said[Change.CREATE] + said[Change.UPDATE]
+    if dry_run:
+        raise SystemExit(INCOMPLETE if accounts.unreachable or said[Change.UNKNOWN] else 0)
+    if number:
+        confirm(f"Deploy {number} functions?", yes=yes)
     target = output_directory(output, "deploy")
-    checks: list[Check] = []
-    execute(work, DEPLOY, target / "c7n-org", accounts, checks.extend, exceptions=allowed.path)
-    ended = outcomes(checks, before, functions(work))
+    before = {each.key: each for each in planned}
+    ended = [settled(each) for each in planned if each.change not in (Change.CREATE, Change.UPDATE)]
+    for response, work in to_do.items():
+        if not work:
+            continue
+        checks: list[Check] = []
+        execute(work, DEPLOY, target / "c7n-org" / response, accounts, checks.extend, exceptions=allowed.path)
+        with exceptions_in_force(allowed.path):
+            after = {each.key: each for each in plan(work, accounts.vars)}
+        ended += outcomes(checks, before, after)
     unreachable = work_for(policies, [account for account, _ in accounts.unreachable], regions_for)
     ended += outcomes(not_reached(accounts.unreachable, unreachable), {}, {})
     failed = [each for each in ended if each.failed]
     counts = Counter(each.outcome for each in ended)
-    said = ", ".join(f"{number} {outcome}" for outcome, number in sorted(counts.items()))
+    summary = ", ".join(f"{number} {outcome}" for outcome, number in sorted(counts.items()))
     written = write_json(target / "deploy.json", {
         "complete": not failed,
         "functions": [
             {
                 "account": each.account.id, "account_name": each.account.name, "region": each.region,
                 "policy": each.policy.name, "mode": each.policy.mode["type"], "function": each.policy.function,
-                "outcome": each.outcome, "reason": each.reason,
+                "response": response_of(each.account), "outcome": each.outcome, "reason": each.reason,
             }
             for each in ended
         ],
+        "surplus": [
+            {"account": each.account.id, "account_name": each.account.name, "region": each.region,
+             "function": each.name}
+            for each in surplus
+        ],
     })
     console = out()
-    console.print(text(f"{'INCOMPLETE' if failed else 'COMPLETE'}: {said}", "bold red" if failed else "green"))
+    console.print(text(f"{'INCOMPLETE' if failed else 'COMPLETE'}: {summary}", "bold red" if failed else "green"))
     shown = ended if verbose else failed
     if shown:
         console.print(table(

@@ -1,13 +1,23 @@
-"""How a deployment ended, from what c7n and Lambda say of each function."""
+"""What a deployment would change, and how it ended, from what c7n wants and AWS says."""
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from guardrails.accounting import Check, State
 from guardrails.accounts import Account
-from guardrails.deployment import Function, outcomes
+from guardrails.deployment import (
+    Change,
+    Planned,
+    config_rule_differences,
+    event_rule_differences,
+    outcomes,
+    settled,
+)
 from guardrails.policies import Policy
 from guardrails.yamlfile import YamlFile
 
@@ -15,21 +25,83 @@ RED = Account("111111111111", "red", ("us-east-1",))
 DATA = {"name": "x", "resource": "aws.s3", "mode": {"type": "cloudtrail"}}
 POLICY = Policy(DATA, YamlFile(Path("p.yml"), {}, None), 0)
 KEY = (RED.name, "us-east-1", "x")
-GONE, OLD, NEW = Function(False), Function(True, "1"), Function(True, "2")
+ARN = "arn:aws:lambda:us-east-1:111111111111:function:custodian-x"
 
 
-@pytest.mark.parametrize(("state", "started", "before", "after", "expected"), [
-    (State.RAN, True, GONE, NEW, "created"),
-    (State.RAN, True, OLD, NEW, "updated"),
-    (State.RAN, True, OLD, OLD, "unchanged"),
-    (State.RAN, True, GONE, GONE, "failed"),
-    (State.DENIED, True, OLD, OLD, "failed"),
-    # A profile that nobody chose is no failure; a function of it that still runs is one.
-    (State.SKIPPED, False, GONE, GONE, "off"),
-    (State.SKIPPED, False, OLD, OLD, "failed"),
-    (State.NOT_RUN, False, GONE, GONE, "failed"),
+def planned(change: Change) -> Planned:
+    return Planned(POLICY, RED, "us-east-1", change, "code")
+
+
+@pytest.mark.parametrize(("state", "before", "after", "expected"), [
+    (State.RAN, Change.CREATE, Change.UNCHANGED, "created"),
+    (State.RAN, Change.UPDATE, Change.UNCHANGED, "updated"),
+    # c7n says nothing, and the function is not there, or not as it should be.
+    (State.RAN, Change.CREATE, Change.CREATE, "failed"),
+    (State.NOT_RUN, Change.UPDATE, Change.UPDATE, "failed"),
+    (State.RAN, Change.UPDATE, Change.UNKNOWN, "failed"),
+    # A function from before proves nothing.
+    (State.DENIED, Change.UPDATE, Change.UNCHANGED, "failed"),
+    (State.SKIPPED, Change.CREATE, Change.OFF, "off"),
 ])
-def test_outcome(state: State, started: bool, before: Function, after: Function, expected: str) -> None:
-    check = Check(POLICY, RED, "us-east-1", state, "why", started=started)
-    [ended] = outcomes([check], {KEY: before}, {KEY: after})
+def test_outcome(state: State, before: Change, after: Change, expected: str) -> None:
+    check = Check(POLICY, RED, "us-east-1", state, "why")
+    [ended] = outcomes([check], {KEY: planned(before)}, {KEY: planned(after)})
     assert (ended.outcome, ended.failed) == (expected, expected == "failed")
+
+
+def test_an_account_without_a_way_in_has_failed() -> None:
+    [ended] = outcomes([Check(POLICY, RED, "us-east-1", State.DENIED, "no way in")], {}, {})
+    assert (ended.failed, ended.reason) == (True, "no way in")
+
+
+def test_what_could_not_be_asked_is_not_unchanged() -> None:
+    assert settled(planned(Change.UNKNOWN)).failed
+    assert settled(planned(Change.UNCHANGED)).outcome == "unchanged"
+
+
+RULE = {
+    "State": "ENABLED", "EventPattern": json.dumps({"detail": {"eventSource": ["a", "b"], "eventName": ["X"]}})}
+TARGETS = [{"Id": "custodian-x", "Arn": ARN}]
+PATTERN = json.dumps({"detail": {"eventName": ["X"], "eventSource": ["b", "a"]}})
+
+
+@pytest.mark.parametrize(("rule", "targets", "expected"), [
+    (RULE, TARGETS, []),
+    (None, (), ["event rule"]),
+    ({**RULE, "State": "DISABLED"}, TARGETS, ["event rule is off"]),
+    ({**RULE, "EventPattern": json.dumps({"detail": {"eventSource": ["a"], "eventName": ["X"]}})}, TARGETS,
+     ["event pattern"]),
+    ({**RULE, "ScheduleExpression": "rate(1 day)"}, TARGETS, ["schedule"]),
+    (RULE, [{"Id": "1", "Arn": f"{ARN}-other"}], ["target"]),
+])
+def test_event_rule(rule: dict[str, Any] | None, targets: Any, expected: list[str]) -> None:
+    assert event_rule_differences(rule, PATTERN, None, targets, ARN) == expected
+
+
+WANTED = {
+    "ConfigRuleName": "custodian-x", "Description": "d", "Scope": {"ComplianceResourceTypes": ["AWS::S3::Bucket"]},
+    "Source": {"Owner": "CUSTOM_LAMBDA", "SourceIdentifier": ARN, "SourceDetails": [
+        {"EventSource": "aws.config", "MessageType": "ConfigurationItemChangeNotification"}]},
+}
+TICKS = {**WANTED["Source"], "SourceDetails": [{"EventSource": "aws.config", "MessageType": "ScheduledNotification"}]}
+POLLS = {**WANTED, "Source": TICKS, "MaximumExecutionFrequency": "One_Hour"}
+
+
+@pytest.mark.parametrize(("rule", "wanted", "expected"), [
+    ({**WANTED, "ConfigRuleState": "ACTIVE", "EvaluationModes": [{"Mode": "DETECTIVE"}]}, WANTED, []),
+    (None, WANTED, ["Config rule"]),
+    ({**WANTED, "ConfigRuleState": "DELETING"}, WANTED, ["Config rule"]),
+    ({**WANTED, "Scope": {"ComplianceResourceTypes": ["AWS::EC2::VPC"]}}, WANTED, ["Config rule's scope"]),
+    ({**WANTED, "Description": "e"}, WANTED, ["Config rule's description"]),
+    (WANTED, POLLS, ["Config rule's messages", "Config rule's frequency"]),
+    ({**POLLS, "MaximumExecutionFrequency": "Six_Hours"}, POLLS, ["Config rule's frequency"]),
+    # AWS Config fills in a frequency of each message.
+    ({**POLLS, "Source": {**TICKS, "SourceDetails": [
+        {**TICKS["SourceDetails"][0], "MaximumExecutionFrequency": "TwentyFour_Hours"}]}}, POLLS, []),
+])
+def test_config_rule(rule: dict[str, Any] | None, wanted: dict[str, Any], expected: list[str]) -> None:
+    assert config_rule_differences(rule, wanted) == expected
+
+
+def test_the_key_tells_accounts_apart() -> None:
+    assert replace(planned(Change.CREATE), account=replace(RED, name="blue")).key != KEY

@@ -1,0 +1,67 @@
+"""What a function carries in an account that observes, and in one that heals."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from guardrails.accounts import Account
+from guardrails.engine import complaints
+from guardrails.errors import GuardrailsError
+from guardrails.policies import Policy, load
+from guardrails.responding import TELLING, Response, as_deployed, healing, is_ours, marked, response_of
+from guardrails.yamlfile import YamlFile
+
+RED = Account("111111111111", "red", ("us-east-1",))
+
+
+def policy(response: str, actions: list[Any], mode: str = "cloudtrail", **more: Any) -> Policy:
+    data = {
+        "name": "x", "resource": "aws.s3", "metadata": {"response": response}, "mode": {"type": mode, **more},
+        "actions": actions}
+    return Policy(data, YamlFile(Path("p.yml"), {}, None), 0)
+
+
+def test_an_account_observes_until_its_entry_says_otherwise() -> None:
+    assert response_of(RED) is Response.OBSERVE
+    assert response_of(healing(RED)) is Response.HEAL
+    with pytest.raises(GuardrailsError, match=r"red \(111111111111\).*'heel'"):
+        response_of(Account("111111111111", "red", (), {"guardrails": "heel"}))
+
+
+def test_a_fix_is_left_out_and_what_tells_stays() -> None:
+    tell = {"type": "notify", "to": ["me"], "transport": {"type": "sns", "topic": "t"}}
+    both = policy("revert", ["delete", tell, {"type": "mark-for-op", "op": "delete"}])
+    observed = as_deployed(both, Response.OBSERVE)
+    assert (observed.data["actions"], observed.response, observed.heals) == ([tell], "alert", False)
+    assert as_deployed(both, Response.HEAL) is both
+    only_tells = policy("alert", [tell])
+    assert as_deployed(only_tells, Response.OBSERVE) is only_tells
+
+
+def test_a_fix_that_was_all_tells_the_topic_and_a_rule_of_config_tells_by_its_verdict() -> None:
+    observed = as_deployed(policy("revert", ["delete"]), Response.OBSERVE)
+    assert [action["type"] for action in observed.data["actions"]] == ["notify"]
+    judged = as_deployed(policy("revert", ["delete"], "config-rule"), Response.OBSERVE)
+    assert ("actions" in judged.data, judged.response) == (False, "none")
+
+
+def test_every_policy_of_the_project_can_observe() -> None:
+    fixes = {p.resource: p for p in load() if p.deploys and p.heals}
+    assert fixes
+    for each in fixes.values():
+        observed = as_deployed(each, Response.OBSERVE)
+        kinds = {a["type"] if isinstance(a, dict) else a for a in observed.data.get("actions", ())}
+        assert kinds <= TELLING
+        assert complaints(observed.data, observed.resource) == []
+
+
+def test_what_is_deployed_carries_our_tag_unless_the_policy_says_otherwise() -> None:
+    tags = {**marked(policy("none", [])).mode["tags"], "custodian-info": "mode=cloudtrail:version=1"}
+    assert is_ours(tags)
+    # Deployed by somebody's Custodian; tagged by hand; a policy that belongs to another project.
+    assert not is_ours({"custodian-info": "mode=cloudtrail:version=1"})
+    assert not is_ours({"project": "aws-guardrails"})
+    other = marked(policy("none", [], tags={"project": "other"})).mode["tags"]
+    assert not is_ours({**other, "custodian-info": "x"})
