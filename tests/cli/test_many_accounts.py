@@ -188,12 +188,14 @@ def _lines(report: dict[str, Any]) -> list[str]:
 def test_an_interrupted_audit_goes_on_with_the_same_question(
     cloud: Cloud, many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    truth = seed(cloud)
+    whole = "\n".join(many.read_text().splitlines()[:3]) + "\n"  # two accounts are enough
+    many.write_text(whole)
+    truth = Counter({key: number for key, number in seed(cloud).items() if key[0] in ACCOUNTS[:2]})
     chosen = [part for name in (*REGIONAL, *GLOBAL) for part in ("--policy", name)]
     pressed: list[bool] = []
 
     def ctrl_c(account: str, region: str) -> None:
-        if not pressed and account == ACCOUNTS[2]:
+        if not pressed and account == ACCOUNTS[1]:
             pressed.append(True)
             os.kill(os.getpid(), signal.SIGINT)
 
@@ -210,8 +212,7 @@ def test_an_interrupted_audit_goes_on_with_the_same_question(
     refused = guardrails("audit", "--resume", tmp_path / "out", "--service", "s3")
     assert refused.exit_code == 2
     assert "--service with --resume" in refused.output
-    whole = many.read_text()
-    many.write_text("\n".join(whole.splitlines()[:3]) + "\n")
+    many.write_text("\n".join(whole.splitlines()[:2]) + "\n")
     other = guardrails("audit", "--resume", tmp_path / "out")
     assert other.exit_code == 1
     assert "the accounts have changed" in other.stderr
@@ -220,4 +221,4 @@ def test_an_interrupted_audit_goes_on_with_the_same_question(
     assert resumed.exit_code == 0, resumed.output
     report = json.loads((tmp_path / "out/report.json").read_text())
     assert found(report) == +truth
-    assert states(report) == dict.fromkeys(every_check(), "ran")
+    assert states(report) == {key: "ran" for key in every_check() if key[0] in ACCOUNTS[:2]}
