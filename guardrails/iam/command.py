@@ -1,0 +1,135 @@
+"""`iam`: the least that each role must be allowed, as JSON and as CloudFormation templates."""
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..options import account_options, output_option, policies_option, selection_options
+from ..policies import Policy
+
+SWEEP_ROLE, HEAL_ROLE, FUNCTION_ROLE = "guardrails-sweep", "guardrails-heal", "guardrails"
+"""The roles' names unless the stack says otherwise; the last is what the project's policies name."""
+
+
+@click.command()
+@account_options
+@selection_options
+@policies_option
+@click.option(
+    "--reports", metavar="S3URL", help="Where functions on a schedule leave what they find; as for `deploy`.")
+@click.option("--securityhub", is_flag=True, help="The sweep role also imports into Security Hub.")
+@click.option("--partition", default="aws", show_default=True, metavar="NAME", help="For the JSON; templates ask AWS.")
+@click.option("--account", default="*", metavar="ID", help="The account in the JSON's ARNs. [default: any]")
+@click.option("--at-most", default=10, show_default=True, metavar="N", help="Managed policies that AWS takes a role.")
+@output_option
+def iam(
+    config: Path | None, regions: tuple[str, ...], names: tuple[str, ...], services: tuple[str, ...],
+    severities: tuple[str, ...], directory: Path, reports: str | None, securityhub: bool, partition: str, account: str,
+    at_most: int, output: str | None,
+) -> None:
+    """Write the least that each role must be allowed: each function's, the sweep's, the healing one's, the hub's.
+
+    Asks no AWS. -c is read for its `vars`: parameters switch calls on, and a policy whose profile no account has
+    chosen needs nothing, unless it is named. --region limits what is called region by region to these.
+
+    \b
+    Example:
+      ./run.sh iam -o output/iam
+      ./run.sh iam -c accounts.yml --region eu-west-1 --region us-east-1 --reports s3://central-reports/guardrails
+    """
+    from ..audit import sweepable
+    from ..console import out, table
+    from ..errors import GuardrailsError
+    from ..outputs import S3Url, with_output
+    from ..paths import output_directory, write_json
+    from ..policies import Selection, load
+    from . import needs as wanted
+    from .documents import document, documents, filled, grants, size
+    from .template import Role, file_names, functions, members
+
+    variables = _variables(config)
+    chosen = Selection(names, services, severities).choose(load(directory))
+    policies = [policy for policy in chosen if policy.name in names or _is_on(policy, variables)]
+    if not policies:
+        raise GuardrailsError("no policy that is on meets the criteria", "name one with --policy, or see --help")
+    only = () if "all" in regions else tuple(part.strip() for given in regions for part in given.split(","))
+    swept, _ = sweepable(policies)
+    place = S3Url.parse(reports) if reports else None
+    deployed = [with_output(policy, place) if place else policy for policy in policies if policy.deploys]
+    healing = [policy for policy in swept if policy.heals]
+
+    by_function = {policy.function: wanted.of_function(policy, variables) for policy in deployed}
+    shared = [need for policy in deployed for need in wanted.of_function(policy, variables, shared=True)]
+    sweep = wanted.of_sweep(swept, variables, heal=False) + (wanted.of_securityhub() if securityhub else [])
+    fixes = wanted.of_sweep(healing, variables, heal=True)
+    every = [
+        (Role(key, name, description, documents(grants(need, only), role=name, at_most=at_most), hub), need)
+        for key, name, description, need, hub in (
+            ("Sweep", SWEEP_ROLE, "audit: reads what the policies judge", sweep, True),
+            ("Heal", HEAL_ROLE, "heal: reads, and runs the fixes", fixes, True),
+            ("Function", FUNCTION_ROLE, "every function of the policies", shared, False),
+        )
+        if (healing if key == "Heal" else deployed if key == "Function" else swept)
+    ]
+    target = output_directory(output, "iam")
+    rows: list[tuple[object, ...]] = []
+
+    def put(stem: str, found: Sequence[Mapping[str, Any]]) -> None:
+        for file, one in zip(file_names(stem, len(found)), found, strict=True):
+            write_json(target / file, filled(one, partition=partition, account=account))
+
+    for role, need in every:
+        put(role.key.lower(), role.documents)
+        rows.append((role.name, len({one.action for one in need}), len(role.documents),
+                     ", ".join(str(size(one)) for one in role.documents)))
+    own = {name: document(grants(need, only)) for name, need in by_function.items()}
+    for name, one in own.items():
+        put(f"functions/{name}", [one])
+    put("hub", [document(grants(wanted.of_hub([role.name for role, _ in every if role.hub])))])
+    write_json(target / "member.template.json", members([role for role, _ in every]))
+    templates = functions(own)
+    for file, template in zip(file_names("functions", len(templates), ".template.json"), templates, strict=True):
+        write_json(target / file, template)
+    write_json(target / "permissions.json", {
+        role.name: _reasons(need) for role, need in every
+    } | {f"function {name}": _reasons(need) for name, need in by_function.items()})
+    console = out()
+    console.print(table("Roles", ("role", "actions", "policies", "characters"), rows))
+    largest = max((size(one) for one in own.values()), default=0)
+    console.print(f"{len(own)} functions' own roles, at most {largest} characters")
+    if off := len(chosen) - len(policies):
+        console.print(f"{off} policies left out: their profile is not chosen (vars in accounts.yml)")
+    click.echo(f"written: {target}")
+
+
+def _variables(config: Path | None) -> list[Mapping[str, Any]]:
+    """The different `vars` under which the policies run."""
+    if config is None:
+        return [{}]
+    from ..accounts import listed_accounts
+
+    # Regions are not asked of the file: accounts may have `all`.
+    accounts = listed_accounts(config, ("us-east-1",))
+    found: list[Mapping[str, Any]] = []
+    for account in accounts.all:
+        given = {**accounts.vars, **(account.entry.get("vars") or {})}
+        if given not in found:
+            found.append(given)
+    return found
+
+
+def _is_on(policy: Policy, variables: Iterable[Mapping[str, Any]]) -> bool:
+    from ..conditions import conditions_hold
+
+    return not policy.metadata.get("profile") or any(
+        conditions_hold(policy, account="000000000000", region="us-east-1", variables=given) for given in variables)
+
+
+def _reasons(needs: Iterable[Any]) -> dict[str, list[str]]:
+    found: dict[str, set[str]] = {}
+    for need in needs:
+        found.setdefault(need.action, set()).add(need.by)
+    return {action: sorted(found[action]) for action in sorted(found)}
