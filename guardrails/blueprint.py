@@ -26,6 +26,8 @@ from .accounts import Account, accounts_file
 from .policies import Policy, merged
 from .sweep import EXCEPTIONS
 
+_GUARD_DUTY = {"ec2": "Instance", "iam-user": "AccessKey"}
+
 
 @dataclass(frozen=True)
 class Blueprint:
@@ -49,9 +51,11 @@ def loaded(policy: Policy, account: Account, region: str, variables: Mapping[str
     values = {**variables, **(entry.get("vars") or {})}
     [data] = merged([policy], mode=True, actions=True)["policies"]
     load_resources([policy.resource])
+    # With a list of roles c7n-org sets credentials instead, and c7n knows of no role.
+    assumed = account.roles[0] if isinstance(account.entry.get("role"), str) else None
     made = EnginePolicy(data, Config.empty(
-        region=region, account_id=account.id, assume_role=account.roles[-1] if account.roles else None,
-        profile=account.entry.get("profile"), external_id=account.entry.get("external_id"),
+        region=region, account_id=account.id, assume_role=assumed, profile=account.entry.get("profile"),
+        external_id=account.entry.get("external_id"),
     ))
     # What follows is c7n-org's run_account, then Policy.__call__, then LambdaMode.provision, in their order.
     made.conditions.env_vars["account"] = {**entry, "vars": values, "provider": "aws"}
@@ -68,6 +72,8 @@ def blueprint(policy: Policy, account: Account, region: str, variables: Mapping[
     if not made.is_runnable():
         return Blueprint(policy, False)
     mode = made.data["mode"]
+    if mode["type"] == "guard-duty" and made.data["resource"] in _GUARD_DUTY:
+        mode["resource-filter"] = _GUARD_DUTY[made.data["resource"]]
     tags = mode.setdefault("tags", {})
     tags["custodian-info"] = f"mode={mode['type']}:version={version}"
     if mode["type"] == "schedule":

@@ -18,7 +18,6 @@ from botocore.exceptions import ClientError
 from .accounting import Check, State
 from .accounts import AWS_ERRORS, Account, reason_of
 from .blueprint import Blueprint, blueprint, loaded
-from .errors import GuardrailsError
 from .policies import Kind, Policy
 from .runner import Target, Work
 from .scope import Scope, account_region, deploy_scope
@@ -84,20 +83,31 @@ def regions_for(policy: Policy, account: Account) -> Sequence[str]:
 
 
 def plan(work: Work, variables: Mapping[str, Any]) -> list[Planned]:
-    """What deploying the work would change; nothing is changed. `variables`: `vars` of accounts.yml for all accounts.
+    """What deploying the work would change; nothing is changed.
 
-    Raises GuardrailsError for a policy that c7n would not deploy.
+    `variables`: the `vars` of accounts.yml for all accounts.
     """
     drawn: dict[Target, list[Blueprint]] = {}
+    planned = []
     for (account, region), policies in work.items():
-        drawn[account, region] = [_drawn(policy, account, region, variables) for policy in policies]
+        drawn[account, region] = []
+        for policy in policies:
+            try:
+                drawn[account, region].append(_drawn(policy, account, region, variables))
+            except Refused as error:
+                # Of this account alone: its variables may be of the wrong kind.
+                planned.append(Planned(policy, account, region, Change.UNKNOWN, f"c7n refuses it: {error}"))
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        answers = pool.map(_compare, drawn.keys(), drawn.values())
-    return [planned for answer in answers for planned in answer]
+        answers = list(pool.map(_compare, drawn.keys(), drawn.values()))
+    return [*planned, *(each for answer in answers for each in answer)]
+
+
+class Refused(Exception):
+    """c7n does not take a policy with what accounts.yml says of an account; the text says why."""
 
 
 def runs(policy: Policy, account: Account, region: str, variables: Mapping[str, Any]) -> bool:
-    """Whether the policy's conditions hold in the account; c7n deploys nothing otherwise. Raises GuardrailsError."""
+    """Whether the policy's conditions hold in the account; c7n deploys nothing otherwise. Raises Refused."""
     return bool(_drawn(policy, account, region, variables, loaded).is_runnable())
 
 
@@ -108,10 +118,7 @@ def _drawn(
         return how(policy, account, region, variables)
     # Any element, of c7n or of ours, may raise anything on settings or variables that it did not expect.
     except Exception as error:
-        raise GuardrailsError(
-            f"{policy.where}: {policy.name} in account {account}: {' '.join(str(error).split())[:400]}",
-            "./run.sh validate shows every error; vars in accounts.yml may be wrong for this account",
-        ) from error
+        raise Refused(" ".join(str(error).split())[:400] or type(error).__name__) from error
 
 
 def _compare(target: Target, blueprints: Sequence[Blueprint]) -> list[Planned]:
@@ -159,6 +166,7 @@ def function_differences(wanted: Blueprint, found: Mapping[str, Any]) -> list[st
 
     there = found["Configuration"]
     config = wanted.function.get_config()
+    config["Role"] = wanted.function.role or wanted.function.policy.options.assume_role
     tags, architectures = config.pop("Tags"), config.pop("Architectures")
     differs = [] if wanted.checksum == there["CodeSha256"] else ["code"]
     if any(LambdaManager.diff_tags(found.get("Tags", {}), tags)):

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
 from .accounts import AWS_ERRORS, Account, reason_of
-from .deployment import CLIENT, asked, runs
+from .deployment import CLIENT, Refused, asked, runs
 from .errors import GuardrailsError
 from .policies import Policy
 from .responding import is_ours
@@ -110,16 +111,21 @@ def gone(found: Iterable[Function], policies: Iterable[Policy]) -> list[Function
 def off(found: Iterable[Function], policies: Iterable[Policy], variables: Mapping[str, Any]) -> list[Function]:
     """The functions of policies whose conditions no longer hold in the function's account, such as a profile's.
 
-    `variables`: the `vars` of accounts.yml for all accounts. Raises GuardrailsError for a policy that c7n refuses.
+    `variables`: the `vars` of accounts.yml for all accounts. A policy that c7n refuses there is not known to be off.
     """
     by_name = {policy.function: policy for policy in policies if policy.deploys}
-    return [
-        function for function in found
-        if (policy := by_name.get(function.name)) and not runs(policy, function.account, function.region, variables)
-    ]
+    found_off = []
+    for function in found:
+        policy = by_name.get(function.name)
+        try:
+            if policy is not None and not runs(policy, function.account, function.region, variables):
+                found_off.append(function)
+        except Refused:
+            continue
+    return found_off
 
 
-def refuse_partial(found: Iterable[Function], policies: Sequence[Policy], directory: Any) -> None:
+def refuse_partial(found: Iterable[Function], policies: Sequence[Policy], directory: Path) -> None:
     """Raise GuardrailsError when the list of policies looks like a part of those that are deployed."""
     deployed = {function.name for function in found}
     wanted = {policy.function for policy in policies if policy.deploys}

@@ -1,7 +1,9 @@
 """What a deployment would change, and how it ended, from what c7n wants and AWS says."""
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,10 +18,15 @@ from guardrails.deployment import (
     config_rule_differences,
     event_rule_differences,
     outcomes,
+    plan,
     settled,
 )
+from guardrails.garbage import inventory, off
 from guardrails.policies import Policy
+from guardrails.responding import marked
 from guardrails.yamlfile import YamlFile
+
+from .conftest import Cloud, role
 
 RED = Account("111111111111", "red", ("us-east-1",))
 DATA = {"name": "x", "resource": "aws.s3", "mode": {"type": "cloudtrail"}}
@@ -105,3 +112,41 @@ def test_config_rule(rule: dict[str, Any] | None, wanted: dict[str, Any], expect
 
 def test_the_key_tells_accounts_apart() -> None:
     assert replace(planned(Change.CREATE), account=replace(RED, name="blue")).key != KEY
+
+
+CHOSEN = {
+    "name": "chosen", "resource": "aws.s3", "metadata": {"profile": "p", "parameters": {"profiles": []}},
+    "conditions": [{"type": "value", "key": "policy.metadata.profile", "op": "in", "value": "{profiles}"}],
+    "mode": {"type": "periodic", "schedule": "rate(1 day)", "role": "guardrails"},
+}
+ALWAYS = {"name": "always", "resource": "aws.s3", "mode": {"type": "periodic", "schedule": "rate(1 day)"}}
+
+
+def test_a_profile_decides_in_each_account_and_wrong_variables_stop_one_policy_alone(cloud: Cloud) -> None:
+    chosen, always = (
+        marked(Policy(data, YamlFile(Path("p.yml"), {}, None), 0)) for data in (CHOSEN, ALWAYS))
+    account = replace(RED, entry={"role": role(RED.id)})
+
+    def changes(**variables: Any) -> dict[str, Change]:
+        return {each.policy.name: each.change for each in plan({(account, "us-east-1"): (chosen, always)}, variables)}
+
+    assert changes() == {"chosen": Change.OFF, "always": Change.CREATE}
+    assert changes(profiles=["p"]) == {"chosen": Change.CREATE, "always": Change.CREATE}
+    assert changes(profiles="p") == {"chosen": Change.UNKNOWN, "always": Change.CREATE}
+
+    # Its function is there, and the profile is no longer chosen.
+    archive = io.BytesIO()
+    zipfile.ZipFile(archive, "w").close()
+    arn = cloud.client("iam", RED.id).create_role(RoleName="guardrails", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    cloud.client("lambda", RED.id).create_function(
+        FunctionName="custodian-chosen", Runtime="python3.12", Handler="x.run", Role=arn,
+        Code={"ZipFile": archive.getvalue()}, Tags={**chosen.mode["tags"], "custodian-info": "mode=periodic:version=1"})
+    assert changes()["chosen"] is Change.REMOVE
+    found = inventory([account]).functions
+    assert [f.name for f in off(found, [chosen, always], {})] == ["custodian-chosen"]
+    assert off(found, [chosen, always], {"profiles": ["p"]}) == []
+    # What c7n refuses is not known to be off.
+    assert off(found, [chosen, always], {"profiles": "p"}) == []
+    [update] = plan({(account, "us-east-1"): (chosen,)}, {"profiles": ["p"]})
+    assert (update.change, "code, Tags, " in update.reason) == (Change.UPDATE, True)
+    assert {"event rule", "permission of events.amazonaws.com"} <= set(update.reason.split(", "))
