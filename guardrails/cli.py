@@ -19,6 +19,7 @@ VERBS = {
     "demo": ("guardrails.demo:demo", "The whole product in three minutes, on a laptop, with no AWS."),
     "sandbox": ("guardrails.sandbox.cli:sandbox", "A local AWS of several accounts: start, stop, status, env, reset."),
     "validate": ("guardrails.validate:validate", "Check every policy file; each error with file, line and remedy."),
+    "diff": ("guardrails.policydiff:diff", "Which resources two versions of the policies match otherwise."),
     "schema": ("guardrails.editor:schema", "Write a JSON schema, for completion and checks in an editor."),
     "rules": ("guardrails.rules:rules", "Write docs/rules.md: every policy, and the old rules that it replaces."),
     "coverage": ("guardrails.coverage:coverage", "How much of each framework the policies cover, and what not."),
