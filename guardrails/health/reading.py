@@ -1,0 +1,387 @@
+"""Reads what the checks need, and changes nothing. A call that fails becomes Unread with its reason, and no other
+answer is lost with it.
+"""
+from __future__ import annotations
+
+import io
+import json
+import re
+import urllib.request
+import zipfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from ..accounts import AWS_ERRORS, Account, reason_of
+from ..responding import is_ours
+from .expected import Expected
+from .facts import Activity, Found, FunctionFacts, LogLines, Read, RegionFacts, RoleFacts, Trail, Unread
+
+DAY = timedelta(days=1)
+PREFIX = "custodian-"
+"""How c7n begins the names of its functions, unless a policy says otherwise."""
+_AT_ONCE = 8
+_CLIENT = Config(
+    connect_timeout=10, read_timeout=30, retries={"mode": "standard", "max_attempts": 4},
+    max_pool_connections=_AT_ONCE)
+_METRICS = {"Invocations": "invocations", "Errors": "errors", "Throttles": "throttles",
+            "DeadLetterErrors": "not_delivered"}
+# GetMetricData takes 500 queries; SimulatePrincipalPolicy is slow with many actions.
+_FUNCTIONS_A_QUERY = 500 // len(_METRICS)
+_ACTIONS_A_QUERY = 50
+_LOG_PAGES = 20
+_LARGEST_ARCHIVE = 64 * 1024 * 1024
+_DOWNLOAD_SECONDS = 60
+# Lambda's own format, the one of a runtime without a handler, and JSON. A run that took too long is Lambda's to count.
+_ERROR_LINE = re.compile(r'\[ERROR\]|\S+ \S+ ERROR |.*"level":\s*"ERROR"')
+_GONE = frozenset({
+    "ResourceNotFoundException", "NoSuchEntity", "NotFound", "NotFoundException", "QueueDoesNotExist",
+    "AWS.SimpleQueueService.NonExistentQueue",
+})
+
+_Answer = TypeVar("_Answer")
+
+
+def asked(call: Callable[[], _Answer]) -> Read[_Answer | None]:
+    """What `call` returns; None when AWS says that it is not there."""
+    try:
+        return call()
+    except AWS_ERRORS as error:
+        if isinstance(error, ClientError) and error.response.get("Error", {}).get("Code") in _GONE:
+            return None
+        return Unread(reason_of(error))
+
+
+def listed(call: Callable[[], _Answer], nothing: _Answer) -> Read[_Answer]:
+    """The same for a list, which is `nothing` when what would hold it is not there."""
+    found = asked(call)
+    return nothing if found is None else found
+
+
+class Reader:
+    """Asks one account and region. Raises one of AWS_ERRORS when it is made and there is no way in."""
+
+    def __init__(self, account: Account, region: str, now: datetime) -> None:
+        self.account, self.region = account, region
+        self._now = now
+        self._session = account.session(region)
+        self._clients: dict[str, Any] = {}
+        for service in ("lambda", "events", "scheduler", "config", "cloudtrail", "iam", "sqs", "sns", "logs",
+                        "cloudwatch"):
+            # Made here: a session is not to be used by several threads, its clients are.
+            self._clients[service] = self._session.client(service, config=_CLIENT)
+
+    def client(self, service: str) -> Any:
+        """A client of the account."""
+        return self._clients[service]
+
+    def pages(self, service: str, operation: str, key: str, **parameters: Any) -> list[Any]:
+        """All of a list that comes in pages."""
+        pages = self.client(service).get_paginator(operation).paginate(**parameters)
+        return [entry for page in pages for entry in page.get(key) or ()]
+
+    # -- the region -------------------------------------------------------------------------------------------
+
+    def functions(self, prefixes: Sequence[str]) -> Read[Mapping[str, Mapping[str, Any]]]:
+        """The functions whose names begin like ours."""
+        return listed(lambda: {
+            each["FunctionName"]: each for each in self.pages("lambda", "list_functions", "Functions")
+            if each["FunctionName"].startswith(tuple(prefixes))
+        }, {})
+
+    def rules(self) -> Read[Mapping[str, Mapping[str, Any]]]:
+        """The event rules of the default bus."""
+        return listed(lambda: {each["Name"]: each for each in self.pages("events", "list_rules", "Rules")}, {})
+
+    def config_rules(self) -> Read[Mapping[str, Mapping[str, Any]]]:
+        """AWS Config's rules."""
+        return listed(lambda: {
+            each["ConfigRuleName"]: each for each in self.pages("config", "describe_config_rules", "ConfigRules")}, {})
+
+    def recorders(self) -> Read[Sequence[Mapping[str, Any]]]:
+        """AWS Config's recorders, each with its status."""
+        def both() -> list[Mapping[str, Any]]:
+            config = self.client("config")
+            states = {
+                state["name"]: state
+                for state in config.describe_configuration_recorder_status()["ConfigurationRecordersStatus"]}
+            return [
+                {**each, "status": states.get(each["name"], {})}
+                for each in config.describe_configuration_recorders()["ConfigurationRecorders"]]
+        return listed(both, [])
+
+    def trails(self) -> Read[Sequence[Trail]]:
+        """The trails that record this region, those of other regions and of the organization too."""
+        client = self.client("cloudtrail")
+
+        def one(trail: Mapping[str, Any]) -> Trail:
+            arn = trail["TrailARN"]
+            status = asked(lambda: client.get_trail_status(Name=arn))
+            selectors = asked(lambda: client.get_event_selectors(TrailName=arn))
+            return Trail(
+                trail["Name"],
+                status if isinstance(status, Unread) else bool((status or {}).get("IsLogging")),
+                {} if selectors is None else selectors)
+
+        return listed(
+            lambda: [one(trail) for trail in client.describe_trails(includeShadowTrails=True)["trailList"]
+                     if trail.get("IsMultiRegionTrail") or trail.get("HomeRegion") == self.region], [])
+
+    def topic(self, arn: str) -> Read[bool]:
+        """Whether a topic is there."""
+        found = asked(lambda: self.client("sns").get_topic_attributes(TopicArn=arn))
+        return found if isinstance(found, Unread) else found is not None
+
+    def is_ours(self, function: str) -> Read[bool]:
+        """Whether a function has our tag."""
+        found = asked(lambda: self.client("lambda").get_function(FunctionName=function))
+        return found if isinstance(found, Unread) else is_ours((found or {}).get("Tags") or {})
+
+    def activity(self, functions: Sequence[str]) -> dict[str, Read[Activity]]:
+        """What the functions did in the last day."""
+        found: dict[str, Read[Activity]] = {}
+        for first in range(0, len(functions), _FUNCTIONS_A_QUERY):
+            some = functions[first:first + _FUNCTIONS_A_QUERY]
+            answer = self._sums(some)
+            for name in some:
+                found[name] = answer if isinstance(answer, Unread) else answer[name]
+        return found
+
+    def _sums(self, functions: Sequence[str]) -> Read[dict[str, Activity]]:
+        queries = [
+            {"Id": f"q{number}_{metric.lower()}", "MetricStat": {
+                "Metric": {"Namespace": "AWS/Lambda", "MetricName": metric,
+                           "Dimensions": [{"Name": "FunctionName", "Value": name}]},
+                "Period": 3600, "Stat": "Sum"}}
+            for number, name in enumerate(functions) for metric in _METRICS]
+        results = asked(lambda: self.pages(
+            "cloudwatch", "get_metric_data", "MetricDataResults", MetricDataQueries=queries,
+            StartTime=self._now - DAY, EndTime=self._now + timedelta(hours=1)))
+        if results is None or isinstance(results, Unread):
+            return results or Unread("CloudWatch knows nothing of them")
+        sums: dict[str, float] = {}
+        for result in results:
+            if result.get("StatusCode") in ("InternalError", "Forbidden"):
+                return Unread(f"CloudWatch answers {result['StatusCode']}")
+            sums[result["Id"]] = sums.get(result["Id"], 0.0) + sum(result["Values"])
+        return {
+            name: Activity(**{field: sums.get(f"q{number}_{metric.lower()}", 0.0)
+                              for metric, field in _METRICS.items()})
+            for number, name in enumerate(functions)}
+
+    # -- one function -----------------------------------------------------------------------------------------
+
+    def function(self, wanted: Expected, rules: Read[Mapping[str, Any]], activity: Read[Activity]) -> FunctionFacts:
+        """All that concerns a function that is there."""
+        name = wanted.function
+        client = self.client("lambda")
+        found = asked(lambda: client.get_function(FunctionName=name))
+        if found is None or isinstance(found, Unread):
+            return FunctionFacts(found)
+        configuration = found["Configuration"]
+        by_rule = not isinstance(rules, Unread) and name in rules
+        return FunctionFacts(
+            found,
+            statements=listed(lambda: _statements(client.get_policy(FunctionName=name)["Policy"]), []),
+            targets=listed(lambda: [
+                each["Arn"] for each in self.pages("events", "list_targets_by_rule", "Targets", Rule=name)
+            ], []) if by_rule else rules if isinstance(rules, Unread) else (),
+            schedule=self._schedule(wanted) if wanted.mode == "schedule" else None,
+            archive=_archive(found) if configuration.get("CodeSha256") != wanted.sha256 else None,
+            dead_letters=self._waiting(configuration),
+            activity=activity,
+            log=self._log(name),
+        )
+
+    def _schedule(self, wanted: Expected) -> Read[Found]:
+        group = str(wanted.policy.mode.get("group-name") or "default")
+        return asked(lambda: self.client("scheduler").get_schedule(Name=wanted.function, GroupName=group))
+
+    def _waiting(self, configuration: Mapping[str, Any]) -> Read[int | None]:
+        arn = str((configuration.get("DeadLetterConfig") or {}).get("TargetArn") or "")
+        if ":sqs:" not in arn:
+            return None
+        account, name = arn.split(":")[4:6]
+        sqs = self.client("sqs")
+
+        def count() -> int:
+            url = sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"]
+            asked_for = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+            got = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=asked_for)["Attributes"]
+            return sum(int(got.get(each, 0)) for each in asked_for)
+
+        return asked(count)
+
+    def _log(self, name: str) -> Read[LogLines | None]:
+        def read() -> Read[LogLines]:
+            logs, group = self.client("logs"), f"/aws/lambda/{name}"
+            since = int((self._now - DAY).timestamp() * 1000)
+            some = logs.filter_log_events(logGroupName=group, startTime=since, limit=1)
+            lines: list[str] = []
+            pages = logs.get_paginator("filter_log_events").paginate(
+                logGroupName=group, startTime=since, filterPattern="ERROR")
+            # A page may be empty and not the last: what is searched is long, not what is found.
+            for number, page in enumerate(pages, start=1):
+                lines += [each["message"].strip() for each in page["events"] if _ERROR_LINE.match(each["message"])]
+                if number == _LOG_PAGES and page.get("nextToken"):
+                    if not lines:
+                        return Unread("it is too long to be read whole")
+                    break
+            return LogLines(bool(some["events"] or lines), [" ".join(line.split())[:200] for line in lines])
+
+        return asked(read)
+
+    # -- one role ---------------------------------------------------------------------------------------------
+
+    def role(self, arn: str, actions: Iterable[str]) -> RoleFacts:
+        """The role, and what it may do of `actions`."""
+        iam, name = self.client("iam"), arn.rpartition("/")[2]
+        found = asked(lambda: iam.get_role(RoleName=name)["Role"])
+        if found is None or isinstance(found, Unread):
+            return RoleFacts(found)
+        wanted = sorted(set(actions))
+
+        def decisions() -> dict[str, str]:
+            said: dict[str, str] = {}
+            for first in range(0, len(wanted), _ACTIONS_A_QUERY):
+                for result in self.pages("iam", "simulate_principal_policy", "EvaluationResults",
+                                         PolicySourceArn=found["Arn"],
+                                         ActionNames=wanted[first:first + _ACTIONS_A_QUERY]):
+                    said[result["EvalActionName"]] = result["EvalDecision"]
+            return said
+
+        return RoleFacts(found, listed(decisions, {}), listed(lambda: self._granted(name), ()))
+
+    def _granted(self, role: str) -> list[str]:
+        iam = self.client("iam")
+        documents = [
+            iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+            for name in self.pages("iam", "list_role_policies", "PolicyNames", RoleName=role)]
+        for attached in self.pages("iam", "list_attached_role_policies", "AttachedPolicies", RoleName=role):
+            arn = attached["PolicyArn"]
+            version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+            documents.append(iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"])
+        actions: list[str] = []
+        for document in documents:
+            statements = document.get("Statement") or []
+            for statement in statements if isinstance(statements, list) else [statements]:
+                if statement.get("Effect") != "Allow":
+                    continue
+                # Everything but some: which, the simulation tells.
+                allowed = statement.get("Action") or "*"
+                actions += allowed if isinstance(allowed, list) else [allowed]
+        return actions
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Everything that was read of an account and region."""
+
+    region: RegionFacts
+    wanted: Sequence[Expected]
+    """Each policy in the form that is deployed, as far as that can be told."""
+    functions: Mapping[str, FunctionFacts]
+    """Those that are there, by name."""
+    roles: Mapping[str, RoleFacts]
+    """By ARN."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What is there by name, so that the rest is asked for what is deployed only."""
+
+    functions: Read[Mapping[str, Mapping[str, Any]]]
+    rules: Read[Mapping[str, Mapping[str, Any]]]
+    config_rules: Read[Mapping[str, Mapping[str, Any]]]
+
+    def tells_of(self, function: str) -> bool:
+        """Whether the function is there, or something that calls for it."""
+        return any(
+            not isinstance(names, Unread) and function in names
+            for names in (self.functions, self.rules, self.config_rules))
+
+
+def read_listing(reader: Reader, prefixes: Iterable[str]) -> Listing:
+    """The functions whose names begin so, and the rules."""
+    return Listing(reader.functions(sorted({PREFIX, *prefixes})), reader.rules(), reader.config_rules())
+
+
+def read_region(
+    reader: Reader, listing: Listing, forms: Sequence[Sequence[Expected]], known: frozenset[str] | None
+) -> Answers:
+    """Read everything about an account and region.
+
+    `forms`: each policy, in the forms in which it may be deployed. `known`: the functions that some policy stands for;
+    None when strangers are not asked for.
+    """
+    functions, rules = listing.functions, listing.rules
+    wanted = [_deployed_form(each, {} if isinstance(functions, Unread) else functions) for each in forms]
+    there = [each for each in wanted if not isinstance(functions, Unread) and each.function in functions]
+    modes = {each.mode for each in there}
+    strange = [] if known is None or isinstance(functions, Unread) else sorted(functions.keys() - known)
+    not_needed: Unread = Unread("no function needs it")
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        arns = sorted({arn for each in there for arn in each.topics})
+        region = RegionFacts(
+            functions, rules,
+            config_rules=listing.config_rules,
+            recorders=reader.recorders() if any(each.config_type for each in there) else not_needed,
+            trails=reader.trails() if "cloudtrail" in modes else not_needed,
+            topics=dict(zip(arns, pool.map(reader.topic, arns), strict=True)),
+            strays=dict(zip(strange, pool.map(reader.is_ours, strange), strict=True)),
+        )
+        activity = reader.activity([each.function for each in there])
+        facts = dict(zip(
+            (each.function for each in there),
+            pool.map(lambda each: reader.function(each, rules, activity[each.function]), there), strict=True))
+        needed: dict[str, set[str]] = {}
+        for each in there:
+            if arn := role_of(facts[each.function]):
+                needed.setdefault(arn, set()).update(each.permissions)
+        roles = dict(zip(needed, pool.map(lambda arn: reader.role(arn, needed[arn]), needed), strict=True))
+    return Answers(region, wanted, facts, roles)
+
+
+def _deployed_form(forms: Sequence[Expected], functions: Mapping[str, Mapping[str, Any]]) -> Expected:
+    sha256 = functions.get(forms[0].function, {}).get("CodeSha256")
+    return next((form for form in forms if form.sha256 == sha256), forms[0])
+
+
+def role_of(facts: FunctionFacts) -> str:
+    """The ARN of the role that a function really has; empty when it is not known."""
+    if facts.function is None or isinstance(facts.function, Unread):
+        return ""
+    return str(facts.function["Configuration"].get("Role") or "")
+
+
+def _statements(text: str) -> list[Mapping[str, Any]]:
+    found = json.loads(text).get("Statement") or []
+    return found if isinstance(found, list) else [found]
+
+
+def _archive(found: Mapping[str, Any]) -> Read[Mapping[str, Any]]:
+    """The function's archive, from the address that Lambda gives for it."""
+    location = str((found.get("Code") or {}).get("Location") or "")
+    if not location.startswith(("https://", "http://")):
+        return Unread("Lambda gives no address for it")
+    try:
+        with urllib.request.urlopen(location, timeout=_DOWNLOAD_SECONDS) as answer:  # noqa: S310 - checked above
+            content = answer.read(_LARGEST_ARCHIVE)
+        with zipfile.ZipFile(io.BytesIO(content)) as file:
+            return {
+                "config": json.loads(file.read("config.json")),
+                "files": {entry.filename: entry.CRC for entry in file.infolist()},
+            }
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
+        # The address carries a signature, which is nobody's business.
+        return Unread(f"{type(error).__name__} while it was fetched")
+
+
+def now() -> datetime:
+    """The time, with its zone."""
+    return datetime.now(UTC)

@@ -1,0 +1,60 @@
+"""Whether a function's role is there, and allows what its policy calls."""
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+
+from .expected import Expected
+from .facts import RoleFacts, Unread
+from .verdict import Verdict, as_list, broken, ok, some, unknown
+
+
+def role_there(facts: RoleFacts) -> Verdict:
+    """Whether the function's role is there and Lambda may take it."""
+    if isinstance(facts.role, Unread):
+        return unknown("role", facts.role.reason)
+    if facts.role is None:
+        return broken("role", "its role is not there: every run fails", "make the role")
+    trust = facts.role.get("AssumeRolePolicyDocument") or {}
+    statements = trust.get("Statement") or [] if isinstance(trust, Mapping) else []
+    services = [
+        name for statement in as_list(statements) if statement.get("Effect") == "Allow"
+        for name in as_list((statement.get("Principal") or {}).get("Service") if isinstance(
+            statement.get("Principal"), Mapping) else statement.get("Principal"))
+    ]
+    if "lambda.amazonaws.com" not in services and "*" not in services:
+        return broken("role", "its role does not trust lambda.amazonaws.com: every run fails",
+                      "add it to the role's trust policy")
+    return ok("role")
+
+
+def permissions(wanted: Expected, facts: RoleFacts) -> Verdict:
+    """Whether the role is allowed what the policy calls.
+
+    An action that is allowed on some resources only counts as allowed: on which it is needed, nobody knows beforehand.
+    """
+    if facts.role is None:
+        return unknown("permissions", "its role is not there", "make the role")
+    if isinstance(facts.role, Unread):
+        return unknown("permissions", facts.role.reason)
+    missing, open_ = [], []
+    for action in wanted.permissions:
+        decision = "" if isinstance(facts.decisions, Unread) else facts.decisions.get(action, "")
+        if decision == "allowed":
+            continue
+        granted = None if isinstance(facts.granted, Unread) else _granted(action, facts.granted)
+        if decision == "explicitDeny" or granted is False:
+            missing.append(action)
+        elif decision != "implicitDeny" or granted is None:
+            open_.append(action)
+    if missing:
+        return broken("permissions", f"its role may not {some(missing)}", "add it to the role's policy")
+    if open_:
+        why = [each.reason for each in (facts.decisions, facts.granted) if isinstance(each, Unread)]
+        return unknown("permissions", f"whether its role may {some(open_)}: {'; '.join(why) or 'IAM did not say'}",
+                       "let the credentials of this run call iam:SimulatePrincipalPolicy and read the role's policies")
+    return ok("permissions")
+
+
+def _granted(action: str, granted: Sequence[str]) -> bool:
+    return any(fnmatchcase(action.lower(), pattern.lower()) for pattern in granted)

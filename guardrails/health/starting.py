@@ -1,0 +1,129 @@
+"""Whether anything starts a function: its event rule, its schedule or its Config rule, and its own permission."""
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+from .expected import Expected
+from .facts import FunctionFacts, RegionFacts, Unread
+from .verdict import Verdict, as_list, broken, deploy, ok, unknown
+
+_ENABLED = ("ENABLED", "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS")
+_INVOKE = "lambda:InvokeFunction"
+
+
+def start(wanted: Expected, facts: FunctionFacts, region: RegionFacts) -> Iterator[Verdict]:
+    """Whether anything starts it."""
+    if wanted.config_rule is not None:
+        yield config_rule(wanted, region)
+        yield invocable(wanted, facts, "config.amazonaws.com", "")
+    elif wanted.mode == "schedule":
+        yield schedule(wanted, facts)
+    else:
+        yield event_rule(wanted, region)
+        if isinstance(region.rules, Unread) or wanted.function in region.rules:
+            yield target(wanted, facts)
+        yield invocable(wanted, facts, "events.amazonaws.com", wanted.rule_arn)
+
+
+def event_rule(wanted: Expected, region: RegionFacts) -> Verdict:
+    """Whether its event rule is there, enabled, and says what the policy says."""
+    if isinstance(region.rules, Unread):
+        return unknown("event-rule", region.rules.reason)
+    rule = region.rules.get(wanted.function)
+    if rule is None:
+        return broken("event-rule", "there is none: nothing starts the function", deploy(wanted))
+    if rule.get("State") not in _ENABLED:
+        return broken("event-rule", f"it is {str(rule.get('State')).lower()}: nothing starts the function",
+                      f"aws events enable-rule --name {wanted.function}")
+    if comparable(_json(rule.get("EventPattern"))) != comparable(wanted.pattern):
+        return broken("event-rule", "its event pattern is not the policy's", deploy(wanted))
+    if str(rule.get("ScheduleExpression") or "") != wanted.schedule:
+        return broken("event-rule", f"its schedule is {rule.get('ScheduleExpression')}, not {wanted.schedule}",
+                      deploy(wanted))
+    return ok("event-rule")
+
+
+def target(wanted: Expected, facts: FunctionFacts) -> Verdict:
+    """Whether the rule starts this function."""
+    if isinstance(facts.targets, Unread):
+        return unknown("target", facts.targets.reason)
+    if wanted.function_arn not in facts.targets:
+        return broken("target", "its event rule does not start it", deploy(wanted))
+    return ok("target")
+
+
+def schedule(wanted: Expected, facts: FunctionFacts) -> Verdict:
+    """Whether its schedule of EventBridge Scheduler is there, enabled, and starts it."""
+    if isinstance(facts.schedule, Unread):
+        return unknown("schedule", facts.schedule.reason)
+    if facts.schedule is None:
+        return broken("schedule", "there is none: nothing starts the function", deploy(wanted))
+    if facts.schedule.get("State") != "ENABLED":
+        return broken("schedule", "it is disabled: nothing starts the function", deploy(wanted))
+    if (facts.schedule.get("Target") or {}).get("Arn") != wanted.function_arn:
+        return broken("schedule", "it starts something else", deploy(wanted))
+    if facts.schedule.get("ScheduleExpression") != wanted.schedule:
+        return broken("schedule", f"it is {facts.schedule.get('ScheduleExpression')}, not {wanted.schedule}",
+                      deploy(wanted))
+    return ok("schedule")
+
+
+def invocable(wanted: Expected, facts: FunctionFacts, service: str, source: str) -> Verdict:
+    """Whether the function lets `service` call it; for an event rule, this very rule (`source`)."""
+    if isinstance(facts.statements, Unread):
+        return unknown("permission", facts.statements.reason)
+    if any(_lets(statement, service, source, wanted.account.id) for statement in facts.statements):
+        return ok("permission")
+    # c7n adds it whenever it deploys, for Config rules when it makes the rule.
+    mend = deploy(wanted) if source else f"delete the Config rule {wanted.function}, then {deploy(wanted)}"
+    return broken("permission", f"the function does not let {service} call it", mend)
+
+
+def config_rule(wanted: Expected, region: RegionFacts) -> Verdict:
+    """Whether its Config rule is there and says what the policy says."""
+    assert wanted.config_rule is not None
+    if isinstance(region.config_rules, Unread):
+        return unknown("config-rule", region.config_rules.reason)
+    rule = region.config_rules.get(wanted.function)
+    if rule is None:
+        return broken("config-rule", "there is none: nothing starts the function", deploy(wanted))
+    if rule.get("ConfigRuleState", "ACTIVE") not in ("ACTIVE", "EVALUATING"):
+        return broken("config-rule", f"it is {rule['ConfigRuleState']}", deploy(wanted))
+    for key in ("Source", "Scope", "MaximumExecutionFrequency"):
+        if comparable(rule.get(key) or None) != comparable(wanted.config_rule.get(key) or None):
+            return broken("config-rule", f"its {key} is not the policy's", deploy(wanted))
+    return ok("config-rule")
+
+
+def _lets(statement: Mapping[str, Any], service: str, source: str, account: str) -> bool:
+    principal = statement.get("Principal")
+    services = as_list(principal.get("Service")) if isinstance(principal, Mapping) else as_list(principal)
+    actions = as_list(statement.get("Action"))
+    if statement.get("Effect") != "Allow" or not ({service, "*"} & set(services)):
+        return False
+    if not any(fnmatchcase(_INVOKE.lower(), str(action).lower()) for action in actions):
+        return False
+    conditions = {
+        str(key).lower(): as_list(values)
+        for block in (statement.get("Condition") or {}).values() for key, values in block.items()
+    }
+    accounts, sources = conditions.get("aws:sourceaccount"), conditions.get("aws:sourcearn")
+    if accounts is not None and account not in accounts:
+        return False
+    return not source or sources is None or any(fnmatchcase(source, str(pattern)) for pattern in sources)
+
+
+def _json(text: Any) -> Any:
+    return json.loads(text) if text else None
+
+
+def comparable(value: Any) -> Any:
+    """The same for what means the same: the order in a list of an event pattern or a scope says nothing."""
+    if isinstance(value, Mapping):
+        return {key: comparable(inner) for key, inner in value.items() if inner not in (None, [], {})}
+    if isinstance(value, list | tuple):
+        return sorted(json.dumps(comparable(inner), sort_keys=True) for inner in value)
+    return value
