@@ -1,12 +1,15 @@
 """What Cloud Custodian itself says of a policy: unknown elements, schema, and the elements' own validation.
 
-`custodian validate` checks each policy against the schema of every resource type, which takes over half a second
-a policy. Here a policy is checked against the schema of its own type alone; the same errors are found.
+`custodian validate` tries each policy on the schema of every resource type, and in it each filter on the schema of
+every filter. Here a policy is tried on the schema of its own type, and a filter on that of its own name, which
+`_accepts` may do because one alternative that fits is all that the schema asks for. Only what does not fit goes
+through the whole schema, which then says why. The same errors are found.
 """
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -14,11 +17,11 @@ from functools import cache
 from typing import Any
 
 from c7n.config import Config
-from c7n.loader import SchemaValidator
 from c7n.policy import LambdaMode, execution
 from c7n.policy import Policy as EnginePolicy
 from c7n.provider import get_resource_class
 from c7n.resources import load_resources
+from c7n.schema import JsonSchemaValidator, generate
 
 Path = tuple[str | int, ...]
 _BLOCKS = ("and", "or", "not")
@@ -134,15 +137,76 @@ def _keys(path: Path, entry: Mapping[str, Any], name: str, element: Any) -> Iter
             yield Complaint((*path, str(key)), f"{name} has no setting {key}", nearest(str(key), known, give_all=True))
 
 
-_validator = SchemaValidator()
+@cache
+def _validator(resource: str) -> Any:
+    """c7n's schema for policies on one resource type. c7n's loader would check the schema itself, for each type."""
+    load_resources([resource])
+    return JsonSchemaValidator(generate((resource,)))
 
 
 def _schema(policy: Mapping[str, Any], resource: str) -> Iterator[Complaint]:
-    validator = _validator.gen_schema((resource,))
+    validator = _validator(resource)
+    if _accepts(validator, policy, resource):
+        return
     for error in validator.iter_errors({"policies": [policy]}):
         for leaf in _leaves(error):
             path = tuple(leaf.absolute_path)[2:]  # after ("policies", 0)
             yield Complaint(path, *_reworded(leaf, path))
+
+
+def _accepts(validator: Any, policy: Mapping[str, Any], resource: str) -> bool:
+    """Whether the schema takes the policy, by the alternative that each part of it names; false when unsure."""
+    if resource not in validator.schema["definitions"]["resources"]:
+        return False  # another name of a type
+    parts = ("filters", "actions", "mode")
+    rest = {key: value for key, value in policy.items() if key not in parts}
+    if not validator.is_valid({"policies": [rest]}):
+        return False
+    if "mode" in policy and not validator.evolve(schema=execution[policy["mode"]["type"]].schema).is_valid(
+            policy["mode"]):
+        return False
+    return all(
+        _accepts_entry(validator, entry, resource, kind)
+        for kind in parts[:2]
+        for entry in policy.get(kind) or ()
+    )
+
+
+def _accepts_entry(validator: Any, entry: Any, resource: str, kind: str) -> bool:
+    if block := _block(entry) if kind == "filters" else None:
+        return all(_accepts_entry(validator, each, resource, kind) for each in entry[block])
+    words, named, short = _alternatives(resource, kind)
+    if isinstance(entry, str):
+        return entry in words
+    if not isinstance(entry, Mapping):
+        return False
+    schema = named.get(entry["type"]) if isinstance(entry.get("type"), str) else short
+    return schema is not None and bool(validator.evolve(schema=schema).is_valid(entry))
+
+
+@cache
+def _alternatives(resource: str, kind: str) -> tuple[frozenset[str], dict[str, Any], Any]:
+    """What the schema takes as an entry of `filters` or `actions`.
+
+    Returns the names that stand alone, the alternatives by the `type` that they ask for, and that of a value filter's
+    short form.
+    """
+    root = _validator(resource).schema
+    listed = root["definitions"]["resources"][resource]["policy"]["allOf"][1]["properties"][kind]["items"]["anyOf"]
+    words: set[str] = set()
+    named: dict[str, Any] = {}
+    short = None
+    for alternative in listed:
+        words.update(alternative.get("enum", ()))
+        reference = alternative.get("$ref", "")
+        found = root
+        for step in reference.split("/")[1:]:
+            found = found[step]
+        if reference.endswith("/valuekv"):
+            short = found
+        elif reference:
+            named.update(dict.fromkeys(found.get("properties", {}).get("type", {}).get("enum", ()), found))
+    return frozenset(words), named, short
 
 
 def _leaves(error: Any) -> list[Any]:
@@ -183,6 +247,15 @@ def _reworded(error: Any, path: Path) -> tuple[str, str]:
 def _own(policy: Mapping[str, Any]) -> Iterator[Complaint]:
     where: Path = ()
     try:
+        with _made_once():
+            made = EnginePolicy(deepcopy(dict(policy)), Config.empty(**_OPTIONS))
+            made.expand_variables(made.get_variables())
+            made.validate()
+        return
+    # Any element, of c7n or of ours, may raise anything on settings that it did not expect; that is the finding.
+    except Exception as error:  # noqa: BLE001
+        first = error
+    try:
         made = EnginePolicy(deepcopy(dict(policy)), Config.empty(**_OPTIONS))
         made.expand_variables(made.get_variables())
         for kind, parts in (("filters", made.resource_manager.filters), ("actions", made.resource_manager.actions)):
@@ -190,7 +263,31 @@ def _own(policy: Mapping[str, Any]) -> Iterator[Complaint]:
                 where = (kind, index)
                 part.validate()
         where = ()
-        made.validate()
-    # Any element, of c7n or of ours, may raise anything on settings that it did not expect; that is the finding.
-    except Exception as error:  # noqa: BLE001
-        yield Complaint(where, " ".join(str(error).split())[:400] or type(error).__name__)
+    except Exception as error:  # noqa: BLE001 - as above; this one is known to be of one element
+        first = error
+    yield Complaint(where, " ".join(str(first).split())[:400] or type(first).__name__)
+
+
+@contextmanager
+def _made_once() -> Iterator[None]:
+    """While it lasts c7n makes once what it would make for each element.
+
+    A session, and with it a service's whole model, to compare settings with what AWS takes; and the schema of a policy
+    inside a policy.
+    """
+    from c7n.loader import PolicyLoader
+    from c7n.resources import aws
+
+    session, validator = aws.fake_session, PolicyLoader.default_schema_class
+    aws.fake_session = lambda: _once(session)
+    PolicyLoader.default_schema_class = staticmethod(lambda: _once(validator))
+    try:
+        yield
+    finally:
+        aws.fake_session = session
+        PolicyLoader.default_schema_class = validator
+
+
+@cache
+def _once(make: Callable[[], Any]) -> Any:
+    return make()

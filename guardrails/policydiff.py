@@ -27,6 +27,8 @@ Place = tuple[str, str, str]
 # What says nothing of which resources match in a sweep.
 _NOT_MATCHING = ("description", "title", "comment", "comments", "mode", "actions")
 _LISTED_AT_MOST = 50
+# GitHub takes 65,536 characters.
+_COMMENT_AT_MOST = 60_000
 
 
 class Change(StrEnum):
@@ -166,10 +168,17 @@ def markdown(found: Sequence[Difference], every: Sequence[Changed], same: int) -
         every: all changed policies, those that were not swept too.
         same: how many policies are the same in both directories.
     """
-    return "\n".join(_markdown(found, every, same)) + "\n"
+    text = "\n".join(_summary(found, every, same)) + "\n"
+    for number, each in enumerate(found):
+        lists = "".join(f"{line}\n" for line in _lists(each))
+        if len(text) + len(lists) > _COMMENT_AT_MOST:
+            return f"{text}\nThe resources of {len(found) - number} more policies are in diff.json.\n"
+        text += lists
+    return text
 
 
-def _markdown(found: Sequence[Difference], every: Sequence[Changed], same: int) -> Iterator[str]:
+def _summary(found: Sequence[Difference], every: Sequence[Changed], same: int) -> Iterator[str]:
+    """What changed, in numbers, and what the numbers do not tell."""
     from .formats.markdown import cell
 
     yield "## What the changed policies match"
@@ -187,27 +196,32 @@ def _markdown(found: Sequence[Difference], every: Sequence[Changed], same: int) 
             places = f"{len(each.unsure)} in {len(each.missing)} places" if each.missing else "0"
             yield (f"| {cell(each.policy.name)} | {each.policy.change} | {each.before} | {each.now} "
                    f"| {len(each.newly)} | {len(each.no_longer)} | {places} |")
-    for each in found:
-        parts: list[tuple[str, Sequence[str]]] = [
-            ("newly matched", _named(each.newly)), ("no longer matched", _named(each.no_longer)),
-            ("matched by one form, and not seen with the other", _named(each.unsure)), ("not seen", each.missing),
-        ]
-        for what, lines in parts:
-            if not lines:
-                continue
-            yield ""
-            yield f"<details><summary>{cell(each.policy.name)}: {len(lines)} {what}</summary>"
-            yield ""
-            yield from (f"- {cell(line)}" for line in lines[:_LISTED_AT_MOST])
-            if len(lines) > _LISTED_AT_MOST:
-                yield f"- and {len(lines) - _LISTED_AT_MOST} more"
-            yield ""
-            yield "</details>"
     swept = {each.policy.name for each in found}
     notes = [note for each in every for note in _notes(each, swept=each.name in swept)]
     if notes:
         yield ""
         yield from (f"- {cell(note)}" for note in notes)
+
+
+def _lists(each: Difference) -> Iterator[str]:
+    """The resources of one policy, folded away."""
+    from .formats.markdown import cell
+
+    parts: list[tuple[str, Sequence[str]]] = [
+        ("newly matched", _named(each.newly)), ("no longer matched", _named(each.no_longer)),
+        ("matched by one form, and not seen with the other", _named(each.unsure)), ("not seen", each.missing),
+    ]
+    for what, lines in parts:
+        if not lines:
+            continue
+        yield ""
+        yield f"<details><summary>{cell(each.policy.name)}: {len(lines)} {what}</summary>"
+        yield ""
+        yield from (f"- {cell(line)}" for line in lines[:_LISTED_AT_MOST])
+        if len(lines) > _LISTED_AT_MOST:
+            yield f"- and {len(lines) - _LISTED_AT_MOST} more"
+        yield ""
+        yield "</details>"
 
 
 def _named(findings: Sequence[Finding]) -> list[str]:

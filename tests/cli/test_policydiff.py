@@ -94,6 +94,14 @@ def test_a_long_list_is_cut_and_says_so(tmp_path: Path) -> None:
     assert "- and 10 more" in markdown(found, [policy], 0)
 
 
+def test_a_comment_stays_within_what_github_takes(tmp_path: Path) -> None:
+    policy = ssh(tmp_path)
+    found = differences([policy] * 30, Side(), Side([finding("sg-" + str(number) * 40) for number in range(60)]))
+    text = markdown(found, [policy], 0)
+    assert 50_000 < len(text) < 65_536
+    assert "more policies are in diff.json." in text.splitlines()[-1]
+
+
 def test_two_equal_directories_need_no_account(tmp_path: Path) -> None:
     old, _ = directories(tmp_path)
     result = guardrails("diff", old, old, "-o", tmp_path / "out")
