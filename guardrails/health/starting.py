@@ -92,10 +92,24 @@ def config_rule(wanted: Expected, region: RegionFacts) -> Verdict:
         return broken("config-rule", "there is none: nothing starts the function", deploy(wanted))
     if rule.get("ConfigRuleState", "ACTIVE") not in ("ACTIVE", "EVALUATING"):
         return broken("config-rule", f"it is {rule['ConfigRuleState']}", deploy(wanted))
-    for key in ("Source", "Scope", "MaximumExecutionFrequency"):
-        if comparable(rule.get(key) or None) != comparable(wanted.config_rule.get(key) or None):
-            return broken("config-rule", f"its {key} is not the policy's", deploy(wanted))
+    is_, should_be = _rule(rule), _rule(wanted.config_rule)
+    if differing := [what for what in is_ if is_[what] != should_be[what]]:
+        return broken("config-rule", f"its {' and '.join(differing)} {'is' if len(differing) == 1 else 'are'} not the "
+                      "policy's", deploy(wanted))
     return ok("config-rule")
+
+
+def _rule(rule: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a Config rule decides when which function is called; AWS shows more than c7n has put."""
+    source = rule.get("Source") or {}
+    details = source.get("SourceDetails") or ()
+    within = (each.get("MaximumExecutionFrequency") for each in details)
+    return {
+        "function": source.get("SourceIdentifier"),
+        "trigger": sorted(str(each.get("MessageType")) for each in details),
+        "scope": sorted((rule.get("Scope") or {}).get("ComplianceResourceTypes") or ()),
+        "frequency": rule.get("MaximumExecutionFrequency") or next(filter(None, within), None),
+    }
 
 
 def _lets(statement: Mapping[str, Any], service: str, source: str, account: str) -> bool:
