@@ -86,7 +86,7 @@ def deploy(
     from .garbage import gone, inventory
     from .outputs import S3Url, with_output
     from .paths import output_directory, write_json
-    from .responding import Response, as_deployed, healing, marked, response_of
+    from .responding import Response, as_deployed, healing, marked, refuse_other_words, response_of
     from .runner import DEPLOY, work_for
     from .sweep import execute
 
@@ -103,8 +103,7 @@ def deploy(
     accounts = find_accounts(config, regions)
     if heals:
         accounts = replace(accounts, reached=tuple(healing(account) for account in accounts.reached))
-    for account in accounts.all:
-        response_of(account)  # another word than the two is refused before anything is asked or changed
+    refuse_other_words(accounts.all, config)
     # One c7n-org takes one list of policies, and the same policy has another form where it only tells.
     works = {
         response: work_for(

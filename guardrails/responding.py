@@ -6,17 +6,20 @@ own entry and not in its `vars`: c7n-org takes any key there and hands it to nob
 """
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import replace
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from .accounts import Account
 from .errors import GuardrailsError
 from .policies import Kind, Policy
+from .yamlfile import read
 
 KEY = "guardrails"
+PROJECT_TAG, PROJECT = "project", "aws-guardrails"
 TELLING = frozenset({"notify", "webhook", "put-metric", "post-finding", "post-item"})
 """c7n's actions that change nothing in what they are given."""
 # A policy whose fix was all that it did would be silent without it. AWS Config shows verdicts by itself.
@@ -37,13 +40,29 @@ class Response(StrEnum):
 
 
 def response_of(account: Account) -> Response:
-    """What functions may do there; to observe when its entry does not say. Raises GuardrailsError for another word."""
-    given = account.entry.get(KEY, Response.OBSERVE)
-    try:
-        return Response(given)
-    except ValueError:
-        raise GuardrailsError(
-            f"account {account} in accounts.yml: {KEY}: {given!r}", f"{KEY}: observe, or {KEY}: heal") from None
+    """What functions may do there; to observe when its entry does not say. Raises ValueError for another word."""
+    return Response(account.entry.get(KEY, Response.OBSERVE))
+
+
+def refuse_other_words(accounts: Iterable[Account], config: Path | None) -> None:
+    """Raise GuardrailsError for an account whose entry in `config` says neither observe nor heal."""
+    for account in accounts:
+        try:
+            response_of(account)
+        except ValueError:
+            raise GuardrailsError(
+                f"{_where(account, config)}: account {account}: {KEY}: {account.entry[KEY]!r}",
+                f"{KEY}: observe, or {KEY}: heal") from None
+
+
+def _where(account: Account, config: Path | None) -> str:
+    if config is None:
+        return "the current account"
+    source = read(config)
+    for index, entry in enumerate(source.data["accounts"]):
+        if entry["account_id"] == account.id:
+            return f"{config}:{source.line(('accounts', index, KEY))}"
+    return str(config)
 
 
 def healing(account: Account) -> Account:
@@ -69,9 +88,6 @@ def marked(policy: Policy) -> Policy:
     """The policy with the tag by which `undeploy` knows its function as ours; one of the policy's own stays."""
     tags = {PROJECT_TAG: PROJECT, **(policy.mode.get("tags") or {})}
     return replace(policy, data={**policy.data, "mode": {**policy.mode, "tags": tags}})
-
-
-PROJECT_TAG, PROJECT = "project", "aws-guardrails"
 
 
 def is_ours(tags: Mapping[str, str]) -> bool:

@@ -5,12 +5,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
-from guardrails.accounts import Account
+from guardrails.accounts import Account, listed_accounts
+from guardrails.cli import main
 from guardrails.engine import complaints
 from guardrails.errors import GuardrailsError
 from guardrails.policies import Policy, load
-from guardrails.responding import TELLING, Response, as_deployed, healing, is_ours, marked, response_of
+from guardrails.responding import (
+    TELLING,
+    Response,
+    as_deployed,
+    healing,
+    is_ours,
+    marked,
+    refuse_other_words,
+    response_of,
+)
 from guardrails.yamlfile import YamlFile
 
 RED = Account("111111111111", "red", ("us-east-1",))
@@ -26,8 +37,23 @@ def policy(response: str, actions: list[Any], mode: str = "cloudtrail", **more: 
 def test_an_account_observes_until_its_entry_says_otherwise() -> None:
     assert response_of(RED) is Response.OBSERVE
     assert response_of(healing(RED)) is Response.HEAL
-    with pytest.raises(GuardrailsError, match=r"red \(111111111111\).*'heel'"):
-        response_of(Account("111111111111", "red", (), {"guardrails": "heel"}))
+
+
+def test_another_word_is_refused_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "accounts.yml"
+    file.write_text(
+        "accounts:\n- {account_id: '222222222222', role: r}\n- account_id: '111111111111'\n  name: red\n  role: r\n"
+        "  guardrails: heel\n")
+    listed = listed_accounts(file, ("us-east-1",)).all
+    with pytest.raises(GuardrailsError, match=r"accounts\.yml:6: account red \(111111111111\): guardrails: 'heel'"):
+        refuse_other_words(listed, file)
+    refuse_other_words(listed[:1], file)
+
+
+def test_heal_without_accounts_yml_only(tmp_path: Path) -> None:
+    (tmp_path / "accounts.yml").touch()
+    done = CliRunner().invoke(main, ["deploy", "x", "--heal", "-c", str(tmp_path / "accounts.yml"), "--yes"])
+    assert (done.exit_code, "write `guardrails: heal` into accounts.yml" in done.stderr) == (2, True)
 
 
 def test_a_fix_is_left_out_and_what_tells_stays() -> None:
