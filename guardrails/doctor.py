@@ -130,7 +130,7 @@ def verdict_of(rows: Sequence[Row]) -> tuple[str, int]:
     said = ", ".join(f"{counts[state]} {state}" for state in ("broken", "unknown", "ok") if counts[state])
     word, code = ("BROKEN", BROKEN) if counts["broken"] else (
         ("INCOMPLETE", INCOMPLETE) if counts["unknown"] else ("HEALTHY", 0))
-    return f"{word}: {functions} functions; checks: {said}", code
+    return f"{word}: {functions} function{'' if functions == 1 else 's'}; checks: {said}", code
 
 
 def examine(asked_for: Examination, accounts: Accounts) -> list[Row]:

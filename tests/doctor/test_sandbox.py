@@ -117,4 +117,4 @@ def test_where_nothing_is_deployed_nothing_is_healthy(moto: Moto) -> None:
     found = CliRunner().invoke(main, ["doctor"])
     assert (found.exit_code, found.stdout.splitlines()[0]) == (2, "INCOMPLETE: 0 functions; checks: 1 unknown")
     named = CliRunner().invoke(main, ["doctor", RESTART])
-    assert (named.exit_code, named.stdout.splitlines()[0]) == (1, "BROKEN: 1 functions; checks: 1 broken")
+    assert (named.exit_code, named.stdout.splitlines()[0]) == (1, "BROKEN: 1 function; checks: 1 broken")
