@@ -51,10 +51,11 @@ policies:
       - {type: value, key: GroupName, op: ne, value: front}
     actions: [revert-ingress]
 """
-# A mistake, and what of the policy it replaces. No mistake that ends `custodian validate` itself: a key given twice,
-# or an unknown resource type, and it looks at no further file.
+# A mistake, and what of the policy it replaces. A key given twice is not among them: it ends `custodian validate`,
+# which then looks at no further file.
 SEEDS = {
     "no mistake": ("x", "x"),
+    "unknown resource type": ("aws.security-group", "aws.security-grup"),
     "unknown filter": ("type: ingress-drift", "type: ingres-drift"),
     "unknown action": ("[revert-ingress]", "[revert-ingres]"),
     "unknown setting of ours": ("        forbidden:", "        forbiden:"),
