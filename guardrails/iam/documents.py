@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import GuardrailsError
 from .catalogue import Catalogue
-from .needs import ACCOUNT, PARTITION, Condition, Need, _table
+from .needs import ACCOUNT, PARTITION, Condition, Need, data_file
 
 MANAGED_CHARACTERS = 6_144
 INLINE_CHARACTERS = 10_240
@@ -40,7 +40,7 @@ def grants(needs: Iterable[Need], regions: Sequence[str] = (), catalogue: Catalo
     `regions`: what is called in the regions where policies run is allowed in these alone; empty: everywhere.
     """
     catalogue = catalogue or Catalogue.shipped()
-    limits = _table("limits.yml")
+    limits = data_file("limits.yml")
     needs = list(needs)
     anywhere = {need.action for need in needs if not need.regional}
     found: dict[Grant, None] = {}

@@ -212,13 +212,14 @@ def _elements(policy: EnginePolicy) -> Iterator[tuple[Any, str]]:
 
 
 @cache
-def _table(name: str) -> Any:
+def data_file(name: str) -> Any:
+    """What a YAML file of this package says."""
     return read(Path(__file__).with_name(name)).data
 
 
 def _corrected(permissions: set[str], manager: Any, element: Mapping[str, str], settings: Any) -> set[str]:
     mended = set(permissions)
-    for entry in _table("corrections.yml"):
+    for entry in data_file("corrections.yml"):
         named = {kind: entry[kind] for kind in ("filter", "action") if kind in entry}
         if entry.get("with"):
             holds = entry["with"] in permissions
@@ -238,7 +239,7 @@ def _limited(need: Need, settings: Any, policy: Mapping[str, Any], beside: set[s
 
     `beside` is what the same element calls besides.
     """
-    limits = _table("limits.yml")
+    limits = data_file("limits.yml")
     if marker := limits["targets"].get(need.action):
         targets = tuple(dict.fromkeys(
             _placed(text) for text in _texts(settings) if text.startswith("arn:") and marker in text))
