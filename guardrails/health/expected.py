@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -24,6 +24,8 @@ class Expected:
     policy: Policy
     account: Account
     region: str
+    option: str = ""
+    """What `deploy` has to be given besides the name to make it so again."""
     problem: str = ""
     """Why c7n would not deploy it; then nothing below is known."""
     in_force: bool = True
@@ -87,8 +89,11 @@ def expected(
     `variables` are accounts.yml's for every account. The exceptions are those in force (`exceptions_in_force`).
     """
     return [
-        tuple(_expected(policy, as_deployed(marked(policy), response), account, region, variables)
-              for response in responses)
+        tuple(
+            # Of two, the one in which fixes run is not what `deploy` makes by itself.
+            replace(_expected(policy, as_deployed(marked(policy), response), account, region, variables),
+                    option=" --heal" if response is Response.HEAL and len(responses) > 1 else "")
+            for response in responses)
         for policy in policies
     ]
 

@@ -10,7 +10,7 @@ import urllib.request
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -320,7 +320,7 @@ def read_region(
     None when strangers are not asked for.
     """
     functions, rules = listing.functions, listing.rules
-    wanted = [_deployed_form(each, {} if isinstance(functions, Unread) else functions) for each in forms]
+    wanted = [deployed_form(each, {} if isinstance(functions, Unread) else functions) for each in forms]
     there = [each for each in wanted if not isinstance(functions, Unread) and each.function in functions]
     modes = {each.mode for each in there}
     strange = [] if known is None or isinstance(functions, Unread) else sorted(functions.keys() - known)
@@ -347,9 +347,14 @@ def read_region(
     return Answers(region, wanted, facts, roles)
 
 
-def _deployed_form(forms: Sequence[Expected], functions: Mapping[str, Mapping[str, Any]]) -> Expected:
-    sha256 = functions.get(forms[0].function, {}).get("CodeSha256")
-    return next((form for form in forms if form.sha256 == sha256), forms[0])
+def deployed_form(forms: Sequence[Expected], functions: Mapping[str, Mapping[str, Any]]) -> Expected:
+    """The form that Lambda has, by its archive's checksum among the `functions` of ListFunctions."""
+    first = forms[0]
+    if first.function not in functions or len(forms) == 1:
+        return first
+    sha256 = functions[first.function].get("CodeSha256")
+    # Neither: it is behind, and whether its fixes run is for the reader to know.
+    return next((form for form in forms if form.sha256 == sha256), replace(first, option=" [--heal]"))
 
 
 def role_of(facts: FunctionFacts) -> str:

@@ -44,7 +44,7 @@ def unknown(check: str, reason: str, remedy: str = "let the credentials of this 
 
 def deploy(wanted: Expected) -> str:
     """The remedy of most: deploy the policy again."""
-    return f"./run.sh deploy {wanted.policy.name}"
+    return f"./run.sh deploy {wanted.policy.name}{wanted.option}"
 
 
 def names(each: Iterable[Expected]) -> list[str]:

@@ -13,7 +13,8 @@ from guardrails.accounts import Account
 from guardrails.health import checks, regions, roles, starting
 from guardrails.health.expected import Expected, base_files, expected, packages_of
 from guardrails.health.facts import Activity, FunctionFacts, LogLines, RegionFacts, RoleFacts, Trail, Unread
-from guardrails.health.verdict import State, Verdict
+from guardrails.health.reading import deployed_form
+from guardrails.health.verdict import State, Verdict, deploy
 from guardrails.policies import load
 from guardrails.responding import Response
 
@@ -234,3 +235,17 @@ def test_nothing_that_was_not_read_is_ok() -> None:
         # The settings were read: all of them are other.
         assert {verdict.check for verdict in verdicts if verdict.state is not State.UNKNOWN} == {"settings"}
     assert regions.region_verdicts([of], region(functions=DENIED))[0].state is State.UNKNOWN
+
+
+def test_the_form_that_is_deployed_is_looked_for_and_made_again() -> None:
+    [policy] = [policy for policy in load() if policy.name == RESTART]
+    [forms] = expected([policy], ACCOUNT, REGION, {}, list(Response))
+    tells, heals = forms
+    assert "cloudtrail:StartLogging" in heals.permissions
+    assert "cloudtrail:StartLogging" not in tells.permissions
+    for sha256, form, remedy in (
+        (heals.sha256, heals, f"./run.sh deploy {RESTART} --heal"), (tells.sha256, tells, f"./run.sh deploy {RESTART}"),
+        ("another", tells, f"./run.sh deploy {RESTART} [--heal]"),
+    ):
+        found = deployed_form(forms, {heals.function: {"CodeSha256": sha256}})
+        assert (found.sha256, deploy(found)) == (form.sha256, remedy)
