@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ..options import account_options, output_option, policies_option, selection_options
+from ..options import output_option, policies_option, selection_options
 from ..policies import Policy
 
 SWEEP_ROLE, HEAL_ROLE, FUNCTION_ROLE = "guardrails-sweep", "guardrails-heal", "guardrails"
@@ -15,7 +15,14 @@ SWEEP_ROLE, HEAL_ROLE, FUNCTION_ROLE = "guardrails-sweep", "guardrails-heal", "g
 
 
 @click.command()
-@account_options
+@click.option(
+    "-c", "--config", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
+    help="accounts.yml, for its vars. [default: the policies' own parameters]",
+)
+@click.option(
+    "-r", "--region", "regions", multiple=True, metavar="REGION",
+    help="A region in which the policies run; may be repeated. [default: no limit]",
+)
 @selection_options
 @policies_option
 @click.option(

@@ -20,7 +20,6 @@ from c7n.policy import Policy as EnginePolicy
 
 from ..engine import resource_class, type_of, walk
 from ..errors import GuardrailsError
-from ..outputs import S3Url
 from ..policies import Policy
 from ..scope import Scope, audit_scope, deploy_scope
 from ..yamlfile import read
@@ -110,7 +109,8 @@ def of_hub(roles: Sequence[str]) -> list[Need]:
         "ListTagsForResource",
     )
     return [
-        Need("sts:AssumeRole", "getting into the member accounts", resources=arns),
+        # Without roles to name, nothing: no resources would mean all of them.
+        *([Need("sts:AssumeRole", "getting into the member accounts", resources=arns)] if arns else []),
         *(Need(f"organizations:{name}", "the verb accounts") for name in listing),
     ]
 
@@ -144,10 +144,11 @@ def _beside(policy: Policy, logs: str) -> Iterator[Need]:
         yield Need("config:GetComplianceDetailsByConfigRule", by + "verdicts on what is gone")
     options = mode.get("execution-options") or {}
     if str(options.get("output_dir", "")).startswith("s3://"):
-        place = str(options["output_dir"]).partition("{")[0].partition("?")[0]
-        url = S3Url.parse(place)
-        below = "/".join(filter(None, (url.bucket, url.prefix)))
-        yield Need("s3:PutObject", by + "its output", resources=(f"arn:{PARTITION}:s3:::{below}/*",))
+        place, filled_in, _ = str(options["output_dir"]).partition("?")[0].partition("{")
+        below = place.removeprefix("s3://")
+        if not filled_in:
+            below = below.rstrip("/") + "/"
+        yield Need("s3:PutObject", by + "its output", resources=(f"arn:{PARTITION}:s3:::{below}*",))
     if options.get("metrics"):
         yield Need("cloudwatch:PutMetricData", by + "its metrics")
     for role in filter(None, (mode.get("member-role"), options.get("assume_role"))):

@@ -4,6 +4,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from guardrails.iam.documents import (
     grants,
     size,
 )
-from guardrails.iam.needs import Condition, Need, of_function, of_policy
+from guardrails.iam.needs import Condition, Need, of_function, of_hub, of_policy
 from guardrails.policies import Policy, load
 from guardrails.yamlfile import YamlFile, read
 
@@ -113,6 +114,19 @@ def test_a_function_has_its_log_its_verdicts_and_its_output() -> None:
         f"arn:${{Partition}}:logs:*:${{Account}}:log-group:/aws/lambda/custodian-{name}{end}" for end in ("", ":*"))
     assert {"config:PutEvaluations", "config:GetComplianceDetailsByConfigRule"} <= set(by_action)
     assert "config:PutEvaluations" not in actions(of_policy(SHIPPED[name]))
+    for place, wanted in (
+        ("s3://b", "b/*"), ("s3://b/p/", "b/p/*"), ("s3://b/p-{account_id}/x?region=r", "b/p-*"),
+    ):
+        mode = {**SHIPPED[name].mode, "execution-options": {"output_dir": place}}
+        placed = replace(SHIPPED[name], data={**SHIPPED[name].data, "mode": mode})
+        [put] = [need for need in of_function(placed) if need.action == "s3:PutObject"]
+        assert put.resources == (f"arn:${{Partition}}:s3:::{wanted}",)
+
+
+def test_the_hub_gets_into_the_named_roles_and_no_others() -> None:
+    [assume] = [need for need in of_hub(["sweep"]) if need.action == "sts:AssumeRole"]
+    assert assume.resources == ("arn:${Partition}:iam::*:role/sweep",)
+    assert "sts:AssumeRole" not in actions(of_hub([]))
 
 
 def test_what_changes_something_is_bound_to_account_and_region_and_what_reads_to_the_region() -> None:
