@@ -260,6 +260,8 @@ def role(account: str) -> str:
 
 def seeded(where: Cloud, accounts: int, size: int) -> None:
     """Fill so many accounts."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
     os.environ.update({k: v for k, v in where.environment().items() if k.startswith("AWS_")})
     for number in range(accounts):
         got = boto3.client("sts").assume_role(RoleArn=role(account_id(number)), RoleSessionName="bench")["Credentials"]
