@@ -4,6 +4,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import botocore.session
 import pytest
@@ -22,6 +23,18 @@ os.environ["GUARDRAILS_EXCEPTIONS"] = ""
 # c7n makes a session in every thread of every policy, and each would read the services' models from disk anew. Read
 # once, they are the same.
 botocore.session.create_loader = functools.cache(botocore.session.create_loader)
+
+
+# The longest first: one that began last would be waited for by the other workers.
+_LONGEST = (
+    "policies/test_config_rule.py", "policies/test_realtime.py", "policies/test_cases.py", "cli/test_demo.py",
+    "cli/test_many_accounts.py", "cli/test_sweeps.py", "html/test_browser.py", "deploying/test_lifecycle.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {str(Path(__file__).parent / name): place for place, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: places.get(str(item.path), len(places)))
 
 
 @pytest.fixture(scope="session")

@@ -101,8 +101,7 @@ def test_what_moto_lacks_fails_at_once_and_says_so(sandbox: Sandbox, account: st
     began = time.monotonic()
     for service, call, arguments in (
         ("config", "describe_remediation_configurations", {"ConfigRuleNames": ["r"]}),
-        ("iam", "simulate_principal_policy",
-         {"PolicySourceArn": f"arn:aws:iam::{account}:user/u", "ActionNames": ["a:b"]}),
+        ("iam", "get_organizations_access_report", {"JobId": "0" * 36}),
     ):
         with pytest.raises(ClientError, match="moto lacks this") as refused:
             getattr(sandbox.client(service, account), call)(**arguments)
