@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
@@ -25,10 +24,11 @@ from c7n.policy import Policy as EnginePolicy
 
 from custom_actions.config_rule import GONE, SCHEDULED, Verdict
 from custom_actions.evidence import evidence
-from custom_actions.excepted import VARIABLE, Excepted, excuse
+from custom_actions.excepted import Excepted, excuse
 from custom_actions.receipt import FixIncomplete, Outcome
 from custom_actions.scope import Scope
 
+from .blueprint import exceptions_in_force
 from .engine import is_lambda_mode, resource_class
 from .eventpattern import UnknownComparison, mismatches
 from .policies import Kind, Policy
@@ -173,16 +173,12 @@ def _quiet(exceptions: Path | None) -> Iterator[None]:
     Our elements find the file of exceptions in the environment.
     """
     utils.reset_session_cache()
-    before, held = logging.root.manager.disable, os.environ.get(VARIABLE)
+    before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
-    os.environ[VARIABLE] = str(exceptions or "")
     try:
-        yield
+        with exceptions_in_force(exceptions):
+            yield
     finally:
-        if held is None:
-            del os.environ[VARIABLE]
-        else:
-            os.environ[VARIABLE] = held
         logging.disable(before)
         utils.reset_session_cache()
 
