@@ -29,6 +29,7 @@ from .exceptions import (
     GLOBAL,
     KEYS,
     MANDATORY,
+    VARIABLE,
     ExceptionRule,
     InvalidExceptions,
     Subject,
@@ -39,8 +40,6 @@ from .exceptions import (
 from .identity import resource_arn, resource_id
 from .reach import whole_account
 
-VARIABLE = "GUARDRAILS_EXCEPTIONS"
-"""The environment variable that names the file; empty: no exception holds."""
 TYPE = "excepted"
 LET_OFF = "excepted.json"
 """Beside `resources.json`: what matched and was let off, so that a report made from the output can name it."""

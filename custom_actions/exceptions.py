@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 FILE = "exceptions.yml"
+VARIABLE = "GUARDRAILS_EXCEPTIONS"
+"""The environment variable that names the file; empty: no exception holds."""
 MAX_DAYS = 365
 WARN_DAYS = 30
 MANDATORY = ("policy", "account", "resource", "reason", "owner", "expires")

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -58,8 +59,9 @@ class Question:
             history=_absolute(history),
         )
 
-    def every(self) -> list[Policy]:
-        """Every policy of the directory."""
+    @cached_property
+    def every(self) -> Sequence[Policy]:
+        """Every policy of the directory; read once."""
         return load(Path(self.directory))
 
     def policies(self) -> list[Policy]:
@@ -67,11 +69,10 @@ class Question:
         from .controls import load_catalogues
         from .frameworks import policies_for
 
-        every = self.every()
-        found = Selection(self.names, self.services, self.severities).choose(every)
+        found = Selection(self.names, self.services, self.severities).choose(self.every)
         if self.frameworks:
             catalogues = load_catalogues([Path(path) for path in self.controls])
-            wanted = policies_for(self.frameworks, catalogues, every)
+            wanted = policies_for(self.frameworks, catalogues, self.every)
             found = [policy for policy in found if policy.name in wanted]
         return found
 
@@ -138,7 +139,7 @@ def started(question: Question, directory: Callable[[], Path]) -> Run:
     plan = plan_of(policies, accounts)
     place = directory()
     store = RunStore.create(place / FILE)
-    describe(store, "audit", policies, accounts, question.every())
+    describe(store, "audit", policies, accounts, question.every)
     store["question"] = asdict(question)
     store["fingerprint"] = fingerprint(policies)
     return Run(place, store, question, plan, exceptions)

@@ -21,10 +21,10 @@ from c7n.resources import load_resources
 from c7n.version import version
 
 from custom_actions.archive import in_order
+from custom_actions.exceptions import VARIABLE
 
 from .accounts import Account, accounts_file
 from .policies import Policy, merged
-from .sweep import EXCEPTIONS
 
 _GUARD_DUTY = {"ec2": "Instance", "iam-user": "AccessKey"}
 
@@ -97,12 +97,12 @@ def _code(packages: tuple[str, ...]) -> Any:
 @contextmanager
 def exceptions_in_force(file: Path | None) -> Iterator[None]:
     """While it lasts, the exceptions of that file hold in this process; none without one."""
-    before = os.environ.get(EXCEPTIONS)
-    os.environ[EXCEPTIONS] = str(file or "")
+    before = os.environ.get(VARIABLE)
+    os.environ[VARIABLE] = str(file or "")
     try:
         yield
     finally:
         if before is None:
-            del os.environ[EXCEPTIONS]
+            del os.environ[VARIABLE]
         else:
-            os.environ[EXCEPTIONS] = before
+            os.environ[VARIABLE] = before

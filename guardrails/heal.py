@@ -53,7 +53,7 @@ def heal(
     from .auditing import Question, Run, describe
     from .console import confirm, err, need_an_answer, out, severity, table, text
     from .exceptions import load as load_exceptions
-    from .findings import Status, in_order
+    from .findings import Status
     from .formats import write
     from .paths import output_directory, write_json
     from .publishing import show_missing
@@ -76,12 +76,12 @@ def heal(
     if verbose:
         click.echo(f"{len(policies)} policies with a fix over {len(accounts.all)} accounts, into {target}", err=True)
     with RunStore.create(target / FILE) as store:
-        describe(store, "heal", policies, accounts, question.every())
+        describe(store, "heal", policies, accounts, question.every)
         plan = Plan(policies, accounts)
         before = sweep(plan, target / "before")
         run = Run(target, store, question, plan, allowed)
         run.take(before.checks)
-        findings = in_order(store.findings(Status.OPEN))
+        findings = list(store.findings(Status.OPEN))
         if findings:
             err().print(table(
                 "Would be fixed", ("severity", "account", "region", "policy", "resource", "response"),

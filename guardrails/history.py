@@ -117,7 +117,7 @@ class History:
         run, when it was resumed, gives what one pass would have given.
         """
         stamps = {"run": run, "at": started}
-        with store.attached(self.path, "h") as db, _transaction(db):
+        with store.attached(self.path, "h") as db, db:
             # Those of an earlier pass; what a function put right before any run knew of it stays.
             db.execute("delete from main.findings where status = 'fixed' and id in (select id from h.findings)")
             db.execute(
@@ -197,9 +197,3 @@ def _past(row: Sequence[Any], db: sqlite3.Connection) -> PastRun:
     return PastRun(
         number, scope, started, finished, bool(complete), asked, seen, score, opened, excepted, fixed, new,
         tuple(Line(*line) for line in lines))
-
-
-@contextmanager
-def _transaction(db: sqlite3.Connection) -> Iterator[None]:
-    with db:
-        yield

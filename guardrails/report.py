@@ -72,7 +72,7 @@ def report(
     else:
         store = collect(
             source, accounts=listed_accounts(asked["config"], asked["regions"]) if asked["config"] else None,
-            policies=question.every(), chosen={policy.name for policy in question.policies()}, target=target)
+            policies=question.every, chosen={policy.name for policy in question.policies()}, target=target)
     with store:
         if earlier:
             assessment = assess_again(store, controls=asked["controls"], exceptions=allowed)

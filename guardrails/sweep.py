@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from custom_actions.exceptions import VARIABLE
+
 from .accounting import Check, State, account_for, not_reached, unreached
 from .accounts import Account, Accounts
 from .console import err
@@ -19,8 +21,6 @@ from .scope import Scope, account_region, audit_scope
 # c7n-org ends an account and region at the first AccessDenied. What it did not reach is started again without the
 # policy that was denied; an account in which every other policy is denied is not worth more starts than this.
 _STARTS = 6
-EXCEPTIONS = "GUARDRAILS_EXCEPTIONS"
-"""The variable that names the file of exceptions to our elements; empty: none."""
 
 Take = Callable[[Sequence[Check]], None]
 
@@ -128,7 +128,7 @@ def execute(
     total = sum(len(policies) for policies in work.values())
     with _progress(total, "fixing" if not how.dryrun else "sweeping") as progress:
         run(work, how, directory, accounts.vars, ended=ended, progress=progress,
-            environment={EXCEPTIONS: str(exceptions or "")})
+            environment={VARIABLE: str(exceptions or "")})
 
 
 def refuse_invalid(policies: Iterable[Policy], how: How) -> None:

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from custom_actions import excepted, lambda_entry
-from custom_actions.excepted import VARIABLE
+from custom_actions.exceptions import VARIABLE
 from tests import engine
 from tests.entry.messages import DRIFT, EVENTS, group, ingress, trail_event
 from tests.moto_server import ACCOUNT, Moto
