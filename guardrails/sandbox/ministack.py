@@ -19,18 +19,9 @@ _START_SECONDS = 40.0
 _POLL_SECONDS = 0.03
 _PORT_ATTEMPTS = 3
 
-# Runs in ministack's interpreter. Its standard input is a pipe that only the gateway holds: when the gateway
-# dies, however it dies, the pipe closes and the whole process group goes, function workers included.
-_LAUNCHER = """
-import os, signal, sys, threading
-def leave_with_the_gateway():
-    os.read(0, 1)
-    os.killpg(0, signal.SIGKILL)
-threading.Thread(target=leave_with_the_gateway, daemon=True).start()
-sys.argv = ["ministack"]
-from ministack.app import main
-main()
-"""
+# Its standard input is a pipe that only the gateway holds: when the gateway dies, however it dies, the pipe closes and
+# the whole process group goes, function workers included.
+_INSIDE = Path(__file__).with_name("inside.py")
 
 
 def free_port() -> int:
@@ -61,7 +52,7 @@ class Ministack:
         with self.log.open("ab") as log:
             # -I: neither the working directory nor PYTHONPATH nor the user's site directory is searched.
             self._process = subprocess.Popen(
-                [str(self._python), "-I", "-c", _LAUNCHER],
+                [str(self._python), "-I", str(_INSIDE)],
                 stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT,
                 cwd=self._home, env=self._environment(), start_new_session=True,
             )

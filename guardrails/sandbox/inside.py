@@ -1,0 +1,70 @@
+"""Runs in ministack's interpreter, as a script: starts it, and adds what EventBridge lacks there.
+
+Nothing else of this project can be imported there, nor by the functions that run below it.
+
+- An event reaches a bus of another account or region, when that bus' policy lets the account put events. As on AWS it
+  keeps its own account and region, and is sent on no further than one hop.
+
+Source: EventBridge's guide, "Sending and receiving events between AWS accounts" and "between AWS Regions".
+"""
+from __future__ import annotations
+
+import contextvars
+import os
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from ministack.app import main
+from ministack.core import responses
+from ministack.services import eventbridge
+
+
+def leave_with_the_gateway() -> None:
+    """End this process and its functions when the gateway, which holds the other end of the pipe, is gone."""
+    os.read(0, 1)
+    os.killpg(0, signal.SIGKILL)
+
+
+_within_a_bus = eventbridge._dispatch_to_event_bus
+
+
+def to_event_bus(spec: Any, event: Mapping[str, Any], rule: Mapping[str, Any], *rest: Any) -> None:
+    """In the place of ministack's `_dispatch_to_event_bus`, which knows one account and region."""
+    here = (responses.get_account_id(), responses.get_region())
+    if here == (spec.account_id, spec.region):
+        _within_a_bus(spec, event, rule, *rest)
+    elif event.get("_Crossed"):
+        eventbridge.logger.warning("%s: an event that came from another bus is not sent on to a third", spec)
+    else:
+        contextvars.copy_context().run(_arrive, spec, dict(event), here[0])
+
+
+def _arrive(spec: Any, event: dict[str, Any], sender: str) -> None:
+    responses.set_request_account_id(spec.account_id)
+    responses.set_request_region(spec.region)
+    eventbridge._ensure_default_bus()
+    bus = spec.resource.partition("/")[2]
+    if bus not in eventbridge._event_buses:
+        eventbridge.logger.warning("%s: there is no such event bus", spec)
+    elif sender != spec.account_id and not _may_put(sender, bus):
+        eventbridge.logger.warning("%s: its policy does not let account %s put events", spec, sender)
+    else:
+        eventbridge._dispatch_event({**event, "EventBusName": bus, "_Crossed": True})
+
+
+def _may_put(account: str, bus: str) -> bool:
+    """Whether the bus' policy names the account; whom it names by organization is taken for a member of it."""
+    policy = eventbridge._event_bus_policies.get(bus) or {}
+    named = [statement.get("Principal") for statement in policy.get("Statement") or ()]
+    named = [each.get("AWS") if isinstance(each, dict) else each for each in named]
+    return any(each in ("*", account) or f"::{account}:" in str(each) for each in named)
+
+
+if __name__ == "__main__":
+    threading.Thread(target=leave_with_the_gateway, daemon=True).start()
+    eventbridge._dispatch_to_event_bus = to_event_bus
+    sys.argv = ["ministack"]
+    main()
