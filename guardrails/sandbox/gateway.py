@@ -36,7 +36,7 @@ Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 
 # What ministack holds; moto holds the rest.
-_MINISTACK = {"lambda", "events", "scheduler", "sns", "sqs", "logs"}
+_MINISTACK = {"cloudformation", "lambda", "events", "scheduler", "sns", "sqs", "logs"}
 _CREDENTIAL = re.compile(r"Credential=(?P<key>[^/,\s]+)/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
 _MINISTACK_SECONDS = 900.0  # a function may run that long, and its caller wait for it
 _ACTIVE_SECONDS = 5.0
@@ -86,7 +86,7 @@ class Gateway:
         self._identities = Identities()
         self._functions = Functions(endpoint, _read_object)
         self.trail = Trail(self._deliver)
-        self.config = Config(self, endpoint, self._invoke)
+        self.config = Config(self, endpoint, self._invoke, self._emit)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (WSGI)."""
@@ -252,15 +252,24 @@ class Gateway:
             connection.close()
 
     def _deliver(self, account: str, region: str, made: Record) -> None:
-        body = json.dumps({"Entries": [event_bridge_entry(made)]}).encode()
+        self._put_event("PutEvents", account, region, event_bridge_entry(made), made["eventName"])
+
+    def _emit(self, account: str, region: str, detail_type: str, detail: dict[str, Any]) -> None:
+        """Put an event of AWS Config's own on the account's bus."""
+        self._put_event("EmitServiceEvents", account, region, {
+            "Source": "aws.config", "DetailType": detail_type, "Resources": [], "Detail": json.dumps(detail),
+        }, detail_type)
+
+    def _put_event(self, operation: str, account: str, region: str, entry: dict[str, Any], name: str) -> None:
+        body = json.dumps({"Entries": [entry]}).encode()
         scope = f"Credential={account}/20260101/{region}/events/aws4_request"
         answer = self._ask_ministack("POST", "/", body, {
-            "X-Amz-Target": "AWSEvents.PutEvents",
+            "X-Amz-Target": f"AWSEvents.{operation}",
             "Content-Type": "application/x-amz-json-1.1",
             "Authorization": f"AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=none",
         })
         if answer.status != http.client.OK or json.loads(answer.body).get("FailedEntryCount"):
-            _log.error("event %s was not delivered: %s", made["eventName"], answer.body.decode(errors="replace"))
+            _log.error("event %s was not delivered: %s", name, answer.body.decode(errors="replace"))
 
     # -- AWS Config ---------------------------------------------------------------------------------------------
 

@@ -31,14 +31,15 @@ class Evaluations:
         self._kept: dict[tuple[str, str, str], Evaluation] = {}
         self._lock = threading.Lock()
 
-    def put(self, evaluation: Evaluation) -> bool:
-        """Keep it, unless a newer state was judged before; returns whether it was kept."""
+    def put(self, evaluation: Evaluation) -> tuple[bool, Evaluation | None]:
+        """Keep it, unless a newer state was judged before; returns whether it was kept, and the verdict before it."""
         key = evaluation.rule, evaluation.type, evaluation.id
         with self._lock:
-            if key in self._kept and self._kept[key].ordering > evaluation.ordering:
-                return False
+            before = self._kept.get(key)
+            if before and before.ordering > evaluation.ordering:
+                return False, before
             self._kept[key] = evaluation
-            return True
+            return True, before
 
     def forget(self, rule: str) -> set[tuple[str, str]]:
         """Drop a rule's verdicts; returns the resources they were on."""

@@ -3,15 +3,18 @@ from __future__ import annotations
 
 import secrets
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from guardrails.sandbox.config.evaluations import Evaluation, Evaluations, overall
+from guardrails.sandbox.config.evaluations import NOT_APPLICABLE, Evaluation, Evaluations, overall
 from guardrails.sandbox.config.history import Clock, History
 from guardrails.sandbox.config.recorder import running_recorder
 from guardrails.sandbox.config.rules import Rule, rules_of
 from guardrails.sandbox.config.snapshot import Resource
 from guardrails.sandbox.config.table import COMPLIANCE
+
+Tell = Callable[["Place", Evaluation, Evaluation | None], None]
 
 
 @dataclass(frozen=True)
@@ -27,10 +30,14 @@ class Status:
 
 
 class Place:
-    """One account and region: its items, verdicts, and the tokens that its rules' functions post verdicts with."""
+    """One account and region: its items, verdicts, and the tokens that its rules' functions post verdicts with.
 
-    def __init__(self, account: str, region: str) -> None:
+    `tell(place, new, old)` is called when a rule's verdict on a resource is another than before.
+    """
+
+    def __init__(self, account: str, region: str, tell: Tell) -> None:
         self.account, self.region = account, region
+        self._tell = tell
         self.clock = Clock()
         self.history = History(account, region, self.clock)
         self.evaluations = Evaluations()
@@ -51,14 +58,20 @@ class Place:
         return (name, invoked) if (name, rule_id) in known else None
 
     def judged(self, evaluations: list[Evaluation]) -> None:
-        """Keep verdicts, and record how each resource fares now."""
+        """Keep verdicts, record how each resource fares now, and tell of those that have changed."""
+        changed = []
         with self._judging:
             for evaluation in evaluations:
-                self.evaluations.put(evaluation)
+                kept, before = self.evaluations.put(evaluation)
+                # What no rule has judged yet fares as what a rule does not apply to.
+                if kept and evaluation.compliance != (before.compliance if before else NOT_APPLICABLE):
+                    changed.append((evaluation, before))
                 self._record_compliance(evaluation.type, evaluation.id)
                 status = self.statuses.get(evaluation.rule)
                 if status:
                     self.statuses[evaluation.rule] = replace(status, evaluated=evaluation.recorded)
+        for evaluation, before in changed:
+            self._tell(self, evaluation, before)
 
     def forget_verdicts(self, rule: str) -> None:
         """Drop a rule's verdicts."""

@@ -11,7 +11,9 @@ from typing import Any
 from guardrails.sandbox.config import resource_api, rules, verdict_api
 from guardrails.sandbox.config.changes import Change
 from guardrails.sandbox.config.clients import Application, Clients
+from guardrails.sandbox.config.compliance_event import COMPLIANCE_CHANGE, compliance_change
 from guardrails.sandbox.config.errors import ConfigError, no_such_rule
+from guardrails.sandbox.config.evaluations import Evaluation
 from guardrails.sandbox.config.history import Item
 from guardrails.sandbox.config.place import Place, Status
 from guardrails.sandbox.config.recorder import Recorder, running_recorder
@@ -51,18 +53,20 @@ class Failure:
 
 
 Invoke = Callable[[str, bytes], Failure | None]
+Emit = Callable[[str, str, str, Json], None]
 
 
 class Config:
     """AWS Config of every account and region.
 
     `application` is the gateway, at `endpoint`: resources are read through it. `invoke(function_arn, event)` runs a
-    function and returns when it has ended.
+    function and returns when it has ended. `emit(account, region, detail_type, detail)` puts an event on the bus.
     """
 
-    def __init__(self, application: Application, endpoint: str, invoke: Invoke) -> None:
+    def __init__(self, application: Application, endpoint: str, invoke: Invoke, emit: Emit) -> None:
         self._clients = Clients(application, endpoint)
         self._invoke = invoke
+        self._emit = emit
         self._worker = Worker()
         self._lock = threading.Lock()
         self._places: dict[tuple[str, str], Place] = {}
@@ -139,7 +143,13 @@ class Config:
 
     def _place(self, account: str, region: str) -> Place:
         with self._lock:
-            return self._places.setdefault((account, region), Place(account, region))
+            return self._places.setdefault((account, region), Place(account, region, self._tell))
+
+    def _tell(self, place: Place, new: Evaluation, old: Evaluation | None) -> None:
+        """Say on the bus that a rule judges a resource otherwise than before."""
+        rule = next((each for each in rules.rules_of(place.account, place.region) if each.name == new.rule), None)
+        if rule is not None:
+            self._emit(place.account, place.region, COMPLIANCE_CHANGE, compliance_change(rule, place, new, old))
 
     def _submit(self, account: str, region: str, change: Change) -> None:
         key = f"a look at {change.service} {change.name}".strip() + f" in {region}"
