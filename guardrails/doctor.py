@@ -142,7 +142,7 @@ def examine(asked_for: Examination, accounts: Accounts) -> list[Row]:
 
     if asked_for.declared:
         for account in accounts.all:
-            response_of(account)  # another word than the two is refused before anything is asked
+            response_of(account)  # another word than these is refused before anything is asked
     rows = [Row(account, "", "", unknown("account", problem, "see accounts.yml and the role's trust policy"))
             for account, problem in accounts.unreachable]
     with exceptions_in_force(asked_for.exceptions), ThreadPoolExecutor(_REGIONS_AT_ONCE) as pool:
@@ -179,7 +179,7 @@ def _place(asked_for: Examination, account: Account, region: str, variables: Map
     here = [policy for policy in asked_for.policies if region in account.regions or policy.name in due]
     listing = read_listing(reader, (policy.function.removesuffix(policy.name) for policy in here))
     # Nothing says whether the current account was deployed to with --heal: both are right.
-    responses = [response_of(account)] if asked_for.declared else list(Response)
+    responses = [response_of(account)] if asked_for.declared else [Response.OBSERVE, Response.HEAL]
     with _ONE_AT_A_TIME:
         forms = expected(
             [policy for policy in here

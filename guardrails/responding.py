@@ -1,8 +1,9 @@
 """What a deployed function may do in an account: tell only, or put right.
 
 A function that changes an account nobody has watched it in yet is how a compliance tool takes production down. So an
-account observes until its entry in accounts.yml says otherwise: `guardrails: heal`. The word stands in the account's
-own entry and not in its `vars`: c7n-org takes any key there and hands it to nobody, and a policy must not depend on it.
+account observes until its entry in accounts.yml says otherwise: `guardrails: heal`, or `guardrails: respond`, where one
+function does all the fixes (responder.py) and the others only tell it. The word stands in the account's own entry and
+not in its `vars`: c7n-org takes any key there and hands it to nobody, and a policy must not depend on it.
 """
 from __future__ import annotations
 
@@ -22,11 +23,15 @@ KEY = "guardrails"
 PROJECT_TAG, PROJECT = "project", "aws-guardrails"
 TELLING = frozenset({"notify", "webhook", "put-metric", "post-finding", "post-item"})
 """c7n's actions that change nothing in what they are given."""
+TOPIC = "guardrails-compliance"
+"""The topic of an account and region where alerts go, and AWS Config's compliance changes."""
+RESPONDER = "custodian-guardrails-responder"
+"""The function that hears that topic where the account's word is `respond`."""
 # A policy whose fix was all that it did would be silent without it. AWS Config shows verdicts by itself.
 _TELL = {
     "type": "notify",
     "to": ["security"],
-    "transport": {"type": "sns", "topic": "arn:{partition}:sns:{region}:{account_id}:guardrails-compliance"},
+    "transport": {"type": "sns", "topic": f"arn:{{partition}}:sns:{{region}}:{{account_id}}:{TOPIC}"},
 }
 
 
@@ -37,6 +42,8 @@ class Response(StrEnum):
     """Tell of what drifts, and change nothing."""
     HEAL = "heal"
     """Do what their policies say."""
+    RESPOND = "respond"
+    """Tell of what drifts, and leave what their policies say to the responder."""
 
 
 def response_of(account: Account) -> Response:
@@ -45,14 +52,14 @@ def response_of(account: Account) -> Response:
 
 
 def refuse_other_words(accounts: Iterable[Account], config: Path | None) -> None:
-    """Raise GuardrailsError for an account whose entry in `config` says neither observe nor heal."""
+    """Raise GuardrailsError for an account whose entry in `config` says another word."""
     for account in accounts:
         try:
             response_of(account)
         except ValueError:
             raise GuardrailsError(
                 f"{_where(account, config)}: account {account}: {KEY}: {account.entry[KEY]!r}",
-                f"{KEY}: observe, or {KEY}: heal") from None
+                f"{KEY}: observe, {KEY}: heal, or {KEY}: respond") from None
 
 
 def _where(account: Account, config: Path | None) -> str:
@@ -74,9 +81,11 @@ def as_deployed(policy: Policy, response: Response) -> Policy:
     """The policy as its function is to carry it; unchanged where it has no fix, or where fixes may run."""
     if response is Response.HEAL or not policy.heals:
         return policy
-    told = [action for action in policy.data["actions"] if _type(action) in TELLING]
-    if not told and policy.kind is not Kind.CONFIG_RULE:
-        told = [deepcopy(_TELL)]
+    told = [action for action in policy.data["actions"] if action_type(action) in TELLING]
+    # The responder hears of an AWS Config rule by its verdicts, and of all others by that topic alone.
+    enough = any(map(_tells_the_topic, told)) if response is Response.RESPOND else told
+    if not enough and policy.kind is not Kind.CONFIG_RULE:
+        told.append(deepcopy(_TELL))
     data = {key: value for key, value in policy.data.items() if key != "actions"}
     data["metadata"] = {**policy.metadata, "response": "alert" if told else "none"}
     if told:
@@ -95,5 +104,17 @@ def is_ours(tags: Mapping[str, str]) -> bool:
     return tags.get(PROJECT_TAG) == PROJECT and "custodian-info" in tags
 
 
-def _type(action: Any) -> str:
+def answers(function: str, account: Account) -> bool:
+    """Whether the function is the responder, and the account is to have one."""
+    return function == RESPONDER and response_of(account) is Response.RESPOND
+
+
+def _tells_the_topic(action: Any) -> bool:
+    """Whether the action tells the compliance topic, named by its ARN or by its name alone."""
+    transport = (action.get("transport") or {}) if isinstance(action, Mapping) else {}
+    return str(transport.get("topic", "")).rpartition(":")[2] == TOPIC
+
+
+def action_type(action: Any) -> str:
+    """The type of an action of a policy, which may be its name alone."""
     return str(action.get("type") if isinstance(action, Mapping) else action)

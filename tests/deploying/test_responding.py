@@ -73,6 +73,18 @@ def test_a_fix_that_was_all_tells_the_topic_and_a_rule_of_config_tells_by_its_ve
     assert ("actions" in judged.data, judged.response) == (False, "none")
 
 
+def test_where_the_responder_answers_every_function_with_a_fix_tells_its_topic() -> None:
+    elsewhere = {"type": "notify", "to": ["me"], "transport": {"type": "sns", "topic": "t"}}
+    there = {"type": "notify", "to": ["me"],
+             "transport": {"type": "sns", "topic": "arn:aws:sns:eu-west-1:1:guardrails-compliance"}}
+    told = as_deployed(policy("revert", ["delete", elsewhere]), Response.RESPOND).data["actions"]
+    assert [action["transport"]["topic"].rpartition(":")[2] for action in told] == ["t", "guardrails-compliance"]
+    assert as_deployed(policy("revert", ["delete", there]), Response.RESPOND).data["actions"] == [there]
+    assert "actions" not in as_deployed(policy("revert", ["delete"], "config-rule"), Response.RESPOND).data
+    only_tells = policy("alert", [elsewhere])
+    assert as_deployed(only_tells, Response.RESPOND) is only_tells
+
+
 def test_every_policy_of_the_project_can_observe() -> None:
     fixes = {p.resource: p for p in load() if p.deploys and p.heals}
     assert fixes
