@@ -2,7 +2,9 @@
 
 A call that AWS refused changed nothing. What our own role did is not undone, or two functions would undo each other
 without end. Each resource is fixed by itself, one that fails does not stop the others, and each ends in the log and
-in a receipt. What could not be put right can be told to somebody: `otherwise` takes a `notify`.
+in a receipt. What could not be put right can be told to somebody: `otherwise` takes a `notify`. What was put right is
+told by a `notify` among the actions after the fix. To these only what the fix dealt with is handed on, or somebody
+would be told of every change of our own.
 """
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ from c7n.utils import local_session
 
 from .aws import call
 from .events import Actor, actor_of, detail_of, is_own
-from .receipt import Call, Outcome, Receipt, finish, receipt_of
+from .receipt import RECEIPTS, Call, Outcome, Receipt, finish, receipt_of
 
 Record = Mapping[str, Any]
 """A CloudTrail record, an EventBridge event's `detail`."""
@@ -55,7 +57,6 @@ class EventFix(EventAction):
     """
 
     events: ClassVar[tuple[str, ...]] = ()
-    annotation_key = "c7n:NotPutRight"
     own_arn = ""
 
     @property
@@ -86,30 +87,55 @@ class EventFix(EventAction):
         raise NotImplementedError
 
     def process(self, resources: list[dict[str, Any]], event: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-        """Fix each resource; returns the receipts. Raises FixIncomplete when drift is left."""
+        """Fix each resource; returns the receipts. Raises FixIncomplete when drift is left.
+
+        After an event, `resources` keeps only those that the fix dealt with: a refused call, a change of our own and
+        what needed nothing go, and what `otherwise` has told of.
+        """
         event = event or {}
         record = detail_of(event)
         session = local_session(self.manager.session_factory)
         if self.undoes_the_event() and (problem := record.get("errorCode")):
             self.log.info("%s: %s failed with %s: it changed nothing", self.type, record.get("eventName"), problem)
+            resources.clear()
             return []
         if record:
             self.own_arn = call(session.client("sts").get_caller_identity)["Arn"]
             if self.is_ours(record):
                 self.log.info("%s: the event %s is our own, left alone", self.type, record.get("eventName"))
+                resources.clear()
                 return []
-        receipts, left = [], []
+        fixed: list[tuple[dict[str, Any], Receipt]] = []
         for resource in resources:
-            own = [self._receipt(resource, fixed, actor_of(event)) for fixed in self.fix(session, resource, event)]
-            for receipt in own:
+            for result in self.fix(session, resource, event):
+                receipt = self._receipt(resource, result, actor_of(event))
                 level = self.log.error if receipt.outcome.needs_a_person else self.log.info
                 level("%s %s: %s %s", self.type, receipt.resource, receipt.outcome, receipt.reason)
-            receipts += own
-            if told := [receipt.to_dict() for receipt in own if receipt.outcome in _TOLD]:
-                left.append({**resource, self.annotation_key: told})
-        if left and "otherwise" in self.data:
-            self._otherwise().process(left, event)
-        return finish(self, receipts)
+                fixed.append((resource, receipt))
+        tells = "otherwise" in self.data
+        if tells:
+            self._tell(fixed, event)
+        records = finish(self, fixed)
+        if record:
+            worth = {Outcome.REVERTED} if tells else {Outcome.REVERTED, *_TOLD}
+            dealt_with = {id(resource) for resource, receipt in fixed if receipt.outcome in worth}
+            # c7n hands the same list to the next action.
+            resources[:] = [resource for resource in resources if id(resource) in dealt_with]
+        return records
+
+    def _tell(self, fixed: Sequence[tuple[dict[str, Any], Receipt]], event: Mapping[str, Any]) -> None:
+        """Let `otherwise` tell of what could not be put right, each resource with its receipts."""
+        told = set(_TOLD)
+        if any(receipt.outcome.needs_a_person for _, receipt in fixed):
+            # The policy ends here, and no action after it can tell of what was put right.
+            told.add(Outcome.REVERTED)
+        left: dict[int, dict[str, Any]] = {}
+        for resource, receipt in fixed:
+            if receipt.outcome in told:
+                copy = left.setdefault(id(resource), {**resource, RECEIPTS: []})
+                copy[RECEIPTS].append(receipt.to_dict())
+        if left:
+            self._otherwise().process(list(left.values()), event)
 
     def undoes_the_event(self) -> bool:
         """Whether an event that AWS refused leaves nothing to do."""

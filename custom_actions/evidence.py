@@ -7,6 +7,8 @@ from typing import Any
 
 from c7n.utils import jmespath_search
 
+from .receipt import RECEIPTS
+
 _MATCHED = "c7n:MatchedFilters"
 
 
@@ -23,7 +25,8 @@ def evidence(resource: Mapping[str, Any], limit: int = 500) -> dict[str, Any]:
         if isinstance(key, str):
             found[key] = _value(resource, key)
     for key, value in resource.items():
-        if key.startswith(("c7n:", "c7n.")) and key != _MATCHED:
+        # What was done about it is no evidence of what was wrong.
+        if key.startswith(("c7n:", "c7n.")) and key not in (_MATCHED, RECEIPTS):
             found[key] = value
     return {key: _short(value, limit) for key, value in found.items()}
 

@@ -1,12 +1,13 @@
 """What a fix did, resource by resource: enough to audit it, and to take it back.
 
 An action returns its receipts, and c7n writes what an action returns to the policy's output directory or bucket as
-`action-<type>`. A receipt is plain JSON; `inverse` holds the AWS calls that give the earlier state back.
+`action-<type>`. A receipt is plain JSON; `inverse` holds the AWS calls that give the earlier state back. It is left on
+the resource too, so that a `notify` among the actions after the fix can tell what was done.
 """
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -15,6 +16,9 @@ from typing import Any
 from c7n.utils import dumps
 
 from .events import Actor
+
+RECEIPTS = "c7n:Receipts"
+"""The key of a resource under which the fixes leave their receipts, for the actions after them."""
 
 
 class Outcome(StrEnum):
@@ -91,12 +95,24 @@ class FixIncomplete(Exception):
         super().__init__(f"{action}: {len(left)} of {len(receipts)} resources still drift: {named}")
 
 
-def finish(action: Any, receipts: Sequence[Receipt]) -> list[dict[str, Any]]:
-    """What a c7n action returns for its receipts. Raises FixIncomplete when drift is left, the receipts written."""
-    records = [receipt.to_dict() for receipt in receipts]
-    for record in records:
+def finish(action: Any, fixed: Iterable[tuple[dict[str, Any], Receipt]]) -> list[dict[str, Any]]:
+    """What a c7n action returns for its receipts: each is logged, and left on the resource that was fixed.
+
+    Args:
+        action: the c7n action.
+        fixed: each resource, as c7n handed it over, with what was done; one resource may come several times.
+
+    Raises FixIncomplete when drift is left, the receipts written.
+    """
+    receipts: list[Receipt] = []
+    records = []
+    for resource, receipt in fixed:
+        record = receipt.to_dict()
         # A function's log is kept where its output directory is not.
         action.log.info("%s receipt %s", action.type, json.dumps(record, default=str))
+        resource[RECEIPTS] = [*resource.get(RECEIPTS, ()), record]
+        receipts.append(receipt)
+        records.append(record)
     if any(receipt.outcome.needs_a_person for receipt in receipts):
         # c7n writes what an action returns; an action that raises returns nothing.
         action.manager.ctx.output.write_file(f"action-{action.name}", dumps(records))

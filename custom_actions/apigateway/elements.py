@@ -176,14 +176,14 @@ class EncryptCache(EventAction):
     def process(self, resources: list[dict[str, Any]], event: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Encrypt each stage's cache; returns the receipts. Raises FixIncomplete when one is left unencrypted."""
         client = local_session(self.manager.session_factory).client("apigateway")
-        receipts = []
+        fixed = []
         for stage in resources:
             named = _name_of(stage, event)
             result = encrypt(client, named)
-            receipts.append(self._receipt(named, result))
+            fixed.append((stage, self._receipt(named, result)))
             level = self.log.error if result.outcome.needs_a_person else self.log.info
             level("%s %s/%s: %s %s", self.type, named.api, named.name, result.outcome, result.reason)
-        return finish(self, receipts)
+        return finish(self, fixed)
 
     def _receipt(self, stage: StageName, result: Result) -> Receipt:
         config = self.manager.config

@@ -58,11 +58,11 @@ class SetKmsEncryption(BaseAction):
     def process(self, resources: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Encrypt each table; returns the receipts. Raises FixIncomplete when one is left without its key."""
         client = local_session(self.manager.session_factory).client("dynamodb")
-        receipts = [self._encrypt(client, table["TableName"]) for table in resources]
-        for receipt in receipts:
+        fixed = [(table, self._encrypt(client, table["TableName"])) for table in resources]
+        for _, receipt in fixed:
             level = self.log.error if receipt.outcome.needs_a_person else self.log.info
             level("%s %s: %s %s", self.type, receipt.resource, receipt.outcome, receipt.reason)
-        return finish(self, receipts)
+        return finish(self, fixed)
 
     def _encrypt(self, client: Any, name: str) -> Receipt:
         try:

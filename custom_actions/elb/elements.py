@@ -97,13 +97,13 @@ class RedirectToHttps(Action):
     def process(self, resources: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Redirect each load balancer; returns the receipts. Raises FixIncomplete when one still answers."""
         client = local_session(self.manager.session_factory).client("elbv2")
-        receipts = []
+        fixed = []
         for balancer in resources:
             result = self._redirect(client, balancer)
-            receipts.append(self._receipt(balancer, result))
+            fixed.append((balancer, self._receipt(balancer, result)))
             level = self.log.error if result.outcome.needs_a_person else self.log.info
             level("%s %s: %s %s", self.type, balancer["LoadBalancerArn"], result.outcome, result.reason)
-        return finish(self, receipts)
+        return finish(self, fixed)
 
     def _redirect(self, client: Any, balancer: Mapping[str, Any]) -> Result:
         if balancer.get("Type") != _APPLICATION:

@@ -96,16 +96,17 @@ class Fix(BaseAction):
     def process(self, resources: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Fix each resource; returns the receipts. Raises FixIncomplete when drift is left."""
         client = local_session(self.manager.session_factory).client("iam")
-        receipts = []
+        fixed = []
         for resource in resources:
             try:
                 result = self.fix(client, resource)
             except (ClientError, DocumentError) as error:
                 result = Result(Outcome.FAILED, _why(error))
-            receipts.append(self._receipt(resource, result))
+            receipt = self._receipt(resource, result)
+            fixed.append((resource, receipt))
             level = self.log.error if result.outcome.needs_a_person else self.log.info
-            level("%s %s: %s %s", self.type, receipts[-1].resource, result.outcome, result.reason)
-        return finish(self, receipts)
+            level("%s %s: %s %s", self.type, receipt.resource, result.outcome, result.reason)
+        return finish(self, fixed)
 
     def _receipt(self, resource: Mapping[str, Any], result: Result) -> Receipt:
         return receipt_of(

@@ -190,13 +190,13 @@ class CreateLogAlarm(BaseAction):
         """Create what is missing; returns the receipts. Raises FixIncomplete when a link is missing still."""
         patterns = self._events()
         expressions = _expressions(self.type, patterns)
-        receipts = []
+        fixed = []
         for account in resources:
             for result in self._create(patterns, expressions):
-                receipts.append(self._receipt(account, result))
+                fixed.append((account, self._receipt(account, result)))
                 level = self.log.error if result.outcome.needs_a_person else self.log.info
                 level("%s %s: %s %s", self.type, account["account_id"], result.outcome, result.reason)
-        return finish(self, receipts)
+        return finish(self, fixed)
 
     def _create(self, patterns: Mapping[str, str], expressions: Mapping[str, Expression]) -> list[Result]:
         settings = Settings(

@@ -70,10 +70,40 @@ def test_who_is_told_hears_of_what_was_not_put_right(cloud: Cloud, key: str, tmp
     [message] = messages
     [told] = message["resources"]
     assert told["KeyId"] == key
-    assert told["c7n:NotPutRight"][0]["outcome"] == "failed"
+    assert told["c7n:Receipts"][0]["outcome"] == "failed"
     assert message["event"]["detail"]["eventName"] == "DisableKey"
     # The receipt is written though the function fails.
     assert receipts(tmp_path, "revert-key")[0]["outcome"] == "failed"
+
+
+@pytest.mark.parametrize(("more", "told"), [
+    ({}, [["reverted"]]), ({"role": "guardrails"}, []), ({"errorCode": "AccessDenied"}, []),
+], ids=["put right", "our own", "refused"])
+def test_a_notify_after_the_fix_hears_of_what_it_put_right(
+    cloud: Cloud, key: str, tmp_path: Path, more: dict[str, str], told: list[list[str]],
+) -> None:
+    data = policy("kms-key", "revert-key", "kms", *EVENTS) | {"actions": ["revert-key", TELL]}
+    with compliance_topic(cloud.client) as messages:
+        engine.push(data, tmp_path, event(record("DisableKey", {"keyId": key}, **more)))
+    assert [[receipt["outcome"] for receipt in resource["c7n:Receipts"]]
+            for message in messages for resource in message["resources"]] == told
+
+
+def test_what_otherwise_has_told_is_not_told_again(cloud: Cloud, tmp_path: Path) -> None:
+    key = cloud.client("kms").create_key()["KeyMetadata"]["KeyId"]
+    data = policy("kms-key", "revert-key", "kms", *EVENTS)
+    data["actions"] = [{"type": "revert-key", "otherwise": TELL | {"subject": "not"}}, TELL | {"subject": "fixed"}]
+    # The key is enabled: a second event finds nothing to do.
+    with compliance_topic(cloud.client) as messages:
+        engine.push(data, tmp_path, event(record("DisableKey", {"keyId": key})))
+    assert messages == []
+    cloud.client("kms").schedule_key_deletion(KeyId=key)
+    cloud.denied.add("CancelKeyDeletion")
+    with compliance_topic(cloud.client) as messages, pytest.raises(FixIncomplete):
+        engine.push(data | {"mode": data["mode"] | {"events": [
+            {"source": "kms.amazonaws.com", "event": "ScheduleKeyDeletion", "ids": "requestParameters.keyId"}]}},
+            tmp_path, event(record("ScheduleKeyDeletion", {"keyId": key})))
+    assert [message["action"]["subject"] for message in messages] == ["not"]
 
 
 def test_nobody_is_told_of_what_was_put_right(cloud: Cloud, key: str, tmp_path: Path) -> None:
