@@ -4,6 +4,8 @@ c7n's default handler never imports our package, so a policy with one of our ele
 with `Invalid action type`. This one registers the elements and hands over to c7n, after a look at the message: what
 c7n would answer with a traceback ends in one clear log line here, and for AWS Config in the right evaluation.
 
+Where one function answers the events of many accounts, central.py makes the policy that account's own before.
+
 A probe, which `guardrails doctor --fire` sends, gets an answer in the log and nothing else: no resource is looked up,
 no filter and no action runs.
 """
@@ -21,6 +23,7 @@ from c7n.policy import PolicyCollection
 from c7n.resources import load_resources
 from c7n.structure import StructureParser
 
+from .central import Members, NotOfAMember, is_central
 from .events import detail_of
 from .plugin import register
 
@@ -54,6 +57,14 @@ def run(event: dict[str, Any], context: Any) -> bool:
             log.error("event ignored: %s", problem)
             usable = False
             continue
+        if members := _members():
+            try:
+                where = members.prepare(message)
+            except NotOfAMember as problem:
+                log.error("event ignored: %s", problem)
+                usable = False
+                continue
+            log.info("the event is of account %s, %s", where.account, where.region)
         dispatch_event(message, context)
     return usable
 
@@ -119,6 +130,13 @@ def answer_probe(marker: str) -> None:
 def policy_mode() -> str:
     """The mode of the function's policy, from the `config.json` that c7n puts into the archive."""
     return str(_config()["policies"][0]["mode"]["type"])
+
+
+@functools.cache
+def _members() -> Members | None:
+    """The accounts that the function answers for; None for a function that knows its own account only."""
+    config = _config()
+    return Members(config) if is_central(config["policies"][0]) else None
 
 
 def _config() -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The accounts that a verb works on: those of accounts.yml, or the one that the credentials belong to."""
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -15,14 +16,29 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from .errors import GuardrailsError
-from .yamlfile import YamlError, read
+from .yamlfile import YamlError, YamlFile, read
 
 # What a call of AWS may end with; the last comes from an answer that is none (a proxy's page), and has no base.
 AWS_ERRORS = (ClientError, BotoCoreError, ResponseParserError)
 _SESSION_NAME = "guardrails"
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 _CHECKS_AT_ONCE = 16
 # Reached or not is asked of many accounts: a dead endpoint must not hold each for minutes.
 _CLIENT = Config(connect_timeout=10, read_timeout=30, retries={"mode": "standard", "max_attempts": 3})
+
+
+HUB = "guardrails-hub"
+"""The key of an account's entry that says: in this region, this account answers the events of all the others."""
+
+
+@dataclass(frozen=True)
+class Hub:
+    """The account whose functions answer the events of every account of accounts.yml, and the region they are in."""
+
+    account: str
+    region: str
+    members: tuple[Account, ...]
+    """Every account of accounts.yml as it stands there, the hub too."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +50,8 @@ class Account:
     regions: tuple[str, ...]
     entry: Mapping[str, Any] = field(default_factory=dict, compare=False)
     """Its entry in accounts.yml as it stands there, without `regions`; empty for the current credentials."""
+    hub: Hub | None = field(default=None, compare=False, repr=False)
+    """Where its events are answered, when that is not in itself."""
 
     def __str__(self) -> str:
         return self.id if self.name == self.id else f"{self.name} ({self.id})"
@@ -84,6 +102,15 @@ class Accounts:
     @property
     def all(self) -> tuple[Account, ...]:
         return (*self.reached, *(account for account, _ in self.unreachable))
+
+    def different_vars(self) -> list[Mapping[str, Any]]:
+        """The different `vars` under which policies run in them."""
+        found: list[Mapping[str, Any]] = []
+        for account in self.all:
+            given = {**self.vars, **(account.entry.get("vars") or {})}
+            if given not in found:
+                found.append(given)
+        return found
 
 
 def find_accounts(config: Path | None, regions: Sequence[str]) -> Accounts:
@@ -201,7 +228,24 @@ def _read(config: Path) -> tuple[list[Account], Mapping[str, Any]]:
         if any(other.id == account.id for other in accounts.values()):
             raise GuardrailsError(f"{at}: account {account.id} is in it twice", "findings go by the id: one entry each")
         accounts[account.name] = account
-    return list(accounts.values()), source.data.get("vars") or {}
+    hub = _hub(config, source, accounts.values())
+    return [replace(account, hub=hub) for account in accounts.values()], source.data.get("vars") or {}
+
+
+def _hub(config: Path, source: YamlFile, accounts: Iterable[Account]) -> Hub | None:
+    """The hub that an entry names. Raises GuardrailsError for two of them, and for one without a region."""
+    members = tuple(accounts)
+    hubs = [(index, account) for index, account in enumerate(members) if HUB in account.entry]
+    for index, account in hubs[:1]:
+        region = account.entry[HUB]
+        if not isinstance(region, str) or not _REGION.fullmatch(region):
+            at = f"{config}:{source.line(('accounts', index, HUB))}"
+            raise GuardrailsError(f"{at}: {HUB}: {region!r} is no region", f"{HUB}: eu-west-1")
+    if len(hubs) > 1:
+        raise GuardrailsError(
+            f"{config}:{source.line(('accounts', hubs[1][0], HUB))}: a second hub: {hubs[0][1]} is one already",
+            "an event would be answered twice: leave one of them")
+    return Hub(hubs[0][1].id, hubs[0][1].entry[HUB], members) if hubs else None
 
 
 def _account(at: str, entry: Any) -> Account:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -20,6 +21,13 @@ from .options import (
     yes_option,
 )
 from .policies import Policy, Selection, load
+
+if TYPE_CHECKING:
+    from .deployment import Deployed, Planned
+    from .runner import Work
+
+CENTRAL = "central"
+"""In the plan, in the place of what an account's functions may do: the function answers for many accounts."""
 
 
 def deployable(policies: Sequence[Policy], names: Sequence[str], kinds: Sequence[str]) -> list[Policy]:
@@ -37,6 +45,13 @@ def deployable(policies: Sequence[Policy], names: Sequence[str], kinds: Sequence
     if not found:
         raise GuardrailsError("no policy to deploy meets the criteria", "see --help")
     return found
+
+
+def _response(each: Planned | Deployed) -> str:
+    """What the policy's function may do there; the hub's functions know it for each account."""
+    from .responding import response_of
+
+    return CENTRAL if "member-role" in each.policy.mode else response_of(each.account).value
 
 
 @click.command()
@@ -80,10 +95,11 @@ def deploy(
     from .accounting import Check, not_reached
     from .accounts import find_accounts
     from .blueprint import exceptions_in_force
+    from .central import answered_centrally, as_central, hub_of
     from .console import confirm, err, need_an_answer, out, table, text
     from .deployment import Change, outcomes, plan, regions_for, settled, still_to_do
     from .exceptions import load as load_exceptions
-    from .garbage import gone, inventory
+    from .garbage import gone, inventory, why_gone
     from .outputs import S3Url, with_output
     from .paths import output_directory, write_json
     from .responding import Response, as_deployed, healing, marked, refuse_other_words, response_of
@@ -105,24 +121,29 @@ def deploy(
         accounts = replace(accounts, reached=tuple(healing(account) for account in accounts.reached))
     refuse_other_words(accounts.all, config)
     # One c7n-org takes one list of policies, and the same policy has another form where it only tells.
-    works = {
-        response: work_for(
+    works: dict[str, Work] = {
+        response.value: work_for(
             [as_deployed(policy, response) for policy in policies],
-            [account for account in accounts.reached if response_of(account) is response], regions_for)
+            [account for account in accounts.reached if response_of(account) is response],
+            lambda policy, account: () if answered_centrally(policy, account) else regions_for(policy, account))
         for response in Response
     }
+    if hub := hub_of(accounts.reached):
+        works[CENTRAL] = work_for(
+            [as_central(policy, hub, accounts.vars) for policy in policies if answered_centrally(policy, hub)],
+            [hub], regions_for)
     with exceptions_in_force(allowed.path):
         planned = [each for work in works.values() for each in plan(work, accounts.vars)]
-    to_do = {response: still_to_do(work, planned) for response, work in works.items()}
+    to_do = {form: still_to_do(work, planned) for form, work in works.items()}
     # Only who looks at every policy can say which are gone.
     found = None if names or kinds else inventory(accounts.reached)
     surplus = gone(found.functions, everything) if found else []
     rows = [
-        (each.change, each.account, response_of(each.account), each.region, each.policy.name, each.policy.mode["type"],
+        (each.change, each.account, _response(each), each.region, each.policy.name, each.policy.mode["type"],
          each.reason)
         for each in planned if verbose or each.change not in (Change.UNCHANGED, Change.OFF)
     ] + [
-        (Change.REMOVE, function.account, "", function.region, function.policy, "", "its policy is gone")
+        (Change.REMOVE, function.account, "", function.region, function.policy, "", why_gone(function, everything))
         for function in surplus
     ]
     if rows:
@@ -145,11 +166,11 @@ def deploy(
     target = output_directory(output, "deploy")
     before = {each.key: each for each in planned}
     ended = [settled(each) for each in planned if each.change not in (Change.CREATE, Change.UPDATE)]
-    for response, work in to_do.items():
+    for form, work in to_do.items():
         if not work:
             continue
         checks: list[Check] = []
-        execute(work, DEPLOY, target / "c7n-org" / response, accounts, checks.extend, exceptions=allowed.path)
+        execute(work, DEPLOY, target / "c7n-org" / form, accounts, checks.extend, exceptions=allowed.path)
         with exceptions_in_force(allowed.path):
             after = {each.key: each for each in plan(work, accounts.vars)}
         ended += outcomes(checks, before, after)
@@ -164,7 +185,7 @@ def deploy(
             {
                 "account": each.account.id, "account_name": each.account.name, "region": each.region,
                 "policy": each.policy.name, "mode": each.policy.mode["type"], "function": each.policy.function,
-                "response": response_of(each.account), "outcome": each.outcome, "reason": each.reason,
+                "response": _response(each), "outcome": each.outcome, "reason": each.reason,
             }
             for each in ended
         ],

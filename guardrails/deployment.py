@@ -76,6 +76,8 @@ class Deployed:
 
 def regions_for(policy: Policy, account: Account) -> Sequence[str]:
     """The regions of the account in which the policy's function has to be."""
+    if account.hub and policy.kind is Kind.REALTIME:
+        return (account.hub.region,) if account.id == account.hub.account else ()
     if deploy_scope(policy) is Scope.REGION:
         return account.regions
     # Events of the whole account are recorded in one region; a schedule or a rule may be in any.

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from .accounts import AWS_ERRORS, Account, reason_of
-from .deployment import CLIENT, Refused, asked, runs
+from .central import answered_centrally, as_central
+from .deployment import CLIENT, Refused, asked, regions_for, runs
 from .errors import GuardrailsError
 from .policies import Policy
 from .responding import is_ours
@@ -68,11 +69,15 @@ class Inventory:
 
 
 def places(accounts: Iterable[Account]) -> list[tuple[Account, str]]:
-    """Where functions of ours may be: the accounts' regions, and the one that records what belongs to all of them."""
+    """Where functions of ours may be: an account's regions, the one that records what is the account's, the hub's."""
     return [
         (account, region) for account in accounts
-        for region in dict.fromkeys((*account.regions, account_region(account.regions)))
+        for region in dict.fromkeys((*account.regions, account_region(account.regions), *_hub_region(account)))
     ]
+
+
+def _hub_region(account: Account) -> tuple[str, ...]:
+    return (account.hub.region,) if account.hub and account.hub.account == account.id else ()
 
 
 def inventory(accounts: Iterable[Account]) -> Inventory:
@@ -103,9 +108,19 @@ def _functions(place: tuple[Account, str]) -> tuple[list[Function], str]:
 
 
 def gone(found: Iterable[Function], policies: Iterable[Policy]) -> list[Function]:
-    """The functions that no policy of the list becomes."""
-    wanted = {policy.function for policy in policies if policy.deploys}
-    return [function for function in found if function.name not in wanted]
+    """The functions that no policy of the list becomes, and those whose events the hub's functions answer."""
+    policies = list(policies)
+    return [function for function in found if why_gone(function, policies)]
+
+
+def why_gone(function: Function, policies: Iterable[Policy]) -> str:
+    """Why a function is no longer wanted; empty when a policy of the list becomes it there."""
+    policy = next((policy for policy in policies if policy.deploys and policy.function == function.name), None)
+    if policy is None:
+        return "its policy is gone"
+    if answered_centrally(policy, function.account) and function.region not in regions_for(policy, function.account):
+        return "its events are answered in the hub"
+    return ""
 
 
 def off(found: Iterable[Function], policies: Iterable[Policy], variables: Mapping[str, Any]) -> list[Function]:
@@ -118,6 +133,8 @@ def off(found: Iterable[Function], policies: Iterable[Policy], variables: Mappin
     for function in found:
         policy = by_name.get(function.name)
         try:
+            if policy is not None and answered_centrally(policy, function.account):
+                policy = as_central(policy, function.account, variables)
             if policy is not None and not runs(policy, function.account, function.region, variables):
                 found_off.append(function)
         except Refused:

@@ -119,13 +119,7 @@ def _variables(config: Path | None) -> list[Mapping[str, Any]]:
     from ..accounts import listed_accounts
 
     # Regions are not asked of the file: accounts may have `all`.
-    accounts = listed_accounts(config, ("us-east-1",))
-    found: list[Mapping[str, Any]] = []
-    for account in accounts.all:
-        given = {**accounts.vars, **(account.entry.get("vars") or {})}
-        if given not in found:
-            found.append(given)
-    return found
+    return listed_accounts(config, ("us-east-1",)).different_vars()
 
 
 def _is_on(policy: Policy, variables: Iterable[Mapping[str, Any]]) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from ..errors import GuardrailsError
@@ -18,7 +19,7 @@ TEMPLATE_BYTES, TEMPLATE_RESOURCES = 1_000_000, 500
 """What CloudFormation takes, a little below; above 51,200 bytes it wants the template from S3."""
 Template = dict[str, Any]
 
-_LAMBDA = {
+LAMBDA_MAY_ASSUME = {
     "Version": "2012-10-17",
     "Statement": [{
         "Effect": "Allow", "Action": "sts:AssumeRole",
@@ -72,17 +73,17 @@ def members(roles: Sequence[Role]) -> Template:
         managed = [f"{role.key}Policy{number}" for number in range(1, len(role.documents) + 1)]
         for name, document in zip(managed, role.documents, strict=True):
             resources[name] = {"Type": "AWS::IAM::ManagedPolicy", "Properties": {
-                "Description": role.description, "PolicyDocument": _substituted(document),
+                "Description": role.description, "PolicyDocument": substituted(document),
             }}
         resources[f"{role.key}Role"] = {"Type": "AWS::IAM::Role", "Properties": {
             "RoleName": {"Ref": f"{role.key}RoleName"},
             "Description": role.description,
-            "AssumeRolePolicyDocument": _HUB if role.hub else _LAMBDA,
+            "AssumeRolePolicyDocument": _HUB if role.hub else LAMBDA_MAY_ASSUME,
             "ManagedPolicyArns": [{"Ref": name} for name in managed],
             "Tags": [{"Key": "project", "Value": "aws-guardrails"}],
         }}
     outputs = {f"{role.key}RoleArn": {"Value": {"Fn::GetAtt": [f"{role.key}Role", "Arn"]}} for role in roles}
-    return _template("The roles of aws-guardrails in a member account.", parameters, resources, outputs)
+    return template("The roles of aws-guardrails in a member account.", parameters, resources, outputs)
 
 
 def functions(roles: Mapping[str, Document]) -> list[Template]:
@@ -100,38 +101,40 @@ def functions(roles: Mapping[str, Document]) -> list[Template]:
         role = {f"Role{''.join(part.capitalize() for part in name.replace('_', '-').split('-'))}": {
             "Type": "AWS::IAM::Role", "Properties": {
                 "RoleName": name,
-                "AssumeRolePolicyDocument": _LAMBDA,
-                "Policies": [{"PolicyName": "calls", "PolicyDocument": _substituted(document)}],
+                "AssumeRolePolicyDocument": LAMBDA_MAY_ASSUME,
+                "Policies": [{"PolicyName": "calls", "PolicyDocument": substituted(document)}],
                 "Tags": [{"Key": "project", "Value": "aws-guardrails"}],
             },
         }}
         grown = {**current, **role}
         if current and (len(grown) > TEMPLATE_RESOURCES or len(json.dumps(grown, indent=1)) > TEMPLATE_BYTES):
-            found.append(_template(_OWN_ROLES, {}, current, {}))
+            found.append(template(_OWN_ROLES, {}, current, {}))
             grown = role
         current = grown
-    return [*found, _template(_OWN_ROLES, {}, current, {})] if current else found
+    return [*found, template(_OWN_ROLES, {}, current, {})] if current else found
 
 
 _OWN_ROLES = "A role of its own for each function of aws-guardrails."
 
 
-def _template(
-    description: str, parameters: Mapping[str, Any], resources: Mapping[str, Any], outputs: Mapping[str, Any]
+def template(
+    description: str, parameters: Mapping[str, Any], resources: Mapping[str, Any], outputs: Mapping[str, Any],
+    conditions: Mapping[str, Any] = MappingProxyType({}),
 ) -> Template:
-    parts = {"Parameters": parameters, "Resources": resources, "Outputs": outputs}
+    """A CloudFormation template of these parts; an empty one is left out."""
+    parts = {"Parameters": parameters, "Conditions": conditions, "Resources": resources, "Outputs": outputs}
     return {
         "AWSTemplateFormatVersion": "2010-09-09", "Description": description,
         **{name: dict(part) for name, part in parts.items() if part},
     }
 
 
-def _substituted(value: Any) -> Any:
+def substituted(value: Any) -> Any:
     """The document with its placeholders for CloudFormation to fill in."""
     if isinstance(value, Mapping):
-        return {key: _substituted(entry) for key, entry in value.items()}
+        return {key: substituted(entry) for key, entry in value.items()}
     if isinstance(value, list):
-        return [_substituted(entry) for entry in value]
+        return [substituted(entry) for entry in value]
     if isinstance(value, str) and (PARTITION in value or ACCOUNT in value):
         return {"Fn::Sub": value.replace(PARTITION, "${AWS::Partition}").replace(ACCOUNT, "${AWS::AccountId}")}
     return value

@@ -1,0 +1,1 @@
+"""CloudFormation templates of what functions need around them: topics, queues, event rules, roles."""

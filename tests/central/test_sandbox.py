@@ -1,0 +1,151 @@
+"""One function in a hub answers for all accounts: the templates applied, the real archive run, two regions."""
+from __future__ import annotations
+
+import base64
+import json
+import time
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from c7n import utils
+from click.testing import CliRunner
+
+from guardrails.accounts import find_accounts
+from guardrails.central import FUNCTION_ROLE, MEMBER_ROLE, hub_of
+from guardrails.cli import main
+from guardrails.policies import load
+from guardrails.sandbox import Sandbox
+from guardrails.templates.central import hub_template, member_template
+
+HUB, RED, BLUE = "999999999999", "111111111111", "222222222222"
+BUS_POLICY = "AWS::Events::EventBusPolicy"
+HOME, AWAY = "eu-west-1", "eu-north-1"
+PORTS, TRAIL = "security-group-admin-ports-revert", "cloudtrail-logging-restart"
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    with Sandbox.start(directory=tmp_path / "sandbox") as running:
+        for name, value in running.environment(HUB, HOME).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+        utils.reset_session_cache()
+        yield running
+
+
+@pytest.fixture
+def accounts_yml(tmp_path: Path) -> Path:
+    """Red heals, and lets port 22 be open; blue observes."""
+    file = tmp_path / "accounts.yml"
+    file.write_text(f"""
+accounts:
+- {{name: security, account_id: '{HUB}', role: [], regions: [{HOME}], guardrails-hub: {HOME}}}
+- name: red
+  account_id: '{RED}'
+  role: arn:aws:iam::{RED}:role/deploy
+  regions: [{HOME}, {AWAY}]
+  guardrails: heal
+  vars: {{admin_ports: [tcp 3389 from world]}}
+- {{name: blue, account_id: '{BLUE}', role: 'arn:aws:iam::{BLUE}:role/deploy', regions: [{HOME}]}}
+""")
+    return file
+
+
+def apply(sandbox: Sandbox, name: str, account: str, region: str, template: dict[str, Any], **parameters: str) -> None:
+    """Apply the template; what ministack's CloudFormation does not know, by the service's API."""
+    known = {key: each for key, each in template["Resources"].items() if each["Type"] != BUS_POLICY}
+    cloudformation = sandbox.client("cloudformation", account, region)
+    cloudformation.create_stack(
+        StackName=name, TemplateBody=json.dumps({**template, "Resources": known}),
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+        Capabilities=["CAPABILITY_NAMED_IAM"])
+    cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+    for each in template["Resources"].values():
+        if each["Type"] == BUS_POLICY:
+            said = each["Properties"]["Statement"]
+            [[operator, condition]] = said["Condition"].items()
+            [key] = condition
+            sandbox.client("events", account, region).put_permission(
+                StatementId=each["Properties"]["StatementId"], Action=said["Action"], Principal=said["Principal"],
+                Condition={"Type": operator, "Key": key, "Value": parameters["OrganizationId"]})
+
+
+def prepare(sandbox: Sandbox, accounts_yml: Path) -> None:
+    accounts = find_accounts(accounts_yml, ())
+    hub = hub_of(accounts.reached)
+    assert hub is not None
+    policies = [policy for policy in load() if policy.name in (PORTS, TRAIL)]
+    apply(sandbox, "hub", HUB, HOME, hub_template(), OrganizationId="o-exampleorgid")
+    member = member_template(policies, hub, accounts.different_vars())
+    for account, region, response in ((HUB, HOME, "observe"), (BLUE, HOME, "observe"), (RED, HOME, "heal"),
+                                      (RED, AWAY, "heal")):
+        apply(sandbox, "member", account, region, member, Response=response)
+
+
+def deploy(accounts_yml: Path, target: Path) -> dict[str, Any]:
+    ended = CliRunner().invoke(main, ["deploy", PORTS, TRAIL, "-c", str(accounts_yml), "--yes", "-o", str(target)])
+    assert ended.exit_code == 0, ended.output
+    return {(each["account_name"], each["region"], each["policy"]): (each["response"], each["outcome"])
+            for each in json.loads((target / "deploy.json").read_text())["functions"]}
+
+
+def open_ports(sandbox: Sandbox, account: str, region: str) -> str:
+    ec2 = sandbox.client("ec2", account, region)
+    group = str(ec2.create_security_group(GroupName="web", Description="test")["GroupId"])
+    for port in (22, 3389):
+        ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[
+            {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}])
+    return group
+
+
+def ports_of(sandbox: Sandbox, account: str, region: str, group: str) -> list[int]:
+    [found] = sandbox.client("ec2", account, region).describe_security_groups(GroupIds=[group])["SecurityGroups"]
+    return sorted(each["FromPort"] for each in found["IpPermissions"])
+
+
+def eventually(sandbox: Sandbox, look: Any) -> Any:
+    deadline = time.monotonic() + 40
+    while not (found := look()):
+        assert time.monotonic() < deadline, sandbox.logs(f"custodian-{PORTS}", HUB, HOME)[-5000:]
+        time.sleep(0.1)
+    return found
+
+
+def test_the_hub_answers_each_account_as_accounts_yml_says(
+    sandbox: Sandbox, accounts_yml: Path, tmp_path: Path
+) -> None:
+    topic = sandbox.client("sns", HUB, HOME).create_topic(Name="guardrails-compliance")["TopicArn"]
+    sqs = sandbox.client("sqs", HUB, HOME)
+    queue = sqs.create_queue(QueueName="told")["QueueUrl"]
+    sandbox.client("sns", HUB, HOME).subscribe(
+        TopicArn=topic, Protocol="sqs", Endpoint=f"arn:aws:sqs:{HOME}:{HUB}:told",
+        Attributes={"RawMessageDelivery": "true"})
+    prepare(sandbox, accounts_yml)
+
+    names = [("security", HOME, PORTS), ("security", HOME, TRAIL)]
+    assert deploy(accounts_yml, tmp_path / "first") == dict.fromkeys(names, ("central", "created"))
+    assert deploy(accounts_yml, tmp_path / "again") == dict.fromkeys(names, ("central", "unchanged"))
+    for account in (RED, BLUE):
+        assert sandbox.client("lambda", account, HOME).list_functions()["Functions"] == []
+
+    # Red has a list of its own, and is healed, in a region where the hub has no function.
+    red = open_ports(sandbox, RED, AWAY)
+    eventually(sandbox, lambda: ports_of(sandbox, RED, AWAY, red) == [22])
+    # Blue has the policy's own list, and is told of: the hub's topic hears of blue's group, and who opened it.
+    blue = open_ports(sandbox, BLUE, HOME)
+    said = eventually(sandbox, lambda: sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=1).get("Messages"))
+    message = json.loads(zlib.decompress(base64.b64decode(said[0]["Body"])))
+    assert (message["account_id"], message["region"]) == (BLUE, HOME)
+    assert [group["GroupId"] for group in message["resources"]] == [blue]
+    assert message["event"]["detail"]["userIdentity"]["accountId"] == BLUE
+    assert ports_of(sandbox, BLUE, HOME, blue) == [22, 3389]
+
+    made = [each for each in sandbox.events(RED) if each["eventName"] == "RevokeSecurityGroupIngress"]
+    roles = {each["userIdentity"]["sessionContext"]["sessionIssuer"]["arn"] for each in made}
+    assert roles == {f"arn:aws:iam::{RED}:role/{MEMBER_ROLE}"}
+    config = sandbox.client("lambda", HUB, HOME).get_function(FunctionName=f"custodian-{PORTS}")["Configuration"]
+    assert config["Role"] == f"arn:aws:iam::{HUB}:role/{FUNCTION_ROLE}"
