@@ -87,8 +87,8 @@ class Evaluation:
         }
 
 
-class _Judge:
-    """One policy's judgement of resources, and its fix. Mixed into both modes."""
+class Judge:
+    """One policy's judgement of resources, and its fix. Mixed into c7n's modes."""
 
     policy: Any
 
@@ -140,10 +140,14 @@ class _Judge:
             return set()
         if not self.policy.resource_manager.actions:
             return set()
+        right, _ = self.judge_again(resources, event)
+        return right
+
+    def judge_again(self, resources: Sequence[Resource], event: Any) -> tuple[set[str], set[str]]:
+        """The ids of the resources that are there and no longer match, and of those that still do, as they are now."""
         now = self.read_again(resources)
-        return {self.id_of(resource) for resource in now} - {
-            self.id_of(resource) for resource in self.matching(now, event)
-        }
+        wrong = {self.id_of(resource) for resource in self.matching(now, event)}
+        return {self.id_of(resource) for resource in now} - wrong, wrong
 
     def read_again(self, resources: Sequence[Resource]) -> list[Resource]:
         """The resources as AWS describes them now; a deleted one is not among them."""
@@ -167,6 +171,11 @@ class _Judge:
         """The id by which c7n knows the resource."""
         return str(resource[self.policy.resource_manager.resource_type.id])
 
+    def reported(self, resource: Resource) -> str:
+        """The id by which AWS Config knows the resource."""
+        kind = self.policy.resource_manager.resource_type
+        return str(resource[kind.config_id or kind.id])
+
     def said(self, resource: Resource) -> str:
         """What is wrong with the resource: what should hold, and the values that say otherwise."""
         expected = (self.policy.data.get("metadata") or {}).get("title") or self.policy.name
@@ -180,7 +189,7 @@ class _Judge:
             call(client.put_evaluations, ResultToken=token, Evaluations=some)
 
 
-class ConfigRule(_Judge, ConfigRuleMode):
+class ConfigRule(Judge, ConfigRuleMode):
     """A rule that AWS Config calls when it has recorded a change of a resource."""
 
     def run(self, event: dict[str, Any], lambda_context: Any) -> Any:
@@ -268,7 +277,7 @@ class ConfigRule(_Judge, ConfigRuleMode):
         return {**items[0], "configurationItemCaptureTime": summary["configurationItemCaptureTime"]}
 
 
-class ConfigPollRule(_Judge, ConfigPollRuleMode):
+class ConfigPollRule(Judge, ConfigPollRuleMode):
     """A rule that AWS Config calls on a schedule, and that looks at every resource."""
 
     def run(self, event: dict[str, Any], lambda_context: Any) -> Any:
@@ -351,11 +360,6 @@ class ConfigPollRule(_Judge, ConfigPollRuleMode):
             if results:
                 self.policy.ctx.output.write_file(f"action-{action.name}", dumps(results))
         return resources
-
-    def reported(self, resource: Resource) -> str:
-        """The id by which AWS Config knows the resource."""
-        kind = self.policy.resource_manager.resource_type
-        return str(resource[kind.config_id or kind.id])
 
     def _vanished(self, client: Any, rule: str, at: str, present: set[str]) -> list[Evaluation]:
         """Earlier verdicts on what is no longer there are taken back."""
