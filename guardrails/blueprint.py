@@ -82,14 +82,14 @@ def blueprint(policy: Policy, account: Account, region: str, variables: Mapping[
     kind = made.get_execution_mode().policy_lambda
     function = kind.__new__(kind)
     function.policy = made
-    function.archive = mu.PythonPackageArchive(cache_file=_code(tuple(function.packages or ())).path)
+    function.archive = mu.PythonPackageArchive(cache_file=code(tuple(function.packages or ())).path)
     checksum = function.get_archive().get_checksum()
     function.archive = None
     return Blueprint(policy, True, function, checksum)
 
 
 @cache
-def _code(packages: tuple[str, ...]) -> Any:
+def code(packages: tuple[str, ...]) -> Any:
     """An archive of c7n and the packages: what comes first in the archive of every policy."""
     return mu.custodian_archive(packages=list(packages)).close()
 

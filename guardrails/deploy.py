@@ -92,6 +92,7 @@ def deploy(
       ./run.sh deploy -c accounts.yml --mode realtime --yes
       ./run.sh deploy -c accounts.yml --mode periodic --reports s3://central-reports/guardrails
     """
+    from . import responder
     from .accounting import Check, not_reached
     from .accounts import find_accounts
     from .blueprint import exceptions_in_force
@@ -120,6 +121,7 @@ def deploy(
     if heals:
         accounts = replace(accounts, reached=tuple(healing(account) for account in accounts.reached))
     refuse_other_words(accounts.all, config)
+    responder.refuse_partial(accounts.all, directory)
     # One c7n-org takes one list of policies, and the same policy has another form where it only tells.
     works: dict[str, Work] = {
         response.value: work_for(
@@ -128,27 +130,37 @@ def deploy(
             lambda policy, account: () if answered_centrally(policy, account) else regions_for(policy, account))
         for response in Response
     }
+
+    def respond() -> list[responder.Wanted]:
+        # Whatever is named: the one function has the fixes of all policies.
+        with exceptions_in_force(allowed.path):
+            return responder.plan(
+                everything, accounts.reached, accounts.vars,
+                lambda policy, account: () if answered_centrally(policy, account) else regions_for(policy, account))
+
     if hub := hub_of(accounts.reached):
         works[CENTRAL] = work_for(
             [as_central(policy, hub, accounts.vars) for policy in policies if answered_centrally(policy, hub)],
             [hub], regions_for)
     with exceptions_in_force(allowed.path):
         planned = [each for work in works.values() for each in plan(work, accounts.vars)]
+    responders = respond()
     to_do = {form: still_to_do(work, planned) for form, work in works.items()}
     # Only who looks at every policy can say which are gone.
     found = None if names or kinds else inventory(accounts.reached)
     surplus = gone(found.functions, everything) if found else []
+    plans = [*planned, *(each.planned for each in responders)]
     rows = [
         (each.change, each.account, _response(each), each.region, each.policy.name, each.policy.mode["type"],
          each.reason)
-        for each in planned if verbose or each.change not in (Change.UNCHANGED, Change.OFF)
+        for each in plans if verbose or each.change not in (Change.UNCHANGED, Change.OFF)
     ] + [
         (Change.REMOVE, function.account, "", function.region, function.policy, "", why_gone(function, everything))
         for function in surplus
     ]
     if rows:
         err().print(table("Plan", ("change", "account", "response", "region", "policy", "mode", "reason"), rows))
-    said = Counter(each.change for each in planned) + Counter(Change.REMOVE for _ in surplus)
+    said = Counter(each.change for each in plans) + Counter(Change.REMOVE for _ in surplus)
     click.echo("Plan: " + (", ".join(f"{said[change]} {change}" for change in Change if said[change]) or "nothing"),
                err=True)
     if said[Change.REMOVE]:
@@ -174,6 +186,8 @@ def deploy(
         with exceptions_in_force(allowed.path):
             after = {each.key: each for each in plan(work, accounts.vars)}
         ended += outcomes(checks, before, after)
+    # Last: by then the functions that it fixes for are there.
+    ended += responder.deploy(responders, respond)
     unreachable = work_for(policies, [account for account, _ in accounts.unreachable], regions_for)
     ended += outcomes(not_reached(accounts.unreachable, unreachable), {}, {})
     failed = [each for each in ended if each.failed]

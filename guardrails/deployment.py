@@ -95,7 +95,7 @@ def plan(work: Work, variables: Mapping[str, Any]) -> list[Planned]:
         drawn[account, region] = []
         for policy in policies:
             try:
-                drawn[account, region].append(_drawn(policy, account, region, variables))
+                drawn[account, region].append(drawn_up(policy, account, region, variables))
             except Refused as error:
                 # Of this account alone: its variables may be of the wrong kind.
                 planned.append(Planned(policy, account, region, Change.UNKNOWN, f"c7n refuses it: {error}"))
@@ -110,12 +110,13 @@ class Refused(Exception):
 
 def runs(policy: Policy, account: Account, region: str, variables: Mapping[str, Any]) -> bool:
     """Whether the policy's conditions hold in the account; c7n deploys nothing otherwise. Raises Refused."""
-    return bool(_drawn(policy, account, region, variables, loaded).is_runnable())
+    return bool(drawn_up(policy, account, region, variables, loaded).is_runnable())
 
 
-def _drawn(
+def drawn_up(
     policy: Policy, account: Account, region: str, variables: Mapping[str, Any], how: Callable[..., Any] = blueprint,
 ) -> Any:
+    """What `how` makes of the policy there: its blueprint, or c7n's policy. Raises Refused."""
     try:
         return how(policy, account, region, variables)
     # Any element, of c7n or of ours, may raise anything on settings or variables that it did not expect.
@@ -190,7 +191,7 @@ def _source_differences(function: Any, clients: Mapping[str, Any]) -> list[str]:
             answer = asked(clients["config"].describe_config_rules, ConfigRuleNames=[function.name])
             rule = answer["ConfigRules"][0] if answer else None
             differs += config_rule_differences(rule, source.get_rule_params(function))
-            differs += _permission(function, "config.amazonaws.com", clients)
+            differs += permission(function, "config.amazonaws.com", clients)
         elif isinstance(source, mu.EventBridgeScheduleSource):
             differs += _schedule_differences(source, function, clients)
         elif isinstance(source, mu.CloudWatchEventSource):
@@ -199,7 +200,7 @@ def _source_differences(function: Any, clients: Mapping[str, Any]) -> list[str]:
             differs += event_rule_differences(
                 rule, source.render_event_pattern(), source.data.get("schedule"), (targets or {}).get("Targets", ()),
                 mu.normalize_arn(function.arn))
-            differs += _permission(function, "events.amazonaws.com", clients)
+            differs += permission(function, "events.amazonaws.com", clients)
     return differs
 
 
@@ -267,7 +268,8 @@ def _schedule_differences(source: Any, function: Any, clients: Mapping[str, Any]
     return [] if same else ["schedule"]
 
 
-def _permission(function: Any, service: str, clients: Mapping[str, Any]) -> list[str]:
+def permission(function: Any, service: str, clients: Mapping[str, Any]) -> list[str]:
+    """What differs when the service has to be allowed to call the function."""
     answer = asked(clients["lambda"].get_policy, FunctionName=function.name)
     statements = json.loads(answer["Policy"])["Statement"] if answer else []
     allowed = any(

@@ -20,12 +20,13 @@ from .central import answered_centrally, as_central
 from .deployment import CLIENT, Refused, asked, regions_for, runs
 from .errors import GuardrailsError
 from .policies import Policy
-from .responding import is_ours
+from .responder import subscriptions, topic_arn
+from .responding import KEY, RESPONDER, answers, is_ours
 from .scope import account_region
 
 _AT_ONCE = 8
 _PREFIX = "custodian-"
-_SERVICES = ("lambda", "events", "config", "scheduler", "logs")
+_SERVICES = ("lambda", "events", "config", "scheduler", "logs", "sns")
 _SCHEDULE = re.compile(r"name=(?P<name>[^:]+):group=(?P<group>.+)")
 _GLOB = re.compile(r"[*?\[]")
 
@@ -52,7 +53,7 @@ class Thing:
     """One thing in an account that belongs to a function of ours."""
 
     kind: str
-    """event rule, event target, Config rule, schedule, function or log group."""
+    """event rule, event target, Config rule, schedule, subscription, function or log group."""
     name: str
     function: Function
     detail: tuple[str, ...] = ()
@@ -114,7 +115,9 @@ def gone(found: Iterable[Function], policies: Iterable[Policy]) -> list[Function
 
 
 def why_gone(function: Function, policies: Iterable[Policy]) -> str:
-    """Why a function is no longer wanted; empty when a policy of the list becomes it there."""
+    """Why a function is no longer wanted; empty when a policy of the list becomes it there, or it is the responder."""
+    if function.name == RESPONDER:
+        return "" if answers(function.name, function.account) else f"{KEY} of its account does not say respond"
     policy = next((policy for policy in policies if policy.deploys and policy.function == function.name), None)
     if policy is None:
         return "its policy is gone"
@@ -144,7 +147,7 @@ def off(found: Iterable[Function], policies: Iterable[Policy], variables: Mappin
 
 def refuse_partial(found: Iterable[Function], policies: Sequence[Policy], directory: Path) -> None:
     """Raise GuardrailsError when the list of policies looks like a part of those that are deployed."""
-    deployed = {function.name for function in found}
+    deployed = {function.name for function in found if function.name != RESPONDER}
     wanted = {policy.function for policy in policies if policy.deploys}
     lost = deployed - wanted
     if lost and (2 * len(lost) > len(deployed) or 2 * len(wanted) < len(deployed)):
@@ -255,6 +258,9 @@ def _of(function: Function, clients: Mapping[str, Any]) -> Iterator[Thing | str]
             yield Thing("Config rule", rule["ConfigRuleName"], function)
         else:
             yield f"the Config rule {function.name} does not call the function"
+    if function.name == RESPONDER:
+        told = subscriptions(clients["sns"], topic_arn(function.account.id, function.region)) or {}
+        yield from (Thing("subscription", arn, function) for arn, to in told.items() if _calls(to, function))
     # Only a function tells whether it has a schedule: not every account may ask the scheduler.
     if schedule := _SCHEDULE.fullmatch(function.tags.get("custodian-schedule", "")):
         found = asked(clients["scheduler"].get_schedule, Name=schedule["name"], GroupName=schedule["group"])
@@ -346,6 +352,8 @@ def calls(thing: Thing, clients: Mapping[str, Any]) -> list[tuple[Callable[..., 
             return [(clients["config"].delete_config_rule, {"ConfigRuleName": thing.name})]
         case "schedule":
             return [(clients["scheduler"].delete_schedule, {"Name": thing.name, "GroupName": thing.detail[0]})]
+        case "subscription":
+            return [(clients["sns"].unsubscribe, {"SubscriptionArn": thing.name})]
         case "function":
             # Its versions, its tags and its permissions go with it.
             return [(clients["lambda"].delete_function, {"FunctionName": thing.name})]

@@ -1,0 +1,98 @@
+"""The compliance topic of an account and region, as a CloudFormation template, and what leads to it.
+
+Functions' alerts and AWS Config's verdicts go to one topic. Who mails, chats, or fixes (the responder) subscribes to
+it.
+
+The topic is encrypted only with a key that a parameter names: AWS's own key for SNS, `alias/aws/sns`, does not let
+EventBridge publish, and its policy cannot be changed. A key of the account's needs a policy that lets
+`events.amazonaws.com` and the functions' roles use `kms:GenerateDataKey*` and `kms:Decrypt`.
+
+What EventBridge cannot deliver and what the responder has failed at is kept in a queue, for two weeks.
+"""
+from __future__ import annotations
+
+from typing import Any
+
+from ..iam.template import Template
+from ..responding import PROJECT, PROJECT_TAG, TOPIC
+
+QUEUE = "guardrails-compliance-failed"
+"""The dead-letter queue of the topic's rule, and of the responder."""
+_FOURTEEN_DAYS = 14 * 24 * 3600
+_TAGS = [{"Key": PROJECT_TAG, "Value": PROJECT}]
+
+
+def compliance() -> Template:
+    """The template, for a stack in each account and region where functions are deployed."""
+    return {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Description": "Where aws-guardrails tells what does not comply: a topic, and AWS Config's verdicts to it.",
+        "Parameters": {
+            "KmsKeyId": {
+                "Type": "String", "Default": "",
+                "Description": "A key of this account that events.amazonaws.com may use; empty: not encrypted.",
+            },
+        },
+        "Conditions": {"Encrypted": {"Fn::Not": [{"Fn::Equals": [{"Ref": "KmsKeyId"}, ""]}]}},
+        "Resources": {
+            "Topic": {"Type": "AWS::SNS::Topic", "Properties": {
+                "TopicName": TOPIC,
+                "KmsMasterKeyId": {"Fn::If": ["Encrypted", {"Ref": "KmsKeyId"}, {"Ref": "AWS::NoValue"}]},
+                "Tags": _TAGS,
+            }},
+            "TopicPolicy": {"Type": "AWS::SNS::TopicPolicy", "Properties": {
+                "Topics": [{"Ref": "Topic"}],
+                "PolicyDocument": {"Version": "2012-10-17", "Statement": [_events("sns:Publish", {"Ref": "Topic"}), {
+                    "Sid": "Account", "Effect": "Allow",
+                    "Principal": {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}},
+                    "Action": ["sns:Publish", "sns:Subscribe", "sns:GetTopicAttributes",
+                               "sns:ListSubscriptionsByTopic"],
+                    "Resource": {"Ref": "Topic"},
+                }]},
+            }},
+            "Verdicts": {"Type": "AWS::Events::Rule", "DependsOn": ["TopicPolicy", "FailedPolicy"], "Properties": {
+                "Name": TOPIC,
+                "Description": "What AWS Config finds not compliant with a rule of aws-guardrails.",
+                "EventPattern": PATTERN,
+                "Targets": [{
+                    "Id": "topic", "Arn": {"Ref": "Topic"},
+                    "DeadLetterConfig": {"Arn": {"Fn::GetAtt": ["Failed", "Arn"]}},
+                }],
+            }},
+            "Failed": {"Type": "AWS::SQS::Queue", "UpdateReplacePolicy": "Delete", "DeletionPolicy": "Delete",
+                       "Properties": {
+                           "QueueName": QUEUE, "MessageRetentionPeriod": _FOURTEEN_DAYS, "SqsManagedSseEnabled": True,
+                           "Tags": _TAGS,
+                       }},
+            "FailedPolicy": {"Type": "AWS::SQS::QueuePolicy", "Properties": {
+                "Queues": [{"Ref": "Failed"}],
+                "PolicyDocument": {"Version": "2012-10-17", "Statement": [
+                    _events("sqs:SendMessage", {"Fn::GetAtt": ["Failed", "Arn"]})]},
+            }},
+        },
+        "Outputs": {
+            "TopicArn": {"Value": {"Ref": "Topic"}},
+            "FailedQueueArn": {"Value": {"Fn::GetAtt": ["Failed", "Arn"]}},
+        },
+    }
+
+
+PATTERN: dict[str, Any] = {
+    "source": ["aws.config"],
+    "detail-type": ["Config Rules Compliance Change"],
+    "detail": {
+        "messageType": ["ComplianceChangeNotification"],
+        "configRuleName": [{"prefix": "custodian-"}],
+        "newEvaluationResult": {"complianceType": ["NON_COMPLIANT"]},
+    },
+}
+"""Which verdicts go to the topic: c7n gives a policy's rule the name of its function."""
+
+
+def _events(action: str, resource: Any) -> dict[str, Any]:
+    return {
+        "Sid": "EventBridge", "Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"},
+        "Action": action, "Resource": resource,
+        # EventBridge of another account may not.
+        "Condition": {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}},
+    }

@@ -1,0 +1,127 @@
+"""From what drifts to what is put right: evaluators that only tell, the topic of the template, and the responder."""
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from c7n import mu, utils
+from click.testing import CliRunner
+
+from guardrails.cli import main
+from guardrails.responding import RESPONDER
+from guardrails.sandbox import Sandbox
+from guardrails.templates.compliance import compliance
+from tests.sandbox.conftest import eventually, open_port, security_group, start_recorder
+
+HOME, RED = "999999999999", "111111111111"
+REGION = "eu-west-1"
+POLICIES = """
+vars:
+  mode: &mode
+    role: arn:aws:iam::{account_id}:role/guardrails
+    packages: [custom_actions]
+    handler: custom_actions.lambda_entry.run
+    runtime: python3.12
+    memory: 256
+    timeout: 120
+policies:
+  - name: ssh
+    resource: aws.security-group
+    metadata: {response: revert}
+    mode: {<<: *mode, type: config-rule}
+    filters: [{type: ingress, Ports: [22], Cidr: {value: 0.0.0.0/0}}]
+    actions: [{type: remove-permissions, ingress: matched}]
+  - name: telnet
+    resource: aws.security-group
+    metadata: {response: revert}
+    mode:
+      <<: *mode
+      type: cloudtrail
+      events: [{source: ec2.amazonaws.com, event: AuthorizeSecurityGroupIngress, ids: requestParameters.groupId}]
+    filters: [{type: ingress-drift, forbidden: [tcp 23 from world]}]
+    actions: [revert-ingress]
+  - name: idle
+    resource: aws.ec2
+    metadata: {response: terminate}
+    mode: {<<: *mode, type: periodic, schedule: rate(1 day)}
+    filters: [{"tag:idle": present}, {"State.Name": running}]
+    actions: [terminate]
+"""
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    monkeypatch.chdir(tmp_path)
+    with Sandbox.start(directory=tmp_path / "sandbox") as running:
+        for name, value in running.environment(HOME, REGION).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+        # c7n waits for a permission to be known all over AWS.
+        monkeypatch.setattr(mu.SNSSubscription, "iam_delay", 0)
+        utils.reset_session_cache()
+        for role in ("guardrails", "guardrails-respond"):
+            running.client("iam", RED).create_role(RoleName=role, AssumeRolePolicyDocument="{}")
+        yield running
+
+
+def call(*arguments: str) -> str:
+    done = CliRunner().invoke(main, [*arguments, "-c", "accounts.yml", "--policies", "policies"])
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_what_evaluators_tell_is_put_right_by_the_responder_alone(sandbox: Sandbox, tmp_path: Path) -> None:
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies" / "all.yml").write_text(POLICIES)
+    (tmp_path / "accounts.yml").write_text(
+        f"accounts:\n- {{name: red, account_id: '{RED}', role: arn:aws:iam::{RED}:role/deploy, regions: [{REGION}],"
+        " guardrails: respond}\n")
+    clients: dict[str, Any] = {
+        name: sandbox.client(name, RED, REGION)
+        for name in ("cloudformation", "sns", "ec2", "lambda", "logs", "events", "config")}
+    clients["cloudformation"].create_stack(StackName="compliance", TemplateBody=json.dumps(compliance()))
+    clients["cloudformation"].get_waiter("stack_create_complete").wait(
+        StackName="compliance", WaiterConfig={"Delay": 1})
+    assert "COMPLETE: 4 created" in call("deploy", "--yes")
+    ec2 = clients["ec2"]
+    groups = {port: security_group(sandbox, RED, REGION, f"port-{port}") for port in (22, 23, 80)}
+    [idle, busy] = (each["InstanceId"] for each in ec2.run_instances(
+        ImageId="ami-12c6146b", MinCount=2, MaxCount=2)["Instances"])
+    ec2.create_tags(Resources=[idle], Tags=[{"Key": "idle", "Value": "yes"}])
+
+    start_recorder(sandbox, RED, REGION)
+    for port, group in groups.items():
+        open_port(sandbox, RED, group, port, REGION)
+    clients["lambda"].invoke(FunctionName="custodian-idle", Payload=b"{}", InvocationType="RequestResponse")
+    clients["sns"].publish(TopicArn=f"arn:aws:sns:{REGION}:{RED}:guardrails-compliance", Message="terminate everything")
+
+    def open_ports() -> set[int]:
+        return {
+            rule["FromPort"] for group in ec2.describe_security_groups(GroupIds=list(groups.values()))["SecurityGroups"]
+            for rule in group["IpPermissions"]}
+
+    eventually(lambda: open_ports() == {80})
+    eventually(lambda: _state(ec2, idle) != "running")
+    assert _state(ec2, busy) == "running"
+    changed = {event["eventName"]: event["userIdentity"]["arn"] for event in sandbox.events(RED)
+               if event["eventName"] in ("RevokeSecurityGroupIngress", "TerminateInstances")}
+    assert set(changed.values()) == {f"arn:aws:sts::{RED}:assumed-role/guardrails-respond/{RESPONDER}"}
+    said = eventually(lambda: text if "policy:idle" in (text := sandbox.logs(RESPONDER, RED, REGION)) else "")
+    assert f"policy:ssh resource:{groups[22]} put right, and read again" in said
+    assert f"revert-ingress {groups[23]}: reverted" in said
+    assert "message ignored: neither JSON nor an alert of c7n's notify: 'terminate everything'" in said
+
+    assert "Plan: 4 unchanged" in call("deploy", "--dry-run")
+    assert "COMPLETE" in call("undeploy", "*", "--yes")
+    assert clients["lambda"].list_functions()["Functions"] == []
+    assert clients["sns"].list_subscriptions()["Subscriptions"] == []
+    assert clients["logs"].describe_log_groups()["logGroups"] == []
+
+
+def _state(ec2: Any, instance: str) -> str:
+    [found] = ec2.describe_instances(InstanceIds=[instance])["Reservations"]
+    return str(found["Instances"][0]["State"]["Name"])
