@@ -40,6 +40,11 @@ class Hub:
     members: tuple[Account, ...]
     """Every account of accounts.yml as it stands there, the hub too."""
 
+    @property
+    def entry(self) -> Account:
+        """The hub's own among them."""
+        return next(member for member in self.members if member.id == self.account)
+
 
 @dataclass(frozen=True)
 class Account:

@@ -189,6 +189,7 @@ def _place(asked_for: Examination, account: Account, region: str, variables: Map
     answers = read_region(reader, listing, forms, known if asked_for.all_chosen else None)
     there = [each for each in answers.wanted if each.function in answers.functions and not each.problem]
     rows = [Row(account, region, "", verdict) for verdict in region_verdicts(there, answers.region)]
+    rows += _member(asked_for, reader)
     if isinstance(answers.region.functions, Unread):
         return rows
     fired = _fire(reader, there, answers, asked_for.wait) if asked_for.wait is not None else {}
@@ -200,6 +201,41 @@ def _place(asked_for: Examination, account: Account, region: str, variables: Map
             verdicts.append(fired[each.function])
         rows += [Row(account, region, each.policy.name, verdict) for verdict in verdicts]
     return rows
+
+
+def _member(asked_for: Examination, reader: Reader) -> list[Row]:
+    """The verdicts on a region of an account whose events are answered in the hub."""
+    from .accounts import AWS_ERRORS, reason_of
+    from .health.facts import Unread
+    from .health.forwarding import answered, member_verdicts, read_member
+    from .health.probe import Unfit, fire, probe
+    from .health.reading import PREFIX, Reader, now
+    from .health.verdict import unknown
+
+    account, region = reader.account, reader.region
+    waiting = answered(asked_for.policies, account, region)
+    if account.hub is None or not waiting:
+        return []
+    rows = [Row(account, region, "", verdict)
+            for verdict in member_verdicts(waiting, read_member(reader), account, region)]
+    if asked_for.wait is None or (account.id, region) == (account.hub.account, account.hub.region):
+        return rows
+    try:
+        listener = Reader(account.hub.entry, account.hub.region, now())
+        there = listener.functions([PREFIX])
+    except AWS_ERRORS as error:
+        there = Unread(reason_of(error))
+    if isinstance(there, Unread):
+        return [*rows, Row(account, region, "", unknown("fire", f"the hub's functions: {there.reason}"))]
+    probes = []
+    for each in waiting:
+        try:
+            if each.function in there:
+                probes.append(probe(each, each.pattern or {}, {}))
+        except Unfit as unfit:
+            rows.append(Row(account, region, each.policy.name, unknown("fire", str(unfit), "make a real change there")))
+    fired = fire(reader, probes, asked_for.wait, heard_by=listener)
+    return rows + [Row(account, region, each.wanted.policy.name, fired[each.wanted.function]) for each in probes]
 
 
 def _fire(reader: Reader, there: Sequence[Expected], answers: Answers, wait: float) -> dict[str, Verdict]:

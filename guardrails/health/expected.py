@@ -12,6 +12,7 @@ from c7n.utils import get_partition
 
 from ..accounts import Account
 from ..blueprint import Blueprint, blueprint
+from ..central import answered_centrally, as_central
 from ..iam.needs import of_function
 from ..policies import Policy
 from ..responding import Response, as_deployed, marked
@@ -89,6 +90,8 @@ def expected(
     `variables` are accounts.yml's for every account. The exceptions are those in force (`exceptions_in_force`).
     """
     return [
+        (_expected(policy, as_central(marked(policy), account, variables), account, region, variables),)
+        if answered_centrally(policy, account) else
         tuple(
             # Of two, the one in which fixes run is not what `deploy` makes by itself.
             replace(_expected(policy, as_deployed(marked(policy), response), account, region, variables),

@@ -97,10 +97,14 @@ def _value(choice: Any, marker: str) -> Any:
 
 
 def fire(
-    reader: Reader, probes: Sequence[Probe], seconds: float, *,
+    reader: Reader, probes: Sequence[Probe], seconds: float, *, heard_by: Reader | None = None,
     clock: Callable[[], float] = time.monotonic, pause: Callable[[float], None] = time.sleep,
 ) -> dict[str, Verdict]:
-    """Send the probes and wait for their log lines at most `seconds`; a verdict for each function by its name."""
+    """Send the probes and wait for their log lines at most `seconds`; a verdict for each function by its name.
+
+    `heard_by`: where the functions are, when that is another account or region than the one in which they are sent.
+    """
+    heard_by = heard_by or reader
     since = int(time.time() * 1000) - _LOG_MARGIN_MS
     verdicts: dict[str, Verdict] = {}
     waiting: dict[str, Probe] = {}
@@ -117,7 +121,7 @@ def fire(
     while waiting:
         last = clock() >= end
         for name, each in list(waiting.items()):
-            said = _said(reader, name, each.marker, since)
+            said = _said(heard_by, name, each.marker, since)
             if verdict := answer(each.marker, said, last=last, seconds=seconds):
                 verdicts[name] = verdict
                 del waiting[name]

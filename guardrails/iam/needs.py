@@ -90,7 +90,9 @@ def of_function(
     `shared`: in a role that functions of other policies have, too; their logs are then allowed together.
     """
     logs = f"{policy.mode.get('function-prefix', 'custodian-')}*" if shared else policy.function
-    return [*of_policy(policy, variables, mode=True), *_around(policy, logs)]
+    # What the policy does, a member's role does.
+    own = [] if policy.mode.get("member-role") else of_policy(policy, variables, mode=True)
+    return [*own, *_around(policy, logs)]
 
 
 def of_sweep(policies: Iterable[Policy], variables: Sequence[Mapping[str, Any]], *, heal: bool) -> list[Need]:

@@ -24,7 +24,7 @@ from guardrails.templates.central import hub_template, member_template
 HUB, RED, BLUE = "999999999999", "111111111111", "222222222222"
 BUS_POLICY = "AWS::Events::EventBusPolicy"
 HOME, AWAY = "eu-west-1", "eu-north-1"
-PORTS, TRAIL = "security-group-admin-ports-revert", "cloudtrail-logging-restart"
+PORTS = "security-group-admin-ports-revert"
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def prepare(sandbox: Sandbox, accounts_yml: Path) -> None:
     accounts = find_accounts(accounts_yml, ())
     hub = hub_of(accounts.reached)
     assert hub is not None
-    policies = [policy for policy in load() if policy.name in (PORTS, TRAIL)]
+    policies = [policy for policy in load() if policy.name == PORTS]
     apply(sandbox, "hub", HUB, HOME, hub_template(), OrganizationId="o-exampleorgid")
     member = member_template(policies, hub, accounts.different_vars())
     for account, region, response in ((HUB, HOME, "observe"), (BLUE, HOME, "observe"), (RED, HOME, "heal"),
@@ -87,7 +87,7 @@ def prepare(sandbox: Sandbox, accounts_yml: Path) -> None:
 
 
 def deploy(accounts_yml: Path, target: Path) -> dict[str, Any]:
-    ended = CliRunner().invoke(main, ["deploy", PORTS, TRAIL, "-c", str(accounts_yml), "--yes", "-o", str(target)])
+    ended = CliRunner().invoke(main, ["deploy", PORTS, "-c", str(accounts_yml), "--yes", "-o", str(target)])
     assert ended.exit_code == 0, ended.output
     return {(each["account_name"], each["region"], each["policy"]): (each["response"], each["outcome"])
             for each in json.loads((target / "deploy.json").read_text())["functions"]}
@@ -126,9 +126,8 @@ def test_the_hub_answers_each_account_as_accounts_yml_says(
         Attributes={"RawMessageDelivery": "true"})
     prepare(sandbox, accounts_yml)
 
-    names = [("security", HOME, PORTS), ("security", HOME, TRAIL)]
-    assert deploy(accounts_yml, tmp_path / "first") == dict.fromkeys(names, ("central", "created"))
-    assert deploy(accounts_yml, tmp_path / "again") == dict.fromkeys(names, ("central", "unchanged"))
+    assert deploy(accounts_yml, tmp_path / "first") == {("security", HOME, PORTS): ("central", "created")}
+    assert deploy(accounts_yml, tmp_path / "again") == {("security", HOME, PORTS): ("central", "unchanged")}
     for account in (RED, BLUE):
         assert sandbox.client("lambda", account, HOME).list_functions()["Functions"] == []
 
@@ -149,3 +148,28 @@ def test_the_hub_answers_each_account_as_accounts_yml_says(
     assert roles == {f"arn:aws:iam::{RED}:role/{MEMBER_ROLE}"}
     config = sandbox.client("lambda", HUB, HOME).get_function(FunctionName=f"custodian-{PORTS}")["Configuration"]
     assert config["Role"] == f"arn:aws:iam::{HUB}:role/{FUNCTION_ROLE}"
+
+    # The doctor follows an event's whole way, from each account into the hub's log.
+    for account in (HUB, RED, BLUE):
+        # The stack's roles are ministack's; what else asks about roles asks moto.
+        sandbox.client("iam", account).create_role(RoleName=MEMBER_ROLE, AssumeRolePolicyDocument=json.dumps({
+            "Statement": [{"Principal": {"AWS": f"arn:aws:iam::{HUB}:root"}}]}))
+    assert doctor(accounts_yml, "--fire")[RED, AWAY] == {("", "trail"): "broken", (PORTS, "fire"): "ok"}
+    sandbox.client("events", RED, AWAY).disable_rule(Name="guardrails-forward-1")
+    sandbox.client("events", HUB, HOME).remove_permission(StatementId="guardrails-members")
+    sandbox.client("iam", BLUE).delete_role(RoleName=MEMBER_ROLE)
+    found = doctor(accounts_yml)
+    assert found[RED, AWAY]["", "forward"] == "broken" and ("", "forward") not in found[RED, HOME]
+    assert found[HUB, HOME]["", "event-bus"] == "broken"
+    assert found[BLUE, HOME]["", "member-role"] == "broken" and ("", "member-role") not in found[RED, HOME]
+
+
+def doctor(accounts_yml: Path, *options: str) -> dict[tuple[str, str], dict[tuple[str, str], str]]:
+    """By account and region, what is not ok, and what was fired."""
+    ended = CliRunner().invoke(main, ["doctor", PORTS, "-c", str(accounts_yml), "--json", *options])
+    assert isinstance(ended.exception, SystemExit), ended.exc_info
+    found: dict[tuple[str, str], dict[tuple[str, str], str]] = {}
+    for check in json.loads(ended.stdout)["checks"]:
+        if check["state"] != "ok" or check["check"] == "fire":
+            found.setdefault((check["account"], check["region"]), {})[check["policy"], check["check"]] = check["state"]
+    return found
