@@ -30,7 +30,9 @@ RESPONDER = "custodian-guardrails-responder"
 # A policy whose fix was all that it did would be silent without it. AWS Config shows verdicts by itself.
 _TELL = {
     "type": "notify",
-    "to": ["security"],
+    "to": ["account-emails", "slack://webhook/#security"],
+    "template": "guardrails.html",
+    "slack_template": "slack_guardrails",
     "transport": {"type": "sns", "topic": f"arn:{{partition}}:sns:{{region}}:{{account_id}}:{TOPIC}"},
 }
 
