@@ -9,9 +9,10 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import click
@@ -102,6 +103,38 @@ def entries(members: Sequence[Member], *, organization: str, role: str, regions:
     ]
 
 
+_OURS = ("account_id", "name", "display_name", "email", "org_id", "role", "tags")
+"""What `entries` writes; whatever else an entry has was written by a person."""
+
+
+@dataclass(frozen=True)
+class ByHand:
+    """What people have written into an accounts.yml."""
+
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    """The file's `vars`."""
+    entries: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By the account's id: `guardrails`, `vars`, `external_id`, `regions` and the like."""
+
+
+def by_hand(file: Path) -> ByHand:
+    """What is to stay of the file when it is written anew. Raises GuardrailsError when it is no accounts.yml."""
+    from .yamlfile import YamlError, read
+
+    try:
+        data = read(file).data
+    except YamlError as error:
+        raise GuardrailsError(
+            f"{file}:{error.line}: {error.message}", "mend it, or write another file with -o") from None
+    listed = data.get("accounts") if isinstance(data, Mapping) else None
+    if not isinstance(listed, list) or not all(isinstance(entry, Mapping) for entry in listed):
+        raise GuardrailsError(f"{file} is no accounts.yml: what is in it would be lost", "write another file with -o")
+    return ByHand(data.get("vars") or {}, {
+        str(entry.get("account_id")): extra for entry in listed
+        if (extra := {key: value for key, value in entry.items() if key not in _OURS})
+    })
+
+
 def _role_of(member: Member, role: str) -> str:
     if role.startswith("arn:"):
         return role.replace("{Id}", member.id)
@@ -132,14 +165,15 @@ def _names(members: Sequence[Member]) -> dict[str, str]:
 
 def render(
     accounts: Sequence[Mapping[str, Any]], organization: Organization, *, command: str, when: datetime,
-    left_out: Sequence[tuple[Member, str]],
+    left_out: Sequence[tuple[Member, str]], variables: Mapping[str, Any] = MappingProxyType({}),
 ) -> str:
-    """The text of accounts.yml: a head that says where it comes from, and the accounts."""
+    """The text of accounts.yml: a head that says where it comes from, `vars` for all accounts, and the accounts."""
     lines = [
         f"# {len(accounts)} accounts of the organization {organization.id}, read on {when:%Y-%m-%d %H:%M} UTC with",
         f"#   {_shown(command)}",
         "# Accounts that were added or closed since then are not in it: run it again, with --force.",
         *(f"# Left out: {member}, {reason}" for member, reason in left_out),
+        *([_yaml({"vars": dict(variables)})] if variables else []),
         "accounts:",
     ]
     for account in accounts:
@@ -148,7 +182,7 @@ def render(
                 "# The management account. AWS makes no OrganizationAccountAccessRole in it: name a role that you made",
                 "# there.",
             ]
-        lines.append(_yaml(account))
+        lines.append(_yaml([{**account, "account_id": _Quoted(account["account_id"])}]))
     return "\n".join(lines) + "\n"
 
 
@@ -158,7 +192,7 @@ class _Quoted(str):
     __slots__ = ()
 
 
-def _yaml(account: Mapping[str, Any]) -> str:
+def _yaml(data: Any) -> str:
     import yaml
 
     class Dumper(yaml.SafeDumper):
@@ -171,8 +205,7 @@ def _yaml(account: Mapping[str, Any]) -> str:
 
     Dumper.add_representer(str, quoted)
     Dumper.add_representer(_Quoted, quoted)
-    entry = {**account, "account_id": _Quoted(account["account_id"])}
-    return str(yaml.dump([entry], Dumper=Dumper, sort_keys=False, allow_unicode=True, width=1000)).rstrip("\n")
+    return str(yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=1000)).rstrip("\n")
 
 
 def _shown(text: str) -> str:
@@ -237,7 +270,7 @@ def _member(account: Mapping[str, Any]) -> Member:
 @click.option("--ou", "units", multiple=True, metavar="PATH", help="Only this organizational unit and what is below.")
 @click.option("--exclude", multiple=True, metavar="ID", help="Leave this account out.")
 @click.option("--active-only", is_flag=True, help="Leave out accounts that are suspended or not yet active.")
-@click.option("--force", is_flag=True, help="Replace the file when it is there.")
+@click.option("--force", is_flag=True, help="Write the file anew when it is there; what was added by hand stays.")
 def accounts(
     output: Path, role: str, regions: tuple[str, ...], units: tuple[str, ...], exclude: tuple[str, ...],
     active_only: bool, force: bool,
@@ -256,19 +289,25 @@ def accounts(
 
     if output.exists() and not force:
         raise GuardrailsError(f"{output} is there already", "write another file with -o, or replace it with --force")
+    before = by_hand(output) if output.exists() else ByHand()
     organization = find(units)
     chosen = choose(organization, exclude=exclude, active_only=active_only)
     if not chosen.taken:
         raise GuardrailsError(
             f"no account is left to write: {len(chosen.left_out)} were left out", "widen --ou, or leave out fewer")
-    written = entries(chosen.taken, organization=organization.id, role=role, regions=regions)
+    written = [
+        {**entry, **before.entries.get(entry["account_id"], {}), **({"regions": list(regions)} if regions else {})}
+        for entry in entries(chosen.taken, organization=organization.id, role=role, regions=regions)]
     command = shlex.join([
         "./run.sh", "accounts", "-o", str(output), "--role", role, *_repeated("--region", regions),
         *_repeated("--ou", units), *_repeated("--exclude", exclude), *(["--active-only"] if active_only else []),
     ])
     write_text(output, render(
-        written, organization, command=command, when=datetime.now(UTC), left_out=chosen.left_out))
+        written, organization, command=command, when=datetime.now(UTC), left_out=chosen.left_out,
+        variables=before.variables))
     click.echo(f"{len(written)} accounts of the organization {organization.id} are in {output}")
+    for number in sorted(before.entries.keys() - {entry["account_id"] for entry in written}):
+        click.echo(f"no longer in it: {number}, and with it {', '.join(before.entries[number])}")
     for member, reason in chosen.left_out:
         click.echo(f"left out: {member}, {reason}")
     for member in chosen.taken:

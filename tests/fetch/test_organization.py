@@ -131,6 +131,22 @@ def test_a_part_of_an_organization(moto: Moto, organization: dict[str, str], tmp
     assert result.exit_code == 1
     assert "no such organizational unit" in result.stderr
     assert file.read_text() == before
+    # What people have written into it stays when it is written anew, and what went with an account is named.
+    kept = {"guardrails": "heal", "vars": {"admin_ports": ["tcp 1 from world"]}, "regions": ["eu-west-1"]}
+    data = yaml.safe_load(before)
+    data["vars"] = {"profiles": ["strict"]}
+    for entry in data["accounts"]:
+        entry.update(kept)
+    data["accounts"].append({"account_id": "9" * 12, "name": "gone", "external_id": "x"})
+    file.write_text(yaml.safe_dump(data))
+    result = guardrails("accounts", "-o", file, "--force", "--ou", "/production/web", "--role", "other")
+    assert result.exit_code == 0, result.output
+    assert f"no longer in it: {'9' * 12}, and with it external_id" in result.stdout
+    again = yaml.safe_load(file.read_text())
+    assert again["vars"] == data["vars"]
+    assert all(kept.items() <= entry.items() and entry["role"].endswith("/other") for entry in again["accounts"])
+    file.write_text("no: accounts\n")
+    assert "what is in it would be lost" in guardrails("accounts", "-o", file, "--force").stderr
 
 
 def test_no_organization_is_an_error_with_a_way_on(moto: Moto, tmp_path: Path) -> None:
