@@ -34,6 +34,7 @@ from .deployment import (
     permission,
 )
 from .errors import GuardrailsError
+from .iam.needs import ACCOUNT, PARTITION, Need, of_function
 from .paths import POLICIES
 from .policies import Policy
 from .responding import PROJECT, PROJECT_TAG, RESPONDER, TELLING, TOPIC, Response, action_type, response_of
@@ -54,6 +55,26 @@ def answering(policy: Policy) -> Policy:
         del actions[0]
     data = {**policy.data, "actions": actions, "metadata": {**policy.metadata, MARK: MARKED}}
     return Policy(data, policy.source, policy.index)
+
+
+def needs(policies: Iterable[Policy], variables: Sequence[Mapping[str, Any]]) -> list[Need]:
+    """What the responder calls: what the policies that it carries read and fix, and what Lambda does around it."""
+    group = f"arn:{PARTITION}:logs:*:{ACCOUNT}:log-group:/aws/lambda/{RESPONDER}"
+    by = "the responder: "
+    found = [
+        *(Need(f"logs:{name}", by + "its log", resources=(group, f"{group}:*"))
+          for name in ("CreateLogGroup", "CreateLogStream", "PutLogEvents")),
+        Need("sqs:SendMessage", by + "messages that failed", resources=(f"arn:{PARTITION}:sqs:*:{ACCOUNT}:{QUEUE}",)),
+    ]
+    for policy in policies:
+        # It judges nothing, and has a log of its own.
+        found += [need for need in of_function(answering(policy), variables)
+                  if need.action not in _JUDGING and not need.action.startswith("logs:Create")
+                  and need.action != "logs:PutLogEvents"]
+    return found
+
+
+_JUDGING = frozenset({"config:PutEvaluations", "config:GetComplianceDetailsByConfigRule"})
 
 
 @dataclass(frozen=True)

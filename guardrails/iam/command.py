@@ -9,6 +9,7 @@ import click
 
 from ..options import output_option, policies_option, selection_options
 from ..policies import Policy
+from ..responding import Response, as_deployed, response_of
 
 SWEEP_ROLE, HEAL_ROLE, FUNCTION_ROLE = "guardrails-sweep", "guardrails-heal", "guardrails"
 """The roles' names unless the stack says otherwise; the last is what the project's policies name."""
@@ -37,10 +38,12 @@ def iam(
     severities: tuple[str, ...], directory: Path, reports: str | None, securityhub: bool, partition: str, account: str,
     at_most: int, output: str | None,
 ) -> None:
-    """Write the least that each role must be allowed: each function's, the sweep's, the healing one's, the hub's.
+    """Write the least that each role must be allowed: each function's, the sweep's, the healing one's, the responder's,
+    the hub's.
 
     Asks no AWS. -c is read for its `vars`: parameters switch calls on, and a policy whose profile no account has
-    chosen needs nothing, unless it is named. --region limits what is called region by region to these.
+    chosen needs nothing, unless it is named. Where every account in it says `guardrails: respond`, functions may change
+    nothing. --region limits what is called region by region to these.
 
     \b
     Example:
@@ -53,6 +56,8 @@ def iam(
     from ..outputs import S3Url, with_output
     from ..paths import output_directory, write_json
     from ..policies import Selection, load
+    from ..responder import ROLE as RESPONDER_ROLE
+    from ..responder import needs as of_responder
     from . import needs as wanted
     from .documents import document, documents, filled, grants, size
     from .template import Role, file_names, functions, members
@@ -67,6 +72,11 @@ def iam(
     place = S3Url.parse(reports) if reports else None
     deployed = [with_output(policy, place) if place else policy for policy in policies if policy.deploys]
     healing = [policy for policy in swept if policy.heals]
+    words = _words(config)
+    answered = [policy for policy in policies if policy.deploys and policy.heals and Response.RESPOND in words]
+    # One role for all accounts: it may do what functions do in any of them.
+    form = Response.RESPOND if words == {Response.RESPOND} else Response.HEAL
+    deployed = [as_deployed(policy, form) for policy in deployed]
 
     by_function = {policy.function: wanted.of_function(policy, variables) for policy in deployed}
     shared = [need for policy in deployed for need in wanted.of_function(policy, variables, shared=True)]
@@ -78,8 +88,10 @@ def iam(
             ("Sweep", SWEEP_ROLE, "audit: reads what the policies judge", sweep, True),
             ("Heal", HEAL_ROLE, "heal: reads, and runs the fixes", fixes, True),
             ("Function", FUNCTION_ROLE, "every function of the policies", shared, False),
+            ("Respond", RESPONDER_ROLE, "the responder: reads, and runs the fixes of all policies",
+             of_responder(answered, variables), False),
         )
-        if (healing if key == "Heal" else deployed if key == "Function" else swept)
+        if {"Sweep": swept, "Heal": healing, "Function": deployed, "Respond": answered}[key]
     ]
     target = output_directory(output, "iam")
     rows: list[tuple[object, ...]] = []
@@ -110,6 +122,18 @@ def iam(
     if off := len(chosen) - len(policies):
         console.print(f"{off} policies left out: their profile is not chosen (vars in accounts.yml)")
     click.echo(f"written: {target}")
+
+
+def _words(config: Path | None) -> set[Response]:
+    """What functions may do in the accounts; anything without accounts.yml."""
+    if config is None:
+        return set(Response)
+    from ..accounts import listed_accounts
+    from ..responding import refuse_other_words
+
+    accounts = listed_accounts(config, ("us-east-1",)).all
+    refuse_other_words(accounts, config)
+    return {response_of(account) for account in accounts}
 
 
 def _variables(config: Path | None) -> list[Mapping[str, Any]]:
