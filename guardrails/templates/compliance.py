@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..central import MEMBER_ROLE
 from ..iam.template import Template
 from ..responding import PROJECT, PROJECT_TAG, TOPIC
 
@@ -32,8 +33,15 @@ def compliance() -> Template:
                 "Type": "String", "Default": "",
                 "Description": "A key of this account that events.amazonaws.com may use; empty: not encrypted.",
             },
+            "OrganizationId": {
+                "Type": "String", "Default": "", "AllowedPattern": "(o-[a-z0-9]{10,32})?",
+                "Description": f"For the hub of a central deployment: whose {MEMBER_ROLE} may tell; empty: nobody's.",
+            },
         },
-        "Conditions": {"Encrypted": {"Fn::Not": [{"Fn::Equals": [{"Ref": "KmsKeyId"}, ""]}]}},
+        "Conditions": {
+            "Encrypted": {"Fn::Not": [{"Fn::Equals": [{"Ref": "KmsKeyId"}, ""]}]},
+            "Central": {"Fn::Not": [{"Fn::Equals": [{"Ref": "OrganizationId"}, ""]}]},
+        },
         "Resources": {
             "Topic": {"Type": "AWS::SNS::Topic", "Properties": {
                 "TopicName": TOPIC,
@@ -48,7 +56,7 @@ def compliance() -> Template:
                     "Action": ["sns:Publish", "sns:Subscribe", "sns:GetTopicAttributes",
                                "sns:ListSubscriptionsByTopic"],
                     "Resource": {"Ref": "Topic"},
-                }]},
+                }, {"Fn::If": ["Central", _MEMBERS, {"Ref": "AWS::NoValue"}]}]},
             }},
             "Verdicts": {"Type": "AWS::Events::Rule", "DependsOn": ["TopicPolicy", "FailedPolicy"], "Properties": {
                 "Name": TOPIC,
@@ -87,6 +95,16 @@ PATTERN: dict[str, Any] = {
     },
 }
 """Which verdicts go to the topic: c7n gives a policy's rule the name of its function."""
+
+
+_MEMBERS: dict[str, Any] = {
+    "Sid": "Members", "Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sns:Publish",
+    "Resource": {"Ref": "Topic"},
+    "Condition": {
+        "StringEquals": {"aws:PrincipalOrgID": {"Ref": "OrganizationId"}},
+        "ArnLike": {"aws:PrincipalArn": {"Fn::Sub": f"arn:${{AWS::Partition}}:iam::*:role/{MEMBER_ROLE}"}},
+    },
+}
 
 
 def _events(action: str, resource: Any) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from guardrails.iam.needs import of_function
 from guardrails.policies import Kind, Policy, load
 from guardrails.templates.central import PATTERN_CHARACTERS, hub_template, member_template, patterns
 from guardrails.templates.command import costs
+from guardrails.templates.compliance import compliance
 
 HUB, RED, BLUE, STRANGER = "999999999999", "111111111111", "222222222222", "333333333333"
 HOME = "eu-west-1"
@@ -216,11 +217,11 @@ def test_patterns_are_split_at_the_quota() -> None:
 
 def test_the_templates_are_what_cloudformation_takes(hub: Account, tmp_path: Path) -> None:
     member = member_template(REALTIME, hub, [{}])
-    for name, template in (("hub", hub_template()), ("member", member)):
+    for name, template in (("hub", hub_template()), ("member", member), ("compliance", compliance())):
         (tmp_path / f"{name}.json").write_text(json.dumps(template))
     linted = subprocess.run(
-        [Path(sys.executable).with_name("cfn-lint"), "hub.json", "member.json"], cwd=tmp_path, capture_output=True,
-        text=True, check=False)
+        [Path(sys.executable).with_name("cfn-lint"), "hub.json", "member.json", "compliance.json"], cwd=tmp_path,
+        capture_output=True, text=True, check=False)
     assert linted.returncode == 0, linted.stdout + linted.stderr
     # Where fixes may not run, the role has nothing that could run one.
     observing = json.dumps([each for name, each in member["Resources"].items() if name.startswith("ObservePolicy")])
