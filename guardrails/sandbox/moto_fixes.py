@@ -25,7 +25,7 @@ from moto.ec2.responses.security_groups import SecurityGroups
 from moto.iam.models import AccessKey
 from moto.logs.models import LogsBackend
 
-from guardrails.sandbox import gaps
+from guardrails.sandbox import gaps, moto_speed
 
 _Function = TypeVar("_Function")
 
@@ -41,6 +41,7 @@ def apply() -> None:
     _fix_access_key_dates()
     _fix_slow_reset()
     gaps.apply()
+    moto_speed.apply()
 
 
 def replaces(owner: Any, name: str) -> Callable[[_Function], _Function]:

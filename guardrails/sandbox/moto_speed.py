@@ -1,0 +1,56 @@
+"""What moto does anew for every request or account and need do once; its answers stay the same.
+
+A new account has 1600 managed policies, and 1300 images in each region: made one by one as moto makes them, the first
+call to IAM or EC2 takes a quarter of a second, in every account of every test.
+"""
+from __future__ import annotations
+
+import copy
+
+from moto import backends
+from moto.ec2 import utils as ec2_utils
+from moto.iam.models import IAMBackend, ManagedPolicy
+from moto.moto_api._internal import mock_random
+
+
+def apply() -> None:
+    """Put everything in place, once in a process; what changes managed policies comes before."""
+    _list_services_once()
+    _draw_ids_at_once()
+    _make_managed_policies_once()
+
+
+def _list_services_once() -> None:
+    """moto lists its own directory for each request, to learn which services there are."""
+    services = tuple(backends.list_of_moto_modules())
+    backends.list_of_moto_modules = lambda: services
+
+
+def _draw_ids_at_once() -> None:
+    """An id of EC2 is drawn letter by letter, and each image brings a volume and a snapshot that have one."""
+
+    def random_resource_id(size: int = 8) -> str:
+        return f"{mock_random.getrandbits(4 * size):0{size}x}"
+
+    ec2_utils.random_resource_id = random_resource_id
+
+
+def _make_managed_policies_once() -> None:
+    """AWS's policies are read from their file for each account. They are the same in all, on AWS their ids too."""
+    original = IAMBackend._init_aws_policies
+    made: dict[str, list[ManagedPolicy]] = {}
+
+    def init_aws_policies(backend: IAMBackend) -> list[ManagedPolicy]:
+        if not made.get(backend.region_name):
+            made[backend.region_name] = original(backend)
+        return [_of_account(policy, backend.account_id) for policy in made[backend.region_name]]
+
+    IAMBackend._init_aws_policies = init_aws_policies  # type: ignore[method-assign, assignment]
+
+
+def _of_account(policy: ManagedPolicy, account: str) -> ManagedPolicy:
+    """The policy as an account sees it: what it is attached to is the account's own, its text is AWS's."""
+    own = copy.copy(policy)
+    own.account_id = account
+    own.versions, own.tags = list(policy.versions), dict(policy.tags)
+    return own
