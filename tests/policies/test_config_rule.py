@@ -69,6 +69,8 @@ class Account:
     def close(self) -> None:
         """Bucket names are the world's, and a function keeps a process: give them back."""
         self.sandbox.settle()
+        # What the cleaning removes need not be looked at again after each call.
+        self.client("config").stop_configuration_recorder(ConfigurationRecorderName="default")
         if self.rule:
             self.client("config").delete_config_rule(ConfigRuleName=self.rule)
             self.client("lambda").delete_function(FunctionName=self.rule)
@@ -95,11 +97,13 @@ class Account:
 
     def config_ids(self, policy: Any, ids: list[str]) -> dict[str, str]:
         """c7n's id of each resource, and AWS Config's."""
+        kind = model(policy)
+        key = _OTHER_IDS.get(policy["resource"], getattr(kind, "config_id", None) or kind.id)
+        if key == kind.id:
+            return {of: of for of in ids}
         everything = engine.load(
             {**policy, "filters": [], "actions": [], "conditions": []}, self.output, dryrun=True,
             account=self.number)()
-        kind = model(policy)
-        key = _OTHER_IDS.get(policy["resource"], getattr(kind, "config_id", None) or kind.id)
         known = {str(resource[kind.id]): str(resource[key]) for resource in everything}
         return {of: known[of] for of in ids}
 
