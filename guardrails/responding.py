@@ -31,6 +31,8 @@ RESPONDER = "custodian-guardrails-responder"
 _TELL = {
     "type": "notify",
     "to": ["account-emails", "slack://webhook/#security"],
+    # c7n leaves a subject to the mailer.
+    "subject": "{{ policy.name }} in {{ account_id }}",
     "template": "guardrails.html",
     "slack_template": "slack_guardrails",
     "transport": {"type": "sns", "topic": f"arn:{{partition}}:sns:{{region}}:{{account_id}}:{TOPIC}"},
