@@ -6,8 +6,10 @@ call to IAM or EC2 takes a quarter of a second, in every account of every test.
 from __future__ import annotations
 
 import copy
+import functools
 
 from moto import backends
+from moto.core import responses
 from moto.ec2 import utils as ec2_utils
 from moto.iam.models import IAMBackend, ManagedPolicy
 from moto.moto_api._internal import mock_random
@@ -16,6 +18,7 @@ from moto.moto_api._internal import mock_random
 def apply() -> None:
     """Put everything in place, once in a process; what changes managed policies comes before."""
     _list_services_once()
+    _list_operations_once()
     _draw_ids_at_once()
     _make_managed_policies_once()
 
@@ -24,6 +27,11 @@ def _list_services_once() -> None:
     """moto lists its own directory for each request, to learn which services there are."""
     services = tuple(backends.list_of_moto_modules())
     backends.list_of_moto_modules = lambda: services
+
+
+def _list_operations_once() -> None:
+    """moto lists a service's operations for each request, from all members of the class that answers."""
+    responses.method_names_from_class = functools.cache(responses.method_names_from_class)
 
 
 def _draw_ids_at_once() -> None:
