@@ -42,6 +42,6 @@ install() {
 if [ ! -f "$venv/made-from" ] || ! wanted | cmp -s -- - "$venv/made-from"; then install; fi
 
 case "${1:-}" in
-  custodian | c7n-org | python) program=$1; shift; exec "$venv/bin/$program" "$@" ;;
+  custodian | c7n-org | c7n-mailer | python) program=$1; shift; exec "$venv/bin/$program" "$@" ;;
   *) exec "$venv/bin/guardrails" "$@" ;;
 esac
