@@ -1,14 +1,12 @@
 """`audit`: sweep policies over accounts and regions, change nothing, and write a risk report."""
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from .options import (
-    INCOMPLETE,
     account_options,
     controls_option,
     exceptions_option,
@@ -22,23 +20,8 @@ from .options import (
     selection_options,
     verbose_option,
 )
-from .policies import SEVERITIES, Kind, Policy
 
 INTERRUPTED = 130
-
-
-def sweepable(policies: Sequence[Policy]) -> tuple[list[Policy], int]:
-    """The policies that a sweep can run, and how many it cannot: those that judge an event."""
-    chosen = [policy for policy in policies if policy.kind is not Kind.REALTIME]
-    return chosen, len(policies) - len(chosen)
-
-
-def exit_code(*, complete: bool, severities: Sequence[str], fail_on: str | None) -> int:
-    """2 when something was not seen, 1 when there is an open finding of `fail_on` or worse, else 0."""
-    if not complete:
-        return INCOMPLETE
-    limit = SEVERITIES.index(fail_on) if fail_on else -1
-    return int(any(SEVERITIES.index(severity) <= limit for severity in severities if severity in SEVERITIES))
 
 
 @click.command()
@@ -97,11 +80,10 @@ def audit(
             raise SystemExit(INTERRUPTED) from None
         assessment = run.assess()
         hubs = run.plan.accounts.reached if securityhub else None
-        whole = publish(assessment, run.directory, formats, securityhub=hubs)
+        code = publish(assessment, run.directory, formats, fail_on=fail_on, securityhub=hubs)
         if not assessment.complete:
             click.echo(f"what did not run can be run again: ./run.sh audit --resume {run.directory}")
-        code = exit_code(complete=assessment.complete, severities=list(assessment.open_by_severity), fail_on=fail_on)
-    raise SystemExit(code or (0 if whole else INCOMPLETE))
+    raise SystemExit(code)
 
 
 def _refuse_others(context: click.Context) -> None:

@@ -20,7 +20,7 @@ from .assessment import Assessment, NotChosen
 from .errors import GuardrailsError
 from .exceptions import Exceptions
 from .exceptions import load as load_exceptions
-from .policies import Kind, Policy, Selection, load
+from .policies import Policy, Selection, load
 from .runner import AUDIT
 from .scope import audit_scope
 from .store import FILE, AccountInfo, CheckRow, PolicyInfo, RunStore
@@ -172,7 +172,7 @@ def resumed(directory: Path) -> Run:
 
 def plan_of(policies: Sequence[Policy], accounts: Accounts) -> Plan:
     """The sweep of those of the policies that can be swept. Raises UsageError when there is none."""
-    chosen = [policy for policy in policies if policy.kind is not Kind.REALTIME]
+    chosen = [policy for policy in policies if policy.sweeps]
     if not chosen:
         raise click.UsageError(
             f"nothing to sweep: the {len(policies)} chosen policies judge events" if policies
@@ -198,7 +198,7 @@ def describe(
     store.set_policies(policy_info(policy) for policy in policies)
     chosen = {policy.name for policy in policies}
     store["not_chosen"] = {
-        policy.name: asdict(NotChosen(policy.controls, policy.kind is not Kind.REALTIME))
+        policy.name: asdict(NotChosen(policy.controls, policy.sweeps))
         for policy in every if policy.name not in chosen}
     store.set_accounts(_infos(accounts))
 
@@ -220,7 +220,7 @@ def policy_info(policy: Policy) -> PolicyInfo:
         response=policy.response, profile=str(metadata.get("profile") or ""), controls=policy.controls,
         rationale=" ".join(str(metadata.get("rationale") or "").split()),
         fix=" ".join(str(metadata.get("fix") or "").split()), yaml=dump(data), location=_location(policy),
-        audited=policy.kind is not Kind.REALTIME,
+        audited=policy.sweeps,
     )
 
 

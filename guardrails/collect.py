@@ -21,7 +21,7 @@ from .accounts import AWS_ERRORS, Account, Accounts, reason_of
 from .errors import GuardrailsError
 from .findings import GLOBAL, Finding, Status, findings_of
 from .outputs import READ_AT_ONCE, Run, Source, Unreadable, last_of, runs_in, source_of
-from .policies import Kind, Policy
+from .policies import Policy
 from .schedules import DAY, SCHEDULED, good_for, is_scheduled
 from .scope import Scope, audit_scope
 from .store import FILE, CheckRow, RunStore
@@ -83,7 +83,7 @@ def collect(
     place = source_of(source)
     at = now or datetime.now(UTC)
     try:
-        known = {policy.name for policy in policies if policy.kind is not Kind.REALTIME}
+        known = {policy.name for policy in policies if policy.sweeps}
         found, notes = _accounts(place, accounts)
         asked = [
             policy for policy in _asked(place, policies, found) if chosen is None or policy.name in chosen]
@@ -117,7 +117,7 @@ class _Collection:
 
         events = [
             policy for policy in policies
-            if policy.kind is Kind.REALTIME and (self.chosen is None or policy.name in self.chosen)]
+            if not policy.sweeps and (self.chosen is None or policy.name in self.chosen)]
         every = Accounts(tuple(each.account for each in found), (), self.accounts.vars if self.accounts else {})
         store = RunStore.create(target / FILE)
         try:
@@ -471,7 +471,7 @@ def _asked(source: Source, policies: Sequence[Policy], found: Sequence[_Folders]
     there = {policy for folders in found for by in folders.places.values() for policy in by}
     return [
         policy for policy in policies
-        if policy.kind is not Kind.REALTIME and (policy.name in there or (source.dated and is_scheduled(policy)))
+        if policy.sweeps and (policy.name in there or (source.dated and is_scheduled(policy)))
     ] if found else []
 
 

@@ -49,7 +49,6 @@ def heal(
     from . import healing
     from .accounts import find_accounts
     from .assessment import missing_rows
-    from .audit import sweepable
     from .auditing import Question, Run, describe
     from .console import confirm, err, need_an_answer, out, severity, table, text
     from .exceptions import load as load_exceptions
@@ -66,7 +65,7 @@ def heal(
     question = Question.of(
         config=config, regions=regions, names=names, services=services, severities=severities, frameworks=frameworks,
         directory=directory, controls=controls, exceptions=exceptions, history=None)
-    chosen, _ = sweepable(question.policies())
+    chosen = [policy for policy in question.policies() if policy.sweeps]
     policies = [policy for policy in chosen if policy.heals]
     if not policies:
         raise click.UsageError(f"nothing to run: none of the {len(chosen)} chosen policies has a fix")

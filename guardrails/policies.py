@@ -72,6 +72,11 @@ class Policy:
         return _KINDS.get(self.mode["type"], Kind.REALTIME)
 
     @property
+    def sweeps(self) -> bool:
+        """Whether a sweep can run it: a realtime policy judges an event, and without one nothing."""
+        return self.kind is not Kind.REALTIME
+
+    @property
     def deploys(self) -> bool:
         """Whether the policy becomes a Lambda function; a policy without a mode does not."""
         return self.mode["type"] != "pull"

@@ -17,7 +17,7 @@ import click
 
 from .findings import Finding
 from .options import INCOMPLETE, account_options, output_option
-from .policies import Kind, Policy
+from .policies import Policy
 
 if TYPE_CHECKING:
     from .sweep import Sweep
@@ -56,15 +56,14 @@ class Changed:
     @property
     def swept(self) -> bool:
         """Whether a sweep can say what it matches: in one of its forms it does more than judge events."""
-        return any(policy is not None and policy.kind is not Kind.REALTIME for policy in (self.old, self.new))
+        return any(policy is not None and policy.sweeps for policy in (self.old, self.new))
 
     @property
     def matches_otherwise(self) -> bool:
         """Whether its two forms can match other resources; of one that is only there once: yes."""
         if self.old is None or self.new is None:
             return True
-        realtime = {policy.kind is Kind.REALTIME for policy in (self.old, self.new)}
-        return len(realtime) == 2 or _matching(self.old) != _matching(self.new)
+        return self.old.sweeps != self.new.sweeps or _matching(self.old) != _matching(self.new)
 
     @property
     def acts_otherwise(self) -> tuple[str, ...]:
@@ -272,7 +271,7 @@ def diff(
         accounts = find_accounts(config, regions)
         pick: dict[str, Callable[[Changed], Policy | None]] = {"old": lambda c: c.old, "new": lambda c: c.new}
         for name, form in pick.items():
-            policies = [p for each in asked if (p := form(each)) is not None and p.kind is not Kind.REALTIME]
+            policies = [p for each in asked if (p := form(each)) is not None and p.sweeps]
             if policies:
                 sides[name] = Side.of(sweep(Plan(policies, accounts), directory / name))
     found = differences(asked, sides["old"], sides["new"])

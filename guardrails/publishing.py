@@ -12,17 +12,28 @@ from .assessment import Assessment, MissingRow
 from .console import out, severity, table, text
 from .findings import Status
 from .formats import write
+from .options import INCOMPLETE
+from .policies import SEVERITIES
 
 _SHOWN_AT_MOST = 50
 _NAMED_AT_MOST = 20
 
 
+def exit_code(*, complete: bool, severities: Sequence[str], fail_on: str | None) -> int:
+    """2 when something was not seen, 1 when there is an open finding of `fail_on` or worse, else 0."""
+    if not complete:
+        return INCOMPLETE
+    limit = SEVERITIES.index(fail_on) if fail_on else -1
+    return int(any(SEVERITIES.index(severity) <= limit for severity in severities if severity in SEVERITIES))
+
+
 def publish(
-    assessment: Assessment, directory: Path, formats: Sequence[str], *, securityhub: Sequence[Account] | None = None,
-) -> bool:
+    assessment: Assessment, directory: Path, formats: Sequence[str], *, fail_on: str | None,
+    securityhub: Sequence[Account] | None = None,
+) -> int:
     """Write the formats, show the report, and import into Security Hub where `securityhub` names accounts.
 
-    Returns whether all of it got where it was to go.
+    Returns the exit code: `exit_code`'s, or 2 when not all of it got where it was to go.
     """
     written = write(formats, assessment, directory)
     console = out()
@@ -36,7 +47,8 @@ def publish(
             console.print(text(line))
         whole = imported.whole
     click.echo("report: " + ", ".join(str(path) for path in written))
-    return whole
+    code = exit_code(complete=assessment.complete, severities=list(assessment.open_by_severity), fail_on=fail_on)
+    return code or (0 if whole else INCOMPLETE)
 
 
 def show(assessment: Assessment, console: Console) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 import click
 
 from .options import (
-    INCOMPLETE,
     account_options,
     controls_option,
     exceptions_option,
@@ -53,7 +52,6 @@ def report(
       ./run.sh report s3://central-reports/guardrails -c accounts.yml -o output/week
     """
     from .accounts import find_accounts, listed_accounts
-    from .audit import exit_code
     from .auditing import Question
     from .collect import collect
     from .exceptions import load as load_exceptions
@@ -82,6 +80,5 @@ def report(
                 store, controls=asked["controls"], exceptions=allowed, history=asked["history"])
         if verbose:
             click.echo(f"{assessment.asked} checks of {source}, into {target}", err=True)
-        whole = publish(assessment, target, formats, securityhub=hubs)
-        code = exit_code(complete=assessment.complete, severities=list(assessment.open_by_severity), fail_on=fail_on)
-    raise SystemExit(code or (0 if whole else INCOMPLETE))
+        code = publish(assessment, target, formats, fail_on=fail_on, securityhub=hubs)
+    raise SystemExit(code)

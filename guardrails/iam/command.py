@@ -50,7 +50,6 @@ def iam(
       ./run.sh iam -o output/iam
       ./run.sh iam -c accounts.yml --region eu-west-1 --region us-east-1 --reports s3://central-reports/guardrails
     """
-    from ..audit import sweepable
     from ..console import out, table
     from ..errors import GuardrailsError
     from ..outputs import S3Url, with_output
@@ -68,7 +67,7 @@ def iam(
     if not policies:
         raise GuardrailsError("no policy that is on meets the criteria", "name one with --policy, or see --help")
     only = () if "all" in regions else tuple(part.strip() for given in regions for part in given.split(","))
-    swept, _ = sweepable(policies)
+    swept = [policy for policy in policies if policy.sweeps]
     place = S3Url.parse(reports) if reports else None
     deployed = [with_output(policy, place) if place else policy for policy in policies if policy.deploys]
     healing = [policy for policy in swept if policy.heals]

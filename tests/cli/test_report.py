@@ -10,9 +10,8 @@ from rich.console import Console
 
 from custom_actions.evidence import evidence
 from guardrails.assessment import Assessment
-from guardrails.audit import exit_code
 from guardrails.findings import Status, in_order
-from guardrails.publishing import show
+from guardrails.publishing import exit_code, show
 from tests.reporting import BLUE, EAST, LOCKED, RED, WEST, assess, checks, finding, group
 
 EVIL = "x|[bold red]y[/]<script>\n# z\x1b[2J"
