@@ -29,6 +29,7 @@ VERBS = {
     "trend": ("guardrails.trend:trend", "How the score and the findings went over the runs."),
     "heal": ("guardrails.heal:heal", "Run the fixes of what an audit finds, and check that it is fixed."),
     "deploy": ("guardrails.deploy:deploy", "Put policies to work in the accounts, as Lambda functions."),
+    "templates": ("guardrails.templates.command:templates", "Topic, mailer, and a central deployment: CloudFormation."),
     "iam": ("guardrails.iam.command:iam", "The least that each role must be allowed: JSON, CloudFormation."),
     "replay": ("guardrails.replay:replay", "Run a recorded event through the policies that subscribe to it; dry."),
     "undeploy": ("guardrails.undeploy:undeploy", "Remove functions of policies that are gone, and what starts them."),

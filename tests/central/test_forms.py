@@ -12,11 +12,13 @@ from c7n import handler
 from c7n.config import Config
 from c7n.cwe import CloudWatchEvents
 from c7n.policy import Policy as EnginePolicy
+from click.testing import CliRunner
 
 from custom_actions import lambda_entry
 from custom_actions.central import KEY, Members, NotOfAMember, Origin, member_policy, origin, pack, unpack
 from guardrails.accounts import Account, listed_accounts
 from guardrails.central import as_central, hub_of
+from guardrails.cli import main
 from guardrails.deployment import regions_for
 from guardrails.errors import GuardrailsError
 from guardrails.eventpattern import mismatches
@@ -229,3 +231,17 @@ def test_the_templates_are_what_cloudformation_takes(hub: Account, tmp_path: Pat
     assert "ec2:RevokeSecurityGroupIngress" in healing and "ec2:RevokeSecurityGroupIngress" not in observing
     assert f"arn:${{AWS::Partition}}:sns:{HOME}:{HUB}:guardrails-compliance" in observing
     assert KEY not in observing
+
+
+def test_the_verb_writes_both_sides_and_says_what_they_save(hub: Account, tmp_path: Path) -> None:
+    ended = CliRunner().invoke(main, ["templates", "-c", str(tmp_path / "accounts.yml"), "-o", str(tmp_path / "out")])
+    assert ended.exit_code == 0, ended.output
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {
+        f"{name}.template.json" for name in ("compliance", "mailer", "hub", "member")}
+    assert json.loads((tmp_path / "out" / "member.template.json").read_text()) == member_template(load(), hub, [
+        {"ec2_image_owners": ["{account_id}"]},
+        {"ec2_image_owners": ["{account_id}"], "admin_ports": ["tcp 3389 from world"]}])
+    assert str(len(REALTIME)) in ended.stdout
+    ended = CliRunner().invoke(main, ["templates", "-o", str(tmp_path / "alone")])
+    assert sorted(file.name for file in (tmp_path / "alone").iterdir()) == [
+        "compliance.template.json", "mailer.template.json"]
