@@ -14,6 +14,7 @@ import pytest
 from c7n import utils
 from click.testing import CliRunner
 
+from custom_actions.receipt import RECEIPTS
 from guardrails.accounts import find_accounts
 from guardrails.central import FUNCTION_ROLE, MEMBER_ROLE, hub_of
 from guardrails.cli import main
@@ -131,15 +132,25 @@ def test_the_hub_answers_each_account_as_accounts_yml_says(
     for account in (RED, BLUE):
         assert sandbox.client("lambda", account, HOME).list_functions()["Functions"] == []
 
+    def told() -> dict[str, Any] | None:
+        """What the hub's topic hears next."""
+        for message in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=1).get("Messages", ()):
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+            found: dict[str, Any] = json.loads(zlib.decompress(base64.b64decode(message["Body"])))
+            return found
+        return None
+
     # Red has a list of its own, and is healed, in a region where the hub has no function.
     red = open_ports(sandbox, RED, AWAY)
     eventually(sandbox, lambda: ports_of(sandbox, RED, AWAY, red) == [22])
-    # Blue has the policy's own list, and is told of: the hub's topic hears of blue's group, and who opened it.
+    message = eventually(sandbox, told)
+    assert (message["account_id"], message["region"], message["resources"][0]["GroupId"]) == (RED, AWAY, red)
+    [receipt] = message["resources"][0][RECEIPTS]
+    assert (receipt["account"], receipt["region"], receipt["outcome"]) == (RED, AWAY, "reverted")
+    # Blue has the policy's own list, and is only told of: blue's group, and who opened it.
     blue = open_ports(sandbox, BLUE, HOME)
-    said = eventually(sandbox, lambda: sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=1).get("Messages"))
-    message = json.loads(zlib.decompress(base64.b64decode(said[0]["Body"])))
-    assert (message["account_id"], message["region"]) == (BLUE, HOME)
-    assert [group["GroupId"] for group in message["resources"]] == [blue]
+    message = eventually(sandbox, told)
+    assert (message["account_id"], message["region"], message["resources"][0]["GroupId"]) == (BLUE, HOME, blue)
     assert message["event"]["detail"]["userIdentity"]["accountId"] == BLUE
     assert ports_of(sandbox, BLUE, HOME, blue) == [22, 3389]
 
