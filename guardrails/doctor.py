@@ -165,10 +165,11 @@ def _place(asked_for: Examination, account: Account, region: str, variables: Map
     from .health.checks import function_verdicts
     from .health.expected import expected
     from .health.facts import FunctionFacts, RoleFacts, Unread
-    from .health.reading import Reader, now, read_listing, read_region, role_of
+    from .health.reading import PREFIX, Reader, now, read_listing, read_region, role_of
     from .health.regions import region_verdicts
+    from .health.responder import read_responder, responder_verdicts, responds
     from .health.verdict import unknown
-    from .responding import Response, response_of
+    from .responding import RESPONDER, Response, has_responder, response_of
 
     try:
         reader = Reader(account, region, now())
@@ -185,11 +186,15 @@ def _place(asked_for: Examination, account: Account, region: str, variables: Map
             [policy for policy in here
              if listing.tells_of(policy.function) or policy.name in asked_for.named & due],
             account, region, variables, responses)
-    known = frozenset(policy.function for policy in asked_for.every)
+    known = frozenset(policy.function for policy in asked_for.every) | (
+        {RESPONDER} if has_responder(account) else frozenset())
     answers = read_region(reader, listing, forms, known if asked_for.all_chosen else None)
     there = [each for each in answers.wanted if each.function in answers.functions and not each.problem]
     rows = [Row(account, region, "", verdict) for verdict in region_verdicts(there, answers.region)]
     rows += _member(asked_for, reader)
+    if responds(asked_for.policies, account, region):
+        rows += [Row(account, region, RESPONDER.removeprefix(PREFIX), verdict)
+                 for verdict in responder_verdicts(read_responder(reader))]
     if isinstance(answers.region.functions, Unread):
         return rows
     fired = _fire(reader, there, answers, asked_for.wait) if asked_for.wait is not None else {}

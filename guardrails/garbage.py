@@ -21,7 +21,7 @@ from .deployment import CLIENT, Refused, asked, regions_for, runs
 from .errors import GuardrailsError
 from .policies import Policy
 from .responder import subscriptions, topic_arn
-from .responding import KEY, RESPONDER, answers, is_ours
+from .responding import KEY, RESPONDER, has_responder, is_ours
 from .scope import account_region
 
 _AT_ONCE = 8
@@ -117,7 +117,7 @@ def gone(found: Iterable[Function], policies: Iterable[Policy]) -> list[Function
 def why_gone(function: Function, policies: Iterable[Policy]) -> str:
     """Why a function is no longer wanted; empty when a policy of the list becomes it there, or it is the responder."""
     if function.name == RESPONDER:
-        return "" if answers(function.name, function.account) else f"{KEY} of its account does not say respond"
+        return "" if has_responder(function.account) else f"{KEY} of its account does not say respond"
     policy = next((policy for policy in policies if policy.deploys and policy.function == function.name), None)
     if policy is None:
         return "its policy is gone"

@@ -37,7 +37,7 @@ from .errors import GuardrailsError
 from .iam.needs import ACCOUNT, PARTITION, Need, of_function
 from .paths import POLICIES
 from .policies import Policy
-from .responding import PROJECT, PROJECT_TAG, RESPONDER, TELLING, TOPIC, Response, action_type, response_of
+from .responding import PROJECT, PROJECT_TAG, RESPONDER, TELLING, TOPIC, action_type, has_responder
 from .templates.compliance import QUEUE
 from .yamlfile import YamlFile
 
@@ -110,7 +110,7 @@ def plan(
     fixes = [policy for policy in policies if policy.deploys and policy.heals]
     return [
         _compared(chosen, account, region, variables)
-        for account in accounts if response_of(account) is Response.RESPOND
+        for account in accounts if has_responder(account)
         for region in dict.fromkeys(region for policy in fixes for region in regions_for(policy, account))
         if (chosen := [policy for policy in fixes if region in regions_for(policy, account)])
     ]
@@ -121,7 +121,7 @@ def refuse_partial(accounts: Iterable[Account], directory: Path) -> None:
     if directory.resolve() == POLICIES or not directory.resolve().is_relative_to(POLICIES):
         return
     for account in accounts:
-        if response_of(account) is Response.RESPOND:
+        if has_responder(account):
             raise GuardrailsError(
                 f"{directory} is a part of the project's policies: the responder of account {account} would lose the "
                 "fixes of the others",

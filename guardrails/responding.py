@@ -108,9 +108,9 @@ def is_ours(tags: Mapping[str, str]) -> bool:
     return tags.get(PROJECT_TAG) == PROJECT and "custodian-info" in tags
 
 
-def answers(function: str, account: Account) -> bool:
-    """Whether the function is the responder, and the account is to have one."""
-    return function == RESPONDER and response_of(account) is Response.RESPOND
+def has_responder(account: Account) -> bool:
+    """Whether the account is to have a responder, which does what its functions only tell of."""
+    return response_of(account) is Response.RESPOND
 
 
 def _tells_the_topic(action: Any) -> bool:

@@ -193,7 +193,7 @@ class Reader:
             ], []) if by_rule else rules if isinstance(rules, Unread) else (),
             schedule=self._schedule(wanted) if wanted.mode == "schedule" else None,
             archive=_archive(found) if configuration.get("CodeSha256") != wanted.sha256 else None,
-            dead_letters=self._waiting(configuration),
+            dead_letters=self.waiting(configuration),
             activity=activity,
             log=self._log(name),
         )
@@ -202,7 +202,8 @@ class Reader:
         group = str(wanted.policy.mode.get("group-name") or "default")
         return asked(lambda: self.client("scheduler").get_schedule(Name=wanted.function, GroupName=group))
 
-    def _waiting(self, configuration: Mapping[str, Any]) -> Read[int | None]:
+    def waiting(self, configuration: Mapping[str, Any]) -> Read[int | None]:
+        """How many messages are in a function's dead-letter queue; None when it has none, or it is not there."""
         arn = str((configuration.get("DeadLetterConfig") or {}).get("TargetArn") or "")
         if ":sqs:" not in arn:
             return None

@@ -11,7 +11,10 @@ import pytest
 from c7n import mu, utils
 from click.testing import CliRunner
 
+from guardrails.accounts import Account
 from guardrails.cli import main
+from guardrails.health.reading import Reader, now
+from guardrails.health.responder import read_responder, responder_verdicts
 from guardrails.responding import RESPONDER
 from guardrails.sandbox import Sandbox
 from guardrails.templates.compliance import compliance
@@ -87,6 +90,10 @@ def test_what_evaluators_tell_is_put_right_by_the_responder_alone(sandbox: Sandb
     clients["cloudformation"].get_waiter("stack_create_complete").wait(
         StackName="compliance", WaiterConfig={"Delay": 1})
     assert "COMPLETE: 4 created" in call("deploy", "--yes")
+    reader = Reader(Account(RED, "red", (REGION,), {"role": f"arn:aws:iam::{RED}:role/deploy"}), REGION, now())
+    health = responder_verdicts(read_responder(reader))
+    assert {verdict.check: verdict.state.value for verdict in health} == dict.fromkeys(
+        ("function", "subscription", "permission", "event-rule", "dead-letters"), "ok")
     ec2 = clients["ec2"]
     groups = {port: security_group(sandbox, RED, REGION, f"port-{port}") for port in (22, 23, 80)}
     [idle, busy] = (each["InstanceId"] for each in ec2.run_instances(
@@ -104,19 +111,21 @@ def test_what_evaluators_tell_is_put_right_by_the_responder_alone(sandbox: Sandb
             rule["FromPort"] for group in ec2.describe_security_groups(GroupIds=list(groups.values()))["SecurityGroups"]
             for rule in group["IpPermissions"]}
 
-    eventually(lambda: open_ports() == {80})
-    eventually(lambda: _state(ec2, idle) != "running")
+    eventually(lambda: open_ports() == {80}, 90)
+    eventually(lambda: _state(ec2, idle) != "running", 90)
     assert _state(ec2, busy) == "running"
     changed = {event["eventName"]: event["userIdentity"]["arn"] for event in sandbox.events(RED)
                if event["eventName"] in ("RevokeSecurityGroupIngress", "TerminateInstances")}
     assert set(changed.values()) == {f"arn:aws:sts::{RED}:assumed-role/guardrails-respond/{RESPONDER}"}
-    said = eventually(lambda: text if "policy:idle" in (text := sandbox.logs(RESPONDER, RED, REGION)) else "")
+    said = eventually(lambda: text if "policy:idle" in (text := sandbox.logs(RESPONDER, RED, REGION)) else "", 90)
     assert f"policy:ssh resource:{groups[22]} put right, and read again" in said
     assert f"revert-ingress {groups[23]}: reverted" in said
     assert "message ignored: neither JSON nor an alert of c7n's notify: 'terminate everything'" in said
 
     assert "Plan: 4 unchanged" in call("deploy", "--dry-run")
     assert "COMPLETE" in call("undeploy", "*", "--yes")
+    assert [verdict.reason for verdict in responder_verdicts(read_responder(reader))] == [
+        "it is not deployed: nothing is fixed"]
     assert clients["lambda"].list_functions()["Functions"] == []
     assert clients["sns"].list_subscriptions()["Subscriptions"] == []
     assert clients["logs"].describe_log_groups()["logGroups"] == []
