@@ -34,11 +34,13 @@ def good_for(policy: Policy) -> timedelta | None:
     Two intervals of its schedule, and an hour at least. A cron's interval is a day, or the longest pause between the
     days that it names. A policy without a schedule is taken for a daily one.
     """
-    interval = _interval(str(policy.mode.get("schedule") or ""))
+    interval = interval_of(policy)
     return None if interval is None else max(_INTERVALS * interval, _AT_LEAST)
 
 
-def _interval(schedule: str) -> timedelta | None:
+def interval_of(policy: Policy) -> timedelta | None:
+    """How far apart the policy's runs are at most; None when it is to run once only."""
+    schedule = str(policy.mode.get("schedule") or "")
     if schedule in _POLLS:
         return timedelta(hours=_POLLS[schedule])
     if rate := _RATE.fullmatch(schedule.strip()):

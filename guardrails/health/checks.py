@@ -6,6 +6,7 @@ from typing import Any
 
 from c7n import mu
 
+from ..schedules import DAY, interval_of, is_scheduled
 from .expected import Expected, base_files, packages_of
 from .facts import Activity, FunctionFacts, LogLines, RegionFacts, RoleFacts, Unread
 from .roles import permissions, role_there
@@ -39,6 +40,7 @@ def function_verdicts(
         *topics(wanted, region),
         *dead_letters(configuration, facts.dead_letters),
         errors(facts.activity, facts.log),
+        *runs(wanted, facts),
     ]
 
 
@@ -156,6 +158,27 @@ def errors(activity: Activity | Unread, log: LogLines | Unread | None) -> Verdic
         return unknown("errors", f"it ran {activity.invocations:.0f} times in the last day and has no log",
                        "let its role write to its log")
     return ok("errors", "" if activity.invocations else "it did not run in the last day")
+
+
+def runs(wanted: Expected, facts: FunctionFacts) -> Iterator[Verdict]:
+    """Whether what is to run once a day or more often has run; nothing where one can wait longer for it."""
+    every = interval_of(wanted.policy) if is_scheduled(wanted.policy) else None
+    if every is None or every > DAY:
+        return
+    ran = not isinstance(facts.activity, Unread) and facts.activity.invocations > 0
+    if ran or (isinstance(facts.log, LogLines) and facts.log.any):
+        yield ok("runs")
+    elif facts.age is not None and facts.age < every:
+        yield ok("runs", "it was deployed since it was last due")
+    elif isinstance(facts.activity, Unread):
+        yield unknown("runs", f"its numbers in CloudWatch: {facts.activity.reason}")
+    elif isinstance(facts.log, Unread):
+        yield unknown("runs", f"its log: {facts.log.reason}")
+    else:
+        hours = every.total_seconds() / 3600
+        yield broken("runs", f"it is to run every {hours:g} hours, and has not in more than a day",
+                     "see its other checks; start it by hand: aws lambda invoke --function-name "
+                     f"{wanted.function} /dev/stdout")
 
 
 def _without_output(policy_data: Mapping[str, Any]) -> dict[str, Any]:

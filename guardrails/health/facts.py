@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, TypeAlias, TypeVar
 
 Value = TypeVar("Value")
@@ -60,6 +61,8 @@ class FunctionFacts:
     activity: Read[Activity] = field(default=Unread("it was not asked for"))
     log: Read[LogLines | None] = field(default=Unread("it was not asked for"))
     """None when it has no log group."""
+    age: timedelta | None = None
+    """How long ago it was deployed; None when Lambda does not say."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ class RegionFacts:
     rules: Read[Mapping[str, Mapping[str, Any]]]
     """Event rules of the default bus, by name."""
     config_rules: Read[Mapping[str, Mapping[str, Any]]]
+    """Each with its `status`, which may be Unread."""
     recorders: Read[Sequence[Mapping[str, Any]]]
     """Each with its `status`."""
     trails: Read[Sequence[Trail]]

@@ -22,7 +22,8 @@ from ..responding import is_ours
 from .expected import Expected
 from .facts import Activity, Found, FunctionFacts, LogLines, Read, RegionFacts, RoleFacts, Trail, Unread
 
-DAY = timedelta(days=1)
+LOOKED_BACK = timedelta(hours=26)
+"""A day, and what the numbers of a daily run may be late by."""
 PREFIX = "custodian-"
 """How c7n begins the names of its functions, unless a policy says otherwise."""
 _AT_ONCE = 8
@@ -99,9 +100,14 @@ class Reader:
         return listed(lambda: {each["Name"]: each for each in self.pages("events", "list_rules", "Rules")}, {})
 
     def config_rules(self) -> Read[Mapping[str, Mapping[str, Any]]]:
-        """AWS Config's rules."""
+        """AWS Config's rules, each with how its evaluations went."""
+        status: Read[dict[str, Any]] = listed(lambda: {
+            each["ConfigRuleName"]: each for each in self.pages(
+                "config", "describe_config_rule_evaluation_status", "ConfigRulesEvaluationStatus")}, {})
         return listed(lambda: {
-            each["ConfigRuleName"]: each for each in self.pages("config", "describe_config_rules", "ConfigRules")}, {})
+            each["ConfigRuleName"]: {**each, "status": status if isinstance(status, Unread)
+                                     else status.get(each["ConfigRuleName"], {})}
+            for each in self.pages("config", "describe_config_rules", "ConfigRules")}, {})
 
     def recorders(self) -> Read[Sequence[Mapping[str, Any]]]:
         """AWS Config's recorders, each with its status."""
@@ -161,7 +167,7 @@ class Reader:
             for number, name in enumerate(functions) for metric in _METRICS]
         results = asked(lambda: self.pages(
             "cloudwatch", "get_metric_data", "MetricDataResults", MetricDataQueries=queries,
-            StartTime=self._now - DAY, EndTime=self._now + timedelta(hours=1)))
+            StartTime=self._now - LOOKED_BACK, EndTime=self._now + timedelta(hours=1)))
         if results is None or isinstance(results, Unread):
             return results or Unread("CloudWatch knows nothing of them")
         sums: dict[str, float] = {}
@@ -196,7 +202,14 @@ class Reader:
             dead_letters=self.waiting(configuration),
             activity=activity,
             log=self._log(name),
+            age=self._age(configuration.get("LastModified")),
         )
+
+    def _age(self, deployed: Any) -> timedelta | None:
+        try:
+            return self._now - datetime.fromisoformat(str(deployed))
+        except (ValueError, TypeError):
+            return None
 
     def _schedule(self, wanted: Expected) -> Read[Found]:
         group = str(wanted.policy.mode.get("group-name") or "default")
@@ -221,7 +234,7 @@ class Reader:
     def _log(self, name: str) -> Read[LogLines | None]:
         def read() -> Read[LogLines]:
             logs, group = self.client("logs"), f"/aws/lambda/{name}"
-            since = int((self._now - DAY).timestamp() * 1000)
+            since = int((self._now - LOOKED_BACK).timestamp() * 1000)
             some = logs.filter_log_events(logGroupName=group, startTime=since, limit=1)
             lines: list[str] = []
             pages = logs.get_paginator("filter_log_events").paginate(

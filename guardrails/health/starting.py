@@ -18,6 +18,7 @@ def start(wanted: Expected, facts: FunctionFacts, region: RegionFacts) -> Iterat
     """Whether anything starts it."""
     if wanted.config_rule is not None:
         yield config_rule(wanted, region)
+        yield from evaluations(wanted, region)
         yield invocable(wanted, facts, "config.amazonaws.com", "")
     elif wanted.mode == "schedule":
         yield schedule(wanted, facts)
@@ -97,6 +98,26 @@ def config_rule(wanted: Expected, region: RegionFacts) -> Verdict:
         return broken("config-rule", f"its {' and '.join(differing)} {'is' if len(differing) == 1 else 'are'} not the "
                       "policy's", deploy(wanted))
     return ok("config-rule")
+
+
+def evaluations(wanted: Expected, region: RegionFacts) -> Iterator[Verdict]:
+    """Whether AWS Config could call the function and take its verdicts, the last time; nothing without a rule."""
+    rules = region.config_rules
+    if isinstance(rules, Unread) or wanted.function not in rules:
+        return
+    status = rules[wanted.function].get("status", {})
+    if isinstance(status, Unread):
+        yield unknown("evaluations", status.reason)
+        return
+    failed, done = (
+        max(filter(None, (status.get(f"Last{how}{what}Time") for what in ("Invocation", "Evaluation"))), default=None)
+        for how in ("Failed", "Successful"))
+    if failed and (not done or failed > done):
+        why = f"{status.get('LastErrorCode', '')} {status.get('LastErrorMessage', '')}".strip()
+        yield broken("evaluations", f"the last one failed: {why or 'AWS Config does not say why'}",
+                     "read the function's log, or deploy it again")
+    else:
+        yield ok("evaluations", "" if done else "it has not been evaluated yet")
 
 
 def _rule(rule: Mapping[str, Any]) -> dict[str, Any]:

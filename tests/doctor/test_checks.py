@@ -4,6 +4,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -204,6 +205,35 @@ QUIET = Activity(0, 0, 0, 0)
 ])
 def test_errors_of_the_last_day(activity: Any, log: Any, state: State, part: str) -> None:
     said(checks.errors(activity, log), state, part)
+
+
+@pytest.mark.parametrize(("activity", "log", "age", "state", "part"), [
+    (Activity(1, 0, 0, 0), None, None, State.OK, ""), (QUIET, LogLines(True, ()), None, State.OK, ""),
+    (QUIET, None, timedelta(hours=1), State.OK, "deployed since"), (QUIET, None, timedelta(days=3), State.BROKEN, "24"),
+    (QUIET, LogLines(False, ()), None, State.BROKEN, "has not in more than a day"),
+    (DENIED, None, None, State.UNKNOWN, "CloudWatch"), (QUIET, DENIED, None, State.UNKNOWN, "log"),
+])
+def test_what_is_due_every_day_has_run(
+    activity: Any, log: Any, age: timedelta | None, state: State, part: str
+) -> None:
+    facts = FunctionFacts(activity=activity, log=log, age=age)
+    [verdict] = checks.runs(wanted(ACLS), facts)
+    said(verdict, state, part)
+    assert list(checks.runs(wanted(RESTART), facts)) == []
+
+
+@pytest.mark.parametrize(("status", "state", "part"), [
+    ({}, State.OK, "not been evaluated"), (DENIED, State.UNKNOWN, "AccessDenied"),
+    ({"LastSuccessfulInvocationTime": 2, "LastFailedInvocationTime": 1, "LastErrorCode": "old"}, State.OK, ""),
+    ({"LastSuccessfulInvocationTime": 1, "LastFailedEvaluationTime": 2, "LastErrorCode": "E", "LastErrorMessage": "m"},
+     State.BROKEN, "the last one failed: E m"),
+    ({"LastFailedInvocationTime": 2}, State.BROKEN, "does not say why"),
+])
+def test_aws_config_could_evaluate(status: Any, state: State, part: str) -> None:
+    of = wanted(GROUPS)
+    [verdict] = starting.evaluations(of, region(config_rules={of.function: {"status": status}}))
+    said(verdict, state, part)
+    assert list(starting.evaluations(of, region())) == []
 
 
 @pytest.mark.parametrize(("waiting", "states"), [
