@@ -21,13 +21,15 @@ import yaml
 from aiosmtpd.smtp import SMTP
 from c7n_mailer import cli, slack_delivery, sqs_queue_processor
 
+from custom_actions.evidence import evidence
+from custom_actions.receipt import RECEIPTS
 from guardrails.policies import load
 from guardrails.templates.mailer import NAME, mailer
 from tests import engine
 from tests.moto_server import ACCOUNT, REGION, Moto
-from tests.policies.harness import ROOT, TOPIC
+from tests.policies.harness import ROOT, TOPIC, compliance_topic
 
-from .messages import TEMPLATES, Page
+from .messages import TELL, TEMPLATES, Page
 
 WEBHOOK = "https://hooks.slack.com/services/T000/B000/xxx"
 PORTS = next(policy for policy in load() if policy.name == "security-group-admin-ports-revert")
@@ -167,3 +169,16 @@ def test_the_example_is_a_configuration_and_names_what_the_template_makes() -> N
     config = yaml.safe_load((ROOT / "mailer" / "mailer.yml").read_text())
     cli.jsonschema.validate(config, cli.CONFIG_SCHEMA)
     assert config["queue_url"].endswith(f"/{NAME}") and config["role"].endswith(f":role/{NAME}")
+
+
+def test_a_fix_that_answers_no_event_leaves_its_receipt_too(moto: Moto, tmp_path: Path) -> None:
+    moto.client("dynamodb").create_table(
+        TableName="plain", BillingMode="PAY_PER_REQUEST", KeySchema=[{"AttributeName": "a", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "a", "AttributeType": "S"}])
+    with compliance_topic(moto.client) as messages:
+        [table] = engine.pull(
+            {"name": "x", "resource": "aws.dynamodb-table", "actions": ["set-kms-encryption", TELL]}, tmp_path)
+    [receipt] = messages[0]["resources"][0][RECEIPTS]
+    assert (receipt["resource"], receipt["outcome"]) == ("plain", "reverted")
+    # What was done is no evidence of what was wrong, and leaves room for it in a verdict of 256 characters.
+    assert RECEIPTS in table and RECEIPTS not in evidence(table)
