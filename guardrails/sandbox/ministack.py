@@ -68,6 +68,8 @@ class Ministack:
             "TMPDIR": str(self._home / "tmp"),
             "PYTHONNOUSERSITE": "1",
             "PYTHONUNBUFFERED": "1",
+            # As where AWS runs it: what is unpacked there cannot be written to. Nor would it be read again here.
+            "PYTHONDONTWRITEBYTECODE": "1",
             "GATEWAY_PORT": str(self.port),
             "BIND_HOST": "127.0.0.1",
             "MINISTACK_HOST": "127.0.0.1",
