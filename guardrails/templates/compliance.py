@@ -21,6 +21,15 @@ QUEUE = "guardrails-compliance-failed"
 """The dead-letter queue of the topic's rule, and of the responder."""
 _FOURTEEN_DAYS = 14 * 24 * 3600
 _TAGS = [{"Key": PROJECT_TAG, "Value": PROJECT}]
+# An event in an alert is taken as EventBridge's would be, so with a responder to publish is to have it act.
+_NOBODY_ELSE: dict[str, Any] = {
+    "Sid": "FunctionsOnly", "Effect": "Deny", "Principal": "*", "Action": "sns:Publish", "Resource": {"Ref": "Topic"},
+    "Condition": {
+        "Bool": {"aws:PrincipalIsAWSService": "false"},
+        "ArnNotLike": {"aws:PrincipalArn": [
+            {"Fn::Sub": f"arn:${{AWS::Partition}}:iam::*:role/{names}"} for names in ("guardrails*", "custodian-*")]},
+    },
+}
 
 
 def compliance() -> Template:
@@ -33,6 +42,10 @@ def compliance() -> Template:
                 "Type": "String", "Default": "",
                 "Description": "A key of this account that events.amazonaws.com may use; empty: not encrypted.",
             },
+            "Publishers": {
+                "Type": "String", "Default": "account", "AllowedValues": ["account", "functions"],
+                "Description": "Who may publish: whom IAM lets, or roles named guardrails* and custodian-* alone.",
+            },
             "OrganizationId": {
                 "Type": "String", "Default": "", "AllowedPattern": "(o-[a-z0-9]{10,32})?",
                 "Description": f"For the hub of a central deployment: whose {MEMBER_ROLE} may tell; empty: nobody's.",
@@ -40,6 +53,7 @@ def compliance() -> Template:
         },
         "Conditions": {
             "Encrypted": {"Fn::Not": [{"Fn::Equals": [{"Ref": "KmsKeyId"}, ""]}]},
+            "FunctionsOnly": {"Fn::Equals": [{"Ref": "Publishers"}, "functions"]},
             "Central": {"Fn::Not": [{"Fn::Equals": [{"Ref": "OrganizationId"}, ""]}]},
         },
         "Resources": {
@@ -56,7 +70,8 @@ def compliance() -> Template:
                     "Action": ["sns:Publish", "sns:Subscribe", "sns:GetTopicAttributes",
                                "sns:ListSubscriptionsByTopic"],
                     "Resource": {"Ref": "Topic"},
-                }, {"Fn::If": ["Central", _MEMBERS, {"Ref": "AWS::NoValue"}]}]},
+                }, {"Fn::If": ["Central", _MEMBERS, {"Ref": "AWS::NoValue"}]},
+                    {"Fn::If": ["FunctionsOnly", _NOBODY_ELSE, {"Ref": "AWS::NoValue"}]}]},
             }},
             "Verdicts": {"Type": "AWS::Events::Rule", "DependsOn": ["TopicPolicy", "FailedPolicy"], "Properties": {
                 "Name": TOPIC,

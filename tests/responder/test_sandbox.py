@@ -86,9 +86,15 @@ def test_what_evaluators_tell_is_put_right_by_the_responder_alone(sandbox: Sandb
     clients: dict[str, Any] = {
         name: sandbox.client(name, RED, REGION)
         for name in ("cloudformation", "sns", "ec2", "lambda", "logs", "events", "config")}
-    clients["cloudformation"].create_stack(StackName="compliance", TemplateBody=json.dumps(compliance()))
+    clients["cloudformation"].create_stack(
+        StackName="compliance", TemplateBody=json.dumps(compliance()),
+        Parameters=[{"ParameterKey": "Publishers", "ParameterValue": "functions"}])
     clients["cloudformation"].get_waiter("stack_create_complete").wait(
         StackName="compliance", WaiterConfig={"Delay": 1})
+    topic = f"arn:aws:sns:{REGION}:{RED}:guardrails-compliance"
+    made = json.loads(clients["sns"].get_topic_attributes(TopicArn=topic)["Attributes"]["Policy"])
+    assert [each["Sid"] for each in made["Statement"]] == ["EventBridge", "Account", "FunctionsOnly"]
+    assert made["Statement"][0]["Condition"] == {"StringEquals": {"aws:SourceAccount": RED}}
     assert "COMPLETE: 4 created" in call("deploy", "--yes")
     reader = Reader(Account(RED, "red", (REGION,), {"role": f"arn:aws:iam::{RED}:role/deploy"}), REGION, now())
     health = responder_verdicts(read_responder(reader))
@@ -104,7 +110,7 @@ def test_what_evaluators_tell_is_put_right_by_the_responder_alone(sandbox: Sandb
     for port, group in groups.items():
         open_port(sandbox, RED, group, port, REGION)
     clients["lambda"].invoke(FunctionName="custodian-idle", Payload=b"{}", InvocationType="RequestResponse")
-    clients["sns"].publish(TopicArn=f"arn:aws:sns:{REGION}:{RED}:guardrails-compliance", Message="terminate everything")
+    clients["sns"].publish(TopicArn=topic, Message="terminate everything")
 
     def open_ports() -> set[int]:
         return {
