@@ -308,7 +308,7 @@ class _Replay:
 
     def _plan(self, made: Any, action: Any, matched: list[dict[str, Any]], event: dict[str, Any]) -> Planned:
         """What the action would do. One of ours decides for itself, and its calls are kept and not sent."""
-        shown = flow(action.data) if action.data else str(action.type)
+        shown = _shown(action)
         if not type(action).__module__.startswith("custom_actions."):
             return Planned(shown, note="c7n's own action: what it would call is not foretold")
         if self.watch.offline:
@@ -334,6 +334,14 @@ class _Replay:
             lines = [line for resource in matched for line in resource.get("c7n:IngressPlan") or ()]
         calls = tuple(self.watch.refused[before:])
         return Planned(shown, tuple(lines), calls, "" if lines or calls else "it finds nothing to do")
+
+
+def _shown(action: Any) -> str:
+    """The action as its policy has it; of whom it tells, and in which words, no more than the subject."""
+    if action.type == "notify":
+        return f"notify: {action.data['subject']}" if "subject" in action.data else "notify"
+    data = {name: value for name, value in (action.data or {}).items() if name != "otherwise"}
+    return flow(data) if data.keys() - {"type"} else str(action.type)
 
 
 def _lines(receipt: Mapping[str, Any]) -> Iterator[str]:
