@@ -1,69 +1,57 @@
-"""A rule that judges otherwise than before says so on the account's bus, and a template's topic hears of it."""
+"""A rule that judges otherwise than before says so; tests/responder hears it on the bus, from `aws.config`."""
 from __future__ import annotations
 
-import json
-from typing import Any
-
-import pytest
-from botocore.exceptions import ClientError
+from dataclasses import replace
+from datetime import UTC, datetime
 
 from guardrails.sandbox import Sandbox
-from tests.sandbox.conftest import deploy, eventually, open_port, printed, security_group, start_recorder
-from tests.sandbox.test_config_rules import put_rule
+from guardrails.sandbox.config.compliance_event import compliance_change
+from guardrails.sandbox.config.evaluations import Evaluation
+from guardrails.sandbox.config.place import Place
+from guardrails.sandbox.config.rules import Rule
 
-LISTENER = '''
-import json
-
-def run(event, context):
-    for record in event["Records"]:
-        print(json.dumps(json.loads(record["Sns"]["Message"])))
-'''
-TEMPLATE = {"Resources": {
-    "Topic": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "heard"}},
-    "Rule": {"Type": "AWS::Events::Rule", "Properties": {
-        "EventPattern": {"source": ["aws.config"], "detail-type": ["Config Rules Compliance Change"]},
-        "Targets": [{"Id": "topic", "Arn": {"Ref": "Topic"}}]}},
-}}
+ACCOUNT, REGION, GROUP = "400000000009", "eu-west-1", "AWS::EC2::SecurityGroup"
+NOW = datetime(2026, 1, 2, 3, 4, 5, 678000, UTC)
+BAD = Evaluation("ports", GROUP, "sg-1", "NON_COMPLIANT", "port 22", NOW.timestamp(), NOW, NOW)
 
 
-def test_a_change_of_a_verdict_goes_through_a_stacks_topic_to_a_function(sandbox: Sandbox, account: str) -> None:
-    stacks = sandbox.client("cloudformation", account)
-    stacks.create_stack(StackName="heard", TemplateBody=json.dumps(TEMPLATE))
-    stacks.get_waiter("stack_create_complete").wait(StackName="heard", WaiterConfig={"Delay": 1})
-    listener = deploy(sandbox, account, LISTENER, name="listener")["FunctionArn"]
-    topic = f"arn:aws:sns:us-east-1:{account}:heard"
-    sandbox.client("sns", account).subscribe(TopicArn=topic, Protocol="lambda", Endpoint=listener)
-    start_recorder(sandbox, account)
-    put_rule(sandbox, account)
-    group = security_group(sandbox, account)
-    sandbox.settle()
+def test_only_a_verdict_that_changes_is_told() -> None:
+    told: list[tuple[str, str]] = []
+    place = Place(ACCOUNT, REGION, lambda _, new, old: told.append((new.compliance, old.compliance if old else "")))
+    for compliance, seconds in (
+        ("NOT_APPLICABLE", 0), ("NON_COMPLIANT", 1), ("NON_COMPLIANT", 2), ("COMPLIANT", 3), ("NON_COMPLIANT", 1),
+        ("NOT_APPLICABLE", 4),
+    ):
+        place.judged([replace(BAD, compliance=compliance, ordering=BAD.ordering + seconds)])
+    # What was never judged fares as what the rule does not apply to; an older state says nothing.
+    assert told == [
+        ("NON_COMPLIANT", "NOT_APPLICABLE"), ("COMPLIANT", "NON_COMPLIANT"), ("NOT_APPLICABLE", "COMPLIANT")]
 
-    open_port(sandbox, account, group, 22)
-    sandbox.settle()
-    sandbox.client("ec2", account).create_tags(Resources=[group], Tags=[{"Key": "judged", "Value": "again"}])
-    sandbox.settle()
 
-    def of_the_group() -> list[dict[str, Any]]:
-        return [event for event in printed(sandbox, account, name="listener")
-                if event["detail"]["resourceId"] == group]
-
-    # The third item is as bad as the second: nothing has changed.
-    first, second = eventually(lambda: found if len(found := of_the_group()) == 2 else [])
-    assert {first["detail"]["newEvaluationResult"]["complianceType"],
-            second["detail"]["newEvaluationResult"]["complianceType"]} == {"COMPLIANT", "NON_COMPLIANT"}
-    [bad] = [each for each in (first, second) if "oldEvaluationResult" in each["detail"]]
-    assert (bad["source"], bad["detail-type"], bad["account"], bad["region"]) == (
-        "aws.config", "Config Rules Compliance Change", account, "us-east-1")
-    detail = bad["detail"]
-    assert (detail["configRuleName"], detail["resourceType"], detail["messageType"]) == (
-        "ports", "AWS::EC2::SecurityGroup", "ComplianceChangeNotification")
-    assert detail["newEvaluationResult"]["annotation"] == "port 22: NON_COMPLIANT"
-    assert detail["oldEvaluationResult"]["complianceType"] == "COMPLIANT"
+def test_it_is_told_as_aws_config_does() -> None:
+    rule = Rule("ports", "config-rule-1", "arn:rule", "arn:function", frozenset(), "{}")
+    place = Place(ACCOUNT, REGION, lambda *_: None)
+    detail = compliance_change(rule, place, BAD, replace(BAD, compliance="COMPLIANT", annotation=""))
+    assert detail.pop("notificationCreationTime")
+    time = "2026-01-02T03:04:05.678Z"
+    old = {
+        "evaluationResultIdentifier": {
+            "evaluationResultQualifier": {"configRuleName": "ports", "resourceType": GROUP, "resourceId": "sg-1"},
+            "orderingTimestamp": time,
+        },
+        "complianceType": "COMPLIANT", "resultRecordedTime": time, "configRuleInvokedTime": time,
+    }
+    assert detail == {
+        "resourceId": "sg-1", "resourceType": GROUP, "awsRegion": REGION, "awsAccountId": ACCOUNT,
+        "configRuleName": "ports", "configRuleARN": "arn:rule", "recordVersion": "1.0",
+        "messageType": "ComplianceChangeNotification",
+        "newEvaluationResult": {**old, "complianceType": "NON_COMPLIANT", "annotation": "port 22"},
+        "oldEvaluationResult": old,
+    }
+    assert "oldEvaluationResult" not in compliance_change(rule, place, BAD, None)
 
 
 def test_nobody_else_speaks_for_a_service(sandbox: Sandbox, account: str) -> None:
     answer = sandbox.client("events", account).put_events(
         Entries=[{"Source": "aws.config", "DetailType": "Config Rules Compliance Change", "Detail": "{}"}])
     assert answer["Entries"][0]["ErrorCode"] == "NotAuthorizedForSourceException"
-    with pytest.raises(ClientError):
-        sandbox.client("cloudformation", account).describe_stacks(StackName="another-accounts")
