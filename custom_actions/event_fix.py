@@ -113,9 +113,12 @@ class EventFix(EventAction):
                 level("%s %s: %s %s", self.type, receipt.resource, receipt.outcome, receipt.reason)
                 fixed.append((resource, receipt))
         tells = "otherwise" in self.data
-        if tells:
-            self._tell(fixed, event)
-        records = finish(self, fixed)
+        try:
+            records = finish(self, fixed)
+        finally:
+            # The receipts are written first: a topic that is not there must not lose them.
+            if tells:
+                self._tell(fixed, event)
         if record:
             worth = {Outcome.REVERTED} if tells else {Outcome.REVERTED, *_TOLD}
             dealt_with = {id(resource) for resource, receipt in fixed if receipt.outcome in worth}

@@ -95,6 +95,7 @@ def test_a_function_runs_under_its_own_role(enforced: Enforced, moto: Moto, tmp_
     group = ec2.create_security_group(GroupName="open", Description="test")["GroupId"]
     rule = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
     ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[rule])
+    moto.client("sns").create_topic(Name="guardrails-compliance")
     policy = POLICIES["security-group-admin-ports-revert"]
     event = {"detail-type": "AWS API Call via CloudTrail", "detail": {
         "eventName": "AuthorizeSecurityGroupIngress", "eventSource": "ec2.amazonaws.com",
