@@ -32,6 +32,7 @@ def test_an_exception_holds_in_a_function_until_it_ends(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sandbox.client("iam", ACCOUNT).create_role(RoleName="guardrails", AssumeRolePolicyDocument="{}")
+    sandbox.client("sns", ACCOUNT, REGION).create_topic(Name="guardrails-compliance")
     kept, other = (security_group(sandbox, ACCOUNT, name=name) for name in ("kept", "other"))
     exceptions, policy = tmp_path / "exceptions.yml", tmp_path / "policy.yml"
     exceptions.write_text(yaml.safe_dump({"exceptions": [{
