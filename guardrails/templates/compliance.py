@@ -7,6 +7,8 @@ The topic is encrypted only with a key that a parameter names: AWS's own key for
 EventBridge publish, and its policy cannot be changed. A key of the account's needs a policy that lets
 `events.amazonaws.com` and the functions' roles use `kms:GenerateDataKey*` and `kms:Decrypt`.
 
+Source: EventBridge's guide, "Using resource-based policies", for what its statements may say.
+
 What EventBridge cannot deliver and what the responder has failed at is kept in a queue, for two weeks.
 """
 from __future__ import annotations
@@ -46,6 +48,10 @@ def compliance() -> Template:
                 "Type": "String", "Default": "account", "AllowedValues": ["account", "functions"],
                 "Description": "Who may publish: whom IAM lets, or roles named guardrails* and custodian-* alone.",
             },
+            "SubscriberAccount": {
+                "Type": "String", "Default": "", "AllowedPattern": "(\\d{12})?",
+                "Description": "The account whose mailer may subscribe; empty: this one's alone.",
+            },
             "OrganizationId": {
                 "Type": "String", "Default": "", "AllowedPattern": "(o-[a-z0-9]{10,32})?",
                 "Description": f"For the hub of a central deployment: whose {MEMBER_ROLE} may tell; empty: nobody's.",
@@ -53,6 +59,7 @@ def compliance() -> Template:
         },
         "Conditions": {
             "Encrypted": {"Fn::Not": [{"Fn::Equals": [{"Ref": "KmsKeyId"}, ""]}]},
+            "Subscribed": {"Fn::Not": [{"Fn::Equals": [{"Ref": "SubscriberAccount"}, ""]}]},
             "FunctionsOnly": {"Fn::Equals": [{"Ref": "Publishers"}, "functions"]},
             "Central": {"Fn::Not": [{"Fn::Equals": [{"Ref": "OrganizationId"}, ""]}]},
         },
@@ -64,14 +71,14 @@ def compliance() -> Template:
             }},
             "TopicPolicy": {"Type": "AWS::SNS::TopicPolicy", "Properties": {
                 "Topics": [{"Ref": "Topic"}],
-                "PolicyDocument": {"Version": "2012-10-17", "Statement": [_events("sns:Publish", {"Ref": "Topic"}), {
+                "PolicyDocument": {"Version": "2012-10-17", "Statement": [_VERDICTS, {
                     "Sid": "Account", "Effect": "Allow",
                     "Principal": {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}},
                     "Action": ["sns:Publish", "sns:Subscribe", "sns:GetTopicAttributes",
                                "sns:ListSubscriptionsByTopic"],
                     "Resource": {"Ref": "Topic"},
-                }, {"Fn::If": ["Central", _MEMBERS, {"Ref": "AWS::NoValue"}]},
-                    {"Fn::If": ["FunctionsOnly", _NOBODY_ELSE, {"Ref": "AWS::NoValue"}]}]},
+                }, *({"Fn::If": [condition, statement, {"Ref": "AWS::NoValue"}]} for condition, statement in (
+                    ("Central", _MEMBERS), ("Subscribed", _SUBSCRIBER), ("FunctionsOnly", _NOBODY_ELSE)))]},
             }},
             "Verdicts": {"Type": "AWS::Events::Rule", "DependsOn": ["TopicPolicy", "FailedPolicy"], "Properties": {
                 "Name": TOPIC,
@@ -89,8 +96,7 @@ def compliance() -> Template:
                        }},
             "FailedPolicy": {"Type": "AWS::SQS::QueuePolicy", "Properties": {
                 "Queues": [{"Ref": "Failed"}],
-                "PolicyDocument": {"Version": "2012-10-17", "Statement": [
-                    _events("sqs:SendMessage", {"Fn::GetAtt": ["Failed", "Arn"]})]},
+                "PolicyDocument": {"Version": "2012-10-17", "Statement": [_FAILED]},
             }},
         },
         "Outputs": {
@@ -112,6 +118,11 @@ PATTERN: dict[str, Any] = {
 """Which verdicts go to the topic: c7n gives a policy's rule the name of its function."""
 
 
+_SUBSCRIBER: dict[str, Any] = {
+    "Sid": "Subscriber", "Effect": "Allow", "Action": "sns:Subscribe", "Resource": {"Ref": "Topic"},
+    "Principal": {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${SubscriberAccount}:root"}},
+    "Condition": {"StringEquals": {"sns:Protocol": "sqs"}},
+}
 _MEMBERS: dict[str, Any] = {
     "Sid": "Members", "Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sns:Publish",
     "Resource": {"Ref": "Topic"},
@@ -122,10 +133,15 @@ _MEMBERS: dict[str, Any] = {
 }
 
 
-def _events(action: str, resource: Any) -> dict[str, Any]:
-    return {
-        "Sid": "EventBridge", "Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"},
-        "Action": action, "Resource": resource,
-        # EventBridge of another account may not.
-        "Condition": {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}},
-    }
+# Without a condition: EventBridge gives SNS nothing to compare, and a condition would never hold. What another account
+# sends here is looked at as any other message is.
+_VERDICTS: dict[str, Any] = {
+    "Sid": "EventBridge", "Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"},
+    "Action": "sns:Publish", "Resource": {"Ref": "Topic"},
+}
+_FAILED: dict[str, Any] = {
+    "Sid": "EventBridge", "Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"},
+    "Action": "sqs:SendMessage", "Resource": {"Fn::GetAtt": ["Failed", "Arn"]},
+    "Condition": {"ArnEquals": {"aws:SourceArn": {
+        "Fn::Sub": f"arn:${{AWS::Partition}}:events:${{AWS::Region}}:${{AWS::AccountId}}:rule/{TOPIC}"}}},
+}
