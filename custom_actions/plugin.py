@@ -83,8 +83,11 @@ def register() -> None:
     """
     from c7n.resources.aws import AWS
 
+    from .models import read_once
+
     if _on_resource_type in AWS.resources._subscribers:
         return
+    read_once()
     AWS.resources.subscribe(_on_resource_type)
     for resource_class in list(AWS.resources.values()):
         _on_resource_type(AWS.resources, resource_class)

@@ -5,15 +5,15 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import boto3
-import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
+
+from custom_actions.models import read_once
 
 from .errors import GuardrailsError
 from .yamlfile import YamlError, YamlFile, read
@@ -84,14 +84,8 @@ class Account:
 
 def _session(**settings: Any) -> boto3.Session:
     # Each session would read the services' models anew: three megabytes and a fifth of a second an account.
-    core = botocore.session.get_session()
-    core.register_component("data_loader", _loader())
-    return boto3.Session(botocore_session=core, **settings)
-
-
-@cache
-def _loader() -> Any:
-    return botocore.session.get_session().get_component("data_loader")
+    read_once()
+    return boto3.Session(**settings)
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,16 @@
 """What every test shares."""
 from __future__ import annotations
 
-import functools
 import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import botocore.session
 import pytest
 from c7n import utils
 from hypothesis import settings
 
+from custom_actions.models import read_once
 from tests.moto_server import Moto
 
 # A deadline would be a timing asserted in a test; a busy machine is no fault of the code.
@@ -21,9 +20,7 @@ settings.load_profile("house")
 # A team's own exceptions change no test.
 os.environ["GUARDRAILS_EXCEPTIONS"] = ""
 
-# c7n makes a session in every thread of every policy, and each would read the services' models from disk anew. Read
-# once, they are the same.
-botocore.session.create_loader = functools.cache(botocore.session.create_loader)
+read_once()
 
 # Accounts are made and thrown away by the thousand objects, of which hardly any needs the collector.
 gc.set_threshold(50_000)
