@@ -101,13 +101,19 @@ class Reader:
 
     def config_rules(self) -> Read[Mapping[str, Mapping[str, Any]]]:
         """AWS Config's rules, each with how its evaluations went."""
+        rules = listed(lambda: self.pages("config", "describe_config_rules", "ConfigRules"), [])
+        if isinstance(rules, Unread):
+            return rules
+        if not rules:
+            return {}
         status: Read[dict[str, Any]] = listed(lambda: {
             each["ConfigRuleName"]: each for each in self.pages(
                 "config", "describe_config_rule_evaluation_status", "ConfigRulesEvaluationStatus")}, {})
-        return listed(lambda: {
-            each["ConfigRuleName"]: {**each, "status": status if isinstance(status, Unread)
-                                     else status.get(each["ConfigRuleName"], {})}
-            for each in self.pages("config", "describe_config_rules", "ConfigRules")}, {})
+        return {
+            each["ConfigRuleName"]: {
+                **each, "status": status if isinstance(status, Unread) else status.get(each["ConfigRuleName"], {})}
+            for each in rules
+        }
 
     def recorders(self) -> Read[Sequence[Mapping[str, Any]]]:
         """AWS Config's recorders, each with its status."""
