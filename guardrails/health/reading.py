@@ -101,7 +101,7 @@ class Reader:
 
     def config_rules(self) -> Read[Mapping[str, Mapping[str, Any]]]:
         """AWS Config's rules, each with how its evaluations went."""
-        rules = listed(lambda: self.pages("config", "describe_config_rules", "ConfigRules"), [])
+        rules: Read[list[Any]] = listed(lambda: self.pages("config", "describe_config_rules", "ConfigRules"), [])
         if isinstance(rules, Unread):
             return rules
         if not rules:
