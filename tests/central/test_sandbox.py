@@ -3,15 +3,12 @@ from __future__ import annotations
 
 import base64
 import json
-import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from c7n import utils
 from click.testing import CliRunner
 
 from custom_actions.receipt import RECEIPTS
@@ -21,6 +18,8 @@ from guardrails.cli import main
 from guardrails.policies import load
 from guardrails.sandbox import Sandbox
 from guardrails.templates.central import hub_template, member_template
+from tests.sandbox.conftest import eventually
+from tests.sandboxed import sandboxed
 
 HUB, RED, BLUE = "999999999999", "111111111111", "222222222222"
 BUS_POLICY = "AWS::Events::EventBusPolicy"
@@ -30,11 +29,7 @@ PORTS = "security-group-admin-ports-revert"
 
 @pytest.fixture
 def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    with Sandbox.start(directory=tmp_path / "sandbox") as running:
-        for name, value in running.environment(HUB, HOME).items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-        utils.reset_session_cache()
+    with sandboxed(tmp_path, monkeypatch, HUB, HOME) as running:
         yield running
 
 
@@ -108,14 +103,6 @@ def ports_of(sandbox: Sandbox, account: str, region: str, group: str) -> list[in
     return sorted(each["FromPort"] for each in found["IpPermissions"])
 
 
-def eventually(sandbox: Sandbox, look: Any) -> Any:
-    deadline = time.monotonic() + 40
-    while not (found := look()):
-        assert time.monotonic() < deadline, sandbox.logs(f"custodian-{PORTS}", HUB, HOME)[-5000:]
-        time.sleep(0.1)
-    return found
-
-
 def test_the_hub_answers_each_account_as_accounts_yml_says(
     sandbox: Sandbox, accounts_yml: Path, tmp_path: Path
 ) -> None:
@@ -142,14 +129,14 @@ def test_the_hub_answers_each_account_as_accounts_yml_says(
 
     # Red has a list of its own, and is healed, in a region where the hub has no function.
     red = open_ports(sandbox, RED, AWAY)
-    eventually(sandbox, lambda: ports_of(sandbox, RED, AWAY, red) == [22])
-    message = eventually(sandbox, told)
+    eventually(lambda: ports_of(sandbox, RED, AWAY, red) == [22])
+    message = eventually(told)
     assert (message["account_id"], message["region"], message["resources"][0]["GroupId"]) == (RED, AWAY, red)
     [receipt] = message["resources"][0][RECEIPTS]
     assert (receipt["account"], receipt["region"], receipt["outcome"]) == (RED, AWAY, "reverted")
     # Blue has the policy's own list, and is only told of: blue's group, and who opened it.
     blue = open_ports(sandbox, BLUE, HOME)
-    message = eventually(sandbox, told)
+    message = eventually(told)
     assert (message["account_id"], message["region"], message["resources"][0]["GroupId"]) == (BLUE, HOME, blue)
     assert message["event"]["detail"]["userIdentity"]["accountId"] == BLUE
     assert ports_of(sandbox, BLUE, HOME, blue) == [22, 3389]

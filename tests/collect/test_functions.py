@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from c7n import utils
 from click.testing import CliRunner
 
 from guardrails.accounts import find_accounts
@@ -17,6 +15,7 @@ from guardrails.collect import NOTES, collect
 from guardrails.policies import Policy, load
 from guardrails.sandbox import Sandbox
 from guardrails.store import RunStore
+from tests.sandboxed import sandboxed
 
 from .layout import BLUE, RED
 
@@ -30,11 +29,7 @@ ACLS, GROUPS = "s3-account-public-acls-ignored", "security-group-used"
 
 @pytest.fixture
 def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    with Sandbox.start(directory=tmp_path / "sandbox") as running:
-        for name, value in running.environment(HOME, REGION).items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-        utils.reset_session_cache()
+    with sandboxed(tmp_path, monkeypatch, HOME, REGION) as running:
         yield running
 
 

@@ -9,28 +9,16 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-import boto3
 import pytest
-from c7n import utils
 from click.testing import CliRunner
 
 from guardrails.cli import main
 from guardrails.sandbox import Sandbox
+from tests.sandboxed import MODE, sandboxed
 
 HOME, RED, BLUE = "999999999999", "111111111111", "222222222222"
 """Where the credentials are; the account that heals; the one that observes."""
 REGION = "eu-west-1"
-MODE = """
-vars:
-  mode: &mode
-    role: arn:aws:iam::{account_id}:role/guardrails
-    packages: [custom_actions]
-    handler: custom_actions.lambda_entry.run
-    runtime: python3.12
-    memory: 256
-    timeout: 120
-policies:
-"""
 REALTIME = """
   - name: ports
     resource: aws.security-group
@@ -64,12 +52,7 @@ PERIODIC = """
 
 @pytest.fixture
 def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    monkeypatch.chdir(tmp_path)
-    with Sandbox.start(directory=tmp_path / "sandbox") as running:
-        for name, value in running.environment(HOME, REGION).items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-        utils.reset_session_cache()
+    with sandboxed(tmp_path, monkeypatch, HOME, REGION) as running:
         for number in (RED, BLUE):
             running.client("iam", number).create_role(RoleName="guardrails", AssumeRolePolicyDocument="{}")
         yield running

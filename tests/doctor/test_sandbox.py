@@ -5,15 +5,14 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import pytest
-from c7n import utils
 from click.testing import CliRunner
 
 from guardrails.cli import main
 from guardrails.paths import POLICIES
 from guardrails.sandbox import Sandbox
 from tests.moto_server import Moto
+from tests.sandboxed import sandboxed
 
 ACCOUNT, REGION = "444444444444", "eu-west-1"
 RESTART, ACLS = "cloudtrail-logging-restart", "s3-account-public-acls-ignored"
@@ -28,12 +27,7 @@ def allowing(*actions: str) -> str:
 
 @pytest.fixture
 def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    with Sandbox.start(directory=tmp_path / "sandbox") as running:
-        for name, value in running.environment(ACCOUNT, REGION).items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-        monkeypatch.chdir(tmp_path)
-        utils.reset_session_cache()
+    with sandboxed(tmp_path, monkeypatch, ACCOUNT, REGION) as running:
         yield running
 
 

@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from c7n import mu, utils
 from click.testing import CliRunner
 
 from guardrails.accounts import Account
@@ -19,22 +17,13 @@ from guardrails.responding import RESPONDER
 from guardrails.sandbox import Sandbox
 from guardrails.templates.compliance import compliance
 from tests.sandbox.conftest import eventually, open_port, security_group, start_recorder
+from tests.sandboxed import MODE, sandboxed
 
 from .test_answer import alert
 
 HOME, RED = "999999999999", "111111111111"
 REGION = "eu-west-1"
-POLICIES = """
-vars:
-  mode: &mode
-    role: arn:aws:iam::{account_id}:role/guardrails
-    packages: [custom_actions]
-    handler: custom_actions.lambda_entry.run
-    runtime: python3.12
-    memory: 256
-    timeout: 120
-policies:
-  - name: ssh
+POLICIES = MODE + """  - name: ssh
     resource: aws.security-group
     metadata: {response: revert}
     mode: {<<: *mode, type: config-rule}
@@ -60,14 +49,7 @@ policies:
 
 @pytest.fixture
 def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    monkeypatch.chdir(tmp_path)
-    with Sandbox.start(directory=tmp_path / "sandbox") as running:
-        for name, value in running.environment(HOME, REGION).items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-        # c7n waits for a permission to be known all over AWS.
-        monkeypatch.setattr(mu.SNSSubscription, "iam_delay", 0)
-        utils.reset_session_cache()
+    with sandboxed(tmp_path, monkeypatch, HOME, REGION) as running:
         for role in ("guardrails", "guardrails-respond"):
             running.client("iam", RED).create_role(RoleName=role, AssumeRolePolicyDocument="{}")
         yield running
