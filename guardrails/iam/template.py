@@ -8,25 +8,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 from ..errors import GuardrailsError
+from ..templates.parts import LAMBDA_MAY_ASSUME, TAGS, Template, template
 from .documents import INLINE_CHARACTERS, Document, size
 from .needs import ACCOUNT, PARTITION
 
 TEMPLATE_BYTES, TEMPLATE_RESOURCES = 1_000_000, 500
 """What CloudFormation takes, a little below; above 51,200 bytes it wants the template from S3."""
-Template = dict[str, Any]
 
-LAMBDA_MAY_ASSUME = {
-    "Version": "2012-10-17",
-    "Statement": [{
-        "Effect": "Allow", "Action": "sts:AssumeRole",
-        # In China too: Lambda's principal has no suffix of its own there.
-        "Principal": {"Service": "lambda.amazonaws.com"},
-    }],
-}
 _HUB = {
     "Version": "2012-10-17",
     "Statement": [{
@@ -80,7 +71,7 @@ def members(roles: Sequence[Role]) -> Template:
             "Description": role.description,
             "AssumeRolePolicyDocument": _HUB if role.hub else LAMBDA_MAY_ASSUME,
             "ManagedPolicyArns": [{"Ref": name} for name in managed],
-            "Tags": [{"Key": "project", "Value": "aws-guardrails"}],
+            "Tags": TAGS,
         }}
     outputs = {f"{role.key}RoleArn": {"Value": {"Fn::GetAtt": [f"{role.key}Role", "Arn"]}} for role in roles}
     return template("The roles of aws-guardrails in a member account.", parameters, resources, outputs)
@@ -103,7 +94,7 @@ def functions(roles: Mapping[str, Document]) -> list[Template]:
                 "RoleName": name,
                 "AssumeRolePolicyDocument": LAMBDA_MAY_ASSUME,
                 "Policies": [{"PolicyName": "calls", "PolicyDocument": substituted(document)}],
-                "Tags": [{"Key": "project", "Value": "aws-guardrails"}],
+                "Tags": TAGS,
             },
         }}
         grown = {**current, **role}
@@ -115,18 +106,6 @@ def functions(roles: Mapping[str, Document]) -> list[Template]:
 
 
 _OWN_ROLES = "A role of its own for each function of aws-guardrails."
-
-
-def template(
-    description: str, parameters: Mapping[str, Any], resources: Mapping[str, Any], outputs: Mapping[str, Any],
-    conditions: Mapping[str, Any] = MappingProxyType({}),
-) -> Template:
-    """A CloudFormation template of these parts; an empty one is left out."""
-    parts = {"Parameters": parameters, "Conditions": conditions, "Resources": resources, "Outputs": outputs}
-    return {
-        "AWSTemplateFormatVersion": "2010-09-09", "Description": description,
-        **{name: dict(part) for name, part in parts.items() if part},
-    }
 
 
 def substituted(value: Any) -> Any:

@@ -18,9 +18,10 @@ from ..accounts import Account
 from ..central import FUNCTION_ROLE, MEMBER_ROLE, answered_centrally, telling_the_hub
 from ..iam.documents import Document, documents, grants
 from ..iam.needs import Need, of_policy
-from ..iam.template import LAMBDA_MAY_ASSUME, Template, substituted, template
+from ..iam.template import substituted
 from ..policies import Policy
 from ..responding import Response, as_deployed
+from .parts import LAMBDA_MAY_ASSUME, TAGS, Template, template
 
 FORWARD_ROLE = "guardrails-forward"
 """What EventBridge assumes in a member to put events on the hub's bus."""
@@ -99,7 +100,7 @@ def hub_template() -> Template:
                     "Condition": {"StringEquals": {"aws:ResourceOrgID": {"Ref": "OrganizationId"}}},
                 },
             ]}}],
-            "Tags": _TAGS,
+            "Tags": TAGS,
         }},
     }, {"FunctionRoleArn": {"Value": {"Fn::GetAtt": ["FunctionRole", "Arn"]}}})
 
@@ -128,7 +129,7 @@ def member_template(policies: Sequence[Policy], hub: Account, variables: Sequenc
             "Policies": [{"PolicyName": "calls", "PolicyDocument": {"Version": "2012-10-17", "Statement": [
                 {"Effect": "Allow", "Action": "events:PutEvents", "Resource": _bus(hub)},
             ]}}],
-            "Tags": _TAGS,
+            "Tags": TAGS,
         }},
         "MemberRole": {"Type": "AWS::IAM::Role", "Condition": "Home", "Properties": {
             "RoleName": MEMBER_ROLE,
@@ -143,7 +144,7 @@ def member_template(policies: Sequence[Policy], hub: Account, variables: Sequenc
             "ManagedPolicyArns": {"Fn::If": [
                 "Heals", [{"Ref": name} for name in _names("Heal", healing)],
                 [{"Ref": name} for name in _names("Observe", observing)]]},
-            "Tags": _TAGS,
+            "Tags": TAGS,
         }},
     }
     for key, condition, found in (("Observe", "Observes", observing), ("Heal", "Heals", healing)):
@@ -183,9 +184,6 @@ def member_template(policies: Sequence[Policy], hub: Account, variables: Sequenc
             "Forwards": {"Fn::Not": [{"Fn::And": [
                 {"Fn::Equals": [{"Ref": "AWS::AccountId"}, hub.id]}, {"Fn::Equals": [{"Ref": "AWS::Region"}, home]}]}]},
         })
-
-
-_TAGS = [{"Key": "project", "Value": "aws-guardrails"}]
 
 
 def _bus(hub: Account) -> dict[str, str]:

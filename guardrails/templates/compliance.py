@@ -16,13 +16,11 @@ from __future__ import annotations
 from typing import Any
 
 from ..central import MEMBER_ROLE
-from ..iam.template import Template
-from ..responding import PROJECT, PROJECT_TAG, TOPIC
+from ..responding import TOPIC
+from .parts import TAGS, Template, queue, template
 
 QUEUE = "guardrails-compliance-failed"
 """The dead-letter queue of the topic's rule, and of the responder."""
-_FOURTEEN_DAYS = 14 * 24 * 3600
-_TAGS = [{"Key": PROJECT_TAG, "Value": PROJECT}]
 # An event in an alert is taken as EventBridge's would be, so with a responder to publish is to have it act.
 _NOBODY_ELSE: dict[str, Any] = {
     "Sid": "FunctionsOnly", "Effect": "Deny", "Principal": "*", "Action": "sns:Publish", "Resource": {"Ref": "Topic"},
@@ -36,74 +34,63 @@ _NOBODY_ELSE: dict[str, Any] = {
 
 def compliance() -> Template:
     """The template, for a stack in each account and region where functions are deployed."""
-    return {
-        "AWSTemplateFormatVersion": "2010-09-09",
-        "Description": "Where aws-guardrails tells what does not comply: a topic, and AWS Config's verdicts to it.",
-        "Parameters": {
-            "KmsKeyId": {
-                "Type": "String", "Default": "",
-                "Description": "A key of this account that events.amazonaws.com may use; empty: not encrypted.",
-            },
-            "Publishers": {
-                "Type": "String", "Default": "account", "AllowedValues": ["account", "functions"],
-                "Description": "Who may publish: whom IAM lets, or roles named guardrails* and custodian-* alone.",
-            },
-            "SubscriberAccount": {
-                "Type": "String", "Default": "", "AllowedPattern": "(\\d{12})?",
-                "Description": "The account whose mailer may subscribe; empty: this one's alone.",
-            },
-            "OrganizationId": {
-                "Type": "String", "Default": "", "AllowedPattern": "(o-[a-z0-9]{10,32})?",
-                "Description": f"For the hub of a central deployment: whose {MEMBER_ROLE} may tell; empty: nobody's.",
-            },
+    return template("Where aws-guardrails tells what does not comply: a topic, and AWS Config's verdicts to it.", {
+        "KmsKeyId": {
+            "Type": "String", "Default": "",
+            "Description": "A key of this account that events.amazonaws.com may use; empty: not encrypted.",
         },
-        "Conditions": {
-            "Encrypted": {"Fn::Not": [{"Fn::Equals": [{"Ref": "KmsKeyId"}, ""]}]},
-            "Subscribed": {"Fn::Not": [{"Fn::Equals": [{"Ref": "SubscriberAccount"}, ""]}]},
-            "FunctionsOnly": {"Fn::Equals": [{"Ref": "Publishers"}, "functions"]},
-            "Central": {"Fn::Not": [{"Fn::Equals": [{"Ref": "OrganizationId"}, ""]}]},
+        "Publishers": {
+            "Type": "String", "Default": "account", "AllowedValues": ["account", "functions"],
+            "Description": "Who may publish: whom IAM lets, or roles named guardrails* and custodian-* alone.",
         },
-        "Resources": {
-            "Topic": {"Type": "AWS::SNS::Topic", "Properties": {
-                "TopicName": TOPIC,
-                "KmsMasterKeyId": {"Fn::If": ["Encrypted", {"Ref": "KmsKeyId"}, {"Ref": "AWS::NoValue"}]},
-                "Tags": _TAGS,
-            }},
-            "TopicPolicy": {"Type": "AWS::SNS::TopicPolicy", "Properties": {
-                "Topics": [{"Ref": "Topic"}],
-                "PolicyDocument": {"Version": "2012-10-17", "Statement": [_VERDICTS, {
-                    "Sid": "Account", "Effect": "Allow",
-                    "Principal": {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}},
-                    "Action": ["sns:Publish", "sns:Subscribe", "sns:GetTopicAttributes",
-                               "sns:ListSubscriptionsByTopic"],
-                    "Resource": {"Ref": "Topic"},
-                }, *({"Fn::If": [condition, statement, {"Ref": "AWS::NoValue"}]} for condition, statement in (
-                    ("Central", _MEMBERS), ("Subscribed", _SUBSCRIBER), ("FunctionsOnly", _NOBODY_ELSE)))]},
-            }},
-            "Verdicts": {"Type": "AWS::Events::Rule", "DependsOn": ["TopicPolicy", "FailedPolicy"], "Properties": {
-                "Name": TOPIC,
-                "Description": "What AWS Config finds not compliant with a rule of aws-guardrails.",
-                "EventPattern": PATTERN,
-                "Targets": [{
-                    "Id": "topic", "Arn": {"Ref": "Topic"},
-                    "DeadLetterConfig": {"Arn": {"Fn::GetAtt": ["Failed", "Arn"]}},
-                }],
-            }},
-            "Failed": {"Type": "AWS::SQS::Queue", "UpdateReplacePolicy": "Delete", "DeletionPolicy": "Delete",
-                       "Properties": {
-                           "QueueName": QUEUE, "MessageRetentionPeriod": _FOURTEEN_DAYS, "SqsManagedSseEnabled": True,
-                           "Tags": _TAGS,
-                       }},
-            "FailedPolicy": {"Type": "AWS::SQS::QueuePolicy", "Properties": {
-                "Queues": [{"Ref": "Failed"}],
-                "PolicyDocument": {"Version": "2012-10-17", "Statement": [_FAILED]},
-            }},
+        "SubscriberAccount": {
+            "Type": "String", "Default": "", "AllowedPattern": "(\\d{12})?",
+            "Description": "The account whose mailer may subscribe; empty: this one's alone.",
         },
-        "Outputs": {
-            "TopicArn": {"Value": {"Ref": "Topic"}},
-            "FailedQueueArn": {"Value": {"Fn::GetAtt": ["Failed", "Arn"]}},
+        "OrganizationId": {
+            "Type": "String", "Default": "", "AllowedPattern": "(o-[a-z0-9]{10,32})?",
+            "Description": f"For the hub of a central deployment: whose {MEMBER_ROLE} may tell; empty: nobody's.",
         },
-    }
+    }, {
+        "Topic": {"Type": "AWS::SNS::Topic", "Properties": {
+            "TopicName": TOPIC,
+            "KmsMasterKeyId": {"Fn::If": ["Encrypted", {"Ref": "KmsKeyId"}, {"Ref": "AWS::NoValue"}]},
+            "Tags": TAGS,
+        }},
+        "TopicPolicy": {"Type": "AWS::SNS::TopicPolicy", "Properties": {
+            "Topics": [{"Ref": "Topic"}],
+            "PolicyDocument": {"Version": "2012-10-17", "Statement": [_VERDICTS, {
+                "Sid": "Account", "Effect": "Allow",
+                "Principal": {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}},
+                "Action": ["sns:Publish", "sns:Subscribe", "sns:GetTopicAttributes",
+                           "sns:ListSubscriptionsByTopic"],
+                "Resource": {"Ref": "Topic"},
+            }, *({"Fn::If": [condition, statement, {"Ref": "AWS::NoValue"}]} for condition, statement in (
+                ("Central", _MEMBERS), ("Subscribed", _SUBSCRIBER), ("FunctionsOnly", _NOBODY_ELSE)))]},
+        }},
+        "Verdicts": {"Type": "AWS::Events::Rule", "DependsOn": ["TopicPolicy", "FailedPolicy"], "Properties": {
+            "Name": TOPIC,
+            "Description": "What AWS Config finds not compliant with a rule of aws-guardrails.",
+            "EventPattern": PATTERN,
+            "Targets": [{
+                "Id": "topic", "Arn": {"Ref": "Topic"},
+                "DeadLetterConfig": {"Arn": {"Fn::GetAtt": ["Failed", "Arn"]}},
+            }],
+        }},
+        "Failed": queue(QUEUE),
+        "FailedPolicy": {"Type": "AWS::SQS::QueuePolicy", "Properties": {
+            "Queues": [{"Ref": "Failed"}],
+            "PolicyDocument": {"Version": "2012-10-17", "Statement": [_FAILED]},
+        }},
+    }, {
+        "TopicArn": {"Value": {"Ref": "Topic"}},
+        "FailedQueueArn": {"Value": {"Fn::GetAtt": ["Failed", "Arn"]}},
+    }, conditions={
+        "Encrypted": {"Fn::Not": [{"Fn::Equals": [{"Ref": "KmsKeyId"}, ""]}]},
+        "Subscribed": {"Fn::Not": [{"Fn::Equals": [{"Ref": "SubscriberAccount"}, ""]}]},
+        "FunctionsOnly": {"Fn::Equals": [{"Ref": "Publishers"}, "functions"]},
+        "Central": {"Fn::Not": [{"Fn::Equals": [{"Ref": "OrganizationId"}, ""]}]},
+    })
 
 
 PATTERN: dict[str, Any] = {

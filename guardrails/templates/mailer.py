@@ -13,93 +13,75 @@ from typing import Any
 
 from c7n.actions import Notify
 
-from ..iam.template import Template
-from ..responding import PROJECT, PROJECT_TAG, TOPIC
+from ..responding import TOPIC
+from .parts import LAMBDA_MAY_ASSUME, TAGS, Template, queue, template
 
 NAME = "guardrails-mailer"
 """The queue, and the mailer's role; the second queue is `guardrails-mailer-failed`."""
-_TWO_WEEKS = 14 * 24 * 3600
-_TAGS = [{"Key": PROJECT_TAG, "Value": PROJECT}]
 
 
 def mailer() -> Template:
     """The template, for a stack where the mailer runs; its role has a name, which takes CAPABILITY_NAMED_IAM."""
-    return {
-        "AWSTemplateFormatVersion": "2010-09-09",
-        "Description": "The queue and the role of c7n-mailer, which sends the alerts of aws-guardrails.",
-        "Parameters": {
-            "FromAddress": {
-                "Type": "String", "AllowedPattern": "[^@ ]+@[^@ ]+",
-                "Description": "from_address in mailer.yml: the address, verified by SES, that mail is sent from.",
-            },
-            "SourceAccounts": {
-                "Type": "CommaDelimitedList", "Default": "",
-                "Description": "Other accounts whose compliance topics may send to the queue.",
-            },
-            "KmsKeyArn": {
-                "Type": "String", "Default": "",
-                "Description": "The key with which secrets in mailer.yml are encrypted; empty: there are none.",
-            },
+    return template("The queue and the role of c7n-mailer, which sends the alerts of aws-guardrails.", {
+        "FromAddress": {
+            "Type": "String", "AllowedPattern": "[^@ ]+@[^@ ]+",
+            "Description": "from_address in mailer.yml: the address, verified by SES, that mail is sent from.",
         },
-        "Conditions": {
-            "OtherAccounts": {"Fn::Not": [{"Fn::Equals": [{"Fn::Join": ["", {"Ref": "SourceAccounts"}]}, ""]}]},
-            "Secrets": {"Fn::Not": [{"Fn::Equals": [{"Ref": "KmsKeyArn"}, ""]}]},
+        "SourceAccounts": {
+            "Type": "CommaDelimitedList", "Default": "",
+            "Description": "Other accounts whose compliance topics may send to the queue.",
         },
-        "Resources": {
-            "Queue": _queue(
-                NAME,
-                # Longer than a run of the mailer, which takes several messages at once.
-                VisibilityTimeout=600,
-                RedrivePolicy={"deadLetterTargetArn": {"Fn::GetAtt": ["Failed", "Arn"]}, "maxReceiveCount": 5},
-            ),
-            "Failed": _queue(f"{NAME}-failed"),
-            "QueuePolicy": {"Type": "AWS::SQS::QueuePolicy", "Properties": {
-                "Queues": [{"Ref": "Queue"}],
-                "PolicyDocument": {"Version": "2012-10-17", "Statement": [
-                    _send("Own", {"Ref": "AWS::AccountId"}),
-                    {"Fn::If": ["OtherAccounts", _send("Others", {"Ref": "SourceAccounts"}), {"Ref": "AWS::NoValue"}]},
-                ]},
-            }},
-            "Subscription": {"Type": "AWS::SNS::Subscription", "DependsOn": "QueuePolicy", "Properties": {
-                "TopicArn": {"Fn::Sub": f"arn:${{AWS::Partition}}:sns:${{AWS::Region}}:${{AWS::AccountId}}:{TOPIC}"},
-                "Protocol": "sqs",
-                "Endpoint": {"Fn::GetAtt": ["Queue", "Arn"]},
-                "RawMessageDelivery": True,
-                "FilterPolicy": {"mtype": [Notify.C7N_DATA_MESSAGE]},
-            }},
-            "Role": {"Type": "AWS::IAM::Role", "Properties": {
-                "RoleName": NAME,
-                "Description": "What c7n-mailer may do.",
-                "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [{
-                    "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"},
-                }]},
-                "ManagedPolicyArns": [
-                    {"Fn::Sub": "arn:${AWS::Partition}:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"}],
-                "Policies": [{"PolicyName": "mailer", "PolicyDocument": {"Version": "2012-10-17", "Statement": [
-                    {"Effect": "Allow", "Action": ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
-                     "Resource": {"Fn::GetAtt": ["Queue", "Arn"]}},
-                    {"Effect": "Allow", "Action": "ses:SendRawEmail", "Resource": "*",
-                     "Condition": {"StringEquals": {"ses:FromAddress": {"Ref": "FromAddress"}}}},
-                    {"Fn::If": [
-                        "Secrets", {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": {"Ref": "KmsKeyArn"}},
-                        {"Ref": "AWS::NoValue"}]},
-                ]}}],
-                "Tags": _TAGS,
-            }},
+        "KmsKeyArn": {
+            "Type": "String", "Default": "",
+            "Description": "The key with which secrets in mailer.yml are encrypted; empty: there are none.",
         },
-        "Outputs": {
-            "QueueUrl": {"Value": {"Ref": "Queue"}, "Description": "queue_url in mailer.yml."},
-            "QueueArn": {"Value": {"Fn::GetAtt": ["Queue", "Arn"]}},
-            "RoleArn": {"Value": {"Fn::GetAtt": ["Role", "Arn"]}, "Description": "role in mailer.yml."},
-        },
-    }
-
-
-def _queue(name: str, **properties: Any) -> dict[str, Any]:
-    return {"Type": "AWS::SQS::Queue", "UpdateReplacePolicy": "Delete", "DeletionPolicy": "Delete", "Properties": {
-        "QueueName": name, "MessageRetentionPeriod": _TWO_WEEKS, "SqsManagedSseEnabled": True, "Tags": _TAGS,
-        **properties,
-    }}
+    }, {
+        "Queue": queue(
+            NAME,
+            # Longer than a run of the mailer, which takes several messages at once.
+            VisibilityTimeout=600,
+            RedrivePolicy={"deadLetterTargetArn": {"Fn::GetAtt": ["Failed", "Arn"]}, "maxReceiveCount": 5},
+        ),
+        "Failed": queue(f"{NAME}-failed"),
+        "QueuePolicy": {"Type": "AWS::SQS::QueuePolicy", "Properties": {
+            "Queues": [{"Ref": "Queue"}],
+            "PolicyDocument": {"Version": "2012-10-17", "Statement": [
+                _send("Own", {"Ref": "AWS::AccountId"}),
+                {"Fn::If": ["OtherAccounts", _send("Others", {"Ref": "SourceAccounts"}), {"Ref": "AWS::NoValue"}]},
+            ]},
+        }},
+        "Subscription": {"Type": "AWS::SNS::Subscription", "DependsOn": "QueuePolicy", "Properties": {
+            "TopicArn": {"Fn::Sub": f"arn:${{AWS::Partition}}:sns:${{AWS::Region}}:${{AWS::AccountId}}:{TOPIC}"},
+            "Protocol": "sqs",
+            "Endpoint": {"Fn::GetAtt": ["Queue", "Arn"]},
+            "RawMessageDelivery": True,
+            "FilterPolicy": {"mtype": [Notify.C7N_DATA_MESSAGE]},
+        }},
+        "Role": {"Type": "AWS::IAM::Role", "Properties": {
+            "RoleName": NAME,
+            "Description": "What c7n-mailer may do.",
+            "AssumeRolePolicyDocument": LAMBDA_MAY_ASSUME,
+            "ManagedPolicyArns": [
+                {"Fn::Sub": "arn:${AWS::Partition}:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"}],
+            "Policies": [{"PolicyName": "mailer", "PolicyDocument": {"Version": "2012-10-17", "Statement": [
+                {"Effect": "Allow", "Action": ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
+                 "Resource": {"Fn::GetAtt": ["Queue", "Arn"]}},
+                {"Effect": "Allow", "Action": "ses:SendRawEmail", "Resource": "*",
+                 "Condition": {"StringEquals": {"ses:FromAddress": {"Ref": "FromAddress"}}}},
+                {"Fn::If": [
+                    "Secrets", {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": {"Ref": "KmsKeyArn"}},
+                    {"Ref": "AWS::NoValue"}]},
+            ]}}],
+            "Tags": TAGS,
+        }},
+    }, {
+        "QueueUrl": {"Value": {"Ref": "Queue"}, "Description": "queue_url in mailer.yml."},
+        "QueueArn": {"Value": {"Fn::GetAtt": ["Queue", "Arn"]}},
+        "RoleArn": {"Value": {"Fn::GetAtt": ["Role", "Arn"]}, "Description": "role in mailer.yml."},
+    }, conditions={
+        "OtherAccounts": {"Fn::Not": [{"Fn::Equals": [{"Fn::Join": ["", {"Ref": "SourceAccounts"}]}, ""]}]},
+        "Secrets": {"Fn::Not": [{"Fn::Equals": [{"Ref": "KmsKeyArn"}, ""]}]},
+    })
 
 
 def _send(sid: str, accounts: Any) -> dict[str, Any]:
