@@ -41,6 +41,7 @@ VERBS = {
 HANDED_OVER = {
     "custodian …": "Cloud Custodian itself, with our filters and actions.",
     "c7n-org …": "Cloud Custodian over many accounts.",
+    "c7n-mailer …": "Sends what policies tell, by mail and Slack.",
     "python …": "The environment's Python.",
 }
 

@@ -223,8 +223,8 @@ class Gateway:
         if request.service == "lambda":
             answer = Answer(answer.status, answer.headers, self._functions.on_response(
                 request.method, request.path, answer.body, account, request.region))
-        elif request.service in {"sqs", "sns"}:
-            # Queue and unsubscribe addresses must lead back here.
+        elif request.service in {"cloudformation", "sqs", "sns"}:
+            # Addresses of queues, in outputs of stacks too, and for unsubscribing must lead back here.
             here = f"http://127.0.0.1:{self._ministack_port}".encode()
             answer = Answer(answer.status, answer.headers, answer.body.replace(here, self._endpoint.encode()))
         return answer
