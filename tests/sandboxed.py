@@ -9,6 +9,7 @@ import boto3
 import pytest
 from c7n import mu, utils
 
+from guardrails.iam.needs import Need
 from guardrails.sandbox import Sandbox
 
 MODE = """
@@ -37,3 +38,11 @@ def sandboxed(directory: Path, monkeypatch: pytest.MonkeyPatch, account: str, re
         monkeypatch.setattr(mu.SNSSubscription, "iam_delay", 0)
         utils.reset_session_cache()
         yield running
+
+
+def not_allowed(sandbox: Sandbox, role: str, *needs: Need) -> set[str]:
+    """What the role's sessions have called in the sandbox and the needs do not name."""
+    # A signature says monitoring; everybody may ask who he is.
+    called = {call.replace("monitoring:", "cloudwatch:") for call in sandbox.calls(role)} - {"sts:GetCallerIdentity"}
+    assert called, f"{role} has called nothing"
+    return called - {need.action for need in needs}

@@ -13,6 +13,7 @@ from ..responding import Response, as_deployed, response_of
 
 SWEEP_ROLE, HEAL_ROLE, FUNCTION_ROLE = "guardrails-sweep", "guardrails-heal", "guardrails"
 """The roles' names unless the stack says otherwise; the last is what the project's policies name."""
+DEPLOY_ROLE, DOCTOR_ROLE = "guardrails-deploy", "guardrails-doctor"
 
 
 @click.command()
@@ -39,7 +40,7 @@ def iam(
     at_most: int, output: str | None,
 ) -> None:
     """Write the least that each role must be allowed: each function's, the sweep's, the healing one's, the responder's,
-    the hub's.
+    those of deploy and doctor, the hub's.
 
     Asks no AWS. -c is read for its `vars`: parameters switch calls on, and a policy whose profile no account has
     chosen needs nothing, unless it is named. Where every account in it says `guardrails: respond`, functions may change
@@ -59,6 +60,7 @@ def iam(
     from ..responder import needs as of_responder
     from . import needs as wanted
     from .documents import document, documents, filled, grants, size
+    from .operator import of_deploy, of_doctor
     from .template import Role, file_names, functions, members
 
     variables = _variables(config)
@@ -89,8 +91,10 @@ def iam(
             ("Function", FUNCTION_ROLE, "every function of the policies", shared, False),
             ("Respond", RESPONDER_ROLE, "the responder: reads, and runs the fixes of all policies",
              of_responder(answered, variables), False),
+            ("Deploy", DEPLOY_ROLE, "deploy, undeploy: the functions and what starts them", of_deploy(deployed), True),
+            ("Doctor", DOCTOR_ROLE, "doctor: reads what is deployed", of_doctor(), True),
         )
-        if {"Sweep": swept, "Heal": healing, "Function": deployed, "Respond": answered}[key]
+        if {"Sweep": swept, "Heal": healing, "Respond": answered}.get(key, deployed)
     ]
     target = output_directory(output, "iam")
     rows: list[tuple[object, ...]] = []

@@ -158,7 +158,7 @@ def _beside(policy: Policy, logs: str) -> Iterator[Need]:
         yield Need("sts:AssumeRole", by + "the member's role", resources=(arn,))
     if target := (mode.get("dead_letter_config") or {}).get("TargetArn"):
         action = "sqs:SendMessage" if ":sqs:" in target else "sns:Publish"
-        yield Need(action, by + "events that failed", resources=(_placed(str(target)),))
+        yield Need(action, by + "events that failed", resources=(placed(str(target)),))
     if (mode.get("tracing_config") or {}).get("Mode") == "Active":
         for name in ("PutTraceSegments", "PutTelemetryRecords"):
             yield Need(f"xray:{name}", by + "its traces")
@@ -245,7 +245,7 @@ def _limited(need: Need, settings: Any, policy: Mapping[str, Any], beside: set[s
     limits = data_file("limits.yml")
     if marker := limits["targets"].get(need.action):
         targets = tuple(dict.fromkeys(
-            _placed(text) for text in _texts(settings) if text.startswith("arn:") and marker in text))
+            placed(text) for text in _texts(settings) if text.startswith("arn:") and marker in text))
         yield replace(need, resources=targets)
         return
     if need.action == "iam:PassRole":
@@ -278,12 +278,12 @@ def _named(source: Mapping[str, str], policy: Mapping[str, Any]) -> tuple[str, .
     if not known:
         return None
     return tuple(dict.fromkeys(
-        _placed(text) if text.startswith("arn:") or text == "*" else f"arn:{PARTITION}:iam::*:policy/{text}"
+        placed(text) if text.startswith("arn:") or text == "*" else f"arn:{PARTITION}:iam::*:policy/{text}"
         for text in found
     ))
 
 
-def _placed(arn: str) -> str:
+def placed(arn: str) -> str:
     """An ARN of a policy's settings, with placeholders for the account, and `*` for what c7n fills in."""
     for known, placeholder in (
         (_NOBODY, ACCOUNT), ("{account_id}", ACCOUNT), (_NOWHERE, "*"), ("{region}", "*"), ("{partition}", PARTITION),

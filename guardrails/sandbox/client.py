@@ -136,6 +136,11 @@ class Sandbox:
         events: list[dict[str, Any]] = self._ask("GET", f"/_sandbox/events{query}")["events"]
         return events
 
+    def calls(self, role: str) -> list[str]:
+        """What sessions of the role, by its ARN, have called so far: `lambda:CreateFunction`."""
+        calls: list[str] = self._ask("GET", f"/_sandbox/calls?{urlencode({'role': role})}")["calls"]
+        return calls
+
     def logs(self, function_name: str, account: str, region: str = _DEFAULT_REGION) -> str:
         """What the function has logged so far; empty when it has not run."""
         logs = self.client("logs", account, region)

@@ -19,6 +19,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from moto.s3.models import s3_backends
 
 from guardrails.sandbox.backdate import backdate
+from guardrails.sandbox.callers import Callers
 from guardrails.sandbox.catalogue import recorded_operation
 from guardrails.sandbox.config import Config
 from guardrails.sandbox.config.changes import Change, changes_of
@@ -85,6 +86,7 @@ class Gateway:
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._identities = Identities()
         self._functions = Functions(endpoint, _read_object)
+        self._callers = Callers()
         self.trail = Trail(self._deliver)
         self.config = Config(self, endpoint, self._invoke, self._emit)
 
@@ -132,7 +134,7 @@ class Gateway:
         body = environ["wsgi.input"].read() if environ.get("wsgi.input_terminated") else environ["wsgi.input"].read(
             int(environ.get("CONTENT_LENGTH") or 0)
         )
-        return Request(
+        request = Request(
             environ=environ,
             caller=self._caller(scope["key"] if scope else DEFAULT_ACCOUNT, token),
             service=scope["service"] if scope else "",
@@ -143,6 +145,10 @@ class Gateway:
             headers=_headers(environ),
             body=body,
         )
+        if role := request.caller.role_arn:
+            target = request.headers.get("X-Amz-Target", "")
+            self._callers.add(role, request.service, request.method, request.path, target, body)
+        return request
 
     def _caller(self, key: str, token: str) -> Caller:
         function = self._functions.get(token)
@@ -347,6 +353,9 @@ class Gateway:
         if action == ("GET", "events"):
             account = parse_qs(environ.get("QUERY_STRING", "")).get("account", [None])[0]
             return _json_answer(200, {"events": self.trail.records(account)})
+        if action == ("GET", "calls"):
+            role = parse_qs(environ.get("QUERY_STRING", "")).get("role", [""])[0]
+            return _json_answer(200, {"calls": self._callers.calls(role)})
         if action == ("POST", "settle"):
             left = self.settle()
             return _json_answer(504, {"message": f"still at work after {_SETTLE_SECONDS:.0f} s: {'; '.join(left)}"}
@@ -360,7 +369,7 @@ class Gateway:
         if action == ("POST", "backdate"):
             return self._backdate(parse_qs(environ.get("QUERY_STRING", "")))
         return _json_answer(404, {
-            "message": "There are status, events, settle (POST), reset (POST) and backdate (POST) here."})
+            "message": "There are status, events, calls, settle (POST), reset (POST) and backdate (POST) here."})
 
     def _backdate(self, query: dict[str, list[str]]) -> Answer:
         try:
@@ -392,6 +401,7 @@ class Gateway:
             self.config.settle(_ENDING_SECONDS)
             self._functions.forget_all()
             self._identities.forget_all()
+            self._callers.clear()
             moto_api_backend.reset()
             self.trail.clear()
         finally:

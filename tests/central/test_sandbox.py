@@ -15,11 +15,12 @@ from custom_actions.receipt import RECEIPTS
 from guardrails.accounts import find_accounts
 from guardrails.central import FUNCTION_ROLE, MEMBER_ROLE, hub_of
 from guardrails.cli import main
+from guardrails.iam.operator import of_deploy, of_doctor
 from guardrails.policies import load
 from guardrails.sandbox import Sandbox
 from guardrails.templates.central import hub_template, member_template
 from tests.sandbox.conftest import eventually
-from tests.sandboxed import sandboxed
+from tests.sandboxed import not_allowed, sandboxed
 
 HUB, RED, BLUE = "999999999999", "111111111111", "222222222222"
 BUS_POLICY = "AWS::Events::EventBusPolicy"
@@ -160,6 +161,7 @@ def test_the_hub_answers_each_account_as_accounts_yml_says(
     assert found[RED, AWAY]["", "forward"] == "broken" and ("", "forward") not in found[RED, HOME]
     assert found[HUB, HOME]["", "event-bus"] == "broken"
     assert found[BLUE, HOME]["", "member-role"] == "broken" and ("", "member-role") not in found[RED, HOME]
+    assert not_allowed(sandbox, f"arn:aws:iam::{RED}:role/deploy", *of_deploy([]), *of_doctor()) == set()
 
 
 def doctor(accounts_yml: Path, *options: str) -> dict[tuple[str, str], dict[tuple[str, str], str]]:

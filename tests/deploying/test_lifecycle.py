@@ -13,8 +13,10 @@ import pytest
 from click.testing import CliRunner
 
 from guardrails.cli import main
+from guardrails.iam.operator import of_deploy
+from guardrails.policies import load
 from guardrails.sandbox import Sandbox
-from tests.sandboxed import MODE, sandboxed
+from tests.sandboxed import MODE, not_allowed, sandboxed
 
 HOME, RED, BLUE = "999999999999", "111111111111", "222222222222"
 """Where the credentials are; the account that heals; the one that observes."""
@@ -173,3 +175,5 @@ def test_from_the_first_deployment_to_the_last_trace(sandbox: Sandbox, accounts_
     assert [name for name in there(sandbox) if " function " in name] == [f"{RED} function custodian-other"]
     function.delete_function(FunctionName="custodian-other")
     assert there(sandbox) == before
+    # `iam` writes a role that may do all of this.
+    assert not_allowed(sandbox, f"arn:aws:iam::{RED}:role/deploy", *of_deploy(load(policies))) == set()

@@ -25,6 +25,7 @@ from guardrails.iam.documents import (
     size,
 )
 from guardrails.iam.needs import Condition, Need, of_function, of_hub, of_policy
+from guardrails.iam.operator import of_deploy, of_doctor
 from guardrails.policies import Policy, load
 from guardrails.yamlfile import YamlFile, read
 
@@ -129,6 +130,28 @@ def test_the_hub_gets_into_the_named_roles_and_no_others() -> None:
     assert "sts:AssumeRole" not in actions(of_hub([]))
 
 
+def test_who_deploys_touches_functions_by_name_and_passes_their_roles_to_lambda_alone() -> None:
+    modes: list[dict[str, Any]] = [
+        {"type": "cloudtrail", "role": "arn:aws:iam::{account_id}:role/own", "function-prefix": "bank-"},
+        {"type": "schedule", "role": "own", "scheduler-role": "arn:aws:iam::{account_id}:role/clock", "subnets": ["s"]},
+    ]
+    restart = SHIPPED["cloudtrail-logging-restart"]
+    needs = of_deploy(replace(restart, data={**restart.data, "mode": mode}) for mode in modes)
+    resources = {need.action: need.resources for need in needs if need.action != "iam:PassRole"}
+    assert resources["lambda:UpdateFunctionCode"] == tuple(
+        f"arn:${{Partition}}:lambda:*:${{Account}}:function:{prefix}*" for prefix in ("bank-", "custodian-"))
+    assert "ec2:DescribeSubnets" in resources and "ec2:DescribeSubnets" not in actions(of_deploy([]))
+    passed = {need.conditions[0].values[0]: need.resources for need in needs if need.action == "iam:PassRole"}
+    assert passed.keys() == {"lambda.amazonaws.com", "scheduler.amazonaws.com"}
+    assert passed["scheduler.amazonaws.com"] == ("arn:${Partition}:iam::${Account}:role/clock",)
+    assert "arn:${Partition}:iam::${Account}:role/own" in passed["lambda.amazonaws.com"]
+    known = Catalogue.shipped()
+    assert [need.action for need in (*needs, *of_doctor()) if not known.knows(need.action)] == []
+    changing = [need.action for need in of_doctor() if not need.action.partition(":")[2].startswith(
+        ("Get", "List", "Describe", "Simulate", "Filter"))]
+    assert changing == ["events:PutEvents"]
+
+
 def test_what_changes_something_is_bound_to_account_and_region_and_what_reads_to_the_region() -> None:
     needs = [
         Need("ec2:RevokeSecurityGroupIngress", "x"), Need("ec2:DescribeVpcs", "x"), Need("iam:UpdateAccessKey", "x"),
@@ -173,6 +196,8 @@ def test_the_verb_writes_documents_and_templates_that_cloudformation_takes(
     trusted = member["Resources"]["HealRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
     assert [statement["Condition"] for statement in trusted] == [
         {"StringEquals": {"sts:ExternalId": {"Ref": "ExternalId"}}}]
+    assert json.loads((out / "hub.json").read_text())["Statement"][-1]["Resource"] == [
+        f"arn:aws:iam::*:role/guardrails-{name}" for name in ("sweep", "heal", "deploy", "doctor")]
     reasons = json.loads((out / "permissions.json").read_text())
     assert reasons["guardrails-sweep"]["ec2:DescribeFlowLogs"] == ["vpc-flow-logs: filter flow-logs"]
     lint = subprocess.run(

@@ -13,11 +13,13 @@ from guardrails.accounts import Account
 from guardrails.cli import main
 from guardrails.health.reading import Reader, now
 from guardrails.health.responder import read_responder, responder_verdicts
+from guardrails.iam.operator import of_deploy, of_doctor
+from guardrails.policies import load
 from guardrails.responding import RESPONDER
 from guardrails.sandbox import Sandbox
 from guardrails.templates.compliance import compliance
 from tests.sandbox.conftest import eventually, open_port, security_group, start_recorder
-from tests.sandboxed import MODE, sandboxed
+from tests.sandboxed import MODE, not_allowed, sandboxed
 
 from .test_answer import alert
 
@@ -126,6 +128,8 @@ def test_what_evaluators_tell_is_put_right_by_the_responder_alone(sandbox: Sandb
     assert clients["lambda"].list_functions()["Functions"] == []
     assert clients["sns"].list_subscriptions()["Subscriptions"] == []
     assert clients["logs"].describe_log_groups()["logGroups"] == []
+    needed = [*of_deploy(load(tmp_path / "policies")), *of_doctor()]
+    assert not_allowed(sandbox, f"arn:aws:iam::{RED}:role/deploy", *needed) == set()
 
 
 def _state(ec2: Any, instance: str) -> str:
