@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from .controls import Catalogue
 from .exceptions import ExceptionState
@@ -32,6 +32,17 @@ select account, policy, state, open, excepted, count(*) from (
   from checks c
 ) group by 1, 2, 3, 4, 5
 """
+
+
+class Alike(NamedTuple):
+    """How many checks of an account and policy are alike in all of the rest."""
+
+    account: str
+    policy: str
+    state: str
+    open: int
+    excepted: int
+    number: int
 
 
 @dataclass(frozen=True)
@@ -188,26 +199,25 @@ class Assessment:
     # What to make of it.
 
     @cached_property
-    def _per_check(self) -> list[tuple[str, str, str, int, int, int]]:
-        """Account, policy, state, open, excepted, and how many checks are alike in all of these."""
-        return [(*row,) for row in self.store.rows(_PER_CHECK)]
+    def _per_check(self) -> list[Alike]:
+        return [Alike(*row) for row in self.store.rows(_PER_CHECK)]
 
     @cached_property
     def score(self) -> Score:
         return self._score(self._per_check)
 
-    def _score(self, rows: Sequence[tuple[str, str, str, int, int, int]]) -> Score:
+    def _score(self, rows: Sequence[Alike]) -> Score:
         return score([
-            ScoreInput(self.policies[policy].severity, self.policies[policy].exposure, state == "ran", opened, number,
-                       excepted)
-            for _, policy, state, opened, excepted, number in rows if state != "skipped"
+            ScoreInput(self.policies[row.policy].severity, self.policies[row.policy].exposure, row.state == "ran",
+                       row.open, row.number, row.excepted)
+            for row in rows if row.state != "skipped"
         ])
 
     @cached_property
     def by_policy(self) -> list[PolicyRow]:
         """The policies that were swept, the most severe and most violated first."""
         rows = []
-        grouped = _grouped(self._per_check, 1)
+        grouped = _grouped(self._per_check, "policy")
         for name, policy in self.policies.items():
             if policy.audited:
                 asked, seen, passed, opened, excepted = _counts(grouped.get(name, []))
@@ -217,7 +227,7 @@ class Assessment:
     @cached_property
     def by_account(self) -> list[GroupRow]:
         """Every account, the lowest score first; one that there was no way into has all its checks unseen."""
-        grouped = _grouped(self._per_check, 0)
+        grouped = _grouped(self._per_check, "account")
         names: dict[str, AccountInfo] = {}
         for account in self.accounts:
             names.setdefault(account.id, account)
@@ -227,9 +237,9 @@ class Assessment:
     @cached_property
     def by_service(self) -> list[GroupRow]:
         """Every resource type that was asked for, the lowest score first."""
-        grouped: dict[str, list[tuple[str, str, str, int, int, int]]] = defaultdict(list)
+        grouped: dict[str, list[Alike]] = defaultdict(list)
         for row in self._per_check:
-            grouped[self.policies[row[1]].service].append(row)
+            grouped[self.policies[row.policy].service].append(row)
         return self._groups((service, service, "", rows) for service, rows in grouped.items())
 
     def _groups(self, groups: Any) -> list[GroupRow]:
@@ -237,8 +247,8 @@ class Assessment:
         for key, name, reason, rows in groups:
             asked, seen, passed, _, excepted = _counts(rows)
             by: dict[str, int] = defaultdict(int)
-            for _, policy, _, opened, _, number in rows:
-                by[self.policies[policy].severity] += opened * number
+            for row in rows:
+                by[self.policies[row.policy].severity] += row.open * row.number
             made.append(GroupRow(
                 key, name, self._score(rows), passed, seen, asked,
                 {severity: by[severity] for severity in SEVERITIES if by[severity]}, excepted, reason))
@@ -251,20 +261,20 @@ class Assessment:
 
     def frameworks_of(self, account: str) -> list[FrameworkResult]:
         """The same for one account (its id)."""
-        return self._verdicts(_grouped(self._per_check, 0).get(account, []))
+        return self._verdicts(_grouped(self._per_check, "account").get(account, []))
 
-    def _verdicts(self, rows: Sequence[tuple[str, str, str, int, int, int]]) -> list[FrameworkResult]:
+    def _verdicts(self, rows: Sequence[Alike]) -> list[FrameworkResult]:
         # A requirement that a policy covers which was not chosen is not covered by nothing.
         others = {name: NotChosen(**data) for name, data in self.store.get("not_chosen", {}).items()}
         return framework_results(self.catalogues, {**others, **self.policies}, self._policy_results(rows))
 
-    def _policy_results(self, rows: Sequence[tuple[str, str, str, int, int, int]]) -> dict[str, PolicyResult]:
-        grouped = _grouped(rows, 1)
+    def _policy_results(self, rows: Sequence[Alike]) -> dict[str, PolicyResult]:
+        grouped = _grouped(rows, "policy")
         made = {}
         for name, policy in self.policies.items():
             of = grouped.get(name, [])
             asked, seen, passed, opened, excepted = _counts(of)
-            skipped = sum(row[5] for row in of if row[2] == "skipped")
+            skipped = sum(row.number for row in of if row.state == "skipped")
             made[name] = PolicyResult(
                 name, audited=policy.audited, asked=asked, seen=seen, skipped=skipped, failed=seen - passed,
                 open=opened, excepted=excepted)
@@ -325,27 +335,25 @@ def missing_rows(checks: Iterable[CheckRow]) -> list[MissingRow]:
     return [MissingRow(*key, policies=tuple(policies)) for key, policies in groups.items()]
 
 
-def _grouped(
-    rows: Sequence[tuple[str, str, str, int, int, int]], column: int
-) -> dict[str, list[tuple[str, str, str, int, int, int]]]:
-    found: dict[str, list[tuple[str, str, str, int, int, int]]] = defaultdict(list)
+def _grouped(rows: Sequence[Alike], column: str) -> dict[str, list[Alike]]:
+    found: dict[str, list[Alike]] = defaultdict(list)
     for row in rows:
-        found[str(row[column])].append(row)
+        found[getattr(row, column)].append(row)
     return found
 
 
-def _counts(rows: Sequence[tuple[str, str, str, int, int, int]]) -> tuple[int, int, int, int, int]:
+def _counts(rows: Sequence[Alike]) -> tuple[int, int, int, int, int]:
     """Of checks: asked, seen, seen without an open finding; and their open and excepted findings."""
     asked = seen = passed = opened = excepted = 0
-    for _, _, state, open_here, excepted_here, number in rows:
-        opened += open_here * number
-        excepted += excepted_here * number
-        if state == "skipped":
+    for row in rows:
+        opened += row.open * row.number
+        excepted += row.excepted * row.number
+        if row.state == "skipped":
             continue
-        asked += number
-        if state == "ran":
-            seen += number
-            passed += number if not open_here else 0
+        asked += row.number
+        if row.state == "ran":
+            seen += row.number
+            passed += row.number if not row.open else 0
     return asked, seen, passed, opened, excepted
 
 
