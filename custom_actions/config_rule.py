@@ -37,6 +37,7 @@ from c7n.utils import chunks, dumps, local_session
 from .aws import call, reason_of
 from .evidence import sentence
 from .excepted import Excepted, excuse
+from .identity import resource_id
 from .receipt import FixIncomplete
 from .scope import Scope
 
@@ -155,11 +156,16 @@ class Judge:
         if self.policy.resource_type in ("account", "aws.account"):
             # c7n keeps what its filters read on the account itself, and makes it anew here.
             return list(manager.get_resource_manager("account", {}).resources())
+        own = manager.resource_type.id
         wanted = {self.id_of(resource) for resource in resources}
-        found = list(manager.get_resources(sorted(wanted)))
+        found = list(manager.get_resources(sorted({str(resource[own]) for resource in resources})))
         # Some types can only be listed: an API's stages, for one.
-        missing = wanted - {self.id_of(resource) for resource in found}
-        return found + [resource for resource in self.every() if self.id_of(resource) in missing] if missing else found
+        if wanted - {self.id_of(one) for one in found} - {str(one[own]) for one in found}:
+            found += self.every()
+        # By c7n's own id two resources may be one, as the stages of one deployment of an API; where no more than that
+        # is known of a resource, it has to do.
+        return list({
+            key: one for one in found if (key := self.id_of(one)) in wanted or str(one[own]) in wanted}.values())
 
     def every(self) -> list[Resource]:
         """Every resource of the policy's type, filters left out."""
@@ -168,8 +174,8 @@ class Judge:
             self.policy.resource_type, unfiltered).resources())
 
     def id_of(self, resource: Resource) -> str:
-        """The id by which c7n knows the resource."""
-        return str(resource[self.policy.resource_manager.resource_type.id])
+        """The id by which AWS knows the resource, and no other shares it."""
+        return resource_id(resource, type(self.policy.resource_manager))
 
     def reported(self, resource: Resource) -> str:
         """The id by which AWS Config knows the resource."""

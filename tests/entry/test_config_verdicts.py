@@ -11,6 +11,7 @@ from c7n.credentials import SessionFactory
 from c7n.utils import local_session
 
 from custom_actions import lambda_entry
+from custom_actions.config_rule import ConfigPollRule
 from tests import engine
 from tests.moto_server import ACCOUNT, REGION, Moto
 
@@ -128,3 +129,25 @@ def test_a_deployed_rule_hears_of_items_too_large_for_a_message(moto: Moto, tmp_
         params = rule.get_rule_params(made)
         assert [detail["MessageType"] for detail in params["Source"]["SourceDetails"]] == [
             "ConfigurationItemChangeNotification", "OversizedConfigurationItemChangeNotification"]
+
+
+def test_two_stages_of_one_deployment_are_two_resources(moto: Moto, tmp_path: Path) -> None:
+    client = moto.client("apigateway")
+    api = client.create_rest_api(name="shop")["id"]
+    root = client.get_resources(restApiId=api)["items"][0]["id"]
+    client.put_method(restApiId=api, resourceId=root, httpMethod="GET", authorizationType="NONE")
+    client.put_integration(restApiId=api, resourceId=root, httpMethod="GET", type="MOCK")
+    deployment = client.create_deployment(restApiId=api)["id"]
+    for name in ("blue", "green"):
+        client.create_stage(restApiId=api, stageName=name, deploymentId=deployment)
+    judge = ConfigPollRule(engine.load({
+        "name": "p", "resource": "aws.rest-stage", "filters": [{"stageName": "blue"}],
+        "mode": {"type": "config-poll-rule", "role": "r", "schedule": "One_Hour", "ignore-support-check": True},
+    }, tmp_path))
+    both = judge.every()
+    assert {stage["deploymentId"] for stage in both} == {deployment} and len(both) == 2
+    [blue] = judge.matching(both, {})
+    assert [stage["stageName"] for stage in judge.read_again([blue])] == ["blue"]
+    assert judge.judge_again(both, {}) == ({f"{api}/green"}, {f"{api}/blue"})
+    # Of a stage that somebody names by c7n's id alone, nobody can say which it is.
+    assert len(judge.read_again([{"deploymentId": deployment}])) == 2
