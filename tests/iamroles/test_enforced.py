@@ -2,16 +2,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from custom_actions.receipt import FixIncomplete
 from guardrails.accounting import State, state_of
+from guardrails.accounts import Account, Hub
 from guardrails.cli import main
 from guardrails.iam.documents import actions_of, document, documents, grants
 from guardrails.iam.needs import of_function, of_policy, of_sweep
 from guardrails.policies import load
+from guardrails.templates.central import member_template
 from tests import engine as in_process
 from tests.moto_server import ACCOUNT, Moto
 from tests.policies.harness import Engine, World, cases, compliance_topic
@@ -103,6 +107,24 @@ def test_a_function_runs_under_its_own_role(enforced: Enforced, moto: Moto, tmp_
         "requestParameters": {"groupId": group},
     }}
     data = {**policy.data, "mode": {key: value for key, value in policy.mode.items() if key != "delay"}}
+    def is_open() -> bool:
+        return bool(ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]["IpPermissions"])
+
     with enforced.as_role(actions_of([document(grants(of_function(policy)))])):
         in_process.push(data, tmp_path, event)
-    assert ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]["IpPermissions"] == []
+    assert not is_open()
+
+    # So it does under what the hub's function assumes, where the account's word is heal; else that may change nothing.
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[rule])
+    hub = Account(ACCOUNT, "hub", ("eu-west-1",))
+    hub = replace(hub, hub=Hub(ACCOUNT, "eu-west-1", (hub,)))
+    made = member_template([policy], hub, [{}])["Resources"]
+    observing, healing = (
+        actions_of([part["Properties"]["PolicyDocument"] for name, part in made.items() if name.startswith(word)])
+        for word in ("Observe", "Heal"))
+    with enforced.as_role(observing), pytest.raises(FixIncomplete, match="AccessDenied"):
+        in_process.push(data, tmp_path, event)
+    assert is_open()
+    with enforced.as_role(healing):
+        in_process.push(data, tmp_path, event)
+    assert not is_open()
