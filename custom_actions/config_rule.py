@@ -3,7 +3,7 @@
 c7n's own classes know two verdicts, give a fixed sentence as annotation, call a resource NON_COMPLIANT that their own
 action has just put right, read resources twice, and raise KeyError on two of AWS Config's three notifications; and
 rules that they deploy hear nothing of an item that is too large for a message. The plug-in puts these classes in their
-place. The schema stays c7n's, and so does the deployment but for that one notification.
+place. The schema stays c7n's, and so does the deployment but for that one notification and a lost permission.
 
 | the resource | verdict |
 |---|---|
@@ -92,6 +92,14 @@ class Judge:
     """One policy's judgement of resources, and its fix. Mixed into c7n's modes."""
 
     policy: Any
+
+    @property
+    def policy_lambda(self) -> Any:
+        """c7n's function of the policy, with a rule that hears of all items and may always call it."""
+        from c7n import mu
+
+        _mend(mu.ConfigRule)
+        return super().policy_lambda  # type: ignore[misc]
 
     def in_scope(self, resources: Sequence[Resource], event: Any) -> list[Resource]:
         """The resources that the policy's `scope` filter lets through; all of them when it has none."""
@@ -250,14 +258,6 @@ class ConfigRule(Judge, ConfigRuleMode):
             self.post(token, [verdict(Verdict.NON_COMPLIANT, said)])
         return matched
 
-    @property
-    def policy_lambda(self) -> Any:
-        """c7n's function of the policy; its rule hears of items that are too large for a message, too."""
-        from c7n import mu
-
-        _hear_of_large_items(mu.ConfigRule)
-        return super().policy_lambda
-
     def _item(self, notification: Mapping[str, Any]) -> dict[str, Any]:
         summary = notification.get("configurationItemSummary")
         if not summary:
@@ -384,22 +384,37 @@ def install() -> None:
     execution.register("config-poll-rule", ConfigPollRule)
 
 
-def _hear_of_large_items(rule: Any) -> None:
-    """Let c7n's rules subscribe to `OversizedConfigurationItemChangeNotification`; doing it again changes nothing."""
-    original = rule.get_rule_params
-    if hasattr(original, "without_large_items"):
+def _mend(rule: Any) -> None:
+    """Mend what c7n deploys as a Config rule; doing it again changes nothing.
+
+    It subscribes to `OversizedConfigurationItemChangeNotification` too. And AWS Config may call the function though the
+    rule is there already: c7n sees to that only when it makes the rule.
+    """
+    params_of, put = rule.get_rule_params, rule.add
+    if hasattr(params_of, "without_large_items"):
         return
 
-    @functools.wraps(original)
+    @functools.wraps(params_of)
     def get_rule_params(self: Any, func: Any) -> dict[str, Any]:
-        params: dict[str, Any] = original(self, func)
+        params: dict[str, Any] = params_of(self, func)
         details = params["Source"]["SourceDetails"]
         if any(detail.get("MessageType") == ITEM for detail in details):
             details.append({"EventSource": "aws.config", "MessageType": OVERSIZED})
         return params
 
-    get_rule_params.without_large_items = original  # type: ignore[attr-defined]
-    rule.get_rule_params = get_rule_params
+    @functools.wraps(put)
+    def add(self: Any, func: Any, existing: Any) -> Any:
+        client = self.session.client("lambda")
+        try:
+            client.add_permission(
+                FunctionName=func.name, StatementId=func.name, SourceAccount=func.arn.split(":")[4],
+                Action="lambda:InvokeFunction", Principal="config.amazonaws.com")
+        except client.exceptions.ResourceConflictException:
+            log.debug("AWS Config may call %s already", func.name)
+        return put(self, func, existing)
+
+    get_rule_params.without_large_items = params_of  # type: ignore[attr-defined]
+    rule.get_rule_params, rule.add = get_rule_params, add
 
 
 def _cut(text: str) -> str:

@@ -78,9 +78,7 @@ def invocable(wanted: Expected, facts: FunctionFacts, service: str, source: str)
         return unknown("permission", facts.statements.reason)
     if any(_lets(statement, service, source, wanted.account.id) for statement in facts.statements):
         return ok("permission")
-    # c7n adds it whenever it deploys, for Config rules when it makes the rule.
-    mend = deploy(wanted) if source else f"delete the Config rule {wanted.function}, then {deploy(wanted)}"
-    return broken("permission", f"the function does not let {service} call it", mend)
+    return broken("permission", f"the function does not let {service} call it", deploy(wanted))
 
 
 def config_rule(wanted: Expected, region: RegionFacts) -> Verdict:

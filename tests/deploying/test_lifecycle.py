@@ -148,8 +148,15 @@ def test_from_the_first_deployment_to_the_last_trace(sandbox: Sandbox, accounts_
     second = there(sandbox)
     assert {name for name in first if first[name] != second[name]} == {f"{RED} function custodian-ports"}
 
-    # One function has run, and has a log group.
+    # AWS Config may no longer call its function, though the rule is there: c7n by itself would leave it so.
     function = sandbox.client("lambda", RED, REGION)
+    function.remove_permission(FunctionName="custodian-groups", StatementId="custodian-groups")
+    line, report, _ = run("deploy", "--yes")
+    assert line == "COMPLETE: 2 unchanged, 1 updated"
+    assert [f["reason"] for f in report["functions"] if f["outcome"] == "updated"] == [
+        "permission of config.amazonaws.com"]
+
+    # One function has run, and has a log group.
     assert "FunctionError" not in function.invoke(FunctionName="custodian-users", Payload=b"{}")
     assert f"{RED} log group /aws/lambda/custodian-users" in there(sandbox)
 
