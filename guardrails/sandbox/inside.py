@@ -6,22 +6,28 @@ Nothing else of this project can be imported there, nor by the functions that ru
   keeps its own account and region, and is sent on no further than one hop.
 - What a service itself says, with a source that begins with `aws.`, is taken from the gateway. PutEvents refuses it, as
   AWS does.
+- What a function has logged is in its log, on a busy machine too.
 
 Source: EventBridge's guide, "Sending and receiving events between AWS accounts" and "between AWS Regions".
 """
 from __future__ import annotations
 
+import array
 import contextvars
+import fcntl
 import json
 import os
+import select
 import signal
 import sys
+import termios
 import threading
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from ministack.app import main
-from ministack.core import responses
+from ministack.core import lambda_runtime, responses
 from ministack.services import eventbridge
 
 
@@ -66,6 +72,61 @@ def _may_put(account: str, bus: str) -> bool:
     return any(each in ("*", account) or f"::{account}:" in str(each) for each in named)
 
 
+_log = threading.Lock()
+"""Held from the reading of a function's log to its queue, so that who holds it knows where each line is."""
+
+
+def read_log(worker: Any) -> None:
+    """In the place of `Worker._read_stderr`: what the function's process logs, line by line, to the worker's queue."""
+    pipe, lines = worker._proc.stderr.fileno(), worker._stderr_queue
+    ready = select.poll()
+    ready.register(pipe, select.POLLIN)
+    begun = b""
+    while True:
+        try:
+            ready.poll()
+            with _log:
+                found = os.read(pipe, 65_536)
+                *whole, begun = (begun + found).split(b"\n")
+                for line in [*whole, begun] if not found and begun else whole:
+                    lines.put(line.decode(errors="replace"))
+        except (OSError, ValueError):
+            return  # closed, for the function was ended
+        if not found:
+            return
+
+
+def all_that_was_logged(worker: Any, *_: Any, **__: Any) -> str:
+    """In the place of `Worker._drain_stderr_bounded`, which on a busy machine gives up before a function's last lines.
+
+    They are in the pipe when the function answers: when that is empty, they are in the queue.
+    """
+    end = time.monotonic() + _LOG_SECONDS
+    if worker._proc is None:  # it has been ended, and its log ends with it
+        worker._stderr_thread.join(_LOG_SECONDS)
+        end = 0
+    while time.monotonic() < end:
+        with _log:
+            if not _unread(worker._proc):
+                break
+        time.sleep(0.001)
+    found: str = worker._drain_stderr()
+    return found
+
+
+_LOG_SECONDS = 5.0
+
+
+def _unread(process: Any) -> int:
+    """How many bytes of what the process has logged nobody has read yet; none when its log is closed."""
+    count = array.array("i", [0])
+    try:
+        fcntl.ioctl(process.stderr.fileno(), termios.FIONREAD, count)
+    except (OSError, ValueError):
+        return 0
+    return count[0]
+
+
 EMIT = "AWSEvents.EmitServiceEvents"
 # An operation that AWS does not have, so no client has it either: PutEvents for a service's own events.
 _of_a_client = eventbridge.handle_request
@@ -83,5 +144,7 @@ if __name__ == "__main__":
     threading.Thread(target=leave_with_the_gateway, daemon=True).start()
     eventbridge._dispatch_to_event_bus = to_event_bus
     eventbridge.handle_request = handle_request
+    lambda_runtime.Worker._read_stderr = read_log
+    lambda_runtime.Worker._drain_stderr_bounded = all_that_was_logged
     sys.argv = ["ministack"]
     main()

@@ -205,3 +205,20 @@ def test_a_warm_function_answers_within_a_second(sandbox: Sandbox, account: str)
     open_port(sandbox, account, group, 23)
     eventually(lambda: len(printed(sandbox, account)) == 2)
     assert time.monotonic() - began < 3  # 0.1 s on an idle machine; the test must not depend on that
+
+
+def test_a_log_is_whole_when_the_function_has_answered_and_when_it_has_failed(sandbox: Sandbox, account: str) -> None:
+    deploy(sandbox, account, (
+        "import sys\n"
+        "def run(event, context):\n"
+        "    for number in range(event['lines']):\n"
+        "        print('entry', number, file=sys.stderr)\n"
+        "    if event['fails']:\n"
+        "        raise ValueError('on purpose')\n"
+    ))
+    client = sandbox.client("lambda", account)
+    for event in ({"lines": 5_000, "fails": False}, {"lines": 7, "fails": True}):
+        client.invoke(FunctionName="guard", Payload=json.dumps(event).encode())
+    log = sandbox.logs("guard", account)
+    assert log.count("entry 4999") == 1 and log.count("entry ") == 5_007
+    assert "ValueError" in log
