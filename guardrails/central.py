@@ -8,17 +8,18 @@ only: what AWS Config or a clock starts stays in each account.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
+from c7n import mu
 from c7n.utils import get_partition
 
 from custom_actions.central import HEAL, KEY, OBSERVE, pack
 
 from .accounts import Account
-from .deployment import Refused, runs
+from .deployment import Refused, regions_for, runs
 from .errors import GuardrailsError
 from .policies import Kind, Policy
 from .responding import Response, as_deployed, response_of
@@ -30,6 +31,18 @@ FUNCTION_ROLE, MEMBER_ROLE = "guardrails-central", "guardrails-member"
 def answered_centrally(policy: Policy, account: Account) -> bool:
     """Whether the policy's function for events of the account is in the hub."""
     return account.hub is not None and policy.kind is Kind.REALTIME
+
+
+def own_regions(policy: Policy, account: Account) -> Sequence[str]:
+    """The regions in which the account itself has the policy's function; none where the hub answers for it."""
+    return () if answered_centrally(policy, account) else regions_for(policy, account)
+
+
+def event_pattern(policy: Policy) -> dict[str, Any]:
+    """What the event rule of a realtime policy lets through, as c7n renders it."""
+    rendered: dict[str, Any] = json.loads(
+        mu.CloudWatchEventSource(dict(policy.mode), None).render_event_pattern() or "{}")
+    return rendered
 
 
 def hub_of(accounts: Iterable[Account]) -> Account | None:

@@ -96,7 +96,7 @@ def deploy(
     from .accounting import Check, not_reached
     from .accounts import find_accounts
     from .blueprint import exceptions_in_force
-    from .central import answered_centrally, as_central, hub_of
+    from .central import answered_centrally, as_central, hub_of, own_regions
     from .console import confirm, err, need_an_answer, out, table, text
     from .deployment import Change, outcomes, plan, regions_for, settled, still_to_do
     from .exceptions import load as load_exceptions
@@ -126,17 +126,14 @@ def deploy(
     works: dict[str, Work] = {
         response.value: work_for(
             [as_deployed(policy, response) for policy in policies],
-            [account for account in accounts.reached if response_of(account) is response],
-            lambda policy, account: () if answered_centrally(policy, account) else regions_for(policy, account))
+            [account for account in accounts.reached if response_of(account) is response], own_regions)
         for response in Response
     }
 
     def respond() -> list[responder.Wanted]:
         # Whatever is named: the one function has the fixes of all policies.
         with exceptions_in_force(allowed.path):
-            return responder.plan(
-                everything, accounts.reached, accounts.vars,
-                lambda policy, account: () if answered_centrally(policy, account) else regions_for(policy, account))
+            return responder.plan(everything, accounts.reached, accounts.vars, own_regions)
 
     if hub := hub_of(accounts.reached):
         works[CENTRAL] = work_for(

@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 from .accounting import Check, State
 from .accounts import AWS_ERRORS, Account, reason_of
 from .blueprint import Blueprint, blueprint, loaded
+from .eventpattern import comparable, parsed
 from .policies import Kind, Policy
 from .runner import Target, Work
 from .scope import Scope, account_region, deploy_scope
@@ -215,7 +216,7 @@ def event_rule_differences(
     if rule.get("State") != "ENABLED":
         differs.append("event rule is off")
     # As sets: c7n lists the services of a pattern in another order each time.
-    if _unordered(rule.get("EventPattern")) != _unordered(pattern):
+    if comparable(parsed(rule.get("EventPattern"))) != comparable(parsed(pattern)):
         differs.append("event pattern")
     if (rule.get("ScheduleExpression") or None) != (schedule or None):
         differs.append("schedule")
@@ -276,15 +277,6 @@ def permission(function: Any, service: str, clients: Mapping[str, Any]) -> list[
         each.get("Effect") == "Allow" and each.get("Principal") in ({"Service": service}, service)
         for each in statements)
     return [] if allowed else [f"permission of {service}"]
-
-
-def _unordered(pattern: str | None) -> Any:
-    def sort(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: sort(inner) for key, inner in value.items()}
-        return sorted((sort(inner) for inner in value), key=json.dumps) if isinstance(value, list) else value
-
-    return sort(json.loads(pattern)) if pattern else None
 
 
 def outcomes(checks: Sequence[Check], before: Mapping[Key, Planned], after: Mapping[Key, Planned]) -> list[Deployed]:

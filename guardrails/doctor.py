@@ -213,7 +213,7 @@ def _member(asked_for: Examination, reader: Reader) -> list[Row]:
     from .accounts import AWS_ERRORS, reason_of
     from .health.facts import Unread
     from .health.forwarding import answered, member_verdicts, read_member
-    from .health.probe import Unfit, fire, probe
+    from .health.probe import fire, probes
     from .health.reading import PREFIX, Reader, now
     from .health.verdict import unknown
 
@@ -232,27 +232,20 @@ def _member(asked_for: Examination, reader: Reader) -> list[Row]:
         there = Unread(reason_of(error))
     if isinstance(there, Unread):
         return [*rows, Row(account, region, "", unknown("fire", f"the hub's functions: {there.reason}"))]
-    probes = []
-    for each in waiting:
-        try:
-            if each.function in there:
-                probes.append(probe(each, each.pattern or {}, {}))
-        except Unfit as unfit:
-            rows.append(Row(account, region, each.policy.name, unknown("fire", str(unfit), "make a real change there")))
-    fired = fire(reader, probes, asked_for.wait, heard_by=listener)
-    return rows + [Row(account, region, each.wanted.policy.name, fired[each.wanted.function]) for each in probes]
+    ready, unfit = probes((each, each.pattern or {}, {}) for each in waiting if each.function in there)
+    fired = {**unfit, **fire(reader, ready, asked_for.wait, heard_by=listener)}
+    return rows + [Row(account, region, each.policy.name, fired[each.function])
+                   for each in waiting if each.function in fired]
 
 
 def _fire(reader: Reader, there: Sequence[Expected], answers: Answers, wait: float) -> dict[str, Verdict]:
     """The probes' verdicts, by function; of those in realtime modes only."""
     from .health.facts import Unread
-    from .health.probe import Probe, Unfit, fire, probe
-    from .health.verdict import unknown
+    from .health.probe import fire, probes
     from .policies import Kind
 
     rules = answers.region.rules
-    probes: list[Probe] = []
-    verdicts: dict[str, Verdict] = {}
+    wanted: list[tuple[Expected, Mapping[str, Any], Mapping[str, str]]] = []
     for each in there:
         if each.policy.kind is not Kind.REALTIME:
             continue
@@ -262,9 +255,7 @@ def _fire(reader: Reader, there: Sequence[Expected], answers: Answers, wait: flo
             # Its other checks say so.
             continue
         environment = (found["Configuration"].get("Environment") or {}).get("Variables") or {}
-        try:
-            # The pattern that is in force, not the one that should be.
-            probes.append(probe(each, json.loads(rule.get("EventPattern") or "{}"), environment))
-        except Unfit as unfit:
-            verdicts[each.function] = unknown("fire", str(unfit), "make a real change, and look at its log")
-    return {**verdicts, **fire(reader, probes, wait)}
+        # The pattern that is in force, not the one that should be.
+        wanted.append((each, json.loads(rule.get("EventPattern") or "{}"), environment))
+    ready, unfit = probes(wanted)
+    return {**unfit, **fire(reader, ready, wait)}

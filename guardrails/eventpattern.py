@@ -6,6 +6,7 @@ one is Unknown, never taken for a match.
 """
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -42,3 +43,17 @@ def _matches(wanted: Any, value: Any, *, present: bool) -> bool:
             return text.lower() == operand.lower()
         return bool(text) and (text.startswith(operand) if comparison == "prefix" else text.endswith(operand))
     raise UnknownComparison(f"the pattern compares by {comparison}")
+
+
+def parsed(text: str | None) -> Any:
+    """The pattern in an EventBridge rule's text; None for a rule that has none."""
+    return json.loads(text) if text else None
+
+
+def comparable(value: Any) -> Any:
+    """The same for what means the same: the order in a list of an event pattern or a scope says nothing."""
+    if isinstance(value, Mapping):
+        return {key: comparable(inner) for key, inner in value.items() if inner not in (None, [], {})}
+    if isinstance(value, list | tuple):
+        return sorted(json.dumps(comparable(inner), sort_keys=True) for inner in value)
+    return value

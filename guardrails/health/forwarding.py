@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from c7n import mu
 from c7n.utils import get_partition
 
 from ..accounts import Account
-from ..central import FUNCTION_ROLE, MEMBER_ROLE, answered_centrally
+from ..central import FUNCTION_ROLE, MEMBER_ROLE, answered_centrally, event_pattern
 from ..deployment import regions_for
 from ..eventpattern import UnknownComparison, mismatches
 from ..policies import Policy
@@ -39,8 +38,7 @@ class MemberFacts:
 def answered(policies: Sequence[Policy], account: Account, region: str) -> list[Expected]:
     """The policies whose events happen there and are answered in the hub."""
     return [
-        Expected(policy, account, region, pattern=json.loads(
-            mu.CloudWatchEventSource(dict(policy.mode), None).render_event_pattern() or "{}"))
+        Expected(policy, account, region, pattern=event_pattern(policy))
         for policy in policies
         if answered_centrally(policy, account) and region in regions_for(policy, replace(account, hub=None))
     ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -94,6 +94,20 @@ def _value(choice: Any, marker: str) -> Any:
     if choice.get("exists") is True or isinstance(choice.get("anything-but"), str | list):
         return marker
     return None
+
+
+def probes(
+    wanted: Iterable[tuple[Expected, Mapping[str, Any], Mapping[str, str]]]
+) -> tuple[list[Probe], dict[str, Verdict]]:
+    """A probe for each function, of `probe`'s arguments; and a verdict, by function, where none is fit."""
+    ready: list[Probe] = []
+    unfit: dict[str, Verdict] = {}
+    for each, pattern, variables in wanted:
+        try:
+            ready.append(probe(each, pattern, variables))
+        except Unfit as problem:
+            unfit[each.function] = unknown("fire", str(problem), "make a real change, and look at its log")
+    return ready, unfit
 
 
 def fire(

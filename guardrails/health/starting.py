@@ -1,11 +1,11 @@
 """Whether anything starts a function: its event rule, its schedule or its Config rule, and its own permission."""
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
+from ..eventpattern import comparable, parsed
 from .expected import Expected
 from .facts import FunctionFacts, RegionFacts, Unread
 from .verdict import Verdict, as_list, broken, deploy, ok, unknown
@@ -39,7 +39,7 @@ def event_rule(wanted: Expected, region: RegionFacts) -> Verdict:
     if rule.get("State") not in _ENABLED:
         return broken("event-rule", f"it is {str(rule.get('State')).lower()}: nothing starts the function",
                       f"aws events enable-rule --name {wanted.function}")
-    if comparable(_json(rule.get("EventPattern"))) != comparable(wanted.pattern):
+    if comparable(parsed(rule.get("EventPattern"))) != comparable(wanted.pattern):
         return broken("event-rule", "its event pattern is not the policy's", deploy(wanted))
     if str(rule.get("ScheduleExpression") or "") != wanted.schedule:
         return broken("event-rule", f"its schedule is {rule.get('ScheduleExpression')}, not {wanted.schedule}",
@@ -147,16 +147,3 @@ def _lets(statement: Mapping[str, Any], service: str, source: str, account: str)
     if accounts is not None and account not in accounts:
         return False
     return not source or sources is None or any(fnmatchcase(source, str(pattern)) for pattern in sources)
-
-
-def _json(text: Any) -> Any:
-    return json.loads(text) if text else None
-
-
-def comparable(value: Any) -> Any:
-    """The same for what means the same: the order in a list of an event pattern or a scope says nothing."""
-    if isinstance(value, Mapping):
-        return {key: comparable(inner) for key, inner in value.items() if inner not in (None, [], {})}
-    if isinstance(value, list | tuple):
-        return sorted(json.dumps(comparable(inner), sort_keys=True) for inner in value)
-    return value

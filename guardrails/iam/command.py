@@ -63,7 +63,7 @@ def iam(
     from .operator import of_deploy, of_doctor
     from .template import Role, file_names, functions, members
 
-    variables = _variables(config)
+    variables, words = _asked(config)
     chosen = Selection(names, services, severities).choose(load(directory))
     policies = [policy for policy in chosen if policy.name in names or _is_on(policy, variables)]
     if not policies:
@@ -73,7 +73,6 @@ def iam(
     place = S3Url.parse(reports) if reports else None
     deployed = [with_output(policy, place) if place else policy for policy in policies if policy.deploys]
     healing = [policy for policy in swept if policy.heals]
-    words = _words(config)
     answered = [policy for policy in policies if policy.deploys and policy.heals and Response.RESPOND in words]
     # One role for all accounts: it may do what functions do in any of them.
     form = Response.RESPOND if words == {Response.RESPOND} else Response.HEAL
@@ -127,26 +126,17 @@ def iam(
     click.echo(f"written: {target}")
 
 
-def _words(config: Path | None) -> set[Response]:
-    """What functions may do in the accounts; anything without accounts.yml."""
+def _asked(config: Path | None) -> tuple[list[Mapping[str, Any]], set[Response]]:
+    """The different `vars` under which the policies run, and what functions may do; anything without accounts.yml."""
     if config is None:
-        return set(Response)
+        return [{}], set(Response)
     from ..accounts import listed_accounts
     from ..responding import refuse_other_words
 
-    accounts = listed_accounts(config, ("us-east-1",)).all
-    refuse_other_words(accounts, config)
-    return {response_of(account) for account in accounts}
-
-
-def _variables(config: Path | None) -> list[Mapping[str, Any]]:
-    """The different `vars` under which the policies run."""
-    if config is None:
-        return [{}]
-    from ..accounts import listed_accounts
-
     # Regions are not asked of the file: accounts may have `all`.
-    return listed_accounts(config, ("us-east-1",)).different_vars()
+    accounts = listed_accounts(config, ("us-east-1",))
+    refuse_other_words(accounts.all, config)
+    return accounts.different_vars(), {response_of(account) for account in accounts.all}
 
 
 def _is_on(policy: Policy, variables: Iterable[Mapping[str, Any]]) -> bool:

@@ -28,7 +28,6 @@ class Sandbox:
         self._started = started
         self.endpoint = started.state.endpoint
         self._clients: dict[tuple[str, str, str], Any] = {}
-        self._loader: Any = None  # botocore's service models: half a second for EC2, so read once
 
     @classmethod
     def start(cls, directory: Path | str | None = None) -> Sandbox:
@@ -82,14 +81,14 @@ class Sandbox:
         import boto3
         import botocore.session
 
+        from custom_actions.models import read_once
+
+        read_once()  # botocore's service models: half a second for EC2
         core = botocore.session.Session(profile="default")
         # What the user has configured, a profile or an endpoint of their own, is not read.
         for name, value in _no_configuration(self.directory).items():
             core.set_config_variable({"AWS_CONFIG_FILE": "config_file"}.get(name, "credentials_file"), value)
         core.set_config_variable("ignore_configured_endpoint_urls", True)
-        if self._loader is None:
-            self._loader = core.get_component("data_loader")
-        core.register_component("data_loader", self._loader)
         endpoint = self.endpoint
 
         class Session(boto3.Session):

@@ -12,10 +12,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from c7n import mu
-
 from ..accounts import Account
-from ..central import FUNCTION_ROLE, MEMBER_ROLE, answered_centrally, telling_the_hub
+from ..central import FUNCTION_ROLE, MEMBER_ROLE, answered_centrally, event_pattern, telling_the_hub
 from ..iam.documents import Document, documents, grants
 from ..iam.needs import Need, of_policy
 from ..iam.template import substituted
@@ -40,7 +38,7 @@ def patterns(policies: Iterable[Policy]) -> list[Pattern]:
     calls: dict[str, dict[str, set[str]]] = {}
     others: list[Pattern] = []
     for policy in policies:
-        pattern = json.loads(mu.CloudWatchEventSource(dict(policy.mode), None).render_event_pattern() or "{}")
+        pattern = event_pattern(policy)
         if set(pattern) == _BY_CALL and set(pattern["detail"]) == {"eventSource", "eventName"}:
             [kind] = pattern["detail-type"]
             for source in pattern["detail"]["eventSource"]:
