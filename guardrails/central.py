@@ -13,7 +13,6 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
-from c7n import mu
 from c7n.utils import get_partition
 
 from custom_actions.central import HEAL, KEY, OBSERVE, pack
@@ -36,13 +35,6 @@ def answered_centrally(policy: Policy, account: Account) -> bool:
 def own_regions(policy: Policy, account: Account) -> Sequence[str]:
     """The regions in which the account itself has the policy's function; none where the hub answers for it."""
     return () if answered_centrally(policy, account) else regions_for(policy, account)
-
-
-def event_pattern(policy: Policy) -> dict[str, Any]:
-    """What the event rule of a realtime policy lets through, as c7n renders it."""
-    rendered: dict[str, Any] = json.loads(
-        mu.CloudWatchEventSource(dict(policy.mode), None).render_event_pattern() or "{}")
-    return rendered
 
 
 def hub_of(accounts: Iterable[Account]) -> Account | None:

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from typing import Any
+
+from .policies import Policy
 
 
 class UnknownComparison(Exception):
@@ -43,6 +46,14 @@ def _matches(wanted: Any, value: Any, *, present: bool) -> bool:
             return text.lower() == operand.lower()
         return bool(text) and (text.startswith(operand) if comparison == "prefix" else text.endswith(operand))
     raise UnknownComparison(f"the pattern compares by {comparison}")
+
+
+def pattern_of(policy: Policy) -> dict[str, Any]:
+    """The pattern of the EventBridge rule that c7n makes for the policy."""
+    from c7n.mu import CloudWatchEventSource
+
+    # c7n adds to what it is given.
+    return parsed(CloudWatchEventSource(deepcopy(dict(policy.mode)), None).render_event_pattern()) or {}
 
 
 def parsed(text: str | None) -> Any:

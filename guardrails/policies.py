@@ -139,6 +139,11 @@ def policy_files(paths: Iterable[Path]) -> list[Path]:
     return list(files)
 
 
+def is_part(directory: Path) -> bool:
+    """Whether the directory is a part of the project's own policies."""
+    return directory.resolve() != POLICIES and directory.resolve().is_relative_to(POLICIES)
+
+
 def load(directory: Path = POLICIES) -> list[Policy]:
     """Every policy of the directory.
 

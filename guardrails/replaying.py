@@ -5,7 +5,6 @@ filter. Nothing is deployed and nothing can be changed: see `readonly`. AWS is r
 """
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,7 +18,6 @@ from c7n import utils
 from c7n.actions import EventAction
 from c7n.config import Config
 from c7n.cwe import CloudWatchEvents
-from c7n.mu import CloudWatchEventSource
 from c7n.policy import Policy as EnginePolicy
 
 from custom_actions.config_rule import GONE, SCHEDULED, Verdict
@@ -30,7 +28,7 @@ from custom_actions.scope import Scope
 
 from .blueprint import exceptions_in_force
 from .engine import is_lambda_mode, resource_class
-from .eventpattern import UnknownComparison, mismatches
+from .eventpattern import UnknownComparison, mismatches, pattern_of
 from .policies import Kind, Policy
 from .readonly import DRY_RUN, Refused, Watch
 from .recorded import Recorded
@@ -121,7 +119,7 @@ def unsubscribed(policy: Policy, recorded: Recorded) -> str:
             return "AWS Config calls it, not EventBridge"
         if mode in _NOT_BY_EVENT or not is_lambda_mode(mode):
             return _NOT_BY_EVENT.get(mode, f"nothing is known here of what calls the mode {mode}")
-        return "; ".join(mismatches(_pattern(policy), recorded.event))
+        return "; ".join(mismatches(pattern_of(policy), recorded.event))
     if policy.kind is not Kind.CONFIG_RULE:
         return _NOT_BY_EVENT.get(mode, "EventBridge calls it, not AWS Config")
     if recorded.notification.get("messageType") == SCHEDULED:
@@ -131,12 +129,6 @@ def unsubscribed(policy: Policy, recorded: Recorded) -> str:
     wanted = resource_class(policy.resource).resource_type.config_type
     given = recorded.item.get("resourceType")
     return "" if given == wanted else f"resourceType is {given}, not {wanted}"
-
-
-def _pattern(policy: Policy) -> Mapping[str, Any]:
-    """The pattern of the EventBridge rule that c7n makes for the policy."""
-    # c7n adds to what it is given.
-    return dict(json.loads(CloudWatchEventSource(deepcopy(dict(policy.mode)), None).render_event_pattern()))
 
 
 def replay(

@@ -35,8 +35,7 @@ from .deployment import (
 )
 from .errors import GuardrailsError
 from .iam.needs import ACCOUNT, PARTITION, Need, of_function
-from .paths import POLICIES
-from .policies import Policy
+from .policies import Policy, is_part
 from .responding import PROJECT, PROJECT_TAG, RESPONDER, TELLING, TOPIC, action_type, has_responder
 from .templates.compliance import QUEUE
 from .yamlfile import YamlFile
@@ -118,7 +117,7 @@ def plan(
 
 def refuse_partial(accounts: Iterable[Account], directory: Path) -> None:
     """Raise GuardrailsError when the responder would be made of a part of the project's policies."""
-    if directory.resolve() == POLICIES or not directory.resolve().is_relative_to(POLICIES):
+    if not is_part(directory):
         return
     for account in accounts:
         if has_responder(account):

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .options import INCOMPLETE, account_options, output_option, policies_option, yes_option
-from .paths import POLICIES
 
 if TYPE_CHECKING:
     from .garbage import Thing
@@ -46,10 +45,10 @@ def undeploy(
     from .console import confirm, err, out, table, text
     from .errors import GuardrailsError
     from .paths import output_directory, write_json
-    from .policies import load
+    from .policies import is_part, load
 
     policies = load(directory)
-    if not names and directory.resolve() != POLICIES and directory.resolve().is_relative_to(POLICIES):
+    if not names and is_part(directory):
         raise GuardrailsError(
             f"{directory} is a part of the project's policies: what is in the others would look gone",
             "leave --policies out, or name what is to go")

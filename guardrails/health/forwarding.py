@@ -9,9 +9,9 @@ from typing import Any
 from c7n.utils import get_partition
 
 from ..accounts import Account
-from ..central import FUNCTION_ROLE, MEMBER_ROLE, answered_centrally, event_pattern
+from ..central import FUNCTION_ROLE, MEMBER_ROLE, answered_centrally
 from ..deployment import regions_for
-from ..eventpattern import UnknownComparison, mismatches
+from ..eventpattern import UnknownComparison, mismatches, pattern_of
 from ..policies import Policy
 from .expected import Expected
 from .facts import Found, Read, Trail, Unread
@@ -38,7 +38,7 @@ class MemberFacts:
 def answered(policies: Sequence[Policy], account: Account, region: str) -> list[Expected]:
     """The policies whose events happen there and are answered in the hub."""
     return [
-        Expected(policy, account, region, pattern=event_pattern(policy))
+        Expected(policy, account, region, pattern=pattern_of(policy))
         for policy in policies
         if answered_centrally(policy, account) and region in regions_for(policy, replace(account, hub=None))
     ]

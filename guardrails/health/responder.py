@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..accounts import Account
-from ..central import answered_centrally
-from ..deployment import regions_for
+from ..central import own_regions
 from ..policies import Policy
 from ..responder import topic_arn
 from ..responding import RESPONDER, TOPIC, has_responder
@@ -41,8 +40,7 @@ class ResponderFacts:
 def responds(policies: Sequence[Policy], account: Account, region: str) -> bool:
     """Whether the responder has to be there."""
     return has_responder(account) and any(
-        policy.deploys and policy.heals and not answered_centrally(policy, account)
-        and region in regions_for(policy, account) for policy in policies)
+        policy.deploys and policy.heals and region in own_regions(policy, account) for policy in policies)
 
 
 def read_responder(reader: Reader) -> ResponderFacts:

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..accounts import Account
-from ..central import FUNCTION_ROLE, MEMBER_ROLE, answered_centrally, event_pattern, telling_the_hub
+from ..central import FUNCTION_ROLE, MEMBER_ROLE, answered_centrally, telling_the_hub
+from ..eventpattern import pattern_of
 from ..iam.documents import Document, documents, grants
 from ..iam.needs import Need, of_policy
 from ..iam.template import substituted
@@ -38,7 +39,7 @@ def patterns(policies: Iterable[Policy]) -> list[Pattern]:
     calls: dict[str, dict[str, set[str]]] = {}
     others: list[Pattern] = []
     for policy in policies:
-        pattern = event_pattern(policy)
+        pattern = pattern_of(policy)
         if set(pattern) == _BY_CALL and set(pattern["detail"]) == {"eventSource", "eventName"}:
             [kind] = pattern["detail-type"]
             for source in pattern["detail"]["eventSource"]:
