@@ -273,8 +273,8 @@ def seeded(where: Cloud, accounts: int, size: int) -> None:
 
 def sweepable_files(directory: Path) -> list[Path]:
     """The project's policies that a sweep can run, without their modes: with one, plain c7n would want its role."""
-    from guardrails.audit import sweepable
-    from guardrails.policies import load, merged
+    from guardrails.cli.audit import sweepable
+    from guardrails.policies.policy import load, merged
     from guardrails.yamlfile import dump
 
     by_file: dict[Path, list[Any]] = {}

@@ -16,9 +16,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from guardrails.html import write_html  # noqa: E402
-from tests.html import runs  # noqa: E402
-from tests.html.conftest import start_browser  # noqa: E402
+from guardrails.report.html import write_html  # noqa: E402
+from tests.guardrails.report.html import runs  # noqa: E402
+from tests.guardrails.report.html.conftest import start_browser  # noqa: E402
 
 ROUNDS = 9
 # The page says itself when it is ready: its rows are in place then; two frames later they are on the screen.

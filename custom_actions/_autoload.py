@@ -32,7 +32,7 @@ class _Finder:
 
         def exec_module(module):  # type: ignore[no-untyped-def]
             load(module)
-            from custom_actions.plugin import register
+            from .plugin import register
 
             register()
 

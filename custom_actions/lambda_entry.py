@@ -4,10 +4,8 @@ c7n's default handler never imports our package, so a policy with one of our ele
 with `Invalid action type`. This one registers the elements and hands over to c7n, after a look at the message: what
 c7n would answer with a traceback ends in one clear log line here, and for AWS Config in the right evaluation.
 
-Where one function answers the events of many accounts, central.py makes the policy that account's own before.
-
-A probe, which `guardrails doctor --fire` sends, gets an answer in the log and nothing else: no resource is looked up,
-no filter and no action runs.
+Where one function answers the events of many accounts, functions/central.py makes the policy that account's own before.
+The responder, which does the fixes of all policies, enters by `custom_actions.lambda_entry.respond`.
 """
 from __future__ import annotations
 
@@ -15,24 +13,15 @@ import functools
 import json
 import logging
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
-from c7n.handler import dispatch_event, init_config
-from c7n.policy import PolicyCollection
-from c7n.resources import load_resources
-from c7n.structure import StructureParser
+from c7n.handler import dispatch_event
 
-from .central import Members, NotOfAMember, is_central
-from .events import detail_of
+from .aws import detail_of
+from .functions import Members, NotOfAMember, answer_probe, config, is_central, probe_in
 from .plugin import register
 
 log = logging.getLogger("custodian.guardrails")
-
-PROBE_SOURCE = "guardrails.doctor"
-"""The source of a probe. An event of AWS's own comes from `aws.…`, which nobody else may put on a bus."""
-PROBE_PREFIX = "guardrails-probe-"
-"""How a probe's `detail.eventID` begins; all of it is the marker that the log repeats."""
 
 if not logging.root.handlers:
     # AWS's runtime has one; a runtime that has none would print warnings only, and no receipt.
@@ -67,6 +56,13 @@ def run(event: dict[str, Any], context: Any) -> bool:
             log.info("the event is of account %s, %s", where.account, where.region)
         dispatch_event(message, context)
     return usable
+
+
+def respond(event: dict[str, Any], context: Any) -> bool:
+    """The responder's entry, subscribed to the compliance topic; the name and the arguments are Lambda's."""
+    from .functions import responder
+
+    return responder.respond(event)
 
 
 def messages(event: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -104,41 +100,14 @@ def unusable(message: Mapping[str, Any], mode: str) -> str:
     return ""
 
 
-def probe_in(message: Mapping[str, Any]) -> str:
-    """The marker of a probe; empty for every other message, so that no real event can pass for one."""
-    marker = detail_of(message).get("eventID")
-    if message.get("source") != PROBE_SOURCE or not isinstance(marker, str) or not marker.startswith(PROBE_PREFIX):
-        return ""
-    return marker
-
-
-def answer_probe(marker: str) -> None:
-    """Make the policy ready as for a real event, say so in the log, and stop there.
-
-    Raises what a real event would meet on that way: no credentials, an element that is not in the archive.
-    """
-    log.info("probe %s: received", marker)
-    data = _config()
-    options = init_config(data)
-    load_resources(StructureParser().get_resource_types(data))
-    for policy in PolicyCollection.from_data(data, options):
-        policy.validate()
-        log.info("probe %s: %s is ready; nothing was done", marker, policy.name)
-
-
 @functools.cache
 def policy_mode() -> str:
     """The mode of the function's policy, from the `config.json` that c7n puts into the archive."""
-    return str(_config()["policies"][0]["mode"]["type"])
+    return str(config()["policies"][0]["mode"]["type"])
 
 
 @functools.cache
 def _members() -> Members | None:
     """The accounts that the function answers for; None for a function that knows its own account only."""
-    config = _config()
-    return Members(config) if is_central(config["policies"][0]) else None
-
-
-def _config() -> dict[str, Any]:
-    data: dict[str, Any] = json.loads(Path("config.json").read_text(encoding="utf-8"))
-    return data
+    data = config()
+    return Members(data) if is_central(data["policies"][0]) else None

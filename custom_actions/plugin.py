@@ -13,67 +13,70 @@ class Element(NamedTuple):
     """`filter` or `action`."""
     type: str
     path: str
-    """`module:class`; imported only when the resource type is loaded."""
+    """`module:class` in `elements`; imported only when the resource type is loaded."""
 
 
 ELEMENTS = (
-    Element("security-group", "filter", "ingress-drift", "custom_actions.ingress.elements:IngressDrift"),
-    Element("security-group", "action", "revert-ingress", "custom_actions.ingress.elements:RevertIngress"),
-    Element("security-group", "filter", "unattached", "custom_actions.network.interfaces:Unattached"),
-    Element("subnet", "filter", "internet-route", "custom_actions.network.routes:InternetRoute"),
-    Element("cloudtrail", "action", "revert-trail", "custom_actions.trail.elements:RevertTrail"),
-    Element("account", "filter", "deleted-trail", "custom_actions.trail.elements:DeletedTrail"),
-    Element("account", "filter", "log-alarm", "custom_actions.monitoring.elements:LogAlarm"),
-    Element("account", "action", "create-log-alarm", "custom_actions.monitoring.elements:CreateLogAlarm"),
-    Element("rest-api", "filter", "open-beyond-vpcs", "custom_actions.apigateway.elements:OpenBeyondVpcs"),
-    Element("rest-api", "filter", "open-beyond-networks", "custom_actions.apigateway.elements:OpenBeyondNetworks"),
-    Element("rest-stage", "action", "encrypt-cache", "custom_actions.apigateway.elements:EncryptCache"),
-    Element("app-elb", "filter", "http-without-redirect", "custom_actions.elb.elements:HttpWithoutRedirect"),
-    Element("app-elb", "action", "redirect-to-https", "custom_actions.elb.elements:RedirectToHttps"),
-    Element("ec2", "filter", "exposed-ports", "custom_actions.compute.elements:ExposedPorts"),
-    Element("ec2", "filter", "tag-values", "custom_actions.compute.elements:TagValues"),
-    Element("s3", "filter", "public-access", "custom_actions.s3.elements:PublicAccess"),
-    Element("s3", "filter", "check-secure-transport", "custom_actions.s3.elements:CheckSecureTransport"),
-    Element("s3", "filter", "has-policy", "custom_actions.s3.elements:HasPolicy"),
-    Element("s3", "filter", "default-encryption", "custom_actions.s3.elements:DefaultEncryption"),
-    Element("dynamodb-table", "action", "set-kms-encryption", "custom_actions.dynamodb.elements:SetKmsEncryption"),
-    Element("account", "filter", "missing-trail", "custom_actions.recording.elements:MissingTrail"),
-    Element("account", "filter", "missing-config-rules", "custom_actions.recording.elements:MissingConfigRules"),
-    Element("s3", "action", "close-bucket", "custom_actions.undo.bucket:CloseBucket"),
-    Element("ebs-snapshot", "filter", "shared-outside", "custom_actions.undo.sharing:SharedOutside"),
-    Element("ebs-snapshot", "action", "revert-sharing", "custom_actions.undo.sharing:RevertSharing"),
-    Element("ami", "filter", "shared-outside", "custom_actions.undo.sharing:SharedOutside"),
-    Element("ami", "action", "revert-sharing", "custom_actions.undo.sharing:RevertSharing"),
-    Element("rds-snapshot", "filter", "shared-outside", "custom_actions.undo.sharing:SharedOutside"),
-    Element("rds-snapshot", "action", "revert-sharing", "custom_actions.undo.sharing:RevertSharing"),
-    Element("rds-cluster-snapshot", "filter", "shared-outside", "custom_actions.undo.sharing:SharedOutside"),
-    Element("rds-cluster-snapshot", "action", "revert-sharing", "custom_actions.undo.sharing:RevertSharing"),
-    Element("rds", "action", "revert-public-access", "custom_actions.undo.database:RevertPublicAccess"),
-    Element("iam-user", "filter", "full-star", "custom_actions.iam.full_star:FullStar"),
-    Element("iam-group", "filter", "full-star", "custom_actions.iam.full_star:FullStar"),
-    Element("iam-role", "filter", "full-star", "custom_actions.iam.full_star:FullStar"),
-    Element("iam-policy", "filter", "full-star", "custom_actions.iam.full_star:FullStar"),
-    Element("iam-user", "action", "revoke-full-star", "custom_actions.iam.full_star:RevokeFullStar"),
-    Element("iam-group", "action", "revoke-full-star", "custom_actions.iam.full_star:RevokeFullStar"),
-    Element("iam-role", "action", "revoke-full-star", "custom_actions.iam.full_star:RevokeFullStar"),
-    Element("iam-user", "filter", "missing-policies", "custom_actions.iam.required:MissingPolicies"),
-    Element("iam-role", "filter", "missing-policies", "custom_actions.iam.required:MissingPolicies"),
-    Element("account", "filter", "missing-policies", "custom_actions.iam.required:MissingAccountPolicies"),
-    Element("iam-user", "action", "attach-missing-policies", "custom_actions.iam.required:AttachMissingPolicies"),
-    Element("iam-role", "action", "attach-missing-policies", "custom_actions.iam.required:AttachMissingPolicies"),
-    Element("iam-user", "filter", "missing-boundary", "custom_actions.iam.boundary:MissingBoundary"),
-    Element("iam-user", "filter", "unused-keys", "custom_actions.iam.keys:UnusedKeys"),
-    Element("iam-user", "action", "disable-keys", "custom_actions.iam.keys:DisableKeys"),
-    Element("account", "action", "strengthen-password-policy", "custom_actions.iam.password:StrengthenPasswordPolicy"),
-    Element("iam-user", "filter", "event-actor", "custom_actions.event_actor:EventActor"),
-    Element("iam-user", "action", "disable-created-key", "custom_actions.undo.access_key:DisableCreatedKey"),
-    Element("kms-key", "filter", "event-actor", "custom_actions.event_actor:EventActor"),
-    Element("kms-key", "action", "revert-key", "custom_actions.undo.kms_key:RevertKey"),
-    Element("account", "filter", "event-actor", "custom_actions.event_actor:EventActor"),
-    Element("account", "action", "recreate-flow-log", "custom_actions.undo.flow_log:RecreateFlowLog"),
-    Element("account", "action", "revert-recorder", "custom_actions.undo.recorder:RevertRecorder"),
-    Element("account", "action", "revert-detector", "custom_actions.undo.detector:RevertDetector"),
+    Element("security-group", "filter", "ingress-drift", "security_group.elements:IngressDrift"),
+    Element("security-group", "action", "revert-ingress", "security_group.elements:RevertIngress"),
+    Element("security-group", "filter", "unattached", "vpc.interfaces:Unattached"),
+    Element("subnet", "filter", "internet-route", "vpc.routes:InternetRoute"),
+    Element("cloudtrail", "action", "revert-trail", "cloudtrail.elements:RevertTrail"),
+    Element("account", "filter", "deleted-trail", "cloudtrail.elements:DeletedTrail"),
+    Element("account", "filter", "log-alarm", "monitoring.elements:LogAlarm"),
+    Element("account", "action", "create-log-alarm", "monitoring.elements:CreateLogAlarm"),
+    Element("rest-api", "filter", "open-beyond-vpcs", "apigateway.elements:OpenBeyondVpcs"),
+    Element("rest-api", "filter", "open-beyond-networks", "apigateway.elements:OpenBeyondNetworks"),
+    Element("rest-stage", "action", "encrypt-cache", "apigateway.elements:EncryptCache"),
+    Element("app-elb", "filter", "http-without-redirect", "elb.elements:HttpWithoutRedirect"),
+    Element("app-elb", "action", "redirect-to-https", "elb.elements:RedirectToHttps"),
+    Element("ec2", "filter", "exposed-ports", "ec2.elements:ExposedPorts"),
+    Element("ec2", "filter", "tag-values", "ec2.elements:TagValues"),
+    Element("s3", "filter", "public-access", "s3.elements:PublicAccess"),
+    Element("s3", "filter", "check-secure-transport", "s3.elements:CheckSecureTransport"),
+    Element("s3", "filter", "has-policy", "s3.elements:HasPolicy"),
+    Element("s3", "filter", "default-encryption", "s3.elements:DefaultEncryption"),
+    Element("dynamodb-table", "action", "set-kms-encryption", "dynamodb.elements:SetKmsEncryption"),
+    Element("account", "filter", "missing-trail", "recording.elements:MissingTrail"),
+    Element("account", "filter", "missing-config-rules", "recording.elements:MissingConfigRules"),
+    Element("s3", "action", "close-bucket", "s3.close_bucket:CloseBucket"),
+    Element("ebs-snapshot", "filter", "shared-outside", "sharing.revert:SharedOutside"),
+    Element("ebs-snapshot", "action", "revert-sharing", "sharing.revert:RevertSharing"),
+    Element("ami", "filter", "shared-outside", "sharing.revert:SharedOutside"),
+    Element("ami", "action", "revert-sharing", "sharing.revert:RevertSharing"),
+    Element("rds-snapshot", "filter", "shared-outside", "sharing.revert:SharedOutside"),
+    Element("rds-snapshot", "action", "revert-sharing", "sharing.revert:RevertSharing"),
+    Element("rds-cluster-snapshot", "filter", "shared-outside", "sharing.revert:SharedOutside"),
+    Element("rds-cluster-snapshot", "action", "revert-sharing", "sharing.revert:RevertSharing"),
+    Element("rds", "action", "revert-public-access", "rds.public_access:RevertPublicAccess"),
+    Element("iam-user", "filter", "full-star", "iam.full_star:FullStar"),
+    Element("iam-group", "filter", "full-star", "iam.full_star:FullStar"),
+    Element("iam-role", "filter", "full-star", "iam.full_star:FullStar"),
+    Element("iam-policy", "filter", "full-star", "iam.full_star:FullStar"),
+    Element("iam-user", "action", "revoke-full-star", "iam.full_star:RevokeFullStar"),
+    Element("iam-group", "action", "revoke-full-star", "iam.full_star:RevokeFullStar"),
+    Element("iam-role", "action", "revoke-full-star", "iam.full_star:RevokeFullStar"),
+    Element("iam-user", "filter", "missing-policies", "iam.required:MissingPolicies"),
+    Element("iam-role", "filter", "missing-policies", "iam.required:MissingPolicies"),
+    Element("account", "filter", "missing-policies", "iam.required:MissingAccountPolicies"),
+    Element("iam-user", "action", "attach-missing-policies", "iam.required:AttachMissingPolicies"),
+    Element("iam-role", "action", "attach-missing-policies", "iam.required:AttachMissingPolicies"),
+    Element("iam-user", "filter", "missing-boundary", "iam.boundary:MissingBoundary"),
+    Element("iam-user", "filter", "unused-keys", "iam.keys:UnusedKeys"),
+    Element("iam-user", "action", "disable-keys", "iam.keys:DisableKeys"),
+    Element("account", "action", "strengthen-password-policy", "iam.password:StrengthenPasswordPolicy"),
+    Element("iam-user", "filter", "event-actor", "every_type.event_actor:EventActor"),
+    Element("iam-user", "action", "disable-created-key", "iam.created_key:DisableCreatedKey"),
+    Element("kms-key", "filter", "event-actor", "every_type.event_actor:EventActor"),
+    Element("kms-key", "action", "revert-key", "kms.key:RevertKey"),
+    Element("account", "filter", "event-actor", "every_type.event_actor:EventActor"),
+    Element("account", "action", "recreate-flow-log", "vpc.flow_log:RecreateFlowLog"),
+    Element("account", "action", "revert-recorder", "recording.recorder:RevertRecorder"),
+    Element("account", "action", "revert-detector", "guardduty.detector:RevertDetector"),
 )
+
+
+_registered = False
 
 
 def register() -> None:
@@ -83,10 +86,12 @@ def register() -> None:
     """
     from c7n.resources.aws import AWS
 
-    from .models import read_once
+    from .patches import read_once
 
-    if _on_resource_type in AWS.resources._subscribers:
+    global _registered
+    if _registered:
         return
+    _registered = True
     read_once()
     AWS.resources.subscribe(_on_resource_type)
     for resource_class in list(AWS.resources.values()):
@@ -96,7 +101,7 @@ def register() -> None:
 def load(element: Element) -> Any:
     """The element's class."""
     module, _, name = element.path.partition(":")
-    return getattr(import_module(module), name)
+    return getattr(import_module(f"{__package__}.elements.{module}"), name)
 
 
 def _on_resource_type(_: Any, resource_class: Any) -> None:
@@ -104,18 +109,15 @@ def _on_resource_type(_: Any, resource_class: Any) -> None:
     if resource_class is None:
         return
     # Imported here: c7n.policy is not whole yet while the AWS provider is loaded.
-    from . import archive, ask_once, config_rule, excepted, parameters
-    from .scope import for_resource
+    from .elements.every_type import for_resource
+    from .exceptions import TYPE, Excepted
+    from .patches import install
 
-    parameters.install()
-    excepted.install()
-    config_rule.install()
-    ask_once.install()
-    archive.install()
+    install()
     if "scope" not in resource_class.filter_registry:
         resource_class.filter_registry.register("scope", for_resource(resource_class))
-    if excepted.TYPE not in resource_class.filter_registry:
-        resource_class.filter_registry.register(excepted.TYPE, excepted.Excepted)
+    if TYPE not in resource_class.filter_registry:
+        resource_class.filter_registry.register(TYPE, Excepted)
     for element in ELEMENTS:
         if element.resource != resource_class.type:
             continue

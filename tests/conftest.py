@@ -10,8 +10,9 @@ import pytest
 from c7n import utils
 from hypothesis import settings
 
-from custom_actions.models import read_once
-from tests.moto_server import Moto
+from custom_actions.patches.service_models import read_once
+
+from .moto_server import Moto
 
 # A deadline would be a timing asserted in a test; a busy machine is no fault of the code.
 settings.register_profile("house", deadline=None, print_blob=True)
@@ -28,8 +29,9 @@ gc.set_threshold(50_000)
 
 # The longest first: one that began last would be waited for by the other workers.
 _LONGEST = (
-    "policies/test_config_rule.py", "policies/test_realtime.py", "policies/test_cases.py", "cli/test_demo.py",
-    "cli/test_many_accounts.py", "cli/test_sweeps.py", "html/test_browser.py", "deploying/test_lifecycle.py",
+    "policies/test_config_rule.py", "policies/test_realtime.py", "policies/test_cases.py",
+    "guardrails/cli/test_demo.py", "guardrails/cli/test_many_accounts.py", "guardrails/cli/test_sweeps.py",
+    "guardrails/report/html/test_browser.py", "guardrails/deployment/test_lifecycle.py",
 )
 
 

@@ -11,7 +11,7 @@ from c7n.policy import Policy, PolicyCollection
 from c7n.resources import load_resources
 from c7n.resources.aws import AWS
 
-from tests.moto_server import ACCOUNT, REGION
+from .moto_server import ACCOUNT, REGION
 
 
 def load(

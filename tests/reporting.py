@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from guardrails.assessment import Assessment
-from guardrails.findings import Finding, Status
-from guardrails.history import Changes
-from guardrails.store import FILE, AccountInfo, CheckRow, PolicyInfo, RunStore
+from guardrails.assessment.assessment import Assessment
+from guardrails.results.finding import Finding, Status
+from guardrails.results.history import Changes
+from guardrails.results.store import FILE, AccountInfo, CheckRow, PolicyInfo, RunStore
 
 RED, BLUE, LOCKED = "111111111111", "222222222222", "333333333333"
 EAST, WEST = "us-east-1", "eu-west-1"

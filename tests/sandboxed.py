@@ -9,8 +9,8 @@ import boto3
 import pytest
 from c7n import mu, utils
 
-from guardrails.iam.needs import Need
 from guardrails.sandbox import Sandbox
+from guardrails.stacks.iam.needs import Need
 
 MODE = """
 vars:

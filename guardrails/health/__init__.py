@@ -2,3 +2,32 @@
 
 `expected` says from the policy what c7n would deploy, `reading` asks AWS, `checks` judges, `probe` sends an event.
 """
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from custom_actions.face import face
+
+if TYPE_CHECKING:
+    from .expectations import Expected, expected
+    from .facts import FunctionFacts, RoleFacts, Unread
+    from .forwarding import answered, member_verdicts, read_member
+    from .functions import function_verdicts
+    from .probe import fire, probes
+    from .reading import Answers, Reader, now, read_listing, read_region, role_of
+    from .regions import region_verdicts
+    from .responder import read_responder, responder_verdicts, responds
+    from .verdict import State, Verdict, unknown
+
+__getattr__, __all__ = face(
+    __name__,
+    expectations=("Expected", "expected"),
+    facts=("FunctionFacts", "RoleFacts", "Unread"),
+    forwarding=("answered", "member_verdicts", "read_member"),
+    functions=("function_verdicts",),
+    probe=("fire", "probes"),
+    reading=("Answers", "Reader", "now", "read_listing", "read_region", "role_of"),
+    regions=("region_verdicts",),
+    responder=("read_responder", "responder_verdicts", "responds"),
+    verdict=("State", "Verdict", "unknown"),
+)

@@ -8,12 +8,12 @@ from typing import Any
 
 from c7n.utils import get_partition
 
+from custom_actions.names import HUB_ROLE, MEMBER_ROLE
+
 from ..accounts import Account
-from ..central import FUNCTION_ROLE, MEMBER_ROLE, answered_centrally
-from ..deployment import regions_for
-from ..eventpattern import UnknownComparison, mismatches, pattern_of
-from ..policies import Policy
-from .expected import Expected
+from ..deployment import answered_centrally, regions_for
+from ..policies import Policy, UnknownComparison, mismatches, pattern_of
+from .expectations import Expected
 from .facts import Found, Read, Trail, Unread
 from .reading import Reader, asked, listed
 from .regions import trail
@@ -124,7 +124,7 @@ def member_role(role: Read[Found], account: Account) -> Verdict:
         str(principal) for statement in as_list((role.get("AssumeRolePolicyDocument") or {}).get("Statement"))
         for principal in as_list((statement.get("Principal") or {}).get("AWS"))]
     if not any(account.hub.account in principal for principal in trusted):
-        return broken("member-role", f"{MEMBER_ROLE} does not trust {FUNCTION_ROLE} of {account.hub.account}", mend)
+        return broken("member-role", f"{MEMBER_ROLE} does not trust {HUB_ROLE} of {account.hub.account}", mend)
     return ok("member-role")
 
 

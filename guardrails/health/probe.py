@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from custom_actions.lambda_entry import PROBE_PREFIX, PROBE_SOURCE
+from custom_actions.functions import PROBE_PREFIX, PROBE_SOURCE
 
-from .expected import Expected
+from .expectations import Expected
 from .facts import Unread
 from .reading import Reader, asked
 from .verdict import Verdict, broken, ok, unknown

@@ -17,19 +17,20 @@ from typing import Any, TypeVar
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from custom_actions.names import FUNCTION_PREFIX
+
 from ..accounts import AWS_ERRORS, Account, reason_of
-from ..responding import is_ours
-from .expected import Expected
+from ..deployment import is_ours
+from ..limits import HEALTH_READS
+from .expectations import Expected
 from .facts import Activity, Found, FunctionFacts, LogLines, Read, RegionFacts, RoleFacts, Trail, Unread
 
 LOOKED_BACK = timedelta(hours=26)
 """A day, and what the numbers of a daily run may be late by."""
-PREFIX = "custodian-"
 """How c7n begins the names of its functions, unless a policy says otherwise."""
-_AT_ONCE = 8
 _CLIENT = Config(
     connect_timeout=10, read_timeout=30, retries={"mode": "standard", "max_attempts": 4},
-    max_pool_connections=_AT_ONCE)
+    max_pool_connections=HEALTH_READS)
 _METRICS = {"Invocations": "invocations", "Errors": "errors", "Throttles": "throttles",
             "DeadLetterErrors": "not_delivered"}
 # GetMetricData takes 500 queries; SimulatePrincipalPolicy is slow with many actions.
@@ -328,7 +329,7 @@ class Listing:
 
 def read_listing(reader: Reader, prefixes: Iterable[str]) -> Listing:
     """The functions whose names begin so, and the rules."""
-    return Listing(reader.functions(sorted({PREFIX, *prefixes})), reader.rules(), reader.config_rules())
+    return Listing(reader.functions(sorted({FUNCTION_PREFIX, *prefixes})), reader.rules(), reader.config_rules())
 
 
 def read_region(
@@ -345,7 +346,7 @@ def read_region(
     modes = {each.mode for each in there}
     strange = [] if known is None or isinstance(functions, Unread) else sorted(functions.keys() - known)
     not_needed: Unread = Unread("no function needs it")
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(HEALTH_READS) as pool:
         arns = sorted({arn for each in there for arn in each.topics})
         region = RegionFacts(
             functions, rules,

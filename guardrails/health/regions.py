@@ -4,11 +4,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from .expected import Expected
+from custom_actions.vocabulary import is_read
+
+from .expectations import Expected
 from .facts import RegionFacts, Trail, Unread
 from .verdict import Verdict, broken, names, ok, some, unknown
 
-_READ_ONLY = ("Get", "List", "Describe", "Head", "Lookup", "Search", "Select", "BatchGet")
 _GLOBAL_TYPES = ("AWS::IAM::User", "AWS::IAM::Group", "AWS::IAM::Role", "AWS::IAM::Policy")
 
 
@@ -71,7 +72,7 @@ def _records(one: Trail, source: str, name: str) -> bool | None:
         return False
     if isinstance(one.logging, Unread) or isinstance(one.selectors, Unread):
         return None
-    read_only = name.startswith(_READ_ONLY)
+    read_only = is_read(name)
     basic = one.selectors.get("EventSelectors") or ()
     advanced = one.selectors.get("AdvancedEventSelectors") or ()
     return any(_basic(each, source, read_only=read_only) for each in basic) or any(

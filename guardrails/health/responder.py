@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..accounts import Account
-from ..central import own_regions
+from custom_actions.names import RESPONDER, TOPIC
+
+from ..accounts import Account, has_responder
+from ..deployment import own_regions, topic_arn
 from ..policies import Policy
-from ..responder import topic_arn
-from ..responding import RESPONDER, TOPIC, has_responder
-from .checks import dead_letters
-from .checks import function as function_state
 from .facts import Found, Read, Unread
+from .functions import dead_letters
+from .functions import function as function_state
 from .reading import Reader, asked
 from .verdict import Verdict, as_list, broken, ok, unknown
 

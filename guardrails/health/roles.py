@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
-from .expected import Expected
+from .expectations import Expected
 from .facts import RoleFacts, Unread
 from .verdict import Verdict, as_list, broken, ok, some, unknown
 

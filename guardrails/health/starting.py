@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from ..eventpattern import comparable, parsed
-from .expected import Expected
+from ..policies import comparable, parsed
+from .expectations import Expected
 from .facts import FunctionFacts, RegionFacts, Unread
 from .verdict import Verdict, as_list, broken, deploy, ok, unknown
 

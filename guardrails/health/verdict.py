@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from .expected import Expected
+from .expectations import Expected
 
 _NAMED = 4
 

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import unquote
 
-from guardrails.sandbox.wire import service_model
+from .wire import service_model
 
 _ACTION = re.compile(r"(?:^|&)Action=(\w+)")
 Seen = tuple[str, str, str, str]

@@ -10,10 +10,10 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from guardrails.sandbox import process
-from guardrails.sandbox.errors import SandboxError
-from guardrails.sandbox.functions import s3_control
-from guardrails.sandbox.state import State
+from . import process
+from .errors import SandboxError
+from .functions import s3_control
+from .state import State
 
 _DEFAULT_REGION = "us-east-1"
 _RESET_SECONDS = 120.0
@@ -81,7 +81,7 @@ class Sandbox:
         import boto3
         import botocore.session
 
-        from custom_actions.models import read_once
+        from custom_actions.patches import read_once
 
         read_once()  # botocore's service models: half a second for EC2
         core = botocore.session.Session(profile="default")

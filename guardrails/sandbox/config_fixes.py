@@ -11,7 +11,7 @@ from typing import Any
 from moto.config.exceptions import NoSuchConfigRuleException
 from moto.config.models import ConfigBackend, ConfigEmptyDictable, Scope, Source, SourceDetail, convert_to_class_args
 
-from guardrails.sandbox.moto_fixes import replaces
+from .moto_fixes import replaces
 
 
 def apply() -> None:

@@ -14,9 +14,9 @@ from urllib.parse import parse_qsl
 
 import jmespath  # type: ignore[import-untyped]
 
-from guardrails.sandbox import wire
-from guardrails.sandbox.catalogue import JSON, QUERY, calls, path_patterns
-from guardrails.sandbox.identity import Caller
+from . import wire
+from .catalogue import JSON, QUERY, calls, path_patterns
+from .identity import Caller
 
 _SOURCES = {"s3control": "s3"}
 _GLOBAL = {"iam"}  # its records are made in us-east-1

@@ -18,18 +18,18 @@ from moto.moto_api._internal.models import moto_api_backend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.s3.models import s3_backends
 
-from guardrails.sandbox.backdate import backdate
-from guardrails.sandbox.callers import Callers
-from guardrails.sandbox.catalogue import recorded_operation
-from guardrails.sandbox.config import Config
-from guardrails.sandbox.config.changes import Change, changes_of
-from guardrails.sandbox.config.errors import ConfigError
-from guardrails.sandbox.config.service import Failure
-from guardrails.sandbox.events import Call
-from guardrails.sandbox.functions import PREFIX, Functions
-from guardrails.sandbox.identity import DEFAULT_ACCOUNT, Caller, Identities, role_session
-from guardrails.sandbox.trail import InvalidLookup, Record, Trail, event_bridge_entry
-from guardrails.sandbox.wire import read_json, service_model
+from .backdate import backdate
+from .callers import Callers
+from .catalogue import recorded_operation
+from .config import Config
+from .config.changes import Change, changes_of
+from .config.errors import ConfigError
+from .config.service import Failure
+from .events import Call
+from .functions import PREFIX, Functions
+from .identity import DEFAULT_ACCOUNT, Caller, Identities, role_session
+from .trail import InvalidLookup, Record, Trail, event_bridge_entry
+from .wire import read_json, service_model
 
 _log = logging.getLogger(__name__)
 

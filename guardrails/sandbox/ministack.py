@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 
-from guardrails.sandbox.errors import SandboxError
+from .errors import SandboxError
 
 _START_SECONDS = 40.0
 _POLL_SECONDS = 0.03

@@ -25,7 +25,7 @@ from moto.ec2.responses.security_groups import SecurityGroups
 from moto.iam.models import AccessKey
 from moto.logs.models import LogsBackend
 
-from guardrails.sandbox import gaps, moto_speed
+from . import gaps, moto_speed
 
 _Function = TypeVar("_Function")
 

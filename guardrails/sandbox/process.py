@@ -9,10 +9,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from guardrails.sandbox.errors import SandboxError, SandboxNotRunning
-from guardrails.sandbox.ministack import end_group, group_members
-from guardrails.sandbox.runtime import ensure_runtime, project_root
-from guardrails.sandbox.state import State, StateDirectory
+from .errors import SandboxError, SandboxNotRunning
+from .ministack import end_group, group_members
+from .runtime import ensure_runtime, project_root
+from .state import State, StateDirectory
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 10.0

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from guardrails.sandbox.errors import RuntimeNotReady
+from .errors import RuntimeNotReady
 
 _MADE_FROM = "made-from"
 _LOG_TAIL_LINES = 6

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from guardrails.sandbox.errors import SandboxError
-from guardrails.sandbox.ministack import Ministack
-from guardrails.sandbox.state import State, StateDirectory
+from .errors import SandboxError
+from .ministack import Ministack
+from .state import State, StateDirectory
 
 _log = logging.getLogger("guardrails.sandbox")
 
@@ -43,8 +43,8 @@ def _serve(directory: StateDirectory, ministack: Ministack, lifeline: int | None
     from moto.moto_server.werkzeug_app import MotoRequestHandler
     from werkzeug.serving import ThreadedWSGIServer
 
-    from guardrails.sandbox import config_fixes, moto_fixes
-    from guardrails.sandbox.gateway import Gateway
+    from . import config_fixes, moto_fixes
+    from .gateway import Gateway
 
     class Handler(MotoRequestHandler):
         """Answers leave at once: with Nagle's algorithm each would wait for the client's acknowledgement."""

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from guardrails.sandbox.errors import SandboxError
+from .errors import SandboxError
 
 _HOLD_SECONDS = 2.0
 _POLL_SECONDS = 0.02

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from guardrails.sandbox.events import Call, record, resources_of
+from .events import Call, record, resources_of
 
 _log = logging.getLogger(__name__)
 _KEPT = timedelta(days=90)

@@ -3,9 +3,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from guardrails.engine import type_of
-from guardrails.policies import load
-from guardrails.rules import PAGE, page, replaced_rules
+from guardrails.cli.rules import PAGE, page, replaced_rules
+from guardrails.policies.engine import type_of
+from guardrails.policies.policy import load
 from tests import engine
 from tests.moto_server import Moto
 

@@ -4,6 +4,6 @@ A call that changes something is followed by a look at the resources of its serv
 last item becomes a new one (`recorder`, `history`); each is handed to the functions of the rules that cover it
 (`rules`), and what these post is kept (`evaluations`). `service` ties them together, `api` answers requests.
 """
-from guardrails.sandbox.config.service import Config
+from .service import Config
 
 __all__ = ["Config"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from guardrails.sandbox.config.spelling import spelled, tags_of, timestamp
+from .spelling import spelled, tags_of, timestamp
 
 TYPE = "AWS::S3::Bucket"
 Json = dict[str, Any]

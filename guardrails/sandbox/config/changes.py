@@ -5,9 +5,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from guardrails.sandbox.config.table import kinds, kinds_of
+from custom_actions.vocabulary import is_read
 
-_READS = re.compile(r"Describe|List|Get|Lookup|Select|Search|BatchGet|Head|Scan|Query|Simulate|Generate|Validate")
+from .table import kinds, kinds_of
+
 _DATA = re.compile(r"(Put|Update|Delete|BatchWrite|TransactWrite)Items?|Encrypt|Decrypt|ReEncrypt|Sign|Verify")
 _ACTION = re.compile(r"(?:^|&)Action=(\w+)")
 _REST = {"s3", "elasticfilesystem", "apigateway"}
@@ -44,4 +45,5 @@ def _writes(service: str, method: str, query: str, headers: Mapping[str, str], b
     if not operation:
         action = _ACTION.search(body.decode(errors="replace")) or _ACTION.search(query)
         operation = action[1] if action else ""
-    return bool(operation) and not _READS.match(operation) and not _DATA.fullmatch(operation)
+    return bool(operation) and not (
+        is_read(operation) or operation.startswith("Generate") or _DATA.fullmatch(operation))

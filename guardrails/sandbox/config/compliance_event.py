@@ -8,9 +8,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from guardrails.sandbox.config.evaluations import Evaluation
-from guardrails.sandbox.config.place import Place
-from guardrails.sandbox.config.rules import Rule
+from .evaluations import Evaluation
+from .place import Place
+from .rules import Rule
 
 COMPLIANCE_CHANGE = "Config Rules Compliance Change"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from guardrails.sandbox.config.history import DELETED, DISCOVERED, Item
-from guardrails.sandbox.config.spelling import timestamp
+from .history import DELETED, DISCOVERED, Item
+from .spelling import timestamp
 
 Json = dict[str, Any]
 VERSION = "1.3"

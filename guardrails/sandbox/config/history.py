@@ -5,7 +5,7 @@ import threading
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from guardrails.sandbox.config.snapshot import Resource
+from .snapshot import Resource
 
 DISCOVERED, CHANGED, DELETED = "ResourceDiscovered", "OK", "ResourceDeleted"
 

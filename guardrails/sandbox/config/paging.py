@@ -6,7 +6,7 @@ import binascii
 from collections.abc import Sequence
 from typing import Any
 
-from guardrails.sandbox.config.errors import ConfigError
+from .errors import ConfigError
 
 
 def page(rows: Sequence[Any], limit: Any, token: str | None, *, default: int, most: int = 100) -> tuple[list[Any], str]:

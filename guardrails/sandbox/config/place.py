@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from guardrails.sandbox.config.evaluations import NOT_APPLICABLE, Evaluation, Evaluations, overall
-from guardrails.sandbox.config.history import Clock, History
-from guardrails.sandbox.config.recorder import running_recorder
-from guardrails.sandbox.config.rules import Rule, rules_of
-from guardrails.sandbox.config.snapshot import Resource
-from guardrails.sandbox.config.table import COMPLIANCE
+from .evaluations import NOT_APPLICABLE, Evaluation, Evaluations, overall
+from .history import Clock, History
+from .recorder import running_recorder
+from .rules import Rule, rules_of
+from .snapshot import Resource
+from .table import COMPLIANCE
 
 Tell = Callable[["Place", Evaluation, Evaluation | None], None]
 

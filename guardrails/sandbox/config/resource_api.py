@@ -6,10 +6,10 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from guardrails.sandbox.config import forms
-from guardrails.sandbox.config.errors import ConfigError
-from guardrails.sandbox.config.paging import answer, page
-from guardrails.sandbox.config.place import Place
+from . import forms
+from .errors import ConfigError
+from .paging import answer, page
+from .place import Place
 
 Json = dict[str, Any]
 _SELECT = re.compile(r"\s*select\s+(?P<fields>[\w\s,.*]+?)\s+where\s+(?P<where>.+?)\s*", re.IGNORECASE | re.DOTALL)

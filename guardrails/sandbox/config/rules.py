@@ -11,9 +11,9 @@ from typing import Any
 
 from moto.config.models import config_backends
 
-from guardrails.sandbox.config import forms
-from guardrails.sandbox.config.history import Item
-from guardrails.sandbox.config.spelling import timestamp
+from . import forms
+from .history import Item
+from .spelling import timestamp
 
 CHANGE, OVERSIZED, SCHEDULED = (
     "ConfigurationItemChangeNotification", "OversizedConfigurationItemChangeNotification", "ScheduledNotification",

@@ -8,18 +8,18 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from guardrails.sandbox.config import resource_api, rules, verdict_api
-from guardrails.sandbox.config.changes import Change
-from guardrails.sandbox.config.clients import Application, Clients
-from guardrails.sandbox.config.compliance_event import COMPLIANCE_CHANGE, compliance_change
-from guardrails.sandbox.config.errors import ConfigError, no_such_rule
-from guardrails.sandbox.config.evaluations import Evaluation
-from guardrails.sandbox.config.history import Item
-from guardrails.sandbox.config.place import Place, Status
-from guardrails.sandbox.config.recorder import Recorder, running_recorder
-from guardrails.sandbox.config.snapshot import Unreadable, take
-from guardrails.sandbox.config.table import Kind, is_global, kinds, kinds_of
-from guardrails.sandbox.config.worker import Worker
+from . import resource_api, rules, verdict_api
+from .changes import Change
+from .clients import Application, Clients
+from .compliance_event import COMPLIANCE_CHANGE, compliance_change
+from .errors import ConfigError, no_such_rule
+from .evaluations import Evaluation
+from .history import Item
+from .place import Place, Status
+from .recorder import Recorder, running_recorder
+from .snapshot import Unreadable, take
+from .table import Kind, is_global, kinds, kinds_of
+from .worker import Worker
 
 _log = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ from typing import Any
 import jmespath  # type: ignore[import-untyped]
 from botocore.exceptions import BotoCoreError, ClientError
 
-from guardrails.sandbox.config import buckets, special
-from guardrails.sandbox.config.spelling import decapitalised, spelled, tags_of
-from guardrails.sandbox.config.table import Kind
+from . import buckets, special
+from .spelling import decapitalised, spelled, tags_of
+from .table import Kind
 
 _log = logging.getLogger(__name__)
 

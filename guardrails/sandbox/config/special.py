@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 from botocore.exceptions import ClientError
 
-from guardrails.sandbox.config.spelling import spelled
-from guardrails.sandbox.config.table import kinds
+from .spelling import spelled
+from .table import kinds
 
 Json = dict[str, Any]
 Listed = Callable[[Any, str], Iterator[Json]]

@@ -5,18 +5,11 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from guardrails.sandbox.config.errors import ConfigError, no_such_rule
-from guardrails.sandbox.config.evaluations import (
-    COMPLIANT,
-    INSUFFICIENT_DATA,
-    NON_COMPLIANT,
-    NOT_APPLICABLE,
-    Evaluation,
-    overall,
-)
-from guardrails.sandbox.config.paging import answer, page
-from guardrails.sandbox.config.place import Place
-from guardrails.sandbox.config.rules import rules_of
+from .errors import ConfigError, no_such_rule
+from .evaluations import COMPLIANT, INSUFFICIENT_DATA, NON_COMPLIANT, NOT_APPLICABLE, Evaluation, overall
+from .paging import answer, page
+from .place import Place
+from .rules import rules_of
 
 Json = dict[str, Any]
 _MOST_EVALUATIONS, _LONGEST_ANNOTATION, _MOST_CONTRIBUTORS = 100, 256, 25

@@ -11,7 +11,7 @@ from typing import Any
 
 from moto.apigateway.models import RestAPI, Stage
 
-from guardrails.sandbox.moto_fixes import replaces
+from ..moto_fixes import replaces
 
 
 def apply() -> None:

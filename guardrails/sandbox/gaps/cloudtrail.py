@@ -5,7 +5,7 @@ from typing import Any
 
 from moto.cloudtrail.models import Trail
 
-from guardrails.sandbox.moto_fixes import replaces
+from ..moto_fixes import replaces
 
 _DEFAULT = {
     "ReadWriteType": "All", "IncludeManagementEvents": True, "DataResources": [], "ExcludeManagementEventSources": [],

@@ -9,7 +9,7 @@ from typing import Any
 from moto.cloudwatch.responses import CloudWatchResponse
 from moto.core.responses import ActionResult
 
-from guardrails.sandbox.moto_fixes import replaces
+from ..moto_fixes import replaces
 
 
 def apply() -> None:

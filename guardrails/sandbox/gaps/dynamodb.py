@@ -9,7 +9,7 @@ from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.responses import DynamoHandler
 
-from guardrails.sandbox.moto_fixes import replaces
+from ..moto_fixes import replaces
 
 
 def apply() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from moto.ec2.responses.instances import InstanceResponse
 
-from guardrails.sandbox.moto_fixes import replaces
+from ..moto_fixes import replaces
 
 
 def apply() -> None:

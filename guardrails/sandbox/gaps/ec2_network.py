@@ -17,7 +17,7 @@ from moto.ec2.responses.elastic_network_interfaces import ElasticNetworkInterfac
 from moto.ec2.responses.security_groups import SecurityGroups
 from moto.ec2.utils import generate_dns_from_ip
 
-from guardrails.sandbox.moto_fixes import replaces
+from ..moto_fixes import replaces
 
 _SECONDARY = "guardrails_secondary_address"
 """On an elastic address: the secondary private address that it belongs to."""

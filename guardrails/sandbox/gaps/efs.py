@@ -6,7 +6,7 @@ from typing import Any
 from moto.efs.models import FileSystem
 from moto.kms.models import kms_backends
 
-from guardrails.sandbox.moto_fixes import replaces
+from ..moto_fixes import replaces
 
 _ALIAS = "alias/aws/elasticfilesystem"
 

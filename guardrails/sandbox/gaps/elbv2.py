@@ -5,7 +5,7 @@ from typing import Any
 
 from moto.elbv2.models import ELBv2Backend, FakeListener
 
-from guardrails.sandbox.moto_fixes import replaces
+from ..moto_fixes import replaces
 
 _TLS = ("HTTPS", "TLS")
 

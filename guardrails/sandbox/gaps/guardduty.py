@@ -6,7 +6,7 @@ from typing import Any
 from moto.core.exceptions import JsonRESTError
 from moto.guardduty.models import GuardDutyBackend
 
-from guardrails.sandbox.moto_fixes import replaces
+from ..moto_fixes import replaces
 
 
 class _OneOnly(JsonRESTError):

@@ -13,7 +13,7 @@ from moto.logs.exceptions import ResourceNotFoundException
 from moto.logs.models import LogsBackend
 from moto.logs.responses import LogsResponse
 
-from guardrails.sandbox.moto_fixes import replaces
+from ..moto_fixes import replaces
 
 _PAGE = 50
 """What AWS gives at once, at most and without a limit."""

@@ -13,7 +13,7 @@ from moto.core.utils import utcnow
 from moto.moto_api._internal import mock_random
 from moto.rds.models import DBInstance
 
-from guardrails.sandbox.moto_fixes import replaces
+from ..moto_fixes import replaces
 
 _LETTERS = string.ascii_uppercase + "234567"
 _LOGS_EVERY = timedelta(minutes=5)

@@ -12,7 +12,7 @@ from moto.s3 import responses
 from moto.s3.models import FakeAcl, FakeGrant
 from moto.s3.responses import S3Response
 
-from guardrails.sandbox.moto_fixes import replaces
+from ..moto_fixes import replaces
 
 _FIXED = frozenset({
     "aws:sourcearn", "aws:sourcevpc", "aws:sourcevpce", "aws:sourceowner", "aws:sourceaccount", "aws:userid",

@@ -15,7 +15,7 @@ from moto.securityhub.exceptions import InvalidInputException, SecurityHubClient
 from moto.securityhub.models import Finding, SecurityHubBackend
 from moto.securityhub.responses import SecurityHubResponse
 
-from guardrails.sandbox.moto_fixes import replaces
+from ..moto_fixes import replaces
 
 _AT_MOST = 100
 _CUSTOMERS = ("Note", "UserDefinedFields", "VerificationState", "Workflow")

@@ -15,7 +15,7 @@ from moto.sns.exceptions import SNSInvalidParameter
 from moto.sns.models import SNSBackend, Subscription, Topic
 from moto.sns.responses import SNSResponse
 
-from guardrails.sandbox.moto_fixes import replaces
+from ..moto_fixes import replaces
 
 _ASKED = ("email", "email-json", "http", "https")
 """Protocols whose endpoint is asked. The others belong to the account, or need no confirmation."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from moto.ec2.models.vpcs import VPCEndPoint
 
-from guardrails.sandbox.moto_fixes import replaces
+from ..moto_fixes import replaces
 
 _ATTRIBUTES = {"vpc-endpoint-id": "id", "vpc-id": "vpc_id", "service-name": "service_name"}
 

@@ -1,0 +1,23 @@
+"""Talking to AWS: one call and its errors, the records of CloudTrail, and what its and AWS Config's history tell.
+
+Imports nothing of the project.
+"""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..face import face
+
+if TYPE_CHECKING:
+    from . import config_history
+    from .calls import call, code_of, readings, reason_of
+    from .event_history import earlier_events, earlier_named
+    from .events import Actor, actor_of, detail_of, is_own
+
+__getattr__, __all__ = face(
+    __name__,
+    calls=("call", "code_of", "readings", "reason_of"),
+    config_history=("config_history",),
+    event_history=("earlier_events", "earlier_named"),
+    events=("Actor", "actor_of", "detail_of", "is_own"),
+)

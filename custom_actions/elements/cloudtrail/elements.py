@@ -1,0 +1,282 @@
+"""What a policy sees: the action `revert-trail` on `aws.cloudtrail`, the filter `deleted-trail` on `aws.account`."""
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from botocore.exceptions import ClientError
+from c7n.exceptions import PolicyValidationError
+from c7n.filters import Filter
+from c7n.resources.aws import shape_validate
+from c7n.utils import local_session, type_schema
+
+from ...aws import Actor, actor_of, detail_of, reason_of
+from ...fixing import OTHERWISE, EventFix, Fixed, Outcome, check_events, events_of
+from .apply import Result, TrailGone, apply, read_trail
+from .event import CREATE, DELETE, EVENTS, SELECT, STOP, UPDATE, Record, arn_of
+from .history import CHANGES, earlier_changes, last_known
+from .plan import Declared, EventError, Plan, foreign, plan_trail, target_of
+from .state import DEFAULT_SELECTORS, Selectors, Trail
+
+_PERMISSIONS = {
+    STOP: ("cloudtrail:GetTrailStatus", "cloudtrail:StartLogging"),
+    # PassRole: UpdateTrail takes the role that writes to CloudWatch Logs.
+    UPDATE: ("cloudtrail:DescribeTrails", "cloudtrail:UpdateTrail", "cloudtrail:LookupEvents", "iam:PassRole"),
+    SELECT: ("cloudtrail:GetEventSelectors", "cloudtrail:PutEventSelectors", "cloudtrail:LookupEvents"),
+}
+
+
+class RevertTrail(EventFix):
+    """Put back what a CloudTrail event took from a trail, and prove it.
+
+    For policies in mode `cloudtrail` on these events, of the trail that the event names and no other:
+
+    * StopLogging: logging is started.
+    * UpdateTrail: the settings that the request changed go back to what they were. A setting that it did not change
+      is never touched, and a flag that it turned on stays on, for that takes nothing from the trail.
+    * PutEventSelectors: the earlier selectors, basic or advanced, are put again. Selectors that surely record all
+      that the earlier ones did are left: adding data events takes nothing, and a new trail can be given its own.
+
+    What was before comes from CloudTrail's event history (90 days). A state stood when it is 15 minutes old, when
+    our own role put it there, or when the trail itself is younger; so two changes in a row do not make the first
+    the state to go back to. A policy may declare what must hold whatever the history tells:
+
+    * `required`: UpdateTrail's parameters. Each wins over the history, where an event changed that setting.
+    * `event-selectors`: selectors as PutEventSelectors takes them, for a trail whose earlier ones the history does
+      not tell. `default` is what CloudTrail gives a new trail: all management events, no data event.
+
+    What neither tells is left as the event made it, and the receipt says so: the trail is refused, or partial when
+    something else was put back. A trail of another home region, or an organization's trail seen from a member
+    account, is refused, for it cannot be changed from here.
+
+    Each trail ends as reverted, already-ok, partial, failed or refused, in a receipt with the settings removed and
+    added, the calls that take it back, who caused it and when: in `action-revert-trail` beside the policy's other
+    output. One failing trail does not stop the others; when all are done, a failed or partial one makes the policy
+    fail. A call that AWS refused changed nothing, and an event that the role of the function caused itself is left
+    alone. To let somebody's changes stand, leave their events out with c7n's `event` filter.
+
+    Written because c7n's `update-trail` and `set-logging` set fixed values: they know nothing of what was before,
+    of event selectors, or of who did it, and they prove nothing.
+
+    :example:
+
+    .. code-block:: yaml
+
+        policies:
+          - name: cloudtrail-settings-restore
+            resource: aws.cloudtrail
+            mode:
+              type: cloudtrail
+              role: arn:aws:iam::{account_id}:role/guardrails
+              packages: [custom_actions]
+              handler: custom_actions.lambda_entry.run
+              events:
+                - source: cloudtrail.amazonaws.com
+                  event: UpdateTrail
+                  ids: requestParameters.name
+            actions:
+              - type: revert-trail
+                required:
+                  EnableLogFileValidation: true
+                  IncludeGlobalServiceEvents: true
+
+    :example:
+
+    .. code-block:: yaml
+
+        policies:
+          - name: cloudtrail-event-selectors-restore
+            resource: aws.cloudtrail
+            mode:
+              type: cloudtrail
+              role: arn:aws:iam::{account_id}:role/guardrails
+              packages: [custom_actions]
+              handler: custom_actions.lambda_entry.run
+              events:
+                - source: cloudtrail.amazonaws.com
+                  event: PutEventSelectors
+                  ids: requestParameters.trailName
+            actions:
+              - type: revert-trail
+                event-selectors:
+                  - ReadWriteType: All
+                    IncludeManagementEvents: true
+                    DataResources:
+                      - Type: AWS::S3::Object
+                        Values: ["arn:aws:s3"]
+    """
+
+    # Not c7n's type_schema, which takes `required` to be JSON schema's.
+    schema = {  # noqa: RUF012 - c7n reads it from the class
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["type"],
+        "properties": {
+            "type": {"enum": ["revert-trail"]},
+            "required": {"type": "object", "minProperties": 1},
+            "event-selectors": {
+                "oneOf": [
+                    {"enum": ["default"]},
+                    {"type": "array", "minItems": 1, "items": {"type": "object"}},
+                ]
+            },
+            "otherwise": OTHERWISE,
+        },
+    }
+    permissions: tuple[str, ...] = tuple(dict.fromkeys(
+        ("sts:GetCallerIdentity", *(name for names in _PERMISSIONS.values() for name in names))
+    ))
+
+    events = EVENTS
+
+    def get_permissions(self) -> tuple[str, ...]:
+        """What the action calls for the events of its policy; for all of them where it has none."""
+        events = [name for name in events_of(self) if name in _PERMISSIONS]
+        if not events:
+            return self.permissions
+        needed = (name for event in events for name in _PERMISSIONS[event])
+        return tuple(dict.fromkeys(("sts:GetCallerIdentity", *needed, *self.told_permissions())))
+
+    def validate(self) -> RevertTrail:
+        super().validate()
+        required = self.data.get("required") or {}
+        if "Name" in required:
+            raise PolicyValidationError(f"{self.type}: required is of any trail, so it cannot hold a Name")
+        self._check_shape("required", {"Name": "any", **required}, "UpdateTrailRequest")
+        if not str(required.get("KmsKeyId", "arn:")).startswith("arn:") or ":alias/" in required.get("KmsKeyId", ""):
+            raise PolicyValidationError(
+                f"{self.type}: required.KmsKeyId must be a key's ARN: a trail tells its key so, and an alias or an id "
+                "could not be compared with it"
+            )
+        if isinstance(selectors := self.data.get("event-selectors"), list):
+            kind = "AdvancedEventSelectors" if any("FieldSelectors" in each for each in selectors) else "EventSelectors"
+            self._check_shape("event-selectors", {"TrailName": "any", kind: selectors}, "PutEventSelectorsRequest")
+        return self
+
+    def _check_shape(self, name: str, parameters: dict[str, Any], shape: str) -> None:
+        try:
+            shape_validate(parameters, shape, "cloudtrail")
+        except PolicyValidationError as error:
+            raise PolicyValidationError(f"{self.type}: {name}: {error}") from None
+
+    def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterator[Fixed]:
+        """Put the trail back, when the event is about it."""
+        record = detail_of(event)
+        if resource["TrailARN"] != arn_of(record):
+            self.log.info("%s %s: the event is about %s", self.type, resource["TrailARN"], arn_of(record))
+            return
+        result = self._revert(session.client("cloudtrail"), resource, record)
+        yield Fixed(
+            result.outcome,
+            result.reason,
+            removed=[result.removed] if result.removed else [],
+            added=[result.added] if result.added else [],
+            inverse=result.inverse,
+            notes=result.notes,
+        )
+
+    def _revert(self, client: Any, trail: Mapping[str, Any], record: Record) -> Result:
+        config = self.manager.config
+        if why := foreign(trail, config.account_id, config.region):
+            return Result(Outcome.REFUSED, why)
+        arn, name = trail["TrailARN"], record["eventName"]
+        lost: list[str] = []
+
+        def earlier() -> Iterator[Record]:
+            # Without its history a trail still gets what the policy declares.
+            try:
+                yield from earlier_changes(client, record, (CREATE, name))
+            except ClientError as error:
+                lost.append(reason_of(error))
+
+        def plan(now: Trail) -> Plan:
+            return plan_trail(now, target)
+
+        def read() -> Trail:
+            return read_trail(client, arn, name)
+
+        try:
+            now = read()
+            target = target_of(record, earlier, self._declared(), self.is_ours)
+        except ClientError as error:
+            return Result(Outcome.FAILED, reason_of(error))
+        except (TrailGone, EventError) as error:
+            return Result(Outcome.REFUSED, str(error))
+        result = apply(client, now, plan(now), read, plan)
+        if lost and result.outcome is not Outcome.ALREADY_OK:
+            result.outcome = Outcome.PARTIAL if result.added else Outcome.FAILED
+            result.reason = "; ".join(filter(None, [f"the event history could not be read: {lost[0]}", result.reason]))
+        return result
+
+    def _declared(self) -> Declared:
+        selectors = self.data.get("event-selectors")
+        if isinstance(selectors, list):
+            return Declared(self.data.get("required") or {}, Selectors.of(selectors))
+        return Declared(self.data.get("required") or {}, DEFAULT_SELECTORS if selectors else None)
+
+
+class DeletedTrail(Filter):
+    """The account in which a CloudTrail trail was deleted, with what the trail was.
+
+    For policies in mode `cloudtrail` on DeleteTrail. A deleted trail cannot be described any more, so the resource
+    is the account, and what the trail was comes from CloudTrail's event history (90 days). It is kept on the
+    account as `c7n:DeletedTrail`, for `notify` to send: name, ARN, settings, event selectors, whether it was
+    logging, who created, last changed and deleted it. When the history does not tell the settings, `known` is false
+    and `reason` says why; the deletion is reported all the same. A DeleteTrail that AWS refused does not match.
+
+    :example:
+
+    .. code-block:: yaml
+
+        policies:
+          - name: cloudtrail-deleted-alert
+            resource: aws.account
+            mode:
+              type: cloudtrail
+              role: arn:aws:iam::{account_id}:role/guardrails
+              packages: [custom_actions]
+              handler: custom_actions.lambda_entry.run
+              events:
+                - source: cloudtrail.amazonaws.com
+                  event: DeleteTrail
+                  ids: recipientAccountId
+            filters:
+              - deleted-trail
+            actions:
+              - type: notify
+                to: [security]
+                transport:
+                  type: sns
+                  topic: arn:aws:sns:{region}:{account_id}:guardrails-compliance
+    """
+
+    schema = type_schema("deleted-trail")
+    permissions = ("cloudtrail:LookupEvents",)
+    annotation_key = "c7n:DeletedTrail"
+
+    def validate(self) -> DeletedTrail:
+        check_events(self, (DELETE,))
+        return self
+
+    def process(
+        self, resources: list[dict[str, Any]], event: Mapping[str, Any] | None = None
+    ) -> list[dict[str, Any]]:
+        record = detail_of(event)
+        if record.get("eventName") != DELETE or record.get("errorCode"):
+            return []
+        deleted = self._describe(record)
+        self.log.warning("%s: %s was deleted by %s", self.type, deleted["arn"], deleted["deleted"]["arn"])
+        return [{**account, self.annotation_key: deleted} for account in resources]
+
+    def _describe(self, record: Record) -> dict[str, Any]:
+        arn, actor = arn_of(record), actor_of({"detail": record}) or Actor()
+        deleted = {"name": arn.rpartition("/")[2], "arn": arn, "deleted": asdict(actor)}
+        client = local_session(self.manager.session_factory).client("cloudtrail")
+        try:
+            known = last_known(earlier_changes(client, record, CHANGES))
+        except ClientError as error:
+            return {**deleted, "known": False, "reason": f"the event history could not be read: {reason_of(error)}"}
+        if not known["known"]:
+            known["reason"] = "the event history, 90 days and some minutes late, does not tell the trail's settings"
+        return {**deleted, **known}

@@ -1,0 +1,1 @@
+"""GuardDuty: undoing what switches a detector off."""

@@ -1,0 +1,178 @@
+"""The action `revert-detector`: GuardDuty watches again, with the features that it had.
+
+Source: GuardDuty's CreateDetector, UpdateDetector, DeleteDetector, GetDetector and ListDetectors. A region has one
+detector.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from botocore.exceptions import ClientError
+from c7n.utils import type_schema
+
+from ...aws import call, detail_of, earlier_named, reason_of
+from ...fixing import OTHERWISE, Call, EventFix, Fixed, Plan, Record, Step, carry_out
+
+CREATE, UPDATE, DELETE = "CreateDetector", "UpdateDetector", "DeleteDetector"
+
+SETTLED = timedelta(minutes=15)
+"""How old an UpdateDetector must be to have been meant: a younger one may be a step of the same attack."""
+
+LOST = (
+    "filters, trusted and threat lists, members and the publishing destination went with the old detector: "
+    "they must be set again by a person"
+)
+
+
+def plan_detector(detectors: Mapping[str, str], event: str, settings: Mapping[str, Any]) -> Plan:
+    """Make the detector that is missing, or enable the one that is there.
+
+    Args:
+        detectors: the status (ENABLED, DISABLED) of the region's detectors, by id.
+        event: the name of the event.
+        settings: CreateDetector's parameters as the history tells them.
+    """
+    if not detectors:
+        def delete(answer: Mapping[str, Any]) -> Call:
+            return Call("guardduty", "delete_detector", {"DetectorId": answer["DetectorId"]})
+
+        made = {**settings, "Enable": True}
+        notes = [LOST] if settings else [LOST, "no event tells what it was: made with GuardDuty's own defaults"]
+        return Plan([Step(
+            "make a detector", Call("guardduty", "create_detector", made), delete, added=made,
+        )], notes=notes if event == DELETE else ())
+
+    def update(detector: str, enable: bool) -> Call:
+        return Call("guardduty", "update_detector", {"DetectorId": detector, "Enable": enable})
+
+    return Plan([
+        Step(f"enable {detector}", update(detector, True), update(detector, False),
+             removed={"status": "DISABLED"}, added={"status": "ENABLED"})
+        for detector, status in detectors.items() if status != "ENABLED"
+    ])
+
+
+def settings_of(detector: str, record: Record, earlier: Iterable[Record]) -> dict[str, Any]:
+    """CreateDetector's parameters for the detector that `record` deleted; empty where the history does not tell.
+
+    Args:
+        earlier: the CreateDetector and UpdateDetector events before it, newest first.
+
+    A frequency or a feature that a later UpdateDetector set is as that set it, unless it is younger than `SETTLED`.
+    """
+    limit = datetime.fromisoformat(record["eventTime"]) - SETTLED
+    features: dict[str, Mapping[str, Any]] = {}
+    settings: dict[str, Any] = {}
+    for change in earlier:
+        request = change.get("requestParameters") or {}
+        made = change["eventName"] == CREATE
+        if made and (change.get("responseElements") or {}).get("detectorId") != detector:
+            continue
+        if not made and (request.get("detectorId") != detector or datetime.fromisoformat(change["eventTime"]) > limit):
+            continue
+        for name, parameter in (("findingPublishingFrequency", "FindingPublishingFrequency"), ("tags", "Tags")):
+            if request.get(name):
+                settings.setdefault(parameter, request[name])
+        for feature in request.get("features") or ():
+            features.setdefault(feature["name"], feature)
+        if made:
+            settings.setdefault("Enable", True)
+            break
+    if features:
+        settings["Features"] = [_feature(feature) for feature in features.values()]
+    return settings
+
+
+def _feature(feature: Mapping[str, Any]) -> dict[str, Any]:
+    """A feature as CreateDetector takes it, from CloudTrail's lower camel."""
+    further = [
+        {"Name": each["name"], "Status": each["status"]} for each in feature.get("additionalConfiguration") or ()
+    ]
+    more = {"AdditionalConfiguration": further} if further else {}
+    return {"Name": feature["name"], "Status": feature["status"], **more}
+
+
+class RevertDetector(EventFix):
+    """Have GuardDuty watch again, and prove it.
+
+    For policies in mode `cloudtrail`, on `account`:
+
+    * UpdateDetector, when it suspended the detector: it is enabled.
+    * DeleteDetector: a detector is made, with the features and the frequency that CloudTrail's event history (90 days)
+      tells, or else GuardDuty's own defaults. What a new detector cannot have is named in the receipt.
+
+    The receipt has who did it, and the calls that take it back.
+
+    Written because c7n has no resource for detectors, and its account filter `guard-duty` no fix.
+
+    :example:
+
+    .. code-block:: yaml
+
+        policies:
+          - name: guardduty-detector-revert
+            resource: aws.account
+            mode:
+              type: cloudtrail
+              role: arn:aws:iam::{account_id}:role/guardrails
+              packages: [custom_actions]
+              handler: custom_actions.lambda_entry.run
+              events:
+                - source: guardduty.amazonaws.com
+                  event: DeleteDetector
+                  ids: recipientAccountId
+            actions:
+              - revert-detector
+    """
+
+    schema = type_schema("revert-detector", otherwise=OTHERWISE)
+    permissions: tuple[str, ...] = (
+        "guardduty:ListDetectors", "guardduty:GetDetector", "guardduty:CreateDetector", "guardduty:UpdateDetector",
+        "cloudtrail:LookupEvents",
+    )
+    events = (UPDATE, DELETE)
+
+    def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterator[Fixed]:
+        """Have GuardDuty watch again in this region."""
+        record = detail_of(event)
+        request = record.get("requestParameters") or {}
+        if record["eventName"] == UPDATE and request.get("enable") is not False:
+            self.log.info("%s: %s did not suspend the detector", self.type, UPDATE)
+            return
+        guardduty, detector = session.client("guardduty"), str(request.get("detectorId") or "")
+        notes: list[str] = []
+        settings: list[dict[str, Any]] = []
+
+        def known() -> dict[str, Any]:
+            if not settings:
+                settings.append(self._known(session, detector, record, notes))
+            return settings[0]
+
+        def plan() -> Plan:
+            detectors = read(guardduty)
+            return plan_detector(detectors, record["eventName"], {} if detectors else known())
+
+        fixed = carry_out(lambda service: guardduty, plan)
+        yield replace(
+            fixed, notes=[*fixed.notes, *notes], resource=detector, resource_type="aws.guardduty-detector")
+
+    def _known(self, session: Any, detector: str, record: Record, notes: list[str]) -> dict[str, Any]:
+        try:
+            return settings_of(
+                detector, record, earlier_named(session.client("cloudtrail"), (CREATE, UPDATE), record))
+        except ClientError as error:
+            # Without its history a detector with the defaults is better than none.
+            notes.append(f"the event history could not be read: {reason_of(error)}")
+            return {}
+
+
+def read(guardduty: Any) -> dict[str, str]:
+    """The status of each detector of the region, by id."""
+    pages = call(lambda: list(guardduty.get_paginator("list_detectors").paginate()))
+    return {
+        detector: str(call(guardduty.get_detector, DetectorId=detector)["Status"])
+        for page in pages for detector in page["DetectorIds"]
+    }

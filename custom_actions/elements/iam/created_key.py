@@ -1,0 +1,77 @@
+"""The action `disable-created-key`: the access key that an event made is inactive.
+
+Source: IAM's CreateAccessKey, UpdateAccessKey and ListAccessKeys.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from c7n.utils import type_schema
+
+from ...aws import call, detail_of
+from ...fixing import OTHERWISE, Call, EventFix, Fixed, Plan, Step, carry_out
+
+
+def plan_key(user: str, key_id: str, keys: Sequence[Mapping[str, Any]]) -> Plan:
+    """Disable one of a user's keys, as ListAccessKeys gives them; nothing where it is disabled or gone."""
+
+    def update(status: str) -> Call:
+        return Call("iam", "update_access_key", {"UserName": user, "AccessKeyId": key_id, "Status": status})
+
+    return Plan([
+        Step(f"disable {key_id}", update("Inactive"), update("Active"),
+             removed={key_id: "Active"}, added={key_id: "Inactive"})
+        for key in keys if key["AccessKeyId"] == key_id and key["Status"] == "Active"
+    ])
+
+
+class DisableCreatedKey(EventFix):
+    """Disable the access key that the event CreateAccessKey made, and no other key of the user.
+
+    The key is disabled, not deleted: the receipt has the call that gives it back. Who may create keys is said by an
+    `event-actor` filter before it.
+
+    Written because c7n's `remove-keys` takes a user's keys by age or by a credential report that is hours old: it
+    cannot tell the key that was just made from those that a service runs on.
+
+    :example:
+
+    .. code-block:: yaml
+
+        policies:
+          - name: iam-access-key-created-disable
+            resource: aws.iam-user
+            mode:
+              type: cloudtrail
+              role: arn:aws:iam::{account_id}:role/guardrails
+              packages: [custom_actions]
+              handler: custom_actions.lambda_entry.run
+              events:
+                - source: iam.amazonaws.com
+                  event: CreateAccessKey
+                  ids: responseElements.accessKey.userName
+            filters:
+              - type: event-actor
+                allowed: ["arn:aws:iam::{account_id}:role/iam-provisioning"]
+            actions:
+              - disable-created-key
+    """
+
+    schema = type_schema("disable-created-key", otherwise=OTHERWISE)
+    permissions: tuple[str, ...] = ("iam:ListAccessKeys", "iam:UpdateAccessKey")
+    events = ("CreateAccessKey",)
+
+    def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterator[Fixed]:
+        """Disable the key, when it is this user's."""
+        made = (detail_of(event).get("responseElements") or {}).get("accessKey") or {}
+        user, key_id = resource["UserName"], made.get("accessKeyId")
+        if not key_id or made.get("userName") != user:
+            return
+        client = session.client("iam")
+
+        def plan() -> Plan:
+            # A user has two keys at most, so there is one page.
+            return plan_key(user, key_id, call(client.list_access_keys, UserName=user)["AccessKeyMetadata"])
+
+        yield carry_out(lambda service: client, plan)

@@ -1,0 +1,125 @@
+"""The action `strengthen-password-policy` on the account.
+
+Source: IAM's GetAccountPasswordPolicy, UpdateAccountPasswordPolicy, DeleteAccountPasswordPolicy.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+from c7n.exceptions import PolicyValidationError
+from c7n.resources.aws import shape_validate
+from c7n.utils import type_schema
+
+from ...aws import call, code_of
+from ...fixing import Call
+from ...parameters import placeholders
+from .changes import Change, Fix, Result, carry_out
+from .principals import GONE
+
+Settings = Mapping[str, Any]
+
+STRICTER: Mapping[str, Callable[[Any, Any], Any]] = {
+    **dict.fromkeys(
+        ("RequireUppercaseCharacters", "RequireLowercaseCharacters", "RequireNumbers", "RequireSymbols",
+         "AllowUsersToChangePassword"),
+        lambda now, wanted: now or wanted),
+    "MinimumPasswordLength": max,
+    "PasswordReusePrevention": max,
+    # 0 is a password that never expires.
+    "MaxPasswordAge": lambda now, wanted: min(now, wanted) if now and wanted else now or wanted,
+}
+"""Of a setting's two values the stricter. Users who must change their password must also be allowed to."""
+_KEPT = "HardExpiry"
+
+
+def strengthened(now: Settings, wanted: Settings) -> dict[str, Any]:
+    """The settings to have: of each that is wanted the stricter of both values, and every other as it is."""
+    return {**now, **{key: STRICTER[key](now.get(key) or 0, value) for key, value in wanted.items()}}
+
+
+def plan(now: Settings | None, wanted: Settings) -> list[Change]:
+    """The change that makes the settings as strict as wanted; none when they are. `now` is None without a policy."""
+    target = _given(strengthened(now or {}, wanted))
+    if now is not None and target == _given(now):
+        return []
+    undo = Call("iam", "delete_account_password_policy", {})
+    if now is not None:
+        undo = Call("iam", "update_account_password_policy", _given(now))
+    changed = {key: value for key, value in target.items() if (now or {}).get(key) != value}
+    return [Change(
+        Call("iam", "update_account_password_policy", target), undo,
+        removed={key: (now or {}).get(key) for key in changed} if now is not None else None, added=changed)]
+
+
+def _given(settings: Settings) -> dict[str, Any]:
+    """What UpdateAccountPasswordPolicy takes of settings: a number that is not set is left out."""
+    return {
+        key: value for key, value in settings.items()
+        if key in (*STRICTER, _KEPT) and (isinstance(value, bool) or value)
+    }
+
+
+class StrengthenPasswordPolicy(Fix):
+    """Make the account's password policy as strict as the policy says, and nowhere weaker, and prove it.
+
+    Of each setting in `policy` the stricter value stands: the longer length and memory, the shorter age, and what is
+    required stays required. Settings that it does not name stay as they are.
+
+    The receipt, in `action-strengthen-password-policy` beside the policy's other output, has the settings before and
+    after, and the call that gives the earlier ones back.
+
+    Written because c7n's `set-password-policy` sets values, and so makes a stricter setting weaker.
+
+    :example:
+
+    .. code-block:: yaml
+
+        policies:
+          - name: iam-password-policy
+            resource: aws.account
+            filters:
+              - not:
+                  - {type: password-policy, key: MinimumPasswordLength, op: gte, value: 14}
+            actions:
+              - type: strengthen-password-policy
+                policy:
+                  MinimumPasswordLength: 14
+    """
+
+    schema = type_schema(
+        "strengthen-password-policy", required=["policy"],
+        policy={
+            "type": "object", "minProperties": 1, "additionalProperties": False,
+            "properties": {key: {"type": ["boolean", "integer", "string"]} for key in STRICTER},
+        })
+    permissions: tuple[str, ...] = ("iam:GetAccountPasswordPolicy", "iam:UpdateAccountPasswordPolicy")
+
+    def validate(self) -> StrengthenPasswordPolicy:
+        known = {key: value for key, value in self.data["policy"].items() if not placeholders(value)}
+        try:
+            shape_validate(known, "UpdateAccountPasswordPolicyRequest", "iam")
+        except PolicyValidationError as error:
+            raise PolicyValidationError(f"{self.type}: {error}") from None
+        return self
+
+    def fix(self, client: Any, resource: Mapping[str, Any]) -> Result:
+        wanted = self.data["policy"]
+
+        def changes() -> list[Change]:
+            return plan(_settings(client), wanted)
+
+        return carry_out(
+            client, changes(),
+            lambda: [f"{key}: {value}" for change in changes() for key, value in (change.added or {}).items()])
+
+
+def _settings(client: Any) -> Settings | None:
+    """The settings as they are; None without a password policy. Raises ClientError."""
+    try:
+        return dict(call(client.get_account_password_policy)["PasswordPolicy"])
+    except ClientError as error:
+        if code_of(error) != GONE:
+            raise
+        return None

@@ -1,0 +1,112 @@
+"""What a user, a group or a role was granted, read from IAM page by page.
+
+Source: IAM's ListUserPolicies, GetUserPolicy, ListAttachedUserPolicies and their likes for groups and roles,
+ListGroupsForUser, GetPolicy, GetPolicyVersion.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from ...aws import call, code_of
+
+GONE = "NoSuchEntity"
+
+
+@dataclass(frozen=True)
+class Principal:
+    """A user, a group or a role.
+
+    `kind` is `user`, `group` or `role`: IAM's operations are named after it, as in `list_user_policies`.
+    """
+
+    kind: str
+    name: str
+
+    @classmethod
+    def of(cls, resource_type: str, resource: Mapping[str, Any]) -> Principal:
+        """From c7n's resource type, such as `iam-user`, and a resource of it."""
+        kind = resource_type.rpartition("iam-")[2]
+        return cls(kind, resource[f"{kind.capitalize()}Name"])
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """How an operation names it: `{"UserName": …}`."""
+        return {f"{self.kind.capitalize()}Name": self.name}
+
+    def permissions(self, *verbs: str) -> tuple[str, ...]:
+        """IAM's names of what is called on it: `Put{}Policy` becomes `iam:PutUserPolicy`."""
+        return tuple(f"iam:{verb.format(self.kind.capitalize())}" for verb in verbs)
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A policy that a principal has: an inline one by its name, a managed one by its ARN."""
+
+    holder: Principal
+    policy: str
+    inline: bool
+    document: Any
+
+    def __str__(self) -> str:
+        kind = f"inline policy {self.policy}" if self.inline else self.policy
+        return f"{kind} of the group {self.holder.name}" if self.holder.kind == "group" else kind
+
+
+class Reader:
+    """Reads grants; a managed policy that many have is read once."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._documents: dict[str, Any] = {}
+
+    def grants(self, principal: Principal) -> Iterator[Grant]:
+        """The principal's own policies, groups left out. None when the principal is gone. Raises ClientError."""
+        inline = getattr(self._client, f"get_{principal.kind}_policy")
+        for name in self._listed(f"list_{principal.kind}_policies", "PolicyNames", principal):
+            answer = _unless_gone(inline, PolicyName=name, **principal.parameters)
+            if answer:
+                yield Grant(principal, name, True, answer["PolicyDocument"])
+        for arn in self.attached(principal):
+            document = self.document(arn)
+            if document is not None:
+                yield Grant(principal, arn, False, document)
+
+    def attached(self, principal: Principal) -> list[str]:
+        """The ARNs of the managed policies that are attached to the principal itself. Raises ClientError."""
+        listed = self._listed(f"list_attached_{principal.kind}_policies", "AttachedPolicies", principal)
+        return [policy["PolicyArn"] for policy in listed]
+
+    def groups(self, user: Principal) -> list[Principal]:
+        """The groups of a user. Raises ClientError."""
+        listed = self._listed("list_groups_for_user", "Groups", user)
+        return [Principal("group", group["GroupName"]) for group in listed]
+
+    def document(self, arn: str) -> Any:
+        """What a managed policy says in its default version; None when it is gone. Raises ClientError."""
+        if arn not in self._documents:
+            self._documents[arn] = self._read(arn)
+        return self._documents[arn]
+
+    def _read(self, arn: str) -> Any:
+        found = _unless_gone(self._client.get_policy, PolicyArn=arn)
+        version = found and _unless_gone(
+            self._client.get_policy_version, PolicyArn=arn, VersionId=found["Policy"]["DefaultVersionId"])
+        return version["PolicyVersion"]["Document"] if version else None
+
+    def _listed(self, operation: str, key: str, principal: Principal) -> list[Any]:
+        paginator = self._client.get_paginator(operation)
+        pages = _unless_gone(lambda: list(paginator.paginate(**principal.parameters)))
+        return [entry for page in pages or () for entry in page[key]]
+
+
+def _unless_gone(operation: Any, **parameters: Any) -> Any:
+    try:
+        return call(operation, **parameters)
+    except ClientError as error:
+        if code_of(error) != GONE:
+            raise
+        return None

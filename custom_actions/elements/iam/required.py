@@ -1,0 +1,227 @@
+"""Policies that must be there: the filter `missing-policies` on users, roles and the account, and the fix.
+
+On a user or a role the policies must be attached; on the account they must exist.
+"""
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from c7n.exceptions import PolicyValidationError
+from c7n.filters import Filter
+from c7n.utils import get_partition, local_session, type_schema
+
+from ...aws import call
+from ...fixing import Call
+from ...parameters import placeholders
+from .changes import Change, Fix, Result, carry_out
+from .principals import Principal, Reader
+
+POLICIES: dict[str, Any] = {"oneOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}]}
+"""The schema of a list of policies, or of the parameter that holds it."""
+_ARN = re.compile(r"arn:[a-z-]+:iam::(\d{12}|aws):policy/[\w+=,.@/-]+")
+_NAME = re.compile(r"[\w+=,.@/-]+")
+
+
+def check_policies(element: Any, key: str = "policies") -> None:
+    """Raise PolicyValidationError when the element's list of policies holds what is no ARN and no name of one."""
+    given = element.data.get(key, ())
+    if isinstance(given, str):
+        if not placeholders(given):
+            raise PolicyValidationError(f"{element.type}: {key} is a list, or a parameter that holds one: {given!r}")
+        return
+    for policy in given:
+        pattern = _ARN if policy.startswith("arn:") else _NAME
+        if not placeholders(policy) and not pattern.fullmatch(policy):
+            raise PolicyValidationError(f"{element.type}: {policy!r} is neither a policy's ARN nor the name of one")
+
+
+def arns_of(element: Any, policies: Iterable[str]) -> list[str]:
+    """The ARNs of policies, some of which are named by the name (and path) they have in this account."""
+    config = element.manager.config
+    prefix = f"arn:{get_partition(config.region)}:iam::{config.account_id}:policy/"
+    return [policy if policy.startswith("arn:") else prefix + policy.lstrip("/") for policy in policies]
+
+
+def missing(required: Iterable[str], there: Collection[str]) -> list[str]:
+    """Which of the required policies are not there, in the order of the requirement."""
+    return [arn for arn in dict.fromkeys(required) if arn not in there]
+
+
+class MissingPolicies(Filter):
+    """Users and roles that lack one of the managed policies that all must have.
+
+    A user may have them directly and through groups, taken together; a role has them directly. `policies` lists ARNs,
+    or names of policies of this account. The missing ones are kept on the resource as `c7n:MissingPolicies`. An empty
+    list requires nothing.
+
+    Written because c7n's `policy` and `has-specific-managed-policy` match when any one of a list is attached: they
+    cannot say that all of a list are, nor which is not.
+
+    :example:
+
+    .. code-block:: yaml
+
+        policies:
+          - name: iam-role-policy-required
+            resource: aws.iam-role
+            filters:
+              - type: missing-policies
+                policies: [read-only, "arn:aws:iam::aws:policy/AWSDenyAll"]
+
+    :example:
+
+    .. code-block:: yaml
+
+        policies:
+          - name: iam-user-policy-required
+            resource: aws.iam-user
+            filters:
+              - type: missing-policies
+                policies: [read-only]
+    """
+
+    schema = type_schema("missing-policies", policies=POLICIES, required=["policies"])
+    permissions: tuple[str, ...] = ()
+    annotation_key = "c7n:MissingPolicies"
+
+    def get_permissions(self) -> tuple[str, ...]:
+        """What is read, by the kind of resource."""
+        if self.manager.type == "iam-user":
+            return ("iam:ListAttachedUserPolicies", "iam:ListGroupsForUser", "iam:ListAttachedGroupPolicies")
+        return ("iam:ListAttachedRolePolicies",)
+
+    def validate(self) -> MissingPolicies:
+        check_policies(self)
+        return self
+
+    def process(self, resources: list[dict[str, Any]], event: Any = None) -> list[dict[str, Any]]:
+        reader = Reader(local_session(self.manager.session_factory).client("iam"))
+        required = arns_of(self, self.data["policies"])
+        found = []
+        for resource in resources:
+            lacking = lacks(reader, Principal.of(self.manager.type, resource), required)
+            if lacking:
+                resource[self.annotation_key] = lacking
+                found.append(resource)
+        return found
+
+
+class AttachMissingPolicies(Fix):
+    """Attach to a user or a role the required managed policies that it lacks, and prove it.
+
+    Which ones is decided as by the policy's filter `missing-policies`, and anew. Nothing is detached.
+
+    Each one ends as reverted, already-ok, partial or failed, in a receipt with the policies attached and the calls that
+    detach them again: in `action-attach-missing-policies` beside the policy's other output.
+
+    Written because c7n's `set-policy` attaches one policy, whether it is missing or not, and tells nothing of it.
+
+    :example:
+
+    .. code-block:: yaml
+
+        policies:
+          - name: iam-user-policy-required
+            resource: aws.iam-user
+            filters:
+              - type: missing-policies
+                policies: [read-only]
+            actions:
+              - attach-missing-policies
+
+    :example:
+
+    .. code-block:: yaml
+
+        policies:
+          - name: iam-role-policy-required
+            resource: aws.iam-role
+            filters:
+              - type: missing-policies
+                policies: [read-only]
+            actions:
+              - attach-missing-policies
+    """
+
+    schema = type_schema("attach-missing-policies")
+    permissions: tuple[str, ...] = ()
+
+    def get_permissions(self) -> tuple[str, ...]:
+        """What is read and changed, by the kind of resource."""
+        attach = Principal(self.manager.type.rpartition("iam-")[2], "").permissions("Attach{}Policy")
+        return tuple(permission for found in self._filters() for permission in found.get_permissions()) + attach
+
+    def validate(self) -> AttachMissingPolicies:
+        if len(self._filters()) != 1:
+            raise PolicyValidationError(f"{self.type}: the policy needs the filter missing-policies, once")
+        return self
+
+    def fix(self, client: Any, resource: Mapping[str, Any]) -> Result:
+        principal = Principal.of(self.manager.type, resource)
+        [declared] = self._filters()
+        required = arns_of(self, declared.data["policies"])
+        changes = [_attachment(principal, arn) for arn in lacks(Reader(client), principal, required)]
+        return carry_out(client, changes, lambda: lacks(Reader(client), principal, required))
+
+    def _filters(self) -> list[MissingPolicies]:
+        return [found for found in self.manager.iter_filters() if isinstance(found, MissingPolicies)]
+
+
+class MissingAccountPolicies(Filter):
+    """The account when one of the managed policies that it must have does not exist.
+
+    `policies` lists names or ARNs of customer managed policies. The missing ones are kept on the account as
+    `c7n:MissingPolicies`.
+
+    Written because c7n's `missing` asks whether any policy of a list exists: it cannot say that all do, nor which
+    does not.
+
+    :example:
+
+    .. code-block:: yaml
+
+        policies:
+          - name: iam-policy-exists
+            resource: aws.account
+            filters:
+              - type: missing-policies
+                policies: [boundary, read-only]
+    """
+
+    schema = type_schema("missing-policies", policies=POLICIES, required=["policies"])
+    permissions = ("iam:ListPolicies",)
+    annotation_key = MissingPolicies.annotation_key
+
+    def validate(self) -> MissingAccountPolicies:
+        check_policies(self)
+        return self
+
+    def process(self, resources: list[dict[str, Any]], event: Any = None) -> list[dict[str, Any]]:
+        client = local_session(self.manager.session_factory).client("iam")
+        pages = call(lambda: list(client.get_paginator("list_policies").paginate(Scope="Local")))
+        there = {policy[key] for page in pages for policy in page["Policies"] for key in ("PolicyName", "Arn")}
+        lacking = missing(self.data["policies"], there)
+        if not lacking:
+            return []
+        for account in resources:
+            account[self.annotation_key] = lacking
+        return resources
+
+
+def lacks(reader: Reader, principal: Principal, required: Sequence[str]) -> list[str]:
+    """Which of the required policies the principal does not have; its groups are read only when that matters."""
+    lacking = missing(required, reader.attached(principal)) if required else []
+    if lacking and principal.kind == "user":
+        through = {arn for group in reader.groups(principal) for arn in reader.attached(group)}
+        lacking = missing(lacking, through)
+    return lacking
+
+
+def _attachment(principal: Principal, arn: str) -> Change:
+    parameters = {**principal.parameters, "PolicyArn": arn}
+    return Change(
+        Call("iam", f"attach_{principal.kind}_policy", parameters),
+        Call("iam", f"detach_{principal.kind}_policy", parameters),
+        added={"PolicyArn": arn})

@@ -1,0 +1,1 @@
+"""KMS keys: undoing what disables or deletes one."""

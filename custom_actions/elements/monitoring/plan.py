@@ -1,0 +1,199 @@
+"""What has to be created so that the missing links of a monitoring path are there. Pure: no AWS, no c7n.
+
+Only what is missing is created, under names of our own: what stands under another name is never changed. What stands
+under our name and is not as it should be is put right, and the inverse puts it back.
+"""
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ...fixing import Call
+from .chain import Item, Link, LogGroup, Metric, Source, Unreadable, Verdict, fires, topics_of
+from .pattern import whole
+
+TOPIC = ""
+"""In a step's `events`: the topic serves all of them."""
+
+_ALARM_SETTINGS = (
+    "AlarmName", "AlarmDescription", "ActionsEnabled", "OKActions", "AlarmActions", "InsufficientDataActions",
+    "MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Dimensions", "Period", "Unit", "EvaluationPeriods",
+    "DatapointsToAlarm", "Threshold", "ComparisonOperator", "TreatMissingData", "EvaluateLowSampleCountPercentile",
+    "Metrics", "ThresholdMetricId",
+)
+"""What DescribeAlarms tells, and PutMetricAlarm takes."""
+_FILTER_SETTINGS = (
+    "logGroupName", "filterName", "filterPattern", "metricTransformations", "applyOnTransformedLogs",
+    "fieldSelectionCriteria", "emitSystemFieldDimensions",
+)
+"""What DescribeMetricFilters tells, and PutMetricFilter takes."""
+
+
+class OwnSource(Source, Protocol):
+    """A source that also tells what stands under our own names."""
+
+    def alarm(self, region: str, name: str) -> Item | None:
+        """DescribeAlarms; None without one of that name."""
+
+    def is_subscribed(self, topic: str, email: str) -> bool:
+        """ListSubscriptionsByTopic: whether the address is subscribed, confirmed or not."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a policy says of that which is created."""
+
+    topic: str
+    """A topic's name, or its ARN."""
+    email: str = ""
+    """An address to subscribe where nobody is told; empty for none."""
+    namespace: str = "guardrails"
+    """The metrics' namespace, and how the names of metric filters and alarms begin."""
+
+    def topic_for(self, group: LogGroup, account: str) -> str:
+        """The topic's ARN; a name means a topic of this account, in the log group's region."""
+        if self.topic.startswith("arn:"):
+            return self.topic
+        return f"arn:{group.partition}:sns:{group.region}:{account}:{self.topic}"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call, what it replaces, and the calls that take it back."""
+
+    events: str
+    """The class of events that it is for."""
+    call: Call
+    replaced: Mapping[str, Any] = field(default_factory=dict)
+    inverse: tuple[Call, ...] = ()
+    note: str = ""
+
+
+@dataclass
+class Plan:
+    """What to create in one region, in this order, and what cannot be created."""
+
+    region: str
+    steps: list[Step] = field(default_factory=list)
+    events: list[str] = field(default_factory=list)
+    """The classes of events that it is about."""
+    refused: dict[str, str] = field(default_factory=dict)
+    """Classes of events, and why nothing is done for them."""
+
+    def lines(self) -> list[str]:
+        """The plan for a reader, one step a line."""
+        return [f"{step.call.service}:{step.call.operation} {_named(step.call)}" for step in self.steps]
+
+
+def plan_alarms(
+    missing: Mapping[str, Verdict], patterns: Mapping[str, str], settings: Settings, source: OwnSource, region: str
+) -> list[Plan]:
+    """A plan for each region in which something is missing; one without steps for `region` where nothing is.
+
+    Args:
+        missing: the classes of events that lack a link.
+        patterns: of each class, the pattern without its outer braces.
+        region: where the policy runs; what no region can be told for is refused there.
+    """
+    plans: dict[str, Plan] = {}
+    refused: dict[str, str] = {}
+    for events, verdict in missing.items():
+        group = verdict.group
+        if group is None:
+            refused[events] = str(verdict)
+            continue
+        topic = settings.topic_for(group, source.account)
+        if topic.split(":")[3] != group.region:
+            refused[events] = f"an alarm in {group.region} cannot tell the topic {topic} of another region"
+            continue
+        if group.region not in plans:
+            plans[group.region] = Plan(group.region, _topic_steps(topic, settings, source))
+        plans[group.region].steps += _steps(events, verdict, group, topic, patterns[events], settings, source)
+        plans[group.region].events.append(events)
+    found = list(plans.values()) or [Plan(region)]
+    found[0].refused = refused
+    return found
+
+
+def _topic_steps(topic: str, settings: Settings, source: OwnSource) -> list[Step]:
+    """Make the topic, and ask the address to subscribe, where nobody is told yet."""
+    try:
+        attributes = source.topic(topic)
+    except Unreadable:
+        return []
+    steps = []
+    if attributes is None and topic.split(":")[4] == source.account:
+        steps.append(Step(
+            TOPIC, Call("sns", "create_topic", {"Name": topic.split(":")[5]}),
+            inverse=(Call("sns", "delete_topic", {"TopicArn": topic}),),
+        ))
+    told = attributes is not None and int(attributes.get("SubscriptionsConfirmed") or 0) > 0
+    if settings.email and not told and not (attributes is not None and source.is_subscribed(topic, settings.email)):
+        steps.append(Step(
+            TOPIC, Call("sns", "subscribe", {"TopicArn": topic, "Protocol": "email", "Endpoint": settings.email}),
+            note=f"{settings.email} must confirm the subscription to {topic}; unconfirmed it cannot be taken back, "
+                 "and goes by itself after some days",
+        ))
+    return steps
+
+
+def _steps(
+    events: str, verdict: Verdict, group: LogGroup, topic: str, pattern: str, settings: Settings, source: OwnSource
+) -> list[Step]:
+    """Count the events, where nothing does, and look at the count, where no alarm of the topic does."""
+    name = f"{settings.namespace}-{events}"
+    steps, metric = [], verdict.metric
+    if metric is None:
+        metric = Metric(group.region, settings.namespace, events)
+        before = next((found for found in source.metric_filters(group) or () if found["filterName"] == name), None)
+        steps.append(_put(
+            events, "logs", "put_metric_filter",
+            {
+                "logGroupName": group.name, "filterName": name, "filterPattern": whole(pattern),
+                "metricTransformations": [
+                    {"metricNamespace": metric.namespace, "metricName": metric.name, "metricValue": "1"}],
+            },
+            _settings(before, _FILTER_SETTINGS),
+            Call("logs", "delete_metric_filter", {"logGroupName": group.name, "filterName": name}),
+        ))
+    if verdict.missing < Link.ALARM or not any(
+        fires(alarm, metric) and alarm.get("ActionsEnabled") and topic in topics_of(alarm)
+        for alarm in source.alarms(metric)
+    ):
+        before = source.alarm(group.region, name)
+        steps.append(_put(
+            events, "cloudwatch", "put_metric_alarm",
+            {
+                "AlarmName": name, "AlarmDescription": f"{events} in the log group {group.name}",
+                "Namespace": metric.namespace, "MetricName": metric.name,
+                "Statistic": "Sum", "Period": 300, "EvaluationPeriods": 1,
+                "ComparisonOperator": "GreaterThanOrEqualToThreshold", "Threshold": min(1.0, metric.value),
+                # Back to OK when nothing happens, so that the next event is told again.
+                "TreatMissingData": "notBreaching",
+                "ActionsEnabled": True, "AlarmActions": [topic],
+            },
+            _settings(before, _ALARM_SETTINGS),
+            Call("cloudwatch", "delete_alarms", {"AlarmNames": [name]}),
+        ))
+    return steps
+
+
+def _put(
+    events: str, service: str, operation: str, parameters: dict[str, Any], before: dict[str, Any], delete: Call
+) -> Step:
+    """A put, whose inverse is the put of what it replaces, or else the deletion."""
+    inverse = Call(service, operation, before) if before else delete
+    return Step(events, Call(service, operation, parameters), before, (inverse,))
+
+
+def _settings(item: Item | None, names: Sequence[str]) -> dict[str, Any]:
+    """What to put so that it is as it was; empty when nothing was there."""
+    return {name: item[name] for name in names if item.get(name) not in (None, [], {})} if item else {}
+
+
+def _named(made: Call) -> str:
+    for key in ("AlarmName", "filterName", "Name", "Endpoint"):
+        if key in made.parameters:
+            return str(made.parameters[key])
+    return ""

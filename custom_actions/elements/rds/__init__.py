@@ -1,0 +1,1 @@
+"""Databases: undoing what makes one public."""

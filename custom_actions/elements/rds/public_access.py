@@ -1,0 +1,82 @@
+"""The action `revert-public-access`: a database instance that was made public is private again.
+
+Source: RDS's ModifyDBInstance. `PubliclyAccessible` takes effect at once, whatever `ApplyImmediately` says.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from c7n.utils import type_schema
+
+from ...aws import call
+from ...fixing import OTHERWISE, Call, EventFix, Fixed, Plan, Step, carry_out
+
+NOT_YET = ("creating", "backing-up", "restoring", "starting")
+"""States in which RDS refuses a modification that it takes a little later."""
+
+
+def plan_database(instance: Mapping[str, Any]) -> Plan:
+    """Make an instance, as DescribeDBInstances gives it, private."""
+    if not instance.get("PubliclyAccessible"):
+        return Plan()
+    if (status := instance.get("DBInstanceStatus")) in NOT_YET:
+        return Plan(cannot=f"it is {status}: RDS takes no modification now")
+    name = instance["DBInstanceIdentifier"]
+
+    def modify(public: bool) -> Call:
+        return Call("rds", "modify_db_instance", {"DBInstanceIdentifier": name, "PubliclyAccessible": public})
+
+    return Plan([Step(
+        "make it private", modify(False), modify(True),
+        removed={"PubliclyAccessible": True}, added={"PubliclyAccessible": False},
+    )])
+
+
+class RevertPublicAccess(EventFix):
+    """Make a public database instance private, and prove it.
+
+    RDS takes no modification of an instance that is being created, restored, started or backed up. Such an
+    instance is `refused` with that reason, and `otherwise` can tell somebody: it is public once it is there, until
+    the next look at it.
+
+    Written because c7n's `set-public-access` logs such a refusal and any other error, and ends as if all were well.
+
+    :example:
+
+    .. code-block:: yaml
+
+        policies:
+          - name: rds-public-revert
+            resource: aws.rds
+            mode:
+              type: cloudtrail
+              role: arn:aws:iam::{account_id}:role/guardrails
+              packages: [custom_actions]
+              handler: custom_actions.lambda_entry.run
+              events:
+                - source: rds.amazonaws.com
+                  event: ModifyDBInstance
+                  ids: requestParameters.dBInstanceIdentifier
+            filters:
+              - PubliclyAccessible: true
+            actions:
+              - revert-public-access
+    """
+
+    schema = type_schema("revert-public-access", otherwise=OTHERWISE)
+    permissions: tuple[str, ...] = ("rds:DescribeDBInstances", "rds:ModifyDBInstance")
+
+    def undoes_the_event(self) -> bool:
+        """What is public is made private, whatever became of the event."""
+        return False
+
+    def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterator[Fixed]:
+        """Make the instance private."""
+        client, name = session.client("rds"), resource["DBInstanceIdentifier"]
+
+        def plan() -> Plan:
+            [instance] = call(client.describe_db_instances, DBInstanceIdentifier=name)["DBInstances"]
+            return plan_database(instance)
+
+        yield carry_out(lambda service: client, plan)

@@ -1,0 +1,156 @@
+"""The action `revert-recorder`: AWS Config records again, with the recorder and the delivery channel that it had.
+
+Source: AWS Config's PutConfigurationRecorder, PutDeliveryChannel, StartConfigurationRecorder and the Describe and
+Delete calls beside them. A region has one recorder of the customer's own, and one delivery channel.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from botocore.exceptions import ClientError
+from c7n.utils import type_schema
+
+from ...aws import call, detail_of, earlier_named, reason_of
+from ...fixing import OTHERWISE, Call, EventFix, Fixed, Plan, Record, Step, carry_out
+
+STOP, DELETE_RECORDER, DELETE_CHANNEL = (
+    "StopConfigurationRecorder", "DeleteConfigurationRecorder", "DeleteDeliveryChannel",
+)
+PUT_RECORDER, PUT_CHANNEL = "PutConfigurationRecorder", "PutDeliveryChannel"
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What AWS Config has in a region: None is nothing."""
+
+    recorder: str | None
+    """The recorder's name."""
+    recording: bool
+    channel: str | None
+    """The delivery channel's name."""
+
+
+Known = Callable[[str], Mapping[str, Any] | None]
+"""What the history tells: from PutConfigurationRecorder or PutDeliveryChannel to what the last such call put."""
+
+
+def plan_recorder(now: Recording, known: Known) -> Plan:
+    """Put back what is missing, and start recording. The history is asked only for what is missing."""
+    steps, missing = [], []
+    name = now.recorder
+    if name is None:
+        if recorder := known(PUT_RECORDER):
+            name = str(recorder["name"])
+            steps.append(Step(
+                f"make the recorder {name} again",
+                Call("config", "put_configuration_recorder", {"ConfigurationRecorder": recorder}),
+                Call("config", "delete_configuration_recorder", {"ConfigurationRecorderName": name}), added=recorder,
+            ))
+        else:
+            missing.append("the recorder")
+    if now.channel is None:
+        if channel := known(PUT_CHANNEL):
+            steps.append(Step(
+                f"make the delivery channel {channel['name']} again",
+                Call("config", "put_delivery_channel", {"DeliveryChannel": channel}),
+                Call("config", "delete_delivery_channel", {"DeliveryChannelName": channel["name"]}), added=channel,
+            ))
+        else:
+            missing.append("the delivery channel")
+    if name is not None and not now.recording and "the delivery channel" not in missing:
+        parameters = {"ConfigurationRecorderName": name}
+        steps.append(Step(
+            "start recording", Call("config", "start_configuration_recorder", parameters),
+            Call("config", "stop_configuration_recorder", parameters),
+            removed={"recording": False}, added={"recording": True},
+        ))
+    return Plan(steps, cannot=f"what {' and '.join(missing)} was is in no earlier event" if missing else "")
+
+
+class RevertRecorder(EventFix):
+    """Have AWS Config record again, and prove it.
+
+    For policies in mode `cloudtrail`, on `account`, on StopConfigurationRecorder, DeleteConfigurationRecorder and
+    DeleteDeliveryChannel. Whichever of them it was, the recorder and the delivery channel are put back as CloudTrail's
+    event history (90 days) tells them, where they are missing, and recording is started. What the history does not
+    tell is left, and `otherwise` can tell somebody. The receipt has who did it, and the calls that take it back.
+
+    Written because c7n's `toggle-recording` starts a recorder that is there, and no more.
+
+    :example:
+
+    .. code-block:: yaml
+
+        policies:
+          - name: config-recorder-revert
+            resource: aws.account
+            mode:
+              type: cloudtrail
+              role: arn:aws:iam::{account_id}:role/guardrails
+              packages: [custom_actions]
+              handler: custom_actions.lambda_entry.run
+              events:
+                - source: config.amazonaws.com
+                  event: StopConfigurationRecorder
+                  ids: recipientAccountId
+            actions:
+              - revert-recorder
+    """
+
+    schema = type_schema("revert-recorder", otherwise=OTHERWISE)
+    permissions: tuple[str, ...] = (
+        "config:DescribeConfigurationRecorders", "config:DescribeConfigurationRecorderStatus",
+        "config:DescribeDeliveryChannels", "config:PutConfigurationRecorder", "config:PutDeliveryChannel",
+        "config:StartConfigurationRecorder", "cloudtrail:LookupEvents",
+        # PutConfigurationRecorder takes the role that records.
+        "iam:PassRole",
+    )
+    events = (STOP, DELETE_RECORDER, DELETE_CHANNEL)
+
+    def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterator[Fixed]:
+        """Have AWS Config record again in this region."""
+        config, record = session.client("config"), detail_of(event)
+        lost: list[str] = []
+
+        def known(name: str) -> Mapping[str, Any] | None:
+            try:
+                return last_put(earlier_named(session.client("cloudtrail"), (name,), record))
+            except ClientError as error:
+                lost.append(f"the event history could not be read: {reason_of(error)}")
+                return None
+
+        fixed = carry_out(lambda service: config, lambda: plan_recorder(read(config), known))
+        yield replace(
+            fixed, reason="; ".join(filter(None, [fixed.reason, *lost[:1]])),
+            resource=str(_name(record) or resource["account_id"]), resource_type="aws.config-recorder",
+        )
+
+
+def read(config: Any) -> Recording:
+    """What is there now. A recorder that a service of AWS keeps for itself is not the customer's."""
+    recorders = [
+        recorder for recorder in call(config.describe_configuration_recorders)["ConfigurationRecorders"]
+        if not recorder.get("servicePrincipal")
+    ]
+    statuses = {
+        status["name"]: status["recording"]
+        for status in call(config.describe_configuration_recorder_status)["ConfigurationRecordersStatus"]
+    }
+    channels = call(config.describe_delivery_channels)["DeliveryChannels"]
+    name = recorders[0]["name"] if recorders else None
+    return Recording(name, bool(name and statuses.get(name)), channels[0]["name"] if channels else None)
+
+
+def last_put(earlier: Iterator[Record]) -> Mapping[str, Any] | None:
+    """What the newest of these records put; None without any. AWS Config's own spelling begins in lower case."""
+    for change in earlier:
+        request = change.get("requestParameters") or {}
+        return dict(request.get("configurationRecorder") or request.get("deliveryChannel") or {}) or None
+    return None
+
+
+def _name(record: Record) -> str | None:
+    request = record.get("requestParameters") or {}
+    return request.get("configurationRecorderName") or request.get("deliveryChannelName")

@@ -1,0 +1,311 @@
+"""What a policy sees: filters on `aws.s3` that c7n lacks, or that read an answer it was denied as compliant."""
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from threading import Lock
+from typing import Any
+
+from botocore.exceptions import ClientError
+from c7n.exceptions import PolicyValidationError
+from c7n.filters import Filter
+from c7n.resources.s3 import get_region
+from c7n.utils import get_partition, local_session, type_schema
+
+from ...aws import call, code_of
+from ...parameters import placeholders
+from . import encryption, public, transport
+from .document import statements
+
+Bucket = dict[str, Any]
+_PARALLEL = 5
+_LIST_OR_PLACEHOLDER = {"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+
+
+class BucketFilter(Filter):
+    """A filter that asks S3 about single buckets, some of them at once, each in its own region.
+
+    What S3 refuses to answer is raised: a bucket that nobody could look at is not compliant.
+    """
+
+    annotation_key: str
+
+    def process(self, resources: list[Bucket], event: Any = None) -> list[Bucket]:
+        """The buckets about which `find` has something to say, which is noted on them."""
+        session = local_session(self.manager.session_factory)
+        # Made here, for sessions are not safe in threads.
+        clients = {region: session.client("s3", region_name=region) for region in set(map(get_region, resources))}
+        look = self.finder(session)
+        with self.executor_factory(max_workers=_PARALLEL) as workers:
+            found = list(workers.map(lambda bucket: look(clients[get_region(bucket)], bucket), resources))
+        matched = []
+        for bucket, said in zip(resources, found, strict=True):
+            if said:
+                bucket[self.annotation_key] = said
+                matched.append(bucket)
+        return matched
+
+    def finder(self, session: Any) -> Callable[[Any, Bucket], list[str]]:
+        """What finds out about a bucket, with a client of its region: what is wrong, in words."""
+        raise NotImplementedError
+
+
+class PublicAccess(BucketFilter):
+    """Buckets that strangers can read or write, with the ways in.
+
+    Everyone, or everyone with any AWS account, gets in through the bucket's ACL or through its policy. A public
+    access block closes the one with IgnorePublicAcls, the other with RestrictPublicBuckets, and it may be the
+    bucket's or the account's; BlockPublicAcls and BlockPublicPolicy refuse new ones and close nothing that is there.
+    Whether a policy is public is S3's verdict. The ways in are kept on the bucket as `c7n:PublicAccess`.
+
+    * `access`: `read`, `write`, or `any` of the two, which is the default. The right to change the ACL is both.
+    * `through`: `acl` or `policy`; without it both are looked at.
+
+    ACLs of single objects and access points are not looked at. A private bucket without a policy costs no call
+    beyond c7n's own, and the account's block is read once.
+
+    Written because c7n's `global-grants`, `cross-account` and `check-public-block` know neither S3's verdict nor
+    the account's block, and a denied block is to them no block.
+
+    :example:
+
+    .. code-block:: yaml
+
+        policies:
+          - name: s3-bucket-public-policy
+            resource: aws.s3
+            filters:
+              - type: public-access
+                through: policy
+                access: read
+            actions:
+              - type: set-public-block
+                RestrictPublicBuckets: true
+    """
+
+    schema = type_schema(
+        "public-access",
+        access={"type": "string"},
+        through={"enum": [public.ACL, public.POLICY]},
+    )
+    permissions = (
+        "s3:GetBucketAcl", "s3:GetBucketPolicy", "s3:GetBucketPolicyStatus", "s3:GetBucketPublicAccessBlock",
+        "s3:GetAccountPublicAccessBlock",
+    )
+    annotation_key = "c7n:PublicAccess"
+
+    def validate(self) -> PublicAccess:
+        access = self.data.get("access", "any")
+        if access not in (public.READ, public.WRITE, "any") and not placeholders(access):
+            raise PolicyValidationError(f"{self.type}: access is read, write or any, not {access!r}")
+        return self
+
+    def finder(self, session: Any) -> Callable[[Any, Bucket], list[str]]:
+        wanted = {public.READ, public.WRITE}
+        if self.data.get("access", "any") != "any":
+            wanted = {self.data["access"]}
+        account: list[public.Block] = []
+        reading_account = Lock()
+
+        def account_block() -> public.Block:
+            with reading_account:
+                if not account:
+                    account.append(self._account_block(session))
+            return account[0]
+
+        def find(client: Any, bucket: Bucket) -> list[str]:
+            openings = [opening for opening in self._openings(client, bucket) if opening.access & wanted]
+            if openings:
+                block = public.Block.of(_block_of(client.get_public_access_block, Bucket=bucket["Name"]))
+                openings = [opening for opening in openings if not block.closes(opening)]
+            if openings:
+                openings = [opening for opening in openings if not account_block().closes(opening)]
+            return [opening.said for opening in openings]
+
+        return find
+
+    def _openings(self, client: Any, bucket: Bucket) -> list[public.Opening]:
+        through = self.data.get("through")
+        found: list[public.Opening] = []
+        if through != public.POLICY:
+            acl = bucket.get("Acl") or call(client.get_bucket_acl, Bucket=bucket["Name"])
+            found += public.acl_openings(acl["Grants"])
+        # None says that there is no policy; no such key that nobody has asked, or that the answer was denied.
+        if through != public.ACL and bucket.get("Policy", "unknown"):
+            status = _absent(
+                client.get_bucket_policy_status, "NoSuchBucketPolicy", Bucket=bucket["Name"])
+            if status and status["PolicyStatus"]["IsPublic"]:
+                found.append(public.policy_opening(bucket.get("Policy") or _policy_of(client, bucket["Name"])))
+        return found
+
+    def _account_block(self, session: Any) -> public.Block:
+        control = session.client("s3control")
+        return public.Block.of(
+            _block_of(control.get_public_access_block, AccountId=self.manager.config.account_id))
+
+
+class CheckSecureTransport(BucketFilter):
+    """Buckets whose policy does not refuse every request without TLS.
+
+    A policy refuses when it denies everyone every action of S3, on the bucket and on its objects, under the one
+    condition that aws:SecureTransport is false. What is left open is kept on the bucket as `c7n:OpenWithoutTLS`.
+
+    A bucket that matches has its policy read again and is judged by that: `set-statements` writes a policy as a
+    whole, and an AWS Config item may hold one that somebody has changed since.
+
+    Written because `has-statement` compares spellings: it misses a denial in two statements, with `Action: "*"` or
+    with a wider resource, and takes one that leaves the objects out.
+
+    :example:
+
+    .. code-block:: yaml
+
+        policies:
+          - name: s3-bucket-tls-only
+            resource: aws.s3
+            filters:
+              - check-secure-transport
+            actions:
+              - type: set-statements
+                statements:
+                  - Sid: DenyInsecureTransport
+                    Effect: Deny
+                    Principal: "*"
+                    Action: "s3:*"
+                    Resource:
+                      - "arn:{partition}:s3:::{bucket_name}"
+                      - "arn:{partition}:s3:::{bucket_name}/*"
+                    Condition: {Bool: {"aws:SecureTransport": "false"}}
+    """
+
+    schema = type_schema("check-secure-transport")
+    permissions = ("s3:GetBucketPolicy",)
+    annotation_key = "c7n:OpenWithoutTLS"
+
+    def finder(self, session: Any) -> Callable[[Any, Bucket], list[str]]:
+        partition = get_partition(self.manager.config.region)
+
+        def find(client: Any, bucket: Bucket) -> list[str]:
+            arn = f"arn:{partition}:s3:::{bucket['Name']}"
+            if "Policy" in bucket and not transport.open_without_tls(bucket["Policy"], arn):
+                return []
+            now = _policy_of(client, bucket["Name"])
+            # As set-statements takes it: a list of statements.
+            bucket["Policy"] = json.dumps({**json.loads(now), "Statement": statements(now)}) if now else None
+            return transport.open_without_tls(now, arn)
+
+        return find
+
+
+class HasPolicy(BucketFilter):
+    """Buckets with a policy; its statements are kept by name as `c7n:BucketPolicy`.
+
+    Written because a policy that c7n was denied is to `Policy: not-null` none.
+
+    :example:
+
+    .. code-block:: yaml
+
+        policies:
+          - name: s3-bucket-policy-prohibited
+            resource: aws.s3
+            filters:
+              - has-policy
+    """
+
+    schema = type_schema("has-policy")
+    permissions = ("s3:GetBucketPolicy",)
+    annotation_key = "c7n:BucketPolicy"
+
+    def finder(self, session: Any) -> Callable[[Any, Bucket], list[str]]:
+        def find(client: Any, bucket: Bucket) -> list[str]:
+            document = bucket["Policy"] if "Policy" in bucket else _policy_of(client, bucket["Name"])
+            return [
+                str(statement.get("Sid") or f"statement number {number}")
+                for number, statement in enumerate(statements(document), start=1)
+            ]
+
+        return find
+
+
+class DefaultEncryption(BucketFilter):
+    """Buckets that do not encrypt new objects as they should; why not is kept as `c7n:DefaultEncryption`.
+
+    * `algorithms`: AES256, aws:kms, aws:kms:dsse; without it any will do.
+    * `keys`: ARNs of the KMS keys that will do; without it, or with an empty list, any. A key that the bucket
+      names by an id or an alias is looked up.
+
+    Written because `bucket-encryption` takes aws:kms:dsse for no encryption at all, and so would have it replaced by
+    a weaker one, knows one key only, and drops a bucket whose answer was denied as if it were encrypted.
+
+    :example:
+
+    .. code-block:: yaml
+
+        policies:
+          - name: s3-bucket-encryption-kms
+            resource: aws.s3
+            filters:
+              - type: default-encryption
+                algorithms: ["aws:kms", "aws:kms:dsse"]
+                keys: ["arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555"]
+    """
+
+    schema = type_schema(
+        "default-encryption",
+        algorithms={"type": "array", "items": {"enum": ["AES256", *encryption.KMS]}, "minItems": 1},
+        keys=_LIST_OR_PLACEHOLDER,
+    )
+    permissions = ("s3:GetEncryptionConfiguration", "kms:DescribeKey")
+    annotation_key = "c7n:DefaultEncryption"
+
+    def validate(self) -> DefaultEncryption:
+        keys = self.data.get("keys", [])
+        if isinstance(keys, str):
+            keys = [keys]
+        if strange := [key for key in keys if ":key/" not in key and not placeholders(key)]:
+            raise PolicyValidationError(f"{self.type}: keys are named by their ARNs, not by {', '.join(strange)}")
+        return self
+
+    def finder(self, session: Any) -> Callable[[Any, Bucket], list[str]]:
+        algorithms, keys = self.data.get("algorithms") or (), self.data.get("keys") or ()
+        # One client a region, made when a key has to be looked up; a key lives where its bucket does.
+        managers: dict[str, Any] = {}
+        arns: dict[tuple[str, str], str] = {}
+
+        def arn_of(region: str, key: str) -> str:
+            if (region, key) not in arns:
+                if region not in managers:
+                    managers[region] = local_session(self.manager.session_factory).client("kms", region_name=region)
+                answer = _absent(managers[region].describe_key, "NotFoundException", KeyId=key)
+                arns[region, key] = answer["KeyMetadata"]["Arn"] if answer else ""
+            return arns[region, key]
+
+        def find(client: Any, bucket: Bucket) -> list[str]:
+            answer = _absent(
+                client.get_bucket_encryption, "ServerSideEncryptionConfigurationNotFoundError", Bucket=bucket["Name"])
+            configuration: Mapping[str, Any] = (answer or {}).get("ServerSideEncryptionConfiguration", {})
+            said = encryption.shortfall(configuration, algorithms, keys, lambda key: arn_of(get_region(bucket), key))
+            return [said] if said else []
+
+        return find
+
+
+def _absent(operation: Callable[..., Any], code: str, **parameters: Any) -> Any:
+    """The answer, or None when AWS says with `code` that there is nothing. Raises ClientError for anything else."""
+    try:
+        return call(operation, **parameters)
+    except ClientError as error:
+        if code_of(error) == code:
+            return None
+        raise
+
+
+def _block_of(operation: Callable[..., Any], **parameters: Any) -> Mapping[str, Any]:
+    answer = _absent(operation, "NoSuchPublicAccessBlockConfiguration", **parameters)
+    return answer["PublicAccessBlockConfiguration"] if answer else {}
+
+
+def _policy_of(client: Any, name: str) -> str | None:
+    answer = _absent(client.get_bucket_policy, "NoSuchBucketPolicy", Bucket=name)
+    return answer["Policy"] if answer else None

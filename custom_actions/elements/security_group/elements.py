@@ -1,0 +1,300 @@
+"""What a policy sees: the filter `ingress-drift` and the action `revert-ingress` on `aws.security-group`."""
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from botocore.exceptions import ClientError
+from c7n.exceptions import PolicyValidationError
+from c7n.filters import Filter
+from c7n.utils import local_session
+
+from ...aws import config_history, detail_of, earlier_events, reason_of
+from ...fixing import OTHERWISE, EventFix, Fixed, Outcome
+from .apply import Result, apply, read_rules
+from .baseline import Baseline, Required
+from .event import EVENTS, undo_of
+from .rules import Rule, RuleError, from_config_item, from_permissions
+from .settings import BASELINES, EVENT, LAST_COMPLIANT, Settings, schema_of
+
+
+class IngressDrift(Filter):
+    """Groups whose ingress is not what the policy says, each with the plan that would put it right.
+
+    The decision is that of `revert-ingress`, made on the rules that c7n has read already: no further call. The
+    plan is logged, and kept on the group as `c7n:IngressPlan`, so that `custodian run --dryrun` prints it and
+    `resources.json` holds it. c7n's own `ingress` cannot say it: its filters on one policy are pooled for each
+    group and not for each rule, it takes single ports only, and it knows no exact set.
+
+    Give one baseline; the first three are lists of rules, each written as in `set-permissions` or in short:
+
+    * `required`: the exact ingress; what is missing and what is extra is drift.
+    * `allowed`: what may be open; anything beyond it is drift.
+    * `forbidden`: what must not be open to the whole of a source (`world`: every IPv4, every IPv6 address).
+    * `open-to-world`: the only ports of TCP and UDP that may be open to the world, `443` or `1020-1025`. Rules for
+      other sources, and other protocols, are nobody's business.
+
+    A list may be a parameter, `"{admin_ports}"`, and so may an entry of it.
+
+    `narrow` and `protect` are as in `revert-ingress`, which takes them, and the baseline, from this filter.
+
+    :example:
+
+    .. code-block:: yaml
+
+        policies:
+          - name: security-group-ssh-open-to-the-world
+            resource: aws.security-group
+            filters:
+              - type: ingress-drift
+                forbidden:
+                  - tcp 22,3389 from world
+                  - IpProtocol: udp
+                    FromPort: 3389
+                    ToPort: 3389
+                    CidrIp: 0.0.0.0/0
+
+    :example:
+
+    .. code-block:: yaml
+
+        policies:
+          - name: security-group-authorised-ports
+            resource: aws.security-group
+            metadata:
+              parameters:
+                authorised_tcp_ports: [80, 443, 1020-1025]
+            filters:
+              - type: ingress-drift
+                open-to-world:
+                  tcp: "{authorised_tcp_ports}"
+                narrow: true
+    """
+
+    schema = schema_of("ingress-drift")
+    permissions = ("ec2:DescribeSecurityGroups",)
+    annotation_key = "c7n:IngressPlan"
+
+    def validate(self) -> IngressDrift:
+        Settings(self.type, self.data)
+        return self
+
+    def process(self, resources: list[dict[str, Any]], event: Any = None) -> list[dict[str, Any]]:
+        settings = Settings(self.type, self.data)
+        settings.check_filled()
+        drifted = []
+        for group in resources:
+            rules = from_permissions(group.get("IpPermissions") or ())
+            plan = settings.plan(rules, settings.baseline(group["GroupId"]))
+            if plan:
+                group[self.annotation_key] = plan.lines()
+                drifted.append(group)
+                for line in plan.lines():
+                    self.log.info("%s %s: %s", self.type, group["GroupId"], line)
+        return drifted
+
+
+class RevertIngress(EventFix):
+    """Bring a group's ingress back to a baseline, rule by rule, and prove it.
+
+    The baseline is that of the policy's `ingress-drift` filter, or one of its own:
+
+    * `required`: the exact ingress. What is missing is authorised, what is extra is revoked. A group named
+      `default` is refused, unless `include-default: true`.
+    * `allowed`: what may be open. The rest is revoked; nothing is added.
+    * `forbidden`: what must not be open. The rules that open it are revoked; nothing is added.
+    * `open-to-world`: the ports of TCP and UDP that may be open to the world. Rules that open another one to the
+      world are revoked; nothing is added.
+    * `baseline: event`: undo exactly what the CloudTrail event did, for policies in mode `cloudtrail` on
+      AuthorizeSecurityGroupIngress, RevokeSecurityGroupIngress and ModifySecurityGroupRules. What a modified rule
+      was before comes from CloudTrail's event history (90 days); where it tells nothing, the group is refused, or
+      the rule is revoked with `when-unknown: revoke`.
+    * `baseline: last-compliant`: the last version of the group that AWS Config recorded as compliant, taken as
+      `required`: what is missing comes back with its description, what is extra goes. The verdicts of all rules
+      count together, or with `config-rule` those of one. Where AWS Config recorded no such version the group is
+      refused.
+
+    Rules are revoked by their ids, so an innocent source on the same port stays. With `narrow: true` a wide rule
+    (0-65535, all traffic) loses only what offends: the rest is authorised first, in the fewest rules.
+    `protect` names rules that must never go, by source (`cidrs`), description (`descriptions`, regular
+    expressions) or tag of the rule (`tags`); a group whose plan would revoke one is refused.
+
+    Each group ends as reverted, already-ok, partial, failed or refused, in a receipt with the rules removed and
+    added, the calls that take it back, who caused it and when: in `action-revert-ingress` beside the policy's
+    other output. One failing group does not stop the others; when all are done, a failed or partial one makes the
+    policy fail. An event that the role of the function caused itself is left alone.
+
+    Written because `remove-permissions` revokes a port with every source on it, stops at the first rule that is
+    gone already, and `set-permissions` does not converge on an exact set.
+
+    :example:
+
+    .. code-block:: yaml
+
+        policies:
+          - name: security-group-web-exact
+            resource: aws.security-group
+            filters:
+              - "tag:guardrails-ingress": web
+              - type: ingress-drift
+                required:
+                  - tcp 80,443 from 0.0.0.0/0
+            actions:
+              - revert-ingress
+
+    :example:
+
+    .. code-block:: yaml
+
+        policies:
+          - name: security-group-locked
+            resource: aws.security-group
+            mode:
+              type: cloudtrail
+              role: arn:aws:iam::{account_id}:role/guardrails
+              packages: [custom_actions]
+              handler: custom_actions.lambda_entry.run
+              events:
+                - source: ec2.amazonaws.com
+                  event: AuthorizeSecurityGroupIngress
+                  ids: requestParameters.groupId
+            filters:
+              - "tag:guardrails-ingress": locked
+            actions:
+              - type: revert-ingress
+                baseline: event
+                protect:
+                  cidrs: [10.0.0.0/8]
+                  descriptions: ["^break-glass"]
+
+    :example:
+
+    .. code-block:: yaml
+
+        policies:
+          - name: security-group-back-to-compliant
+            resource: aws.security-group
+            filters:
+              - type: config-compliance
+                rules: [restricted-ssh]
+            actions:
+              - type: revert-ingress
+                baseline: last-compliant
+                config-rule: restricted-ssh
+    """
+
+    schema = schema_of(
+        "revert-ingress",
+        baseline={"enum": [EVENT, LAST_COMPLIANT]},
+        otherwise=OTHERWISE,
+        **{
+            "when-unknown": {"enum": ["refuse", "revoke"]},
+            "config-rule": {"type": "string", "minLength": 1},
+            "include-default": {"type": "boolean"},
+        },
+    )
+    permissions: tuple[str, ...] = (
+        "ec2:DescribeSecurityGroupRules",
+        "ec2:AuthorizeSecurityGroupIngress",
+        "ec2:RevokeSecurityGroupIngress",
+    )
+
+    def get_permissions(self) -> tuple[str, ...]:
+        """What the action calls; reading a history only where the baseline comes from it."""
+        permissions = self.permissions
+        if self._in_event_mode():
+            permissions += ("sts:GetCallerIdentity",)
+        if self.data.get("baseline") == EVENT:
+            permissions += ("cloudtrail:LookupEvents",)
+        if self.data.get("baseline") == LAST_COMPLIANT:
+            permissions += config_history.PERMISSIONS
+        return permissions + self.told_permissions()
+
+    def validate(self) -> RevertIngress:
+        settings = self._settings()
+        if settings.kind == EVENT and not self._in_event_mode():
+            raise PolicyValidationError(f"{self.type}: baseline: event needs a policy in mode cloudtrail")
+        for option, baseline in (("when-unknown", EVENT), ("config-rule", LAST_COMPLIANT)):
+            if option in self.data and settings.kind != baseline:
+                raise PolicyValidationError(f"{self.type}: {option} goes with baseline: {baseline}")
+        return self
+
+    def undoes_the_event(self) -> bool:
+        """A baseline of the policy's own holds whatever became of the event."""
+        return self._settings().kind == EVENT
+
+    def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterator[Fixed]:
+        """Revert the group."""
+        result = self._revert(session.client("ec2"), self._settings(), resource, event)
+        yield Fixed(
+            result.outcome,
+            result.reason,
+            removed=[rule.to_dict() for rule in result.removed],
+            added=[rule.to_dict() for rule in result.added],
+            inverse=result.inverse(resource["GroupId"]),
+            notes=result.notes,
+        )
+
+    def _revert(
+        self, client: Any, settings: Settings, group: Mapping[str, Any], event: Mapping[str, Any] | None
+    ) -> Result:
+        group_id = group["GroupId"]
+        exact = settings.kind in ("required", LAST_COMPLIANT)
+        if exact and group.get("GroupName") == "default" and not self.data.get("include-default"):
+            return Result(
+                Outcome.REFUSED, "an exact ingress on a default group needs include-default: true in the policy"
+            )
+        settings.check_filled()
+        notes: tuple[str, ...] = ()
+        try:
+            rules = read_rules(client, group_id)
+            if settings.kind == EVENT:
+                baseline: Baseline = self._undo(group_id, rules, event)
+            elif settings.kind == LAST_COMPLIANT:
+                baseline, at = self._last_compliant(group_id)
+                notes = (f"the baseline is the version that AWS Config recorded at {at}",)
+            else:
+                baseline = settings.baseline(group_id)
+        except ClientError as error:
+            return Result(Outcome.FAILED, reason_of(error))
+        except config_history.NoCompliantVersion as error:
+            return Result(Outcome.REFUSED, str(error))
+        except RuleError as error:
+            return Result(Outcome.REFUSED, f"the group, or what it was, cannot be read: {error}")
+        result = apply(client, group_id, settings.plan(rules, baseline), lambda read: settings.plan(read, baseline))
+        return replace(result, notes=(*notes, *result.notes))
+
+    def _undo(self, group_id: str, rules: Sequence[Rule], event: Mapping[str, Any] | None) -> Baseline:
+        detail = detail_of(event)
+        if detail.get("eventName") not in EVENTS:
+            raise RuleError(f"{detail.get('eventName') or 'no CloudTrail event'} is not one of {', '.join(EVENTS)}")
+        trail = local_session(self.manager.session_factory).client("cloudtrail")
+        return undo_of(
+            detail, rules, lambda: earlier_events(trail, group_id, detail),
+            revoke_unknown=self.data.get("when-unknown") == "revoke",
+        )
+
+    def _last_compliant(self, group_id: str) -> tuple[Baseline, str]:
+        """The exact ingress of the last compliant version, and when it was recorded."""
+        config = local_session(self.manager.session_factory).client("config")
+        version = config_history.last_compliant(
+            config, "AWS::EC2::SecurityGroup", group_id, rule=self.data.get("config-rule", ""))
+        at = version.at.isoformat(timespec="seconds")
+        return Required(tuple(from_config_item(version.configuration or {}))), at
+
+    def _settings(self) -> Settings:
+        own = {key for key in self.data if key in (*BASELINES, "baseline")}
+        if own:
+            return Settings(self.type, self.data, looked_up=(EVENT, LAST_COMPLIANT))
+        for found in self.manager.iter_filters():
+            if isinstance(found, IngressDrift):
+                return Settings(self.type, {**found.data, **self.data})
+        raise PolicyValidationError(
+            f"{self.type}: give a baseline ({', '.join(BASELINES)} or baseline: {EVENT} or {LAST_COMPLIANT}), "
+            "or an ingress-drift filter"
+        )
+
+    def _in_event_mode(self) -> bool:
+        return bool((self.manager.data.get("mode") or {}).get("type") == "cloudtrail")
+

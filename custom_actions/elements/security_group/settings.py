@@ -1,0 +1,169 @@
+"""What a policy says of ingress: the schema that both elements share, and its reading.
+
+A list of rules, an entry of it, or a port may be a parameter, `"{admin_ports}"`. `custodian validate` does not fill
+parameters in, so one that is still in braces is passed by when the policy is validated, and is an error when it runs.
+"""
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from c7n.exceptions import PolicyValidationError
+
+from ...parameters import placeholders
+from .baseline import Allowed, Baseline, Forbidden, Required, only_open_to_world
+from .plan import Plan, Protection, plan_ingress
+from .rules import PEER_KINDS, Rule, RuleError, from_policy, port_ranges
+
+EVENT, LAST_COMPLIANT = "event", "last-compliant"
+_OPEN_TO_WORLD = "open-to-world"
+_LISTS: dict[str, Callable[[tuple[Rule, ...]], Baseline]] = {
+    "required": Required, "allowed": Allowed, "forbidden": Forbidden,
+}
+BASELINES = (*_LISTS, _OPEN_TO_WORLD)
+"""What a policy spells out; the other two, EVENT and LAST_COMPLIANT, are looked up."""
+
+_PARAMETER = {"type": "string", "pattern": r"^\{[a-z][a-z0-9_]*\}$"}
+
+
+def _list_of(entries: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"oneOf": [_PARAMETER, {"type": "array", "items": entries, **more}]}
+
+
+_RULES = _list_of(
+    {
+        "oneOf": [
+            {"type": "string"},
+            {
+                "type": "object",
+                "required": ["IpProtocol"],
+                "additionalProperties": False,
+                "properties": {
+                    "IpProtocol": {"type": ["string", "integer"]},
+                    "FromPort": {"type": "integer"},
+                    "ToPort": {"type": "integer"},
+                    "UserId": {"type": "string"},
+                    "Description": {"type": "string"},
+                    **{kind: {"type": "string"} for kind in PEER_KINDS},
+                },
+            },
+        ]
+    },
+    minItems=1,
+)
+_PORTS = _list_of({"type": ["string", "integer"]})
+_STRINGS = _list_of({"type": "string"})
+_PROPERTIES = {
+    **dict.fromkeys(_LISTS, _RULES),
+    _OPEN_TO_WORLD: {
+        "type": "object",
+        "additionalProperties": False,
+        "minProperties": 1,
+        "properties": {"tcp": _PORTS, "udp": _PORTS},
+    },
+    "narrow": {"type": "boolean"},
+    "protect": {
+        "type": "object",
+        "additionalProperties": False,
+        "minProperties": 1,
+        "properties": {
+            "cidrs": _STRINGS,
+            "descriptions": _STRINGS,
+            "tags": {"type": "object", "additionalProperties": {"type": "string"}},
+        },
+    },
+}
+
+
+def schema_of(element: str, **properties: Any) -> dict[str, Any]:
+    """The schema of an element: c7n's `type_schema` cannot make it, for it takes `required` to be JSON schema's."""
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["type"],
+        "properties": {"type": {"enum": [element]}, **_PROPERTIES, **properties},
+    }
+
+
+class Settings:
+    """The baseline and its options as a policy wrote them; raises PolicyValidationError for what cannot be read.
+
+    Attributes:
+        kind: which baseline: one of BASELINES, EVENT or LAST_COMPLIANT.
+    """
+
+    def __init__(self, element: str, data: Mapping[str, Any], *, looked_up: tuple[str, ...] = ()) -> None:
+        given = [name for name in BASELINES if name in data] + ([data["baseline"]] if "baseline" in data else [])
+        choices = [*BASELINES, *(f"baseline: {name}" for name in looked_up)]
+        if len(given) != 1:
+            raise PolicyValidationError(f"{element}: give exactly one of {', '.join(choices)}, not {given or 'none'}")
+        self.element = element
+        self.kind = given[0]
+        self.narrow = bool(data.get("narrow"))
+        if self.narrow and self.kind not in ("allowed", "forbidden", _OPEN_TO_WORLD):
+            raise PolicyValidationError(
+                f"{element}: narrow goes with allowed, forbidden or {_OPEN_TO_WORLD}, not with {self.kind}")
+        self._unfilled: set[str] = set()
+        try:
+            self._rules = tuple(self._read(data))
+            self.protection = self._protection(data.get("protect") or {})
+        except RuleError as error:
+            raise PolicyValidationError(f"{element}: {self.kind}: {error}") from None
+
+    def check_filled(self) -> None:
+        """Raises PolicyValidationError when a parameter is still in braces."""
+        if self._unfilled:
+            names = ", ".join(f"{{{name}}}" for name in sorted(self._unfilled))
+            raise PolicyValidationError(
+                f"{self.element}: {names} was never filled in: give it a default in metadata.parameters, or a value "
+                "by --vars-file or an account's vars"
+            )
+
+    def baseline(self, group_id: str) -> Baseline:
+        """The baseline for one group, where the policy spells it out."""
+        self.check_filled()
+        if self.kind == _OPEN_TO_WORLD:
+            return Forbidden(self._rules)
+        return _LISTS[self.kind](tuple(rule.in_group(group_id) for rule in self._rules))
+
+    def plan(self, rules: Iterable[Rule], baseline: Baseline) -> Plan:
+        """The plan for a group with these rules."""
+        return plan_ingress(rules, baseline, narrow=self.narrow, protection=self.protection)
+
+    def _read(self, data: Mapping[str, Any]) -> Iterator[Rule]:
+        if self.kind == _OPEN_TO_WORLD:
+            ports = {protocol: port_ranges(self._entries(given)) for protocol, given in data[self.kind].items()}
+            yield from only_open_to_world(ports).rules
+        elif self.kind in _LISTS:
+            entries = list(self._entries(data[self.kind]))
+            # The schema has seen the parameter's name, not its value. With `forbidden` an empty one forbids nothing.
+            if not entries and not self._unfilled and self.kind != "forbidden":
+                raise RuleError("the list is empty, by which every rule of the group would go")
+            for entry in entries:
+                yield from from_policy(entry)
+
+    def _entries(self, given: Any) -> Iterator[Any]:
+        """The entries of a list, those inside a parameter's value too; an unfilled parameter is noted, and none."""
+        if not isinstance(given, list | tuple):
+            if not placeholders(given):
+                raise RuleError(f"{given!r} is no list")
+            self._unfilled |= placeholders(given)
+            return
+        for entry in given:
+            if isinstance(entry, list | tuple) or (isinstance(entry, str) and placeholders(entry)):
+                yield from self._entries(entry)
+            else:
+                yield entry
+
+    def _protection(self, data: Mapping[str, Any]) -> Protection:
+        cidrs = tuple(self._entries(data.get("cidrs", ())))
+        descriptions = tuple(self._entries(data.get("descriptions", ())))
+        for cidr in cidrs:
+            from_policy(f"all from {cidr}")
+        for pattern in descriptions:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise RuleError(f"protect: {pattern!r} is not a regular expression: {error}") from None
+        return Protection(cidrs, descriptions, dict(data.get("tags", {})))

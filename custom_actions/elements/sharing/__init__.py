@@ -1,0 +1,1 @@
+"""Snapshots and images: whom they are shared with, and undoing it."""

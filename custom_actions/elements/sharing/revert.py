@@ -1,0 +1,238 @@
+"""Images and snapshots that are public, or shared with strangers: `shared-outside` finds, `revert-sharing` fixes them.
+
+Source: EC2's ModifySnapshotAttribute and ModifyImageAttribute, RDS's ModifyDBSnapshotAttribute and
+ModifyDBClusterSnapshotAttribute, and the Describe calls beside them.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from c7n.filters import Filter
+from c7n.utils import local_session, type_schema
+
+from ...aws import call
+from ...fixing import OTHERWISE, Call, EventFix, Fixed, Plan, Step, carry_out
+
+PUBLIC = "all"
+"""What AWS calls everybody."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How resources of one type are shared.
+
+    Attributes:
+        service: boto3's name.
+        modify: the operation that changes whom a resource is shared with.
+        read: the parties that a resource is shared with.
+        change: the operation's parameters for the resource, what happens (`Add` or `Remove`), and the parties.
+        permissions: what reading and changing it takes.
+    """
+
+    service: str
+    modify: str
+    read: Callable[[Any, str], list[str]]
+    change: Callable[[str, str, Sequence[str]], dict[str, Any]]
+    permissions: tuple[str, ...]
+
+
+def _snapshot_parties(client: Any, snapshot: str) -> list[str]:
+    answer = call(client.describe_snapshot_attribute, SnapshotId=snapshot, Attribute="createVolumePermission")
+    return [str(each.get("Group") or each["UserId"]) for each in answer["CreateVolumePermissions"]]
+
+
+def _snapshot_change(snapshot: str, verb: str, parties: Sequence[str]) -> dict[str, Any]:
+    return {
+        "SnapshotId": snapshot, "Attribute": "createVolumePermission",
+        "CreateVolumePermission": {verb: [_party(party) for party in parties]},
+    }
+
+
+def _image_parties(client: Any, image: str) -> list[str]:
+    answer = call(client.describe_image_attribute, ImageId=image, Attribute="launchPermission")
+    return [str(party) for each in answer["LaunchPermissions"] for party in each.values()]
+
+
+def _image_change(image: str, verb: str, parties: Sequence[str]) -> dict[str, Any]:
+    return {
+        "ImageId": image, "Attribute": "launchPermission",
+        "LaunchPermission": {verb: [_party(party) for party in parties]},
+    }
+
+
+def _party(party: str) -> dict[str, str]:
+    if party == PUBLIC:
+        return {"Group": party}
+    if ":ou/" in party:
+        return {"OrganizationalUnitArn": party}
+    return {"OrganizationArn" if party.startswith("arn:") else "UserId": party}
+
+
+def _restorable(attributes: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [
+        str(value) for attribute in attributes if attribute["AttributeName"] == "restore"
+        for value in attribute.get("AttributeValues") or ()
+    ]
+
+
+def _database_parties(client: Any, snapshot: str) -> list[str]:
+    answer = call(client.describe_db_snapshot_attributes, DBSnapshotIdentifier=snapshot)
+    return _restorable(answer["DBSnapshotAttributesResult"]["DBSnapshotAttributes"])
+
+
+def _database_change(snapshot: str, verb: str, parties: Sequence[str]) -> dict[str, Any]:
+    return {"DBSnapshotIdentifier": snapshot, "AttributeName": "restore", f"ValuesTo{verb}": list(parties)}
+
+
+def _cluster_parties(client: Any, snapshot: str) -> list[str]:
+    answer = call(client.describe_db_cluster_snapshot_attributes, DBClusterSnapshotIdentifier=snapshot)
+    return _restorable(answer["DBClusterSnapshotAttributesResult"]["DBClusterSnapshotAttributes"])
+
+
+def _cluster_change(snapshot: str, verb: str, parties: Sequence[str]) -> dict[str, Any]:
+    return {"DBClusterSnapshotIdentifier": snapshot, "AttributeName": "restore", f"ValuesTo{verb}": list(parties)}
+
+
+KINDS = {
+    "ebs-snapshot": Kind(
+        "ec2", "modify_snapshot_attribute", _snapshot_parties, _snapshot_change,
+        ("ec2:DescribeSnapshotAttribute", "ec2:ModifySnapshotAttribute")),
+    "ami": Kind(
+        "ec2", "modify_image_attribute", _image_parties, _image_change,
+        ("ec2:DescribeImageAttribute", "ec2:ModifyImageAttribute")),
+    "rds-snapshot": Kind(
+        "rds", "modify_db_snapshot_attribute", _database_parties, _database_change,
+        ("rds:DescribeDBSnapshotAttributes", "rds:ModifyDBSnapshotAttribute")),
+    "rds-cluster-snapshot": Kind(
+        "rds", "modify_db_cluster_snapshot_attribute", _cluster_parties, _cluster_change,
+        ("rds:DescribeDBClusterSnapshotAttributes", "rds:ModifyDBClusterSnapshotAttribute")),
+}
+"""By c7n's name of the resource type."""
+
+
+def strangers(parties: Sequence[str], allowed: Sequence[str]) -> list[str]:
+    """The parties that a resource must not be shared with: everybody, and those not allowed where a list is given."""
+    return [party for party in parties if party == PUBLIC or (allowed and party not in allowed)]
+
+
+def plan_sharing(kind: Kind, resource: str, parties: Sequence[str], allowed: Sequence[str]) -> Plan:
+    """Take the strangers away, and nobody else."""
+    if not (gone := strangers(parties, allowed)):
+        return Plan()
+    return Plan([Step(
+        f"no longer share it with {', '.join(gone)}",
+        Call(kind.service, kind.modify, kind.change(resource, "Remove", gone)),
+        Call(kind.service, kind.modify, kind.change(resource, "Add", gone)),
+        removed={"shared-with": gone},
+    )])
+
+
+_ALLOWED = {
+    # A text stands for a parameter that is a list.
+    "allowed-accounts": {"oneOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}]},
+}
+
+
+class SharedOutside(Filter):
+    """Snapshots and images that everybody may use, or that are shared with a stranger.
+
+    Works on `ebs-snapshot`, `ami`, `rds-snapshot` and `rds-cluster-snapshot`, in any mode; `revert-sharing` puts
+    right what it finds. With `allowed-accounts`, account ids and ARNs of organizations, whoever is not in the list is a
+    stranger; without it, or with an empty list, only everybody is. Whom a resource is shared with is kept on it as
+    `c7n:SharedOutside`. One call for each resource, and none for images where the list is empty.
+
+    Written because c7n's `cross-account` filters log an access that was denied and call the snapshot private, and
+    take a fixed list.
+
+    :example:
+
+    .. code-block:: yaml
+
+        policies:
+          - name: ami-shared-outside
+            resource: aws.ami
+            filters:
+              - type: shared-outside
+                allowed-accounts: ["111122223333", "arn:aws:organizations::111122223333:organization/o-example"]
+    """
+
+    schema = type_schema("shared-outside", **_ALLOWED)
+    permissions: tuple[str, ...] = tuple(kind.permissions[0] for kind in KINDS.values())
+    annotation_key = "c7n:SharedOutside"
+
+    def get_permissions(self) -> tuple[str, ...]:
+        """What it calls on the policy's type."""
+        return (KINDS[self.manager.type].permissions[0],)
+
+    def process(self, resources: list[dict[str, Any]], event: Any = None) -> list[dict[str, Any]]:
+        kind = KINDS[self.manager.type]
+        client = local_session(self.manager.session_factory).client(kind.service)
+        allowed = self.data.get("allowed-accounts") or ()
+        found = []
+        for resource in resources:
+            if not allowed and "Public" in resource:
+                parties = [PUBLIC] if resource["Public"] else []
+            else:
+                parties = kind.read(client, resource[self.manager.get_model().id])
+            if outside := strangers(parties, allowed):
+                resource[self.annotation_key] = outside
+                found.append(resource)
+        return found
+
+
+class RevertSharing(EventFix):
+    """Stop sharing a snapshot or an image with everybody, and with strangers, and prove it.
+
+    Whom it must not be shared with is said by the policy's `shared-outside` filter; without one it is everybody.
+    Others that it is shared with stay. Each resource ends in a receipt with whom it was shared, who did it, and the
+    call that takes it back.
+
+    Written because c7n's `set-permissions` proves nothing and leaves no receipt.
+
+    :example:
+
+    .. code-block:: yaml
+
+        policies:
+          - name: ami-published-revert
+            resource: aws.ami
+            mode:
+              type: cloudtrail
+              role: arn:aws:iam::{account_id}:role/guardrails
+              packages: [custom_actions]
+              handler: custom_actions.lambda_entry.run
+              events:
+                - source: ec2.amazonaws.com
+                  event: ModifyImageAttribute
+                  ids: requestParameters.imageId
+            filters:
+              - shared-outside
+            actions:
+              - revert-sharing
+    """
+
+    schema = type_schema("revert-sharing", otherwise=OTHERWISE)
+    permissions: tuple[str, ...] = tuple(dict.fromkeys(name for kind in KINDS.values() for name in kind.permissions))
+
+    def get_permissions(self) -> tuple[str, ...]:
+        """What the action calls on the policy's type."""
+        return (*KINDS[self.manager.type].permissions, "sts:GetCallerIdentity", *self.told_permissions())
+
+    def undoes_the_event(self) -> bool:
+        """What is public is made private, whatever became of the event."""
+        return False
+
+    def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterator[Fixed]:
+        """Take the strangers away from one resource."""
+        kind = KINDS[self.manager.type]
+        client = session.client(kind.service)
+        resource_id = resource[self.manager.get_model().id]
+        allowed = [
+            account for found in self.manager.iter_filters() if isinstance(found, SharedOutside)
+            for account in found.data.get("allowed-accounts") or ()
+        ]
+        yield carry_out(
+            lambda service: client,
+            lambda: plan_sharing(kind, resource_id, kind.read(client, resource_id), allowed))

@@ -1,0 +1,177 @@
+"""The action `recreate-flow-log`: a flow log that was deleted is made again as it was.
+
+What it was is told by the CreateFlowLogs that made it, in CloudTrail's event history. EC2's newer calls are recorded
+in the spelling of the wire: one item of a list stands bare, with its number as `tag` and a plain value as `content`.
+
+Source: EC2's CreateFlowLogs, DescribeFlowLogs, and published records of DeleteFlowLogs.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from botocore.exceptions import ClientError
+from c7n.utils import type_schema
+
+from ...aws import call, detail_of, earlier_named, reason_of
+from ...fixing import OTHERWISE, Call, EventFix, Fixed, Outcome, Plan, Record, Step, carry_out
+
+CREATE, DELETE = "CreateFlowLogs", "DeleteFlowLogs"
+
+# CreateFlowLogs' parameters, apart from lists and its token.
+_PLAIN = (
+    "ResourceType", "TrafficType", "LogGroupName", "DeliverLogsPermissionArn", "DeliverCrossAccountRole",
+    "LogDestinationType", "LogDestination", "LogFormat", "MaxAggregationInterval",
+)
+_LOG_GROUP = ":log-group:"
+
+
+def items(value: Any) -> list[Any]:
+    """A list as wrapped records spell it: bare when it is one, and plain values in `content`."""
+    listed = value if isinstance(value, list) else [value] if value else []
+    return [each["content"] if isinstance(each, Mapping) and "content" in each else each for each in listed]
+
+
+def deleted_ids(record: Record) -> list[str]:
+    """The ids of the flow logs that a DeleteFlowLogs names, less those that EC2 says it did not delete."""
+    answer = (record.get("responseElements") or {}).get("DeleteFlowLogsResponse") or {}
+    unsuccessful = answer.get("unsuccessful") or {}
+    kept = {item.get("resourceId") for item in items(unsuccessful and unsuccessful.get("item"))}
+    request = (record.get("requestParameters") or {}).get("DeleteFlowLogsRequest") or {}
+    return [str(flow_log) for flow_log in items(request.get("FlowLogId")) if flow_log not in kept]
+
+
+def made_by(record: Record, flow_log: str) -> dict[str, Any] | None:
+    """CreateFlowLogs' parameters for one flow log, from the record that made it; None when another one did.
+
+    A call for several resources answers with the ids in the order of the resources.
+    """
+    answer = (record.get("responseElements") or {}).get("CreateFlowLogsResponse") or {}
+    ids = items((answer.get("flowLogIdSet") or {}).get("item"))
+    request = (record.get("requestParameters") or {}).get("CreateFlowLogsRequest") or {}
+    resources = items(request.get("ResourceId"))
+    if flow_log not in ids or len(ids) != len(resources):
+        return None
+    parameters = {name: request[name] for name in _PLAIN if request.get(name) not in (None, "")}
+    if "MaxAggregationInterval" in parameters:
+        parameters["MaxAggregationInterval"] = int(parameters["MaxAggregationInterval"])
+    if tags := [specification for specification in map(_tags, items(request.get("TagSpecification"))) if specification]:
+        parameters["TagSpecifications"] = tags
+    return {**parameters, "ResourceIds": [resources[ids.index(flow_log)]]}
+
+
+def _tags(specification: Mapping[str, Any]) -> dict[str, Any] | None:
+    tags = [{"Key": tag["Key"], "Value": tag.get("Value", "")} for tag in items(specification.get("Tag"))]
+    return {"ResourceType": "vpc-flow-log", "Tags": tags} if tags else None
+
+
+def destination(flow_log: Mapping[str, Any]) -> str:
+    """Where a flow log goes: a log group by its name, however it is given, anything else by its ARN."""
+    given = str(flow_log.get("LogDestination") or "")
+    if _LOG_GROUP in given:
+        return given.partition(_LOG_GROUP)[2].partition(":")[0]
+    return str(flow_log.get("LogGroupName") or given)
+
+
+def plan_flow_log(parameters: Mapping[str, Any], now: Iterable[Mapping[str, Any]]) -> Plan:
+    """Make a flow log again, unless its resource has an equal one.
+
+    Args:
+        parameters: CreateFlowLogs' parameters.
+        now: the resource's flow logs as DescribeFlowLogs gives them.
+    """
+    wanted = (destination(parameters), parameters.get("TrafficType"))
+    if any((destination(flow_log), flow_log.get("TrafficType")) == wanted for flow_log in now):
+        return Plan()
+
+    def delete(answer: Mapping[str, Any]) -> Call:
+        return Call("ec2", "delete_flow_logs", {"FlowLogIds": list(answer["FlowLogIds"])})
+
+    return Plan([Step(
+        f"make the flow log of {parameters['ResourceIds'][0]} again",
+        Call("ec2", "create_flow_logs", parameters), delete, added=parameters,
+    )])
+
+
+class RecreateFlowLog(EventFix):
+    """Make the flow logs again that the event DeleteFlowLogs took away, and prove it.
+
+    For policies in mode `cloudtrail`, on `account`, for a deleted flow log cannot be described. What it was comes
+    from CloudTrail's event history (90 days): traffic, destination, format, interval and tags. Where the history does
+    not tell it the flow log is refused, and `otherwise` can tell somebody. Each flow log ends in a receipt with who
+    deleted it, and the call that takes it back; the new one has an id of its own.
+
+    Written because c7n's `set-flow-log` gives every VPC one form of flow log, whatever it had.
+
+    :example:
+
+    .. code-block:: yaml
+
+        policies:
+          - name: flow-log-deleted
+            resource: aws.account
+            mode:
+              type: cloudtrail
+              role: arn:aws:iam::{account_id}:role/guardrails
+              packages: [custom_actions]
+              handler: custom_actions.lambda_entry.run
+              events:
+                - source: ec2.amazonaws.com
+                  event: DeleteFlowLogs
+                  ids: recipientAccountId
+            actions:
+              - type: recreate-flow-log
+                otherwise:
+                  type: notify
+                  to: [security]
+                  transport:
+                    type: sns
+                    topic: arn:aws:sns:{region}:{account_id}:guardrails-compliance
+    """
+
+    schema = type_schema("recreate-flow-log", otherwise=OTHERWISE)
+    # PassRole: a flow log into CloudWatch Logs writes with a role.
+    permissions: tuple[str, ...] = (
+        "ec2:DescribeFlowLogs", "ec2:CreateFlowLogs", "cloudtrail:LookupEvents", "iam:PassRole",
+    )
+    events = (DELETE,)
+
+    def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterator[Fixed]:
+        """Make each flow log again that the event deleted."""
+        record = detail_of(event)
+        ids = deleted_ids(record)
+        known, why = self._what_they_were(session, record, ids)
+        ec2 = session.client("ec2")
+        for flow_log in ids:
+            if flow_log in known:
+                fixed = carry_out(lambda service: ec2, _planner(ec2, known[flow_log]))
+            else:
+                fixed = Fixed(Outcome.FAILED if why else Outcome.REFUSED, why or "no event tells what it was")
+            yield replace(fixed, resource=flow_log, resource_type="aws.flow-log")
+
+    def _what_they_were(
+        self, session: Any, record: Record, ids: Sequence[str]
+    ) -> tuple[dict[str, dict[str, Any]], str]:
+        """CreateFlowLogs' parameters by id, as far as the history tells; and why it could not be read."""
+        known: dict[str, dict[str, Any]] = {}
+        try:
+            for change in earlier_named(session.client("cloudtrail"), (CREATE,), record):
+                for flow_log in ids:
+                    if flow_log not in known and (parameters := made_by(change, flow_log)):
+                        known[flow_log] = parameters
+                if len(known) == len(ids):
+                    break
+        except ClientError as error:
+            return known, f"the event history could not be read: {reason_of(error)}"
+        return known, ""
+
+
+def _planner(ec2: Any, parameters: Mapping[str, Any]) -> Any:
+    def plan() -> Plan:
+        [resource] = parameters["ResourceIds"]
+        pages = call(lambda: list(ec2.get_paginator("describe_flow_logs").paginate(
+            Filters=[{"Name": "resource-id", "Values": [resource]}])))
+        return plan_flow_log(parameters, [flow_log for page in pages for flow_log in page["FlowLogs"]])
+
+    return plan

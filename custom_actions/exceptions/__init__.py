@@ -1,0 +1,18 @@
+"""Exceptions: drift that somebody answers for until a date. The rules are pure; the filter applies them."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..face import face
+
+if TYPE_CHECKING:
+    from .excepted import TYPE, Excepted, excuse
+    from .in_force import rules_for
+    from .rules import FILE, VARIABLE, WARN_DAYS, ExceptionRule, InvalidExceptions, Subject, holds, parse
+
+__getattr__, __all__ = face(
+    __name__,
+    excepted=("Excepted", "TYPE", "excuse"),
+    in_force=("rules_for",),
+    rules=("ExceptionRule", "FILE", "InvalidExceptions", "Subject", "VARIABLE", "WARN_DAYS", "holds", "parse"),
+)

@@ -1,0 +1,131 @@
+"""The filter `excepted`, which every resource type has, and which the plug-in itself appends to policies."""
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from c7n.exceptions import PolicyValidationError
+from c7n.filters.core import Filter
+from c7n.utils import dumps, type_schema
+
+from ..resources import resource_arn, resource_id, whole_account
+from ..vocabulary import GLOBAL
+from .rules import FILE, KEYS, MANDATORY, ExceptionRule, InvalidExceptions, Subject, holds, parse_rule
+
+TYPE = "excepted"
+LET_OFF = "excepted.json"
+"""Beside `resources.json`: what matched and was let off, so that a report made from the output can name it."""
+
+
+class Excepted(Filter):
+    """Resources that no exception in force covers.
+
+    Nobody writes it: the plug-in appends it to a policy, with the rules of exceptions.yml that speak of the policy and
+    the account. It stands last, so that only what drifts is held against the rules. Whether a rule has ended is judged
+    when the filter runs, in a deployed function too. What it lets off is logged.
+
+    :example:
+
+    .. code-block:: yaml
+
+        policies:
+          - name: s3-public-read
+            resource: aws.s3
+            filters:
+              - type: public-access
+                through: policy
+              - type: excepted
+                exceptions:
+                  - policy: s3-public-read
+                    account: "111111111111"
+                    resource: arn:aws:s3:::public-web-*
+                    reason: a web site for everybody
+                    owner: web-team@example.org
+                    expires: "2027-01-31"
+    """
+
+    schema: ClassVar[dict[str, Any]] = type_schema(
+        TYPE, required=["exceptions"],
+        exceptions={
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": list(MANDATORY),
+                "properties": {key: {"type": "string"} for key in KEYS},
+            },
+        },
+    )
+    permissions = ()
+
+    def validate(self) -> Excepted:
+        """Raises PolicyValidationError when a rule is no rule, or when another filter comes after this one."""
+        where = f"policy:{self.manager.data.get('name')} excepted"
+        try:
+            _ = self.rules
+        except InvalidExceptions as error:
+            raise PolicyValidationError(f"{where}: {error}") from error
+        filters = self.manager.filters
+        if filters and (filters[-1] is not self or any(isinstance(other, Excepted) for other in filters[:-1])):
+            raise PolicyValidationError(f"{where} stands last among the filters, and once; {FILE} is the place for it")
+        return self
+
+    @functools.cached_property
+    def rules(self) -> tuple[ExceptionRule, ...]:
+        """The rules that it goes by. Raises InvalidExceptions."""
+        return tuple(
+            parse_rule(entry, ("exceptions", number)) for number, entry in enumerate(self.data["exceptions"]))
+
+    def process(self, resources: list[dict[str, Any]], event: Any = None) -> list[dict[str, Any]]:
+        """The resources that no exception covers now; the others go into the policy's output, where it has one."""
+        covered = [(resource, self.rule_for(resource, event) is not None) for resource in resources]
+        let_off = [resource for resource, is_let_off in covered if is_let_off]
+        if let_off and (output := self.manager.ctx.output) is not None:
+            output.write_file(LET_OFF, dumps(let_off, indent=2))
+        return [resource for resource, is_let_off in covered if not is_let_off]
+
+    def rule_for(self, resource: Mapping[str, Any], event: Any = None) -> ExceptionRule | None:
+        """The rule that covers the resource now, or None; says so in the log when there is one."""
+        subject = self._subject(resource, event)
+        rule = holds(self.rules, subject, datetime.now(UTC))
+        if rule is not None:
+            self.log.info(
+                "policy:%s resource:%s is let off: %s", subject.policy, subject.arn or subject.resource, excuse(rule))
+        return rule
+
+    def _subject(self, resource: Mapping[str, Any], event: Any) -> Subject:
+        manager = self.manager
+        config = manager.config
+        kind = type(manager)
+        arn = resource_arn(resource, kind, config.account_id, config.region)
+        return Subject(
+            policy=str(manager.data.get("name")),
+            account=str(config.account_id),
+            region=GLOBAL if self._whole_account else str(config.region),
+            resource=resource_id(resource, kind),
+            # AWS Config's item of a stage says which API it belongs to in its ARN only.
+            arn=arn or _arn_of_item(event),
+        )
+
+    @functools.cached_property
+    def _whole_account(self) -> bool:
+        return whole_account(self.manager.data)
+
+
+def excuse(rule: ExceptionRule) -> str:
+    """The rule as an annotation or a log line has it."""
+    return f"Excepted until {rule.expires}: {' '.join(rule.reason.split())}"
+
+
+def _arn_of_item(event: Any) -> str:
+    """The ARN in AWS Config's item, when the event carries one."""
+    try:
+        notification = json.loads((event or {}).get("invokingEvent") or "{}")
+    except (AttributeError, TypeError, ValueError):
+        return ""
+    item = notification.get("configurationItem") or notification.get("configurationItemSummary") or {}
+    return str(item.get("ARN") or item.get("arn") or "")

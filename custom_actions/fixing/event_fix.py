@@ -1,0 +1,182 @@
+"""What every fix that answers a CloudTrail event has in common.
+
+A call that AWS refused changed nothing. What our own role did is not undone, or two functions would undo each other
+without end. Each resource is fixed by itself, one that fails does not stop the others, and each ends in the log and
+in a receipt. What could not be put right can be told to somebody: `otherwise` takes a `notify`. What was put right is
+told by a `notify` among the actions after the fix. To these only what the fix dealt with is handed on, or somebody
+would be told of every change of our own.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from c7n.actions import EventAction, Notify
+from c7n.exceptions import PolicyValidationError
+from c7n.utils import local_session
+
+from ..aws import Actor, actor_of, call, detail_of, is_own
+from .receipt import RECEIPTS, Call, Outcome, Receipt, finish, receipt_of
+
+Record = Mapping[str, Any]
+"""A CloudTrail record, an EventBridge event's `detail`."""
+
+OTHERWISE: dict[str, Any] = {"type": "object", "required": ["type"], "properties": {"type": {"enum": ["notify"]}}}
+"""The schema of `otherwise`: c7n's own action checks the rest of it."""
+
+_TOLD = (Outcome.PARTIAL, Outcome.FAILED, Outcome.REFUSED)
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """How the fix of one resource ended, and what was really changed.
+
+    Attributes:
+        resource: the id of what was fixed, where that is not the policy's resource: a flow log, on an account.
+        resource_type: its type, likewise.
+    """
+
+    outcome: Outcome
+    reason: str = ""
+    removed: Sequence[Mapping[str, Any]] = ()
+    added: Sequence[Mapping[str, Any]] = ()
+    inverse: Sequence[Call] = ()
+    notes: Sequence[str] = ()
+    resource: str = ""
+    resource_type: str = ""
+
+
+class EventFix(EventAction):
+    """The base of the fixes: a subclass says in `fix` what happens to one resource.
+
+    Attributes:
+        events: the names of the events that it can undo; empty when it also works without one.
+        own_arn: the role that we run as, known while `process` runs.
+    """
+
+    events: ClassVar[tuple[str, ...]] = ()
+    own_arn = ""
+
+    @property
+    def name(self) -> str:
+        """c7n names the file of the receipts after it."""
+        return str(self.type)
+
+    def validate(self) -> EventFix:
+        if self.events:
+            check_events(self, self.events)
+        if "otherwise" in self.data:
+            self._otherwise().validate()
+        return self
+
+    def get_permissions(self) -> tuple[str, ...]:
+        """What the action calls, and what telling somebody does."""
+        return tuple(dict.fromkeys((*self.permissions, "sts:GetCallerIdentity", *self.told_permissions())))
+
+    def told_permissions(self) -> tuple[str, ...]:
+        """What telling somebody calls."""
+        return tuple(self._otherwise().get_permissions()) if "otherwise" in self.data else ()
+
+    def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterable[Fixed]:
+        """Put `resource` right after `event`, an EventBridge event; nothing where the event is not about it.
+
+        An AWS error on the way is part of the result, never raised.
+        """
+        raise NotImplementedError
+
+    def process(self, resources: list[dict[str, Any]], event: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Fix each resource; returns the receipts. Raises FixIncomplete when drift is left.
+
+        After an event, `resources` keeps only those that the fix dealt with: a refused call, a change of our own and
+        what needed nothing go, and what `otherwise` has told of.
+        """
+        event = event or {}
+        record = detail_of(event)
+        session = local_session(self.manager.session_factory)
+        if self.undoes_the_event() and (problem := record.get("errorCode")):
+            self.log.info("%s: %s failed with %s: it changed nothing", self.type, record.get("eventName"), problem)
+            resources.clear()
+            return []
+        if record:
+            self.own_arn = call(session.client("sts").get_caller_identity)["Arn"]
+            if self.is_ours(record):
+                self.log.info("%s: the event %s is our own, left alone", self.type, record.get("eventName"))
+                resources.clear()
+                return []
+        fixed: list[tuple[dict[str, Any], Receipt]] = []
+        for resource in resources:
+            for result in self.fix(session, resource, event):
+                receipt = self._receipt(resource, result, actor_of(event))
+                level = self.log.error if receipt.outcome.needs_a_person else self.log.info
+                level("%s %s: %s %s", self.type, receipt.resource, receipt.outcome, receipt.reason)
+                fixed.append((resource, receipt))
+        tells = "otherwise" in self.data
+        try:
+            records = finish(self, fixed)
+        finally:
+            # The receipts are written first: a topic that is not there must not lose them.
+            if tells:
+                self._tell(fixed, event)
+        if record:
+            worth = {Outcome.REVERTED} if tells else {Outcome.REVERTED, *_TOLD}
+            dealt_with = {id(resource) for resource, receipt in fixed if receipt.outcome in worth}
+            # c7n hands the same list to the next action.
+            resources[:] = [resource for resource in resources if id(resource) in dealt_with]
+        return records
+
+    def _tell(self, fixed: Sequence[tuple[dict[str, Any], Receipt]], event: Mapping[str, Any]) -> None:
+        """Let `otherwise` tell of what could not be put right, each resource with its receipts."""
+        told = set(_TOLD)
+        if any(receipt.outcome.needs_a_person for _, receipt in fixed):
+            # The policy ends here, and no action after it can tell of what was put right.
+            told.add(Outcome.REVERTED)
+        left: dict[int, dict[str, Any]] = {}
+        for resource, receipt in fixed:
+            if receipt.outcome in told:
+                copy = left.setdefault(id(resource), {**resource, RECEIPTS: []})
+                copy[RECEIPTS].append(receipt.to_dict())
+        if left:
+            self._otherwise().process(list(left.values()), event)
+
+    def undoes_the_event(self) -> bool:
+        """Whether an event that AWS refused leaves nothing to do."""
+        return True
+
+    def is_ours(self, record: Record) -> bool:
+        """Whether the role that we run as made the change that `record` tells."""
+        return is_own({"detail": record}, self.own_arn)
+
+    def _otherwise(self) -> Notify:
+        return Notify(self.data["otherwise"], self.manager)
+
+    def _receipt(self, resource: Mapping[str, Any], fixed: Fixed, actor: Actor | None) -> Receipt:
+        return receipt_of(
+            self,
+            fixed.resource or str(resource[self.manager.get_model().id]),
+            fixed.outcome,
+            resource_type=fixed.resource_type or f"aws.{self.manager.type}",
+            account=self.manager.config.account_id or resource.get("OwnerId", ""),
+            reason=fixed.reason,
+            removed=fixed.removed,
+            added=fixed.added,
+            inverse=fixed.inverse,
+            caused_by=actor,
+            notes=fixed.notes,
+        )
+
+
+def events_of(element: Any) -> list[str]:
+    """The names of the events that the policy of an element runs on."""
+    listed = (element.manager.data.get("mode") or {}).get("events") or ()
+    return [event["event"] if isinstance(event, dict) else event for event in listed]
+
+
+def check_events(element: Any, known: Sequence[str]) -> None:
+    """Raises PolicyValidationError unless the element's policy is in mode cloudtrail, on no other events than these."""
+    strange = [name for name in events_of(element) if name not in known]
+    if (element.manager.data.get("mode") or {}).get("type") != "cloudtrail" or strange:
+        raise PolicyValidationError(
+            f"{element.type}: needs a policy in mode cloudtrail on {', '.join(known)}"
+            + (f", not on {', '.join(strange)}" if strange else "")
+        )

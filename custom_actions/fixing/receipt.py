@@ -1,0 +1,120 @@
+"""What a fix did, resource by resource: enough to audit it, and to take it back.
+
+An action returns its receipts, and c7n writes what an action returns to the policy's output directory or bucket as
+`action-<type>`. A receipt is plain JSON; `inverse` holds the AWS calls that give the earlier state back. It is left on
+the resource too, so that a `notify` among the actions after the fix can tell what was done.
+"""
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from c7n.utils import dumps
+
+from ..aws import Actor
+
+RECEIPTS = "c7n:Receipts"
+"""The key of a resource under which the fixes leave their receipts, for the actions after them."""
+
+
+class Outcome(StrEnum):
+    """How a fix ended for one resource."""
+
+    REVERTED = "reverted"
+    """The drift is gone, and reading the resource again has shown it."""
+    ALREADY_OK = "already-ok"
+    """There was no drift when the fix looked."""
+    PARTIAL = "partial"
+    """Something was changed, and drift is left; the reason says why."""
+    FAILED = "failed"
+    """Nothing could be changed; the reason says why."""
+    REFUSED = "refused"
+    """Nothing was tried, on purpose: the fix would have done harm, or is not known in full."""
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether the drift may still be there though the fix was asked to remove it."""
+        return self in (Outcome.PARTIAL, Outcome.FAILED)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of the AWS API, as boto3 takes it: `client(service).operation(**parameters)`."""
+
+    service: str
+    operation: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """The record of one fix of one resource."""
+
+    resource: str
+    resource_type: str
+    account: str
+    region: str
+    policy: str
+    outcome: Outcome
+    reason: str = ""
+    removed: Sequence[Mapping[str, Any]] = ()
+    added: Sequence[Mapping[str, Any]] = ()
+    inverse: Sequence[Call] = ()
+    caused_by: Actor | None = None
+    notes: Sequence[str] = ()
+    at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The receipt as JSON has it."""
+        return asdict(self) | {"outcome": self.outcome.value}
+
+
+def receipt_of(action: Any, resource: str, outcome: Outcome, **what: Any) -> Receipt:
+    """The receipt of a c7n action for one resource: type, account, region and policy are the action's own.
+
+    `what`: any other field of the receipt, also one of those that the action would give.
+    """
+    manager = action.manager
+    own = {
+        "resource_type": f"aws.{manager.type}", "account": manager.config.account_id or "",
+        "region": manager.config.region or "", "policy": manager.data.get("name", ""),
+    }
+    return Receipt(resource=resource, outcome=outcome, **{**own, **what})
+
+
+class FixIncomplete(Exception):
+    """Drift is left that a fix should have removed; the receipts have been written before this is raised."""
+
+    def __init__(self, action: str, receipts: Sequence[Receipt]) -> None:
+        left = [receipt for receipt in receipts if receipt.outcome.needs_a_person]
+        named = "; ".join(f"{receipt.resource} {receipt.outcome}: {receipt.reason}" for receipt in left)
+        super().__init__(f"{action}: {len(left)} of {len(receipts)} resources still drift: {named}")
+
+
+def finish(action: Any, fixed: Iterable[tuple[dict[str, Any], Receipt]]) -> list[dict[str, Any]]:
+    """What a c7n action returns for its receipts: each is logged, and left on the resource that was fixed.
+
+    Args:
+        action: the c7n action.
+        fixed: each resource, as c7n handed it over, with what was done; one resource may come several times.
+
+    Raises FixIncomplete when drift is left, the receipts written.
+    """
+    receipts: list[Receipt] = []
+    records = []
+    for resource, receipt in fixed:
+        record = receipt.to_dict()
+        # A function's log is kept where its output directory is not.
+        action.log.info("%s receipt %s", action.type, json.dumps(record, default=str))
+        resource[RECEIPTS] = [*resource.get(RECEIPTS, ()), record]
+        receipts.append(receipt)
+        records.append(record)
+    if any(receipt.outcome.needs_a_person for receipt in receipts):
+        # c7n writes what an action returns; an action that raises returns nothing.
+        action.manager.ctx.output.write_file(f"action-{action.name}", dumps(records))
+        raise FixIncomplete(action.type, receipts)
+    return records

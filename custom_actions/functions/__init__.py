@@ -1,0 +1,22 @@
+"""What a deployed function does with a message: AWS Config's rules, the hub, the responder, a probe."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..face import face
+
+if TYPE_CHECKING:
+    from . import responder
+    from .central import HEAL, KEY, OBSERVE, Members, NotOfAMember, is_central, pack
+    from .config_rules import GONE, SCHEDULED, ConfigPollRule, ConfigRule, Verdict
+    from .messages import MARK, MARKED
+    from .probe import PROBE_PREFIX, PROBE_SOURCE, answer_probe, config, probe_in
+
+__getattr__, __all__ = face(
+    __name__,
+    central=("HEAL", "KEY", "Members", "NotOfAMember", "OBSERVE", "is_central", "pack"),
+    config_rules=("ConfigPollRule", "ConfigRule", "GONE", "SCHEDULED", "Verdict"),
+    messages=("MARK", "MARKED"),
+    probe=("PROBE_PREFIX", "PROBE_SOURCE", "answer_probe", "config", "probe_in"),
+    responder=("responder",),
+)

@@ -1,0 +1,53 @@
+"""A probe, which `guardrails doctor --fire` sends: it gets an answer in the log and nothing else.
+
+No resource is looked up, no filter and no action runs.
+"""
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..aws import detail_of
+
+log = logging.getLogger("custodian.guardrails")
+
+PROBE_SOURCE = "guardrails.doctor"
+"""The source of a probe. An event of AWS's own comes from `aws.…`, which nobody else may put on a bus."""
+PROBE_PREFIX = "guardrails-probe-"
+"""How a probe's `detail.eventID` begins; all of it is the marker that the log repeats."""
+
+
+def config() -> dict[str, Any]:
+    """The `config.json` that c7n puts into the archive: options and policies."""
+    data: dict[str, Any] = json.loads(Path("config.json").read_text(encoding="utf-8"))
+    return data
+
+
+def probe_in(message: Mapping[str, Any]) -> str:
+    """The marker of a probe; empty for every other message, so that no real event can pass for one."""
+    marker = detail_of(message).get("eventID")
+    if message.get("source") != PROBE_SOURCE or not isinstance(marker, str) or not marker.startswith(PROBE_PREFIX):
+        return ""
+    return marker
+
+
+def answer_probe(marker: str) -> None:
+    """Make the policy ready as for a real event, say so in the log, and stop there.
+
+    Raises what a real event would meet on that way: no credentials, an element that is not in the archive.
+    """
+    log.info("probe %s: received", marker)
+    from c7n.handler import init_config
+    from c7n.policy import PolicyCollection
+    from c7n.resources import load_resources
+    from c7n.structure import StructureParser
+
+    data = config()
+    options = init_config(data)
+    load_resources(StructureParser().get_resource_types(data))
+    for policy in PolicyCollection.from_data(data, options):
+        policy.validate()
+        log.info("probe %s: %s is ready; nothing was done", marker, policy.name)

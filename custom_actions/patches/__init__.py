@@ -1,0 +1,18 @@
+"""Every place where c7n, boto3 or botocore is changed: one file each, one table (`seam`), one way to install them."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..face import face
+
+if TYPE_CHECKING:
+    from .archive import in_order
+    from .seam import install
+    from .service_models import read_once
+
+__getattr__, __all__ = face(
+    __name__,
+    archive=("in_order",),
+    seam=("install",),
+    service_models=("read_once",),
+)

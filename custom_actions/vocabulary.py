@@ -1,0 +1,28 @@
+"""The words that policies, reports and functions share, each list in one place."""
+from __future__ import annotations
+
+import re
+
+SEVERITIES = ("critical", "high", "medium", "low", "info")
+RESPONSES = ("revert", "encrypt", "stop", "terminate", "disable", "alert", "none")
+PASSIVE = ("alert", "none")
+"""The responses that change nothing in the account."""
+EXPOSURES = ("internet", "cross-account", "internal")
+"""Who can reach what a policy looks at."""
+GLOBAL = "global"
+"""The region of what belongs to the whole account."""
+
+TELLING = frozenset({"notify", "webhook", "put-metric", "post-finding", "post-item"})
+"""c7n's actions that tell somebody and change nothing."""
+CALLING = frozenset({"invoke-lambda", "invoke-sfn"})
+"""c7n's actions that hand over to a team's own code: not a change of ours, and not known to be none."""
+
+_READ = re.compile(
+    r"(?:Describe|Get|List|Head|Lookup|BatchGet|BatchDescribe|Search|Select|Query|Scan|Simulate|Check|Filter|Validate)"
+    r"(?=[A-Z]|$)"
+)
+
+
+def is_read(operation: str) -> bool:
+    """Whether an API operation changes nothing, by its name as the API spells it: `DescribeInstances`."""
+    return _READ.match(operation) is not None

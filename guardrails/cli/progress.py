@@ -1,0 +1,31 @@
+"""A bar that shows how far a sweep is, on a terminal."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..runs import Advance, Progress
+from .console import err
+
+
+@contextmanager
+def progress_bar(what: str, total: int) -> Iterator[Advance]:
+    """Show how far it is on a terminal; say nothing in a pipe. Yields what is to be told of the progress."""
+    console = err()
+    if not console.is_terminal:
+        yield lambda progress: None
+        return
+    from rich import progress as bars
+
+    columns = (
+        bars.TextColumn("{task.description}"), bars.BarColumn(), bars.MofNCompleteColumn(),
+        bars.TextColumn("elapsed"), bars.TimeElapsedColumn(), bars.TextColumn("left"), bars.TimeRemainingColumn(),
+        bars.TextColumn("throttled {task.fields[throttled]}"),
+    )
+    with bars.Progress(*columns, console=console, transient=True) as shown:
+        task = shown.add_task(f"{what} (accounts by regions by policies)", total=total, throttled=0)
+
+        def advance(progress: Progress) -> None:
+            shown.update(task, completed=progress.started, throttled=progress.throttled)
+
+        yield advance

@@ -1,0 +1,109 @@
+"""Central deployment: one function in a hub account answers the events of all the others.
+
+A function for each policy, account and region is much to keep alive. With a hub, EventBridge sends what policies wait
+for to the hub's bus, and one function a policy assumes a role in the account that the event comes from
+(custom_actions/central.py). The hub is the account of accounts.yml that has `guardrails-hub: REGION`. It answers events
+only: what AWS Config or a clock starts stays in each account.
+"""
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import replace
+from typing import Any
+
+from c7n.utils import get_partition
+
+from custom_actions.functions import HEAL, KEY, OBSERVE, pack
+from custom_actions.names import HUB_ROLE, MEMBER_ROLE
+
+from ..accounts import Account, Response, response_of
+from ..errors import GuardrailsError
+from ..policies import Kind, Policy
+from .forms import as_deployed
+from .plans import Refused, regions_for, runs
+
+
+def answered_centrally(policy: Policy, account: Account) -> bool:
+    """Whether the policy's function for events of the account is in the hub."""
+    return account.hub is not None and policy.kind is Kind.REALTIME
+
+
+def own_regions(policy: Policy, account: Account) -> Sequence[str]:
+    """The regions in which the account itself has the policy's function; none where the hub answers for it."""
+    return () if answered_centrally(policy, account) else regions_for(policy, account)
+
+
+def hub_of(accounts: Iterable[Account]) -> Account | None:
+    """The hub among the accounts."""
+    return next((account for account in accounts if account.hub and account.id == account.hub.account), None)
+
+
+def as_central(policy: Policy, hub: Account, variables: Mapping[str, Any]) -> Policy:
+    """The policy as its function in the hub carries it: for every account what its entry in accounts.yml says.
+
+    `variables`: the `vars` of accounts.yml for all accounts. Raises GuardrailsError when c7n refuses the policy with
+    the `vars` of one of them.
+    """
+    assert hub.hub is not None
+    forms = {form: telling_the_hub(as_deployed(policy, response), hub)
+             for form, response in ((HEAL, Response.HEAL), (OBSERVE, Response.OBSERVE))}
+    members = hub.hub.members
+    wanted = {member.id: HEAL if response_of(member) is Response.HEAL else OBSERVE for member in members}
+    used = {form: forms[form] for form in {OBSERVE, *wanted.values()}}
+    # Accounts with the same word and the same `vars` answer alike: a thousand of them are a few.
+    unlike = {json.dumps([wanted[member.id], member.entry.get("vars")], sort_keys=True, default=str): member
+              for member in members}
+    in_force = [member for member in unlike.values()
+                if _runs(used[wanted[member.id]], member, hub.hub.region, variables)]
+    shown = used[HEAL] if HEAL in used else used[OBSERVE]
+    partition = get_partition(hub.hub.region)
+    data = {
+        **shown.data,
+        "metadata": {**shown.metadata, KEY: pack(
+            {form: _carried(one) for form, one in used.items()},
+            {member.id: {"response": wanted[member.id], "vars": {**variables, **(member.entry.get("vars") or {})}}
+             for member in members},
+        )},
+        "mode": {
+            **policy.mode, "role": HUB_ROLE,
+            "member-role": f"arn:{partition}:iam::{{account_id}}:role/{MEMBER_ROLE}",
+        },
+    }
+    if in_force:
+        # In force in one account is reason enough for the function; for the others it asks when their event comes.
+        data.pop("conditions", None)
+    return replace(policy, data=data)
+
+
+def _runs(policy: Policy, member: Account, region: str, variables: Mapping[str, Any]) -> bool:
+    try:
+        return runs(policy, member, region, variables)
+    except Refused as error:
+        raise GuardrailsError(
+            f"account {member}: c7n refuses {policy.name} with its vars: {error}", "mend `vars` in accounts.yml"
+        ) from None
+
+
+def _carried(policy: Policy) -> dict[str, Any]:
+    """What of the policy's data goes into the function; the mode is there already."""
+    return json.loads(json.dumps({key: value for key, value in policy.data.items() if key != "mode"}, default=str))
+
+
+def telling_the_hub(policy: Policy, hub: Account) -> Policy:
+    """The policy with its alerts sent to the hub's topics and queues; the rest of it speaks of the member."""
+    assert hub.hub is not None
+    here = {"{account_id}": hub.id, "{region}": hub.hub.region, "{partition}": get_partition(hub.hub.region)}
+    data = deepcopy(dict(policy.data))
+    for action in data.get("actions") or ():
+        for told in (action, action.get("otherwise")) if isinstance(action, dict) else ():
+            if isinstance(told, dict) and isinstance(told.get("transport"), dict):
+                told["transport"] = {key: _filled(value, here) for key, value in told["transport"].items()}
+    return replace(policy, data=data)
+
+
+def _filled(value: Any, names: Mapping[str, str]) -> Any:
+    for name, here in names.items() if isinstance(value, str) else ():
+        value = value.replace(name, here)
+    return value

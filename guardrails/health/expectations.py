@@ -1,0 +1,161 @@
+"""What should be there for a policy in an account and region today; AWS is not asked."""
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any
+
+from c7n import mu
+from c7n.utils import get_partition
+
+from ..accounts import Account, Response
+from ..deployment import Blueprint, answered_centrally, as_central, as_deployed, blueprint, marked
+from ..policies import Policy
+from ..stacks import of_function
+
+
+@dataclass(frozen=True)
+class Expected:
+    """One policy as it should stand in one account and region."""
+
+    policy: Policy
+    account: Account
+    region: str
+    option: str = ""
+    """What `deploy` has to be given besides the name to make it so again."""
+    problem: str = ""
+    """Why c7n would not deploy it; then nothing below is known."""
+    in_force: bool = True
+    """Whether its conditions hold there: a profile that is not chosen is not deployed."""
+    data: Mapping[str, Any] = field(default_factory=dict)
+    """The policy as its archive holds it."""
+    sha256: str = ""
+    """Its archive's, as Lambda gives it."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Lambda's settings, in CreateFunction's spelling."""
+    pattern: Mapping[str, Any] | None = None
+    schedule: str = ""
+    config_rule: Mapping[str, Any] | None = None
+    permissions: Sequence[str] = ()
+    """The actions that its role needs."""
+    topics: Sequence[str] = ()
+    """The SNS topics that it writes to."""
+
+    @property
+    def function(self) -> str:
+        return self.policy.function
+
+    @property
+    def function_arn(self) -> str:
+        return self._arn("lambda", f"function:{self.function}")
+
+    @property
+    def rule_arn(self) -> str:
+        return self._arn("events", f"rule/{self.function}")
+
+    @property
+    def mode(self) -> str:
+        """c7n's name of its mode."""
+        return str(self.policy.mode["type"])
+
+    @property
+    def config_type(self) -> str:
+        """What AWS Config has to record for it; empty when it does not wait for a change."""
+        scope = (self.config_rule or {}).get("Scope") or {}
+        return str(next(iter(scope.get("ComplianceResourceTypes") or ()), ""))
+
+    @property
+    def trail_events(self) -> list[tuple[str, str]]:
+        """Source and name of every call that it waits for CloudTrail to tell."""
+        if self.mode != "cloudtrail":
+            return []
+        detail = (self.pattern or {}).get("detail") or {}
+        return [(str(source), str(name)) for source in detail.get("eventSource") or ()
+                for name in detail.get("eventName") or ()]
+
+    def _arn(self, service: str, rest: str) -> str:
+        return f"arn:{get_partition(self.region)}:{service}:{self.region}:{self.account.id}:{rest}"
+
+
+def expected(
+    policies: Sequence[Policy], account: Account, region: str, variables: Mapping[str, Any],
+    responses: Sequence[Response],
+) -> list[tuple[Expected, ...]]:
+    """What each of the policies would be there, in one form for each of the `responses`.
+
+    `variables` are accounts.yml's for every account. The exceptions are those in force (`exceptions_in_force`).
+    """
+    return [
+        (_expected(policy, as_central(marked(policy), account, variables), account, region, variables),)
+        if answered_centrally(policy, account) else
+        tuple(
+            # Of two, the one in which fixes run is not what `deploy` makes by itself.
+            replace(_expected(policy, as_deployed(marked(policy), response), account, region, variables),
+                    option=" --heal" if response is Response.HEAL and len(responses) > 1 else "")
+            for response in responses)
+        for policy in policies
+    ]
+
+
+def _expected(
+    policy: Policy, form: Policy, account: Account, region: str, variables: Mapping[str, Any]
+) -> Expected:
+    try:
+        made = blueprint(form, account, region, variables)
+        rest = _deployed(made, account, region, variables) if made.runs else {}
+    # Any element, of c7n or of ours, may raise anything on settings that it did not expect; that is what is said.
+    except Exception as error:  # noqa: BLE001
+        return Expected(policy, account, region, problem=" ".join(str(error).split())[:400] or type(error).__name__)
+    return Expected(policy, account, region, in_force=made.runs, sha256=made.checksum, **rest)
+
+
+def _deployed(
+    made: Blueprint, account: Account, region: str, variables: Mapping[str, Any]
+) -> dict[str, Any]:
+    values = {**variables, **(account.entry.get("vars") or {})}
+    function, data = made.function, made.function.policy.data
+    mode = data["mode"]
+    # A Config rule names its function by the ARN.
+    function.arn = f"arn:{get_partition(region)}:lambda:{region}:{account.id}:function:{function.name}"
+    [source] = function.get_events(None)
+    if isinstance(source, mu.SecurityHubAction):
+        source = source.cwe
+    pattern = rule = None
+    if isinstance(source, mu.ConfigRule):
+        rule = source.get_rule_params(function)
+    elif isinstance(source, mu.CloudWatchEventSource):
+        rendered = source.render_event_pattern()
+        pattern = json.loads(rendered) if rendered else None
+    return {
+        "data": json.loads(json.dumps(data)),
+        "settings": {
+            key: value for key, value in function.get_config().items() if key not in ("Tags", "Architectures")},
+        "pattern": pattern, "schedule": str(mode.get("schedule") or "") if rule is None else "",
+        "config_rule": rule, "permissions": sorted({need.action for need in of_function(made.policy, [values])}),
+        "topics": _topics(data, mode),
+    }
+
+
+@cache
+def base_files(packages: tuple[str, ...]) -> Mapping[str, int]:
+    """The files that every archive with these packages holds, and their checksums."""
+    archive = mu.custodian_archive(packages=list(packages)).close()
+    return {entry.filename: entry.CRC for entry in archive.get_reader().infolist()}
+
+
+def packages_of(policy: Policy) -> tuple[str, ...]:
+    """The packages that the policy's archive holds besides c7n."""
+    return tuple(policy.mode.get("packages") or ())
+
+
+def _topics(data: Mapping[str, Any], mode: Mapping[str, Any]) -> list[str]:
+    """The SNS topics that it tells, and the one that takes what it failed on."""
+    found = {str((mode.get("dead_letter_config") or {}).get("TargetArn") or "")}
+    for action in data.get("actions") or ():
+        for entry in (action, action.get("otherwise")) if isinstance(action, Mapping) else ():
+            transport = entry.get("transport") if isinstance(entry, Mapping) else None
+            if isinstance(transport, Mapping) and transport.get("type") == "sns":
+                found.add(str(transport.get("topic")))
+    return sorted(arn for arn in found if ":sns:" in arn)

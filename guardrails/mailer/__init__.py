@@ -1,0 +1,1 @@
+"""c7n-mailer as this project starts it."""

@@ -1,0 +1,287 @@
+"""What Cloud Custodian itself says of a policy: unknown elements, schema, and the elements' own validation.
+
+`custodian validate` tries each policy on the schema of every resource type, and in it each filter on the schema of
+every filter. Here a policy is tried on the schema of its own type, and a filter on that of its own name, which
+`_accepts` may do because one alternative that fits is all that the schema asks for. Only what does not fit goes
+through the whole schema, which then says why. The same errors are found.
+"""
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from c7n.config import Config
+from c7n.policy import LambdaMode, execution
+from c7n.policy import Policy as EnginePolicy
+from c7n.provider import get_resource_class
+from c7n.resources import load_resources
+from c7n.schema import JsonSchemaValidator, generate
+
+from ..suggest import nearest
+
+Path = tuple[str | int, ...]
+_BLOCKS = ("and", "or", "not")
+# No account has this number; nothing is called.
+_OPTIONS = {"region": "us-east-1", "account_id": "000000000000"}
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """What is wrong with a policy: where in it, what, and how to fix it."""
+
+    path: Path
+    problem: str
+    fix: str = ""
+
+
+def complaints(policy: Mapping[str, Any], resource: str) -> list[Complaint]:
+    """Everything that c7n holds against the policy of resource type `resource` (`aws.ec2`).
+
+    The cheap and clear checks come first; a later stage runs only on what passed the earlier ones, because its
+    messages would be echoes.
+    """
+    if unknown := unknown_resource(resource):
+        return [unknown]
+    return list(_elements(policy, resource)) or list(_schema(policy, resource)) or list(_own(policy))
+
+
+def unknown_resource(resource: str) -> Complaint | None:
+    """A complaint when c7n has no such resource type. Loads the type."""
+    if not load_resources([resource]):
+        return None
+    from c7n.resources.resource_map import ResourceMap
+
+    return Complaint(("resource",), f"there is no resource type {resource}", nearest(resource, ResourceMap))
+
+
+@cache
+def resource_class(resource: str) -> Any:
+    """c7n's class of a resource type, which must exist."""
+    load_resources([resource])
+    return get_resource_class(resource)
+
+
+def walk(entries: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+    """Every filter or action in a policy's list, those in and/or/not blocks and in `scope` too, with where it is."""
+    for index, entry in enumerate(entries or ()):
+        here = (*path, index)
+        block = _block(entry)
+        if block:
+            yield from walk(entry[block], (*here, block))
+            continue
+        yield here, entry
+        if type_of(entry) == "scope" and isinstance(entry, Mapping) and isinstance(entry.get("filters"), list):
+            yield from walk(entry["filters"], (*here, "filters"))
+
+
+def _block(entry: Any) -> str | None:
+    if isinstance(entry, Mapping) and len(entry) == 1 and isinstance(next(iter(entry.values())), list):
+        name = next(iter(entry))
+        return str(name) if name in _BLOCKS else None
+    return None
+
+
+def type_of(entry: Any) -> str:
+    """The type of a filter or an action as a policy writes it; `value` for the short form of a value filter."""
+    if isinstance(entry, str):
+        return entry
+    return str(entry.get("type") or "value") if isinstance(entry, Mapping) else ""
+
+
+def is_lambda_mode(mode: str) -> bool:
+    """Whether c7n deploys a policy of this mode as a Lambda function."""
+    return mode in execution and issubclass(execution[mode], LambdaMode)
+
+
+def modes() -> list[str]:
+    """The modes that c7n knows."""
+    return sorted(execution.keys())
+
+
+
+
+def _elements(policy: Mapping[str, Any], resource: str) -> Iterator[Complaint]:
+    manager = resource_class(resource)
+    for kind, registry in (("filters", manager.filter_registry), ("actions", manager.action_registry)):
+        what = kind[:-1]
+        for path, entry in walk(policy.get(kind), (kind,)):
+            name = type_of(entry)
+            element = registry.get(name) if name else None
+            if element is None:
+                yield Complaint(
+                    path, f"{resource} has no {what} {name or entry!r}",
+                    nearest(name, registry.keys()) or f"./run.sh custodian schema {resource}.{kind} lists them",
+                )
+            elif isinstance(entry, Mapping) and "type" in entry:
+                yield from _keys(path, entry, name, element)
+
+
+def _keys(path: Path, entry: Mapping[str, Any], name: str, element: Any) -> Iterator[Complaint]:
+    schema = element.schema
+    if schema.get("additionalProperties") is not False or "properties" not in schema:
+        return
+    known = {str(key) for key in schema["properties"]}
+    for key in entry:
+        if str(key) not in known:
+            yield Complaint((*path, str(key)), f"{name} has no setting {key}", nearest(str(key), known, give_all=True))
+
+
+@cache
+def _validator(resource: str) -> Any:
+    """c7n's schema for policies on one resource type. c7n's loader would check the schema itself, for each type."""
+    load_resources([resource])
+    return JsonSchemaValidator(generate((resource,)))
+
+
+def _schema(policy: Mapping[str, Any], resource: str) -> Iterator[Complaint]:
+    validator = _validator(resource)
+    if _accepts(validator, policy, resource):
+        return
+    for error in validator.iter_errors({"policies": [policy]}):
+        for leaf in _leaves(error):
+            path = tuple(leaf.absolute_path)[2:]  # after ("policies", 0)
+            yield Complaint(path, *_reworded(leaf, path))
+
+
+def _accepts(validator: Any, policy: Mapping[str, Any], resource: str) -> bool:
+    """Whether the schema takes the policy, by the alternative that each part of it names; false when unsure."""
+    if resource not in validator.schema["definitions"]["resources"]:
+        return False  # another name of a type
+    parts = ("filters", "actions", "mode")
+    rest = {key: value for key, value in policy.items() if key not in parts}
+    if not validator.is_valid({"policies": [rest]}):
+        return False
+    if "mode" in policy and not validator.evolve(schema=execution[policy["mode"]["type"]].schema).is_valid(
+            policy["mode"]):
+        return False
+    return all(
+        _accepts_entry(validator, entry, resource, kind)
+        for kind in parts[:2]
+        for entry in policy.get(kind) or ()
+    )
+
+
+def _accepts_entry(validator: Any, entry: Any, resource: str, kind: str) -> bool:
+    if block := _block(entry) if kind == "filters" else None:
+        return all(_accepts_entry(validator, each, resource, kind) for each in entry[block])
+    words, named, short = _alternatives(resource, kind)
+    if isinstance(entry, str):
+        return entry in words
+    if not isinstance(entry, Mapping):
+        return False
+    schema = named.get(entry["type"]) if isinstance(entry.get("type"), str) else short
+    return schema is not None and bool(validator.evolve(schema=schema).is_valid(entry))
+
+
+@cache
+def _alternatives(resource: str, kind: str) -> tuple[frozenset[str], dict[str, Any], Any]:
+    """What the schema takes as an entry of `filters` or `actions`.
+
+    Returns the names that stand alone, the alternatives by the `type` that they ask for, and that of a value filter's
+    short form.
+    """
+    root = _validator(resource).schema
+    listed = root["definitions"]["resources"][resource]["policy"]["allOf"][1]["properties"][kind]["items"]["anyOf"]
+    words: set[str] = set()
+    named: dict[str, Any] = {}
+    short = None
+    for alternative in listed:
+        words.update(alternative.get("enum", ()))
+        reference = alternative.get("$ref", "")
+        found = root
+        for step in reference.split("/")[1:]:
+            found = found[step]
+        if reference.endswith("/valuekv"):
+            short = found
+        elif reference:
+            named.update(dict.fromkeys(found.get("properties", {}).get("type", {}).get("enum", ()), found))
+    return frozenset(words), named, short
+
+
+def _leaves(error: Any) -> list[Any]:
+    """The errors inside an `anyOf` that belong to what the policy meant, by its resource or its element's type."""
+    if error.validator not in ("anyOf", "oneOf") or not error.context:
+        return [error]
+    wanted = error.instance.get("type") if isinstance(error.instance, Mapping) else None
+    by_choice: dict[int, list[Any]] = {}
+    for inner in error.context:
+        by_choice.setdefault(inner.schema_path[0], []).append(inner)
+    for choice, inner_errors in by_choice.items():
+        schema = error.validator_value[choice]
+        names = str(schema.get("$ref", "")).rsplit("/", 1)[-1].rsplit(".", 1)[-1]
+        enum = schema.get("properties", {}).get("type", {}).get("enum", [])
+        if len(by_choice) == 1 or (wanted and (names == wanted or wanted in enum)):
+            return [leaf for inner in inner_errors for leaf in _leaves(inner)]
+    return [error]
+
+
+def _reworded(error: Any, path: Path) -> tuple[str, str]:
+    """A schema error as a person would say it, and its remedy."""
+    label = ".".join(str(step) for step in path) or "the policy"
+    if error.validator == "enum":
+        return f"{label}: {error.instance!r} is not a known value", nearest(
+            str(error.instance), [str(value) for value in error.validator_value], give_all=True
+        )
+    if error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
+        known = [str(key) for key in error.schema.get("properties", ())]
+        extra = [str(key) for key in error.instance if str(key) not in known]
+        remedies = [remedy for key in extra if (remedy := nearest(key, known))]
+        return f"{label}: no such setting: {', '.join(extra)}", "; ".join(remedies) or f"known: {', '.join(known)}"
+    if error.validator in ("anyOf", "oneOf"):
+        shown = json.dumps(error.instance, default=str)
+        return f"{label}: no form of it is accepted: {shown[:200]}", ""
+    return f"{label}: {error.message[:300]}", ""
+
+
+def _own(policy: Mapping[str, Any]) -> Iterator[Complaint]:
+    where: Path = ()
+    try:
+        with _made_once():
+            made = EnginePolicy(deepcopy(dict(policy)), Config.empty(**_OPTIONS))
+            made.expand_variables(made.get_variables())
+            made.validate()
+        return
+    # Any element, of c7n or of ours, may raise anything on settings that it did not expect; that is the finding.
+    except Exception as error:  # noqa: BLE001
+        first = error
+    try:
+        made = EnginePolicy(deepcopy(dict(policy)), Config.empty(**_OPTIONS))
+        made.expand_variables(made.get_variables())
+        for kind, parts in (("filters", made.resource_manager.filters), ("actions", made.resource_manager.actions)):
+            for index, part in enumerate(parts):
+                where = (kind, index)
+                part.validate()
+        where = ()
+    except Exception as error:  # noqa: BLE001 - as above; this one is known to be of one element
+        first = error
+    yield Complaint(where, " ".join(str(first).split())[:400] or type(first).__name__)
+
+
+@contextmanager
+def _made_once() -> Iterator[None]:
+    """While it lasts c7n makes once what it would make for each element.
+
+    A session, and with it a service's whole model, to compare settings with what AWS takes; and the schema of a policy
+    inside a policy.
+    """
+    from c7n.loader import PolicyLoader
+    from c7n.resources import aws
+
+    session, validator = aws.fake_session, PolicyLoader.default_schema_class
+    aws.fake_session = lambda: _once(session)
+    PolicyLoader.default_schema_class = staticmethod(lambda: _once(validator))
+    try:
+        yield
+    finally:
+        aws.fake_session = session
+        PolicyLoader.default_schema_class = validator
+
+
+@cache
+def _once(make: Callable[[], Any]) -> Any:
+    return make()

@@ -1,0 +1,240 @@
+"""The policies of a directory: found, read, chosen, and put together into the one file that c7n-org takes."""
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from custom_actions.names import FUNCTION_PREFIX
+from custom_actions.vocabulary import PASSIVE
+
+from ..errors import GuardrailsError
+from ..paths import POLICIES
+from ..yamlfile import YamlError, YamlFile, read
+
+
+class Kind(StrEnum):
+    """When a policy looks; the folder of its file has the same name."""
+
+    REALTIME = "realtime"
+    """On an event, within seconds. Without its event it judges nothing, so a sweep cannot run it."""
+    CONFIG_RULE = "config-rule"
+    """When AWS Config has recorded a change."""
+    PERIODIC = "periodic"
+    """On a schedule, or when somebody runs it."""
+
+
+_KINDS = {
+    "config-rule": Kind.CONFIG_RULE,
+    "config-poll-rule": Kind.CONFIG_RULE,
+    "periodic": Kind.PERIODIC,
+    "schedule": Kind.PERIODIC,
+    "pull": Kind.PERIODIC,
+}
+
+
+@dataclass(frozen=True)
+class Policy:
+    """One policy as its file has it."""
+
+    data: Mapping[str, Any]
+    source: YamlFile
+    index: int
+    """Its place in the file's list."""
+
+    @property
+    def name(self) -> str:
+        return str(self.data["name"])
+
+    @property
+    def resource(self) -> str:
+        """The resource type with its provider: `aws.ec2`."""
+        given = str(self.data["resource"])
+        return given if "." in given else f"aws.{given}"
+
+    @property
+    def service(self) -> str:
+        """The resource type without its provider, as --service takes it: `ec2`."""
+        return self.resource.partition(".")[2]
+
+    @property
+    def mode(self) -> Mapping[str, Any]:
+        return self.data.get("mode") or {"type": "pull"}
+
+    @property
+    def kind(self) -> Kind:
+        return _KINDS.get(self.mode["type"], Kind.REALTIME)
+
+    @property
+    def sweeps(self) -> bool:
+        """Whether a sweep can run it: a realtime policy judges an event, and without one nothing."""
+        return self.kind is not Kind.REALTIME
+
+    @property
+    def deploys(self) -> bool:
+        """Whether the policy becomes a Lambda function; a policy without a mode does not."""
+        return self.mode["type"] != "pull"
+
+    @property
+    def function(self) -> str:
+        """The name of its Lambda function."""
+        return f"{self.mode.get('function-prefix', FUNCTION_PREFIX)}{self.name}"
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        return self.data.get("metadata") or {}
+
+    @property
+    def title(self) -> str:
+        return str(self.metadata.get("title") or self.name)
+
+    @property
+    def severity(self) -> str:
+        return str(self.metadata.get("severity") or "info")
+
+    @property
+    def response(self) -> str:
+        return str(self.metadata.get("response") or "none")
+
+    @property
+    def controls(self) -> dict[str, list[str]]:
+        return {str(name): [str(i) for i in ids] for name, ids in (self.metadata.get("controls") or {}).items()}
+
+    @property
+    def heals(self) -> bool:
+        """Whether running it without a dry run changes something in the account."""
+        return bool(self.data.get("actions")) and self.response not in PASSIVE
+
+    @property
+    def where(self) -> str:
+        """`file:line` of the policy."""
+        return f"{self.source.path}:{self.source.line(('policies', self.index))}"
+
+
+def policy_files(paths: Iterable[Path]) -> list[Path]:
+    """The YAML files that `paths` name, those in directories too, hidden ones left out.
+
+    Raises GuardrailsError for a path that is not there or a directory without policies.
+    """
+    files: dict[Path, None] = {}
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(
+                file for pattern in ("*.yml", "*.yaml") for file in path.rglob(pattern)
+                if not any(part.startswith(".") for part in file.relative_to(path).parts)
+            )
+            if not inside:
+                raise GuardrailsError(f"{path}: no *.yml or *.yaml file in it", "name a directory of policies")
+            files.update(dict.fromkeys(inside))
+        elif path.is_file():
+            files[path] = None
+        else:
+            raise GuardrailsError(f"{path}: no such file or directory", "name a policy file or a directory of them")
+    return list(files)
+
+
+def is_part(directory: Path) -> bool:
+    """Whether the directory is a part of the project's own policies."""
+    return directory.resolve() != POLICIES and directory.resolve().is_relative_to(POLICIES)
+
+
+def load(directory: Path = POLICIES) -> list[Policy]:
+    """Every policy of the directory.
+
+    Raises GuardrailsError for a file that is no policy file and for a name used twice: `validate` tells more.
+    """
+    policies: dict[str, Policy] = {}
+    for file in policy_files([directory]):
+        try:
+            source = read(file)
+        except YamlError as error:
+            raise GuardrailsError(f"{file}:{error.line}: {error.message}", _see_validate(directory)) from None
+        for policy in policies_of(source):
+            if policy.name in policies:
+                raise GuardrailsError(
+                    f"{policy.where}: the name {policy.name} is taken by {policies[policy.name].where}",
+                    "rename one of them: findings and output directories go by the name",
+                )
+            policies[policy.name] = policy
+    return list(policies.values())
+
+
+def policies_of(source: YamlFile) -> list[Policy]:
+    """The policies of one file; an empty file has none. Raises GuardrailsError for anything but a policy file."""
+    if source.data is None:
+        return []
+    listed = source.data.get("policies") if isinstance(source.data, Mapping) else None
+    if not isinstance(listed, list):
+        raise GuardrailsError(f"{source.path}:1: no list `policies:` in it", _see_validate(source.path))
+    for index, data in enumerate(listed):
+        mode_ok = isinstance(data, Mapping) and (
+            "mode" not in data or (isinstance(data["mode"], Mapping) and "type" in data["mode"])
+        )
+        if not (mode_ok and "name" in data and "resource" in data):
+            raise GuardrailsError(
+                f"{source.path}:{source.line(('policies', index))}: a policy has name and resource, and a mode a type",
+                _see_validate(source.path),
+            )
+    return [Policy(data, source, index) for index, data in enumerate(listed)]
+
+
+def _see_validate(path: Path) -> str:
+    return f"./run.sh validate {path} shows every error"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which policies a verb is asked to use; an empty criterion lets every policy through."""
+
+    names: Sequence[str] = ()
+    """Names or globs."""
+    services: Sequence[str] = ()
+    """Resource types (`s3`), or globs of them (`iam-*`)."""
+    severities: Sequence[str] = ()
+
+    def choose(self, policies: Iterable[Policy]) -> list[Policy]:
+        """The policies that meet every criterion, in their order.
+
+        Raises GuardrailsError for a name or a service that no policy has: a typing error must not look clean.
+        """
+        from difflib import get_close_matches
+
+        policies = list(policies)
+        for what, given, known in (
+            ("policy", self.names, sorted({policy.name for policy in policies})),
+            ("service", self.services, sorted({policy.service for policy in policies})),
+        ):
+            for pattern in given:
+                if not any(fnmatchcase(name, pattern) for name in known):
+                    near = get_close_matches(pattern, known, n=3)
+                    raise GuardrailsError(
+                        f"no policy matches --{what} {pattern}",
+                        f"did you mean {', '.join(near)}?" if near else f"known: {', '.join(known) or 'none'}",
+                    )
+        return [
+            policy for policy in policies
+            if (not self.names or any(fnmatchcase(policy.name, pattern) for pattern in self.names))
+            and (not self.services or any(fnmatchcase(policy.service, pattern) for pattern in self.services))
+            and (not self.severities or policy.severity in self.severities)
+        ]
+
+
+def merged(policies: Iterable[Policy], *, mode: bool, actions: bool) -> dict[str, Any]:
+    """The content of one policy file that holds all of `policies`.
+
+    Without `mode` each runs where it is started (c7n's pull mode) and is not deployed. Without `actions` it can
+    change nothing, whatever it is run with. Everything else is as c7n would have loaded it from the policy's file.
+    """
+    taken = []
+    for policy in policies:
+        data = deepcopy(dict(policy.data))
+        if not mode:
+            data.pop("mode", None)
+        if not actions:
+            data.pop("actions", None)
+        taken.append(data)
+    return {"policies": taken}

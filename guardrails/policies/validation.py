@@ -1,0 +1,377 @@
+"""Every check of the policy files, and all that they find: nothing here stops at the first error."""
+from __future__ import annotations
+
+import gc
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from custom_actions.parameters import placeholders
+from custom_actions.plugin import ELEMENTS
+from custom_actions.vocabulary import CALLING, EXPOSURES, PASSIVE, RESPONSES, SEVERITIES, TELLING
+
+from ..suggest import nearest
+from ..yamlfile import YamlError, YamlFile, read
+from .catalogue import Catalogue
+from .engine import Complaint, complaints, is_lambda_mode, modes, type_of, walk
+from .policy import Kind, Policy
+from .scope import SCOPES
+
+PACKAGE = "custom_actions"
+HANDLER = "custom_actions.lambda_entry.run"
+NAME_LIMIT = 64
+DESCRIPTION_LIMIT = 256
+# What cannot be taken back. With `options` (iam-user) only parts go, such as the console password.
+_DESTRUCTIVE = frozenset({
+    "terminate", "delete", "deregister", "delete-empty", "delete-environment", "delete-inline-policies",
+    "delete-ssh-keys", "release", "remove-keys", "trim-versions",
+})
+# Settings with which an action of that name takes nothing away for good.
+_GENTLE = {"remove-keys": "disable"}
+# What Lambda takes: seconds, and MB.
+_LIMITS = {"timeout": (1, 900), "memory": (128, 10240)}
+_FUNCTION_NAME = re.compile(r"[A-Za-z0-9_-]+")
+# What every policy's metadata has, and what it says.
+METADATA = {
+    "title": "one line that says what holds when all is well",
+    "severity": f"one of {', '.join(SEVERITIES)}",
+    "response": f"one of {', '.join(RESPONSES)}",
+    "controls": "a mapping of framework to ids: {cis-aws-5.0: ['5.3']}; {} when there is none",
+    "rationale": "why it matters",
+    "fix": "what the policy does about it, or what a person has to do",
+    "replaces": "a list of the old rules that it stands for; [] when there is none",
+}
+# What c7n fills in itself, at deployment or when an action runs.
+RUNTIME_VARIABLES = frozenset({
+    "account", "account_id", "partition", "region", "policy", "event", "op", "action_date", "now", "service",
+    "bucket_region", "bucket_name", "source_bucket_name", "source_bucket_region", "target_bucket_name",
+    "target_prefix",
+})
+_FILE_KEYS = ("vars", "policies")
+_POLICY_KEYS = (
+    "name", "resource", "title", "description", "mode", "tags", "max-resources", "metadata", "query", "filters",
+    "actions", "source", "conditions", "region", "start", "end", "tz", "max-resources-percent", "comments", "comment",
+)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One error in one file."""
+
+    file: Path
+    line: int
+    problem: str
+    fix: str = ""
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What the checks found, and how much they looked at."""
+
+    problems: tuple[Problem, ...]
+    files: int
+    policies: int
+    resource_types: int
+    checked: tuple[Policy, ...] = ()
+    """The policies whose shape is right enough to look at."""
+
+
+def validate_files(files: Iterable[Path], catalogues: Mapping[str, Catalogue]) -> Validation:
+    """Check every file. `catalogues`: the frameworks that a policy may name, by name."""
+    with _no_collection():
+        return _validate_files(files, catalogues)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Python looks for garbage in cycles again and again, a quarter of the time; what is read here is kept anyway."""
+    on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if on:
+            gc.enable()
+
+
+def _validate_files(files: Iterable[Path], catalogues: Mapping[str, Catalogue]) -> Validation:
+    problems: list[Problem] = []
+    named: dict[str, tuple[Path, int]] = {}
+    resources, policies = set(), 0
+    checked: list[Policy] = []
+    files = list(files)
+    for file in files:
+        try:
+            source = read(file)
+        except YamlError as error:
+            problems.append(Problem(file, error.line, error.message))
+            continue
+        structure = list(_structure(source.data))
+        problems.extend(_located(source, (), structure))
+        problems.extend(_located(source, (), _defaults(source)))
+        listed = source.data.get("policies") if isinstance(source.data, Mapping) else None
+        for index, data in enumerate(listed if isinstance(listed, list) else ()):
+            policies += 1
+            found = list(_shape(data))
+            if not found:
+                policy = Policy(data, source, index)
+                checked.append(policy)
+                resources.add(policy.resource)
+                found = [*_policy(policy, catalogues), *complaints(data, policy.resource)]
+                at = (file, source.line(("policies", index, "name")))
+                first = named.setdefault(policy.name, at)
+                if first != at:
+                    found.append(Complaint(
+                        ("name",), f"the name {policy.name} is taken by {first[0]}:{first[1]}",
+                        "rename one: functions, findings and output directories go by the name",
+                    ))
+            problems.extend(_located(source, ("policies", index), found))
+    return Validation(tuple(in_order(problems)), len(files), policies, len(resources), tuple(checked))
+
+
+def in_order(problems: Iterable[Problem]) -> Iterator[Problem]:
+    """Each error once, by file and line; ours of the length of names and c7n's own say the same."""
+    seen = set()
+    for problem in sorted(problems, key=lambda problem: (str(problem.file), problem.line)):
+        if (problem.file, problem.line, problem.problem) not in seen:
+            seen.add((problem.file, problem.line, problem.problem))
+            yield problem
+
+
+def _located(source: YamlFile, base: tuple[str | int, ...], found: Iterable[Complaint]) -> Iterator[Problem]:
+    for complaint in found:
+        name = ""
+        if base:
+            data = source.data["policies"][base[1]]
+            name = f"{data['name']}: " if isinstance(data, Mapping) and data.get("name") else ""
+        yield Problem(
+            source.path, source.line((*base, *complaint.path)), name + complaint.problem, complaint.fix
+        )
+
+
+def _structure(data: Any) -> Iterator[Complaint]:
+    """What is wrong with the file as a whole."""
+    if not isinstance(data, Mapping):
+        yield Complaint((), "no policy file: the top is no mapping", "start it with `policies:` and a list")
+        return
+    for key in data:
+        if key not in _FILE_KEYS:
+            yield Complaint((str(key),), f"no such key at the top of a file: {key}",
+                            nearest(str(key), _FILE_KEYS, give_all=True))
+    if not isinstance(data.get("policies"), list):
+        yield Complaint(("policies",), "no list `policies:`", "put the policies into a list under `policies:`")
+
+
+def _shape(data: Any) -> Iterator[Complaint]:
+    """What keeps a policy from being looked at any further."""
+    if not isinstance(data, Mapping):
+        yield Complaint((), "a policy is a mapping", "- name: …")
+        return
+    for key in ("name", "resource"):
+        if not isinstance(data.get(key), str):
+            yield Complaint((), f"no {key}", f"give it a {key}")
+    for key in data:
+        if key not in _POLICY_KEYS:
+            yield Complaint((str(key),), f"a policy has no key {key}", nearest(str(key), _POLICY_KEYS))
+    for key in ("filters", "actions"):
+        if not isinstance(data.get(key, []), list):
+            yield Complaint((key,), f"{key} is no list", f"- type: …, under {key}:")
+    if "mode" in data:
+        mode = data["mode"]
+        if not isinstance(mode, Mapping) or not isinstance(mode.get("type"), str):
+            yield Complaint(("mode",), "mode has no type", f"mode: {{type: one of {', '.join(modes())}}}")
+        elif mode["type"] not in modes():
+            yield Complaint(("mode", "type"), f"there is no mode {mode['type']}",
+                            nearest(mode["type"], modes(), give_all=True))
+    if not isinstance(data.get("metadata", {}), Mapping):
+        yield Complaint(("metadata",), "metadata is no mapping", f"it has {', '.join(METADATA)}")
+
+
+def _policy(policy: Policy, catalogues: Mapping[str, Catalogue]) -> Iterator[Complaint]:
+    yield from metadata_complaints(policy.metadata, catalogues)
+    yield from _parameters(policy)
+    yield from _response(policy)
+    yield from _destruction(policy)
+    yield from _folder(policy)
+    if is_lambda_mode(policy.mode["type"]):
+        yield from _function(policy)
+
+
+def metadata_complaints(
+    metadata: Mapping[str, Any], catalogues: Mapping[str, Catalogue]
+) -> Iterator[Complaint]:
+    """What is missing from a policy's metadata or not well formed."""
+    if not metadata:
+        yield Complaint(("metadata",), "no metadata", f"metadata: with {', '.join(METADATA)}")
+        return
+    for key, expected in METADATA.items():
+        if key not in metadata:
+            near = nearest(key, [str(other) for other in metadata if other not in METADATA])
+            yield Complaint(("metadata",), f"metadata has no {key}", near or f"{key}: {expected}")
+    for key in ("title", "rationale", "fix"):
+        if key in metadata and not (isinstance(metadata[key], str) and metadata[key].strip()):
+            yield Complaint(("metadata", key), f"metadata.{key} says nothing", f"{key}: {METADATA[key]}")
+    for key, known in (("severity", SEVERITIES), ("response", RESPONSES), ("scope", SCOPES), ("exposure", EXPOSURES)):
+        if key in metadata and metadata[key] not in known:
+            yield Complaint(
+                ("metadata", key), f"{metadata[key]!r} is no {key}", nearest(str(metadata[key]), known, give_all=True)
+            )
+    if not isinstance(metadata.get("replaces", []), list):
+        yield Complaint(("metadata", "replaces"), "metadata.replaces is no list", f"replaces: {METADATA['replaces']}")
+    controls = metadata.get("controls", {})
+    if not isinstance(controls, Mapping):
+        yield Complaint(("metadata", "controls"), "metadata.controls is no mapping",
+                        f"controls: {METADATA['controls']}")
+        return
+    for framework, ids in controls.items():
+        path = ("metadata", "controls", str(framework))
+        if framework not in catalogues:
+            yield Complaint(path, f"there is no framework {framework}: no file controls/{framework}.yml",
+                            nearest(str(framework), catalogues, give_all=True))
+        elif not isinstance(ids, list):
+            yield Complaint(path, f"the controls of {framework} are no list", f"{framework}: ['1.1']")
+        else:
+            requirements = catalogues[framework].by_id
+            for index, control in enumerate(ids):
+                if not isinstance(control, str):
+                    yield Complaint((*path, index), f"{framework} {control!r} is no text", f'quote it: "{control}"')
+                elif control not in requirements:
+                    yield Complaint((*path, index), f"{framework} has no control {control}",
+                                    nearest(control, requirements) or f"see {catalogues[framework].path}")
+
+
+def _parameters(policy: Policy) -> Iterator[Complaint]:
+    """Parameters: a default for every `{name}`, a comment for every default, and none that nobody uses."""
+    defaults = policy.metadata.get("parameters", {})
+    if not isinstance(defaults, Mapping):
+        yield Complaint(("metadata", "parameters"), "metadata.parameters is no mapping", "parameters: *parameters")
+        return
+    named = used_parameters(policy.data)
+    for name in sorted(named - defaults.keys() - RUNTIME_VARIABLES):
+        yield Complaint((), f"{{{name}}} has no default",
+                        nearest(name, [str(key) for key in defaults])
+                        or f"put {name} into vars.parameters at the head of the file, with a comment")
+    profile = policy.metadata.get("profile")
+    chosen = defaults.get("profiles")
+    if profile is not None and isinstance(chosen, list) and profile in chosen:
+        yield Complaint(("metadata", "profile"), f"the profile {profile} is on by default: nobody has chosen it",
+                        "profiles: [] at the head of the file; accounts.yml chooses")
+    if profile is not None and "profiles" not in named:
+        yield Complaint(("metadata", "profile"), f"nothing keeps the policy off where the profile {profile} is not "
+                        "chosen", 'conditions: [{type: value, key: policy.metadata.profile, op: in, '
+                        'value: "{profiles}"}]')
+
+
+def _defaults(source: YamlFile) -> Iterator[Complaint]:
+    """The block of parameters at the head of a file."""
+    defaults = (source.data.get("vars") or {}).get("parameters") if isinstance(source.data, Mapping) else None
+    if not isinstance(defaults, Mapping):
+        return
+    policies = [data for data in source.data.get("policies") or () if isinstance(data, Mapping)]
+    named = {name for data in policies for name in used_parameters(data)}
+    lines = source.path.read_text(encoding="utf-8").splitlines()
+    for name in defaults:
+        path = ("vars", "parameters", str(name))
+        line = source.line(path)
+        if name in RUNTIME_VARIABLES or not re.fullmatch(r"[a-z][a-z0-9_]*", str(name)):
+            yield Complaint(path, f"a parameter cannot be called {name}",
+                            "lower-case letters, digits and _; not one of c7n's own variables")
+        elif name not in named:
+            yield Complaint(path, f"no policy of this file uses {{{name}}}", "use it, or drop it")
+        if "#" not in lines[line - 1] and not lines[line - 2].lstrip().startswith("#"):
+            yield Complaint(path, f"{name} has no comment", "say in a comment above it what it means, and its unit")
+
+
+def used_parameters(data: Mapping[str, Any]) -> set[str]:
+    """The names that a policy has in braces, wherever but in the defaults themselves; c7n's own among them."""
+    metadata = {key: value for key, value in (data.get("metadata") or {}).items() if key != "parameters"}
+    return placeholders({**data, "metadata": metadata})
+
+
+def _response(policy: Policy) -> Iterator[Complaint]:
+    """Whether what the policy says it does and what it does are the same: `heal` goes by the first."""
+    response = policy.metadata.get("response")
+    if response not in RESPONSES:
+        return
+    actions = [(path, type_of(entry)) for path, entry in walk(policy.data.get("actions"), ("actions",))]
+    if response == "none" and actions:
+        yield Complaint(("actions",), "response is none, and there are actions",
+                        "name the response, or drop the actions")
+    elif response != "none" and not actions:
+        yield Complaint(("metadata", "response"), f"response is {response}, and there are no actions",
+                        "add the action, or say response: none")
+    elif response in PASSIVE:
+        for path, name in actions:
+            if name not in TELLING | CALLING:
+                yield Complaint(path, f"response is alert, and the action {name} may change the resource",
+                                f"name the response ({', '.join(r for r in RESPONSES if r not in PASSIVE)})")
+
+
+def _destruction(policy: Policy) -> Iterator[Complaint]:
+    """What cannot be taken back is chosen by the team, and announced before it happens."""
+    filters = {type_of(entry) for _, entry in walk(policy.data.get("filters"), ("filters",))}
+    for path, entry in walk(policy.data.get("actions"), ("actions",)):
+        name = type_of(entry)
+        given = entry if isinstance(entry, Mapping) else {}
+        if name not in _DESTRUCTIVE or "options" in given or given.get(_GENTLE.get(name, "")):
+            continue
+        if not policy.metadata.get("profile"):
+            yield Complaint(path, f"the action {name} cannot be taken back, and the policy is on by default",
+                            "give it a metadata.profile and its condition")
+        if "marked-for-op" not in filters:
+            yield Complaint(path, f"the action {name} cannot be taken back, and nothing announced it",
+                            f"a first policy with notify and mark-for-op, and here {{type: marked-for-op, op: {name}}}")
+
+
+def _folder(policy: Policy) -> Iterator[Complaint]:
+    folders = [part for part in policy.source.path.parts if part in tuple(Kind)]
+    mode = policy.mode["type"]
+    if folders and folders[-1] != policy.kind:
+        yield Complaint(("mode", "type"), f"mode {mode} does not belong in the folder {folders[-1]}",
+                        f"move it to {policy.kind}/, or change the mode")
+
+
+def _function(policy: Policy) -> Iterator[Complaint]:
+    """What would make the Lambda function fail to deploy, or deploy green and die on its first event."""
+    if len(policy.function) > NAME_LIMIT:
+        yield Complaint(("name",), f"the function's name {policy.function} has {len(policy.function)} characters; "
+                        f"Lambda takes {NAME_LIMIT}", f"shorten the name by {len(policy.function) - NAME_LIMIT}")
+    if not _FUNCTION_NAME.fullmatch(policy.function):
+        yield Complaint(("name",), f"the function's name {policy.function} has a character that Lambda does not take",
+                        "letters, digits, - and _")
+    for setting, (least, most) in _LIMITS.items():
+        value = policy.mode.get(setting)
+        if isinstance(value, int | float) and not least <= value <= most:
+            yield Complaint(("mode", setting), f"mode.{setting} is {value}", f"Lambda takes {least} to {most}")
+    description = str(policy.data.get("description", ""))
+    if len(description) > DESCRIPTION_LIMIT:
+        yield Complaint(("description",), f"the description has {len(description)} characters; "
+                        f"Lambda takes {DESCRIPTION_LIMIT}", "move the rest to metadata.rationale")
+    ours = sorted(own_elements(policy))
+    verb = "is" if len(ours) == 1 else "are"
+    if ours:
+        used = f"{' and '.join(ours)} {verb} ours, and without this the function dies on its first event"
+    elif policy.kind is Kind.CONFIG_RULE:
+        used = "without this AWS Config gets the verdicts of c7n's own mode: a resource just fixed is NON_COMPLIANT"
+    else:
+        return
+    if PACKAGE not in (policy.mode.get("packages") or ()):
+        yield Complaint(("mode",), f"mode has no packages: [{PACKAGE}]; {used}", f"packages: [{PACKAGE}]")
+    if policy.mode.get("handler") != HANDLER:
+        yield Complaint(("mode", "handler"), f"mode.handler is {policy.mode.get('handler', 'not set')}; {used}",
+                        f"handler: {HANDLER}")
+
+
+def own_elements(policy: Policy) -> set[str]:
+    """The filters and actions of this project that the policy uses."""
+    ours = {(element.kind, element.type) for element in ELEMENTS if element.resource == policy.service}
+    ours.add(("filter", "scope"))
+    return {
+        type_of(entry)
+        for kind in ("filter", "action")
+        for _, entry in walk(policy.data.get(f"{kind}s"), (f"{kind}s",))
+        if (kind, type_of(entry)) in ours
+    }

@@ -1,0 +1,16 @@
+"""A recorded event, and what each policy would make of it."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from custom_actions.face import face
+
+if TYPE_CHECKING:
+    from .dry_run import Replayed, replay
+    from .recorded import Recorded, read_events
+
+__getattr__, __all__ = face(
+    __name__,
+    dry_run=("Replayed", "replay"),
+    recorded=("Recorded", "read_events"),
+)

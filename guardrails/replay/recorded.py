@@ -1,0 +1,158 @@
+"""Recorded events, in whatever form somebody has them, as a policy's function would get them.
+
+An event comes from a CloudTrail file, from `aws cloudtrail lookup-events`, from EventBridge, from a function's log, or
+from AWS Config's page of a resource. c7n wants one form of each: EventBridge's envelope, and AWS Config's invocation.
+"""
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import GuardrailsError
+
+_FORMS = (
+    "an EventBridge event, a CloudTrail record, a CloudTrail file (Records), the answer of lookup-events (Events), "
+    "an AWS Config invocation (invokingEvent), notification or configuration item (configurationItems)"
+)
+_SIGN_IN = "signin.amazonaws.com"
+_ITEM_CHANGED = "ConfigurationItemChangeNotification"
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One event."""
+
+    event: Mapping[str, Any]
+    """As a function gets it."""
+    where: str
+    """The file, and the event's number in it, when there are several."""
+
+    @property
+    def notification(self) -> Mapping[str, Any] | None:
+        """AWS Config's notification; None for an event of EventBridge."""
+        text = self.event.get("invokingEvent")
+        return json.loads(text) if isinstance(text, str) else None
+
+    @property
+    def item(self) -> Mapping[str, Any]:
+        """AWS Config's item, or what a notification says instead of one that is too large; else empty."""
+        notification = self.notification or {}
+        return notification.get("configurationItem") or notification.get("configurationItemSummary") or {}
+
+    @property
+    def account(self) -> str:
+        """The account that it happened in; empty when the event does not say."""
+        detail = self.event.get("detail") or {}
+        return str(
+            self.item.get("awsAccountId") or self.event.get("accountId") or self.event.get("account")
+            or detail.get("recipientAccountId") or (detail.get("userIdentity") or {}).get("accountId") or "")
+
+    @property
+    def region(self) -> str:
+        """The region that it happened in; empty when the event does not say."""
+        detail = self.event.get("detail") or {}
+        return str(self.item.get("awsRegion") or self.event.get("region") or detail.get("awsRegion") or "")
+
+    @property
+    def title(self) -> str:
+        """What happened, on one line."""
+        if self.notification is not None:
+            what = " ".join(str(self.item.get(key, "")) for key in ("resourceType", "resourceId")).strip()
+            said = f"{self.notification.get('messageType')} {what}".strip()
+        else:
+            detail = self.event.get("detail") or {}
+            identity = detail.get("userIdentity") or {}
+            who = identity.get("arn") or identity.get("invokedBy") or identity.get("principalId")
+            said = str(detail.get("eventName") or self.event.get("detail-type"))
+            said += f" by {who}" if who else ""
+            if detail.get("errorCode"):
+                said += f", which AWS refused ({detail['errorCode']})"
+        return said + (f", {self.account}" if self.account else "") + (f" {self.region}" if self.region else "")
+
+
+def read_events(path: Path) -> list[Recorded]:
+    """Every event of a file, plain or gzipped JSON. Raises GuardrailsError when it holds none, or something else."""
+    try:
+        content = path.read_bytes()
+        text = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
+        data = json.loads(text)
+    except (OSError, EOFError, ValueError) as error:
+        raise GuardrailsError(f"{path}: cannot be read as JSON: {error}", f"it holds {_FORMS}") from None
+    try:
+        events = list(_events(data))
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        raise GuardrailsError(f"{path}: is no recorded event: {error}", f"it holds {_FORMS}") from None
+    if not events:
+        raise GuardrailsError(f"{path}: there is no event in it", f"it holds {_FORMS}")
+    one = len(events) == 1
+    return [Recorded(event, str(path) if one else f"{path} #{number}") for number, event in enumerate(events, 1)]
+
+
+def _events(data: Any) -> Iterator[Mapping[str, Any]]:
+    """The events in one JSON value. Raises ValueError for what is none."""
+    if isinstance(data, list):
+        for each in data:
+            yield from _events(each)
+        return
+    if not isinstance(data, Mapping):
+        raise ValueError(f"{type(data).__name__} where an event is expected")
+    if "Records" in data:
+        for record in data["Records"]:
+            yield from _events(json.loads(record["Sns"]["Message"]) if "Sns" in record else record)
+    elif "Events" in data:
+        for listed in data["Events"]:
+            yield from _events(json.loads(listed["CloudTrailEvent"]))
+    elif "configurationItems" in data:
+        for item in data["configurationItems"]:
+            yield _invocation({"messageType": _ITEM_CHANGED, "configurationItem": _item(item)}, item)
+    elif "invokingEvent" in data:
+        inside = data["invokingEvent"]
+        yield {**data, "invokingEvent": inside if isinstance(inside, str) else json.dumps(inside)}
+    elif "messageType" in data:
+        yield _invocation(data, data.get("configurationItem") or data.get("configurationItemSummary") or {})
+    elif "resourceType" in data and ("configuration" in data or "configurationItemStatus" in data):
+        yield _invocation({"messageType": _ITEM_CHANGED, "configurationItem": _item(data)}, data)
+    elif "detail-type" in data and isinstance(data.get("detail"), Mapping):
+        yield data
+    elif "eventName" in data and "eventSource" in data:
+        yield _envelope(data)
+    else:
+        raise ValueError(f"an object with {', '.join(sorted(map(str, data))[:8]) or 'nothing in it'}")
+
+
+def _invocation(notification: Mapping[str, Any], item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What AWS Config calls a rule's function with."""
+    return {
+        "invokingEvent": json.dumps(notification, default=str), "resultToken": "replay", "eventLeftScope": False,
+        "accountId": item.get("awsAccountId") or item.get("accountId") or "", "configRuleName": "replay",
+    }
+
+
+def _item(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An item as a notification has it; get-resource-config-history names some of its keys otherwise."""
+    found = dict(item)
+    for theirs, ours in (("accountId", "awsAccountId"), ("arn", "ARN"), ("version", "configurationItemVersion")):
+        if theirs in found:
+            found.setdefault(ours, found[theirs])
+    found.setdefault("configurationItemStatus", "OK")
+    found.setdefault("configurationItemCaptureTime", "")
+    found.setdefault("supplementaryConfiguration", {})
+    return found
+
+
+def _envelope(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What EventBridge makes of a CloudTrail record."""
+    source = str(record["eventSource"])
+    kind = {"AwsServiceEvent": "AWS Service Event via CloudTrail"}.get(
+        str(record.get("eventType")), "AWS API Call via CloudTrail")
+    return {
+        "version": "0", "id": str(record.get("eventID") or ""),
+        "detail-type": "AWS Console Sign In via CloudTrail" if source == _SIGN_IN else kind,
+        "source": f"aws.{source.partition('.')[0]}",
+        "account": str(record.get("recipientAccountId") or ""), "region": str(record.get("awsRegion") or ""),
+        "time": str(record.get("eventTime") or ""), "resources": [], "detail": dict(record),
+    }

@@ -1,0 +1,69 @@
+"""The formats of a report. Each is a small module that lays out the same Assessment.
+
+A format reads the run's file row by row and streams, so that 50,000 findings take no more memory than ten. Each says
+in its own terms what was not seen: docs/formats.md lists how.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from ...assessment import Assessment
+from ...errors import GuardrailsError
+from .files import whole
+
+
+@dataclass(frozen=True)
+class Format:
+    """The files of one format, and what writes them."""
+
+    files: Mapping[str, str]
+    """File name to `module:function`, loaded when the file is written. It takes the assessment and a stream."""
+    itself: bool = False
+    """The function takes a path in place of the stream, and sees itself to it that the file is whole."""
+
+
+FORMATS: Mapping[str, Format] = {
+    "html": Format({"report.html": "guardrails.report.html:write_html"}, itself=True),
+    "json": Format({"report.json": "guardrails.report.formats.jsonreport:write"}),
+    "markdown": Format({"report.md": "guardrails.report.formats.markdown:write"}),
+    "csv": Format({
+        "findings.csv": "guardrails.report.formats.spreadsheet:write",
+        "not-seen.csv": "guardrails.report.formats.spreadsheet:write_not_seen",
+    }),
+    "sarif": Format({"report.sarif": "guardrails.report.formats.sarif:write"}),
+    "junit": Format({"report.junit.xml": "guardrails.report.formats.junit:write"}),
+    "json-ocsf": Format({"report.ocsf.json": "guardrails.report.formats.ocsf:write"}),
+    "asff": Format({"report.asff.json": "guardrails.report.formats.asff:write"}),
+}
+
+
+def write(names: Iterable[str], assessment: Assessment, directory: Path) -> list[Path]:
+    """Write the formats into the directory, each file whole or not at all; returns the paths, in the order of `names`.
+
+    Raises GuardrailsError for a name that no format has (before anything is written), and for a file that cannot be
+    written.
+    """
+    names = list(dict.fromkeys(names))
+    for name in names:
+        if name not in FORMATS:
+            raise GuardrailsError(f"no format {name}", f"known: {', '.join(FORMATS)}")
+    written = []
+    for name in names:
+        for file, writer in FORMATS[name].files.items():
+            path = directory / file
+            if FORMATS[name].itself:
+                _load(writer)(assessment, path)
+            else:
+                with whole(path) as stream:
+                    _load(writer)(assessment, stream)
+            written.append(path)
+    return written
+
+
+def _load(writer: str) -> Any:
+    module, _, function = writer.partition(":")
+    return getattr(import_module(module), function)

@@ -1,0 +1,92 @@
+"""JSON: all that a report says, for programs. Its keys are listed in docs/formats.md and keep their meaning."""
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any, TextIO
+
+from ...assessment import Assessment, GroupRow, PolicyRow, Score
+from ...policies import FrameworkResult
+from ...results import CheckRow
+from .stream import write_object
+
+SCHEMA = 2
+"""Of the keys: 2 has findings of every status, where 1 had open ones alone."""
+
+
+def write(assessment: Assessment, stream: TextIO) -> None:
+    """One object; findings and runs come last, for they are long."""
+    regions = {account.name: account for account in assessment.accounts}
+    write_object(stream, {
+        "schema": SCHEMA,
+        "verb": assessment.verb,
+        "run": assessment.run,
+        "version": assessment.version,
+        "started": assessment.started,
+        "finished": assessment.finished,
+        "complete": assessment.complete,
+        "checks": assessment.totals,
+        "score": _score(assessment.score),
+        "findings_by_severity": assessment.open_by_severity,
+        "policies_not_audited": assessment.not_audited,
+        "changes": asdict(assessment.changes) if assessment.changes is not None else None,
+        "riskiest": [asdict(thing) for thing in assessment.riskiest()],
+        "accounts": [
+            {**_group(row, "id"), "names": [a.name for a in regions.values() if a.id == row.key],
+             "regions": sorted({region for a in regions.values() if a.id == row.key for region in a.regions})}
+            for row in assessment.by_account
+        ],
+        "services": [_group(row, "service") for row in assessment.by_service],
+        "frameworks": [_framework(result) for result in assessment.frameworks],
+        "exceptions": assessment.exceptions.to_dict(),
+        "remarks": assessment.remarks,
+        "policies": [_policy(row) for row in assessment.by_policy],
+        "findings": (finding.to_dict() for finding in assessment.findings()),
+        "runs": (_check(check) for check in assessment.checks()),
+        **assessment.extra,
+    })
+    stream.write("\n")
+
+
+def _score(score: Score) -> dict[str, Any]:
+    return {**asdict(score), "shown": score.shown}
+
+
+def _group(row: GroupRow, key: str) -> dict[str, Any]:
+    return {
+        key: row.key, "score": _score(row.score), "passed": row.passed, "seen": row.seen, "asked": row.asked,
+        "findings_by_severity": dict(row.open), "excepted": row.excepted, "reason": row.reason,
+    }
+
+
+def _policy(row: PolicyRow) -> dict[str, Any]:
+    policy = row.policy
+    return {
+        "name": policy.name, "title": policy.title, "severity": policy.severity, "exposure": policy.exposure,
+        "service": policy.service, "response": policy.response, "controls": policy.controls,
+        "location": policy.location, "verdict": row.verdict, "findings": row.open, "excepted": row.excepted,
+        "passed": row.passed, "seen": row.seen, "asked": row.asked,
+    }
+
+
+def _framework(result: FrameworkResult) -> dict[str, Any]:
+    catalogue = result.catalogue
+    return {
+        "name": result.name, "title": catalogue.title, "version": catalogue.version, "whole": catalogue.whole,
+        "note": catalogue.note, "percentage": result.percentage, "summary": result.summary(), "total": result.total,
+        "judged": result.judged, "requirements_by_verdict": {key.value: n for key, n in result.counts.items()},
+        "requirements": [
+            {
+                "id": one.requirement.id, "title": one.requirement.title, "section": one.requirement.section,
+                "level": one.requirement.level, "verdict": one.verdict.value, "policies": one.policies,
+                "seen": one.seen, "asked": one.asked, "findings": one.open, "excepted": one.excepted,
+            }
+            for one in result.requirements
+        ],
+    }
+
+
+def _check(check: CheckRow) -> dict[str, Any]:
+    return {
+        "account": check.account, "account_name": check.account_name, "region": check.region, "policy": check.policy,
+        "state": check.state, "reason": check.reason, "matched": check.matched,
+    }

@@ -1,0 +1,87 @@
+"""JUnit XML, for CI: a test suite an account and region, a test case a policy.
+
+A policy with open findings is a failure. One that was not seen is an error, so that no build goes green on what nobody
+looked at. One whose findings are all excepted, or whose conditions do not hold there, is skipped.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TextIO
+from xml.sax.saxutils import escape, quoteattr
+
+from ...assessment import Assessment, counted
+from ...results import CheckRow
+from .text import plain
+
+NAMED_AT_MOST = 100
+"""Resources that a test case names; the others are counted."""
+
+
+@dataclass(frozen=True)
+class _Case:
+    name: str
+    place: str
+    outcome: str
+    """failure, error or skipped; empty when it passed."""
+    kind: str
+    message: str
+    text: str
+
+
+def write(assessment: Assessment, stream: TextIO) -> None:
+    """All suites, by account and region."""
+    stream.write('<?xml version="1.0" encoding="UTF-8"?>\n')
+    stream.write(_tag("testsuites", name=f"guardrails {assessment.verb}: {assessment.first_line()}") + "\n")
+    for (account, region), checks in groupby(assessment.checks(), lambda check: (check.account_name, check.region)):
+        _suite(stream, f"{account} {region}", [_case(check, assessment) for check in checks], assessment)
+    stream.write("</testsuites>\n")
+
+
+def _case(check: CheckRow, assessment: Assessment) -> _Case:
+    policy = assessment.policies[check.policy]
+    found = assessment.store.rows(
+        "select status, case arn when '' then resource else arn end from findings where policy = ? and account = ? "
+        "and region = ? and status in ('open', 'excepted') order by 2", check.policy, check.account, check.region)
+    opened = [name for status, name in found if status == "open"]
+    excepted = [name for status, name in found if status == "excepted"]
+    parts = [_named("open", opened), _named("excepted", excepted), f"fix: {policy.fix}" if policy.fix else ""]
+    text = "\n".join(part for part in parts if part) if found else ""
+
+    def case(outcome: str, kind: str, message: str) -> _Case:
+        return _Case(check.policy, f"{check.account_name}.{check.region}", outcome, kind, message, text)
+
+    if check.missing:
+        besides = f"; {counted(len(opened), 'open finding')} so far" if opened else ""
+        return case("error", check.state, f"not seen ({check.state}): {check.reason}{besides}")
+    if opened:
+        return case("failure", policy.severity, f"{policy.title}: {counted(len(opened), 'finding')}")
+    if not check.seen:
+        return case("skipped", check.state, check.reason or check.state)
+    if excepted:
+        return case("skipped", "excepted", f"{counted(len(excepted), 'finding')}, excepted")
+    return case("", "", "")
+
+
+def _named(status: str, names: list[str]) -> str:
+    more = [f"  and {len(names) - NAMED_AT_MOST} more"] if len(names) > NAMED_AT_MOST else []
+    return "\n".join([f"{status}:", *(f"  {name}" for name in names[:NAMED_AT_MOST]), *more]) if names else ""
+
+
+def _suite(stream: TextIO, name: str, cases: list[_Case], assessment: Assessment) -> None:
+    outcomes = [case.outcome for case in cases]
+    stream.write(_tag(
+        "testsuite", name=name, timestamp=assessment.started[:19], time="0", tests=len(cases),
+        failures=outcomes.count("failure"), errors=outcomes.count("error"), skipped=outcomes.count("skipped")) + "\n")
+    for case in cases:
+        stream.write(_tag("testcase", classname=case.place, name=case.name, time="0"))
+        if case.outcome:
+            stream.write(_tag(case.outcome, type=case.kind, message=case.message))
+            stream.write(f"{escape(plain(case.text))}</{case.outcome}>")
+        stream.write("</testcase>\n")
+    stream.write("</testsuite>\n")
+
+
+def _tag(tag: str, /, **attributes: object) -> str:
+    # quoteattr also turns line ends into references, which an attribute would lose.
+    return f"<{tag}{''.join(f' {key}={quoteattr(plain(value))}' for key, value in attributes.items())}>"

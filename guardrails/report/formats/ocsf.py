@@ -1,0 +1,148 @@
+"""JSON-OCSF: Compliance Findings (class 2003) of the Open Cybersecurity Schema Framework, with its cloud profile.
+
+One object a finding, and one for every check that was not seen: its compliance status is Warning, OCSF's word for a
+check that gave no result because information is missing.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any, TextIO
+
+from ...assessment import Assessment
+from ...results import CheckRow, Finding, PolicyInfo, Status
+from .aws import account_arn, identity, partition, real_region, regions_of
+from .stream import write_array
+
+VERSION = "1.5.0"
+"""Of OCSF."""
+
+_CLASS = 2003
+_SEVERITIES = {
+    "info": (1, "Informational"), "low": (2, "Low"), "medium": (3, "Medium"), "high": (4, "High"),
+    "critical": (5, "Critical"),
+}
+_UNKNOWN = (0, "Unknown")
+_STATUSES = {Status.OPEN: (1, "New"), Status.EXCEPTED: (3, "Suppressed"), Status.FIXED: (4, "Resolved")}
+_CREATE, _UPDATE, _CLOSE = (1, "Create"), (2, "Update"), (3, "Close")
+_PASS, _WARNING, _FAIL = (1, "Pass"), (2, "Warning"), (3, "Fail")
+_AWS_ACCOUNT = 10
+
+
+def write(assessment: Assessment, stream: TextIO) -> None:
+    """One list of findings, the most severe first, then what was not seen."""
+    write_array(stream, objects(assessment))
+    stream.write("\n")
+
+
+def objects(assessment: Assessment) -> Iterator[dict[str, Any]]:
+    """Every object of the list."""
+    regions = regions_of(assessment.accounts)
+    for finding in assessment.findings():
+        region = real_region(finding.region, regions.get(finding.account, ()))
+        yield _of_finding(finding, assessment.policies[finding.policy], assessment, region)
+    for check in assessment.checks(missing=True):
+        region = real_region(check.region, regions.get(check.account, ()))
+        yield _of_check(check, assessment.policies[check.policy], assessment, region)
+
+
+def _of_finding(finding: Finding, policy: PolicyInfo, assessment: Assessment, region: str) -> dict[str, Any]:
+    fixed, new = finding.status is Status.FIXED, finding.first_seen == finding.last_seen
+    first, last = (_milliseconds(time or assessment.started) for time in (finding.first_seen, finding.last_seen))
+    exception = finding.exception
+    return {
+        **_event(
+            assessment, policy, finding.account, finding.account_name, region,
+            activity=_CLOSE if fixed else _CREATE if new else _UPDATE,
+            severity=_SEVERITIES.get(finding.severity, _UNKNOWN),
+            # An exception says that somebody answers for the drift, not that it is gone.
+            compliance=_PASS if fixed else _FAIL,
+            message=f"{finding.title}: {finding.resource}",
+        ),
+        **_pair("status", _STATUSES[finding.status]),
+        **({"status_detail": _because(exception)} if exception else {}),
+        "finding_info": {
+            "uid": finding.id, "title": finding.title,
+            **({"desc": policy.rationale} if policy.rationale else {}),
+            "first_seen_time": first, "last_seen_time": last, "created_time": first,
+            "types": ["Configuration"],
+        },
+        **({"remediation": {"desc": finding.fix}} if finding.fix else {}),
+        "resources": [{
+            "uid": identity(finding, region), "name": finding.resource, "type": finding.resource_type,
+            "region": region, "cloud_partition": partition(region),
+        }],
+        "unmapped": {
+            "policy": finding.policy, "response": finding.response, "exposure": finding.exposure,
+            "region": finding.region, "evidence": dict(finding.evidence),
+            **({"exception": dict(exception)} if exception else {}),
+        },
+    }
+
+
+def _of_check(check: CheckRow, policy: PolicyInfo, assessment: Assessment, region: str) -> dict[str, Any]:
+    key = (check.account, check.region, check.policy)
+    return {
+        **_event(
+            assessment, policy, check.account, check.account_name, region, activity=_CREATE, severity=_UNKNOWN,
+            compliance=_WARNING, message=f"not seen ({check.state}): {policy.title}",
+        ),
+        **_pair("status", _STATUSES[Status.OPEN]),
+        "status_detail": check.reason or check.state,
+        "finding_info": {
+            "uid": sha256("\0".join(("not-seen", *key)).encode()).hexdigest()[:32],
+            "title": f"Not seen: {policy.title}", "types": ["Coverage"],
+        },
+        "resources": [{
+            "uid": account_arn(check.account, region), "name": check.account, "type": "aws.account",
+            "region": region, "cloud_partition": partition(region),
+        }],
+        "unmapped": {"policy": check.policy, "region": check.region, "state": check.state, "reason": check.reason},
+    }
+
+
+def _event(
+    assessment: Assessment, policy: PolicyInfo, account: str, account_name: str, region: str, *,
+    activity: tuple[int, str], severity: tuple[int, str], compliance: tuple[int, str], message: str,
+) -> dict[str, Any]:
+    """What all objects have."""
+    return {
+        **_pair("activity", activity, name="activity_name"),
+        "category_uid": 2, "category_name": "Findings",
+        "class_uid": _CLASS, "class_name": "Compliance Finding",
+        "type_uid": _CLASS * 100 + activity[0], "type_name": f"Compliance Finding: {activity[1]}",
+        **_pair("severity", severity),
+        "time": _milliseconds(assessment.finished),
+        "message": message,
+        "metadata": {
+            "version": VERSION, "profiles": ["cloud"], "event_code": policy.name, "correlation_uid": assessment.run,
+            "product": {"name": "aws-guardrails", "vendor_name": "aws-guardrails", "version": assessment.version},
+        },
+        "cloud": {
+            "provider": "AWS", "region": region,
+            "account": {"uid": account, "name": account_name, "type": "AWS Account", "type_id": _AWS_ACCOUNT},
+        },
+        "compliance": {
+            "control": policy.name, "desc": policy.title,
+            "standards": list(policy.controls),
+            "requirements": [f"{name} {control}" for name, ids in policy.controls.items() for control in ids],
+            **_pair("status", compliance),
+        },
+    }
+
+
+def _pair(key: str, value: tuple[int, str], *, name: str = "") -> dict[str, Any]:
+    """OCSF's enumerations: the number, and the caption beside it."""
+    return {f"{key}_id": value[0], name or key: value[1]}
+
+
+def _because(exception: Mapping[str, Any]) -> str:
+    until = f" until {exception['expires']}" if exception.get("expires") else ""
+    return f"excepted{until}: {exception.get('reason', '')}"
+
+
+def _milliseconds(time: str) -> int:
+    """Of an ISO 8601 time; one without a zone is UTC."""
+    moment = datetime.fromisoformat(time)
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)

@@ -1,0 +1,143 @@
+"""The findings as the page's script reads them: columns of small numbers, in blocks, and the tables they point into.
+
+A finding as an object would say its policy, account and region in full, 50,000 times. Evidence is most of the data
+and is needed only when a finding is opened, so it has blocks of its own, which the script parses when it is asked to.
+"""
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import islice
+from typing import Any
+
+from markupsafe import Markup
+
+from custom_actions.vocabulary import PASSIVE, SEVERITIES
+
+from ...assessment import Assessment, risk
+from ...results import Finding, PolicyInfo, Status, rank
+
+BLOCK = 1000
+CHANGES = ("none", "new", "reopened")
+# Neither the end of the element nor the start of a comment can be in it, and it is ASCII: no character of the data
+# means anything to the HTML parser.
+_ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
+
+
+def embedded(value: Any) -> Markup:
+    """A value as JSON that can stand in a script element."""
+    return Markup(json.dumps(value, default=str, separators=(",", ":")).translate(_ESCAPES))  # noqa: S704
+
+
+class _Table:
+    """Values, each once, and their numbers."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+
+    def number(self, value: Any) -> int:
+        return self._numbers.setdefault(json.dumps(value, default=str, sort_keys=True), len(self._numbers))
+
+    @property
+    def values(self) -> list[Any]:
+        return [json.loads(value) for value in self._numbers]
+
+
+class Columns:
+    """The findings of a run. `blocks` is to be read to its end before `tables`, which it fills."""
+
+    def __init__(self, assessment: Assessment) -> None:
+        self._run = assessment
+        self._policies = {name: number for number, name in enumerate(assessment.policies)}
+        self._accounts = _Table()
+        self._regions = _Table()
+        self._times = _Table()
+        self._exceptions = _Table()
+
+    def blocks(self) -> Iterator[tuple[Markup, Markup]]:
+        """The columns and the evidence of each block of findings, the most severe first."""
+        rows = self._run.findings()
+        while findings := list(islice(rows, BLOCK)):
+            evidence = _Table()
+            of = [evidence.number(finding.evidence) for finding in findings]
+            yield embedded(self._columns(findings)), embedded({"of": of, "values": evidence.values})
+
+    def _columns(self, findings: Sequence[Finding]) -> dict[str, list[Any]]:
+        statuses = list(Status)
+        return {
+            "id": [finding.id for finding in findings],
+            "policy": [self._policies[finding.policy] for finding in findings],
+            "account": [
+                self._accounts.number({"id": finding.account, "name": finding.account_name}) for finding in findings],
+            "region": [self._regions.number(finding.region) for finding in findings],
+            "status": [statuses.index(finding.status) for finding in findings],
+            "change": [CHANGES.index(self.change(finding)) for finding in findings],
+            "first": [self._times.number(finding.first_seen) for finding in findings],
+            "last": [self._times.number(finding.last_seen) for finding in findings],
+            "exception": [
+                self._exceptions.number(finding.exception) if finding.exception else -1 for finding in findings],
+            "resource": [finding.resource for finding in findings],
+            "arn": [finding.arn for finding in findings],
+        }
+
+    def change(self, finding: Finding) -> str:
+        """`new`, `reopened` or `none`, in comparison with the runs before; a first run has nothing to compare."""
+        changes = self._run.changes
+        if changes is None or not changes.previous or finding.status is not Status.OPEN:
+            return "none"
+        if finding.id in self._run.reopened:
+            return "reopened"
+        return "new" if finding.first_seen == self._run.started else "none"
+
+    def tables(self) -> Markup:
+        """What the numbers in the blocks stand for."""
+        return embedded({
+            "block": BLOCK,
+            "severities": SEVERITIES,
+            "statuses": [status.value for status in Status],
+            "changes": CHANGES,
+            "policies": [
+                _policy(policy, self._controls.get(policy.name, {})) for policy in self._run.policies.values()],
+            "accounts": self._accounts.values,
+            "regions": self._regions.values,
+            "times": self._times.values,
+            "exceptions": self._exceptions.values,
+            "frameworks": self._frameworks(),
+        })
+
+    def _frameworks(self) -> dict[str, Any]:
+        """The titles of the frameworks, and of those requirements that a policy covers."""
+        return {
+            result.name: {
+                "title": f"{result.catalogue.title} {result.catalogue.version}",
+                "requirements": {
+                    of.requirement.id: of.requirement.title for of in result.requirements if of.policies},
+            }
+            for result in self._run.frameworks
+        }
+
+    @cached_property
+    def _controls(self) -> dict[str, dict[str, list[str]]]:
+        """Policy and framework to the requirements that it covers, also those whose catalogue says so."""
+        covered: dict[str, dict[str, list[str]]] = {}
+        for result in self._run.frameworks:
+            for of in result.requirements:
+                for policy in of.policies:
+                    covered.setdefault(policy, {}).setdefault(result.name, []).append(of.requirement.id)
+        return covered
+
+
+def heals(policy: PolicyInfo) -> bool:
+    """Whether `heal` would change something for it."""
+    return policy.audited and policy.response not in PASSIVE
+
+
+def _policy(policy: PolicyInfo, controls: Mapping[str, Sequence[str]]) -> Mapping[str, Any]:
+    return {
+        "name": policy.name, "title": policy.title, "severity": policy.severity, "rank": rank(policy.severity),
+        "exposure": policy.exposure, "risk": risk(policy.severity, policy.exposure), "service": policy.service,
+        "kind": policy.kind, "response": policy.response, "profile": policy.profile, "heals": heals(policy),
+        "controls": controls, "rationale": policy.rationale, "fix": policy.fix, "yaml": policy.yaml,
+        "location": policy.location,
+    }

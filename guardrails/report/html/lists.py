@@ -1,0 +1,126 @@
+"""Lists as a reader wants them: what was not seen, put together; the worst resources; exceptions that need a look."""
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from custom_actions.vocabulary import SEVERITIES
+
+from ...assessment import Assessment, MissingRow, risk
+from ...results import Entry, ExceptionState
+
+_NAMED_IN_PLACE = 4
+
+
+@dataclass(frozen=True)
+class NotSeen:
+    """Checks of one account that ended alike, in one or more regions."""
+
+    account: str
+    account_name: str
+    regions: tuple[str, ...]
+    state: str
+    reason: str
+    policies: tuple[str, ...]
+    listed: int = 0
+    """The number of the list that names the policies; 0 when they are few and named in place."""
+
+    @property
+    def checks(self) -> int:
+        return len(self.regions) * len(self.policies)
+
+
+@dataclass(frozen=True)
+class NotSeenTable:
+    """Everything that was not seen."""
+
+    rows: tuple[NotSeen, ...]
+    lists: tuple[tuple[str, ...], ...]
+    """Policies that many rows share, each list once: an account that was not reached lacks them all."""
+
+
+def not_seen(missing: Iterable[MissingRow]) -> NotSeenTable:
+    """Put together what differs in the region alone, and long lists of policies that are the same."""
+    grouped: dict[tuple[str, str, str, str, tuple[str, ...]], list[str]] = {}
+    for row in missing:
+        key = (row.account, row.account_name, row.state, row.reason, row.policies)
+        grouped.setdefault(key, []).append(row.region)
+    lists: dict[tuple[str, ...], int] = {}
+    rows = []
+    for (account, name, state, reason, policies), regions in grouped.items():
+        number = lists.setdefault(policies, len(lists) + 1) if len(policies) > _NAMED_IN_PLACE else 0
+        rows.append(NotSeen(account, name, tuple(regions), state, reason, policies, number))
+    return NotSeenTable(tuple(rows), tuple(lists))
+
+
+@dataclass(frozen=True)
+class ExceptionRow:
+    """One exception, with all that is to be said of it."""
+
+    entry: Entry
+    states: tuple[str, ...]
+    """ended, expiring, misnamed, unused, unknown or in-force."""
+
+    @property
+    def key(self) -> str:
+        """What the page's filter `exception` takes."""
+        rule = self.entry.rule
+        return " ".join([rule.policy, rule.account, rule.region, rule.resource, rule.expires.isoformat()])
+
+
+def exception_rows(state: ExceptionState) -> list[ExceptionRow]:
+    """Every exception of the run, those first that somebody should look at."""
+    lists = {
+        "ended": state.expired, "expiring": state.expiring, "misnamed": state.misnamed, "unused": state.unused,
+        "unknown": state.unknown, "in-force": state.in_force,
+    }
+    states: dict[Entry, list[str]] = {}
+    for name, listed in lists.items():
+        for entry in listed:
+            states.setdefault(entry, []).append(name)
+    order = list(lists)
+    rows = [
+        ExceptionRow(entry, tuple(said[:-1] if len(said) > 1 and said[-1] == "in-force" else said))
+        for entry, said in states.items()]
+    return sorted(rows, key=lambda row: (order.index(row.states[0]), row.entry.days_left))
+
+
+@dataclass(frozen=True)
+class WorstResource:
+    """One resource with its open findings."""
+
+    key: str
+    """What the page's filter `resource` takes."""
+    resource: str
+    arn: str
+    account: str
+    account_name: str
+    region: str
+    risk: float
+    by_severity: Mapping[str, int]
+
+
+def worst_resources(run: Assessment, limit: int) -> list[WorstResource]:
+    """The resources whose open findings carry the most risk together."""
+    weights = [
+        value for policy in run.policies.values() for value in (policy.name, risk(policy.severity, policy.exposure))]
+    marks = ", ".join(["(?, ?)"] * len(run.policies))
+    rows = run.store.rows(
+        f"with weights (policy, risk) as (values {marks}), placed as (select *, case when arn = '' "  # noqa: S608
+        "then account || '/' || region || '/' || resource else arn end as key from findings where status = 'open') "
+        "select key, min(resource), arn, account, account_name, min(region), sum(risk) "
+        "from placed join weights using (policy) group by key, account order by 7 desc, 1, 4 limit ?", *weights, limit,
+    ) if run.policies else []
+    return [
+        WorstResource(
+            key, resource, arn, account, name, region, weight,
+            _by_severity(run, run.store.rows(
+                "select policy from findings where status = 'open' and account = ? and case when arn = '' then "
+                "account || '/' || region || '/' || resource else arn end = ?", account, key)))
+        for key, resource, arn, account, name, region, weight in rows
+    ]
+
+
+def _by_severity(run: Assessment, rows: Sequence[tuple[str]]) -> dict[str, int]:
+    severities = [run.policies[policy].severity for (policy,) in rows]
+    return {severity: severities.count(severity) for severity in SEVERITIES if severity in severities}

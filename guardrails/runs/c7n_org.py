@@ -1,0 +1,274 @@
+"""Runs c7n-org over (account, region) targets, each with its policies, and leaves no process behind."""
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from ..accounts import Account, accounts_file
+from ..errors import GuardrailsError
+from ..limits import SWEEPS, TARGETS_PER_SWEEP, WORKERS_PER_PROCESSOR
+from ..paths import write_text
+from ..policies import Policy, merged
+from ..results import THROTTLED
+from ..yamlfile import dump
+from .progress import Advance, Progress
+
+STARTED = re.compile(r"c7n_org:DEBUG Running policy:(\S+) account:(.+) region:(\S+)$", re.MULTILINE)
+_POLL_SECONDS = 0.2
+_GRACE_SECONDS = 5.0
+# Switches on that one sweep asks AWS one question once (custom_actions/ask_once.py). c7n's own cache is always off: it
+# gives one policy's incomplete list to the next, and on buckets the keys that another policy reads.
+_ASK_ONCE = {"GUARDRAILS_ASK_ONCE": "1"}
+
+Target = tuple[Account, str]
+Work = Mapping[Target, tuple[Policy, ...]]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One start of c7n-org: the same policies for every target."""
+
+    policies: tuple[Policy, ...]
+    targets: tuple[Target, ...]
+
+    def regions(self) -> list[tuple[Account, list[str]]]:
+        """Each account with its regions."""
+        found: dict[str, tuple[Account, list[str]]] = {}
+        for account, region in self.targets:
+            found.setdefault(account.name, (account, []))[1].append(region)
+        return list(found.values())
+
+
+@dataclass(frozen=True)
+class How:
+    """What c7n-org is asked to do with the policies."""
+
+    dryrun: bool
+    mode: bool
+    """Whether policies keep their modes: without a dry run that deploys them."""
+    actions: bool
+    ask_once: bool
+    """Whether what is read once may be used again; never where fixes change it."""
+
+
+AUDIT = How(dryrun=True, mode=False, actions=False, ask_once=True)
+HEAL = How(dryrun=False, mode=False, actions=True, ask_once=False)
+DEPLOY = How(dryrun=False, mode=True, actions=True, ask_once=False)
+
+
+def batches(work: Work) -> list[Batch]:
+    """The targets, put together where their policies are the same, and at most so many as one start takes."""
+    found: dict[tuple[str, ...], tuple[tuple[Policy, ...], list[Target]]] = {}
+    for target, policies in work.items():
+        if policies:
+            found.setdefault(tuple(policy.name for policy in policies), (policies, []))[1].append(target)
+    return [
+        Batch(policies, tuple(targets[first:first + TARGETS_PER_SWEEP]))
+        for policies, targets in found.values() for first in range(0, len(targets), TARGETS_PER_SWEEP)
+    ]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """One c7n-org that has ended, or was ended."""
+
+    batch: Batch
+    log: str
+    """All that it logged."""
+    output: Path
+    """`ACCOUNT/REGION/POLICY/` of every batch."""
+    start: int
+    """1, or more when it was started again for what an earlier start did not reach."""
+    stopped: bool
+    """Whether it was ended by us, in the middle of its work."""
+
+    @property
+    def work(self) -> Work:
+        """What it had to do."""
+        return dict.fromkeys(self.batch.targets, self.batch.policies)
+
+
+def run(
+    work: Work, how: How, directory: Path, variables: Mapping[str, Any], *,
+    ended: Callable[[Ended], Work], progress: Advance = lambda progress: None,
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Run every batch of `work`; a few at once.
+
+    `directory` receives `policies-…yml`, `accounts-…yml` and `log-…txt` of each batch and `output/ACCOUNT/REGION/
+    POLICY/`. `ended` is told of each c7n-org as soon as it has ended, and returns what is to be started again.
+    `environment` is added to this process's. Raises GuardrailsError when c7n-org cannot be started; when it is
+    interrupted, every child is ended, and told of, first.
+    """
+    output = directory / "output"
+    output.mkdir(parents=True, exist_ok=True)
+    waiting = deque((batch, 1) for batch in batches(work))
+    running: list[_Process] = []
+    started = throttled = number = 0
+    # c7n-org wants a directory for the cache that it does not use, and would make the user's own.
+    with tempfile.TemporaryDirectory(prefix="guardrails-cache-") as nowhere, _terminated_is_interrupted():
+        try:
+            while waiting or running:
+                while waiting and len(running) < SWEEPS:
+                    batch, start = waiting.popleft()
+                    number += 1
+                    label = _label(directory, start, number)
+                    process = _Process(batch, how, directory, output, variables, label, start)
+                    running.append(process)
+                    process.start(nowhere, environment)
+                time.sleep(_POLL_SECONDS)
+                for process in list(running):
+                    done = process.has_ended()
+                    more = process.read()
+                    started, throttled = started + more.started, throttled + more.throttled
+                    if done:
+                        running.remove(process)
+                        again = ended(process.ended(stopped=False))
+                        started -= sum(len(policies) for policies in again.values())
+                        waiting.extendleft((batch, process.start_number + 1) for batch in batches(again))
+                progress(Progress(max(started, 0), throttled))
+        finally:
+            for process in running:
+                process.stop()
+            for process in running:
+                ended(process.ended(stopped=True))
+
+
+def _label(directory: Path, start: int, number: int) -> str:
+    """A name for the files of one start that no file of an earlier run (which is resumed) has."""
+    label = f"{start}-{number}"
+    while (directory / f"log-{label}.txt").exists():
+        number += 1
+        label = f"{start}-{number}"
+    return label
+
+
+class _Process:
+    """One c7n-org with its files."""
+
+    def __init__(
+        self, batch: Batch, how: How, directory: Path, output: Path, variables: Mapping[str, Any], label: str,
+        start_number: int,
+    ) -> None:
+        self._use = write_text(
+            directory / f"policies-{label}.yml", dump(merged(batch.policies, mode=how.mode, actions=how.actions))
+        )
+        self._config = write_text(
+            directory / f"accounts-{label}.yml", dump(accounts_file(batch.regions(), variables))
+        )
+        for (account, region), policy in product(batch.targets, batch.policies):
+            # What an interrupted run left there must not be read as this one's.
+            shutil.rmtree(output / account.name / region / policy.name, ignore_errors=True)
+        self._log = directory / f"log-{label}.txt"
+        self._batch = batch
+        self._how = how
+        self._output = output
+        self._process: subprocess.Popen[bytes] | None = None
+        self._read_to = 0
+        self.start_number = start_number
+
+    def start(self, nowhere: str, environment: Mapping[str, str]) -> None:
+        # -v makes c7n-org name each policy as it starts it: nothing else tells "not reached" from "found nothing".
+        command = [
+            str(_program()), "run", "-v", "-c", str(self._config), "-u", str(self._use), "-s", str(self._output),
+            "--cache-path", nowhere, "--cache-period", "0",
+        ]
+        if self._how.dryrun:
+            command.append("--dryrun")
+        # c7n-org starts four workers a processor at once; more than there is work for costs memory for nothing.
+        workers = min(len(self._batch.targets), WORKERS_PER_PROCESSOR * (os.cpu_count() or 1))
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                env={
+                    "C7N_ORG_PARALLEL": str(workers), **os.environ, **environment,
+                    **(_ASK_ONCE if self._how.ask_once else {}),
+                },
+            )
+
+    def has_ended(self) -> bool:
+        return self._process is not None and self._process.poll() is not None
+
+    def read(self) -> Progress:
+        """What the log has told since it was last read, in whole lines."""
+        with self._log.open("rb") as log:
+            log.seek(self._read_to)
+            new = log.read()
+        whole = new.rfind(b"\n") + 1
+        self._read_to += whole
+        text = new[:whole].decode(errors="replace")
+        return Progress(len(STARTED.findall(text)), len(THROTTLED.findall(text)))
+
+    def ended(self, *, stopped: bool) -> Ended:
+        """The process as it ended, with all that it logged."""
+        log = self._log.read_text(errors="replace") if self._log.exists() else ""
+        return Ended(self._batch, log, self._output, self.start_number, stopped)
+
+    def stop(self) -> None:
+        """End c7n-org and its workers: the group that was made for them."""
+        if self._process is None:
+            return
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.killpg(self._process.pid, number)
+                self._process.wait(_GRACE_SECONDS)
+            except ProcessLookupError:
+                return
+            except subprocess.TimeoutExpired:
+                continue
+
+
+def _program() -> Path:
+    program = Path(sys.executable).with_name("c7n-org")
+    if not program.exists():
+        raise GuardrailsError(f"{program} is missing", "remove .venv and run ./run.sh setup")
+    return program
+
+
+@contextmanager
+def _terminated_is_interrupted() -> Iterator[None]:
+    """While it lasts, SIGTERM ends the run as Ctrl-C does: with the children."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def work_for(
+    policies: Sequence[Policy], accounts: Sequence[Account], where: Callable[[Policy, Account], Sequence[str]]
+) -> dict[Target, tuple[Policy, ...]]:
+    """The targets of `policies`, by `where`: the regions in which a policy has to run in an account."""
+    found: dict[Target, list[Policy]] = {}
+    for account in accounts:
+        for policy in policies:
+            for region in where(policy, account):
+                found.setdefault((account, region), []).append(policy)
+    # The policies of most targets are the same: one tuple for all of them, or memory grows with the accounts.
+    shared: dict[tuple[str, ...], tuple[Policy, ...]] = {}
+    return {
+        target: shared.setdefault(tuple(policy.name for policy in chosen), tuple(chosen))
+        for target, chosen in found.items()
+    }

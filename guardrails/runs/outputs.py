@@ -1,0 +1,282 @@
+"""Where functions leave what they found, and how it is found again: one bucket for many accounts, or a directory.
+
+c7n writes a run's files into `PREFIX/POLICY/YYYY/MM/DD/HH/`. Neither the account nor the region is in it, and two runs
+of one hour mix: what the second did not write stays from the first. So a function that we deploy is told a place of
+its own for each account, region, policy and second:
+
+    PREFIX/ACCOUNT/REGION/POLICY/YYYY/MM/DD/HHMMSS/{resources.json,metadata.json,custodian-run.log,action-…}.gz
+
+c7n-org's layout, with or without an hour below the policy, is read as well.
+"""
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from ..accounts import AWS_ERRORS, reason_of
+from ..errors import GuardrailsError
+from ..limits import OUTPUTS_READ
+from ..policies import Policy, is_scheduled
+
+SCHEME = "s3://"
+# c7n holds the resources of a run in memory; what a function of some hundred megabytes can have written is less.
+LARGEST_FILE = 128 * 1024 * 1024
+"""Bytes, unpacked: a file may come from an account that nobody here controls, and must not fill our memory."""
+_PAGE = 1000
+_WHEN = "{now:%Y/%m/%d/%H%M%S}"
+_RUN = re.compile(r"(\d{4})/(\d\d)/(\d\d)/(\d\d)(\d\d)?(\d\d)?(?:/|$)")
+_FORM = "s3://BUCKET/PREFIX"
+
+
+class Unreadable(Exception):
+    """A file that is there and cannot be read; the text says why."""
+
+
+@dataclass(frozen=True)
+class S3Url:
+    """`s3://BUCKET/PREFIX?region=…&kms-key=…`: as c7n takes it, with c7n's settings."""
+
+    bucket: str
+    prefix: str
+    """Without slashes at its ends; may be empty."""
+    query: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> S3Url:
+        """Raises GuardrailsError for anything else."""
+        parts = urlsplit(text)
+        if parts.scheme != "s3" or not parts.netloc or "{" in text or "}" in text or parts.fragment:
+            raise GuardrailsError(f"{text}: no place in S3", f"{_FORM}; account, region, policy and time are appended")
+        return cls(parts.netloc, parts.path.strip("/"), tuple(parse_qsl(parts.query)))
+
+    def __str__(self) -> str:
+        query = f"?{urlencode(self.query, safe=':/')}" if self.query else ""
+        return f"{SCHEME}{'/'.join(filter(None, (self.bucket, self.prefix)))}{query}"
+
+    @property
+    def region(self) -> str | None:
+        """The bucket's region, as far as it was given."""
+        return dict(self.query).get("region")
+
+    def located(self) -> S3Url:
+        """The same with the bucket's region: without it every function would ask for it at each cold start.
+
+        Raises GuardrailsError when there is no such bucket, or no way to S3: better now than in every function.
+        """
+        if self.region:
+            return self
+        try:
+            answer = boto3.Session().client("s3", config=_CLIENT).head_bucket(Bucket=self.bucket)
+        except ClientError as error:
+            # Whoever may only write is refused, and told the region all the same.
+            answer = error.response
+            if answer["ResponseMetadata"].get("HTTPStatusCode") == 404:
+                raise GuardrailsError(f"{self}: there is no such bucket", "make it first; docs/scheduling.md") from None
+        except AWS_ERRORS as error:
+            raise GuardrailsError(f"{self}: {reason_of(error)}", "name the region: s3://…?region=eu-west-1") from None
+        region = answer["ResponseMetadata"].get("HTTPHeaders", {}).get("x-amz-bucket-region")
+        return replace(self, query=(*self.query, ("region", region))) if region else self
+
+
+_CLIENT = Config(
+    connect_timeout=10, read_timeout=60, retries={"mode": "standard", "max_attempts": 5},
+    max_pool_connections=OUTPUTS_READ,
+)
+
+
+def with_output(policy: Policy, url: S3Url) -> Policy:
+    """The policy with a place below `url` for what its function finds.
+
+    Only for a policy that looks at everything by the clock; any other is returned as it is, for what a function saw on
+    one event is no answer to whether all is well.
+    """
+    if not is_scheduled(policy):
+        return policy
+    place = replace(url, prefix="/".join(filter(None, (url.prefix, "{account_id}/{region}", policy.name, _WHEN))))
+    options = {**(policy.mode.get("execution-options") or {}), "output_dir": str(place)}
+    return replace(policy, data={**policy.data, "mode": {**policy.mode, "execution-options": options}})
+
+
+@dataclass(frozen=True)
+class File:
+    """One file of a run."""
+
+    path: str
+    """From the source's top, with slashes."""
+    modified: datetime
+
+
+class Source(Protocol):
+    """Where the outputs of many accounts lie."""
+
+    @property
+    def dated(self) -> bool:
+        """Whether it fills by the clock, so that the newest answer may be too old."""
+
+    def folders(self, under: str) -> list[str]:
+        """The names of the folders directly under `under` (empty: at the top)."""
+
+    def files(self, under: str, after: str = "") -> Iterator[File]:
+        """Every file anywhere under `under`, those only whose path from there is greater than `after`."""
+
+    def read(self, path: str) -> bytes:
+        """A file, unpacked. Raises Unreadable, or one of AWS_ERRORS."""
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A place in S3."""
+
+    url: S3Url
+    dated: bool = True
+
+    def __str__(self) -> str:
+        return str(replace(self.url, query=()))
+
+    @cached_property
+    def _client(self) -> Any:
+        return boto3.Session().client("s3", region_name=self.url.region, config=_CLIENT)
+
+    def folders(self, under: str) -> list[str]:
+        prefix = self._prefix(under)
+        pages = self._pages(Prefix=prefix, Delimiter="/")
+        return [found["Prefix"][len(prefix):-1] for page in pages for found in page.get("CommonPrefixes", ())]
+
+    def files(self, under: str, after: str = "") -> Iterator[File]:
+        prefix = self._prefix(under)
+        start = {"StartAfter": prefix + after} if after else {}
+        top = len(self._prefix(""))
+        for page in self._pages(Prefix=prefix, **start):
+            for found in page.get("Contents", ()):
+                yield File(found["Key"][top:], found["LastModified"])
+
+    def read(self, path: str) -> bytes:
+        answer = self._client.get_object(Bucket=self.url.bucket, Key=self._prefix("") + path)
+        with answer["Body"] as body:
+            return unpacked(body.read(LARGEST_FILE + 1), path)
+
+    def _pages(self, **query: Any) -> Iterable[dict[str, Any]]:
+        pages: Iterable[dict[str, Any]] = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self.url.bucket, PaginationConfig={"PageSize": _PAGE}, **query)
+        return pages
+
+    def _prefix(self, under: str) -> str:
+        return "".join(f"{part}/" for part in (self.url.prefix, under) if part)
+
+
+@dataclass(frozen=True)
+class Directory:
+    """What `c7n-org run -s DIR` wrote, or a copy of a bucket."""
+
+    path: Path
+    dated: bool = False
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def folders(self, under: str) -> list[str]:
+        try:
+            return sorted(entry.name for entry in (self.path / under).iterdir() if entry.is_dir())
+        except FileNotFoundError:
+            return []
+
+    def files(self, under: str, after: str = "") -> Iterator[File]:
+        top = self.path / under
+        for file in sorted(top.rglob("*")):
+            if file.is_file() and file.relative_to(top).as_posix() > after:
+                changed = datetime.fromtimestamp(file.stat().st_mtime, UTC)
+                yield File(file.relative_to(self.path).as_posix(), changed)
+
+    def read(self, path: str) -> bytes:
+        try:
+            with (self.path / path).open("rb") as stream:
+                return unpacked(stream.read(LARGEST_FILE + 1), path)
+        except OSError as error:
+            raise Unreadable(f"{path}: {error.strerror}") from None
+
+
+def source_of(text: str) -> Bucket | Directory:
+    """The source that a user names. Raises GuardrailsError when it is neither a place in S3 nor a directory."""
+    if text.startswith(SCHEME):
+        return Bucket(S3Url.parse(text))
+    path = Path(text)
+    if not path.is_dir():
+        raise GuardrailsError(f"{text}: no such directory", f"name an output directory of c7n-org, or {_FORM}")
+    return Directory(path)
+
+
+def unpacked(content: bytes, path: str) -> bytes:
+    """The content of a file, gunzipped when its name says so. Raises Unreadable when it is cut short or too large."""
+    if not path.endswith(".gz"):
+        plain, whole = content, True
+    else:
+        packed = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        try:
+            plain = packed.decompress(content, LARGEST_FILE + 1)
+        except zlib.error as error:
+            raise Unreadable(f"{path}: {error}") from None
+        whole = packed.eof or len(plain) > LARGEST_FILE
+    if len(plain) > LARGEST_FILE:
+        raise Unreadable(f"{path}: larger than {LARGEST_FILE // 1024 ** 2} MB")
+    if not whole:
+        raise Unreadable(f"{path}: it is cut short")
+    return plain
+
+
+@dataclass(frozen=True)
+class Run:
+    """The files of one run of one policy."""
+
+    place: str
+    """The folder, from the source's top."""
+    when: datetime
+    """When it ended, as far as its name and its files tell; never later than it did."""
+    files: dict[str, str]
+    """`resources.json` to the file's path; the names without `.gz`."""
+
+
+def runs_in(files: Iterable[File], under: str) -> list[Run]:
+    """The runs to which the files of one policy's folder `under` belong, the newest first."""
+    found: dict[str, list[File]] = {}
+    for file in files:
+        found.setdefault(file.path.rpartition("/")[0], []).append(file)
+    runs = [
+        Run(place, _when(place[len(under):].strip("/"), max(file.modified for file in those)),
+            {file.path.rpartition("/")[2].removesuffix(".gz"): file.path for file in those})
+        for place, those in found.items()
+    ]
+    return sorted(runs, key=lambda run: (run.when, run.place), reverse=True)
+
+
+def _when(name: str, modified: datetime) -> datetime:
+    """The time of a run from the name of its folder, unless its files are older: a clock may be wrong."""
+    match = _RUN.match(name)
+    if match is None:
+        return modified
+    numbers = [int(number) for number in match.groups() if number is not None]
+    try:
+        named = datetime(*numbers, tzinfo=UTC)  # type: ignore[arg-type, misc]
+    except ValueError:
+        return modified
+    # c7n's own layout names the hour only.
+    return min(named + (timedelta(hours=1) if match[5] is None else timedelta()), modified)
+
+
+def last_of(source: Source, under: str) -> Run | None:
+    """The last run that was ever written under a policy's folder; a few listings, however many there are."""
+    place = under
+    while names := source.folders(place):
+        place = f"{place}/{max(names)}"
+    runs = runs_in(source.files(place), under)
+    return runs[0] if runs else None

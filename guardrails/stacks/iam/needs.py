@@ -1,0 +1,312 @@
+"""Which permissions a policy needs, and what for.
+
+c7n's `Policy.get_permissions()` is not enough: it looks into no `or`, `and` or `not`, forgets the parents of a child
+resource, and some elements declare what they do not call. So every element is asked, wherever it stands, and
+`corrections.yml` mends what is declared wrong.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from c7n.config import Config
+from c7n.filters.core import BooleanGroupFilter
+from c7n.filters.missing import Missing
+from c7n.policy import Policy as EnginePolicy
+
+from custom_actions.names import FUNCTION_PREFIX
+
+from ...errors import GuardrailsError
+from ...policies import Policy, Scope, audit_scope, deploy_scope, resource_class, type_of, walk
+from ...yamlfile import read
+from .catalogue import Catalogue
+
+ACCOUNT, PARTITION = "${Account}", "${Partition}"
+"""What stands in ARNs for the account and the partition of the role."""
+# Nobody's account and no region: what c7n fills in with them is found again, and made a placeholder.
+_NOBODY, _NOWHERE = "000000000000", "xx-none-0"
+# Not needed: everybody may ask who he is, whatever his policies say.
+_FREE = frozenset({"sts:GetCallerIdentity"})
+_IN_A_VPC = ("CreateNetworkInterface", "DescribeNetworkInterfaces", "DescribeSubnets", "DeleteNetworkInterface")
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One condition of an IAM statement."""
+
+    operator: str
+    key: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Need:
+    """One action that a role must be allowed, and why."""
+
+    action: str
+    by: str
+    """What calls it, for a person to read."""
+    regional: bool = True
+    """Whether it is called in the regions where the policy runs, and in no other."""
+    resources: tuple[str, ...] = ()
+    """The only resources that it is called on; empty: what the action can be limited to."""
+    conditions: tuple[Condition, ...] = ()
+
+
+def of_policy(
+    policy: Policy, variables: Sequence[Mapping[str, Any]] = ({},), *, mode: bool = False, actions: bool = True
+) -> list[Need]:
+    """What the policy's filters and actions call.
+
+    `variables` are the `vars` of the accounts in which it is to run: a parameter can switch calls on. `mode`: as in its
+    function, else as a sweep runs it. Raises GuardrailsError for an action that AWS does not know.
+    """
+    data = {
+        key: value for key, value in policy.data.items()
+        if (mode or key != "mode") and (actions or key != "actions")
+    }
+    regional = _regional(policy, mode=mode)
+    found: dict[Need, None] = {}
+    for given in variables:
+        made = _made(data, policy, given)
+        for by, permissions, settings in _declared(made):
+            for action in sorted(set(permissions) - _FREE):
+                need = Need(action, f"{policy.name}: {by}", regional)
+                for limited in _limited(need, settings, made.data, permissions):
+                    found[limited] = None
+    _refuse_unknown(found, policy)
+    return list(found)
+
+
+def of_function(
+    policy: Policy, variables: Sequence[Mapping[str, Any]] = ({},), *, shared: bool = False
+) -> list[Need]:
+    """What the policy's function calls: what the policy does, and what Lambda and c7n do around it.
+
+    `shared`: in a role that functions of other policies have, too; their logs are then allowed together.
+    """
+    logs = f"{policy.mode.get('function-prefix', FUNCTION_PREFIX)}*" if shared else policy.function
+    # What the policy does, a member's role does.
+    own = [] if policy.mode.get("member-role") else of_policy(policy, variables, mode=True)
+    return [*own, *_around(policy, logs)]
+
+
+def of_sweep(policies: Iterable[Policy], variables: Sequence[Mapping[str, Any]], *, heal: bool) -> list[Need]:
+    """What a sweep of the policies calls in an account; with `heal` their fixes too."""
+    needs = [Need("ec2:DescribeRegions", "finding the account's regions (--region all)", regional=False)]
+    for policy in policies:
+        needs += of_policy(policy, variables, actions=heal)
+    return needs
+
+
+def of_hub(roles: Sequence[str]) -> list[Need]:
+    """What the operator calls in the hub account: getting into the members, and listing them."""
+    arns = tuple(f"arn:{PARTITION}:iam::*:role/{role}" for role in roles)
+    listing = (
+        "DescribeOrganization", "ListRoots", "ListOrganizationalUnitsForParent", "ListAccountsForParent",
+        "ListTagsForResource",
+    )
+    return [
+        # Without roles to name, nothing: no resources would mean all of them.
+        *([Need("sts:AssumeRole", "getting into the member accounts", resources=arns)] if arns else []),
+        *(Need(f"organizations:{name}", "the verb accounts") for name in listing),
+    ]
+
+
+def of_securityhub() -> list[Need]:
+    """What `--securityhub` calls in an account."""
+    names = ("GetFindings", "BatchImportFindings", "BatchUpdateFindings")
+    return [Need(f"securityhub:{name}", "--securityhub", resources=("*",)) for name in names]
+
+
+def _regional(policy: Policy, *, mode: bool) -> bool:
+    """Whether all that the policy calls is in the region in which it runs."""
+    return audit_scope(policy) is Scope.REGION and (not mode or deploy_scope(policy) is Scope.REGION)
+
+
+def _around(policy: Policy, logs: str) -> Iterator[Need]:
+    regional = _regional(policy, mode=True)
+    return (replace(need, regional=regional) for need in _beside(policy, logs))
+
+
+def _beside(policy: Policy, logs: str) -> Iterator[Need]:
+    mode, by = policy.mode, f"{policy.name}: "
+    group = f"arn:{PARTITION}:logs:*:{ACCOUNT}:log-group:/aws/lambda/{logs}"
+    for name in ("CreateLogGroup", "CreateLogStream", "PutLogEvents"):
+        yield Need(f"logs:{name}", by + "the function's log", resources=(group, f"{group}:*"))
+    if mode["type"] in ("config-rule", "config-poll-rule"):
+        yield Need("config:PutEvaluations", by + "its verdicts")
+    if mode["type"] == "config-rule":
+        yield Need("config:GetResourceConfigHistory", by + "items too large for a message")
+    if mode["type"] == "config-poll-rule":
+        yield Need("config:GetComplianceDetailsByConfigRule", by + "verdicts on what is gone")
+    options = mode.get("execution-options") or {}
+    if str(options.get("output_dir", "")).startswith("s3://"):
+        place, filled_in, _ = str(options["output_dir"]).partition("?")[0].partition("{")
+        below = place.removeprefix("s3://")
+        if not filled_in:
+            below = below.rstrip("/") + "/"
+        yield Need("s3:PutObject", by + "its output", resources=(f"arn:{PARTITION}:s3:::{below}*",))
+    if options.get("metrics"):
+        yield Need("cloudwatch:PutMetricData", by + "its metrics")
+    for role in filter(None, (mode.get("member-role"), options.get("assume_role"))):
+        arn = str(role).replace("{account_id}", "*")
+        yield Need("sts:AssumeRole", by + "the member's role", resources=(arn,))
+    if target := (mode.get("dead_letter_config") or {}).get("TargetArn"):
+        action = "sqs:SendMessage" if ":sqs:" in target else "sns:Publish"
+        yield Need(action, by + "events that failed", resources=(placed(str(target)),))
+    if (mode.get("tracing_config") or {}).get("Mode") == "Active":
+        for name in ("PutTraceSegments", "PutTelemetryRecords"):
+            yield Need(f"xray:{name}", by + "its traces")
+    if mode.get("subnets"):
+        for name in _IN_A_VPC:
+            yield Need(f"ec2:{name}", by + "a function in a VPC", resources=("*",))
+
+
+def _made(data: Mapping[str, Any], policy: Policy, variables: Mapping[str, Any]) -> EnginePolicy:
+    resource_class(policy.resource)
+    options = Config.empty(region=_NOWHERE, account_id=_NOBODY)
+    try:
+        made = EnginePolicy(deepcopy(dict(data)), options)
+        made.expand_variables(made.get_variables(dict(variables)))
+        # Some elements know what they call only once they are validated.
+        made.validate()
+    # Any element, of c7n or of ours, may raise anything on settings that it did not expect.
+    except Exception as error:
+        raise GuardrailsError(
+            f"{policy.where}: {policy.name}: {error}", "./run.sh validate shows every error") from error
+    return made
+
+
+def _declared(policy: EnginePolicy) -> Iterator[tuple[str, set[str], Any]]:
+    """What each element of the policy declares, mended; with its name and its settings."""
+    yield from _of_resource(policy.resource_manager)
+    for element, kind in _elements(policy):
+        if isinstance(element, Missing):
+            yield from _declared(element.embedded_policy)
+            continue
+        name, manager = str(element.data.get("type") or element.type), policy.resource_manager
+        permissions = _corrected(set(element.get_permissions()), manager, {kind: name}, element.data)
+        yield f"{kind} {name}", permissions, element.data
+
+
+def _of_resource(manager: Any) -> Iterator[tuple[str, set[str], Any]]:
+    yield f"aws.{manager.type}", _corrected(set(manager.get_permissions()), manager, {}, {}), {}
+    parent = getattr(manager.resource_type, "parent_spec", None)
+    if parent:
+        yield from _of_resource(manager.get_resource_manager(parent[0]))
+
+
+def _elements(policy: EnginePolicy) -> Iterator[tuple[Any, str]]:
+    def inside(filters: Iterable[Any]) -> Iterator[tuple[Any, str]]:
+        for element in filters:
+            if isinstance(element, BooleanGroupFilter):
+                yield from inside(element.filters)
+            else:
+                yield element, "filter"
+
+    yield from inside(policy.resource_manager.filters)
+    for element in policy.resource_manager.actions:
+        yield element, "action"
+
+
+@cache
+def data_file(name: str) -> Any:
+    """What a YAML file of this package says."""
+    return read(Path(__file__).with_name(name)).data
+
+
+def _corrected(permissions: set[str], manager: Any, element: Mapping[str, str], settings: Any) -> set[str]:
+    mended = set(permissions)
+    for entry in data_file("corrections.yml"):
+        named = {kind: entry[kind] for kind in ("filter", "action") if kind in entry}
+        if entry.get("with"):
+            holds = entry["with"] in permissions
+        else:
+            wanted = entry.get("settings", {})
+            holds = (
+                named == element and entry.get("resource") in (None, f"aws.{manager.type}")
+                and all(isinstance(settings, Mapping) and settings.get(key) == wanted[key] for key in wanted)
+            )
+        if holds:
+            mended = (mended | set(entry.get("add", ()))) - set(entry.get("remove", ()))
+    return mended
+
+
+def _limited(need: Need, settings: Any, policy: Mapping[str, Any], beside: set[str]) -> Iterator[Need]:
+    """The need with the narrowest resources and conditions that the policy's settings tell; none when nothing is left.
+
+    `beside` is what the same element calls besides.
+    """
+    limits = data_file("limits.yml")
+    if marker := limits["targets"].get(need.action):
+        targets = tuple(dict.fromkeys(
+            placed(text) for text in _texts(settings) if text.startswith("arn:") and marker in text))
+        yield replace(need, resources=targets)
+        return
+    if need.action == "iam:PassRole":
+        services = tuple(sorted(service for call, service in limits["role-for"].items() if call in beside))
+        conditions = (Condition("StringEquals", "iam:PassedToService", services),) if services else ()
+        yield replace(need, conditions=conditions)
+        return
+    for entry in limits["conditions"]:
+        if need.action not in entry["actions"]:
+            continue
+        values: tuple[str, ...] | None = (entry["value"],) if "value" in entry else _named(entry["from"], policy)
+        if values is None:
+            break  # made by an element that the table does not know: as wide as the action is
+        if values:
+            yield replace(need, conditions=(Condition(entry["operator"], entry["key"], values),))
+        # A list with nothing in it: the call is never made.
+        return
+    yield need
+
+
+def _named(source: Mapping[str, str], policy: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """The managed policies that the settings name, as ARNs; None when no element of the table is in the policy."""
+    known, found = False, []
+    for kind in ("filters", "actions"):
+        for _, entry in walk(policy.get(kind), (kind,)):
+            if (name := type_of(entry)) in source and isinstance(entry, Mapping):
+                known = True
+                given = entry.get(source[name]) or ()
+                found += [given] if isinstance(given, str) else [str(one) for one in given]
+    if not known:
+        return None
+    return tuple(dict.fromkeys(
+        placed(text) if text.startswith("arn:") or text == "*" else f"arn:{PARTITION}:iam::*:policy/{text}"
+        for text in found
+    ))
+
+
+def placed(arn: str) -> str:
+    """An ARN of a policy's settings, with placeholders for the account, and `*` for what c7n fills in."""
+    for known, placeholder in (
+        (_NOBODY, ACCOUNT), ("{account_id}", ACCOUNT), (_NOWHERE, "*"), ("{region}", "*"), ("{partition}", PARTITION),
+    ):
+        arn = arn.replace(known, placeholder)
+    return arn.replace("arn:aws:", f"arn:{PARTITION}:", 1) if arn.startswith("arn:aws:") else arn
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        for entry in value:
+            yield from _texts(entry)
+    elif isinstance(value, str):
+        yield value
+
+
+def _refuse_unknown(needs: Iterable[Need], policy: Policy) -> None:
+    catalogue = Catalogue.shipped()
+    for need in needs:
+        if not catalogue.knows(need.action):
+            raise GuardrailsError(
+                f"{policy.where}: {need.by} declares {need.action}, which AWS does not know",
+                catalogue.nearest(need.action) or "correct it in guardrails/iam/corrections.yml",
+            )

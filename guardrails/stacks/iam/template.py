@@ -1,0 +1,124 @@
+"""CloudFormation templates of the roles, for a stack set over the member accounts.
+
+The sweep and the healing role trust the hub account, and only with the external id: without it, whoever may assume
+roles from the hub for another purpose could be sent here. Functions' roles trust Lambda.
+"""
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...errors import GuardrailsError
+from ..parts import LAMBDA_MAY_ASSUME, TAGS, Template, template
+from .documents import INLINE_CHARACTERS, Document, size
+from .needs import ACCOUNT, PARTITION
+
+TEMPLATE_BYTES, TEMPLATE_RESOURCES = 1_000_000, 500
+"""What CloudFormation takes, a little below; above 51,200 bytes it wants the template from S3."""
+
+_HUB = {
+    "Version": "2012-10-17",
+    "Statement": [{
+        "Effect": "Allow", "Action": "sts:AssumeRole",
+        "Principal": {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${HubAccountId}:root"}},
+        "Condition": {"StringEquals": {"sts:ExternalId": {"Ref": "ExternalId"}}},
+    }],
+}
+
+
+@dataclass(frozen=True)
+class Role:
+    """One role of the members' template."""
+
+    key: str
+    """Its name in the template: `Sweep`."""
+    name: str
+    """Its name in the account, unless the stack is given another."""
+    description: str
+    documents: Sequence[Document]
+    hub: bool
+    """Whether the hub account assumes it; else Lambda does."""
+
+
+def members(roles: Sequence[Role]) -> Template:
+    """The template of the roles that every member account has."""
+    parameters: dict[str, Any] = {
+        "HubAccountId": {
+            "Type": "String", "AllowedPattern": "\\d{12}", "Description": "The account from which sweeps are run.",
+        },
+        "ExternalId": {
+            "Type": "String", "MinLength": 2, "MaxLength": 1224, "AllowedPattern": "[\\w+=,.@:/-]+",
+            "Description": "external_id in accounts.yml; only who gives it may assume the roles.",
+        },
+    }
+    if not any(role.hub for role in roles):
+        parameters = {}
+    resources: dict[str, Any] = {}
+    for role in roles:
+        parameters[f"{role.key}RoleName"] = {
+            "Type": "String", "Default": role.name, "AllowedPattern": "[\\w+=,.@-]{1,64}",
+            "Description": role.description,
+        }
+        managed = [f"{role.key}Policy{number}" for number in range(1, len(role.documents) + 1)]
+        for name, document in zip(managed, role.documents, strict=True):
+            resources[name] = {"Type": "AWS::IAM::ManagedPolicy", "Properties": {
+                "Description": role.description, "PolicyDocument": substituted(document),
+            }}
+        resources[f"{role.key}Role"] = {"Type": "AWS::IAM::Role", "Properties": {
+            "RoleName": {"Ref": f"{role.key}RoleName"},
+            "Description": role.description,
+            "AssumeRolePolicyDocument": _HUB if role.hub else LAMBDA_MAY_ASSUME,
+            "ManagedPolicyArns": [{"Ref": name} for name in managed],
+            "Tags": TAGS,
+        }}
+    outputs = {f"{role.key}RoleArn": {"Value": {"Fn::GetAtt": [f"{role.key}Role", "Arn"]}} for role in roles}
+    return template("The roles of aws-guardrails in a member account.", parameters, resources, outputs)
+
+
+def functions(roles: Mapping[str, Document]) -> list[Template]:
+    """The templates of functions' own roles, each named as its function is; several where one would be too large.
+
+    Raises GuardrailsError when a function's document is more than a role's inline policies may hold.
+    """
+    found: list[Template] = []
+    current: dict[str, Any] = {}
+    for name, document in roles.items():
+        if size(document) > INLINE_CHARACTERS:
+            raise GuardrailsError(
+                f"the role of {name} needs {size(document)} characters, and AWS takes {INLINE_CHARACTERS}",
+                "split the policy in two")
+        role = {f"Role{''.join(part.capitalize() for part in name.replace('_', '-').split('-'))}": {
+            "Type": "AWS::IAM::Role", "Properties": {
+                "RoleName": name,
+                "AssumeRolePolicyDocument": LAMBDA_MAY_ASSUME,
+                "Policies": [{"PolicyName": "calls", "PolicyDocument": substituted(document)}],
+                "Tags": TAGS,
+            },
+        }}
+        grown = {**current, **role}
+        if current and (len(grown) > TEMPLATE_RESOURCES or len(json.dumps(grown, indent=1)) > TEMPLATE_BYTES):
+            found.append(template(_OWN_ROLES, {}, current, {}))
+            grown = role
+        current = grown
+    return [*found, template(_OWN_ROLES, {}, current, {})] if current else found
+
+
+_OWN_ROLES = "A role of its own for each function of aws-guardrails."
+
+
+def substituted(value: Any) -> Any:
+    """The document with its placeholders for CloudFormation to fill in."""
+    if isinstance(value, Mapping):
+        return {key: substituted(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [substituted(entry) for entry in value]
+    if isinstance(value, str) and (PARTITION in value or ACCOUNT in value):
+        return {"Fn::Sub": value.replace(PARTITION, "${AWS::Partition}").replace(ACCOUNT, "${AWS::AccountId}")}
+    return value
+
+
+def file_names(stem: str, number: int, suffix: str = ".json") -> Iterator[str]:
+    """The names of `number` files of one kind: `stem.json` for one, else `stem-1.json` and so on."""
+    return (f"{stem}{'' if number == 1 else f'-{index}'}{suffix}" for index in range(1, number + 1))

@@ -1,1 +1,0 @@
-"""CloudFormation templates of what functions need around them: topics, queues, event rules, roles."""

@@ -1,0 +1,150 @@
+"""What each CloudTrail record means for a group, and how it is turned round."""
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pytest
+
+from custom_actions.elements.security_group.event import undo_of
+from custom_actions.elements.security_group.plan import plan_ingress
+from custom_actions.elements.security_group.rules import Rule, RuleError, from_policy
+
+
+def rule(text: str, rule_id: str = "", description: str = "") -> Rule:
+    [found] = from_policy(text)
+    return Rule(
+        found.protocol, found.from_port, found.to_port, found.peer_kind, found.peer, rule_id, description
+    )
+
+
+def never() -> Iterable[Mapping[str, Any]]:
+    raise AssertionError("the history was read without need")
+
+
+def answered(rule_id: str, **content: Any) -> dict[str, Any]:
+    return {"securityGroupRuleId": rule_id, "groupId": "sg-1", "isEgress": False, **content}
+
+
+SSH = {"ipProtocol": "tcp", "fromPort": 22, "toPort": 22}
+AUTHORISE = {
+    "eventName": "AuthorizeSecurityGroupIngress",
+    "requestParameters": {"groupId": "sg-1", "ipPermissions": {"items": [
+        {**SSH, "groups": {}, "ipRanges": {"items": [{"cidrIp": "0.0.0.0/0", "description": "oops"}]},
+         "ipv6Ranges": {"items": [{"cidrIpv6": "::/0"}]}, "prefixListIds": {"items": [{"prefixListId": "pl-1"}]}},
+        {"ipProtocol": "-1", "groups": {"items": [{"groupId": "sg-2", "userId": "111111111111"}]}},
+    ]}},
+}
+
+
+def modify(*changes: tuple[str, dict[str, Any]]) -> dict[str, Any]:
+    entries = [
+        {"SecurityGroupRuleId": rule_id, "SecurityGroupRule": content, "tag": index}
+        for index, (rule_id, content) in enumerate(changes, 1)
+    ]
+    return {
+        "eventName": "ModifySecurityGroupRules",
+        "requestParameters": {"ModifySecurityGroupRulesRequest": {
+            "GroupId": "sg-1", "SecurityGroupRule": entries[0] if len(entries) == 1 else entries,
+        }},
+    }
+
+
+OPEN = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "CidrIpv4": "0.0.0.0/0"}
+
+
+def test_authorise_undoes_all_the_rules_of_the_request() -> None:
+    undo = undo_of(AUTHORISE, [], never)
+    assert [str(found) for found in undo.added] == [
+        "tcp 22 from 0.0.0.0/0", "tcp 22 from ::/0", "tcp 22 from pl-1", "all from sg-2",
+    ]
+    assert not undo.removed
+
+
+def test_authorise_goes_by_the_ids_that_the_answer_names() -> None:
+    record = {**AUTHORISE, "responseElements": {"securityGroupRuleSet": {"items": [
+        answered("sgr-1", **SSH, cidrIpv4="0.0.0.0/0"), answered("sgr-2", **SSH, cidrIpv6="::/0"),
+    ]}}}
+    modified_since = rule("tcp 23 from 0.0.0.0/0", "sgr-1")
+    opened_again_by_a_later_event = rule("tcp 22 from ::/0", "sgr-9")
+    undo = undo_of(record, [modified_since, opened_again_by_a_later_event], never)
+    assert undo.added == (modified_since,)
+
+
+def test_authorise_in_the_flat_form_of_older_clients() -> None:
+    record = {"eventName": "AuthorizeSecurityGroupIngress", "requestParameters": {
+        "groupId": "sg-1", "ipPermissions": {}, "cidrIp": "0.0.0.0/0", **SSH,
+    }}
+    assert [str(found) for found in undo_of(record, [], never).added] == ["tcp 22 from 0.0.0.0/0"]
+
+
+def test_revoke_brings_the_rules_back_with_their_descriptions() -> None:
+    record = {**AUTHORISE, "eventName": "RevokeSecurityGroupIngress"}
+    undo = undo_of(record, [], never)
+    assert (str(undo.removed[0]), undo.removed[0].description) == ("tcp 22 from 0.0.0.0/0", "oops")
+    assert not undo.added
+
+
+def test_revoke_by_id_is_told_by_the_answer_or_by_an_earlier_event() -> None:
+    record = {"eventName": "RevokeSecurityGroupIngress", "requestParameters": {
+        "groupId": "sg-1", "securityGroupRuleIds": {"items": [{"securityGroupRuleId": "sgr-1"}]}}}
+    answer = {"responseElements": {"revokedSecurityGroupRuleSet": {"items": [
+        answered("sgr-1", **SSH, cidrIpv4="10.0.0.0/8"),
+    ]}}}
+    assert [str(found) for found in undo_of({**record, **answer}, [], never).removed] == ["tcp 22 from 10.0.0.0/8"]
+
+    opened = {"eventName": "AuthorizeSecurityGroupIngress", "responseElements": {"securityGroupRuleSet": {"items": [
+        answered("sgr-1", **SSH, cidrIpv4="192.0.2.0/24"),
+    ]}}}
+    assert [str(found) for found in undo_of(record, [], lambda: [opened]).removed] == ["tcp 22 from 192.0.2.0/24"]
+
+    undo = undo_of(record, [], list)
+    assert "sgr-1" in undo.unknown[0]
+    assert plan_ingress([], undo).refused
+
+
+def test_modify_goes_back_to_the_newest_earlier_content() -> None:
+    now = [rule("tcp 22 from 0.0.0.0/0", "sgr-1"), rule("tcp 443 from 0.0.0.0/0", "sgr-2")]
+    history = [
+        modify(("sgr-1", {**OPEN, "CidrIpv4": "10.0.0.0/8"})),
+        {"eventName": "AuthorizeSecurityGroupIngress", "responseElements": {"securityGroupRuleSet": {"items": [
+            answered("sgr-1", **SSH, cidrIpv4="192.0.2.0/24")]}}},
+    ]
+    plan = plan_ingress(now, undo_of(modify(("sgr-1", OPEN)), now, lambda: history))
+    assert [str(found) for found in plan.added] == ["tcp 22 from 10.0.0.0/8"]
+    assert [found.rule_id for found in plan.removed] == ["sgr-1"]
+
+
+def test_modify_of_several_rules_v4_and_v6() -> None:
+    now = [rule("tcp 22 from 0.0.0.0/0", "sgr-1"), rule("tcp 22 from ::/0", "sgr-2")]
+    record = modify(("sgr-1", OPEN), ("sgr-2", {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "CidrIpv6": "::/0"}))
+    before = {"eventName": "AuthorizeSecurityGroupIngress", "responseElements": {"securityGroupRuleSet": {"items": [
+        answered("sgr-1", **SSH, cidrIpv4="10.0.0.0/8"), answered("sgr-2", **SSH, cidrIpv6="2001:db8::/32"),
+    ]}}}
+    plan = plan_ingress(now, undo_of(record, now, lambda: [before]))
+    assert sorted(map(str, plan.added)) == ["tcp 22 from 10.0.0.0/8", "tcp 22 from 2001:db8::/32"]
+    assert {found.rule_id for found in plan.removed} == {"sgr-1", "sgr-2"}
+
+
+def test_a_changed_description_alone_is_no_drift() -> None:
+    now = [rule("tcp 22 from 10.0.0.0/8", "sgr-1", "new")]
+    before = modify(("sgr-1", {**OPEN, "CidrIpv4": "10.0.0.0/8", "Description": "old"}))
+    record = modify(("sgr-1", {**OPEN, "CidrIpv4": "10.0.0.0/8", "Description": "new"}))
+    assert not plan_ingress(now, undo_of(record, now, lambda: [before]))
+
+
+def test_a_modified_rule_that_nobody_knows_is_refused_or_revoked() -> None:
+    now = [rule("tcp 22 from 0.0.0.0/0", "sgr-1")]
+    refused = plan_ingress(now, undo_of(modify(("sgr-1", OPEN)), now, list))
+    assert "sgr-1" in refused.refused
+    revoked = plan_ingress(now, undo_of(modify(("sgr-1", OPEN)), now, list, revoke_unknown=True))
+    assert [found.rule_id for found in revoked.revoke] == ["sgr-1"]
+
+
+def test_a_modified_egress_rule_is_nobodys_business_here() -> None:
+    assert not plan_ingress([], undo_of(modify(("sgr-egress", OPEN)), [], never))
+
+
+def test_another_event_is_an_error() -> None:
+    with pytest.raises(RuleError, match="CreateSecurityGroup"):
+        undo_of({"eventName": "CreateSecurityGroup"}, [], never)

@@ -1,0 +1,135 @@
+"""What a policy says of ingress: parameters in braces, and the ports that may be open to the world."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from c7n.exceptions import PolicyValidationError
+from c7n.loader import SchemaValidator
+from c7n.policy import PolicyCollection
+from c7n.resources import load_resources
+from hypothesis import given
+from hypothesis import strategies as st
+
+from custom_actions.elements.security_group.plan import plan_ingress
+from custom_actions.elements.security_group.rules import Rule, from_policy
+from custom_actions.elements.security_group.settings import Settings
+from tests import engine
+from tests.moto_server import Moto
+
+
+def rules(*entries: str) -> list[Rule]:
+    return [rule for entry in entries for rule in from_policy(entry)]
+
+
+def plan(data: dict[str, Any], *entries: str) -> list[str]:
+    settings = Settings("ingress-drift", data)
+    return settings.plan(rules(*entries), settings.baseline("sg-1")).lines()
+
+
+def policy(drift: dict[str, Any], **parameters: Any) -> dict[str, Any]:
+    return {
+        "name": "p", "resource": "aws.security-group", "metadata": {"parameters": parameters},
+        "filters": [{"type": "ingress-drift", **drift}], "actions": ["revert-ingress"],
+    }
+
+
+@pytest.mark.parametrize("drift", [
+    {"forbidden": "{admin_ports}"},
+    {"required": ["{web}"]},
+    {"allowed": ["{web}", "tcp 22 from 10.0.0.0/8", "tcp {port} from world"]},
+    {"open-to-world": {"tcp": "{tcp_ports}", "udp": ["{udp_ports}", 53]}},
+    {"forbidden": "{admin_ports}", "protect": {"cidrs": "{office}", "descriptions": ["{kept}"]}},
+])
+def test_a_policy_is_valid_while_its_parameters_are_in_braces(drift: dict[str, Any], moto: Moto) -> None:
+    data = policy(drift)
+    load_resources(["aws.security-group"])
+    assert not SchemaValidator().validate({"policies": [data]}, ["aws.security-group"])
+    [loaded] = PolicyCollection.from_data({"policies": [data]}, engine.load(data, Path("unused")).options)
+    loaded.validate()
+
+
+@pytest.mark.parametrize(("drift", "name"), [
+    ({"forbidden": "{admin_ports}"}, "admin_ports"),
+    ({"required": ["tcp 80 from world", "{web}"]}, "web"),
+    ({"open-to-world": {"tcp": "{tcp_ports}"}}, "tcp_ports"),
+    ({"forbidden": ["tcp 22 from world"], "protect": {"cidrs": "{office}"}}, "office"),
+])
+def test_a_parameter_that_nobody_filled_in_is_an_error_and_no_empty_list(
+    drift: dict[str, Any], name: str, moto: Moto, tmp_path: Path
+) -> None:
+    with pytest.raises(PolicyValidationError, match=rf"\{{{name}\}} was never filled in"):
+        engine.pull(policy(drift), tmp_path)
+
+
+def test_parameters_are_filled_in_as_a_list_as_an_entry_and_inside_a_rule(moto: Moto, tmp_path: Path) -> None:
+    drift = {"forbidden": ["{admin_ports}", "tcp {port} from world"]}
+    loaded = engine.load(policy(drift, admin_ports=["tcp 22 from world", "tcp 3389 from world"], port=23), tmp_path)
+    [found] = loaded.resource_manager.filters
+    settings = Settings("ingress-drift", found.data)
+    drifted = settings.plan(rules("tcp 22-23 from world", "tcp 3389 from ::/0"), settings.baseline("sg-1"))
+    assert len(drifted.revoke) == 3
+    changed = engine.load(policy({"forbidden": "{admin_ports}"}, admin_ports=["tcp 22 from world"]), tmp_path,
+                          variables={"admin_ports": ["tcp 5900 from world"]})
+    assert changed.resource_manager.filters[0].data["forbidden"] == ["tcp 5900 from world"]
+
+
+@pytest.mark.parametrize(("drift", "said"), [
+    ({"required": []}, "every rule of the group would go"),
+    ({"allowed": []}, "every rule of the group would go"),
+    ({"forbidden": "tcp 22 from world"}, "is no list"),
+    ({"forbidden": [22]}, "a text or a mapping"),
+    ({"open-to-world": {"tcp": ["https"]}}, "cannot read the ports"),
+    ({"open-to-world": {"tcp": [443]}, "forbidden": ["tcp 22 from world"]}, "exactly one"),
+])
+def test_a_value_that_cannot_be_meant_is_refused(drift: dict[str, Any], said: str) -> None:
+    with pytest.raises(PolicyValidationError, match=said):
+        Settings("ingress-drift", drift)
+
+
+def test_a_parameter_that_forbids_nothing_is_nothing_wrong() -> None:
+    assert plan({"forbidden": []}, "tcp 22 from world") == []
+
+
+OPEN = {"open-to-world": {"tcp": ["443", "1020-1025"], "udp": []}, "narrow": True}
+
+
+@pytest.mark.parametrize("fine", [
+    "tcp 443 from world", "tcp 1021-1024 from 0.0.0.0/0", "tcp 1020-1025 from ::/0", "tcp 22 from 10.0.0.0/8",
+    "all from sg-1", "all from 2001:db8::/32", "tcp 22 from pl-1", "icmp from world", "50 from world",
+])
+def test_authorised_ports_and_what_is_not_the_worlds_stay(fine: str) -> None:
+    assert plan(OPEN, fine) == []
+
+
+@pytest.mark.parametrize(("wrong", "steps"), [
+    ("tcp 22 from 0.0.0.0/0", ["revoke tcp 22 from 0.0.0.0/0"]),
+    ("tcp 22 from ::/0", ["revoke tcp 22 from ::/0"]),
+    ("udp 53 from 0.0.0.0/0", ["revoke udp 53 from 0.0.0.0/0"]),
+    # Both ends are authorised, what lies between is not.
+    ("tcp 443-1020 from 0.0.0.0/0",
+     ["narrow tcp 443-1020 from 0.0.0.0/0 to tcp 443 from 0.0.0.0/0, tcp 1020 from 0.0.0.0/0"]),
+    ("tcp all from ::/0", ["narrow tcp all from ::/0 to tcp 443 from ::/0, tcp 1020-1025 from ::/0"]),
+    ("all from 0.0.0.0/0", [
+        "narrow all from 0.0.0.0/0 to tcp 443 from 0.0.0.0/0, tcp 1020-1025 from 0.0.0.0/0, icmp from 0.0.0.0/0",
+        "note: all from 0.0.0.0/0 also let in other IP protocols or ICMP types; EC2 cannot hold 'all but', so they "
+        "are closed",
+    ]),
+])
+def test_other_ports_are_closed_to_the_world_and_nothing_else(wrong: str, steps: list[str]) -> None:
+    assert plan(OPEN, wrong, "tcp 22 from 10.0.0.0/8") == steps
+
+
+def test_two_halves_of_the_world_are_the_world() -> None:
+    assert len(plan(OPEN, "tcp 22 from 0.0.0.0/1", "tcp 22 from 128.0.0.0/1")) == 2
+    assert plan(OPEN, "tcp 22 from 0.0.0.0/1") == []
+
+
+@given(st.lists(st.tuples(st.integers(0, 65535), st.integers(0, 200)), max_size=4), st.integers(0, 65535))
+def test_a_port_is_closed_exactly_when_no_range_holds_it(spans: list[tuple[int, int]], port: int) -> None:
+    ranges = [(start, min(65535, start + length)) for start, length in spans]
+    settings = Settings("ingress-drift", {"open-to-world": {"tcp": [f"{start}-{end}" for start, end in ranges]}})
+    opened = rules(f"tcp {port} from 0.0.0.0/0")
+    authorised = any(start <= port <= end for start, end in ranges)
+    assert bool(plan_ingress(opened, settings.baseline("sg-1"))) is not authorised

@@ -1,0 +1,115 @@
+"""The ARN of every resource type that our policies use, as AWS documents it, in each partition."""
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from custom_actions.resources.identity import resource_arn, resource_id
+from guardrails.policies.engine import resource_class
+from guardrails.policies.policy import load
+
+ME = "111111111111"
+LOAD_BALANCER = "arn:{p}:elasticloadbalancing:{r}:111111111111:loadbalancer/app/web/50dc6c495c0c9188"
+# Type: a resource as AWS describes it (and c7n adds to it), its id, and its ARN with {p} for the partition and {r} for
+# the region. From the Service Authorization Reference.
+KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
+    "aws.account": ({"account_id": ME, "account_name": "red"}, ME, "arn:{p}:iam::111111111111:root"),
+    # Images and snapshots may be anybody's: their ARNs have no account.
+    "aws.ami": ({"ImageId": "ami-1", "OwnerId": ME}, "ami-1", "arn:{p}:ec2:{r}::image/ami-1"),
+    "aws.app-elb": ({"LoadBalancerArn": LOAD_BALANCER, "LoadBalancerName": "web"}, LOAD_BALANCER, LOAD_BALANCER),
+    "aws.cloudtrail": (
+        {"Name": "all", "TrailARN": "arn:{p}:cloudtrail:{r}:111111111111:trail/all"},
+        "arn:{p}:cloudtrail:{r}:111111111111:trail/all", "arn:{p}:cloudtrail:{r}:111111111111:trail/all"),
+    "aws.dynamodb-table": (
+        {"TableName": "t", "TableArn": "arn:{p}:dynamodb:{r}:111111111111:table/t"},
+        "t", "arn:{p}:dynamodb:{r}:111111111111:table/t"),
+    "aws.ebs": ({"VolumeId": "vol-1"}, "vol-1", "arn:{p}:ec2:{r}:111111111111:volume/vol-1"),
+    "aws.ebs-snapshot": ({"SnapshotId": "snap-1", "OwnerId": ME}, "snap-1", "arn:{p}:ec2:{r}::snapshot/snap-1"),
+    "aws.ec2": (
+        {"InstanceId": "i-1", "IamInstanceProfile": {"Arn": "arn:aws:iam::1:instance-profile/p"}},
+        "i-1", "arn:{p}:ec2:{r}:111111111111:instance/i-1"),
+    "aws.efs": (
+        {"FileSystemId": "fs-1", "FileSystemArn": "arn:{p}:elasticfilesystem:{r}:111111111111:file-system/fs-1"},
+        "fs-1", "arn:{p}:elasticfilesystem:{r}:111111111111:file-system/fs-1"),
+    "aws.eni": (
+        {"NetworkInterfaceId": "eni-1"}, "eni-1", "arn:{p}:ec2:{r}:111111111111:network-interface/eni-1"),
+    "aws.iam-group": (
+        {"GroupName": "g", "Path": "/a/", "Arn": "arn:{p}:iam::111111111111:group/a/g"},
+        "g", "arn:{p}:iam::111111111111:group/a/g"),
+    "aws.iam-policy": (
+        {"PolicyId": "ANPA1", "PolicyName": "n", "Path": "/", "Arn": "arn:{p}:iam::111111111111:policy/n"},
+        "ANPA1", "arn:{p}:iam::111111111111:policy/n"),
+    "aws.iam-role": ({"RoleName": "r", "Path": "/svc/"}, "r", "arn:{p}:iam::111111111111:role/svc/r"),
+    "aws.iam-user": ({"UserName": "ann"}, "ann", "arn:{p}:iam::111111111111:user/ann"),
+    "aws.kms-key": (
+        {"KeyId": "k", "Arn": "arn:{p}:kms:{r}:111111111111:key/k"}, "k", "arn:{p}:kms:{r}:111111111111:key/k"),
+    "aws.rds": (
+        {"DBInstanceIdentifier": "db", "DBInstanceArn": "arn:{p}:rds:{r}:111111111111:db:db"},
+        "db", "arn:{p}:rds:{r}:111111111111:db:db"),
+    "aws.rds-cluster-snapshot": (
+        {"DBClusterSnapshotIdentifier": "s",
+         "DBClusterSnapshotArn": "arn:{p}:rds:{r}:111111111111:cluster-snapshot:s"},
+        "s", "arn:{p}:rds:{r}:111111111111:cluster-snapshot:s"),
+    # An automated one has a separator in its name.
+    "aws.rds-snapshot": (
+        {"DBSnapshotIdentifier": "rds:db-2026-11-24"}, "rds:db-2026-11-24",
+        "arn:{p}:rds:{r}:111111111111:snapshot:rds:db-2026-11-24"),
+    "aws.rest-api": ({"id": "a1", "name": "n"}, "a1", "arn:{p}:apigateway:{r}::/restapis/a1"),
+    "aws.rest-stage": (
+        {"deploymentId": "d1", "stageName": "prod", "restApiId": "a1"},
+        "a1/prod", "arn:{p}:apigateway:{r}::/restapis/a1/stages/prod"),
+    "aws.route-table": ({"RouteTableId": "rtb-1"}, "rtb-1", "arn:{p}:ec2:{r}:111111111111:route-table/rtb-1"),
+    "aws.s3": ({"Name": "b", "CreationDate": "2026"}, "b", "arn:{p}:s3:::b"),
+    "aws.security-group": (
+        {"GroupId": "sg-1", "VpcId": "vpc-1"}, "sg-1", "arn:{p}:ec2:{r}:111111111111:security-group/sg-1"),
+    "aws.subnet": (
+        {"SubnetId": "subnet-1", "VpcId": "vpc-1", "SubnetArn": "arn:{p}:ec2:{r}:111111111111:subnet/subnet-1"},
+        "subnet-1", "arn:{p}:ec2:{r}:111111111111:subnet/subnet-1"),
+    "aws.vpc": ({"VpcId": "vpc-1"}, "vpc-1", "arn:{p}:ec2:{r}:111111111111:vpc/vpc-1"),
+}
+PLACES = (("aws", "eu-west-1"), ("aws-cn", "cn-north-1"), ("aws-us-gov", "us-gov-west-1"))
+WELL_FORMED = re.compile(r"arn:aws(-cn|-us-gov)?:[a-z0-9-]+:[a-z0-9-]*:(\d{12})?:\S+")
+
+
+def there(value: Any, partition: str, region: str) -> Any:
+    return json.loads(json.dumps(value).replace("{p}", partition).replace("{r}", region))
+
+
+def test_every_type_that_a_policy_uses_is_known() -> None:
+    assert {policy.resource for policy in load()} == KNOWN.keys()
+
+
+@pytest.mark.parametrize(("partition", "region"), PLACES)
+@pytest.mark.parametrize("resource_type", sorted(KNOWN))
+def test_its_arn_and_id(resource_type: str, partition: str, region: str) -> None:
+    resource, name, arn = there(KNOWN[resource_type], partition, region)
+    made = resource_arn(resource, resource_type, ME, region)
+    assert made == arn
+    assert WELL_FORMED.fullmatch(made)
+    assert resource_id(resource, resource_type) == name
+    assert resource_arn(resource, resource_class(resource_type), ME, region) == made, "c7n's class does as well"
+
+
+@pytest.mark.parametrize(("resource_type", "resource", "arn"), [
+    ("aws.apigwv2", {"ApiId": "a"}, "arn:aws:apigateway:eu-west-1::/apis/a"),
+    ("aws.appmesh-virtualnode", {"metadata": {"arn": "arn:aws:appmesh:eu-west-1:1:mesh/m/virtualNode/n"}},
+     "arn:aws:appmesh:eu-west-1:1:mesh/m/virtualNode/n"),
+    ("aws.codepipeline", {"name": "p"}, "arn:aws:codepipeline:eu-west-1:111111111111:p"),
+    ("aws.distribution", {"Id": "E1", "ARN": "arn:aws:cloudfront::111111111111:distribution/E1"},
+     "arn:aws:cloudfront::111111111111:distribution/E1"),
+    ("aws.hostedzone", {"Id": "/hostedzone/Z1"}, "arn:aws:route53:::hostedzone/Z1"),
+    ("aws.log-group", {"logGroupName": "g", "arn": "arn:aws:logs:eu-west-1:111111111111:log-group:g:*"},
+     "arn:aws:logs:eu-west-1:111111111111:log-group:g"),
+    ("aws.transit-attachment", {"TransitGatewayAttachmentId": "tgw-attach-1"},
+     "arn:aws:ec2:eu-west-1:111111111111:transit-gateway-attachment/tgw-attach-1"),
+    # AWS has none for these, and we invent none.
+    ("aws.log-metric", {"filterName": "f", "logGroupName": "g"}, ""),
+    ("aws.efs-mount-target", {"MountTargetId": "fsmt-1"}, ""),
+    # A field that the form needs is not there.
+    ("aws.rest-stage", {"deploymentId": "d1", "stageName": "prod"}, ""),
+])
+def test_types_that_a_team_may_add(resource_type: str, resource: dict[str, Any], arn: str) -> None:
+    assert resource_arn(resource, resource_type, ME, "eu-west-1") == arn

@@ -1,0 +1,56 @@
+"""accounts.yml, and what c7n-org is given of it."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from guardrails.accounts.account import Account, accounts_file, find_accounts
+from guardrails.errors import GuardrailsError
+
+
+def test_c7n_org_takes_what_we_write() -> None:
+    from c7n_org.cli import CONFIG_SCHEMA
+
+    accounts = [
+        (Account("111111111111", "red", (), {"role": "sweep", "external_id": "x", "tags": ["a:b"]}), ["eu-west-1"]),
+        (Account("222222222222", "blue", (), {"profile": "blue", "vars": {"a": 1}}), ["us-east-1"]),
+        (Account("333333333333", "333333333333", ()), ["us-east-1"]),  # the current credentials
+    ]
+    written = accounts_file(accounts, {"b": 2})
+    jsonschema.validate(written, CONFIG_SCHEMA)
+    assert [account["regions"] for account in written["accounts"]] == [["eu-west-1"], ["us-east-1"], ["us-east-1"]]
+    assert written["accounts"][2]["role"] == []
+    assert accounts[0][0].roles == ("arn:aws:iam::111111111111:role/sweep",)
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("accounts: []", r":1: no accounts in it"),
+    ("accounts:\n- {account_id: 123456789012, role: x}", r":2: account_id 123456789012 is not 12 digits in quotes"),
+    ("accounts:\n- {name: a, account_id: '123456789012'}\n- {name: a, account_id: '123456789013'}",
+     r":3: the name a is taken"),
+    ("accounts:\n- {name: a, account_id: '123456789012'}\n- {name: b, account_id: '123456789012'}",
+     r":3: account 123456789012 is in it twice"),
+    ("accounts:\n- {name: ../a, account_id: '123456789012'}", r"cannot be a directory's"),
+    ("accounts:\n- {account_id: '123456789012', regions: eu-west-1}", r"regions is no list"),
+    ("accounts: [", r"is not YAML"),
+])
+def test_a_bad_accounts_file_is_refused_with_its_line(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "accounts.yml"
+    file.write_text(text)
+    with pytest.raises(GuardrailsError, match=message):
+        find_accounts(file, ["us-east-1"])
+
+
+def test_no_credentials_is_an_error_with_a_way_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    import boto3
+    from botocore.exceptions import NoCredentialsError
+
+    def client(self: object, *args: object, **kwargs: object) -> None:
+        raise NoCredentialsError
+
+    monkeypatch.setattr(boto3.Session, "client", client)
+    with pytest.raises(GuardrailsError, match="no way into AWS") as caught:
+        find_accounts(None, [])
+    assert "sandbox start" in caught.value.fix

@@ -1,0 +1,60 @@
+"""What every verb has in common: help, speed, and how an error ends."""
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from guardrails.cli.main import VERBS
+from guardrails.errors import GuardrailsError
+
+from ..conftest import guardrails
+
+
+def test_no_argument_prints_help() -> None:
+    result = guardrails()
+    assert result.exit_code == 0
+    assert all(f"\n  {verb} " in result.output for verb in VERBS)
+    assert result.output == guardrails("--help").output
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from click.testing import CliRunner; from guardrails.cli.main import main; "
+        "assert CliRunner().invoke(main, ['--help']).exit_code == 0; "
+        "heavy = {'c7n', 'boto3', 'botocore', 'rich', 'yaml', 'moto'}; "
+        "print(sorted({m.partition('.')[0] for m in sys.modules} & heavy))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("verb", sorted(set(VERBS) - {"demo", "sandbox"}))
+def test_every_verb_shows_an_example(verb: str) -> None:
+    result = guardrails(verb, "--help")
+    assert result.exit_code == 0
+    assert f"./run.sh {verb}" in result.output
+
+
+def test_a_missing_module_takes_no_other_verb_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(VERBS, "absent", "…")
+    result = guardrails("absent")
+    assert result.exit_code == 1
+    assert "this checkout has no guardrails.cli.absent" in result.stderr
+    assert guardrails("validate", "--help").exit_code == 0
+
+
+def test_a_mistyped_verb_gets_the_nearest() -> None:
+    result = guardrails("adit")
+    assert result.exit_code == 2
+    assert "Did you mean 'audit'?" in result.stderr
+
+
+def test_an_error_says_what_and_how_to_mend(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*arguments: object) -> None:
+        raise GuardrailsError("x.yml:3: it is broken", "mend it")
+
+    monkeypatch.setattr("guardrails.policies.policy.policy_files", broken)
+    result = guardrails("validate")
+    assert (result.exit_code, result.stderr) == (1, "guardrails: x.yml:3: it is broken\n  mend it\n")

@@ -1,0 +1,65 @@
+"""The template, and what becomes of the responder when an account's word changes."""
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import boto3
+import pytest
+from c7n import utils
+
+from custom_actions.names import RESPONDER
+from guardrails.accounts.account import Account
+from guardrails.deployment.leftovers import Function, gone, refuse_partial, why_gone
+from guardrails.deployment.plans import Change, regions_for
+from guardrails.deployment.responder import deploy, plan
+from guardrails.deployment.responder import refuse_partial as refuse_a_part
+from guardrails.errors import GuardrailsError
+from guardrails.paths import POLICIES
+from guardrails.policies.policy import load
+from guardrails.stacks.compliance_stack import compliance
+
+from .test_forms import policy
+
+REGION = "eu-west-1"
+RED = Account("111111111111", "red", (REGION,), {"guardrails": "respond"})
+OBSERVED = Account("111111111111", "red", (REGION,))
+
+
+def test_cloudformation_takes_the_template(tmp_path: Path) -> None:
+    (tmp_path / "compliance.template.json").write_text(json.dumps(compliance()))
+    lint = subprocess.run(
+        [Path(sys.executable).with_name("cfn-lint"), "compliance.template.json"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert (lint.returncode, lint.stdout) == (0, "")
+
+
+def test_the_responder_goes_when_the_account_does_not_respond() -> None:
+    assert gone([Function(RED, REGION, RESPONDER)], []) == []
+    left = Function(OBSERVED, REGION, RESPONDER)
+    assert gone([left], []) == [left]
+    assert why_gone(left, []) == "guardrails of its account does not say respond"
+    # It is no policy that the directory lacks.
+    refuse_partial([left], [policy("revert", ["delete"])], Path("policies"))
+
+
+def test_a_part_of_the_policies_does_not_replace_all() -> None:
+    with pytest.raises(GuardrailsError, match=r"the responder of account red \(111111111111\)"):
+        refuse_a_part([RED], POLICIES / "realtime")
+    refuse_a_part([RED], POLICIES)
+    refuse_a_part([OBSERVED], POLICIES / "realtime")
+
+
+def test_without_its_topic_it_is_not_deployed(moto: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    utils.reset_session_cache()
+    policies = [each for each in load() if each.name == "security-group-admin-ports"]
+    [wanted] = plan(policies, [RED, OBSERVED], {}, regions_for)
+    assert wanted.change is Change.UNKNOWN
+    [ended] = deploy([wanted], list)
+    assert ended.failed
+    assert ended.reason == (
+        "there is no topic guardrails-compliance: create the stack of compliance.template.json (./run.sh templates)")
+    assert plan([policy("alert", ["notify"])], [RED], {}, regions_for) == []

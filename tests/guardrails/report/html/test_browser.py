@@ -1,0 +1,514 @@
+"""The HTML report in a real browser: what is seen, found, opened, printed; and what never happens."""
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64decode
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium.webdriver import ActionChains, Chrome, Keys
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import Select, WebDriverWait
+
+from guardrails.report.html.page import PRINTED
+from guardrails.results.finding import Finding, Status
+from guardrails.results.store import RunStore
+
+from . import runs
+
+
+class Browser:
+    """One page of one report, and what a reader does with it."""
+
+    def __init__(self, chrome: Chrome, report: Callable[[str], Path]) -> None:
+        self.chrome = chrome
+        self.report = report
+
+    def open(self, name: str = "run", address: str = "") -> None:
+        """A fresh page, with nothing of the one before."""
+        self.chrome.get("about:blank")
+        self.chrome.get(f"{self.report(name).as_uri()}{address}")
+        self.wait(lambda: self.run("return 'ready' in document.documentElement.dataset"))
+
+    def run(self, script: str, *arguments: Any) -> Any:
+        return self.chrome.execute_script(script, *arguments)
+
+    def command(self, name: str, **parameters: Any) -> Any:
+        return self.chrome.execute_cdp_cmd(name, parameters)
+
+    def wait(self, until: Callable[[], Any]) -> Any:
+        return WebDriverWait(self.chrome, 10, 0.02).until(lambda _: until())
+
+    def all(self, selector: str) -> list[WebElement]:
+        return self.chrome.find_elements(By.CSS_SELECTOR, selector)
+
+    def one(self, selector: str) -> WebElement:
+        return self.chrome.find_element(By.CSS_SELECTOR, selector)
+
+    def press(self, *keys: str) -> None:
+        ActionChains(self.chrome).send_keys(*keys).perform()
+
+    def texts(self, selector: str) -> list[str]:
+        """The texts of all such elements, in one call."""
+        return self.run("return [...document.querySelectorAll(arguments[0])].map((e) => e.innerText.trim())", selector)
+
+    @property
+    def count(self) -> str:
+        return self.one("#count").text
+
+    @property
+    def shown(self) -> int:
+        """Findings that pass the filters, as the page says."""
+        return int(self.count.split(" of ")[0].replace(",", ""))
+
+    def click(self, selector: str) -> None:
+        self.run("document.querySelector(arguments[0]).click()", selector)
+
+    def findings(self, name: str = "run") -> list[Finding]:
+        with RunStore.open(self.report(name).parent) as store:
+            return list(store.findings())
+
+
+@pytest.fixture
+def browser(chromium: Chrome, report: Callable[[str], Path]) -> Iterator[Browser]:
+    """The browser, as it was when it was started; after the test it must have nothing to complain of."""
+    for kind in ("browser", "performance"):
+        chromium.get_log(kind)
+    browser = Browser(chromium, report)
+    yield browser
+    requests = [
+        message["params"]["request"]["url"] for entry in chromium.get_log("performance")
+        for message in [json.loads(entry["message"])["message"]] if message["method"] == "Network.requestWillBeSent"]
+    assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
+    assert [entry["message"] for entry in chromium.get_log("browser")] == []
+    browser.command("Emulation.setEmulatedMedia", media="", features=[])
+    browser.command("Emulation.clearDeviceMetricsOverride")
+    browser.command("Emulation.setScriptExecutionDisabled", value=False)
+    browser.run("try { localStorage.clear() } catch { }")
+
+
+def prefer(browser: Browser, scheme: str) -> None:
+    """Have the system prefer `light` or `dark`."""
+    preference = {"name": "prefers-color-scheme", "value": scheme}
+    browser.command("Emulation.setEmulatedMedia", media="", features=[preference])
+
+
+# What is seen at once.
+
+
+def test_the_first_screen_says_what_matters(browser: Browser) -> None:
+    browser.open()
+    visible = browser.run("""
+      return [...document.querySelectorAll('.banner, .card h2, .first li')].filter((e) => {
+        const box = e.getBoundingClientRect(); return box.height > 0 && box.top < innerHeight;
+      }).map((e) => e.innerText)""")
+    assert visible[0].startswith("INCOMPLETE:") and "checks that were not seen" in visible[0]
+    assert {"Score", "Changes", "Open findings", "Coverage", "Do these first", "Trend"} <= set(visible)
+    assert len(browser.all(".first li")) == 10
+    browser.one(".banner a").click()
+    shown = browser.one("#not-seen").text
+    assert "legacy-erp" in shown and "sts:AssumeRole" in shown and "Throttled" in shown
+
+
+def test_the_riskiest_lead_to_their_findings(browser: Browser) -> None:
+    browser.open()
+    said = browser.one(".first li").text
+    number = int(re.search(r"(\d+) resources?", said)[1])  # type: ignore[index]
+    browser.click(".first li a")
+    browser.wait(lambda: browser.shown == number)
+    assert all(title in said for title in browser.texts("#list-findings .open"))
+
+
+def test_a_clean_first_run_says_so_and_no_more(browser: Browser) -> None:
+    browser.open("clean")
+    text = browser.one("#overview").text
+    assert "COMPLETE: all" in text and "Nothing is open." in text and "First run" in text and not browser.all(".chart")
+
+
+def test_a_run_that_saw_nothing_claims_nothing(browser: Browser) -> None:
+    browser.open("unseen")
+    text = browser.one("#overview").text
+    assert "INCOMPLETE" in text and "nothing can be said" in text and "Nothing is open." not in text
+    assert "passed" not in {row.get_attribute("data-verdict") for row in browser.all("[data-verdict]")}
+
+
+# Finding.
+
+
+def test_filters_show_what_they_say(browser: Browser) -> None:
+    browser.open()
+    findings = browser.findings()
+    opened = [finding for finding in findings if finding.status is Status.OPEN]
+    assert browser.shown == len(opened) and browser.count.endswith(f"of {len(findings)} findings shown")
+    browser.click("#filters input[value=high]")
+    high = [finding for finding in opened if finding.severity == "high"]
+    assert browser.shown == len(high) < len(opened)
+    select = Select(browser.one("#filter-account"))
+    offered = next(option for option in select.options if option.get_attribute("value") == "222222222222")
+    mine = [finding for finding in high if finding.account == "222222222222"]
+    assert offered.text == f"payments-test 222222222222 ({len(mine)})"
+    select.select_by_value("222222222222")
+    assert browser.shown == len(mine) < len(high)
+    browser.click("#filters input[value=open]")
+    assert browser.shown == sum(
+        (finding.severity, finding.account) == ("high", "222222222222") for finding in findings)
+    browser.click("#reset")
+    assert browser.shown == len(opened)
+
+
+@pytest.mark.parametrize(("name", "of"), [
+    ("region", lambda finding: finding.region), ("policy", lambda finding: finding.policy),
+    ("service", lambda finding: finding.resource_type.removeprefix("aws.")),
+    ("exposure", lambda finding: finding.exposure),
+])
+def test_every_value_of_a_filter_leaves_as_many_as_it_says(
+    browser: Browser, name: str, of: Callable[[Finding], str]
+) -> None:
+    browser.open()
+    opened = [finding for finding in browser.findings() if finding.status is Status.OPEN]
+    shown = browser.run("""
+      const select = document.querySelector(`#filter-${arguments[0]}`); const counts = {};
+      for (const value of [...select.options].map((option) => option.value).filter(Boolean)) {
+        select.value = value; select.dispatchEvent(new Event('change', {bubbles: true}));
+        counts[value] = parseInt(document.querySelector('#count').textContent);
+      }
+      return counts""", name)
+    assert shown == {value: sum(of(finding) == value for finding in opened) for value in map(of, opened)}
+
+
+def test_a_requirement_leads_to_its_findings(browser: Browser) -> None:
+    browser.open()
+    framework, number = browser.run("""
+      const link = document.querySelector('#framework-cis-aws-5\\\\.0 tbody a[href*="control="]');
+      link.closest('details').open = true; link.click();
+      return [decodeURIComponent(link.hash), parseInt(link.textContent)]""")
+    browser.wait(lambda: browser.shown == number)
+    assert Select(browser.one("#filter-control")).first_selected_option.get_attribute("value") in framework
+
+
+def test_an_exception_leads_to_what_it_lets_off(browser: Browser) -> None:
+    browser.open()
+    browser.click("#exceptions a")
+    browser.wait(lambda: browser.shown == 3)
+    assert set(browser.texts("#list-findings .c-status")) == {"Excepted"}
+    assert "arn:aws:s3:::web-public-*" in browser.one("#linked").text
+
+
+def test_a_search_finds_names_and_evidence(browser: Browser) -> None:
+    browser.open()
+    search = browser.one("#search")
+    search.send_keys("payments-prod sgr-0a1b2c")
+    wanted = [
+        finding for finding in browser.findings()
+        if finding.status is Status.OPEN and finding.account_name == "payments-prod"
+        and finding.resource_type == "aws.security-group"]
+    browser.wait(lambda: browser.shown == len(wanted) > 0)
+    search.clear()
+    search.send_keys("there is no such thing")
+    browser.wait(lambda: browser.one("#none").is_displayed())
+    assert "were not seen and may hide some" in browser.one("#none").text
+
+
+def test_columns_sort_both_ways(browser: Browser) -> None:
+    browser.open()
+    button = "#list-findings button[data-sort=account]"
+    browser.click(button)
+    up = browser.texts("#list-findings td.c-account")
+    assert not browser.one("#reset").is_displayed(), "an order is no filter"
+    assert up == sorted(up) and browser.one("th:has([data-sort=account])").get_attribute("aria-sort") == "ascending"
+    browser.click(button)
+    down = browser.texts("#list-findings td.c-account")
+    assert down == sorted(down, reverse=True) and down[0] > up[0]
+    assert browser.run("return document.querySelectorAll('#list-findings th[aria-sort=descending]').length") == 1
+
+
+def test_small_tables_sort_by_number(browser: Browser) -> None:
+    browser.open()
+    head, cells = (f"#accounts .sortable:not(.matrix) {part}:nth-child(6)" for part in ("th", "td"))
+    browser.click(f"{head} button")
+    values = [int(text) for text in browser.texts(cells)]
+    assert values == sorted(values) and values[0] < values[-1]
+    browser.click(f"{head} button")
+    assert [int(text) for text in browser.texts(cells)] == values[::-1]
+
+
+def test_pages_turn(browser: Browser) -> None:
+    browser.open()
+    first = browser.texts("#list-findings tbody tr")
+    browser.click("#page-after")
+    second = browser.texts("#list-findings tbody tr")
+    assert len(first) == 50 and first != second and browser.one("#page-place").text.startswith("51 to 100 of")
+
+
+def test_resources_put_their_findings_together(browser: Browser) -> None:
+    browser.open(address="#findings?view=resources")
+    opened = [finding for finding in browser.findings() if finding.status is Status.OPEN]
+    assert browser.count.endswith(f"on {len({finding.arn for finding in opened})} resources")
+    risks = [float(text.replace(",", "")) for text in browser.texts("#list-resources td.c-risk")]
+    assert risks == sorted(risks, reverse=True)
+    key = browser.texts("#list-resources .c-resource .under")[0]
+    browser.click("#list-resources a.open")
+    browser.wait(lambda: browser.one("#list-findings").is_displayed())
+    assert browser.shown == sum(finding.arn == key for finding in opened) > 1
+
+
+def test_requirements_are_searched_by_text_and_verdict(browser: Browser) -> None:
+    browser.open()
+    total = len(browser.all("tr[data-verdict]"))
+    Select(browser.one("#requirement-verdict")).select_by_value("failed")
+    failed = len(browser.all('tr[data-verdict="failed"]'))
+    assert browser.one("#requirement-count").text == f"{failed} of {total} requirements shown"
+    browser.one("#requirement-text").send_keys("ensure")
+    visible = browser.run("return [...document.querySelectorAll('tr[data-verdict]')]"
+                          ".filter((row) => row.offsetParent).map((row) => row.innerText.toLowerCase())")
+    assert 0 < len(visible) < failed and all("ensure" in text and "failed" in text for text in visible)
+
+
+# The address.
+
+
+def test_the_address_keeps_the_filter(browser: Browser) -> None:
+    browser.open()
+    browser.click("#filters input[value=critical]")
+    Select(browser.one("#filter-exposure")).select_by_value("internet")
+    browser.one("#search").send_keys("sg-data")
+    browser.wait(lambda: "q=sg-data" in browser.chrome.current_url)
+    shown, address = browser.count, browser.run("return location.hash")
+    browser.open(address=address)
+    assert browser.count == shown and browser.one("#search").get_attribute("value") == "sg-data"
+    assert browser.one("#filters input[value=critical]").is_selected()
+
+
+def test_a_finding_has_an_address(browser: Browser) -> None:
+    finding = next(one for one in browser.findings() if one.status is Status.EXCEPTED)
+    browser.open(address=f"#findings?finding={finding.id}")
+    text = browser.one("#detail").text
+    assert finding.resource in text and finding.exception["reason"] in text and finding.exception["expires"] in text
+
+
+def test_an_address_of_nothing_harms_nothing(browser: Browser) -> None:
+    browser.open(address="#findings?finding=nobody&severity=<b>&sort=toString&page=-7&view=%00")
+    assert browser.count == "This report has no finding nobody"
+    browser.open(address="#%E0%A4%A")
+    assert browser.shown > 0
+
+
+# Opening.
+
+
+def test_a_finding_opens_by_keyboard_and_closes(browser: Browser) -> None:
+    browser.open()
+    openers = browser.all("#list-findings .open")
+    browser.run("arguments[0].focus()", openers[0])
+    browser.press(Keys.ARROW_DOWN, Keys.ARROW_DOWN, Keys.ARROW_UP)
+    assert browser.chrome.switch_to.active_element == openers[1]
+    browser.press(Keys.ENTER)
+    assert browser.one("#detail").is_displayed() and browser.one("#detail-place").text.startswith("2 of ")
+    browser.press(Keys.ARROW_RIGHT)
+    assert browser.one("#detail-place").text.startswith("3 of ")
+    browser.press(Keys.ESCAPE)
+    browser.wait(lambda: not browser.one("#detail").is_displayed())
+    assert browser.chrome.switch_to.active_element == openers[2]
+    assert "finding=" not in browser.chrome.current_url
+    browser.press("/")
+    assert browser.chrome.switch_to.active_element == browser.one("#search")
+
+
+def test_an_opened_finding_tells_all(browser: Browser) -> None:
+    finding = next(one for one in browser.findings() if one.policy == "security-group-admin-ports")
+    info = runs.policies()[finding.policy]
+    browser.open(address=f"#findings?finding={finding.id}")
+    browser.click("#detail details summary")
+    text = browser.one("#detail").text
+    for said in (
+        finding.arn, finding.account, info.title, info.rationale, info.fix, info.location, "2026-08-03",
+        f"./run.sh heal --policy {info.name}", "sgr-0a1b2c3d4e5f60718", "0.0.0.0/0", *info.controls["cis-aws-5.0"],
+    ):
+        assert said in text, said
+    assert browser.run("return document.querySelector('#detail pre.yaml').textContent") == info.yaml
+
+
+# What never happens.
+
+
+def test_names_that_try_to_be_code_are_shown_as_they_are(browser: Browser) -> None:
+    browser.open("hostile", "#findings?status=any")
+    shown = browser.texts("#list-findings td.c-resource")
+    for text in runs.HOSTILE:
+        assert re.sub(r"[\u2028\u202e\x00]", lambda sign: f"\\u{ord(sign[0]):04x}", text) in shown
+    for finding in browser.findings("hostile"):
+        browser.run("location.hash = arguments[0]", f"#findings?finding={finding.id}")
+        detail = browser.wait(lambda of=finding.id: browser.run(
+            "const { textContent } = document.querySelector('#detail-body');"
+            "return textContent.includes(arguments[0]) && textContent", of))
+        assert finding.exception.get("reason", "") in detail
+        assert browser.all("#detail img, #detail script, #detail iframe") == []
+    browser.run("window.dispatchEvent(new Event('beforeprint'))")
+    assert browser.run("return [window.ran, document.querySelectorAll('img').length]") == [None, 0]
+    assert runs.HOSTILE[2] in browser.run("return document.querySelector('#not-seen').textContent")
+
+
+def test_a_script_that_got_in_would_not_run(browser: Browser) -> None:
+    browser.open()
+    browser.run("""
+      const script = document.createElement('script'); script.textContent = 'window.ran = 5';
+      document.body.append(script);
+      const image = document.createElement('img'); image.setAttribute('onerror', 'window.ran = 6');
+      image.src = 'data:image/png,no'; document.body.append(image);
+      const link = document.createElement('a'); link.href = 'javascript:window.ran=7'; document.body.append(link);
+      link.click()""")
+    refused = browser.wait(lambda: browser.chrome.get_log("browser"))
+    assert any("Content Security Policy" in entry["message"] for entry in refused)
+    browser.run("return new Promise((done) => setTimeout(done, 100))")
+    assert browser.run("return window.ran") is None
+    browser.chrome.get_log("browser")
+
+
+# Everywhere.
+
+
+def test_dark_is_dark_and_can_be_switched(browser: Browser) -> None:
+    brightness = """
+      const [r, g, b] = getComputedStyle(document.body).backgroundColor.match(/[\\d.]+/g).map(Number);
+      return (r + g + b) / 3"""
+    browser.open()
+    assert browser.run(brightness) > 200
+    prefer(browser, "dark")
+    assert browser.run(brightness) < 60
+    browser.click("#theme")
+    assert browser.run(brightness) > 200
+    browser.open()
+    assert browser.run(brightness) > 200, "the choice is kept"
+
+
+CONTRAST = """
+const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+const rgb = (colour) => {
+  canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
+  return [...canvas.getImageData(0, 0, 1, 1).data];
+};
+const light = (c) => c.slice(0, 3).map((v) => v / 255).map((v) => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
+  .reduce((sum, v, n) => sum + v * [.2126, .7152, .0722][n], 0);
+const ground = (e) => {
+  for (; e; e = e.parentElement) { const c = rgb(getComputedStyle(e).backgroundColor); if (c[3] === 255) return c; }
+  return [255, 255, 255, 255];
+};
+const poor = {};
+let looked = 0;
+for (const e of document.querySelectorAll(arguments[0])) {
+  if (!e.checkVisibility() || e.matches(':disabled, option') || e.closest(':disabled')) continue;
+  if (![...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim())) continue;
+  const style = getComputedStyle(e);
+  const text = light(rgb(e.closest('svg.chart') ? style.fill : style.color));
+  const [a, b] = [text, light(ground(e))].sort((x, y) => y - x);
+  const ratio = (a + .05) / (b + .05);
+  looked += 1;
+  if (ratio < 4.5) poor[`${e.tagName}.${e.getAttribute('class')}`] = ratio;
+}
+return [looked, poor]"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_can_be_read(browser: Browser, scheme: str) -> None:
+    browser.open(address="#findings?status=any")
+    prefer(browser, scheme)
+    browser.run("document.querySelectorAll('details').forEach((details) => { details.open = true })")
+    looked, poor = browser.run(CONTRAST, "body *")
+    assert looked > 1000 and poor == {}
+    browser.click("#list-findings .open")
+    browser.click("#detail details summary")
+    looked, poor = browser.run(CONTRAST, "#detail *")
+    assert looked > 30 and poor == {}
+
+
+def test_every_part_has_a_name_and_headings_are_in_order(browser: Browser) -> None:
+    browser.open()
+    browser.click("#list-findings .open")
+    unnamed = browser.run("""
+      return [...document.querySelectorAll('input, select, button, a[href], [role=region], dialog, nav, section[id]')]
+        .filter((e) => !(e.labels?.length || e.getAttribute('aria-label')
+          || document.getElementById(e.getAttribute('aria-labelledby'))
+          || (e.textContent.trim() && e.matches('a, button'))))
+        .map((e) => e.outerHTML.slice(0, 120))""")
+    assert unnamed == []
+    levels = browser.run("return [...document.querySelectorAll('main h1, header h1, main h2, main h3')]"
+                         ".map((e) => Number(e.tagName[1]))")
+    assert levels[0] == 1 and all(after - before <= 1 for before, after in pairwise(levels))
+    assert browser.run("return [document.documentElement.lang, document.querySelectorAll('main').length]") == ["en", 1]
+    assert browser.run("return [...document.querySelectorAll('main table')].every((t) => t.querySelector('th[scope]'))")
+
+
+def test_it_fits_a_phone(browser: Browser) -> None:
+    browser.command("Emulation.setDeviceMetricsOverride", width=360, height=740, deviceScaleFactor=2, mobile=True)
+    for name in ("run", "hostile"):
+        browser.open(name, "#findings?status=any")
+        browser.run("document.querySelectorAll('details').forEach((details) => { details.open = true })")
+        wide = "return [document.documentElement.scrollWidth, innerWidth]"
+        assert browser.run(wide) == [360, 360]
+        browser.click("#list-findings .open")
+        assert browser.run(wide) == [360, 360]
+        assert browser.run("const body = document.querySelector('#detail-body');"
+                           "return body.scrollWidth - body.clientWidth") == 0
+
+
+# On paper, and without a script.
+
+
+VISIBLE = """
+return [...document.querySelectorAll(arguments[0])]
+  .filter((e) => e.checkVisibility({contentVisibilityAuto: true}) && e.getClientRects().length).length"""
+
+
+def test_paper_has_all_that_matters(browser: Browser) -> None:
+    browser.open()
+    printed = browser.command("Page.printToPDF", preferCSSPageSize=True, printBackground=True)
+    pages = re.findall(rb"/MediaBox\s*\[([^\]]+)\]", b64decode(printed["data"]))
+    boxes = {tuple(map(float, page.split())) for page in pages}
+    assert {(round(right), round(top)) for _, _, right, top in boxes} == {(595, 842)}
+    browser.command("Emulation.setEmulatedMedia", media="print", features=[])
+    browser.run("window.dispatchEvent(new Event('beforeprint'))")
+    rows = browser.run(VISIBLE, "tr[data-verdict]")
+    assert rows == len(browser.all("tr[data-verdict]")) > 500
+    assert browser.run(VISIBLE, "#printed-findings tbody tr") == PRINTED
+    assert browser.run(VISIBLE, ".list-of-policies p") > 0
+    assert browser.run(VISIBLE, "nav, button, #filters, .list") == 0
+    browser.run("window.dispatchEvent(new Event('afterprint'))")
+    assert browser.run("return document.querySelectorAll('details.framework[open]').length") == 0
+
+
+def test_what_is_filtered_is_what_is_printed(browser: Browser) -> None:
+    browser.open(address="#findings?status=excepted")
+    browser.run("window.dispatchEvent(new Event('beforeprint'))")
+    rows = browser.run("return [...document.querySelectorAll('#printed-findings tbody tr')].map((r) => r.textContent)")
+    assert len(rows) == browser.shown == 3 and all("web-public-" in row for row in rows)
+    assert "status excepted: 3 findings" in browser.run("return document.querySelector('#printed-words').textContent")
+    browser.run("window.dispatchEvent(new Event('afterprint'))")
+    assert browser.run("return document.querySelectorAll('#printed-findings tbody tr').length") == PRINTED
+
+
+def test_without_a_script_the_findings_are_there(browser: Browser) -> None:
+    browser.command("Emulation.setScriptExecutionDisabled", value=True)
+    browser.chrome.get(browser.report("run").as_uri())
+    assert browser.one("#printed-findings tbody tr").is_displayed()
+    assert "needs JavaScript" in browser.one("#printed").text
+    assert browser.one("#not-seen").is_displayed() and not browser.one("#filters").is_displayed()
+    assert browser.run(VISIBLE, "tr[data-verdict]") == 0
+    browser.command("Emulation.setEmulatedMedia", media="print", features=[])
+    assert browser.run(VISIBLE, "tr[data-verdict]") > 500
+
+
+# Many.
+
+
+def test_fifty_thousand_findings_open_and_filter(browser: Browser) -> None:
+    browser.open("large")
+    assert browser.count == "49,000 of 50,000 findings shown"
+    browser.one("#search").send_keys("resource-04999")
+    browser.wait(lambda: browser.shown == 1)
+    browser.click("#list-findings .open")
+    assert "resource-04999" in browser.one("#detail").text
