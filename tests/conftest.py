@@ -3,13 +3,19 @@ from __future__ import annotations
 
 import gc
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
+from botocore.client import BaseClient
 from c7n import utils
+from c7n.policy import PullMode
 from hypothesis import settings
 
+from custom_actions.patches import ask_once
 from custom_actions.patches.service_models import read_once
 
 from .moto_server import Moto
@@ -56,3 +62,22 @@ def moto(moto_server: Moto, monkeypatch: pytest.MonkeyPatch) -> Iterator[Moto]:
     moto_server.reset()
     yield moto_server
     utils.reset_session_cache()
+
+
+@pytest.fixture
+def sent(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """The calls that leave this process, with answers shared in dry runs while the test lasts."""
+    counted: Counter[str] = Counter()
+    call = BaseClient._make_api_call
+
+    def count(self: Any, operation_name: str, api_params: Any) -> Any:
+        counted[operation_name] += 1
+        return call(self, operation_name, api_params)
+
+    monkeypatch.setenv(ask_once.SWITCH, "1")
+    monkeypatch.setattr(ask_once, "_last", None)
+    monkeypatch.setattr(PullMode, "run", PullMode.run)
+    monkeypatch.setattr(BaseClient, "_make_api_call", count)
+    monkeypatch.setattr(boto3.Session, "client", boto3.Session.client)
+    ask_once.install()
+    return counted

@@ -15,7 +15,6 @@ from guardrails.policies.policy import Policy, policies_of
 from guardrails.runs.credential_report import Report, ask_for_report, oldest_report, warm_up
 from guardrails.yamlfile import read
 from tests.engine import load
-from tests.custom_actions.patches.conftest import sent  # noqa: F401 - a fixture
 from tests.moto_server import ACCOUNT, REGION, Moto
 
 DAY = timedelta(days=1)
