@@ -1,6 +1,7 @@
 """Registers our elements with c7n, each on the resource types that have it, and only when a policy loads them."""
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -111,9 +112,15 @@ def _on_resource_type(_: Any, resource_class: Any) -> None:
     # Imported here: c7n.policy is not whole yet while the AWS provider is loaded.
     from .elements.every_type import for_resource
     from .exceptions import TYPE, Excepted
-    from .patches import install
+    from .patches import DoesNotFit, install
 
-    install()
+    try:
+        install()
+    except DoesNotFit as error:
+        if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+            raise
+        # A command (custodian, c7n-org) ends with this line, and no traceback of c7n's.
+        raise SystemExit(str(error)) from None
     if "scope" not in resource_class.filter_registry:
         resource_class.filter_registry.register("scope", for_resource(resource_class))
     if TYPE not in resource_class.filter_registry:

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 from ..face import face
 
 if TYPE_CHECKING:
-    from .event_fix import OTHERWISE, EventFix, Fixed, Record, check_events, events_of
-    from .receipt import RECEIPTS, Call, FixIncomplete, Outcome, Receipt, finish, receipt_of
-    from .steps import Plan, Step, carry_out
+    from .engine import FixPlan, FixResult, Left, Step, calls, carry_out, fix_by_plan, summary
+    from .event_fix import OTHERWISE, EventFix, Record, check_events, events_of
+    from .fix import Fix, fix_each
+    from .receipt import RECEIPTS, Call, FixIncomplete, Outcome, finish
 
 __getattr__, __all__ = face(
     __name__,
-    event_fix=("EventFix", "Fixed", "OTHERWISE", "Record", "check_events", "events_of"),
-    receipt=("Call", "FixIncomplete", "Outcome", "RECEIPTS", "Receipt", "finish", "receipt_of"),
-    steps=("Plan", "Step", "carry_out"),
+    engine=("FixPlan", "FixResult", "Left", "Step", "calls", "carry_out", "fix_by_plan", "summary"),
+    event_fix=("EventFix", "OTHERWISE", "Record", "check_events", "events_of"),
+    fix=("Fix", "fix_each"),
+    receipt=("Call", "FixIncomplete", "Outcome", "RECEIPTS", "finish"),
 )

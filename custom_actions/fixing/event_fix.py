@@ -9,15 +9,16 @@ would be told of every change of our own.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from c7n.actions import EventAction, Notify
 from c7n.exceptions import PolicyValidationError
 from c7n.utils import local_session
 
-from ..aws import Actor, actor_of, call, detail_of, is_own
-from .receipt import RECEIPTS, Call, Outcome, Receipt, finish, receipt_of
+from ..aws import AWS_ERRORS, actor_of, call, detail_of, is_own, reason_of
+from .engine import FixResult
+from .fix import fix_each
+from .receipt import RECEIPTS, Outcome, Receipt, finish
 
 Record = Mapping[str, Any]
 """A CloudTrail record, an EventBridge event's `detail`."""
@@ -26,25 +27,6 @@ OTHERWISE: dict[str, Any] = {"type": "object", "required": ["type"], "properties
 """The schema of `otherwise`: c7n's own action checks the rest of it."""
 
 _TOLD = (Outcome.PARTIAL, Outcome.FAILED, Outcome.REFUSED)
-
-
-@dataclass(frozen=True)
-class Fixed:
-    """How the fix of one resource ended, and what was really changed.
-
-    Attributes:
-        resource: the id of what was fixed, where that is not the policy's resource: a flow log, on an account.
-        resource_type: its type, likewise.
-    """
-
-    outcome: Outcome
-    reason: str = ""
-    removed: Sequence[Mapping[str, Any]] = ()
-    added: Sequence[Mapping[str, Any]] = ()
-    inverse: Sequence[Call] = ()
-    notes: Sequence[str] = ()
-    resource: str = ""
-    resource_type: str = ""
 
 
 class EventFix(EventAction):
@@ -78,10 +60,10 @@ class EventFix(EventAction):
         """What telling somebody calls."""
         return tuple(self._otherwise().get_permissions()) if "otherwise" in self.data else ()
 
-    def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterable[Fixed]:
-        """Put `resource` right after `event`, an EventBridge event; nothing where the event is not about it.
+    def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterable[FixResult]:
+        """Fix `resource` after `event`, an EventBridge event; nothing where the event is not about it.
 
-        An AWS error on the way is part of the result, never raised.
+        May raise one of AWS_ERRORS, CannotRead or Refusal while nothing has been changed.
         """
         raise NotImplementedError
 
@@ -98,19 +80,21 @@ class EventFix(EventAction):
             self.log.info("%s: %s failed with %s: it changed nothing", self.type, record.get("eventName"), problem)
             resources.clear()
             return []
+        unknown = ""
         if record:
-            self.own_arn = call(session.client("sts").get_caller_identity)["Arn"]
-            if self.is_ours(record):
+            try:
+                self.own_arn = call(session.client("sts").get_caller_identity)["Arn"]
+            except AWS_ERRORS as error:
+                unknown = f"whether the event is our own is not known: {reason_of(error)}"
+            if not unknown and self.is_ours(record):
                 self.log.info("%s: the event %s is our own, left alone", self.type, record.get("eventName"))
                 resources.clear()
                 return []
-        fixed: list[tuple[dict[str, Any], Receipt]] = []
-        for resource in resources:
-            for result in self.fix(session, resource, event):
-                receipt = self._receipt(resource, result, actor_of(event))
-                level = self.log.error if receipt.outcome.needs_a_person else self.log.info
-                level("%s %s: %s %s", self.type, receipt.resource, receipt.outcome, receipt.reason)
-                fixed.append((resource, receipt))
+
+        def fix(resource: dict[str, Any]) -> Iterable[FixResult]:
+            return [FixResult(Outcome.FAILED, unknown)] if unknown else self.fix(session, resource, event)
+
+        fixed = fix_each(self, resources, fix, actor_of(event))
         tells = "otherwise" in self.data
         try:
             records = finish(self, fixed)
@@ -149,21 +133,6 @@ class EventFix(EventAction):
 
     def _otherwise(self) -> Notify:
         return Notify(self.data["otherwise"], self.manager)
-
-    def _receipt(self, resource: Mapping[str, Any], fixed: Fixed, actor: Actor | None) -> Receipt:
-        return receipt_of(
-            self,
-            fixed.resource or str(resource[self.manager.get_model().id]),
-            fixed.outcome,
-            resource_type=fixed.resource_type or f"aws.{self.manager.type}",
-            account=self.manager.config.account_id or resource.get("OwnerId", ""),
-            reason=fixed.reason,
-            removed=fixed.removed,
-            added=fixed.added,
-            inverse=fixed.inverse,
-            caused_by=actor,
-            notes=fixed.notes,
-        )
 
 
 def events_of(element: Any) -> list[str]:

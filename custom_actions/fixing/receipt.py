@@ -115,6 +115,7 @@ def finish(action: Any, fixed: Iterable[tuple[dict[str, Any], Receipt]]) -> list
         records.append(record)
     if any(receipt.outcome.needs_a_person for receipt in receipts):
         # c7n writes what an action returns; an action that raises returns nothing.
-        action.manager.ctx.output.write_file(f"action-{action.name}", dumps(records))
+        if (output := action.manager.ctx.output) is not None:
+            output.write_file(f"action-{action.name}", dumps(records))
         raise FixIncomplete(action.type, receipts)
     return records

@@ -7,12 +7,12 @@ from ..face import face
 
 if TYPE_CHECKING:
     from .archive import in_order
-    from .seam import install
+    from .seam import DoesNotFit, install
     from .service_models import read_once
 
 __getattr__, __all__ = face(
     __name__,
     archive=("in_order",),
-    seam=("install",),
+    seam=("DoesNotFit", "install"),
     service_models=("read_once",),
 )

@@ -8,14 +8,12 @@ Source: API Gateway's GetStage and UpdateStage.
 """
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from ...aws import call, readings, reason_of
-from ...fixing import Call, Outcome
+from ...aws import call
+from ...fixing import Call, FixPlan, FixResult, Step, fix_by_plan, summary
 
 
 @dataclass(frozen=True)
@@ -37,17 +35,6 @@ class StageName:
         return {"restApiId": self.api, "stageName": self.name}
 
 
-@dataclass(frozen=True)
-class Result:
-    """What happened to one stage."""
-
-    outcome: Outcome
-    reason: str = ""
-    methods: tuple[str, ...] = ()
-    """The settings that were changed."""
-    inverse: tuple[Call, ...] = ()
-
-
 def unencrypted(stage: Mapping[str, Any]) -> tuple[str, ...]:
     """The method settings that cache and do not encrypt."""
     settings = stage.get("methodSettings") or {}
@@ -57,25 +44,31 @@ def unencrypted(stage: Mapping[str, Any]) -> tuple[str, ...]:
     ))
 
 
-def encrypt(client: Any, stage: StageName) -> Result:
-    """Encrypt every cache of the stage, and read it back. An AWS error is part of the result, never raised."""
-    try:
+def encrypt(client: Any, stage: StageName) -> FixResult:
+    """Encrypt every cache of the stage, and read it again."""
+
+    def plan() -> FixPlan:
         methods = unencrypted(call(client.get_stage, **stage.parameters()))
         if not methods:
-            return Result(Outcome.ALREADY_OK)
+            return FixPlan()
         # One call: API Gateway takes all of a patch, or nothing.
-        call(client.update_stage, **_patch(stage, methods, encrypted=True))
-    except ClientError as error:
-        return Result(Outcome.FAILED, reason_of(error))
-    inverse = (Call("apigateway", "update_stage", _patch(stage, methods, encrypted=False)),)
-    left: tuple[str, ...] = ()
-    try:
-        for left in readings(lambda: unencrypted(call(client.get_stage, **stage.parameters()))):
-            if not left:
-                return Result(Outcome.REVERTED, "", methods, inverse)
-    except ClientError as error:
-        return Result(Outcome.PARTIAL, f"could not read the stage back: {reason_of(error)}", methods, inverse)
-    return Result(Outcome.PARTIAL, f"still not encrypted: {', '.join(left)}", methods, inverse)
+        return FixPlan([Step(
+            f"encrypt the cache of {', '.join(methods)}",
+            Call("apigateway", "update_stage", _patch(stage, methods, encrypted=True)),
+            Call("apigateway", "update_stage", _patch(stage, methods, encrypted=False)),
+            removed=dict.fromkeys(methods, False), added=dict.fromkeys(methods, True))])
+
+    return fix_by_plan(lambda service: client, plan, summarise=_summary)
+
+
+def _summary(made: Sequence[tuple[Step, Mapping[str, Any]]]) -> FixResult:
+    """One entry a method: whether its cache was encrypted before, and is now."""
+    result = summary(made)
+
+    def methods(changes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        return [{"method": method, "cacheDataEncrypted": on} for each in changes for method, on in each.items()]
+
+    return replace(result, removed=methods(result.removed), added=methods(result.added))
 
 
 def _patch(stage: StageName, methods: tuple[str, ...], *, encrypted: bool) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from c7n.actions import EventAction
@@ -10,9 +11,10 @@ from c7n.exceptions import PolicyValidationError
 from c7n.filters import Filter
 from c7n.utils import get_partition, local_session, type_schema
 
-from ...fixing import Outcome, Receipt, finish, receipt_of
+from ...errors import CannotRead
+from ...fixing import FixResult, finish, fix_each
 from ...parameters import placeholders
-from .cache import Result, StageName, encrypt
+from .cache import StageName, encrypt
 from .document import PolicyError, Statement, read
 from .networks import Networks, OwnVpcs, existing
 from .restriction import Limit, open_statements, values
@@ -176,28 +178,15 @@ class EncryptCache(EventAction):
     def process(self, resources: list[dict[str, Any]], event: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Encrypt each stage's cache; returns the receipts. Raises FixIncomplete when one is left unencrypted."""
         client = local_session(self.manager.session_factory).client("apigateway")
-        fixed = []
-        for stage in resources:
-            named = _name_of(stage, event)
-            result = encrypt(client, named)
-            fixed.append((stage, self._receipt(named, result)))
-            level = self.log.error if result.outcome.needs_a_person else self.log.info
-            level("%s %s/%s: %s %s", self.type, named.api, named.name, result.outcome, result.reason)
-        return finish(self, fixed)
-
-    def _receipt(self, stage: StageName, result: Result) -> Receipt:
         config = self.manager.config
-        changed = result.methods if result.outcome is not Outcome.FAILED else ()
-        return receipt_of(
-            self,
-            f"arn:{get_partition(config.region)}:apigateway:{config.region}::"
-            f"/restapis/{stage.api}/stages/{stage.name}",
-            result.outcome,
-            reason=result.reason,
-            removed=[{"method": method, "cacheDataEncrypted": False} for method in changed],
-            added=[{"method": method, "cacheDataEncrypted": True} for method in changed],
-            inverse=result.inverse,
-        )
+
+        def fix(resource: dict[str, Any]) -> Iterator[FixResult]:
+            stage = _name_of(resource, event)
+            arn = (f"arn:{get_partition(config.region)}:apigateway:{config.region}::"
+                   f"/restapis/{stage.api}/stages/{stage.name}")
+            yield replace(encrypt(client, stage), resource=arn)
+
+        return finish(self, fix_each(self, resources, fix))
 
 
 def _name_of(stage: Mapping[str, Any], event: Mapping[str, Any] | None) -> StageName:
@@ -206,4 +195,7 @@ def _name_of(stage: Mapping[str, Any], event: Mapping[str, Any] | None) -> Stage
         return StageName(stage["restApiId"], stage["stageName"])
     notification = json.loads((event or {}).get("invokingEvent") or "{}")
     item = notification.get("configurationItem") or notification.get("configurationItemSummary") or {}
-    return StageName.of(str(item.get("resourceId", "")))
+    try:
+        return StageName.of(str(item.get("resourceId", "")))
+    except ValueError as error:
+        raise CannotRead(str(error)) from error

@@ -2,22 +2,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
-from botocore.exceptions import ClientError
 from c7n.exceptions import PolicyValidationError
 from c7n.filters import Filter
 from c7n.resources.aws import shape_validate
 from c7n.utils import local_session, type_schema
 
-from ...aws import Actor, actor_of, detail_of, reason_of
-from ...fixing import OTHERWISE, EventFix, Fixed, Outcome, check_events, events_of
-from .apply import Result, TrailGone, apply, read_trail
+from ...aws import AWS_ERRORS, Actor, actor_of, detail_of, reason_of
+from ...errors import Refusal
+from ...fixing import OTHERWISE, EventFix, FixPlan, FixResult, Outcome, check_events, events_of, fix_by_plan
+from .apply import TrailGone, fix_plan, read_trail, summarised
 from .event import CREATE, DELETE, EVENTS, SELECT, STOP, UPDATE, Record, arn_of
 from .history import CHANGES, earlier_changes, last_known
-from .plan import Declared, EventError, Plan, foreign, plan_trail, target_of
-from .state import DEFAULT_SELECTORS, Selectors, Trail
+from .plan import Declared, EventError, foreign, plan_trail, target_of
+from .state import DEFAULT_SELECTORS, Selectors
 
 _PERMISSIONS = {
     STOP: ("cloudtrail:GetTrailStatus", "cloudtrail:StartLogging"),
@@ -160,54 +160,45 @@ class RevertTrail(EventFix):
         except PolicyValidationError as error:
             raise PolicyValidationError(f"{self.type}: {name}: {error}") from None
 
-    def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterator[Fixed]:
-        """Put the trail back, when the event is about it."""
+    def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterator[FixResult]:
+        """Restore the trail, when the event is about it."""
         record = detail_of(event)
         if resource["TrailARN"] != arn_of(record):
             self.log.info("%s %s: the event is about %s", self.type, resource["TrailARN"], arn_of(record))
             return
-        result = self._revert(session.client("cloudtrail"), resource, record)
-        yield Fixed(
-            result.outcome,
-            result.reason,
-            removed=[result.removed] if result.removed else [],
-            added=[result.added] if result.added else [],
-            inverse=result.inverse,
-            notes=result.notes,
-        )
-
-    def _revert(self, client: Any, trail: Mapping[str, Any], record: Record) -> Result:
         config = self.manager.config
-        if why := foreign(trail, config.account_id, config.region):
-            return Result(Outcome.REFUSED, why)
-        arn, name = trail["TrailARN"], record["eventName"]
+        if why := foreign(resource, config.account_id, config.region):
+            raise Refusal(why)
+        yield self._restore(session.client("cloudtrail"), resource["TrailARN"], record)
+
+    def _restore(self, client: Any, arn: str, record: Record) -> FixResult:
+        name = record["eventName"]
         lost: list[str] = []
 
         def earlier() -> Iterator[Record]:
             # Without its history a trail still gets what the policy declares.
             try:
                 yield from earlier_changes(client, record, (CREATE, name))
-            except ClientError as error:
+            except AWS_ERRORS as error:
                 lost.append(reason_of(error))
 
-        def plan(now: Trail) -> Plan:
-            return plan_trail(now, target)
-
-        def read() -> Trail:
-            return read_trail(client, arn, name)
-
         try:
-            now = read()
+            # Read first: a trail that is gone needs no history.
+            read = [read_trail(client, arn, name)]
             target = target_of(record, earlier, self._declared(), self.is_ours)
-        except ClientError as error:
-            return Result(Outcome.FAILED, reason_of(error))
         except (TrailGone, EventError) as error:
-            return Result(Outcome.REFUSED, str(error))
-        result = apply(client, now, plan(now), read, plan)
-        if lost and result.outcome is not Outcome.ALREADY_OK:
-            result.outcome = Outcome.PARTIAL if result.added else Outcome.FAILED
-            result.reason = "; ".join(filter(None, [f"the event history could not be read: {lost[0]}", result.reason]))
-        return result
+            raise Refusal(str(error)) from error
+
+        def plan() -> FixPlan:
+            now = read.pop() if read else read_trail(client, arn, name)
+            return fix_plan(now, plan_trail(now, target))
+
+        result = fix_by_plan(lambda service: client, plan, summarise=summarised)
+        if not lost or result.outcome is Outcome.ALREADY_OK:
+            return result
+        return replace(
+            result, outcome=Outcome.PARTIAL if result.added else Outcome.FAILED,
+            reason="; ".join(filter(None, [f"the event history could not be read: {lost[0]}", result.reason])))
 
     def _declared(self) -> Declared:
         selectors = self.data.get("event-selectors")
@@ -275,7 +266,7 @@ class DeletedTrail(Filter):
         client = local_session(self.manager.session_factory).client("cloudtrail")
         try:
             known = last_known(earlier_changes(client, record, CHANGES))
-        except ClientError as error:
+        except AWS_ERRORS as error:
             return {**deleted, "known": False, "reason": f"the event history could not be read: {reason_of(error)}"}
         if not known["known"]:
             known["reason"] = "the event history, 90 days and some minutes late, does not tell the trail's settings"

@@ -7,41 +7,29 @@ Source: DynamoDB's DescribeTable and UpdateTable, and its developer guide, "Dyna
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from ...fixing import Call
+from ...errors import Refusal
+from ...fixing import Call, Step
 
 ON = ("ENABLED", "ENABLING", "UPDATING")
 """Statuses of a table that is, or is about to be, encrypted with a KMS key: the change takes a while, and no doubt."""
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What to do to one table.
+def steps_of(table: Mapping[str, Any], key: str) -> list[Step]:
+    """What encrypts a table of DescribeTable; nothing where a KMS key is in use already.
 
-    Attributes:
-        specification: the SSESpecification to set; empty when the table is encrypted with a KMS key already.
-        refused: why nothing can be done to it now.
+    `key`: a KMS key; empty for the one that AWS manages. Raises Refusal for a table that is not active.
     """
-
-    specification: Mapping[str, Any]
-    refused: str = ""
-
-    def __bool__(self) -> bool:
-        """Whether there is something to do."""
-        return bool(self.specification)
-
-
-def plan_encryption(table: Mapping[str, Any], key: str) -> Plan:
-    """The plan for a table of DescribeTable. `key`: a KMS key; empty for the one that AWS manages."""
     if (table.get("SSEDescription") or {}).get("Status") in ON:
-        return Plan({})
+        return []
     if table["TableStatus"] != "ACTIVE":
-        return Plan({}, f"the table is {table['TableStatus']}, and only an active one can be changed")
-    return Plan({"Enabled": True, "SSEType": "KMS"} | ({"KMSMasterKeyId": key} if key else {}))
-
-
-def inverse(table: str) -> Call:
-    """The call that gives the table back to the key that AWS owns."""
-    return Call("dynamodb", "update_table", {"TableName": table, "SSESpecification": {"Enabled": False}})
+        raise Refusal(f"the table is {table['TableStatus']}, and only an active one can be changed")
+    specification = {"Enabled": True, "SSEType": "KMS"} | ({"KMSMasterKeyId": key} if key else {})
+    name = table["TableName"]
+    return [Step(
+        f"encrypt the table {name}",
+        Call("dynamodb", "update_table", {"TableName": name, "SSESpecification": specification}),
+        # Back to the key that AWS owns.
+        Call("dynamodb", "update_table", {"TableName": name, "SSESpecification": {"Enabled": False}}),
+        added=specification)]

@@ -1,35 +1,21 @@
-"""Read a load balancer's listeners, carry a plan out rule by rule, and read them again.
+"""Read a load balancer's listeners, and a plan for them as steps, rule by rule.
 
 Source: Elastic Load Balancing's DescribeListeners, DescribeRules, ModifyListener (which holds the default rule) and
 ModifyRule.
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ...aws import call, code_of, readings, reason_of
-from ...fixing import Call, Outcome
-from .redirect import Action, Listener, Plan, Rule, Step
+from ...aws import call, code_of
+from ...errors import Refusal
+from ...fixing import Call, Step
+from .redirect import Action, Listener, RedirectPlan, RedirectStep, Rule
 
 _GONE = ("LoadBalancerNotFound", "ListenerNotFound")
-
-
-@dataclass
-class Result:
-    """What happened to one load balancer."""
-
-    outcome: Outcome
-    reason: str = ""
-    done: list[Step] = field(default_factory=list)
-
-    @property
-    def inverse(self) -> list[Call]:
-        """The calls that give the start back."""
-        return [Call("elbv2", *_change(step, step.rule.actions)) for step in self.done]
 
 
 def read_listeners(client: Any, load_balancer: str) -> list[Listener]:
@@ -67,53 +53,21 @@ def _pages(client: Any, operation: str, listed: str, **parameters: str) -> list[
     return [entry for page in pages for entry in page[listed]]
 
 
-def apply(client: Any, plan: Plan, read: Callable[[], Sequence[Listener]], replan: Callable[..., Plan]) -> Result:
-    """Carry out `plan`; `read` reads the listeners again, and `replan` says what is left to do then.
-
-    An AWS error ends no more than its own step: it is part of the result, never raised.
-    """
+def steps_of(plan: RedirectPlan) -> list[Step]:
+    """The plan as steps, rule by rule. Raises Refusal for a plan that is refused."""
     if plan.refused:
-        return Result(Outcome.REFUSED, plan.refused)
-    if not plan:
-        return Result(Outcome.ALREADY_OK)
-    result = Result(Outcome.FAILED)
-    problems: list[str] = []
-    for step in plan.steps:
-        operation, parameters = _change(step, step.actions)
-        try:
-            call(getattr(client, operation), **parameters)
-        except ClientError as error:
-            problems.append(f"{step}: {reason_of(error)}")
-        else:
-            result.done.append(step)
-    left = _read_back(read, replan, problems)
-    if left is not None and not left:
-        # Whatever went wrong on the way, nothing is served over HTTP now.
-        result.outcome = Outcome.REVERTED
-        return result
-    if left:
-        problems += [f"left: {line}" for line in (left.refused, *map(str, left.steps)) if line]
-    result.outcome = Outcome.PARTIAL if result.done else Outcome.FAILED
-    result.reason = "; ".join(problems)
-    return result
+        raise Refusal(plan.refused)
+    return [
+        Step(
+            f"redirect {step}", Call("elbv2", *_change(step, step.actions)),
+            Call("elbv2", *_change(step, step.rule.actions)),
+            removed={"rule": step.rule.arn, "actions": list(step.rule.actions)},
+            added={"rule": step.rule.arn, "actions": list(step.actions)})
+        for step in plan.steps
+    ]
 
 
-def _change(step: Step, actions: Sequence[Action]) -> tuple[str, dict[str, Any]]:
+def _change(step: RedirectStep, actions: Sequence[Action]) -> tuple[str, dict[str, Any]]:
     if step.rule.default:
         return "modify_listener", {"ListenerArn": step.listener.arn, "DefaultActions": list(actions)}
     return "modify_rule", {"RuleArn": step.rule.arn, "Actions": list(actions)}
-
-
-def _read_back(
-    read: Callable[[], Sequence[Listener]], replan: Callable[..., Plan], problems: list[str]
-) -> Plan | None:
-    """What is left to do, once the changes show; None when the listeners could not be read."""
-    left = None
-    try:
-        for left in readings(lambda: replan(read())):
-            if not left or problems:
-                break
-    except ClientError as error:
-        problems.append(f"could not read the listeners back: {reason_of(error)}")
-        return None
-    return left

@@ -1,18 +1,16 @@
 """What a policy sees: the filter `http-without-redirect` and the action `redirect-to-https` on `aws.app-elb`."""
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator
 from typing import Any
 
-from botocore.exceptions import ClientError
-from c7n.actions import Action
 from c7n.filters import Filter
 from c7n.utils import local_session, type_schema
 
-from ...aws import reason_of
-from ...fixing import Outcome, Receipt, finish, receipt_of
-from .apply import Result, apply, read_listeners
-from .redirect import Listener, Plan, offending, plan_redirects
+from ...errors import Refusal
+from ...fixing import Fix, FixPlan, FixResult, fix_by_plan
+from .apply import read_listeners, steps_of
+from .redirect import offending, plan_redirects
 
 _READS = ("elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeRules")
 _APPLICATION = "application"
@@ -55,7 +53,7 @@ class HttpWithoutRedirect(Filter):
         return served
 
 
-class RedirectToHttps(Action):
+class RedirectToHttps(Fix):
     """Make what an Application Load Balancer answers over plain HTTP redirect to HTTPS, and prove it.
 
     Only rules that do not redirect to HTTPS are changed, and only their actions: conditions, priorities and all HTTPS
@@ -89,45 +87,14 @@ class RedirectToHttps(Action):
         *_READS, "elasticloadbalancing:ModifyListener", "elasticloadbalancing:ModifyRule",
     )
 
-    @property
-    def name(self) -> str:
-        """c7n names the file of the receipts after it."""
-        return str(self.type)
+    def fix(self, session: Any, resource: dict[str, Any]) -> Iterator[FixResult]:
+        """Redirect the HTTP rules of one load balancer."""
+        if resource.get("Type") != _APPLICATION:
+            raise Refusal(f"a load balancer of type {resource.get('Type')} has no HTTP listeners")
+        client = session.client("elbv2")
 
-    def process(self, resources: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Redirect each load balancer; returns the receipts. Raises FixIncomplete when one still answers."""
-        client = local_session(self.manager.session_factory).client("elbv2")
-        fixed = []
-        for balancer in resources:
-            result = self._redirect(client, balancer)
-            fixed.append((balancer, self._receipt(balancer, result)))
-            level = self.log.error if result.outcome.needs_a_person else self.log.info
-            level("%s %s: %s %s", self.type, balancer["LoadBalancerArn"], result.outcome, result.reason)
-        return finish(self, fixed)
+        def plan() -> FixPlan:
+            listeners = read_listeners(client, resource["LoadBalancerArn"])
+            return FixPlan(steps_of(plan_redirects(listeners, self.data.get("port", 443))))
 
-    def _redirect(self, client: Any, balancer: Mapping[str, Any]) -> Result:
-        if balancer.get("Type") != _APPLICATION:
-            return Result(Outcome.REFUSED, f"a load balancer of type {balancer.get('Type')} has no HTTP listeners")
-
-        def read() -> list[Listener]:
-            return read_listeners(client, balancer["LoadBalancerArn"])
-
-        def plan(listeners: Sequence[Listener]) -> Plan:
-            return plan_redirects(listeners, self.data.get("port", 443))
-
-        try:
-            now = read()
-        except ClientError as error:
-            return Result(Outcome.FAILED, reason_of(error))
-        return apply(client, plan(now), read, plan)
-
-    def _receipt(self, balancer: Mapping[str, Any], result: Result) -> Receipt:
-        return receipt_of(
-            self,
-            balancer["LoadBalancerArn"],
-            result.outcome,
-            reason=result.reason,
-            removed=[{"rule": step.rule.arn, "actions": list(step.rule.actions)} for step in result.done],
-            added=[{"rule": step.rule.arn, "actions": list(step.actions)} for step in result.done],
-            inverse=result.inverse,
-        )
+        yield fix_by_plan(lambda service: client, plan)

@@ -63,7 +63,7 @@ class Listener:
 
 
 @dataclass(frozen=True)
-class Step:
+class RedirectStep:
     """One rule, and the actions that it should have."""
 
     listener: Listener
@@ -75,10 +75,10 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Plan:
+class RedirectPlan:
     """What to do to one load balancer; `refused` says why nothing may be done."""
 
-    steps: tuple[Step, ...] = field(default=())
+    steps: tuple[RedirectStep, ...] = field(default=())
     refused: str = ""
 
     def __bool__(self) -> bool:
@@ -93,17 +93,18 @@ def offending(listeners: Iterable[Listener]) -> list[tuple[Listener, Rule]]:
     ]
 
 
-def plan_redirects(listeners: Sequence[Listener], port: int) -> Plan:
+def plan_redirects(listeners: Sequence[Listener], port: int) -> RedirectPlan:
     """The plan that makes every offending rule redirect to HTTPS on `port` of the same load balancer.
 
     It is refused when nobody listens there with HTTPS: a redirect would lead into nothing, which is an outage.
     """
     found = offending(listeners)
     if not found:
-        return Plan()
+        return RedirectPlan()
     if not any(listener.protocol == HTTPS and listener.port == port for listener in listeners):
-        return Plan(refused=f"the load balancer has no HTTPS listener on port {port}: a redirect would be an outage")
-    return Plan(tuple(Step(listener, rule, (_redirect(rule, port),)) for listener, rule in found))
+        return RedirectPlan(
+            refused=f"the load balancer has no HTTPS listener on port {port}: a redirect would be an outage")
+    return RedirectPlan(tuple(RedirectStep(listener, rule, (_redirect(rule, port),)) for listener, rule in found))
 
 
 def _redirect(rule: Rule, port: int) -> Action:

@@ -10,11 +10,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from botocore.exceptions import ClientError
 from c7n.utils import type_schema
 
-from ...aws import call, detail_of, earlier_named, reason_of
-from ...fixing import OTHERWISE, Call, EventFix, Fixed, Plan, Record, Step, carry_out
+from ...aws import AWS_ERRORS, call, detail_of, earlier_named, reason_of
+from ...fixing import OTHERWISE, Call, EventFix, FixPlan, FixResult, Record, Step, fix_by_plan
 
 CREATE, UPDATE, DELETE = "CreateDetector", "UpdateDetector", "DeleteDetector"
 
@@ -27,7 +26,7 @@ LOST = (
 )
 
 
-def plan_detector(detectors: Mapping[str, str], event: str, settings: Mapping[str, Any]) -> Plan:
+def plan_detector(detectors: Mapping[str, str], event: str, settings: Mapping[str, Any]) -> FixPlan:
     """Make the detector that is missing, or enable the one that is there.
 
     Args:
@@ -41,14 +40,14 @@ def plan_detector(detectors: Mapping[str, str], event: str, settings: Mapping[st
 
         made = {**settings, "Enable": True}
         notes = [LOST] if settings else [LOST, "no event tells what it was: made with GuardDuty's own defaults"]
-        return Plan([Step(
+        return FixPlan([Step(
             "make a detector", Call("guardduty", "create_detector", made), delete, added=made,
         )], notes=notes if event == DELETE else ())
 
     def update(detector: str, enable: bool) -> Call:
         return Call("guardduty", "update_detector", {"DetectorId": detector, "Enable": enable})
 
-    return Plan([
+    return FixPlan([
         Step(f"enable {detector}", update(detector, True), update(detector, False),
              removed={"status": "DISABLED"}, added={"status": "ENABLED"})
         for detector, status in detectors.items() if status != "ENABLED"
@@ -135,7 +134,7 @@ class RevertDetector(EventFix):
     )
     events = (UPDATE, DELETE)
 
-    def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterator[Fixed]:
+    def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterator[FixResult]:
         """Have GuardDuty watch again in this region."""
         record = detail_of(event)
         request = record.get("requestParameters") or {}
@@ -151,11 +150,11 @@ class RevertDetector(EventFix):
                 settings.append(self._known(session, detector, record, notes))
             return settings[0]
 
-        def plan() -> Plan:
+        def plan() -> FixPlan:
             detectors = read(guardduty)
             return plan_detector(detectors, record["eventName"], {} if detectors else known())
 
-        fixed = carry_out(lambda service: guardduty, plan)
+        fixed = fix_by_plan(lambda service: guardduty, plan)
         yield replace(
             fixed, notes=[*fixed.notes, *notes], resource=detector, resource_type="aws.guardduty-detector")
 
@@ -163,7 +162,7 @@ class RevertDetector(EventFix):
         try:
             return settings_of(
                 detector, record, earlier_named(session.client("cloudtrail"), (CREATE, UPDATE), record))
-        except ClientError as error:
+        except AWS_ERRORS as error:
             # Without its history a detector with the defaults is better than none.
             notes.append(f"the event history could not be read: {reason_of(error)}")
             return {}

@@ -10,16 +10,16 @@ from typing import Any
 from c7n.utils import type_schema
 
 from ...aws import call, detail_of
-from ...fixing import OTHERWISE, Call, EventFix, Fixed, Plan, Step, carry_out
+from ...fixing import OTHERWISE, Call, EventFix, FixPlan, FixResult, Step, fix_by_plan
 
 
-def plan_key(user: str, key_id: str, keys: Sequence[Mapping[str, Any]]) -> Plan:
+def plan_key(user: str, key_id: str, keys: Sequence[Mapping[str, Any]]) -> FixPlan:
     """Disable one of a user's keys, as ListAccessKeys gives them; nothing where it is disabled or gone."""
 
     def update(status: str) -> Call:
         return Call("iam", "update_access_key", {"UserName": user, "AccessKeyId": key_id, "Status": status})
 
-    return Plan([
+    return FixPlan([
         Step(f"disable {key_id}", update("Inactive"), update("Active"),
              removed={key_id: "Active"}, added={key_id: "Inactive"})
         for key in keys if key["AccessKeyId"] == key_id and key["Status"] == "Active"
@@ -62,7 +62,7 @@ class DisableCreatedKey(EventFix):
     permissions: tuple[str, ...] = ("iam:ListAccessKeys", "iam:UpdateAccessKey")
     events = ("CreateAccessKey",)
 
-    def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterator[Fixed]:
+    def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterator[FixResult]:
         """Disable the key, when it is this user's."""
         made = (detail_of(event).get("responseElements") or {}).get("accessKey") or {}
         user, key_id = resource["UserName"], made.get("accessKeyId")
@@ -70,8 +70,8 @@ class DisableCreatedKey(EventFix):
             return
         client = session.client("iam")
 
-        def plan() -> Plan:
+        def plan() -> FixPlan:
             # A user has two keys at most, so there is one page.
             return plan_key(user, key_id, call(client.list_access_keys, UserName=user)["AccessKeyMetadata"])
 
-        yield carry_out(lambda service: client, plan)
+        yield fix_by_plan(lambda service: client, plan)

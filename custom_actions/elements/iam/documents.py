@@ -19,6 +19,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
+from ...errors import CannotRead
+
 # A character that no pattern names, so that only wildcards take it.
 _ANY = "\x00"
 # Lengths of service prefixes and actions; only a `*` takes both of a pair.
@@ -26,7 +28,7 @@ _SERVICES = (_ANY * 3, _ANY * 20)
 _ACTIONS = (_ANY * 8, _ANY * 40)
 
 
-class DocumentError(ValueError):
+class DocumentError(CannotRead, ValueError):
     """A policy document that cannot be read: what it allows is unknown."""
 
 

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from c7n.exceptions import PolicyValidationError
@@ -10,10 +10,11 @@ from c7n.filters import Filter
 from c7n.utils import local_session, type_schema
 
 from ...aws import call
-from ...fixing import Call, Outcome
+from ...errors import Refusal
+from ...fixing import Call, FixResult, Step
 from ...parameters import placeholders
-from .changes import Change, Fix, Result, carry_out
 from .documents import allows_everything, parse
+from .fix import IamFix
 from .principals import Grant, Principal, Reader
 
 _READ_MANAGED = ("iam:GetPolicy", "iam:GetPolicyVersion")
@@ -101,7 +102,7 @@ class FullStar(Filter):
         return lines(grant for holder in holders for grant in reader.grants(holder))
 
 
-class RevokeFullStar(Fix):
+class RevokeFullStar(IamFix):
     """Take the policies that allow everything from a user, a group or a role, and prove it.
 
     An offending managed policy is detached, an offending inline one deleted; every other policy stays. What offends is
@@ -135,13 +136,14 @@ class RevokeFullStar(Fix):
         principal = Principal(self.manager.type.rpartition("iam-")[2], "")
         return self.permissions + principal.permissions(*_READ, "Delete{}Policy", "Detach{}Policy")
 
-    def fix(self, client: Any, resource: Mapping[str, Any]) -> Result:
+    def fix(self, session: Any, resource: dict[str, Any]) -> Iterator[FixResult]:
+        """Take the policies that allow everything from one principal."""
         principal = Principal.of(self.manager.type, resource)
-        own = call(local_session(self.manager.session_factory).client("sts").get_caller_identity)["Arn"]
+        own = call(session.client("sts").get_caller_identity)["Arn"]
         if is_caller(principal, own):
-            return Result(Outcome.REFUSED, f"this runs as {own}, and could not give its own rights back")
-        return carry_out(
-            client, plan(Reader(client).grants(principal)), lambda: lines(Reader(client).grants(principal)))
+            raise Refusal(f"this runs as {own}, and could not give its own rights back")
+        client = session.client("iam")
+        yield self.carry_out(client, lambda: plan(Reader(client).grants(principal)))
 
 
 def lines(grants: Iterable[Grant]) -> list[str]:
@@ -149,8 +151,8 @@ def lines(grants: Iterable[Grant]) -> list[str]:
     return [f"{grant}: {said}" for grant in grants for said in allows_everything(grant.document)]
 
 
-def plan(grants: Iterable[Grant]) -> list[Change]:
-    """The changes that take every grant that allows everything. Raises DocumentError."""
+def plan(grants: Iterable[Grant]) -> list[Step]:
+    """The steps that take every grant that allows everything. Raises DocumentError."""
     return [_revocation(grant) for grant in grants if allows_everything(grant.document)]
 
 
@@ -162,16 +164,17 @@ def is_caller(principal: Principal, arn: str) -> bool:
     return principal == Principal(kind, rest.rpartition("/")[2])
 
 
-def _revocation(grant: Grant) -> Change:
+def _revocation(grant: Grant) -> Step:
     kind, of = grant.holder.kind, grant.holder.parameters
     if not grant.inline:
         parameters = {**of, "PolicyArn": grant.policy}
-        return Change(
-            Call("iam", f"detach_{kind}_policy", parameters), Call("iam", f"attach_{kind}_policy", parameters),
+        return Step(
+            f"detach {grant}", Call("iam", f"detach_{kind}_policy", parameters),
+            Call("iam", f"attach_{kind}_policy", parameters),
             removed={"PolicyArn": grant.policy})
     parameters = {**of, "PolicyName": grant.policy}
     document = json.dumps(parse(grant.document))
-    return Change(
-        Call("iam", f"delete_{kind}_policy", parameters),
+    return Step(
+        f"delete {grant}", Call("iam", f"delete_{kind}_policy", parameters),
         Call("iam", f"put_{kind}_policy", {**parameters, "PolicyDocument": document}),
         removed={"PolicyName": grant.policy, "PolicyDocument": document})

@@ -4,7 +4,7 @@ Source: IAM's ListAccessKeys, GetAccessKeyLastUsed, UpdateAccessKey.
 """
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,9 +15,10 @@ from c7n.filters import Filter
 from c7n.utils import local_session, type_schema
 
 from ...aws import call, code_of
-from ...fixing import Call, Outcome
+from ...errors import Refusal
+from ...fixing import Call, FixResult, Step
 from ...parameters import placeholders
-from .changes import Change, Fix, Result, carry_out
+from .fix import IamFix
 from .principals import GONE
 
 ANNOTATION = "c7n:UnusedKeys"
@@ -91,7 +92,7 @@ class UnusedKeys(Filter):
         return found
 
 
-class DisableKeys(Fix):
+class DisableKeys(IamFix):
     """Disable the access keys that the policy's filter found: `unused-keys`, or c7n's own `access-key`.
 
     A disabled key works again as soon as it is made active. The key that this very run uses is refused. Each user ends
@@ -123,17 +124,15 @@ class DisableKeys(Fix):
             raise PolicyValidationError(f"{self.type}: the policy needs one of the filters unused-keys, access-key")
         return self
 
-    def fix(self, client: Any, resource: Mapping[str, Any]) -> Result:
-        user = resource["UserName"]
+    def fix(self, session: Any, resource: dict[str, Any]) -> Iterator[FixResult]:
+        """Disable the keys of one user that a filter found."""
+        user, client = resource["UserName"], session.client("iam")
         wanted = found_keys(resource)
-        own = local_session(self.manager.session_factory).get_credentials().access_key
+        own = session.get_credentials().access_key
         if own in wanted:
-            return Result(Outcome.REFUSED, f"this runs with the key {own}")
-
-        def active() -> list[str]:
-            return [key.id for key in _keys(client, user) if key.active and key.id in wanted]
-
-        return carry_out(client, [_disabling(user, key_id) for key_id in active()], active)
+            raise Refusal(f"this runs with the key {own}")
+        yield self.carry_out(client, lambda: [
+            _disabling(user, key.id) for key in _keys(client, user) if key.active and key.id in wanted])
 
 
 def found_keys(user: Mapping[str, Any]) -> set[str]:
@@ -163,10 +162,10 @@ def _with_use(client: Any, user: str, now: datetime, days: float) -> Iterable[Ke
             yield Key(key.id, key.active, key.created, last.get("LastUsedDate"))
 
 
-def _disabling(user: str, key_id: str) -> Change:
+def _disabling(user: str, key_id: str) -> Step:
     def status(value: str) -> Call:
         return Call("iam", "update_access_key", {"UserName": user, "AccessKeyId": key_id, "Status": value})
 
-    return Change(
-        status("Inactive"), status("Active"),
+    return Step(
+        f"disable {key_id}", status("Inactive"), status("Active"),
         removed={"AccessKeyId": key_id, "Status": "Active"}, added={"AccessKeyId": key_id, "Status": "Inactive"})

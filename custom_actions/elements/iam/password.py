@@ -4,7 +4,7 @@ Source: IAM's GetAccountPasswordPolicy, UpdateAccountPasswordPolicy, DeleteAccou
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -13,9 +13,9 @@ from c7n.resources.aws import shape_validate
 from c7n.utils import type_schema
 
 from ...aws import call, code_of
-from ...fixing import Call
+from ...fixing import Call, FixResult, Step
 from ...parameters import placeholders
-from .changes import Change, Fix, Result, carry_out
+from .fix import IamFix
 from .principals import GONE
 
 Settings = Mapping[str, Any]
@@ -39,7 +39,7 @@ def strengthened(now: Settings, wanted: Settings) -> dict[str, Any]:
     return {**now, **{key: STRICTER[key](now.get(key) or 0, value) for key, value in wanted.items()}}
 
 
-def plan(now: Settings | None, wanted: Settings) -> list[Change]:
+def plan(now: Settings | None, wanted: Settings) -> list[Step]:
     """The change that makes the settings as strict as wanted; none when they are. `now` is None without a policy."""
     target = _given(strengthened(now or {}, wanted))
     if now is not None and target == _given(now):
@@ -48,9 +48,10 @@ def plan(now: Settings | None, wanted: Settings) -> list[Change]:
     if now is not None:
         undo = Call("iam", "update_account_password_policy", _given(now))
     changed = {key: value for key, value in target.items() if (now or {}).get(key) != value}
-    return [Change(
+    return [Step(
+        f"set {', '.join(f'{key}: {value}' for key, value in changed.items()) or 'a password policy'}",
         Call("iam", "update_account_password_policy", target), undo,
-        removed={key: (now or {}).get(key) for key in changed} if now is not None else None, added=changed)]
+        removed={key: (now or {}).get(key) for key in changed} if now is not None else {}, added=changed)]
 
 
 def _given(settings: Settings) -> dict[str, Any]:
@@ -61,7 +62,7 @@ def _given(settings: Settings) -> dict[str, Any]:
     }
 
 
-class StrengthenPasswordPolicy(Fix):
+class StrengthenPasswordPolicy(IamFix):
     """Make the account's password policy as strict as the policy says, and nowhere weaker, and prove it.
 
     Of each setting in `policy` the stricter value stands: the longer length and memory, the shorter age, and what is
@@ -104,15 +105,10 @@ class StrengthenPasswordPolicy(Fix):
             raise PolicyValidationError(f"{self.type}: {error}") from None
         return self
 
-    def fix(self, client: Any, resource: Mapping[str, Any]) -> Result:
-        wanted = self.data["policy"]
-
-        def changes() -> list[Change]:
-            return plan(_settings(client), wanted)
-
-        return carry_out(
-            client, changes(),
-            lambda: [f"{key}: {value}" for change in changes() for key, value in (change.added or {}).items()])
+    def fix(self, session: Any, resource: dict[str, Any]) -> Iterator[FixResult]:
+        """Strengthen the account's password policy."""
+        client = session.client("iam")
+        yield self.carry_out(client, lambda: plan(_settings(client), self.data["policy"]))
 
 
 def _settings(client: Any) -> Settings | None:

@@ -5,7 +5,7 @@ On a user or a role the policies must be attached; on the account they must exis
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from c7n.exceptions import PolicyValidationError
@@ -13,9 +13,9 @@ from c7n.filters import Filter
 from c7n.utils import get_partition, local_session, type_schema
 
 from ...aws import call
-from ...fixing import Call
+from ...fixing import Call, FixResult, Step
 from ...parameters import placeholders
-from .changes import Change, Fix, Result, carry_out
+from .fix import IamFix
 from .principals import Principal, Reader
 
 POLICIES: dict[str, Any] = {"oneOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}]}
@@ -108,7 +108,7 @@ class MissingPolicies(Filter):
         return found
 
 
-class AttachMissingPolicies(Fix):
+class AttachMissingPolicies(IamFix):
     """Attach to a user or a role the required managed policies that it lacks, and prove it.
 
     Which ones is decided as by the policy's filter `missing-policies`, and anew. Nothing is detached.
@@ -158,12 +158,13 @@ class AttachMissingPolicies(Fix):
             raise PolicyValidationError(f"{self.type}: the policy needs the filter missing-policies, once")
         return self
 
-    def fix(self, client: Any, resource: Mapping[str, Any]) -> Result:
-        principal = Principal.of(self.manager.type, resource)
+    def fix(self, session: Any, resource: dict[str, Any]) -> Iterator[FixResult]:
+        """Attach what one principal lacks."""
+        principal, client = Principal.of(self.manager.type, resource), session.client("iam")
         [declared] = self._filters()
         required = arns_of(self, declared.data["policies"])
-        changes = [_attachment(principal, arn) for arn in lacks(Reader(client), principal, required)]
-        return carry_out(client, changes, lambda: lacks(Reader(client), principal, required))
+        yield self.carry_out(client, lambda: [
+            _attachment(principal, arn) for arn in lacks(Reader(client), principal, required)])
 
     def _filters(self) -> list[MissingPolicies]:
         return [found for found in self.manager.iter_filters() if isinstance(found, MissingPolicies)]
@@ -219,9 +220,9 @@ def lacks(reader: Reader, principal: Principal, required: Sequence[str]) -> list
     return lacking
 
 
-def _attachment(principal: Principal, arn: str) -> Change:
+def _attachment(principal: Principal, arn: str) -> Step:
     parameters = {**principal.parameters, "PolicyArn": arn}
-    return Change(
-        Call("iam", f"attach_{principal.kind}_policy", parameters),
+    return Step(
+        f"attach {arn}", Call("iam", f"attach_{principal.kind}_policy", parameters),
         Call("iam", f"detach_{principal.kind}_policy", parameters),
         added={"PolicyArn": arn})

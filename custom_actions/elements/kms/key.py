@@ -13,11 +13,10 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
-from botocore.exceptions import ClientError
 from c7n.utils import type_schema
 
-from ...aws import call, detail_of, earlier_named, reason_of
-from ...fixing import OTHERWISE, Call, EventFix, Fixed, Plan, Record, Step, carry_out, events_of
+from ...aws import AWS_ERRORS, call, detail_of, earlier_named, reason_of
+from ...fixing import OTHERWISE, Call, EventFix, FixPlan, FixResult, Record, Step, events_of, fix_by_plan
 
 _Told = TypeVar("_Told")
 
@@ -46,7 +45,7 @@ class Key:
     """Days from the event to the deletion, for the call that takes the fix back."""
 
 
-def plan_key(event: str, key: Key, *, was_enabled: bool = True, period: int | None = None) -> Plan:
+def plan_key(event: str, key: Key, *, was_enabled: bool = True, period: int | None = None) -> FixPlan:
     """What to do to `key` after an event of this name.
 
     Args:
@@ -56,7 +55,7 @@ def plan_key(event: str, key: Key, *, was_enabled: bool = True, period: int | No
     name = {"KeyId": key.key_id}
     if event == ROTATION_OFF:
         days = {"RotationPeriodInDays": period} if period else {}
-        return Plan([Step(
+        return FixPlan([Step(
             "turn rotation on", Call("kms", "enable_key_rotation", {**name, **days}),
             Call("kms", "disable_key_rotation", name), removed={"rotation": False}, added={"rotation": True},
         )] if key.rotates is False else [])
@@ -66,7 +65,7 @@ def plan_key(event: str, key: Key, *, was_enabled: bool = True, period: int | No
     )
     if event == DISABLE:
         # A key that is to be deleted by now is for that event's own fix.
-        return Plan([enable] if key.state == "Disabled" else [])
+        return FixPlan([enable] if key.state == "Disabled" else [])
     cancel = Step(
         "cancel its deletion", Call("kms", "cancel_key_deletion", name),
         Call("kms", "schedule_key_deletion", {**name, "PendingWindowInDays": key.delay}),
@@ -74,8 +73,8 @@ def plan_key(event: str, key: Key, *, was_enabled: bool = True, period: int | No
     )
     steps = [cancel] if key.state == "PendingDeletion" else []
     if not was_enabled:
-        return Plan(steps, notes=("it was disabled before it was to be deleted: left disabled",))
-    return Plan([*steps, enable] if steps or key.state == "Disabled" else [])
+        return FixPlan(steps, notes=("it was disabled before it was to be deleted: left disabled",))
+    return FixPlan([*steps, enable] if steps or key.state == "Disabled" else [])
 
 
 def was_enabled(record: Record, earlier: Iterable[Record]) -> bool:
@@ -145,7 +144,7 @@ class RevertKey(EventFix):
         needed = (name for event in events_of(self) for name in _PERMISSIONS.get(event, ()))
         return tuple(dict.fromkeys(("sts:GetCallerIdentity", *needed, *self.told_permissions())))
 
-    def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterator[Fixed]:
+    def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterator[FixResult]:
         """Undo the event on the key, when it is about it."""
         record = detail_of(event)
         if not is_of(record, resource):
@@ -158,12 +157,12 @@ class RevertKey(EventFix):
             found = earlier_named(session.client("cloudtrail"), names, record)
             try:
                 return ask(change for change in found if is_of(change, resource))
-            except ClientError as error:
+            except AWS_ERRORS as error:
                 lost.append(f"the event history could not be read: {reason_of(error)}")
                 return otherwise
 
         if name == ROTATION_OFF:
-            def plan() -> Plan:
+            def plan() -> FixPlan:
                 on = call(kms.get_key_rotation_status, KeyId=key_id)["KeyRotationEnabled"]
                 return plan_key(
                     name, Key(key_id, rotates=on), period=None if on else told(_period, (ROTATION_ON,), None))
@@ -171,12 +170,12 @@ class RevertKey(EventFix):
             # Asked before the key is enabled: our own EnableKey is no part of its past.
             enabled = name == DISABLE or told(partial(was_enabled, record), (DISABLE, ENABLE), True)
 
-            def plan() -> Plan:
+            def plan() -> FixPlan:
                 state = call(kms.describe_key, KeyId=key_id)["KeyMetadata"]["KeyState"]
                 delay = (record.get("requestParameters") or {}).get("pendingWindowInDays") or 30
                 return plan_key(name, Key(key_id, state, delay=delay), was_enabled=enabled)
 
-        fixed = carry_out(lambda service: kms, plan)
+        fixed = fix_by_plan(lambda service: kms, plan)
         yield replace(fixed, notes=[*fixed.notes, *lost])
 
 

@@ -5,85 +5,57 @@ Source: SNS's CreateTopic and Subscribe, CloudWatch Logs' PutMetricFilter, Cloud
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any
 
-from botocore.exceptions import ClientError, ParamValidationError
-
-from ...aws import call, readings, reason_of
-from ...fixing import Call, Outcome
+from ...aws import AWS_ERRORS, reason_of
+from ...fixing import FixResult, Left, Outcome, Step, calls, carry_out
 from .chain import Link, Verdict
-from .plan import Plan
+from .plan import AlarmPlan, AlarmStep
 
 
-@dataclass
-class Result:
-    """What was really created in one region, how it ended, and why."""
-
-    region: str
-    outcome: Outcome = Outcome.REFUSED
-    reason: str = ""
-    removed: list[dict[str, Any]] = field(default_factory=list)
-    """What stood there instead."""
-    added: list[dict[str, Any]] = field(default_factory=list)
-    inverse: list[Call] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-
-def apply(plan: Plan, client: Callable[[str, str], Any], judge: Callable[[], Mapping[str, Verdict]]) -> Result:
+def apply(
+    plan: AlarmPlan, client: Callable[[str, str], Any], judge: Callable[[], Mapping[str, Verdict]]
+) -> FixResult:
     """Carry out `plan`.
 
     Args:
         client: gives a boto3 client for a service and a region.
-        judge: follows the plan's classes of events anew; gives those that still lack a link.
+        judge: follows the plan's classes of events again; gives those that still lack a link.
 
-    An AWS error ends the steps of its own class of events, no others: it is part of the result, never raised.
+    An error ends the steps of its own class of events, no others: it is part of the result, never raised.
     """
-    result, problems, failed = Result(plan.region), [], set()
-    for step in plan.steps:
-        if step.events in failed:
-            continue
-        try:
-            call(getattr(client(step.call.service, plan.region), step.call.operation), **step.call.parameters)
-        except (ClientError, ParamValidationError) as error:
-            failed.add(step.events)
-            why = reason_of(error) if isinstance(error, ClientError) else str(error)
-            problems.append(f"{step.events or 'topic'}: {why}")
-            continue
-        result.added.append({"call": f"{step.call.service}:{step.call.operation}", **step.call.parameters})
-        if step.replaced:
-            result.removed.append(dict(step.replaced))
-        # What was made last goes first.
-        result.inverse[:0] = step.inverse
-        if step.note:
-            result.notes.append(step.note)
+    refused = "; ".join(f"{events}: {reason}" for events, reason in plan.refused.items())
+    found: dict[str, Verdict] = {}
 
-    problems += [f"{events}: {reason}" for events, reason in plan.refused.items()]
-    left = _read_back(judge, problems) if plan.events else {}
-    if left is None:
-        result.outcome = Outcome.PARTIAL if result.added else Outcome.FAILED
-    elif not left and not plan.refused:
-        result.outcome = Outcome.REVERTED if result.added else Outcome.ALREADY_OK
-        return result
+    def left() -> Left:
+        found.clear()
+        found.update(judge() if plan.events else {})
+        return [f"{events}: {verdict}" for events, verdict in found.items()]
+
+    def settled(_: Left) -> bool:
+        # Neither a trail nor a person's confirmation comes by waiting.
+        return all(verdict.missing in (Link.TRAIL, Link.SUBSCRIPTION) for verdict in found.values())
+
+    if plan.steps:
+        result = carry_out(
+            [_step(plan, each) for each in plan.steps], calls(lambda service: client(service, plan.region)), left,
+            cannot=refused, settled=settled)
     else:
-        problems += [f"{events}: {verdict}" for events, verdict in left.items()]
-        if result.added:
-            result.outcome = Outcome.PARTIAL
-        elif plan.steps:
-            result.outcome = Outcome.FAILED
-    result.reason = "; ".join(dict.fromkeys(problems))
-    return result
+        result = _nothing_to_do(left, refused)
+    return replace(result, region=plan.region)
 
 
-def _read_back(judge: Callable[[], Mapping[str, Verdict]], problems: list[str]) -> Mapping[str, Verdict] | None:
-    """What is still missing; None when it cannot be read."""
-    left: Mapping[str, Verdict] = {}
+def _nothing_to_do(left: Callable[[], Left], refused: str) -> FixResult:
     try:
-        for left in readings(judge):
-            # Neither a trail nor a person's confirmation comes by waiting.
-            if all(verdict.missing in (Link.TRAIL, Link.SUBSCRIPTION) for verdict in left.values()):
-                break
-    except ClientError as error:
-        problems.append(f"reading it again: {reason_of(error)}")
-        return None
-    return left
+        problems = [*filter(None, [refused]), *map(str, left())]
+    except AWS_ERRORS as error:
+        return FixResult(Outcome.FAILED, f"reading it again: {reason_of(error)}")
+    return FixResult(Outcome.REFUSED if problems else Outcome.ALREADY_OK, "; ".join(problems))
+
+
+def _step(plan: AlarmPlan, step: AlarmStep) -> Step:
+    return Step(
+        f"{step.events or 'topic'}: {plan.line(step)}", step.call, step.inverse, removed=step.replaced,
+        added={"call": f"{step.call.service}:{step.call.operation}", **step.call.parameters},
+        note=step.note, chain=step.events or "topic")

@@ -1,20 +1,17 @@
 """What a policy sees on `aws.account`: the filter `log-alarm` and the action `create-log-alarm`."""
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from botocore.exceptions import ClientError
-from c7n.actions import BaseAction
 from c7n.exceptions import PolicyValidationError
 from c7n.filters import Filter
 from c7n.utils import local_session, type_schema
 
-from ...aws import reason_of
-from ...fixing import Outcome, Receipt, finish, receipt_of
+from ...fixing import Fix, FixResult
 from ...parameters import placeholders
-from .apply import Result, apply
+from .apply import apply
 from .chain import Link, Verdict, judge
 from .pattern import Expression, PatternError, cases, covers, parse_conditions, whole
 from .plan import Settings, plan_alarms
@@ -120,7 +117,7 @@ class LogAlarm(Filter):
         return resources if lines else []
 
 
-class CreateLogAlarm(BaseAction):
+class CreateLogAlarm(Fix):
     """Create what is missing between events and somebody who is told of them, and prove it.
 
     The events are those of the policy's `log-alarm` filter. For each class that lacks a link:
@@ -172,11 +169,6 @@ class CreateLogAlarm(BaseAction):
         "logs:PutMetricFilter", "cloudwatch:PutMetricAlarm", "sns:CreateTopic", "sns:Subscribe",
     )
 
-    @property
-    def name(self) -> str:
-        """c7n names the file of the receipts after it."""
-        return str(self.type)
-
     def validate(self) -> CreateLogAlarm:
         self._events()
         topic, email = self.data["topic"], self.data.get("email") or ""
@@ -186,34 +178,23 @@ class CreateLogAlarm(BaseAction):
             raise PolicyValidationError(f"{self.type}: {email!r} is no e-mail address")
         return self
 
-    def process(self, resources: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Create what is missing; returns the receipts. Raises FixIncomplete when a link is missing still."""
+    def resource_name(self, resource: Mapping[str, Any]) -> str:
+        """The account's number."""
+        return str(resource["account_id"])
+
+    def fix(self, session: Any, resource: dict[str, Any]) -> Iterator[FixResult]:
+        """Create what is missing, region by region."""
         patterns = self._events()
         expressions = _expressions(self.type, patterns)
-        fixed = []
-        for account in resources:
-            for result in self._create(patterns, expressions):
-                fixed.append((account, self._receipt(account, result)))
-                level = self.log.error if result.outcome.needs_a_person else self.log.info
-                level("%s %s: %s %s", self.type, account["account_id"], result.outcome, result.reason)
-        return finish(self, fixed)
-
-    def _create(self, patterns: Mapping[str, str], expressions: Mapping[str, Expression]) -> list[Result]:
         settings = Settings(
             self.data["topic"], self.data.get("email") or "", self.data.get("namespace") or Settings.namespace)
         source = _source(self, fresh=True)
-        region = self.manager.config.region
-        try:
-            plans = plan_alarms(_missing(expressions, source), patterns, settings, source, region)
-        except ClientError as error:
-            return [Result(region, Outcome.FAILED, reason_of(error))]
-        results = []
-        for plan in plans:
+        for plan in plan_alarms(
+                _missing(expressions, source), patterns, settings, source, self.manager.config.region):
             for line in plan.lines():
                 self.log.info("%s %s: %s", self.type, plan.region, line)
             own = {name: expressions[name] for name in plan.events}
-            results.append(apply(plan, source.client, partial(self._judge, own)))
-        return results
+            yield apply(plan, source.client, partial(self._judge, own))
 
     def _judge(self, expressions: Mapping[str, Expression]) -> Mapping[str, Verdict]:
         return _missing(expressions, _source(self, fresh=True))
@@ -226,17 +207,3 @@ class CreateLogAlarm(BaseAction):
         if not events:
             raise PolicyValidationError(f"{self.type}: needs a log-alarm filter, whose events it takes")
         return events
-
-    def _receipt(self, account: Mapping[str, Any], result: Result) -> Receipt:
-        return receipt_of(
-            self,
-            account["account_id"],
-            result.outcome,
-            account=account["account_id"],
-            region=result.region,
-            reason=result.reason,
-            removed=result.removed,
-            added=result.added,
-            inverse=result.inverse,
-            notes=tuple(result.notes),
-        )

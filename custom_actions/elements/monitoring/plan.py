@@ -59,7 +59,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Step:
+class AlarmStep:
     """One call, what it replaces, and the calls that take it back."""
 
     events: str
@@ -71,11 +71,11 @@ class Step:
 
 
 @dataclass
-class Plan:
+class AlarmPlan:
     """What to create in one region, in this order, and what cannot be created."""
 
     region: str
-    steps: list[Step] = field(default_factory=list)
+    steps: list[AlarmStep] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
     """The classes of events that it is about."""
     refused: dict[str, str] = field(default_factory=dict)
@@ -83,12 +83,17 @@ class Plan:
 
     def lines(self) -> list[str]:
         """The plan for a reader, one step a line."""
-        return [f"{step.call.service}:{step.call.operation} {_named(step.call)}" for step in self.steps]
+        return [self.line(step) for step in self.steps]
+
+    @staticmethod
+    def line(step: AlarmStep) -> str:
+        """One step for a reader."""
+        return f"{step.call.service}:{step.call.operation} {_named(step.call)}"
 
 
 def plan_alarms(
     missing: Mapping[str, Verdict], patterns: Mapping[str, str], settings: Settings, source: OwnSource, region: str
-) -> list[Plan]:
+) -> list[AlarmPlan]:
     """A plan for each region in which something is missing; one without steps for `region` where nothing is.
 
     Args:
@@ -96,7 +101,7 @@ def plan_alarms(
         patterns: of each class, the pattern without its outer braces.
         region: where the policy runs; what no region can be told for is refused there.
     """
-    plans: dict[str, Plan] = {}
+    plans: dict[str, AlarmPlan] = {}
     refused: dict[str, str] = {}
     for events, verdict in missing.items():
         group = verdict.group
@@ -108,15 +113,15 @@ def plan_alarms(
             refused[events] = f"an alarm in {group.region} cannot tell the topic {topic} of another region"
             continue
         if group.region not in plans:
-            plans[group.region] = Plan(group.region, _topic_steps(topic, settings, source))
+            plans[group.region] = AlarmPlan(group.region, _topic_steps(topic, settings, source))
         plans[group.region].steps += _steps(events, verdict, group, topic, patterns[events], settings, source)
         plans[group.region].events.append(events)
-    found = list(plans.values()) or [Plan(region)]
+    found = list(plans.values()) or [AlarmPlan(region)]
     found[0].refused = refused
     return found
 
 
-def _topic_steps(topic: str, settings: Settings, source: OwnSource) -> list[Step]:
+def _topic_steps(topic: str, settings: Settings, source: OwnSource) -> list[AlarmStep]:
     """Make the topic, and ask the address to subscribe, where nobody is told yet."""
     try:
         attributes = source.topic(topic)
@@ -124,13 +129,13 @@ def _topic_steps(topic: str, settings: Settings, source: OwnSource) -> list[Step
         return []
     steps = []
     if attributes is None and topic.split(":")[4] == source.account:
-        steps.append(Step(
+        steps.append(AlarmStep(
             TOPIC, Call("sns", "create_topic", {"Name": topic.split(":")[5]}),
             inverse=(Call("sns", "delete_topic", {"TopicArn": topic}),),
         ))
     told = attributes is not None and int(attributes.get("SubscriptionsConfirmed") or 0) > 0
     if settings.email and not told and not (attributes is not None and source.is_subscribed(topic, settings.email)):
-        steps.append(Step(
+        steps.append(AlarmStep(
             TOPIC, Call("sns", "subscribe", {"TopicArn": topic, "Protocol": "email", "Endpoint": settings.email}),
             note=f"{settings.email} must confirm the subscription to {topic}; unconfirmed it cannot be taken back, "
                  "and goes by itself after some days",
@@ -140,7 +145,7 @@ def _topic_steps(topic: str, settings: Settings, source: OwnSource) -> list[Step
 
 def _steps(
     events: str, verdict: Verdict, group: LogGroup, topic: str, pattern: str, settings: Settings, source: OwnSource
-) -> list[Step]:
+) -> list[AlarmStep]:
     """Count the events, where nothing does, and look at the count, where no alarm of the topic does."""
     name = f"{settings.namespace}-{events}"
     steps, metric = [], verdict.metric
@@ -181,10 +186,10 @@ def _steps(
 
 def _put(
     events: str, service: str, operation: str, parameters: dict[str, Any], before: dict[str, Any], delete: Call
-) -> Step:
+) -> AlarmStep:
     """A put, whose inverse is the put of what it replaces, or else the deletion."""
     inverse = Call(service, operation, before) if before else delete
-    return Step(events, Call(service, operation, parameters), before, (inverse,))
+    return AlarmStep(events, Call(service, operation, parameters), before, (inverse,))
 
 
 def _settings(item: Item | None, names: Sequence[str]) -> dict[str, Any]:

@@ -10,24 +10,24 @@ from typing import Any
 from c7n.utils import type_schema
 
 from ...aws import call
-from ...fixing import OTHERWISE, Call, EventFix, Fixed, Plan, Step, carry_out
+from ...fixing import OTHERWISE, Call, EventFix, FixPlan, FixResult, Step, fix_by_plan
 
 NOT_YET = ("creating", "backing-up", "restoring", "starting")
 """States in which RDS refuses a modification that it takes a little later."""
 
 
-def plan_database(instance: Mapping[str, Any]) -> Plan:
+def plan_database(instance: Mapping[str, Any]) -> FixPlan:
     """Make an instance, as DescribeDBInstances gives it, private."""
     if not instance.get("PubliclyAccessible"):
-        return Plan()
+        return FixPlan()
     if (status := instance.get("DBInstanceStatus")) in NOT_YET:
-        return Plan(cannot=f"it is {status}: RDS takes no modification now")
+        return FixPlan(cannot=f"it is {status}: RDS takes no modification now")
     name = instance["DBInstanceIdentifier"]
 
     def modify(public: bool) -> Call:
         return Call("rds", "modify_db_instance", {"DBInstanceIdentifier": name, "PubliclyAccessible": public})
 
-    return Plan([Step(
+    return FixPlan([Step(
         "make it private", modify(False), modify(True),
         removed={"PubliclyAccessible": True}, added={"PubliclyAccessible": False},
     )])
@@ -71,12 +71,12 @@ class RevertPublicAccess(EventFix):
         """What is public is made private, whatever became of the event."""
         return False
 
-    def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterator[Fixed]:
+    def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterator[FixResult]:
         """Make the instance private."""
         client, name = session.client("rds"), resource["DBInstanceIdentifier"]
 
-        def plan() -> Plan:
+        def plan() -> FixPlan:
             [instance] = call(client.describe_db_instances, DBInstanceIdentifier=name)["DBInstances"]
             return plan_database(instance)
 
-        yield carry_out(lambda service: client, plan)
+        yield fix_by_plan(lambda service: client, plan)

@@ -9,11 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from botocore.exceptions import ClientError
 from c7n.utils import type_schema
 
-from ...aws import call, detail_of, earlier_named, reason_of
-from ...fixing import OTHERWISE, Call, EventFix, Fixed, Plan, Record, Step, carry_out
+from ...aws import AWS_ERRORS, call, detail_of, earlier_named, reason_of
+from ...fixing import OTHERWISE, Call, EventFix, FixPlan, FixResult, Record, Step, fix_by_plan
 
 STOP, DELETE_RECORDER, DELETE_CHANNEL = (
     "StopConfigurationRecorder", "DeleteConfigurationRecorder", "DeleteDeliveryChannel",
@@ -36,7 +35,7 @@ Known = Callable[[str], Mapping[str, Any] | None]
 """What the history tells: from PutConfigurationRecorder or PutDeliveryChannel to what the last such call put."""
 
 
-def plan_recorder(now: Recording, known: Known) -> Plan:
+def plan_recorder(now: Recording, known: Known) -> FixPlan:
     """Put back what is missing, and start recording. The history is asked only for what is missing."""
     steps, missing = [], []
     name = now.recorder
@@ -66,7 +65,7 @@ def plan_recorder(now: Recording, known: Known) -> Plan:
             Call("config", "stop_configuration_recorder", parameters),
             removed={"recording": False}, added={"recording": True},
         ))
-    return Plan(steps, cannot=f"what {' and '.join(missing)} was is in no earlier event" if missing else "")
+    return FixPlan(steps, cannot=f"what {' and '.join(missing)} was is in no earlier event" if missing else "")
 
 
 class RevertRecorder(EventFix):
@@ -109,7 +108,7 @@ class RevertRecorder(EventFix):
     )
     events = (STOP, DELETE_RECORDER, DELETE_CHANNEL)
 
-    def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterator[Fixed]:
+    def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterator[FixResult]:
         """Have AWS Config record again in this region."""
         config, record = session.client("config"), detail_of(event)
         lost: list[str] = []
@@ -117,11 +116,11 @@ class RevertRecorder(EventFix):
         def known(name: str) -> Mapping[str, Any] | None:
             try:
                 return last_put(earlier_named(session.client("cloudtrail"), (name,), record))
-            except ClientError as error:
+            except AWS_ERRORS as error:
                 lost.append(f"the event history could not be read: {reason_of(error)}")
                 return None
 
-        fixed = carry_out(lambda service: config, lambda: plan_recorder(read(config), known))
+        fixed = fix_by_plan(lambda service: config, lambda: plan_recorder(read(config), known))
         yield replace(
             fixed, reason="; ".join(filter(None, [fixed.reason, *lost[:1]])),
             resource=str(_name(record) or resource["account_id"]), resource_type="aws.config-recorder",

@@ -12,7 +12,7 @@ from c7n.resources.s3 import get_region
 from c7n.utils import type_schema
 
 from ...aws import call, code_of
-from ...fixing import OTHERWISE, Call, EventFix, Fixed, Plan, Step, carry_out
+from ...fixing import OTHERWISE, Call, EventFix, FixPlan, FixResult, Step, fix_by_plan
 from .public import acl_openings
 
 BLOCK = {
@@ -20,7 +20,7 @@ BLOCK = {
 }
 
 
-def plan_bucket(bucket: str, block: Mapping[str, Any] | None, acl: Mapping[str, Any]) -> Plan:
+def plan_bucket(bucket: str, block: Mapping[str, Any] | None, acl: Mapping[str, Any]) -> FixPlan:
     """Take the grants to strangers out of the ACL, and block public access.
 
     Args:
@@ -48,7 +48,7 @@ def plan_bucket(bucket: str, block: Mapping[str, Any] | None, acl: Mapping[str, 
                 **name, "PublicAccessBlockConfiguration": BLOCK}),
             before, removed={"PublicAccessBlock": dict(block or {})}, added={"PublicAccessBlock": BLOCK},
         ))
-    return Plan(steps)
+    return FixPlan(steps)
 
 
 class CloseBucket(EventFix):
@@ -93,11 +93,11 @@ class CloseBucket(EventFix):
         """What is public is closed, whatever became of the event."""
         return False
 
-    def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterator[Fixed]:
+    def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterator[FixResult]:
         """Close the bucket."""
         bucket = resource["Name"]
         client = session.client("s3", region_name=get_region(resource))
-        yield carry_out(
+        yield fix_by_plan(
             lambda service: client,
             lambda: plan_bucket(bucket, _block(client, bucket), call(client.get_bucket_acl, Bucket=bucket)))
 

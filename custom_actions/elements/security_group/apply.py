@@ -1,62 +1,40 @@
-"""Carry out a plan on one group, rule by rule, and read the group back.
+"""A plan for one group as steps, rule by rule, and reading the group.
 
 Source: EC2's AuthorizeSecurityGroupIngress, RevokeSecurityGroupIngress and DescribeSecurityGroupRules. Each rule of
 EC2 has an id and one source, so a revocation by id cannot touch an innocent source on the same port.
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from ...aws import call, code_of, readings, reason_of
-from ...fixing import Call, Outcome
+from ...aws import call
+from ...errors import CannotRead, Refusal
+from ...fixing import Call, FixResult, Left, Outcome, Step, calls, carry_out
 from .plan import Plan
-from .rules import Rule, from_security_group_rules
+from .rules import Rule, RuleError, from_security_group_rules
 
-_GONE = ("InvalidPermission.NotFound", "InvalidSecurityGroupRuleId.NotFound")
-_THERE = ("InvalidPermission.Duplicate",)
-_FULL = ("RulesPerSecurityGroupLimitExceeded",)
-_NO_SOURCE = ("InvalidGroup.NotFound", "InvalidPrefixListId.NotFound", "InvalidPrefixListID.NotFound")
+_GONE = frozenset({"InvalidPermission.NotFound", "InvalidSecurityGroupRuleId.NotFound"})
+_THERE = frozenset({"InvalidPermission.Duplicate"})
+_FULL = frozenset({"RulesPerSecurityGroupLimitExceeded"})
+_NO_SOURCE = frozenset({"InvalidGroup.NotFound", "InvalidPrefixListId.NotFound", "InvalidPrefixListID.NotFound"})
 """The source is gone since the rule was written down; other rules of the same call can still be opened."""
 
 _ROUNDS = 3
-"""How often a group is put right when somebody opens it again while it is being closed."""
+"""How often a group is fixed when somebody opens it again while it is being closed."""
 
 
-@dataclass
-class Result:
-    """What happened to one group: what was really changed, how it ended, and why."""
+@dataclass(frozen=True)
+class RuleStep(Step):
+    """A step that opens or closes one rule."""
 
-    outcome: Outcome
-    reason: str = ""
-    removed: list[Rule] = field(default_factory=list)
-    added: list[Rule] = field(default_factory=list)
-    notes: tuple[str, ...] = ()
-
-    def inverse(self, group_id: str) -> list[Call]:
-        """The calls that give the start back, in the order to make them."""
-        calls: list[Call] = []
-        # A rule that came and went in several rounds counts once.
-        removed = [rule for rule in dict.fromkeys(self.removed) if rule not in self.added]
-        added = [rule for rule in dict.fromkeys(self.added) if rule not in self.removed]
-        # EC2 takes tags for all the rules of one call, so rules are grouped by theirs.
-        for tags in dict.fromkeys(rule.tags for rule in removed):
-            parameters = _authorisation(group_id, [rule for rule in removed if rule.tags == tags])
-            if tags:
-                parameters["TagSpecifications"] = [
-                    {"ResourceType": "security-group-rule", "Tags": [{"Key": k, "Value": v} for k, v in tags]}
-                ]
-            calls.append(Call("ec2", "authorize_security_group_ingress", parameters))
-        if added:
-            calls.append(Call("ec2", "revoke_security_group_ingress", _authorisation(group_id, added)))
-        return calls
+    rule: Rule | None = None
+    opens: bool = False
 
 
 def read_rules(client: Any, group_id: str) -> list[Rule]:
-    """The ingress rules of a group as EC2 has them now. Raises ClientError."""
+    """The ingress rules of a group as EC2 has them now. Raises one of AWS_ERRORS."""
     pages = call(lambda: list(
         client.get_paginator("describe_security_group_rules").paginate(
             Filters=[{"Name": "group-id", "Values": [group_id]}], PaginationConfig={"PageSize": 1000}
@@ -65,109 +43,110 @@ def read_rules(client: Any, group_id: str) -> list[Rule]:
     return from_security_group_rules(rule for page in pages for rule in page["SecurityGroupRules"])
 
 
-def apply(client: Any, group_id: str, plan: Plan, replan: Callable[[Sequence[Rule]], Plan]) -> Result:
-    """Carry out `plan` on the group; `replan` says what is left to do for the rules that are read back.
+def steps_of(group_id: str, plan: Plan) -> list[Step]:
+    """The plan as steps, in their order.
 
-    An AWS error ends no more than its own step: it is part of the result, never raised.
+    What is missing is opened, what is extra is closed, and each wide rule is narrowed: its replacement is opened
+    before it goes. A group that is full has room for missing rules after the extra ones are closed.
+    """
+    steps = [
+        *_opening(group_id, plan.authorise, try_later=_FULL if plan.revoke else frozenset()),
+        *_closing(group_id, plan.revoke),
+    ]
+    for narrowing in plan.narrow:
+        chain = f"narrow {narrowing.wide.rule_id or narrowing.wide}"
+        steps += _opening(group_id, narrowing.added, chain=chain)
+        steps += _closing(group_id, [narrowing.wide], chain=chain)
+    return steps
+
+
+def apply(
+    client: Any, group_id: str, plan: Plan, replan: Callable[[Sequence[Rule]], Plan], notes: Sequence[str] = ()
+) -> FixResult:
+    """Carry out `plan` on the group; `replan` says what is left to do for the rules that are read again.
+
+    Raises Refusal for a plan that is refused.
     """
     if plan.refused:
-        return Result(Outcome.REFUSED, plan.refused)
-    if not plan:
-        return Result(Outcome.ALREADY_OK)
-    result = Result(Outcome.FAILED, notes=plan.notes)
-    problems: list[str] = []
-    left: Plan | None = plan
-    for _ in range(_ROUNDS):
-        if not left or left.refused or problems:
-            break
-        _carry_out(client, group_id, left, result, problems)
-        left = _read_back(client, group_id, replan, result, problems)
-    if left is not None and not left:
-        result.outcome = Outcome.REVERTED
-        return result
-    if left:
-        problems += [f"left: {line}" for line in left.lines()]
-    result.outcome = Outcome.PARTIAL if result.removed or result.added else Outcome.FAILED
-    result.reason = "; ".join(problems)
-    return result
+        raise Refusal(plan.refused)
+    steps = steps_of(group_id, plan)
+    if not steps:
+        return FixResult(Outcome.ALREADY_OK, notes=notes)
+
+    def left() -> Left:
+        try:
+            now = replan(read_rules(client, group_id))
+        except RuleError as error:
+            raise CannotRead(str(error)) from error
+        return [f"refused: {now.refused}"] if now.refused else steps_of(group_id, now)
+
+    return carry_out(
+        steps, calls(lambda service: client), left, notes=[*plan.notes, *notes], rounds=_ROUNDS,
+        summarise=lambda made: _summary(group_id, made))
 
 
-def _carry_out(client: Any, group_id: str, plan: Plan, result: Result, problems: list[str]) -> None:
-    deferred = _authorise(client, group_id, plan.authorise, result, problems, full_is_a_problem=not plan.revoke)
-    _revoke(client, group_id, plan.revoke, result, problems)
-    if deferred:
-        # The group was full; the extra rules have made room by now.
-        _authorise(client, group_id, deferred, result, problems)
-    for narrowing in plan.narrow:
-        before = len(problems)
-        _authorise(client, group_id, narrowing.added, result, problems)
-        if len(problems) == before:
-            _revoke(client, group_id, [narrowing.wide], result, problems)
-        else:
-            problems.append(f"{narrowing.wide} was left, because its replacement could not be opened")
+def _opening(
+    group_id: str, rules: Sequence[Rule], *, try_later: frozenset[str] = frozenset(), chain: str = ""
+) -> list[Step]:
+    leaves = [
+        RuleStep(
+            f"authorise {rule}", Call("ec2", "authorize_security_group_ingress", _authorisation(group_id, [rule])),
+            no_harm=_THERE, try_later=try_later, chain=chain, rule=rule, opens=True)
+        for rule in rules
+    ]
+    return _together(leaves, f"authorise {len(rules)} rules", "authorize_security_group_ingress",
+                     _authorisation(group_id, rules), _THERE | _FULL | _NO_SOURCE, chain)
 
 
-def _authorise(
-    client: Any, group_id: str, rules: Sequence[Rule], result: Result, problems: list[str],
-    *, full_is_a_problem: bool = True,
-) -> Sequence[Rule]:
-    """Open `rules`: in one call, or one by one when a rule among them is there already or has no source any more.
+def _closing(group_id: str, rules: Sequence[Rule], *, chain: str = "") -> list[Step]:
+    def parameters(some: Sequence[Rule]) -> dict[str, Any]:
+        return {"GroupId": group_id, "SecurityGroupRuleIds": [rule.rule_id for rule in some]}
 
-    Returns the rules that found the group full, where that is not yet a problem.
-    """
-    if not rules:
-        return ()
-    try:
-        call(client.authorize_security_group_ingress, **_authorisation(group_id, rules))
-    except ClientError as error:
-        if len(rules) > 1 and code_of(error) in (*_THERE, *_FULL, *_NO_SOURCE):
-            return [
-                rule for one in rules for rule in _authorise(
-                    client, group_id, [one], result, problems, full_is_a_problem=full_is_a_problem)
+    leaves = [
+        RuleStep(f"revoke {rule}", Call("ec2", "revoke_security_group_ingress", parameters([rule])),
+                 no_harm=_GONE, chain=chain, rule=rule)
+        for rule in rules
+    ]
+    return _together(
+        leaves, f"revoke {len(rules)} rules", "revoke_security_group_ingress", parameters(rules), _GONE, chain)
+
+
+def _together(
+    leaves: Sequence[RuleStep], does: str, operation: str, parameters: Mapping[str, Any], split_on: frozenset[str],
+    chain: str,
+) -> list[Step]:
+    """One call for all the rules, which falls apart when one of them is there already, gone, or has no source."""
+    if len(leaves) < 2:
+        return list(leaves)
+    return [Step(does, Call("ec2", operation, parameters), parts=leaves, split_on=split_on, chain=chain)]
+
+
+def _summary(group_id: str, made: Sequence[tuple[Step, Mapping[str, Any]]]) -> FixResult:
+    leaves = [leaf for step, _ in made for leaf in step.leaves if isinstance(leaf, RuleStep) and leaf.rule]
+    removed = [leaf.rule for leaf in leaves if leaf.rule and not leaf.opens]
+    added = [leaf.rule for leaf in leaves if leaf.rule and leaf.opens]
+    return FixResult(
+        Outcome.REVERTED, removed=[rule.to_dict() for rule in removed], added=[rule.to_dict() for rule in added],
+        inverse=inverse(group_id, removed, added))
+
+
+def inverse(group_id: str, removed: Sequence[Rule], added: Sequence[Rule]) -> list[Call]:
+    """The calls that bring the removed rules back and close the added ones, in the order to make them."""
+    found: list[Call] = []
+    # A rule that came and went in several rounds counts once.
+    back = [rule for rule in dict.fromkeys(removed) if rule not in added]
+    gone = [rule for rule in dict.fromkeys(added) if rule not in removed]
+    # EC2 takes tags for all the rules of one call, so rules are grouped by theirs.
+    for tags in dict.fromkeys(rule.tags for rule in back):
+        parameters = _authorisation(group_id, [rule for rule in back if rule.tags == tags])
+        if tags:
+            parameters["TagSpecifications"] = [
+                {"ResourceType": "security-group-rule", "Tags": [{"Key": k, "Value": v} for k, v in tags]}
             ]
-        if code_of(error) in _FULL and not full_is_a_problem:
-            return rules
-        if code_of(error) not in _THERE:
-            problems.append(reason_of(error))
-        return ()
-    result.added += rules
-    return ()
-
-
-def _revoke(client: Any, group_id: str, rules: Sequence[Rule], result: Result, problems: list[str]) -> None:
-    """Close `rules` by their ids: in one call, or one by one when a rule among them is gone already."""
-    if not rules:
-        return
-    try:
-        call(
-            client.revoke_security_group_ingress,
-            GroupId=group_id, SecurityGroupRuleIds=[rule.rule_id for rule in rules],
-        )
-    except ClientError as error:
-        if code_of(error) not in _GONE:
-            problems.append(reason_of(error))
-        elif len(rules) > 1:
-            for rule in rules:
-                _revoke(client, group_id, [rule], result, problems)
-        return
-    result.removed += rules
-
-
-def _read_back(
-    client: Any, group_id: str, replan: Callable[[Sequence[Rule]], Plan], result: Result, problems: list[str]
-) -> Plan | None:
-    """What is left to do, once EC2 shows our changes; None when the group could not be read."""
-    left = None
-    revoked = {rule.rule_id for rule in result.removed}
-    try:
-        for left in readings(lambda: replan(read_rules(client, group_id))):
-            stale = set(left.added) & set(result.added) or {rule.rule_id for rule in left.removed} & revoked
-            if problems or not stale:
-                break
-    except ClientError as error:
-        problems.append(f"could not read the group back: {reason_of(error)}")
-        return None
-    return left
+        found.append(Call("ec2", "authorize_security_group_ingress", parameters))
+    if gone:
+        found.append(Call("ec2", "revoke_security_group_ingress", _authorisation(group_id, gone)))
+    return found
 
 
 def _authorisation(group_id: str, rules: Sequence[Rule]) -> dict[str, Any]:

@@ -2,17 +2,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
-from botocore.exceptions import ClientError
 from c7n.exceptions import PolicyValidationError
 from c7n.filters import Filter
 from c7n.utils import local_session
 
-from ...aws import config_history, detail_of, earlier_events, reason_of
-from ...fixing import OTHERWISE, EventFix, Fixed, Outcome
-from .apply import Result, apply, read_rules
+from ...aws import config_history, detail_of, earlier_events
+from ...errors import Refusal
+from ...fixing import OTHERWISE, EventFix, FixResult
+from .apply import apply, read_rules
 from .baseline import Baseline, Required
 from .event import EVENTS, undo_of
 from .rules import Rule, RuleError, from_config_item, from_permissions
@@ -224,27 +223,12 @@ class RevertIngress(EventFix):
         """A baseline of the policy's own holds whatever became of the event."""
         return self._settings().kind == EVENT
 
-    def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterator[Fixed]:
+    def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterator[FixResult]:
         """Revert the group."""
-        result = self._revert(session.client("ec2"), self._settings(), resource, event)
-        yield Fixed(
-            result.outcome,
-            result.reason,
-            removed=[rule.to_dict() for rule in result.removed],
-            added=[rule.to_dict() for rule in result.added],
-            inverse=result.inverse(resource["GroupId"]),
-            notes=result.notes,
-        )
-
-    def _revert(
-        self, client: Any, settings: Settings, group: Mapping[str, Any], event: Mapping[str, Any] | None
-    ) -> Result:
-        group_id = group["GroupId"]
+        settings, group_id, client = self._settings(), resource["GroupId"], session.client("ec2")
         exact = settings.kind in ("required", LAST_COMPLIANT)
-        if exact and group.get("GroupName") == "default" and not self.data.get("include-default"):
-            return Result(
-                Outcome.REFUSED, "an exact ingress on a default group needs include-default: true in the policy"
-            )
+        if exact and resource.get("GroupName") == "default" and not self.data.get("include-default"):
+            raise Refusal("an exact ingress on a default group needs include-default: true in the policy")
         settings.check_filled()
         notes: tuple[str, ...] = ()
         try:
@@ -256,14 +240,12 @@ class RevertIngress(EventFix):
                 notes = (f"the baseline is the version that AWS Config recorded at {at}",)
             else:
                 baseline = settings.baseline(group_id)
-        except ClientError as error:
-            return Result(Outcome.FAILED, reason_of(error))
         except config_history.NoCompliantVersion as error:
-            return Result(Outcome.REFUSED, str(error))
+            raise Refusal(str(error)) from error
         except RuleError as error:
-            return Result(Outcome.REFUSED, f"the group, or what it was, cannot be read: {error}")
-        result = apply(client, group_id, settings.plan(rules, baseline), lambda read: settings.plan(read, baseline))
-        return replace(result, notes=(*notes, *result.notes))
+            raise Refusal(f"the group, or what it was, cannot be read: {error}") from error
+        yield apply(
+            client, group_id, settings.plan(rules, baseline), lambda now: settings.plan(now, baseline), notes)
 
     def _undo(self, group_id: str, rules: Sequence[Rule], event: Mapping[str, Any] | None) -> Baseline:
         detail = detail_of(event)

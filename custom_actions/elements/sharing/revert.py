@@ -13,7 +13,7 @@ from c7n.filters import Filter
 from c7n.utils import local_session, type_schema
 
 from ...aws import call
-from ...fixing import OTHERWISE, Call, EventFix, Fixed, Plan, Step, carry_out
+from ...fixing import OTHERWISE, Call, EventFix, FixPlan, FixResult, Step, fix_by_plan
 
 PUBLIC = "all"
 """What AWS calls everybody."""
@@ -117,11 +117,11 @@ def strangers(parties: Sequence[str], allowed: Sequence[str]) -> list[str]:
     return [party for party in parties if party == PUBLIC or (allowed and party not in allowed)]
 
 
-def plan_sharing(kind: Kind, resource: str, parties: Sequence[str], allowed: Sequence[str]) -> Plan:
+def plan_sharing(kind: Kind, resource: str, parties: Sequence[str], allowed: Sequence[str]) -> FixPlan:
     """Take the strangers away, and nobody else."""
     if not (gone := strangers(parties, allowed)):
-        return Plan()
-    return Plan([Step(
+        return FixPlan()
+    return FixPlan([Step(
         f"no longer share it with {', '.join(gone)}",
         Call(kind.service, kind.modify, kind.change(resource, "Remove", gone)),
         Call(kind.service, kind.modify, kind.change(resource, "Add", gone)),
@@ -224,7 +224,7 @@ class RevertSharing(EventFix):
         """What is public is made private, whatever became of the event."""
         return False
 
-    def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterator[Fixed]:
+    def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterator[FixResult]:
         """Take the strangers away from one resource."""
         kind = KINDS[self.manager.type]
         client = session.client(kind.service)
@@ -233,6 +233,6 @@ class RevertSharing(EventFix):
             account for found in self.manager.iter_filters() if isinstance(found, SharedOutside)
             for account in found.data.get("allowed-accounts") or ()
         ]
-        yield carry_out(
+        yield fix_by_plan(
             lambda service: client,
             lambda: plan_sharing(kind, resource_id, kind.read(client, resource_id), allowed))

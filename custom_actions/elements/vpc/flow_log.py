@@ -11,11 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from botocore.exceptions import ClientError
 from c7n.utils import type_schema
 
-from ...aws import call, detail_of, earlier_named, reason_of
-from ...fixing import OTHERWISE, Call, EventFix, Fixed, Outcome, Plan, Record, Step, carry_out
+from ...aws import AWS_ERRORS, call, detail_of, earlier_named, reason_of
+from ...fixing import OTHERWISE, Call, EventFix, FixPlan, FixResult, Outcome, Record, Step, fix_by_plan
 
 CREATE, DELETE = "CreateFlowLogs", "DeleteFlowLogs"
 
@@ -74,7 +73,7 @@ def destination(flow_log: Mapping[str, Any]) -> str:
     return str(flow_log.get("LogGroupName") or given)
 
 
-def plan_flow_log(parameters: Mapping[str, Any], now: Iterable[Mapping[str, Any]]) -> Plan:
+def plan_flow_log(parameters: Mapping[str, Any], now: Iterable[Mapping[str, Any]]) -> FixPlan:
     """Make a flow log again, unless its resource has an equal one.
 
     Args:
@@ -83,12 +82,12 @@ def plan_flow_log(parameters: Mapping[str, Any], now: Iterable[Mapping[str, Any]
     """
     wanted = (destination(parameters), parameters.get("TrafficType"))
     if any((destination(flow_log), flow_log.get("TrafficType")) == wanted for flow_log in now):
-        return Plan()
+        return FixPlan()
 
     def delete(answer: Mapping[str, Any]) -> Call:
         return Call("ec2", "delete_flow_logs", {"FlowLogIds": list(answer["FlowLogIds"])})
 
-    return Plan([Step(
+    return FixPlan([Step(
         f"make the flow log of {parameters['ResourceIds'][0]} again",
         Call("ec2", "create_flow_logs", parameters), delete, added=parameters,
     )])
@@ -137,7 +136,7 @@ class RecreateFlowLog(EventFix):
     )
     events = (DELETE,)
 
-    def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterator[Fixed]:
+    def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterator[FixResult]:
         """Make each flow log again that the event deleted."""
         record = detail_of(event)
         ids = deleted_ids(record)
@@ -145,9 +144,9 @@ class RecreateFlowLog(EventFix):
         ec2 = session.client("ec2")
         for flow_log in ids:
             if flow_log in known:
-                fixed = carry_out(lambda service: ec2, _planner(ec2, known[flow_log]))
+                fixed = fix_by_plan(lambda service: ec2, _planner(ec2, known[flow_log]))
             else:
-                fixed = Fixed(Outcome.FAILED if why else Outcome.REFUSED, why or "no event tells what it was")
+                fixed = FixResult(Outcome.FAILED if why else Outcome.REFUSED, why or "no event tells what it was")
             yield replace(fixed, resource=flow_log, resource_type="aws.flow-log")
 
     def _what_they_were(
@@ -162,13 +161,13 @@ class RecreateFlowLog(EventFix):
                         known[flow_log] = parameters
                 if len(known) == len(ids):
                     break
-        except ClientError as error:
+        except AWS_ERRORS as error:
             return known, f"the event history could not be read: {reason_of(error)}"
         return known, ""
 
 
 def _planner(ec2: Any, parameters: Mapping[str, Any]) -> Any:
-    def plan() -> Plan:
+    def plan() -> FixPlan:
         [resource] = parameters["ResourceIds"]
         pages = call(lambda: list(ec2.get_paginator("describe_flow_logs").paginate(
             Filters=[{"Name": "resource-id", "Values": [resource]}])))

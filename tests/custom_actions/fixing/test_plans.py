@@ -13,13 +13,13 @@ from custom_actions.elements.recording import recorder
 from custom_actions.elements.s3 import close_bucket as bucket
 from custom_actions.elements.sharing import revert as sharing
 from custom_actions.elements.vpc import flow_log
+from custom_actions.fixing.engine import FixPlan
 from custom_actions.fixing.receipt import Call
-from custom_actions.fixing.steps import Plan
 
 from .cloud import record
 
 
-def operations(plan: Plan) -> list[str]:
+def operations(plan: FixPlan) -> list[str]:
     return [step.call.operation for step in plan.steps]
 
 
@@ -103,7 +103,7 @@ def test_a_database_that_is_being_created_is_for_later() -> None:
     public = {"DBInstanceIdentifier": "db", "PubliclyAccessible": True}
     assert operations(plan_database({**public, "DBInstanceStatus": "available"})) == ["modify_db_instance"]
     assert plan_database({**public, "DBInstanceStatus": "creating"}).cannot
-    assert plan_database({**public, "PubliclyAccessible": False, "DBInstanceStatus": "creating"}) == Plan()
+    assert plan_database({**public, "PubliclyAccessible": False, "DBInstanceStatus": "creating"}) == FixPlan()
 
 
 # -- buckets ----------------------------------------------------------------------------------------------------

@@ -220,7 +220,7 @@ def test_one_bad_setting_does_not_keep_back_the_others(cloud: Cloud, tmp_path: P
     [receipt] = json.loads((tmp_path / "p" / "action-revert-trail").read_text(encoding="utf-8"))
     assert receipt["outcome"] == "partial"
     assert receipt["added"] == [{"EnableLogFileValidation": True}]
-    assert "left: set KmsKeyId" in receipt["reason"]
+    assert "still to do: set KmsKeyId" in receipt["reason"]
 
 
 def test_throttling_is_waited_out(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,7 +242,7 @@ def test_a_change_that_does_not_show_is_failed(cloud: Cloud, tmp_path: Path) -> 
     cloud.client.stop_logging(Name="audit")
     cloud.failing["StartLogging"] = lambda _: refused("InsufficientEncryptionPolicyException", "StartLogging")
 
-    with pytest.raises(FixIncomplete, match=r"failed: .*InsufficientEncryptionPolicy.*left: start logging"):
+    with pytest.raises(FixIncomplete, match=r"failed: .*InsufficientEncryptionPolicy.*still to do: start logging"):
         run(record("StopLogging", {"Name": "audit"}), tmp_path)
 
 

@@ -9,7 +9,8 @@ from c7n.exceptions import PolicyValidationError
 from moto.dynamodb.exceptions import ResourceInUseException
 from moto.dynamodb.responses import DynamoHandler
 
-from custom_actions.elements.dynamodb.encryption import plan_encryption
+from custom_actions.elements.dynamodb.encryption import steps_of
+from custom_actions.errors import Refusal
 from custom_actions.fixing.receipt import FixIncomplete
 from tests import engine
 from tests.moto_server import Moto
@@ -19,19 +20,20 @@ ACTIVE = {"TableName": "t", "TableStatus": "ACTIVE"}
 
 @pytest.mark.parametrize("status", ["ENABLED", "ENABLING", "UPDATING"])
 def test_a_table_with_a_key_is_left_alone(status: str) -> None:
-    plan = plan_encryption({**ACTIVE, "SSEDescription": {"Status": status}}, "alias/other")
-    assert not plan and not plan.refused
+    assert steps_of({**ACTIVE, "SSEDescription": {"Status": status}}, "alias/other") == []
 
 
 def test_a_table_without_one_gets_it() -> None:
-    assert plan_encryption(ACTIVE, "").specification == {"Enabled": True, "SSEType": "KMS"}
-    disabled = {**ACTIVE, "SSEDescription": {"Status": "DISABLED"}}
-    assert plan_encryption(disabled, "alias/ours").specification["KMSMasterKeyId"] == "alias/ours"
+    [step] = steps_of(ACTIVE, "")
+    assert step.call.parameters["SSESpecification"] == {"Enabled": True, "SSEType": "KMS"}
+    [step] = steps_of({**ACTIVE, "SSEDescription": {"Status": "DISABLED"}}, "alias/ours")
+    assert step.call.parameters["SSESpecification"]["KMSMasterKeyId"] == "alias/ours"
 
 
 @pytest.mark.parametrize("status", ["CREATING", "UPDATING", "DELETING", "ARCHIVED"])
 def test_a_table_that_is_not_active_is_refused(status: str) -> None:
-    assert status in plan_encryption({**ACTIVE, "TableStatus": status}, "").refused
+    with pytest.raises(Refusal, match=status):
+        steps_of({**ACTIVE, "TableStatus": status}, "")
 
 
 @pytest.fixture
@@ -89,7 +91,7 @@ def test_a_change_that_does_not_show_is_not_reported_as_done(
 ) -> None:
     monkeypatch.setattr("custom_actions.aws.calls._READ_BACK_DELAYS", (0.0, 0.0))
     monkeypatch.setattr(DynamoHandler, "update_table", lambda call: call.describe_table())
-    with pytest.raises(FixIncomplete, match="shows no encryption"):
+    with pytest.raises(FixIncomplete, match="partial: still to do: encrypt the table one"):
         encrypt(tmp_path, ["one"])
 
 

@@ -195,7 +195,7 @@ def test_what_cannot_be_read_back_is_not_done(balancer: Balancer, tmp_path: Path
         return "AccessDenied" if len(asked) > 1 else None
 
     balancer.failing["DescribeRules"] = once
-    with pytest.raises(FixIncomplete, match="could not read the listeners back"):
+    with pytest.raises(FixIncomplete, match="could not read it back"):
         fix(tmp_path)
 
 

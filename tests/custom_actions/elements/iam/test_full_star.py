@@ -133,7 +133,7 @@ def test_one_that_fails_does_not_stop_the_others(iam: Iam) -> None:
     partial, whole = iam.receipts("revoke-full-star")
     assert (partial["outcome"], whole["outcome"]) == ("partial", "reverted")
     assert "DetachUserPolicy: AccessDenied" in partial["reason"]
-    assert f"left: {arn}" in partial["reason"]
+    assert f"still to do: detach {arn}" in partial["reason"]
     assert [call["operation"] for call in partial["inverse"]] == ["put_user_policy"]
 
 

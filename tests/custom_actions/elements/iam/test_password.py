@@ -40,8 +40,8 @@ def test_a_plan_is_done_at_once_and_its_inverse_gives_all_back(now: dict[str, An
     changes = plan(now, wanted)
     if changes:
         [change] = changes
-        assert plan(change.do.parameters, wanted) == []
-        assert change.undo.parameters == now
+        assert plan(change.call.parameters, wanted) == []
+        assert [undo.parameters for undo in change.undo({})] == [now]
 
 
 def test_an_age_of_nought_is_no_age() -> None:
@@ -79,7 +79,7 @@ def test_where_there_was_none_the_receipt_takes_it_away(iam: Iam) -> None:
 def test_a_refused_change_is_told(iam: Iam) -> None:
     iam.client.update_account_password_policy(MinimumPasswordLength=8)
     iam.refuse["UpdateAccountPasswordPolicy"] = "AccessDenied"
-    with pytest.raises(FixIncomplete, match="left: MinimumPasswordLength: 14"):
+    with pytest.raises(FixIncomplete, match="still to do: set MinimumPasswordLength: 14"):
         iam.run("account", WEAK, action=fix(MinimumPasswordLength=14))
 
 

@@ -80,7 +80,7 @@ def test_a_policy_that_does_not_exist_is_told(iam: Iam) -> None:
     with pytest.raises(FixIncomplete, match="partial"):
         iam.run("iam-user", required("a", "nowhere"), action="attach-missing-policies")
     [receipt] = iam.receipts("attach-missing-policies")
-    assert receipt["reason"].endswith(f"left: {PREFIX}nowhere")
+    assert receipt["reason"].endswith(f"still to do: attach {PREFIX}nowhere")
 
 
 def test_the_fix_needs_the_filter(iam: Iam) -> None:

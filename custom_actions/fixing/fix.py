@@ -1,0 +1,94 @@
+"""What every fix of ours has in common: one resource that fails stops no other, and each gets a receipt."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from c7n.actions import BaseAction
+from c7n.utils import local_session
+
+from ..aws import AWS_ERRORS, Actor, reason_of
+from ..errors import CannotRead, Refusal
+from .engine import FixResult
+from .receipt import Outcome, Receipt, finish, receipt_of
+
+Resource = dict[str, Any]
+
+
+def fix_each(
+    action: Any, resources: Iterable[Resource], fix: Callable[[Resource], Iterable[FixResult]],
+    actor: Actor | None = None,
+) -> list[tuple[Resource, Receipt]]:
+    """Fix each resource, whatever becomes of the others, and say so in the log.
+
+    Args:
+        action: the c7n action.
+        fix: fixes one resource; what it raises is the result of that resource. A fault of our own is logged with its
+            traceback, and counts as failed.
+        actor: who caused the drift, where an event tells it.
+
+    Returns each resource with its receipts, in order.
+    """
+    fixed = []
+    for resource in resources:
+        for result in _results(action, resource, fix):
+            receipt = _receipt(action, resource, result, actor)
+            level = action.log.error if receipt.outcome.needs_a_person else action.log.info
+            level("%s %s: %s %s", action.type, receipt.resource, receipt.outcome, receipt.reason)
+            fixed.append((resource, receipt))
+    return fixed
+
+
+def _results(
+    action: Any, resource: Resource, fix: Callable[[Resource], Iterable[FixResult]]
+) -> Iterator[FixResult]:
+    try:
+        yield from fix(resource)
+    except Refusal as refusal:
+        yield FixResult(Outcome.REFUSED, str(refusal))
+    except (*AWS_ERRORS, CannotRead) as error:
+        yield FixResult(Outcome.FAILED, reason_of(error))
+    except Exception as error:
+        action.log.exception("%s: the fix of one resource ended with an unexpected error", action.type)
+        yield FixResult(Outcome.FAILED, f"unexpected {type(error).__name__}: {reason_of(error)}")
+
+
+def _receipt(action: Any, resource: Mapping[str, Any], result: FixResult, actor: Actor | None) -> Receipt:
+    manager = action.manager
+    named = getattr(action, "resource_name", None)
+    return receipt_of(
+        action,
+        result.resource or str(named(resource) if named else resource[manager.get_model().id]),
+        result.outcome,
+        resource_type=result.resource_type or f"aws.{manager.type}",
+        account=manager.config.account_id or resource.get("OwnerId", ""),
+        region=result.region or manager.config.region or "",
+        reason=result.reason,
+        removed=list(result.removed),
+        added=list(result.added),
+        inverse=list(result.inverse),
+        caused_by=actor,
+        notes=list(result.notes),
+    )
+
+
+class Fix(BaseAction):
+    """The base of the fixes that answer no event: a subclass says in `fix` what happens to one resource."""
+
+    @property
+    def name(self) -> str:
+        """c7n names the file of the receipts after it."""
+        return str(self.type)
+
+    def fix(self, session: Any, resource: Resource) -> Iterable[FixResult]:
+        """Fix one resource. May raise one of AWS_ERRORS, CannotRead or Refusal while nothing has been changed."""
+        raise NotImplementedError
+
+    def resource_name(self, resource: Mapping[str, Any]) -> str:
+        """What the receipt calls the resource; by default the id by which c7n knows it."""
+        return str(resource[self.manager.get_model().id])
+
+    def process(self, resources: list[Resource]) -> list[dict[str, Any]]:
+        """Fix each resource; returns the receipts. Raises FixIncomplete when drift is left, the receipts written."""
+        session = local_session(self.manager.session_factory)
+        return finish(self, fix_each(self, resources, lambda resource: self.fix(session, resource)))

@@ -1,0 +1,283 @@
+"""Carrying a plan out: what is undone in which order, and how it ends when AWS does not play along."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    NoCredentialsError,
+    ParamValidationError,
+    ReadTimeoutError,
+)
+
+from custom_actions.elements.iam.documents import DocumentError
+from custom_actions.fixing.engine import FixPlan, Step, calls, carry_out, fix_by_plan
+from custom_actions.fixing.receipt import Call, Outcome
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("custom_actions.aws.calls._READ_BACK_DELAYS", (0.0, 0.0, 0.0))
+
+
+class Lamps:
+    """A service with lamps that should be lit; some cannot be, some only later."""
+
+    def __init__(self, *dark: str, broken: str = "", answers: Mapping[str, Any] | None = None) -> None:
+        self.dark, self.broken, self.answers = set(dark), broken, answers or {}
+        self.stale = 0
+        self.unreadable = False
+
+    def light(self, Lamp: str) -> Mapping[str, Any]:  # noqa: N803 - as boto3 has it
+        if Lamp == self.broken:
+            raise ClientError({"Error": {"Code": "Broken", "Message": "burnt out"}}, "Light")
+        if Lamp == "strange":
+            raise ParamValidationError(report="no such lamp")
+        if not self.answers.get("Unsuccessful"):
+            self.dark.discard(Lamp)
+        return self.answers
+
+    def plan(self, cannot: str = "") -> FixPlan:
+        if self.unreadable:
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "Look")
+        dark = {"a"} if self.stale > 0 else self.dark
+        self.stale -= 1
+        return FixPlan([step(lamp) for lamp in sorted(dark)], cannot)
+
+
+def step(lamp: str) -> Step:
+    return Step(f"light {lamp}", Call("lamps", "light", {"Lamp": lamp}), Call("lamps", "dim", {"Lamp": lamp}),
+                removed={lamp: "dark"}, added={lamp: "lit"})
+
+
+def test_all_goes_well_and_the_way_back_is_from_the_last_to_the_first() -> None:
+    lamps = Lamps("a", "b")
+    fixed = fix_by_plan(lambda service: lamps, lamps.plan)
+    assert (fixed.outcome, fixed.reason) == (Outcome.REVERTED, "")
+    assert [call.parameters["Lamp"] for call in fixed.inverse] == ["b", "a"]
+    assert list(fixed.removed) == [{"a": "dark"}, {"b": "dark"}]
+
+
+def test_nothing_to_do() -> None:
+    lamps = Lamps()
+    assert fix_by_plan(lambda service: lamps, lamps.plan).outcome is Outcome.ALREADY_OK
+    fixed = fix_by_plan(lambda service: lamps, lambda: lamps.plan("nobody knows"))
+    assert (fixed.outcome, fixed.reason) == (Outcome.REFUSED, "nobody knows")
+
+
+@pytest.mark.parametrize("broken", ["b", "strange"])
+def test_one_step_fails_and_the_others_are_made(broken: str) -> None:
+    lamps = Lamps("a", broken, broken=broken)
+    fixed = fix_by_plan(lambda service: lamps, lamps.plan)
+    assert fixed.outcome is Outcome.PARTIAL
+    assert f"still to do: light {broken}" in fixed.reason
+    assert [call.parameters["Lamp"] for call in fixed.inverse] == ["a"]
+
+
+def test_what_somebody_else_did_meanwhile_counts() -> None:
+    lamps = Lamps("a", broken="a")
+
+    def plan() -> FixPlan:
+        planned = lamps.plan()
+        lamps.dark.clear()
+        return planned
+
+    fixed = fix_by_plan(lambda service: lamps, plan)
+    assert (fixed.outcome, fixed.reason, fixed.inverse) == (Outcome.ALREADY_OK, "", [])
+
+
+def test_a_part_that_is_not_known_leaves_it_partial() -> None:
+    lamps = Lamps("a")
+    fixed = fix_by_plan(lambda service: lamps, lambda: lamps.plan("b is not known"))
+    assert (fixed.outcome, fixed.reason) == (Outcome.PARTIAL, "b is not known")
+
+
+def test_an_answer_that_names_failures_is_a_failure() -> None:
+    lamps = Lamps("a", answers={"Unsuccessful": [{"Error": {"Message": "no power"}}]})
+    fixed = fix_by_plan(lambda service: lamps, lamps.plan)
+    assert (fixed.outcome, fixed.reason) == (Outcome.FAILED, "no power; still to do: light a")
+
+
+def test_a_stale_first_reading_is_waited_out() -> None:
+    lamps = Lamps("a")
+    lamps.stale = 2
+    assert fix_by_plan(lambda service: lamps, lamps.plan).outcome is Outcome.REVERTED
+
+
+def test_what_cannot_be_read_is_not_right() -> None:
+    lamps = Lamps("a")
+    lamps.unreadable = True
+    fixed = fix_by_plan(lambda service: lamps, lamps.plan)
+    assert fixed.outcome is Outcome.FAILED
+    assert "AccessDenied" in fixed.reason
+
+    lamps = Lamps("a")
+
+    def plan() -> FixPlan:
+        planned = lamps.plan()
+        lamps.unreadable = True
+        return planned
+
+    fixed = fix_by_plan(lambda service: lamps, plan)
+    assert fixed.outcome is Outcome.PARTIAL
+    assert "could not read it back" in fixed.reason
+
+
+def test_a_way_back_can_come_from_the_answer() -> None:
+    lamps = Lamps("a", answers={"Id": "lamp-1"})
+
+    def plan() -> FixPlan:
+        made = Step("light a", Call("lamps", "light", {"Lamp": "a"}),
+                    lambda answer: Call("lamps", "remove", {"Id": answer["Id"]}))
+        return FixPlan([made] if lamps.dark else [])
+
+    assert fix_by_plan(lambda service: lamps, plan).inverse == [Call("lamps", "remove", {"Id": "lamp-1"})]
+
+
+class Client:
+    """Sets names; `refused` ones fail."""
+
+    def __init__(self, *refused: str) -> None:
+        self.refused = refused
+        self.there: list[str] = []
+
+    def set(self, name: str) -> None:
+        if name in self.refused:
+            raise ClientError({"Error": {"Code": "NoSuchEntity", "Message": "gone"}}, "Set")
+        self.there.append(name)
+
+
+def setting(name: str) -> Step:
+    return Step(f"set {name}", Call("x", "set", {"name": name}), Call("x", "unset", {"name": name}),
+                added={"name": name})
+
+
+@pytest.mark.parametrize(("refused", "left", "outcome", "done"), [
+    ([], [], Outcome.REVERTED, ["a", "b"]),
+    # Somebody else was quicker: the call fails, and all is as it should be.
+    (["a"], [], Outcome.REVERTED, ["b"]),
+    (["a", "b"], [], Outcome.ALREADY_OK, []),
+    (["a"], ["a"], Outcome.PARTIAL, ["b"]),
+    (["a", "b"], ["a", "b"], Outcome.FAILED, []),
+    ([], ["a"], Outcome.PARTIAL, ["a", "b"]),
+])
+def test_the_outcome_is_what_reading_back_shows(
+    refused: list[str], left: list[str], outcome: Outcome, done: list[str]
+) -> None:
+    client = Client(*refused)
+    result = carry_out(
+        [setting("a"), setting("b")], calls(lambda service: client), lambda: [setting(name) for name in left])
+    assert (result.outcome, client.there) == (outcome, done)
+    assert result.added == [{"name": name} for name in done]
+    assert [undo.parameters["name"] for undo in result.inverse] == done[::-1]
+    assert bool(result.reason) is outcome.needs_a_person
+
+
+def test_an_old_first_answer_is_read_again() -> None:
+    client, answers = Client(), [[setting("a")], [setting("a")], []]
+    result = carry_out([setting("a")], calls(lambda service: client), lambda: answers.pop(0))
+    assert (result.outcome, answers) == (Outcome.REVERTED, [])
+
+
+@pytest.mark.parametrize("error", [
+    ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "Get"), DocumentError("no JSON"),
+    ReadTimeoutError(endpoint_url="https://iam"),
+])
+def test_what_cannot_be_read_back_is_not_proved(error: Exception) -> None:
+    def left() -> list[Step]:
+        raise error
+
+    client = Client()
+    result = carry_out([setting("a")], calls(lambda service: client), left)
+    assert result.outcome is Outcome.PARTIAL
+    assert result.reason.startswith("could not read it back: ")
+    assert len(result.inverse) == 1
+
+
+class Flaky:
+    """A service that does what it is asked, and then answers with an error, or answers a second attempt."""
+
+    def __init__(self, error: Exception, *, does: bool) -> None:
+        self.error, self.does, self.dark = error, does, True
+
+    def light(self, Lamp: str) -> None:  # noqa: N803 - as boto3 has it
+        if self.does:
+            self.dark = False
+        raise self.error
+
+
+def answer(code: str, status: int, attempts: int = 0) -> ClientError:
+    return ClientError({
+        "Error": {"Code": code, "Message": "…"},
+        "ResponseMetadata": {"HTTPStatusCode": status, "RetryAttempts": attempts},
+    }, "Light")
+
+
+UNSURE = [
+    ReadTimeoutError(endpoint_url="https://x"), ConnectionClosedError(endpoint_url="https://x"),
+    answer("InternalFailure", 500), answer("AlreadyLit", 400, attempts=1),
+]
+
+
+@pytest.mark.parametrize("error", UNSURE, ids=lambda error: type(error).__name__)
+def test_what_aws_did_and_answered_with_an_error_is_in_the_receipt(error: Exception) -> None:
+    lamp = Flaky(error, does=True)
+    result = fix_by_plan(lambda service: lamp, lambda: FixPlan([step("a")] if lamp.dark else []))
+    assert (result.outcome, result.removed) == (Outcome.REVERTED, [{"a": "dark"}])
+    assert [undo.operation for undo in result.inverse] == ["dim"]
+    assert "answered with an error, and had done it" in result.notes[0]
+
+
+@pytest.mark.parametrize("error", [*UNSURE, answer("AccessDenied", 403), NoCredentialsError(),
+                                   ParamValidationError(report="no")], ids=lambda error: type(error).__name__)
+def test_what_aws_did_not_do_is_not_in_the_receipt(error: Exception) -> None:
+    lamp = Flaky(error, does=False)
+    result = fix_by_plan(lambda service: lamp, lambda: FixPlan([step("a")] if lamp.dark else []))
+    assert (result.outcome, result.removed, result.inverse) == (Outcome.FAILED, [], [])
+    assert "still to do: light a" in result.reason
+
+
+def test_a_refused_answer_that_another_has_made_true_is_not_ours() -> None:
+    lamp = Flaky(answer("AlreadyLit", 400), does=True)
+    result = fix_by_plan(lambda service: lamp, lambda: FixPlan([step("a")] if lamp.dark else []))
+    assert (result.outcome, result.inverse) == (Outcome.ALREADY_OK, [])
+
+
+def test_a_call_that_falls_apart_is_made_in_parts() -> None:
+    lamps = Lamps("a", "b", "c", broken="b")
+
+    def whole(dark: set[str]) -> list[Step]:
+        parts = [step(lamp) for lamp in sorted(dark)]
+        # As a whole AWS refuses it.
+        return [Step("light all", Call("lamps", "light", {"Lamp": "strange"}), parts=parts)] if parts else []
+
+    result = carry_out(whole(lamps.dark), calls(lambda service: lamps), lambda: whole(lamps.dark))
+    assert result.outcome is Outcome.PARTIAL
+    assert result.added == [{"a": "lit"}, {"c": "lit"}]
+
+
+def test_steps_of_one_chain_depend_on_each_other_and_others_do_not() -> None:
+    lamps = Lamps("a", "b", "c", broken="a")
+    chained = [replace(step("a"), chain="one"), replace(step("b"), chain="one"), step("c")]
+    result = carry_out(chained, calls(lambda service: lamps), lambda: [step(lamp) for lamp in sorted(lamps.dark)])
+    assert lamps.dark == {"a", "b"}
+    assert "light b: not tried, because a step before it failed" in result.reason
+
+
+def test_what_found_no_room_is_tried_again_at_the_end() -> None:
+    lamps = Lamps("a", "b")
+    full = [True]
+
+    def make(wanted: Step) -> Mapping[str, Any]:
+        if wanted.does == "light a" and full:
+            full.clear()
+            raise answer("Full", 400)
+        return lamps.light(wanted.call.parameters["Lamp"])
+
+    steps = [replace(step("a"), try_later=frozenset({"Full"})), step("b")]
+    result = carry_out(steps, make, lambda: [step(lamp) for lamp in sorted(lamps.dark)])
+    assert (result.outcome, result.added) == (Outcome.REVERTED, [{"b": "lit"}, {"a": "lit"}])
