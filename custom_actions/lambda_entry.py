@@ -1,11 +1,11 @@
 """The entry point of every function that we deploy: `mode.handler: custom_actions.lambda_entry.run`.
 
-c7n's default handler never imports our package, so a policy with one of our elements would die on its first event
-with `Invalid action type`. This one registers the elements and hands over to c7n, after a look at the message: what
-c7n would answer with a traceback ends in one clear log line here, and for AWS Config in the right evaluation.
+c7n's default handler never imports our package, so a policy with one of our elements would fail on its first event
+with `Invalid action type`. This handler registers the elements, checks the message, and calls c7n's handler. A message
+that c7n would answer with a traceback ends in one clear log line here.
 
-Where one function answers the events of many accounts, functions/central.py makes the policy that account's own before.
-The responder, which does the fixes of all policies, enters by `custom_actions.lambda_entry.respond`.
+In a hub, functions/central.py first fills in the policy for the account of the event. The responder, which runs the
+fixes of all policies, enters by `custom_actions.lambda_entry.respond`.
 """
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from .plugin import register
 log = logging.getLogger("custodian.guardrails")
 
 if not logging.root.handlers:
-    # AWS's runtime has one; a runtime that has none would print warnings only, and no receipt.
+    # Lambda's runtime configures logging. Without it only warnings would be printed, and no receipts.
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s")
 
-# At import: Lambda gives a starting function more processor than a running one, and this happens once.
+# At import: Lambda gives a starting function more CPU, and this happens once.
 register()
 
 
 def run(event: dict[str, Any], context: Any) -> bool:
-    """Run the function's policy for each message in `event`; the name and the arguments are Lambda's.
+    """Run the function's policy for each message in `event`. Lambda calls it with these arguments.
 
-    Returns whether every message could be used. Raises what c7n raises, so that Lambda counts an error and
-    delivers the event again.
+    Returns whether every message was valid. Raises what c7n raises, so that Lambda counts an error and delivers the
+    event again.
     """
     usable = True
     for message in messages(event):
@@ -53,22 +53,22 @@ def run(event: dict[str, Any], context: Any) -> bool:
                 log.error("event ignored: %s", problem)
                 usable = False
                 continue
-            log.info("the event is of account %s, %s", where.account, where.region)
+            log.info("event of account %s, %s", where.account, where.region)
         dispatch_event(message, context)
     return usable
 
 
 def respond(event: dict[str, Any], context: Any) -> bool:
-    """The responder's entry, subscribed to the compliance topic; the name and the arguments are Lambda's."""
+    """The responder's entry point. Lambda calls it with the messages of the compliance topic."""
     from .functions import responder
 
     return responder.respond(event)
 
 
 def messages(event: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The event itself, or what SNS wraps: one message for each of its records.
+    """The event itself, or the messages of an SNS event: one for each record.
 
-    A record that is no JSON object becomes `{"unreadable": text}`.
+    A record that is not a JSON object becomes `{"unreadable": text}`.
     """
     records = [record["Sns"]["Message"] for record in event.get("Records") or () if "Sns" in record]
     if not records:
@@ -82,19 +82,19 @@ def messages(event: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def unusable(message: Mapping[str, Any], mode: str) -> str:
-    """Why a policy of this mode cannot work on `message`; empty when it can."""
+    """Why a policy of this mode cannot use `message`; empty when it can."""
     if "unreadable" in message:
         return f"the SNS message is not a JSON object: {str(message['unreadable'])[:200]!r}"
     if mode == "cloudtrail":
         detail = detail_of(message)
         missing = [name for name in ("eventName", "eventSource") if not detail.get(name)]
         if missing:
-            return f"a CloudTrail event needs detail.{' and detail.'.join(missing)}; it has {sorted(message)}"
+            return f"a CloudTrail event must have detail.{' and detail.'.join(missing)}; it has {sorted(message)}"
     if mode in ("config-rule", "config-poll-rule"):
         missing = [name for name in ("invokingEvent", "resultToken") if not message.get(name)]
         if missing:
             return (
-                f"an AWS Config event needs {' and '.join(missing)}, without which no evaluation can be posted; "
+                f"an AWS Config event must have {' and '.join(missing)}, or no evaluation can be sent; "
                 f"it has {sorted(message)}"
             )
     return ""
@@ -108,6 +108,6 @@ def policy_mode() -> str:
 
 @functools.cache
 def _members() -> Members | None:
-    """The accounts that the function answers for; None for a function that knows its own account only."""
+    """The member accounts of a hub's function; None for a function of its own account only."""
     data = config()
     return Members(data) if is_central(data["policies"][0]) else None

@@ -1,13 +1,11 @@
-"""One function for many accounts: the policy as the account of an event is to have it.
+"""One function for many accounts: fills in the policy for the account of each event.
 
-c7n's `mode.member-role` lets a function of a hub account assume a role in the account that an event comes from. By then
-the policy's variables and conditions have been settled with the hub's own number, region and parameters: a list of
-owners that says `{account_id}` would name the hub. So a policy that is deployed centrally carries itself as its file
-has it, with what accounts.yml says of each account, in `metadata.central`. For every event it is filled in anew, and
-c7n runs it in the member's account from the first call on, by its own `assume_role`.
+c7n's `mode.member-role` lets a function in a hub account assume a role in the account that an event comes from. But the
+policy's variables and conditions are then already filled in for the hub: `{account_id}` would be the hub's id. So a
+policy that is deployed centrally carries its unfilled form, with the settings of accounts.yml for each account, in
+`metadata.central`. For each event it is filled in for that account, and c7n makes every call with the member's role.
 
-An account that accounts.yml does not know is observed: its events came through the organization, so somebody wants to
-hear of them, and nobody has said that fixes may run there.
+An account that is not in accounts.yml is observed only: alerts are sent, no fix runs.
 """
 from __future__ import annotations
 
@@ -29,12 +27,12 @@ from ..exceptions import TYPE as EXCEPTED
 KEY = "central"
 """In a policy's `metadata`: what `pack` made."""
 HEAL, OBSERVE = "heal", "observe"
-"""The forms of a policy; the second tells, and changes nothing."""
+"""The forms of a policy. The second sends alerts and changes nothing."""
 Data = dict[str, Any]
 
 
 class NotOfAMember(Exception):
-    """A message that does not say which account and region it comes from: it cannot be answered centrally."""
+    """A message without account or region: the hub cannot handle it."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ class Origin:
 
 
 def pack(forms: Mapping[str, Mapping[str, Any]], accounts: Mapping[str, Mapping[str, Any]]) -> str:
-    """What a policy carries into its function, as text in which c7n finds no braces to fill in.
+    """What a policy carries into its function, encoded so that c7n finds no braces to fill in.
 
     Args:
         forms: the policy's data as its file has it, by form.
@@ -57,13 +55,13 @@ def pack(forms: Mapping[str, Mapping[str, Any]], accounts: Mapping[str, Mapping[
 
 
 def unpack(text: str) -> Data:
-    """What `pack` was given. Raises ValueError for any other text."""
+    """The forms and accounts that `pack` encoded. Raises ValueError for any other text."""
     found: Data = json.loads(base64.b64decode(text, validate=True))
     return found
 
 
 def is_central(policy: Mapping[str, Any]) -> bool:
-    """Whether the policy was deployed for the events of many accounts."""
+    """Whether the policy is deployed in a hub, for events of many accounts."""
     return KEY in (policy.get("metadata") or {})
 
 
@@ -71,12 +69,12 @@ def origin(message: Mapping[str, Any]) -> Origin:
     """Where an EventBridge event comes from. Raises NotOfAMember."""
     account, region = message.get("account"), message.get("region")
     if not (isinstance(account, str) and len(account) == 12 and account.isdigit() and isinstance(region, str)):
-        raise NotOfAMember(f"an event of a member needs account and region; it has {sorted(message)}")
+        raise NotOfAMember(f"an event from a member account must have account and region; it has {sorted(message)}")
     return Origin(account, region)
 
 
 def member_policy(deployed: Mapping[str, Any], where: Origin) -> Data:
-    """The policy's data for one member, filled in, with the member's role to be assumed; c7n runs it as it is.
+    """The policy's data, filled in for one member account, with the role to assume there.
 
     Raises what c7n raises for a policy that the member's variables make invalid.
     """
@@ -92,15 +90,15 @@ def member_policy(deployed: Mapping[str, Any], where: Origin) -> Data:
     made = Policy(data, Config.empty(region=where.region, account_id=where.account))
     made.expand_variables(made.get_variables(dict(member.get("vars") or {})))
     filled: Data = made.data
-    # Exceptions go into a policy when it is deployed, and stand last.
-    let_off = [entry for entry in deployed.get("filters") or () if _type(entry) == EXCEPTED]
-    if let_off:
-        filled["filters"] = [*(filled.get("filters") or ()), *let_off]
+    # Exceptions were added when the policy was deployed, and must be the last filter.
+    exceptions = [entry for entry in deployed.get("filters") or () if _type(entry) == EXCEPTED]
+    if exceptions:
+        filled["filters"] = [*(filled.get("filters") or ()), *exceptions]
     return filled
 
 
 class Members:
-    """Hands each event's account over to c7n's handler. Keeps what a warm function may use again."""
+    """Prepares c7n's handler for the account of each event. Keeps what a warm function can use again."""
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self._config = config
@@ -114,14 +112,14 @@ class Members:
         where = origin(message)
         [deployed] = self._config["policies"]
         if where != self._last:
-            # c7n keeps sessions by region alone: the next account would be given the last one's.
+            # c7n caches sessions by region only: the next account would get the session of the last one.
             reset_session_cache()
             load_resources([deployed["resource"]])
             data = {
                 "execution-options": dict(self._config.get("execution-options") or {}),
                 "policies": [member_policy(deployed, where)],
             }
-            # What its first event would do, once: read the archive's config.json.
+            # c7n does this on the first event, from the archive's config.json.
             handler.policy_config, handler.policy_data = handler.init_config(data), data
             self._last = where
         return where

@@ -1,19 +1,19 @@
-"""c7n's modes `config-rule` and `config-poll-rule` with verdicts that are true.
+"""c7n's modes `config-rule` and `config-poll-rule`, with correct evaluations.
 
-c7n's own classes know two verdicts, give a fixed sentence as annotation, call a resource NON_COMPLIANT that their own
-action has just put right, read resources twice, and raise KeyError on two of AWS Config's three notifications; and
-rules that they deploy hear nothing of an item that is too large for a message. The plug-in puts these classes in their
-place. The schema stays c7n's, and so does the deployment but for that one notification and a lost permission.
+c7n's own classes have four faults. They report two compliance types only, with a fixed annotation. They report
+NON_COMPLIANT for a resource that their own action has just fixed. They read resources twice. They raise KeyError on two
+of AWS Config's three notifications. The plug-in replaces them with these classes. The schema is c7n's; what is
+deployed differs in two points (rule_function.py).
 
-| the resource | verdict |
+| the resource | evaluation |
 |---|---|
-| is deleted, left the rule's scope, or does not pass the policy's `scope` filter | NOT_APPLICABLE |
-| matches, and an exception in force covers it | NOT_APPLICABLE, with the exception's end and reason; no fix |
+| is deleted, has left the rule's scope, or does not pass the policy's `scope` filter | NOT_APPLICABLE |
+| matches, and an exception covers it | NOT_APPLICABLE, with the exception's end date and reason; no fix |
 | does not match | COMPLIANT |
-| matches | NON_COMPLIANT, with the values that made it match |
-| matched, was fixed, and reading it again showed that | COMPLIANT, with what was wrong |
-| matches, and its fix failed | NON_COMPLIANT with the reason; then the invocation fails |
-| cannot be read | none: the invocation fails, for unknown is not compliant |
+| matches | NON_COMPLIANT, with the values that matched |
+| matched, was fixed, and the fix was verified | COMPLIANT, with the values before |
+| matches, and its fix failed | NON_COMPLIANT, with the reason; the invocation fails |
+| cannot be read | none: the invocation fails, because unknown is not compliant |
 
 Source: AWS Config's developer guide, "Example Events for AWS Config Rules"; PutEvaluations.
 """
@@ -53,7 +53,7 @@ Resource = dict[str, Any]
 
 
 class ConfigItemUnavailable(Exception):
-    """AWS Config holds no item for a resource that it announced: no verdict is possible, and none is posted."""
+    """AWS Config has no configuration item for a resource that it sent a notification for: there is no evaluation."""
 
 
 class Verdict(StrEnum):
@@ -66,14 +66,14 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A verdict on one resource, as AWS Config takes it."""
+    """The evaluation of one resource."""
 
     resource_type: str
     resource_id: str
     verdict: Verdict
     annotation: str
     at: str
-    """When the judged state was captured: AWS Config orders evaluations by it."""
+    """When the evaluated state was captured. AWS Config orders evaluations by this time."""
 
     def to_dict(self) -> dict[str, str]:
         """The evaluation as PutEvaluations takes it."""
@@ -87,21 +87,21 @@ class Evaluation:
 
 
 class Judge:
-    """One policy's judgement of resources, and its fix. Mixed into c7n's modes."""
+    """Evaluates resources against one policy, and fixes them. Mixed into c7n's modes."""
 
     policy: Any
 
     def in_scope(self, resources: Sequence[Resource], event: Any) -> list[Resource]:
-        """The resources that the policy's `scope` filter lets through; all of them when it has none."""
+        """The resources that pass the policy's `scope` filter; all of them when the policy has none."""
         filters = self.policy.resource_manager.filters
         if filters and isinstance(filters[0], Scope):
             return list(filters[0].process(list(resources), event))
         return list(resources)
 
     def matching(self, resources: Sequence[Resource], event: Any) -> list[Resource]:
-        """The resources in scope that the policy's filters match, or with `match-compliant` the others.
+        """The resources in scope that the policy's filters match; with `match-compliant`, those that they do not.
 
-        Exceptions are left out of it: what is excepted drifts all the same.
+        Exceptions are ignored here: an excepted resource still violates the policy.
         """
         with self._no_exceptions() as manager:
             matched = list(manager.filter_resources(list(resources), event))
@@ -110,91 +110,91 @@ class Judge:
         found = {self.id_of(resource) for resource in matched}
         return [resource for resource in resources if self.id_of(resource) not in found]
 
-    def let_off(self, resource: Resource, event: Any) -> str:
-        """What an exception in force says of a resource that matches; empty when none covers it."""
-        for exceptions in self.policy.resource_manager.filters:
-            if isinstance(exceptions, Excepted) and (rule := exceptions.rule_for(resource, event)) is not None:
+    def exception_for(self, resource: Resource, event: Any) -> str:
+        """The text of the exception that covers a resource; empty when none does."""
+        for found in self.policy.resource_manager.filters:
+            if isinstance(found, Excepted) and (rule := found.rule_for(resource, event)) is not None:
                 return excuse(rule)
         return ""
 
     @contextmanager
     def _no_exceptions(self) -> Iterator[Any]:
-        """The policy's resource manager, for as long as it filters without exceptions."""
+        """The policy's resource manager, with its exceptions switched off."""
         manager = self.policy.resource_manager
-        whole = manager.filters
-        manager.filters = [each for each in whole if not isinstance(each, Excepted)]
+        every = manager.filters
+        manager.filters = [each for each in every if not isinstance(each, Excepted)]
         try:
             yield manager
         finally:
-            manager.filters = whole
+            manager.filters = every
 
-    def put_right(self, resources: Sequence[Resource], event: Any) -> set[str]:
-        """Run the policy's actions; returns the ids of the resources that are there and no longer match.
+    def fix(self, resources: Sequence[Resource], event: Any) -> set[str]:
+        """Run the policy's actions; returns the ids of the resources that exist and no longer match.
 
-        What cannot be read again, or is gone, is not among them: it has been seen to be right by nobody. Nothing is
-        read where nothing can have changed: the policy has no actions, or its response is alert or none.
+        A resource that cannot be read again, or that is deleted, is not among them. Resources are read again only if
+        something can have changed: the policy has actions, and its response is not alert or none.
         """
         self.run_resource_set(event, list(resources))  # type: ignore[attr-defined]
         if (self.policy.data.get("metadata") or {}).get("response") in PASSIVE:
             return set()
         if not self.policy.resource_manager.actions:
             return set()
-        right, _ = self.judge_again(resources, event)
-        return right
+        compliant, _ = self.evaluate_again(resources, event)
+        return compliant
 
-    def judge_again(self, resources: Sequence[Resource], event: Any) -> tuple[set[str], set[str]]:
-        """The ids of the resources that are there and no longer match, and of those that still do, as they are now."""
+    def evaluate_again(self, resources: Sequence[Resource], event: Any) -> tuple[set[str], set[str]]:
+        """The ids of the resources that exist and no longer match, and of those that still match."""
         now = self.read_again(resources)
-        wrong = {self.id_of(resource) for resource in self.matching(now, event)}
-        return {self.id_of(resource) for resource in now} - wrong, wrong
+        matching = {self.id_of(resource) for resource in self.matching(now, event)}
+        return {self.id_of(resource) for resource in now} - matching, matching
 
     def read_again(self, resources: Sequence[Resource]) -> list[Resource]:
-        """The resources as AWS describes them now; a deleted one is not among them."""
+        """The resources as AWS describes them now, without those that are deleted."""
         manager = self.policy.resource_manager
         if self.policy.resource_type in ("account", "aws.account"):
-            # c7n keeps what its filters read on the account itself, and makes it anew here.
+            # c7n caches what its filters read on the account resource; this makes a new one.
             return list(manager.get_resource_manager("account", {}).resources())
         own = manager.resource_type.id
         wanted = {self.id_of(resource) for resource in resources}
         found = list(manager.get_resources(sorted({str(resource[own]) for resource in resources})))
-        # Some types can only be listed: an API's stages, for one.
+        # Some types can only be listed, for example the stages of an API.
         if wanted - {self.id_of(one) for one in found} - {str(one[own]) for one in found}:
             found += self.every()
-        # By c7n's own id two resources may be one, as the stages of one deployment of an API; where no more than that
-        # is known of a resource, it has to do.
+        # Two resources can have the same id in c7n, for example two stages of one deployment of an API. If nothing
+        # else is known of a resource, that id is used.
         return list({
             key: one for one in found if (key := self.id_of(one)) in wanted or str(one[own]) in wanted}.values())
 
     def every(self) -> list[Resource]:
-        """Every resource of the policy's type, filters left out."""
+        """Every resource of the policy's type, unfiltered."""
         unfiltered = {key: value for key, value in self.policy.data.items() if key != "filters"}
         return list(self.policy.resource_manager.get_resource_manager(
             self.policy.resource_type, unfiltered).resources())
 
     def id_of(self, resource: Resource) -> str:
-        """The id by which AWS knows the resource, and no other shares it."""
+        """The unique id of the resource in AWS."""
         return resource_id(resource, type(self.policy.resource_manager))
 
-    def reported(self, resource: Resource) -> str:
-        """The id by which AWS Config knows the resource."""
+    def config_id_of(self, resource: Resource) -> str:
+        """The id of the resource in AWS Config."""
         kind = self.policy.resource_manager.resource_type
         return str(resource[kind.config_id or kind.id])
 
-    def said(self, resource: Resource) -> str:
-        """What is wrong with the resource: what should hold, and the values that say otherwise."""
+    def violation(self, resource: Resource) -> str:
+        """The annotation of a violation: the policy's title, and the values that matched."""
         expected = (self.policy.data.get("metadata") or {}).get("title") or self.policy.name
         values = sentence(resource, _ANNOTATION_LENGTH)
-        return f"Not so: {expected}." + (f" {values}" if values else "")
+        return f"Violated: {expected}." + (f" {values}" if values else "")
 
     def post(self, token: str, evaluations: Sequence[Evaluation]) -> None:
-        """Give the evaluations to AWS Config. Raises ClientError."""
+        """Send the evaluations to AWS Config. Raises ClientError."""
         client = local_session(self.policy.session_factory).client("config")
         for some in chunks([evaluation.to_dict() for evaluation in evaluations], _BATCH):
             call(client.put_evaluations, ResultToken=token, Evaluations=some)
 
 
 class ConfigRule(Judge, ConfigRuleMode):
-    """A rule that AWS Config calls when it has recorded a change of a resource."""
+    """A rule that AWS Config invokes when it has recorded a change of a resource."""
 
     @property
     def policy_lambda(self) -> Any:
@@ -202,14 +202,14 @@ class ConfigRule(Judge, ConfigRuleMode):
         return policy_lambda()
 
     def run(self, event: dict[str, Any], lambda_context: Any) -> Any:
-        """Evaluate the resource, or every resource on a schedule's tick; returns the resources that matched.
+        """Evaluate the resource, or every resource on a scheduled run; returns the resources that matched.
 
         Raises ConfigItemUnavailable when there is nothing to evaluate, and FixIncomplete after the resource was
         reported as not compliant.
         """
         notification = json.loads(event["invokingEvent"])
         if notification.get("messageType") == SCHEDULED:
-            log.info("a schedule's tick: every %s is evaluated", self.policy.resource_type)
+            log.info("scheduled run: every %s is evaluated", self.policy.resource_type)
             return ConfigPollRule(self.policy).run(event, lambda_context)
         item = notification.get("configurationItem") or self._item(notification)
         self.cfg_event = {**notification, "configurationItem": item}
@@ -221,48 +221,49 @@ class ConfigRule(Judge, ConfigRuleMode):
 
         token = event["resultToken"]
         if event.get("eventLeftScope") or item["configurationItemStatus"] in GONE:
-            self.post(token, [verdict(Verdict.NOT_APPLICABLE, "The resource is gone, or has left the rule's scope.")])
+            self.post(token, [verdict(
+                Verdict.NOT_APPLICABLE, "The resource was deleted, or has left the rule's scope.")])
             return []
         if not self.policy.is_runnable(event):
-            self.post(token, [verdict(Verdict.NOT_APPLICABLE, f"{self.policy.name} is not in force in this account.")])
+            self.post(token, [verdict(Verdict.NOT_APPLICABLE, f"{self.policy.name} is not enabled in this account.")])
             return []
         applicable = self.in_scope(self.resolve_resources(event), event)
         if not applicable:
-            self.post(token, [verdict(Verdict.NOT_APPLICABLE, f"{self.policy.name} does not speak of this resource.")])
+            self.post(token, [verdict(Verdict.NOT_APPLICABLE, f"Out of scope of {self.policy.name}.")])
             return []
         matched = self.matching(applicable, event)
         if not matched:
-            self.post(token, [verdict(Verdict.COMPLIANT, f"As {self.policy.name} says.")])
+            self.post(token, [verdict(Verdict.COMPLIANT, f"Complies with {self.policy.name}.")])
             return []
-        if let_off := self.let_off(matched[0], event):
-            self.post(token, [verdict(Verdict.NOT_APPLICABLE, let_off)])
+        if exception := self.exception_for(matched[0], event):
+            self.post(token, [verdict(Verdict.NOT_APPLICABLE, exception)])
             return []
-        said = self.said(matched[0])
+        violation = self.violation(matched[0])
         try:
-            right = self.put_right(matched, event)
+            compliant = self.fix(matched, event)
         except FixIncomplete as error:
             self.post(token, [verdict(Verdict.NON_COMPLIANT, str(error))])
             raise
         except Exception as error:
-            why = f"The fix failed, or could not be checked: {error}. {said}"
+            why = f"The fix failed or could not be verified: {error}. {violation}"
             self.post(token, [verdict(Verdict.NON_COMPLIANT, why)])
             raise
-        if right:
-            self.post(token, [verdict(Verdict.COMPLIANT, f"Put right, and read again. It was: {said}")])
+        if compliant:
+            self.post(token, [verdict(Verdict.COMPLIANT, f"Fixed and verified. Before: {violation}")])
         else:
-            self.post(token, [verdict(Verdict.NON_COMPLIANT, said)])
+            self.post(token, [verdict(Verdict.NON_COMPLIANT, violation)])
         return matched
 
     def _item(self, notification: Mapping[str, Any]) -> dict[str, Any]:
         summary = notification.get("configurationItemSummary")
         if not summary:
             raise ConfigItemUnavailable(
-                f"the notification {notification.get('messageType')} carries neither an item nor its summary"
+                f"the notification {notification.get('messageType')} has neither a configuration item nor its summary"
             )
         if summary["configurationItemStatus"] in GONE:
             return dict(summary)
         name = f"{summary['resourceType']} {summary['resourceId']}"
-        log.info("the item of %s is too large for a message: fetched from AWS Config", name)
+        log.info("the configuration item of %s is too large for a message: it is read from AWS Config", name)
         client = local_session(self.policy.session_factory).client("config")
         try:
             items = call(
@@ -273,13 +274,13 @@ class ConfigRule(Judge, ConfigRuleMode):
         except ClientError as error:
             raise ConfigItemUnavailable(f"{name} was not evaluated: {reason_of(error)}") from error
         if not items:
-            raise ConfigItemUnavailable(f"{name} was not evaluated: AWS Config has no item of it")
+            raise ConfigItemUnavailable(f"{name} was not evaluated: AWS Config has no configuration item for it")
         # The summary's own time: an evaluation is ordered by it.
         return {**items[0], "configurationItemCaptureTime": summary["configurationItemCaptureTime"]}
 
 
 class ConfigPollRule(Judge, ConfigPollRuleMode):
-    """A rule that AWS Config calls on a schedule, and that looks at every resource."""
+    """A rule that AWS Config invokes on a schedule, and that evaluates every resource."""
 
     @property
     def policy_lambda(self) -> Any:
@@ -287,10 +288,10 @@ class ConfigPollRule(Judge, ConfigPollRuleMode):
         return policy_lambda()
 
     def run(self, event: dict[str, Any], lambda_context: Any) -> Any:
-        """Evaluate every resource; returns those that matched. Raises what a fix raises, the verdicts posted."""
+        """Evaluate every resource; returns those that matched. Sends the evaluations before it raises a fix's error."""
         self.setup_exec_environment(event)
         runnable = self.policy.is_runnable(event)
-        # One output for all of it, also when nothing matches: whoever reads it must know that the rule has run.
+        # One output, also when nothing matches: it shows that the rule has run.
         with self.policy.ctx if runnable else nullcontext():
             return self._evaluate(event, runnable=runnable)
 
@@ -300,49 +301,49 @@ class ConfigPollRule(Judge, ConfigPollRuleMode):
         client = local_session(self.policy.session_factory).client("config")
         resources = self.every()
         failure: Exception | None = None
-        judged: dict[str, tuple[Verdict, str]] = {}
+        evaluated: dict[str, tuple[Verdict, str]] = {}
         matched: list[Resource] = []
         excepted: list[Resource] = []
         if runnable:
             applicable = self.in_scope(resources, event)
-            judged = {self.reported(resource): (Verdict.COMPLIANT, f"As {self.policy.name} says.")
+            evaluated = {self.config_id_of(resource): (Verdict.COMPLIANT, f"Complies with {self.policy.name}.")
                       for resource in applicable}
             for resource in self.matching(applicable, event):
-                if let_off := self.let_off(resource, event):
-                    judged[self.reported(resource)] = (Verdict.NOT_APPLICABLE, let_off)
+                if exception := self.exception_for(resource, event):
+                    evaluated[self.config_id_of(resource)] = (Verdict.NOT_APPLICABLE, exception)
                     excepted.append(resource)
                 else:
                     matched.append(resource)
             self._write(matched, excepted)
-            wrong = {self.reported(resource): self.said(resource) for resource in matched}
-            right: set[str] = set()
+            violations = {self.config_id_of(resource): self.violation(resource) for resource in matched}
+            compliant: set[str] = set()
             try:
                 if matched:
-                    right = self.put_right(matched, event)
-            except Exception as error:  # noqa: BLE001 - kept, and raised when the verdicts are posted
+                    compliant = self.fix(matched, event)
+            except Exception as error:  # noqa: BLE001 - raised after the evaluations are sent
                 failure = error
             for resource in matched:
-                key = self.reported(resource)
-                if self.id_of(resource) in right:
-                    judged[key] = (Verdict.COMPLIANT, f"Put right, and read again. It was: {wrong[key]}")
+                key = self.config_id_of(resource)
+                if self.id_of(resource) in compliant:
+                    evaluated[key] = (Verdict.COMPLIANT, f"Fixed and verified. Before: {violations[key]}")
                 else:
-                    said = wrong[key]
+                    violation = violations[key]
                     if failure:
-                        said = f"The fix failed, or could not be checked: {failure}. {said}"
-                    judged[key] = (Verdict.NON_COMPLIANT, said)
+                        violation = f"The fix failed or could not be verified: {failure}. {violation}"
+                    evaluated[key] = (Verdict.NON_COMPLIANT, violation)
         for resource in resources:
-            judged.setdefault(
-                self.reported(resource),
-                (Verdict.NOT_APPLICABLE, f"{self.policy.name} does not speak of this resource."))
+            evaluated.setdefault(
+                self.config_id_of(resource),
+                (Verdict.NOT_APPLICABLE, f"Out of scope of {self.policy.name}."))
         evaluations = [
-            Evaluation(self.policy.resource_manager.resource_type.cfn_type, key, verdict, said, at)
-            for key, (verdict, said) in judged.items()
+            Evaluation(self.policy.resource_manager.resource_type.cfn_type, key, verdict, text, at)
+            for key, (verdict, text) in evaluated.items()
         ]
-        evaluations += self._vanished(client, event["configRuleName"], at, set(judged))
-        if not judged:
+        evaluations += self._vanished(client, event["configRuleName"], at, set(evaluated))
+        if not evaluated:
             evaluations.append(Evaluation(
                 "AWS::::Account", self.policy.options.account_id, Verdict.NOT_APPLICABLE,
-                f"There is no {self.policy.resource_type} here.", at,
+                f"There is no {self.policy.resource_type} in this region.", at,
             ))
         self.post(token, evaluations)
         if failure:
@@ -350,7 +351,7 @@ class ConfigPollRule(Judge, ConfigPollRuleMode):
         return matched
 
     def _write(self, matched: list[Resource], excepted: list[Resource]) -> None:
-        """Leave what was found in the policy's output, as c7n does in its own modes that look at everything."""
+        """Write what was found to the policy's output, as c7n's own scheduled modes do."""
         ctx = self.policy.ctx
         ctx.metrics.put_metric("ResourceCount", len(matched), "Count", Scope="Policy")
         self.policy.log.info("policy:%s resource:%s region:%s count:%d", self.policy.name, self.policy.resource_type,
@@ -360,7 +361,7 @@ class ConfigPollRule(Judge, ConfigPollRuleMode):
             ctx.output.write_file("excepted.json", dumps(excepted, indent=2))
 
     def run_resource_set(self, event: Any, resources: list[Resource]) -> list[Resource]:
-        """Run the actions, as c7n does, but in the output that is open: c7n would begin another."""
+        """Run the actions as c7n does, but in the output that is already open."""
         for action in self.policy.resource_manager.actions:
             results = action.process(resources, event) if isinstance(action, EventAction) else action.process(resources)
             if results:
@@ -368,16 +369,16 @@ class ConfigPollRule(Judge, ConfigPollRuleMode):
         return resources
 
     def _vanished(self, client: Any, rule: str, at: str, present: set[str]) -> list[Evaluation]:
-        """Earlier verdicts on what is no longer there are taken back."""
+        """Evaluations that withdraw earlier ones of resources that no longer exist."""
         return [
             Evaluation(
                 old["ComplianceResourceType"], old["ComplianceResourceId"], Verdict.NOT_APPLICABLE,
-                "The resource is gone.", at)
+                "The resource was deleted.", at)
             for old in self.get_obsolete_evaluations(
                 client, rule, at, [{"ComplianceResourceId": key} for key in present])
         ]
 
 
 def _cut(text: str) -> str:
-    """`text` within what an annotation may hold; PutEvaluations refuses an empty one."""
+    """`text`, cut to the length of an annotation."""
     return text if len(text) <= _ANNOTATION_LENGTH else text[: _ANNOTATION_LENGTH - 1] + "…"

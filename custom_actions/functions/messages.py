@@ -1,7 +1,7 @@
-"""What a message on the compliance topic asks to be looked at.
+"""Reads the messages on the compliance topic: which policy, which resources, which event.
 
-Whoever may publish to the topic may write anything into a message, so this is reading and nothing else: which policy,
-which resources, which event. Whether something is to be fixed is decided by what AWS says of the resource afterwards.
+Anyone who may publish to the topic can write anything into a message. So a message only names what to look at; what is
+fixed is decided by what AWS says of the resource.
 
 Sources: AWS Config's developer guide, "Monitoring AWS Config with Amazon EventBridge" and "Example Compliance Change
 Notification"; c7n's `notify`, whose message is JSON, compressed with zlib, in base64.
@@ -16,27 +16,27 @@ from dataclasses import dataclass
 from typing import Any
 
 MARK, MARKED = "answered-by", "guardrails-responder"
-"""In a policy's `metadata`: what it tells was told by the responder, which must not answer itself."""
+"""In a policy's `metadata`: marks the responder's own alerts, which it must not answer."""
 _COMPLIANCE_CHANGE = "Config Rules Compliance Change"
 _NOTIFICATION = "ComplianceChangeNotification"
 _LONGEST = 16_000_000
-"""The most bytes that a message may have when it is unpacked. SNS takes 256 KB, which could be 250 MB."""
+"""The largest size of an unpacked message, in bytes. 256 KB, the limit of SNS, can unpack to 250 MB."""
 
 
 class Ignored(Exception):
-    """A message that asks for nothing; the text says why."""
+    """A message that needs no action; the text says why."""
 
 
 class Unreadable(Ignored):
-    """A message of a form that nobody should send here."""
+    """A message in an unknown format."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """AWS Config has found a resource not compliant with a rule."""
+    """AWS Config has evaluated a resource as not compliant with a rule."""
 
     function: str
-    """The rule's name, which is its function's."""
+    """The rule's name, which is also the name of its function."""
     account: str
     region: str
     resource_type: str
@@ -47,25 +47,25 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Alert:
-    """A policy has told of resources."""
+    """The alert of a policy about resources."""
 
     policy: str
     account: str
     region: str
     resources: tuple[Mapping[str, Any], ...]
     event: Mapping[str, Any] | None
-    """The event on which a realtime policy told."""
+    """The event that a realtime policy answered."""
 
 
 def texts(event: Mapping[str, Any]) -> Iterator[str]:
-    """The messages that SNS hands over, one for each of its records."""
+    """The messages of an SNS event, one for each record."""
     for record in event.get("Records") or ():
         if isinstance(record, Mapping) and isinstance(record.get("Sns"), Mapping):
             yield str(record["Sns"].get("Message", ""))
 
 
-def asked(text: str) -> Verdict | Alert:
-    """What the message asks for. Raises Ignored when that is nothing, and Unreadable when it cannot be told."""
+def read_message(text: str) -> Verdict | Alert:
+    """What a message is about. Raises Ignored when it needs no action, and Unreadable for an unknown format."""
     return _verdict(_object(text)) if text.lstrip().startswith("{") else _alert(_unpacked(text))
 
 
@@ -75,7 +75,7 @@ def _verdict(message: Mapping[str, Any]) -> Verdict:
         detail = message.get("detail")
     if not isinstance(detail, Mapping) or detail.get("messageType") != _NOTIFICATION:
         kind = message.get("detail-type") or message.get("messageType")
-        raise Unreadable(f"neither a compliance change of AWS Config nor an alert of a policy: {str(kind)[:100]!r}")
+        raise Unreadable(f"neither a compliance change of AWS Config nor a policy's alert: {str(kind)[:100]!r}")
     found = Verdict(
         _text(detail, "configRuleName"), _text(detail, "awsAccountId"), _text(detail, "awsRegion"),
         _text(detail, "resourceType"), _text(detail, "resourceId"))
@@ -89,14 +89,14 @@ def _verdict(message: Mapping[str, Any]) -> Verdict:
 def _alert(message: Mapping[str, Any]) -> Alert:
     policy = message.get("policy")
     if not isinstance(policy, Mapping):
-        raise Unreadable("an alert names its policy")
+        raise Unreadable("an alert must have a policy")
     name = _text(policy, "name")
     metadata = policy.get("metadata")
     if isinstance(metadata, Mapping) and metadata.get(MARK) == MARKED:
-        raise Ignored(f"{name}: told by the responder itself")
+        raise Ignored(f"{name}: this is the responder's own alert")
     resources = message.get("resources") or []
     if not isinstance(resources, list) or not all(isinstance(each, Mapping) for each in resources):
-        raise Unreadable(f"{name}: the resources of an alert are a list of objects")
+        raise Unreadable(f"{name}: the resources of an alert must be a list of objects")
     event = message.get("event")
     return Alert(
         name, _text(message, "account_id"), _text(message, "region"), tuple(resources),
@@ -106,7 +106,7 @@ def _alert(message: Mapping[str, Any]) -> Alert:
 def _text(of: Mapping[str, Any], name: str) -> str:
     found = of.get(name)
     if not isinstance(found, str) or not found:
-        raise Unreadable(f"there is no {name} in it")
+        raise Unreadable(f"{name} is missing, or is not a string")
     return found
 
 
@@ -115,7 +115,7 @@ def _unpacked(text: str) -> Mapping[str, Any]:
         unpacking = zlib.decompressobj()
         unpacked = unpacking.decompress(base64.b64decode(text, validate=True), _LONGEST)
         if unpacking.unconsumed_tail:
-            raise Unreadable(f"it has more than {_LONGEST} bytes when it is unpacked")
+            raise Unreadable(f"it unpacks to more than {_LONGEST} bytes")
         return _object(unpacked.decode())
     except (ValueError, zlib.error) as error:
         raise Unreadable(f"neither JSON nor an alert of c7n's notify: {text[:100]!r}") from error
@@ -125,7 +125,7 @@ def _object(text: str) -> Mapping[str, Any]:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise Unreadable(f"it is no JSON: {text[:100]!r}") from error
+        raise Unreadable(f"it is not JSON: {text[:100]!r}") from error
     if not isinstance(found, Mapping):
-        raise Unreadable(f"it is no JSON object: {text[:100]!r}")
+        raise Unreadable(f"it is not a JSON object: {text[:100]!r}")
     return found

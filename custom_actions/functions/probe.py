@@ -1,6 +1,6 @@
-"""A probe, which `guardrails doctor --fire` sends: it gets an answer in the log and nothing else.
+"""A probe of `guardrails doctor --fire`: the function logs that it is ready, and does nothing else.
 
-No resource is looked up, no filter and no action runs.
+No resource is read, and no filter or action runs.
 """
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ..aws import detail_of
 log = logging.getLogger("custodian.guardrails")
 
 PROBE_SOURCE = "guardrails.doctor"
-"""The source of a probe. An event of AWS's own comes from `aws.…`, which nobody else may put on a bus."""
+"""The source of a probe. Events of AWS have a source that begins with `aws.`, which only AWS can use."""
 PROBE_PREFIX = "guardrails-probe-"
-"""How a probe's `detail.eventID` begins; all of it is the marker that the log repeats."""
+"""The prefix of a probe's `detail.eventID`. The whole id is the marker that the log repeats."""
 
 
 def config() -> dict[str, Any]:
@@ -27,7 +27,7 @@ def config() -> dict[str, Any]:
 
 
 def probe_in(message: Mapping[str, Any]) -> str:
-    """The marker of a probe; empty for every other message, so that no real event can pass for one."""
+    """The marker of a probe; empty for every other message."""
     marker = detail_of(message).get("eventID")
     if message.get("source") != PROBE_SOURCE or not isinstance(marker, str) or not marker.startswith(PROBE_PREFIX):
         return ""
@@ -35,9 +35,9 @@ def probe_in(message: Mapping[str, Any]) -> str:
 
 
 def answer_probe(marker: str) -> None:
-    """Make the policy ready as for a real event, say so in the log, and stop there.
+    """Load and validate the policy as for a real event, log that it is ready, and stop.
 
-    Raises what a real event would meet on that way: no credentials, an element that is not in the archive.
+    Raises what a real event would raise: no credentials, an element that is missing in the archive.
     """
     log.info("probe %s: received", marker)
     from c7n.handler import init_config

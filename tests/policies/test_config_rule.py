@@ -167,5 +167,5 @@ def judge(case: Case, account: Account) -> None:
     assert verdicts == expected, found
     if tells:
         for of in world.ids(case.match):
-            assert found[config_ids[of]][1].startswith("Not so: ")
+            assert found[config_ids[of]][1].startswith("Violated: ")
     world.check(case.fixed)

@@ -51,7 +51,7 @@ def test_the_annotation_says_what_is_wrong_with_this_resource(function: Any, con
     lambda_entry.run(notification(configurationItem=named("web", "0.0.0.0/0")), None)
     [evaluation] = config.evaluations
     # Why it is in scope is no evidence against it.
-    assert evaluation["Annotation"] == "Not so: Web groups are shut. length(IpPermissions): 1"
+    assert evaluation["Annotation"] == "Violated: Web groups are shut. length(IpPermissions): 1"
 
 
 def test_an_annotation_is_never_longer_than_aws_takes(function: Any, config: SimpleNamespace) -> None:
@@ -148,6 +148,6 @@ def test_two_stages_of_one_deployment_are_two_resources(moto: Moto, tmp_path: Pa
     assert {stage["deploymentId"] for stage in both} == {deployment} and len(both) == 2
     [blue] = judge.matching(both, {})
     assert [stage["stageName"] for stage in judge.read_again([blue])] == ["blue"]
-    assert judge.judge_again(both, {}) == ({f"{api}/green"}, {f"{api}/blue"})
+    assert judge.evaluate_again(both, {}) == ({f"{api}/green"}, {f"{api}/blue"})
     # Of a stage that somebody names by c7n's id alone, nobody can say which it is.
     assert len(judge.read_again([{"deploymentId": deployment}])) == 2

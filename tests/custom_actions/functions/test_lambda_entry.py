@@ -32,7 +32,7 @@ def test_a_change_is_evaluated_and_fixed(function: Any, moto: Moto, config: Simp
     assert lambda_entry.run(notification(configurationItem=item(good)), None)
     assert [(e["ComplianceResourceId"], e["ComplianceType"]) for e in config.evaluations] == [
         (bad, "COMPLIANT"), (good, "COMPLIANT")]
-    assert config.evaluations[0]["Annotation"].startswith("Put right, and read again. It was: Not so:")
+    assert config.evaluations[0]["Annotation"].startswith("Fixed and verified. Before: Violated:")
     assert "revoke tcp 22 from 0.0.0.0/0" in config.evaluations[0]["Annotation"]
     assert ingress(moto, bad) == []
 
@@ -118,7 +118,7 @@ def test_messages_wrapped_by_sns(function: Any, moto: Moto) -> None:
     ("cloudtrail", {"Records": [{"Sns": {"Message": "hello"}}]}, "not a JSON object: 'hello'"),
     ("cloudtrail", {"Records": [{"Sns": {"Message": "[1]"}}]}, "not a JSON object"),
     ("config-rule", {"configurationItem": {}, "messageType": "x"}, "invokingEvent and resultToken"),
-    ("config-rule", {"invokingEvent": "{}"}, "needs resultToken"),
+    ("config-rule", {"invokingEvent": "{}"}, "must have resultToken"),
 ])
 def test_what_cannot_be_used_ends_in_one_clear_line(
     function: Any, config: SimpleNamespace, caplog: pytest.LogCaptureFixture,

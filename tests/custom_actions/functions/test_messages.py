@@ -11,7 +11,7 @@ from c7n.actions.notify import BaseNotify
 from hypothesis import given
 from hypothesis import strategies as st
 
-from custom_actions.functions.messages import Alert, Ignored, Unreadable, Verdict, asked, texts
+from custom_actions.functions.messages import Alert, Ignored, Unreadable, Verdict, read_message, texts
 from custom_actions.functions.responder import Responder
 from guardrails.accounts.response import Response
 from guardrails.deployment.forms import as_deployed
@@ -48,22 +48,22 @@ def alert(**message: Any) -> str:
 
 def test_a_verdict_comes_by_the_bus_or_by_config_itself() -> None:
     wanted = Verdict("custodian-ports", ACCOUNT, REGION, GROUP, "sg-1")
-    assert asked(event(change())) == asked(json.dumps(change())) == wanted
+    assert read_message(event(change())) == read_message(json.dumps(change())) == wanted
     for compliance in ("COMPLIANT", "NOT_APPLICABLE"):
         with pytest.raises(Ignored, match=rf"custodian-ports: {GROUP} sg-1 is {compliance}"):
-            asked(event(change(compliance)))
+            read_message(event(change(compliance)))
 
 
 def test_an_alert_names_policy_resources_and_event() -> None:
-    assert asked(alert()) == Alert("ports", ACCOUNT, REGION, ({"GroupId": "sg-1"},), None)
-    told = asked(alert(event={"detail": {"eventName": "X"}}))
+    assert read_message(alert()) == Alert("ports", ACCOUNT, REGION, ({"GroupId": "sg-1"},), None)
+    told = read_message(alert(event={"detail": {"eventName": "X"}}))
     assert isinstance(told, Alert) and told.event == {"detail": {"eventName": "X"}}
 
 
 def test_the_responder_does_not_answer_itself() -> None:
     marked = answering(policy("revert", ["delete"]))
-    with pytest.raises(Ignored, match="told by the responder itself"):
-        asked(alert(policy=marked.data))
+    with pytest.raises(Ignored, match="this is the responder's own alert"):
+        read_message(alert(policy=marked.data))
 
 
 STRANGE = [
@@ -80,14 +80,14 @@ STRANGE = [
 @pytest.mark.parametrize("number", range(len(STRANGE)))
 def test_what_nobody_should_send_is_unreadable(number: int) -> None:
     with pytest.raises(Unreadable):
-        asked(STRANGE[number])
+        read_message(STRANGE[number])
 
 
 def test_a_verdict_without_compliance_asks_for_nothing() -> None:
     results: list[Any] = [None, [], {"complianceType": ["NON_COMPLIANT"]}]
     for result in results:
         with pytest.raises(Ignored):
-            asked(event(change(newEvaluationResult=result)))
+            read_message(event(change(newEvaluationResult=result)))
 
 
 @given(st.recursive(
@@ -96,7 +96,7 @@ def test_a_verdict_without_compliance_asks_for_nothing() -> None:
 def test_nothing_that_is_sent_breaks_it(message: Any) -> None:
     for text in (json.dumps(message), str(BaseNotify.pack(None, message)), str(message)):
         with pytest.raises(Ignored):
-            asked(text)
+            read_message(text)
 
 
 def test_only_what_sns_hands_over_is_read() -> None:
@@ -130,21 +130,21 @@ def responder(monkeypatch: pytest.MonkeyPatch) -> Responder:
 
 
 @pytest.mark.parametrize(("text", "kind", "why"), [
-    (event(change(configRuleName="custodian-other")), Ignored, "custodian-other: no policy of that name has a fix"),
+    (event(change(configRuleName="custodian-other")), Ignored, "custodian-other: this responder has no policy of that name with a fix"),
     # A realtime policy has no rule in AWS Config.
-    (event(change(configRuleName="custodian-live")), Ignored, "custodian-live: no policy of that name has a fix"),
-    (event(change(configRuleName="custodian-told")), Ignored, "custodian-told: its response is none"),
-    (alert(policy={"name": "other"}), Ignored, "other: no policy of that name has a fix"),
-    (event(change(awsAccountId="222222222222")), Ignored, "ports: it is about account 222222222222"),
-    (alert(region="us-east-1"), Ignored, "ports: it is about account 111111111111, us-east-1"),
-    (alert(resources=[]), Unreadable, "ports: each resource of its alert has a GroupId"),
-    (alert(resources=[{"GroupId": ["sg-1"]}]), Unreadable, "ports: each resource of its alert has a GroupId"),
-    (alert(policy={"name": "live"}), Unreadable, "live: its alert comes with an event that it does not listen to"),
+    (event(change(configRuleName="custodian-live")), Ignored, "custodian-live: this responder has no policy of that name with a fix"),
+    (event(change(configRuleName="custodian-told")), Ignored, "custodian-told: the response is none"),
+    (alert(policy={"name": "other"}), Ignored, "other: this responder has no policy of that name with a fix"),
+    (event(change(awsAccountId="222222222222")), Ignored, "ports: the message is about account 222222222222"),
+    (alert(region="us-east-1"), Ignored, "ports: the message is about account 111111111111, us-east-1"),
+    (alert(resources=[]), Unreadable, "ports: each resource of the alert must have a GroupId"),
+    (alert(resources=[{"GroupId": ["sg-1"]}]), Unreadable, "ports: each resource of the alert must have a GroupId"),
+    (alert(policy={"name": "live"}), Unreadable, "live: the alert has an event that the policy does not subscribe to"),
     (alert(policy={"name": "live"}, event={"account": ACCOUNT, "region": REGION, "detail": {
-        "eventSource": "ec2.amazonaws.com", "eventName": "DeleteSecurityGroup"}}), Unreadable, "does not listen to"),
+        "eventSource": "ec2.amazonaws.com", "eventName": "DeleteSecurityGroup"}}), Unreadable, "does not subscribe to"),
     (alert(policy={"name": "live"}, event={"account": "222222222222", "region": REGION, "detail": {
         "eventSource": "ec2.amazonaws.com", "eventName": "AuthorizeSecurityGroupIngress"}}), Unreadable,
-     "live: its alert comes with an event of another account"),
+     "live: the alert has an event of another account"),
 ])
 def test_what_is_not_the_responders_is_left_alone(
     responder: Responder, text: str, kind: type[Exception], why: str

@@ -64,7 +64,7 @@ def test_only_what_drifts_now_is_fixed(groups: dict[str, str]) -> None:
 
 
 def test_what_is_gone_ends_it_and_what_still_drifts_is_an_error(groups: dict[str, str]) -> None:
-    with pytest.raises(Ignored, match="ports: what it names is gone"):
+    with pytest.raises(Ignored, match="ports: the resource was deleted"):
         responder().answer(of_config("sg-0123456789abcdef0"))
     tags = responder(actions=[{"type": "tag", "key": "seen", "value": "yes"}])
     with pytest.raises(StillDrifting, match=f"after the response {groups['open']} still drifts"):
@@ -73,6 +73,6 @@ def test_what_is_gone_ends_it_and_what_still_drifts_is_an_error(groups: dict[str
 
 def test_a_policy_that_is_not_in_force_fixes_nothing(groups: dict[str, str]) -> None:
     off = responder(conditions=[{"region": "us-gov-west-1"}])
-    with pytest.raises(Ignored, match="ports: it is not in force here"):
+    with pytest.raises(Ignored, match="ports: it is not enabled here"):
         off.answer(of_config(groups["open"]))
     assert "open" in still_open(groups)
