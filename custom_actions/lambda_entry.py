@@ -12,13 +12,14 @@ from __future__ import annotations
 import functools
 import json
 import logging
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from c7n.handler import dispatch_event
 
 from .aws import detail_of
-from .functions import Members, NotOfAMember, answer_probe, config, is_central, probe_in
+from .functions import Members, NotOfAMember, answer_probe, config, distrust, is_central, probe_in
 from .plugin import register
 
 log = logging.getLogger("custodian.guardrails")
@@ -46,6 +47,10 @@ def run(event: dict[str, Any], context: Any) -> bool:
             log.error("event ignored: %s", problem)
             usable = False
             continue
+        if policy_mode() == "cloudtrail" and (problem := distrust(message, "" if _members() else own_account(context))):
+            refuse(context, problem)
+            usable = False
+            continue
         if members := _members():
             try:
                 where = members.prepare(message)
@@ -65,10 +70,35 @@ def respond(event: dict[str, Any], context: Any) -> bool:
     return responder.respond(event)
 
 
+def own_account(context: Any) -> str:
+    """The account of the function, from its ARN; empty outside Lambda."""
+    arn = str(getattr(context, "invoked_function_arn", "") or "")
+    return arn.split(":")[4] if arn.count(":") >= 4 else ""
+
+
+def refuse(context: Any, problem: str) -> None:
+    """Log that an event is not trusted, in one line that CloudWatch also counts.
+
+    The line is in CloudWatch's embedded metric format: metric RefusedEvents in the namespace `guardrails`, by function.
+    """
+    function = str(getattr(context, "function_name", "") or "")
+    print(json.dumps({  # not through a logger: CloudWatch counts a line only if all of it is JSON
+        "level": "ERROR", "message": f"event refused: {problem}", "function": function, "RefusedEvents": 1,
+        "_aws": {
+            "Timestamp": int(time.time() * 1000),
+            "CloudWatchMetrics": [{
+                "Namespace": "guardrails", "Dimensions": [["function"]],
+                "Metrics": [{"Name": "RefusedEvents", "Unit": "Count"}],
+            }],
+        },
+    }), flush=True)
+
+
 def messages(event: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The event itself, or the messages of an SNS event: one for each record.
 
-    A record that is not a JSON object becomes `{"unreadable": text}`.
+    A record that is not a JSON object becomes `{"unreadable": text}`. Anyone who may publish to the topic can write a
+    message, so one that says that it is an event of AWS is marked as not AWS's own.
     """
     records = [record["Sns"]["Message"] for record in event.get("Records") or () if "Sns" in record]
     if not records:
@@ -78,7 +108,10 @@ def messages(event: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             message = json.loads(text)
         except ValueError:
             message = None
-        yield message if isinstance(message, dict) else {"unreadable": text}
+        if isinstance(message, dict):
+            yield {**message, "source": f"sns:{message.get('source')}"} if "source" in message else message
+        else:
+            yield {"unreadable": text}
 
 
 def unusable(message: Mapping[str, Any], mode: str) -> str:

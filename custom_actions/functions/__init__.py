@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .config_rules import GONE, SCHEDULED, ConfigPollRule, ConfigRule, Verdict
     from .messages import MARK, MARKED
     from .probe import PROBE_PREFIX, PROBE_SOURCE, answer_probe, config, probe_in
+    from .realtime import RealtimeMode, distrust, with_aws_source
 
 __getattr__, __all__ = face(
     __name__,
@@ -18,5 +19,6 @@ __getattr__, __all__ = face(
     config_rules=("ConfigPollRule", "ConfigRule", "GONE", "SCHEDULED", "Verdict"),
     messages=("MARK", "MARKED"),
     probe=("PROBE_PREFIX", "PROBE_SOURCE", "answer_probe", "config", "probe_in"),
+    realtime=("RealtimeMode", "distrust", "with_aws_source"),
     responder=("responder",),
 )

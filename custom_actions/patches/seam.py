@@ -102,13 +102,15 @@ PATCHES = (
         "exceptions_in_policies", "exceptions.yml has to hold in every policy, also in a deployed function",
         required=True, targets=(Target("c7n.policy:Policy.expand_variables", "(self, variables)"),)),
     Patch(
-        "config_modes", "c7n's AWS Config modes post wrong verdicts and raise KeyError on two of three notifications",
+        "modes", "c7n's AWS Config modes send wrong evaluations; its cloudtrail mode accepts events of anyone",
         required=True, targets=(
             Target("c7n.policy:execution.register", "(name, klass=None, condition=True, condition_message='Missing "
                    "dependency for {}', aliases=None)"),
             Target("c7n.policy:ConfigRuleMode.resolve_resources", "(self, event)"),
             Target("c7n.policy:ConfigRuleMode.setup_exec_environment", "(self, event)"),
             Target("c7n.policy:ConfigRuleMode.run_resource_set", "(self, event, resources)"),
+            Target("c7n.policy:CloudTrailMode.__init__", "(self, policy)"),
+            Target("c7n.policy:CloudTrailMode.validate", "(self)"),
             Target("c7n.policy:ConfigPollRuleMode.get_obsolete_evaluations", "(client, cfg_rule_name, "
                    "ordering_ts, evaluations)"),
         )),

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
+from custom_actions.functions import with_aws_source
+
 from .policy import Policy
 
 
@@ -53,7 +55,8 @@ def pattern_of(policy: Policy) -> dict[str, Any]:
     from c7n.mu import CloudWatchEventSource
 
     # c7n adds to what it is given.
-    return parsed(CloudWatchEventSource(deepcopy(dict(policy.mode)), None).render_event_pattern()) or {}
+    mode = deepcopy(with_aws_source(policy.mode))
+    return parsed(CloudWatchEventSource(mode, None).render_event_pattern()) or {}
 
 
 def parsed(text: str | None) -> Any:

@@ -258,19 +258,19 @@ class Gateway:
             connection.close()
 
     def _deliver(self, account: str, region: str, made: Record) -> None:
-        self._put_event("PutEvents", account, region, event_bridge_entry(made), made["eventName"])
+        self._put_event(account, region, event_bridge_entry(made), made["eventName"])
 
     def _emit(self, account: str, region: str, detail_type: str, detail: dict[str, Any]) -> None:
         """Put an event of AWS Config's own on the account's bus."""
-        self._put_event("EmitServiceEvents", account, region, {
+        self._put_event(account, region, {
             "Source": "aws.config", "DetailType": detail_type, "Resources": [], "Detail": json.dumps(detail),
         }, detail_type)
 
-    def _put_event(self, operation: str, account: str, region: str, entry: dict[str, Any], name: str) -> None:
+    def _put_event(self, account: str, region: str, entry: dict[str, Any], name: str) -> None:
         body = json.dumps({"Entries": [entry]}).encode()
         scope = f"Credential={account}/20260101/{region}/events/aws4_request"
         answer = self._ask_ministack("POST", "/", body, {
-            "X-Amz-Target": f"AWSEvents.{operation}",
+            "X-Amz-Target": "AWSEvents.EmitServiceEvents",
             "Content-Type": "application/x-amz-json-1.1",
             "Authorization": f"AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=none",
         })

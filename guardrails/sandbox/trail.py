@@ -103,12 +103,9 @@ class Trail:
 
 
 def event_bridge_entry(made: Record) -> dict[str, Any]:
-    """The PutEvents entry for a record.
-
-    The source cannot be `aws.ec2` and such, PutEvents refuses them; Cloud Custodian's rules do not look at it.
-    """
+    """What EventBridge is given for a record, with the source that AWS gives it."""
     return {
-        "Source": "sandbox",
+        "Source": f"aws.{str(made['eventSource']).partition('.')[0]}",
         "DetailType": "AWS API Call via CloudTrail",
         "Time": _recorded_at(made),
         "Resources": [],

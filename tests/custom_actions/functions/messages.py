@@ -62,5 +62,6 @@ EVENTS: dict[str, dict[str, Any]] = {
 
 
 def trail_event(group_id: str | None, **detail: Any) -> dict[str, Any]:
-    return {"detail-type": "AWS API Call via CloudTrail", "region": REGION, "account": ACCOUNT, "detail": {
+    return {"source": "aws.ec2", "detail-type": "AWS API Call via CloudTrail", "region": REGION, "account": ACCOUNT,
+            "detail": {
         **TRAIL_EVENT, "requestParameters": {"groupId": group_id} if group_id else None, **detail}}

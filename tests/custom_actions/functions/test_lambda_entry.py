@@ -7,6 +7,7 @@ from __future__ import annotations
 import copy
 import json
 import logging
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,15 +15,17 @@ import pytest
 from botocore.exceptions import ClientError
 from c7n.credentials import SessionFactory
 from c7n.exceptions import PolicyValidationError
+from c7n.mu import CloudWatchEventSource
 from c7n.utils import local_session
 
 from custom_actions import lambda_entry
 from custom_actions.fixing.receipt import FixIncomplete
 from custom_actions.functions.config_rules import ConfigItemUnavailable
 from custom_actions.functions.probe import PROBE_PREFIX, PROBE_SOURCE
+from tests import engine
 from tests.moto_server import REGION, Moto
 
-from .messages import DRIFT, GROUP_TYPE, group, ingress, item, notification, summary, trail_event
+from .messages import DRIFT, EVENTS, GROUP_TYPE, group, ingress, item, notification, summary, trail_event
 
 
 def test_a_change_is_evaluated_and_fixed(function: Any, moto: Moto, config: SimpleNamespace) -> None:
@@ -102,13 +105,84 @@ def _denied(**_: Any) -> None:
     raise ClientError({"Error": {"Code": "UnauthorizedOperation", "Message": "x" * 300}}, "RevokeSecurityGroupIngress")
 
 
-def test_messages_wrapped_by_sns(function: Any, moto: Moto) -> None:
+def wrapped(*messages: dict[str, Any]) -> dict[str, Any]:
+    return {"Records": [{"EventSource": "aws:sns", "Sns": {"Message": json.dumps(each)}} for each in messages]}
+
+
+def test_messages_wrapped_by_sns(function: Any, moto: Moto, config: SimpleNamespace) -> None:
+    function("config-rule", **DRIFT)
+    items = [item(group(moto, f"g{n}", "0.0.0.0/0"), "0.0.0.0/0") for n in range(2)]
+    assert lambda_entry.run(wrapped(*(notification(configurationItem=each) for each in items)), None)
+    assert {each["ComplianceResourceId"] for each in config.evaluations} == {each["resourceId"] for each in items}
+
+
+FORGED = [
+    ({"source": "attacker.app"}, "its source is 'attacker.app'"),
+    ({"source": None}, "its source is None"),
+    ({"source": "guardrails.doctor"}, "its source is 'guardrails.doctor'"),
+    ({"source": "AWS.ec2"}, "its source is 'AWS.ec2'"),
+    ({"source": ["aws.ec2"]}, "its source is ['aws.ec2']"),
+    ({"detail-type": "AWS API Call"}, "which is not CloudTrail's"),
+    ({"account": None}, "it must have account and region"),
+    ({"account": "222222222222"}, "it is of account 222222222222, and this function answers for 123456789012"),
+    ({"detail": {"recipientAccountId": "222222222222"}}, "its detail.recipientAccountId is '222222222222'"),
+    ({"detail": {"awsRegion": "eu-west-3"}}, "its detail.awsRegion is 'eu-west-3'"),
+    ({"region": "eu-west-3", "detail": {"awsRegion": REGION}}, "but the event is of eu-west-3"),
+]
+
+
+class Context:
+    invoked_function_arn = f"arn:aws:lambda:{REGION}:123456789012:function:custodian-p"
+    function_name = "custodian-p"
+
+
+@pytest.mark.parametrize(("change", "said"), FORGED)
+def test_an_event_that_aws_has_not_sent_is_refused_logged_once_and_counted(
+    function: Any, moto: Moto, capsys: pytest.CaptureFixture[str], change: dict[str, Any], said: str,
+) -> None:
     function("cloudtrail", **DRIFT, actions=["revert-ingress"])
-    groups = [group(moto, f"g{n}", "0.0.0.0/0") for n in range(2)]
-    wrapped = {"Records": [{"EventSource": "aws:sns", "Sns": {"Message": json.dumps(trail_event(group_id))}}
-                           for group_id in groups]}
-    assert lambda_entry.run(wrapped, None)
-    assert [ingress(moto, group_id) for group_id in groups] == [[], []]
+    bad = group(moto, "bad", "0.0.0.0/0")
+    event = trail_event(bad)
+    event |= {**change, "detail": {**event["detail"], **change.get("detail", {})}}
+    capsys.readouterr()
+    assert lambda_entry.run(event, Context()) is False
+    [line] = capsys.readouterr().out.splitlines()
+    logged = json.loads(line)
+    assert said in logged["message"]
+    assert logged["RefusedEvents"] == 1
+    assert logged["_aws"]["CloudWatchMetrics"][0]["Metrics"] == [{"Name": "RefusedEvents", "Unit": "Count"}]
+    assert ingress(moto, bad)
+
+
+def test_aws_own_event_is_answered(function: Any, moto: Moto) -> None:
+    function("cloudtrail", **DRIFT, actions=["revert-ingress"])
+    bad = group(moto, "bad", "0.0.0.0/0")
+    event = trail_event(bad, recipientAccountId="123456789012", awsRegion=REGION)
+    assert lambda_entry.run(event, Context()) is True
+    assert ingress(moto, bad) == []
+
+
+def test_an_event_of_aws_in_a_message_of_a_topic_is_refused(function: Any, moto: Moto) -> None:
+    """Anyone with sns:Publish could have written it."""
+    function("cloudtrail", **DRIFT, actions=["revert-ingress"])
+    bad = group(moto, "bad", "0.0.0.0/0")
+    assert lambda_entry.run(wrapped(trail_event(bad)), Context()) is False
+    assert ingress(moto, bad)
+
+
+@pytest.mark.parametrize("source", ["my.app", {"prefix": "a"}, {"anything-but": "x"}])
+def test_a_pattern_that_accepts_events_of_anyone_is_refused(tmp_path: Path, source: Any) -> None:
+    mode = {"type": "cloudtrail", "role": "r", **EVENTS["cloudtrail"], "pattern": {"source": [source]}}
+    with pytest.raises(PolicyValidationError, match="can be invented by anyone"):
+        engine.load({"name": "p", "resource": "aws.security-group", "mode": mode}, tmp_path)
+
+
+def test_every_pattern_demands_an_event_of_aws(tmp_path: Path) -> None:
+    for own, expected in ((None, [{"prefix": "aws."}]), ({"source": ["aws.ec2"]}, ["aws.ec2"])):
+        mode = {"type": "cloudtrail", "role": "r", **EVENTS["cloudtrail"], **({"pattern": own} if own else {})}
+        policy = engine.load({"name": "p", "resource": "aws.security-group", "mode": mode}, tmp_path)
+        rendered = CloudWatchEventSource(policy.get_execution_mode().policy.data["mode"], None).render_event_pattern()
+        assert json.loads(rendered)["source"] == [*expected, PROBE_SOURCE]
 
 
 @pytest.mark.parametrize(("mode", "event", "said"), [
@@ -162,14 +236,16 @@ def test_a_probe_is_answered_in_the_log_and_nothing_is_fixed(
     assert ingress(moto, bad)
 
 
-@pytest.mark.parametrize(("source", "marker"), [
-    ("aws.ec2", f"{PROBE_PREFIX}1"), (PROBE_SOURCE, "e1"), (PROBE_SOURCE, None),
+@pytest.mark.parametrize(("source", "marker", "fixed"), [
+    ("aws.ec2", f"{PROBE_PREFIX}1", True), (PROBE_SOURCE, "e1", False), (PROBE_SOURCE, None, False),
 ])
-def test_what_is_no_probe_is_handled_as_ever(function: Any, moto: Moto, source: str, marker: str | None) -> None:
+def test_a_probes_marker_hides_no_event_and_its_source_forges_none(
+    function: Any, moto: Moto, source: str, marker: str | None, fixed: bool,
+) -> None:
     function("cloudtrail", **DRIFT, actions=["revert-ingress"])
     bad = group(moto, "bad", "0.0.0.0/0")
     lambda_entry.run({**trail_event(bad, eventID=marker), "source": source}, None)
-    assert ingress(moto, bad) == []
+    assert (ingress(moto, bad) == []) is fixed
 
 
 def test_a_probe_of_a_policy_that_does_not_load_fails(

@@ -67,7 +67,7 @@ def test_what_is_gone_ends_it_and_what_still_drifts_is_an_error(groups: dict[str
     with pytest.raises(Ignored, match="ports: the resource was deleted"):
         responder().answer(of_config("sg-0123456789abcdef0"))
     tags = responder(actions=[{"type": "tag", "key": "seen", "value": "yes"}])
-    with pytest.raises(StillDrifting, match=f"after the response {groups['open']} still drifts"):
+    with pytest.raises(StillDrifting, match=f"still violated after the response: {groups['open']}"):
         tags.answer(of_config(groups["open"]))
 
 
