@@ -19,6 +19,7 @@ from typing import Any
 from c7n.handler import dispatch_event
 
 from .aws import detail_of
+from .fixing import function
 from .functions import Members, NotOfAMember, answer_probe, config, distrust, is_central, probe_in
 from .plugin import register
 
@@ -38,6 +39,7 @@ def run(event: dict[str, Any], context: Any) -> bool:
     Returns whether every message was valid. Raises what c7n raises, so that Lambda counts an error and delivers the
     event again.
     """
+    function.arn = _arn_of(context)
     usable = True
     for message in messages(event):
         if marker := probe_in(message):
@@ -47,15 +49,16 @@ def run(event: dict[str, Any], context: Any) -> bool:
             log.error("event ignored: %s", problem)
             usable = False
             continue
-        if policy_mode() == "cloudtrail" and (problem := distrust(message, "" if _members() else own_account(context))):
+        members = _members()
+        if policy_mode() == "cloudtrail" and (problem := distrust(message, "" if members else own_account(context))):
             refuse(context, problem)
             usable = False
             continue
-        if members := _members():
+        if members:
             try:
                 where = members.prepare(message)
-            except NotOfAMember as problem:
-                log.error("event ignored: %s", problem)
+            except NotOfAMember as error:
+                log.error("event ignored: %s", error)
                 usable = False
                 continue
             log.info("event of account %s, %s", where.account, where.region)
@@ -67,13 +70,18 @@ def respond(event: dict[str, Any], context: Any) -> bool:
     """The responder's entry point. Lambda calls it with the messages of the compliance topic."""
     from .functions import responder
 
+    function.arn = _arn_of(context)
     return responder.respond(event)
 
 
 def own_account(context: Any) -> str:
     """The account of the function, from its ARN; empty outside Lambda."""
-    arn = str(getattr(context, "invoked_function_arn", "") or "")
+    arn = _arn_of(context)
     return arn.split(":")[4] if arn.count(":") >= 4 else ""
+
+
+def _arn_of(context: Any) -> str:
+    return str(getattr(context, "invoked_function_arn", "") or "")
 
 
 def refuse(context: Any, problem: str) -> None:

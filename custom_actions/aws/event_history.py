@@ -54,3 +54,16 @@ def earlier_named(client: Any, names: Sequence[str], before: Mapping[str, Any]) 
     """
     streams = [earlier_events(client, name, before, attribute="EventName") for name in names]
     yield from heapq.merge(*streams, key=lambda each: str(each["eventTime"]), reverse=True)
+
+
+def event_by_id(client: Any, event_id: str) -> Mapping[str, Any] | None:
+    """The record of an event in CloudTrail's event history; None when the history does not have it (yet).
+
+    Raises one of AWS_ERRORS.
+    """
+    page = call(
+        client.lookup_events, LookupAttributes=[{"AttributeKey": "EventId", "AttributeValue": event_id}], MaxResults=1)
+    for entry in page["Events"]:
+        record: Mapping[str, Any] = json.loads(entry["CloudTrailEvent"])
+        return record
+    return None

@@ -18,6 +18,7 @@ from typing import Any
 
 from ..aws import AWS_ERRORS, call, code_of, may_have_happened, readings, reason_of
 from ..errors import CannotRead, Refusal
+from .confirmation import NotYet
 from .receipt import Call, Outcome
 
 Answer = Mapping[str, Any]
@@ -42,6 +43,8 @@ class Step:
         no_harm: codes that mean that it is so already, by somebody else: neither a problem nor a change of ours.
         try_later: codes after which it is tried once more when the other steps have been made.
         chain: steps with the same name depend on each other: when one fails, those after it are not made.
+        confirm: it adds access, or takes settings from history: made only when the event is confirmed
+            (confirmation.py).
     """
 
     does: str
@@ -55,6 +58,7 @@ class Step:
     no_harm: frozenset[str] = frozenset()
     try_later: frozenset[str] = frozenset()
     chain: str = ""
+    confirm: bool = False
 
     @property
     def leaves(self) -> Sequence[Step]:
@@ -139,6 +143,7 @@ def nothing_left(left: Left) -> bool:
 def carry_out(
     steps: Sequence[Step], make: Make, left: Callable[[], Left], *, cannot: str = "", notes: Sequence[str] = (),
     rounds: int = 1, settled: Callable[[Left], bool] = nothing_left, summarise: Summary = summary,
+    confirm: Callable[[], None] | None = None,
 ) -> FixResult:
     """Make the steps, read again, and say how it ended.
 
@@ -150,7 +155,19 @@ def carry_out(
         rounds: how often what is new drift after all was made is put right, where somebody else makes it.
         settled: whether what is left will not change by waiting.
         summarise: makes receipts of steps that have to be summed up another way.
+        confirm: returns when the event is confirmed that steps with `confirm` depend on. Raises NotYet: then only the
+            other steps are made, and the outcome is `waiting`. Raises Refusal: then none is made.
     """
+    if confirm and any(step.confirm for step in steps):
+        try:
+            confirm()
+        except NotYet as reason:
+            return _unconfirmed(steps, make, left, Outcome.WAITING, str(reason), notes, summarise)
+        except Refusal as refusal:
+            return FixResult(Outcome.REFUSED, str(refusal), notes=notes)
+        except AWS_ERRORS as error:
+            problem = f"the event could not be confirmed: {reason_of(error)}"
+            return _unconfirmed(steps, make, left, Outcome.FAILED, problem, notes, summarise)
     work = _Work(make)
     todo: Sequence[Step] = steps
     remaining: Left | None = list(steps)
@@ -177,6 +194,24 @@ def carry_out(
     return FixResult(
         outcome, "; ".join(dict.fromkeys(problems)), result.removed, result.added, result.inverse,
         [*notes, *result.notes, *work.notes])
+
+
+def _unconfirmed(
+    steps: Sequence[Step], make: Make, left: Callable[[], Left], outcome: Outcome, reason: str,
+    notes: Sequence[str], summarise: Summary,
+) -> FixResult:
+    """Make the steps that need no confirmation. `outcome` and `reason` are those of the others."""
+    now = [step for step in steps if not step.confirm]
+    if not now:
+        return FixResult(outcome, reason, notes=notes)
+    waiting = [step.call for step in steps if step.confirm]
+    result = carry_out(
+        now, make, lambda: [each for each in left() if not (isinstance(each, Step) and each.call in waiting)],
+        notes=notes, summarise=summarise)
+    if outcome is Outcome.FAILED or result.outcome.needs_a_person:
+        changed = result.outcome in (Outcome.REVERTED, Outcome.PARTIAL)
+        outcome = Outcome.PARTIAL if changed else Outcome.FAILED
+    return replace(result, outcome=outcome, reason="; ".join(filter(None, [reason, result.reason])))
 
 
 def fix_by_plan(client: Callable[[str], Any], plan: Callable[[], FixPlan], **options: Any) -> FixResult:

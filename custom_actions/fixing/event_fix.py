@@ -8,7 +8,7 @@ would be told of every change of our own.
 """
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from c7n.actions import EventAction, Notify
@@ -16,6 +16,7 @@ from c7n.exceptions import PolicyValidationError
 from c7n.utils import local_session
 
 from ..aws import AWS_ERRORS, actor_of, call, detail_of, is_own, reason_of
+from .confirmation import confirm
 from .engine import FixResult
 from .fix import fix_each
 from .receipt import RECEIPTS, Outcome, Receipt, finish
@@ -25,6 +26,9 @@ Record = Mapping[str, Any]
 
 OTHERWISE: dict[str, Any] = {"type": "object", "required": ["type"], "properties": {"type": {"enum": ["notify"]}}}
 """The schema of `otherwise`: c7n's own action checks the rest of it."""
+
+CONFIRM: dict[str, Any] = {"type": "boolean"}
+"""The schema of `confirm`: false opens and restores without asking CloudTrail's event history. See docs/security.md."""
 
 _TOLD = (Outcome.PARTIAL, Outcome.FAILED, Outcome.REFUSED)
 
@@ -54,7 +58,15 @@ class EventFix(EventAction):
 
     def get_permissions(self) -> tuple[str, ...]:
         """What the action calls, and what telling somebody does."""
-        return tuple(dict.fromkeys((*self.permissions, "sts:GetCallerIdentity", *self.told_permissions())))
+        confirm = self.confirm_permissions() if "confirm" in self.schema["properties"] else ()
+        return tuple(dict.fromkeys((*self.permissions, "sts:GetCallerIdentity", *confirm, *self.told_permissions())))
+
+    def confirm_permissions(self) -> tuple[str, ...]:
+        """What confirming an event calls; nothing with `confirm: false`."""
+        if self.data.get("confirm") is False:
+            return ()
+        # PassRole: the schedule that delivers an event again runs as a role.
+        return ("cloudtrail:LookupEvents", "scheduler:CreateSchedule", "iam:PassRole")
 
     def told_permissions(self) -> tuple[str, ...]:
         """What telling somebody calls."""
@@ -122,6 +134,12 @@ class EventFix(EventAction):
                 copy[RECEIPTS].append(receipt.to_dict())
         if left:
             self._otherwise().process(list(left.values()), event)
+
+    def confirm(self, session: Any, event: Mapping[str, Any]) -> Callable[[], None] | None:
+        """What `carry_out` takes: confirms the event by CloudTrail's event history. None with `confirm: false`."""
+        if self.data.get("confirm") is False:
+            return None
+        return lambda: confirm(session.client("cloudtrail"), event)
 
     def undoes_the_event(self) -> bool:
         """Whether an event that AWS refused leaves nothing to do."""

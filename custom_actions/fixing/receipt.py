@@ -32,6 +32,8 @@ class Outcome(StrEnum):
     """Something was changed, and drift is left; the reason says why."""
     FAILED = "failed"
     """Nothing could be changed; the reason says why."""
+    WAITING = "waiting"
+    """What is left waits until CloudTrail's event history confirms the event; the event is delivered again."""
     REFUSED = "refused"
     """Nothing was tried, on purpose: the fix would have done harm, or is not known in full."""
 

@@ -24,13 +24,16 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+from boto3 import Session
 from botocore.exceptions import ClientError
 from c7n import handler
 from c7n.policy import LambdaMode, PolicyCollection
 from c7n.resources import load_resources
+from c7n.utils import local_session
 
-from ..aws import detail_of, reason_of
-from ..fixing import FixIncomplete
+from ..aws import detail_of, event_by_id, reason_of
+from ..errors import Refusal
+from ..fixing import ATTEMPT, FixIncomplete, NotYet, wait
 from ..names import FUNCTION_PREFIX
 from ..vocabulary import PASSIVE
 from .config_rules import Judge
@@ -115,15 +118,20 @@ class Responder:
             if policy["mode"]["type"] in ("config-rule", "config-poll-rule")
         }
 
-    def answer(self, text: str) -> None:
-        """Handle one message. Raises Ignored when there is nothing to do, and what reading and fixing raise."""
+    def answer(self, text: str, attempt: int = 0) -> None:
+        """Handle one message. `attempt`: how often it has been delivered before.
+
+        Raises Ignored when there is nothing to do, NotYet when it will be delivered again, and what reading and fixing
+        raise.
+        """
         wanted = read_message(text)
         data = self._policy(wanted)
         options = _initialized(data, self._options)
         if (wanted.account, wanted.region) != (options.account_id, options.region):
             raise Ignored(f"{data['name']}: the message is about account {wanted.account}, {wanted.region}")
         if isinstance(wanted, Alert) and data["mode"]["type"] == "cloudtrail":
-            _replay(data, options, wanted.event)
+            again = {"Records": [{"Sns": {"Message": text}}], ATTEMPT: attempt}
+            _replay(data, options, wanted.event, again)
             return
         fix = _fix(data, options)
         resources = fix.named(wanted) if isinstance(wanted, Verdict) else fix.there(_with_ids(wanted, fix))
@@ -156,17 +164,23 @@ def respond(event: dict[str, Any]) -> bool:
     found = list(texts(event))
     if not found:
         log.error("event ignored: expected an SNS event with Records; it has %s", sorted(event)[:20])
-    answered = [_answered(text) for text in found]
+    attempt = event.get(ATTEMPT)
+    answered = [_answered(text, attempt if isinstance(attempt, int) else 0) for text in found]
     return bool(answered) and all(answered)
 
 
-def _answered(text: str) -> bool:
+def _answered(text: str, attempt: int) -> bool:
     try:
-        _responder().answer(text)
+        _responder().answer(text, attempt)
     except Unreadable as problem:
         log.error("message ignored: %s", problem)
     except Ignored as reason:
         log.info("nothing to do: %s", reason)
+    except NotYet as reason:
+        log.info("waiting: %s", reason)
+        return True
+    except Refusal as refusal:
+        log.error("not fixed: %s", refusal)
     except (FixIncomplete, StillDrifting) as error:
         log.error("not fixed: %s", error)
         raise
@@ -203,16 +217,30 @@ def _with_ids(alert: Alert, fix: Fix) -> list[Resource]:
     return [{key: resource[key]} for resource in alert.resources]
 
 
-def _replay(data: Data, options: Any, event: Mapping[str, Any] | None) -> None:
-    """Run a realtime policy on the event of its alert, as the policy's own function would."""
-    event = dict(event or {})
+def _replay(data: Data, options: Any, event: Mapping[str, Any] | None, again: Mapping[str, Any]) -> None:
+    """Run a realtime policy on the event of its alert, as the policy's own function would.
+
+    The alert only names the event. What happened is read from CloudTrail's event history, by the event's id. `again`:
+    what Lambda is to deliver once more when the history does not have the event yet.
+    """
+    event = event or {}
     heard = [(known["source"], known["event"]) for known in data["mode"]["events"] if isinstance(known, Mapping)]
-    record = detail_of(event)
-    name = str(record.get("eventName"))
+    told = detail_of(event)
+    name, event_id = str(told.get("eventName")), told.get("eventID")
     # The policy's own event rule matches no other call.
-    if (record.get("eventSource"), name) not in heard and name not in data["mode"]["events"]:
+    if (told.get("eventSource"), name) not in heard and name not in data["mode"]["events"]:
         raise Unreadable(f"{data['name']}: the alert has an event that the policy does not subscribe to: {name[:100]}")
     if (event.get("account"), event.get("region")) != (options.account_id, options.region):
         raise Unreadable(f"{data['name']}: the alert has an event of another account or region")
+    if not isinstance(event_id, str) or not event_id:
+        raise Unreadable(f"{data['name']}: the alert has an event without an id")
+    record = event_by_id(local_session(Session).client("cloudtrail"), event_id)
+    if record is None:
+        raise wait(again, event_id, name)
+    if (record.get("eventSource"), record.get("eventName")) != (told.get("eventSource"), name):
+        raise Unreadable(f"{data['name']}: the event {event_id} is another one in CloudTrail's event history")
     handler.policy_config, handler.policy_data = options, {"policies": [data]}
-    handler.dispatch_event(event, None)
+    handler.dispatch_event({
+        "source": f"aws.{str(record['eventSource']).partition('.')[0]}", "detail-type": event.get("detail-type"),
+        "account": options.account_id, "region": options.region, "detail": dict(record),
+    }, None)

@@ -12,7 +12,7 @@ from ...aws import call
 from ...errors import CannotRead
 from ...fixing import Call, FixPlan, FixResult, Outcome, Step
 from .event import SELECT, STOP
-from .plan import Plan
+from .plan import Declared, Plan
 from .state import Setting, Trail, answered_settings, selectors_in
 
 _ONE_STEP = (
@@ -39,25 +39,30 @@ def read_trail(client: Any, arn: str, event: str) -> Trail:
     raise TrailGone(f"{arn} is not there any more")
 
 
-def fix_plan(trail: Trail, plan: Plan) -> FixPlan:
-    """The plan as steps, in their order, and what nobody knows."""
+def fix_plan(trail: Trail, plan: Plan, declared: Declared) -> FixPlan:
+    """The plan as steps, in their order, and what nobody knows.
+
+    What the policy itself declares needs no confirmation; what comes from the event history does.
+    """
     steps = []
     if plan.start:
         steps.append(Step(
             "start logging", Call("cloudtrail", "start_logging", {"Name": trail.arn}),
             Call("cloudtrail", "stop_logging", {"Name": trail.arn}),
             removed={"IsLogging": False}, added={"IsLogging": True}))
-    if plan.settings:
-        parts = [_setting(trail, plan, settings) for settings in _groups(plan.settings)]
-        # A bad one among them would keep back the others.
-        steps.append(_setting(trail, plan, plan.settings, parts if len(parts) > 1 else ()))
+    own = {name: value for name, value in plan.settings.items() if declared.settings.get(name) == value}
+    for settings, confirm in ((own, False), ({n: v for n, v in plan.settings.items() if n not in own}, True)):
+        if settings:
+            parts = [_setting(trail, plan, group, confirm=confirm) for group in _groups(settings)]
+            # A bad one among them would keep back the others.
+            steps.append(_setting(trail, plan, settings, parts if len(parts) > 1 else (), confirm=confirm))
     if plan.selectors:
         wanted = plan.selectors.parameters()
         drifted = trail.selectors.parameters() if trail.selectors else {}
         undo = (Call("cloudtrail", "put_event_selectors", {"TrailName": trail.arn, **drifted}),) if drifted else ()
         steps.append(Step(
             "put the event selectors", Call("cloudtrail", "put_event_selectors", {"TrailName": trail.arn, **wanted}),
-            undo, removed=drifted, added=wanted))
+            undo, removed=drifted, added=wanted, confirm=plan.selectors != declared.selectors))
     unknown = (
         f"what {', '.join(plan.unknown)} was before is in no earlier event, and not declared: left as it is"
         if plan.unknown else "")
@@ -73,7 +78,9 @@ def summarised(made: Sequence[tuple[Step, Mapping[str, Any]]]) -> FixResult:
         inverse=[undo for step, answer in made for undo in step.undo(answer)])
 
 
-def _setting(trail: Trail, plan: Plan, settings: Mapping[str, Setting], parts: Sequence[Step] = ()) -> Step:
+def _setting(
+    trail: Trail, plan: Plan, settings: Mapping[str, Setting], parts: Sequence[Step] = (), *, confirm: bool
+) -> Step:
     beside = {
         name: value for name, value in plan.together.items()
         if any(name in group and not settings.keys().isdisjoint(group) for group in _ONE_STEP)
@@ -82,7 +89,7 @@ def _setting(trail: Trail, plan: Plan, settings: Mapping[str, Setting], parts: S
     undo = (Call("cloudtrail", "update_trail", {"Name": trail.arn, **beside, **drifted}),) if drifted else ()
     return Step(
         f"set {', '.join(settings)}", Call("cloudtrail", "update_trail", {"Name": trail.arn, **beside, **settings}),
-        undo, removed=drifted, added=settings, parts=parts)
+        undo, removed=drifted, added=settings, parts=parts, confirm=confirm)
 
 
 def _groups(settings: Mapping[str, Setting]) -> list[dict[str, Setting]]:

@@ -1,7 +1,7 @@
 """What a policy sees: the action `revert-trail` on `aws.cloudtrail`, the filter `deleted-trail` on `aws.account`."""
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from c7n.utils import local_session, type_schema
 
 from ...aws import AWS_ERRORS, Actor, actor_of, detail_of, reason_of
 from ...errors import Refusal
-from ...fixing import OTHERWISE, EventFix, FixPlan, FixResult, Outcome, check_events, events_of, fix_by_plan
+from ...fixing import CONFIRM, OTHERWISE, EventFix, FixPlan, FixResult, Outcome, check_events, events_of, fix_by_plan
 from .apply import TrailGone, fix_plan, read_trail, summarised
 from .event import CREATE, DELETE, EVENTS, SELECT, STOP, UPDATE, Record, arn_of
 from .history import CHANGES, earlier_changes, last_known
@@ -122,6 +122,7 @@ class RevertTrail(EventFix):
                 ]
             },
             "otherwise": OTHERWISE,
+            "confirm": CONFIRM,
         },
     }
     permissions: tuple[str, ...] = tuple(dict.fromkeys(
@@ -136,7 +137,10 @@ class RevertTrail(EventFix):
         if not events:
             return self.permissions
         needed = (name for event in events for name in _PERMISSIONS[event])
-        return tuple(dict.fromkeys(("sts:GetCallerIdentity", *needed, *self.told_permissions())))
+        # Starting a trail needs no confirmation.
+        confirm = self.confirm_permissions() if set(events) - {STOP} else ()
+        return tuple(dict.fromkeys(
+            ("sts:GetCallerIdentity", *needed, *confirm, *self.told_permissions())))
 
     def validate(self) -> RevertTrail:
         super().validate()
@@ -169,9 +173,12 @@ class RevertTrail(EventFix):
         config = self.manager.config
         if why := foreign(resource, config.account_id, config.region):
             raise Refusal(why)
-        yield self._restore(session.client("cloudtrail"), resource["TrailARN"], record)
+        yield self._restore(
+            session.client("cloudtrail"), resource["TrailARN"], record, self.confirm(session, event))
 
-    def _restore(self, client: Any, arn: str, record: Record) -> FixResult:
+    def _restore(
+        self, client: Any, arn: str, record: Record, confirm: Callable[[], None] | None
+    ) -> FixResult:
         name = record["eventName"]
         lost: list[str] = []
 
@@ -191,9 +198,9 @@ class RevertTrail(EventFix):
 
         def plan() -> FixPlan:
             now = read.pop() if read else read_trail(client, arn, name)
-            return fix_plan(now, plan_trail(now, target))
+            return fix_plan(now, plan_trail(now, target), self._declared())
 
-        result = fix_by_plan(lambda service: client, plan, summarise=summarised)
+        result = fix_by_plan(lambda service: client, plan, summarise=summarised, confirm=confirm)
         if not lost or result.outcome is Outcome.ALREADY_OK:
             return result
         return replace(

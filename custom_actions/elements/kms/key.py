@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from c7n.utils import type_schema
 
 from ...aws import AWS_ERRORS, call, detail_of, earlier_named, reason_of
-from ...fixing import OTHERWISE, Call, EventFix, FixPlan, FixResult, Record, Step, events_of, fix_by_plan
+from ...fixing import CONFIRM, OTHERWISE, Call, EventFix, FixPlan, FixResult, Record, Step, events_of, fix_by_plan
 
 _Told = TypeVar("_Told")
 
@@ -61,7 +61,7 @@ def plan_key(event: str, key: Key, *, was_enabled: bool = True, period: int | No
         )] if key.rotates is False else [])
     enable = Step(
         "enable it", Call("kms", "enable_key", name), Call("kms", "disable_key", name),
-        removed={"state": "Disabled"}, added={"state": "Enabled"},
+        removed={"state": "Disabled"}, added={"state": "Enabled"}, confirm=True,
     )
     if event == DISABLE:
         # A key that is to be deleted by now is for that event's own fix.
@@ -135,14 +135,15 @@ class RevertKey(EventFix):
               - revert-key
     """
 
-    schema = type_schema("revert-key", otherwise=OTHERWISE)
+    schema = type_schema("revert-key", otherwise=OTHERWISE, confirm=CONFIRM)
     permissions: tuple[str, ...] = tuple(dict.fromkeys(name for names in _PERMISSIONS.values() for name in names))
     events = (DISABLE, DELETE, ROTATION_OFF)
 
     def get_permissions(self) -> tuple[str, ...]:
         """What the action calls for the events of its policy."""
         needed = (name for event in events_of(self) for name in _PERMISSIONS.get(event, ()))
-        return tuple(dict.fromkeys(("sts:GetCallerIdentity", *needed, *self.told_permissions())))
+        return tuple(dict.fromkeys(
+            ("sts:GetCallerIdentity", *needed, *self.confirm_permissions(), *self.told_permissions())))
 
     def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterator[FixResult]:
         """Undo the event on the key, when it is about it."""
@@ -175,7 +176,7 @@ class RevertKey(EventFix):
                 delay = (record.get("requestParameters") or {}).get("pendingWindowInDays") or 30
                 return plan_key(name, Key(key_id, state, delay=delay), was_enabled=enabled)
 
-        fixed = fix_by_plan(lambda service: kms, plan)
+        fixed = fix_by_plan(lambda service: kms, plan, confirm=self.confirm(session, event))
         yield replace(fixed, notes=[*fixed.notes, *lost])
 
 

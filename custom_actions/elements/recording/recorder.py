@@ -12,7 +12,7 @@ from typing import Any
 from c7n.utils import type_schema
 
 from ...aws import AWS_ERRORS, call, detail_of, earlier_named, reason_of
-from ...fixing import OTHERWISE, Call, EventFix, FixPlan, FixResult, Record, Step, fix_by_plan
+from ...fixing import CONFIRM, OTHERWISE, Call, EventFix, FixPlan, FixResult, Record, Step, fix_by_plan
 
 STOP, DELETE_RECORDER, DELETE_CHANNEL = (
     "StopConfigurationRecorder", "DeleteConfigurationRecorder", "DeleteDeliveryChannel",
@@ -46,6 +46,7 @@ def plan_recorder(now: Recording, known: Known) -> FixPlan:
                 f"make the recorder {name} again",
                 Call("config", "put_configuration_recorder", {"ConfigurationRecorder": recorder}),
                 Call("config", "delete_configuration_recorder", {"ConfigurationRecorderName": name}), added=recorder,
+                confirm=True,
             ))
         else:
             missing.append("the recorder")
@@ -55,6 +56,7 @@ def plan_recorder(now: Recording, known: Known) -> FixPlan:
                 f"make the delivery channel {channel['name']} again",
                 Call("config", "put_delivery_channel", {"DeliveryChannel": channel}),
                 Call("config", "delete_delivery_channel", {"DeliveryChannelName": channel["name"]}), added=channel,
+                confirm=True,
             ))
         else:
             missing.append("the delivery channel")
@@ -98,7 +100,7 @@ class RevertRecorder(EventFix):
               - revert-recorder
     """
 
-    schema = type_schema("revert-recorder", otherwise=OTHERWISE)
+    schema = type_schema("revert-recorder", otherwise=OTHERWISE, confirm=CONFIRM)
     permissions: tuple[str, ...] = (
         "config:DescribeConfigurationRecorders", "config:DescribeConfigurationRecorderStatus",
         "config:DescribeDeliveryChannels", "config:PutConfigurationRecorder", "config:PutDeliveryChannel",
@@ -120,7 +122,8 @@ class RevertRecorder(EventFix):
                 lost.append(f"the event history could not be read: {reason_of(error)}")
                 return None
 
-        fixed = fix_by_plan(lambda service: config, lambda: plan_recorder(read(config), known))
+        fixed = fix_by_plan(
+            lambda service: config, lambda: plan_recorder(read(config), known), confirm=self.confirm(session, event))
         yield replace(
             fixed, reason="; ".join(filter(None, [fixed.reason, *lost[:1]])),
             resource=str(_name(record) or resource["account_id"]), resource_type="aws.config-recorder",

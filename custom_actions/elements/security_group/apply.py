@@ -43,14 +43,15 @@ def read_rules(client: Any, group_id: str) -> list[Rule]:
     return from_security_group_rules(rule for page in pages for rule in page["SecurityGroupRules"])
 
 
-def steps_of(group_id: str, plan: Plan) -> list[Step]:
+def steps_of(group_id: str, plan: Plan, *, confirm: bool = False) -> list[Step]:
     """The plan as steps, in their order.
 
     What is missing is opened, what is extra is closed, and each wide rule is narrowed: its replacement is opened
-    before it goes. A group that is full has room for missing rules after the extra ones are closed.
+    before it goes. A group that is full has room for missing rules after the extra ones are closed. `confirm`: what is
+    missing comes from an event or from history, so the event must be confirmed before it is opened.
     """
     steps = [
-        *_opening(group_id, plan.authorise, try_later=_FULL if plan.revoke else frozenset()),
+        *_opening(group_id, plan.authorise, try_later=_FULL if plan.revoke else frozenset(), confirm=confirm),
         *_closing(group_id, plan.revoke),
     ]
     for narrowing in plan.narrow:
@@ -61,15 +62,18 @@ def steps_of(group_id: str, plan: Plan) -> list[Step]:
 
 
 def apply(
-    client: Any, group_id: str, plan: Plan, replan: Callable[[Sequence[Rule]], Plan], notes: Sequence[str] = ()
+    client: Any, group_id: str, plan: Plan, replan: Callable[[Sequence[Rule]], Plan], notes: Sequence[str] = (),
+    *, from_history: bool = False, confirm: Callable[[], None] | None = None,
 ) -> FixResult:
     """Carry out `plan` on the group; `replan` says what is left to do for the rules that are read again.
+
+    `from_history`: the baseline is an event or a recorded state, and `confirm` is asked before something is opened.
 
     Raises Refusal for a plan that is refused.
     """
     if plan.refused:
         raise Refusal(plan.refused)
-    steps = steps_of(group_id, plan)
+    steps = steps_of(group_id, plan, confirm=from_history)
     if not steps:
         return FixResult(Outcome.ALREADY_OK, notes=notes)
 
@@ -78,24 +82,26 @@ def apply(
             now = replan(read_rules(client, group_id))
         except RuleError as error:
             raise CannotRead(str(error)) from error
-        return [f"refused: {now.refused}"] if now.refused else steps_of(group_id, now)
+        return [f"refused: {now.refused}"] if now.refused else steps_of(
+            group_id, now, confirm=from_history)
 
     return carry_out(
-        steps, calls(lambda service: client), left, notes=[*plan.notes, *notes], rounds=_ROUNDS,
+        steps, calls(lambda service: client), left, notes=[*plan.notes, *notes], rounds=_ROUNDS, confirm=confirm,
         summarise=lambda made: _summary(group_id, made))
 
 
 def _opening(
-    group_id: str, rules: Sequence[Rule], *, try_later: frozenset[str] = frozenset(), chain: str = ""
+    group_id: str, rules: Sequence[Rule], *, try_later: frozenset[str] = frozenset(), chain: str = "",
+    confirm: bool = False,
 ) -> list[Step]:
     leaves = [
         RuleStep(
             f"authorise {rule}", Call("ec2", "authorize_security_group_ingress", _authorisation(group_id, [rule])),
-            no_harm=_THERE, try_later=try_later, chain=chain, rule=rule, opens=True)
+            no_harm=_THERE, try_later=try_later, chain=chain, confirm=confirm, rule=rule, opens=True)
         for rule in rules
     ]
     return _together(leaves, f"authorise {len(rules)} rules", "authorize_security_group_ingress",
-                     _authorisation(group_id, rules), _THERE | _FULL | _NO_SOURCE, chain)
+                     _authorisation(group_id, rules), _THERE | _FULL | _NO_SOURCE, chain, confirm=confirm)
 
 
 def _closing(group_id: str, rules: Sequence[Rule], *, chain: str = "") -> list[Step]:
@@ -113,12 +119,13 @@ def _closing(group_id: str, rules: Sequence[Rule], *, chain: str = "") -> list[S
 
 def _together(
     leaves: Sequence[RuleStep], does: str, operation: str, parameters: Mapping[str, Any], split_on: frozenset[str],
-    chain: str,
+    chain: str, *, confirm: bool = False,
 ) -> list[Step]:
     """One call for all the rules, which falls apart when one of them is there already, gone, or has no source."""
     if len(leaves) < 2:
         return list(leaves)
-    return [Step(does, Call("ec2", operation, parameters), parts=leaves, split_on=split_on, chain=chain)]
+    return [Step(
+        does, Call("ec2", operation, parameters), parts=leaves, split_on=split_on, chain=chain, confirm=confirm)]
 
 
 def _summary(group_id: str, made: Sequence[tuple[Step, Mapping[str, Any]]]) -> FixResult:

@@ -10,7 +10,7 @@ from c7n.utils import local_session
 
 from ...aws import config_history, detail_of, earlier_events
 from ...errors import Refusal
-from ...fixing import OTHERWISE, EventFix, FixResult
+from ...fixing import CONFIRM, OTHERWISE, EventFix, FixResult
 from .apply import apply, read_rules
 from .baseline import Baseline, Required
 from .event import EVENTS, undo_of
@@ -187,6 +187,7 @@ class RevertIngress(EventFix):
         "revert-ingress",
         baseline={"enum": [EVENT, LAST_COMPLIANT]},
         otherwise=OTHERWISE,
+        confirm=CONFIRM,
         **{
             "when-unknown": {"enum": ["refuse", "revoke"]},
             "config-rule": {"type": "string", "minLength": 1},
@@ -204,8 +205,8 @@ class RevertIngress(EventFix):
         permissions = self.permissions
         if self._in_event_mode():
             permissions += ("sts:GetCallerIdentity",)
-        if self.data.get("baseline") == EVENT:
-            permissions += ("cloudtrail:LookupEvents",)
+        if self.data.get("baseline") in (EVENT, LAST_COMPLIANT) and self._in_event_mode():
+            permissions += (*self.confirm_permissions(), "cloudtrail:LookupEvents")
         if self.data.get("baseline") == LAST_COMPLIANT:
             permissions += config_history.PERMISSIONS
         return permissions + self.told_permissions()
@@ -245,7 +246,9 @@ class RevertIngress(EventFix):
         except RuleError as error:
             raise Refusal(f"the group, or what it was, cannot be read: {error}") from error
         yield apply(
-            client, group_id, settings.plan(rules, baseline), lambda now: settings.plan(now, baseline), notes)
+            client, group_id, settings.plan(rules, baseline), lambda now: settings.plan(now, baseline), notes,
+            from_history=settings.kind in (EVENT, LAST_COMPLIANT),
+            confirm=self.confirm(session, event) if self._in_event_mode() else None)
 
     def _undo(self, group_id: str, rules: Sequence[Rule], event: Mapping[str, Any] | None) -> Baseline:
         detail = detail_of(event)

@@ -14,7 +14,7 @@ from typing import Any
 from c7n.utils import type_schema
 
 from ...aws import AWS_ERRORS, call, detail_of, earlier_named, reason_of
-from ...fixing import OTHERWISE, Call, EventFix, FixPlan, FixResult, Outcome, Record, Step, fix_by_plan
+from ...fixing import CONFIRM, OTHERWISE, Call, EventFix, FixPlan, FixResult, Outcome, Record, Step, fix_by_plan
 
 CREATE, DELETE = "CreateFlowLogs", "DeleteFlowLogs"
 
@@ -89,7 +89,7 @@ def plan_flow_log(parameters: Mapping[str, Any], now: Iterable[Mapping[str, Any]
 
     return FixPlan([Step(
         f"make the flow log of {parameters['ResourceIds'][0]} again",
-        Call("ec2", "create_flow_logs", parameters), delete, added=parameters,
+        Call("ec2", "create_flow_logs", parameters), delete, added=parameters, confirm=True,
     )])
 
 
@@ -129,7 +129,7 @@ class RecreateFlowLog(EventFix):
                     topic: arn:aws:sns:{region}:{account_id}:guardrails-compliance
     """
 
-    schema = type_schema("recreate-flow-log", otherwise=OTHERWISE)
+    schema = type_schema("recreate-flow-log", otherwise=OTHERWISE, confirm=CONFIRM)
     # PassRole: a flow log into CloudWatch Logs writes with a role.
     permissions: tuple[str, ...] = (
         "ec2:DescribeFlowLogs", "ec2:CreateFlowLogs", "cloudtrail:LookupEvents", "iam:PassRole",
@@ -144,7 +144,8 @@ class RecreateFlowLog(EventFix):
         ec2 = session.client("ec2")
         for flow_log in ids:
             if flow_log in known:
-                fixed = fix_by_plan(lambda service: ec2, _planner(ec2, known[flow_log]))
+                fixed = fix_by_plan(
+                    lambda service: ec2, _planner(ec2, known[flow_log]), confirm=self.confirm(session, event))
             else:
                 fixed = FixResult(Outcome.FAILED if why else Outcome.REFUSED, why or "no event tells what it was")
             yield replace(fixed, resource=flow_log, resource_type="aws.flow-log")

@@ -37,9 +37,17 @@ def record(
     }
 
 
-def event(made: Mapping[str, Any]) -> dict[str, Any]:
-    """A record as EventBridge delivers it."""
-    return {"detail-type": "AWS API Call via CloudTrail", "detail": made}
+_delivered: dict[str, Mapping[str, Any]] = {}
+
+
+def event(made: Mapping[str, Any], *, forged: bool = False) -> dict[str, Any]:
+    """A record as EventBridge delivers it; CloudTrail's event history has it too, unless it is forged."""
+    if not forged:
+        _delivered[made["eventID"]] = made
+    return {
+        "source": f"aws.{made['eventSource'].partition('.')[0]}", "detail-type": "AWS API Call via CloudTrail",
+        "account": ACCOUNT, "region": REGION, "detail": made,
+    }
 
 
 class Cloud:
@@ -61,12 +69,16 @@ class Cloud:
             if operation != "LookupEvents":
                 return original(client, operation, parameters)
             [attribute] = parameters["LookupAttributes"]
+            if attribute["AttributeKey"] == "EventId":
+                known = _delivered.get(attribute["AttributeValue"])
+                return {"Events": [{"CloudTrailEvent": json.dumps(known)}] if known else []}
             found = sorted(
                 (made for made in self.history if made["eventName"] == attribute["AttributeValue"]),
                 key=lambda made: made["eventTime"], reverse=True)
             return {"Events": [{"CloudTrailEvent": json.dumps(made)} for made in found]}
 
         monkeypatch.setattr(BaseClient, "_make_api_call", make_api_call)
+        monkeypatch.setattr("custom_actions.fixing.confirmation._now", lambda: NOW + timedelta(minutes=1))
 
     def changes(self) -> list[str]:
         """The operations called that change something."""

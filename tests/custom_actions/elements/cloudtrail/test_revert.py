@@ -21,13 +21,17 @@ from custom_actions.fixing.receipt import FixIncomplete
 from tests import engine
 from tests.moto_server import ACCOUNT, REGION, Moto
 
-from .records import ARN, KEY, OTHER_KEY, OWN_ROLE, answer, create, record, select, update
+from .records import ARN, KEY, NOW, OTHER_KEY, OWN_ROLE, answer, create, record, select, update
 
 DEFAULT = [{
     "ReadWriteType": "All", "IncludeManagementEvents": True, "DataResources": [], "ExcludeManagementEventSources": [],
 }]
 DATA_ONLY = [{"ReadWriteType": "ReadOnly", "IncludeManagementEvents": False}]
 ADVANCED = [{"Name": "all", "FieldSelectors": [{"Field": "eventCategory", "Equals": ["Management"]}]}]
+
+
+DELIVERED: dict[str, Mapping[str, Any]] = {}
+"""Events that the event history has, by id."""
 
 
 class Cloud:
@@ -62,9 +66,12 @@ class Cloud:
             raise error
         if operation != "LookupEvents":
             return self.answers.get(operation)
-        self.lookups += 1
         [attribute] = parameters["LookupAttributes"]
+        if attribute["AttributeKey"] == "EventId":
+            known = DELIVERED.get(attribute["AttributeValue"])
+            return {"Events": [{"CloudTrailEvent": json.dumps(known)}] if known else []}
         assert attribute["AttributeKey"] == "EventName"
+        self.lookups += 1
         found = sorted((
             made for made in self.history
             if made["eventName"] == attribute["AttributeValue"]
@@ -88,6 +95,7 @@ def cloud(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> Cloud:
 
     monkeypatch.setattr(BaseClient, "_make_api_call", intercept)
     monkeypatch.setattr("custom_actions.aws.calls._READ_BACK_DELAYS", (0.0, 0.0))
+    monkeypatch.setattr("custom_actions.fixing.confirmation._now", lambda: NOW)
     return made
 
 
@@ -110,6 +118,7 @@ def policy(event: str = "UpdateTrail", **action: Any) -> dict[str, Any]:
 def run(record_: Mapping[str, Any], output: Path, **action: Any) -> list[dict[str, Any]]:
     """Push the event and return the receipts."""
     event = {"detail-type": "AWS API Call via CloudTrail", "detail": dict(record_)}
+    DELIVERED[record_["eventID"]] = record_
     try:
         engine.push(policy(record_["eventName"], **action), output, event)
     finally:
@@ -383,6 +392,7 @@ DELETED = {
 
 def deleted(record_: Mapping[str, Any], output: Path) -> list[dict[str, Any]]:
     event = {"detail-type": "AWS API Call via CloudTrail", "detail": dict(record_)}
+    DELIVERED[record_["eventID"]] = record_
     return [resource["c7n:DeletedTrail"] for resource in engine.push(DELETED, output, event) or ()]
 
 
