@@ -13,7 +13,7 @@ from guardrails.results.finding import Finding
 from guardrails.results.state import State
 from guardrails.runs.accounting import Check
 from guardrails.runs.heal import fixes
-from guardrails.runs.sweeps import Plan, Sweep
+from guardrails.runs.sweeps import Sweep, SweepPlan
 from guardrails.yamlfile import YamlFile
 
 RED = Account("111111111111", "red", ("eu-west-1",))
@@ -25,14 +25,14 @@ FINDING = Finding(RED.id, RED.name, "eu-west-1", "cached", "aws.rest-stage", "a1
 
 def swept(state: State, *, receipts: tuple[Mapping[str, Any], ...] = (), drift: bool = False) -> Sweep:
     check = Check(POLICY, RED, "eu-west-1", state, "why", (STAGE,) if drift else (), receipts, True)
-    return Sweep(Plan([POLICY], Accounts((RED,), ())), (check,))
+    return Sweep(SweepPlan([POLICY], Accounts((RED,), ())), (check,))
 
 
 @pytest.mark.parametrize("name", ["a1/prod", ARN])
 def test_a_receipt_names_what_it_fixed_by_id_or_by_arn(name: str) -> None:
     receipt = {"account": RED.id, "resource": name, "outcome": "reverted"}
     [fix] = fixes([FINDING], swept(State.RAN, receipts=(receipt,)), swept(State.RAN))
-    assert (fix.outcome, fix.done) == ("reverted", True)
+    assert (fix.outcome, fix.outcome.done) == ("reverted", True)
 
 
 @pytest.mark.parametrize(("after", "outcome"), [
@@ -46,4 +46,4 @@ def test_without_a_receipt_the_second_sweep_tells(after: Sweep, outcome: str) ->
 def test_what_is_found_again_is_not_gone_whatever_the_receipt_says() -> None:
     receipt = {"account": RED.id, "resource": ARN, "outcome": "reverted"}
     [fix] = fixes([FINDING], swept(State.RAN, receipts=(receipt,)), swept(State.RAN, drift=True))
-    assert (fix.outcome, fix.done) == ("still-there", False)
+    assert (fix.outcome, fix.outcome.done) == ("still-there", False)
