@@ -20,7 +20,7 @@ INCOMPLETE = 2
 HISTORY = Path("output") / "history.db"
 
 verbose_option = click.option("-v", "--verbose", is_flag=True, help="Print more, on standard error.")
-yes_option = click.option("--yes", is_flag=True, help="Go ahead without asking.")
+yes_option = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 policies_option = click.option(
     "--policies", "directory", type=click.Path(path_type=Path, exists=True, file_okay=False), default=POLICIES,
     metavar="DIR", help="Your own policy directory, instead of the project's policies/.",

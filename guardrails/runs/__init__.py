@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .report import assess_source
     from .rollback import RollbackPlan, RollbackStep, UndoCall, UndoState, account_of_credentials, read_receipts, undo
     from .sweeps import execute
+    from .trend import TrendRow, comparable_runs, trend_rows
 
 __getattr__, __all__ = face(
     __name__,
@@ -33,4 +34,5 @@ __getattr__, __all__ = face(
         "RollbackPlan", "RollbackStep", "UndoCall", "UndoState", "account_of_credentials", "read_receipts", "undo",
     ),
     sweeps=("execute",),
+    trend=("TrendRow", "comparable_runs", "trend_rows"),
 )

@@ -247,7 +247,7 @@ def test_a_heal_leaves_what_somebody_answers_for(cloud: Cloud, tmp_path: Path) -
     assert result.stdout.startswith("COMPLETE: 1 of 1 findings fixed")
     assert cloud.sources(HOME, EAST, kept) == ["0.0.0.0/0", "10.1.2.3/32"]
     assert cloud.sources(HOME, EAST, other) == []
-    audited = guardrails("audit", *chosen, "-o", tmp_path / "after", "--fail-on", "info")
+    audited = guardrails("audit", *chosen, "-o", tmp_path / "after", "--fail-on", "info", "--sweeps", 1, "--workers", 1)
     assert audited.exit_code == 0, audited.output
     report = json.loads((tmp_path / "after/report.json").read_text())
     assert [(f["resource"], f["status"], f["exception"]["owner"]) for f in report["findings"]] == [

@@ -12,7 +12,7 @@ from guardrails.policies.policy import Policy
 from guardrails.results.finding import Finding
 from guardrails.results.state import State
 from guardrails.runs.accounting import Check
-from guardrails.runs.heal import fixes
+from guardrails.runs.heal import FixOutcome, Heal, fixes
 from guardrails.runs.sweeps import Sweep, SweepPlan
 from guardrails.yamlfile import YamlFile
 
@@ -47,3 +47,38 @@ def test_what_is_found_again_is_not_gone_whatever_the_receipt_says() -> None:
     receipt = {"account": RED.id, "resource": ARN, "outcome": "reverted"}
     [fix] = fixes([FINDING], swept(State.RAN, receipts=(receipt,)), swept(State.RAN, drift=True))
     assert (fix.outcome, fix.outcome.done) == ("still-there", False)
+
+
+def test_a_receipt_of_drift_that_no_finding_had_is_contradicted_too() -> None:
+    receipt = {"account": RED.id, "resource": ARN, "outcome": "reverted"}
+    [gone] = fixes([], swept(State.RAN, receipts=(receipt,)), swept(State.RAN))
+    assert (gone.resource, gone.outcome) == (ARN, "reverted")
+    [again] = fixes([], swept(State.RAN, receipts=(receipt,)), swept(State.RAN, drift=True))
+    assert again.outcome is FixOutcome.STILL_THERE
+
+
+def test_a_receipt_with_an_outcome_that_we_do_not_know_is_no_success() -> None:
+    receipt = {"account": RED.id, "resource": ARN, "outcome": "perhaps"}
+    [fix] = fixes([FINDING], swept(State.RAN, receipts=(receipt,)), swept(State.RAN))
+    assert fix.outcome is FixOutcome.UNKNOWN
+    assert "perhaps" in fix.reason
+
+
+@pytest.mark.parametrize(("outcome", "after", "complete", "headline"), [
+    ("reverted", swept(State.RAN), True, "COMPLETE: 1 of 1 findings fixed"),
+    ("refused", swept(State.RAN, drift=True), True, "COMPLETE: 0 of 1 findings fixed, 1 refused"),
+    ("partial", swept(State.RAN), False, "INCOMPLETE: 0 of 1 findings fixed, 1 partial"),
+    ("reverted", swept(State.RAN, drift=True), False, "INCOMPLETE: 0 of 1 findings fixed, 1 still-there"),
+    ("reverted", swept(State.DENIED), False, "INCOMPLETE: 1 of 1 findings fixed, 1 checks did not run to their end"),
+])
+def test_a_heal_is_complete_when_everything_ran_and_no_fix_failed(
+    outcome: str, after: Sweep, complete: bool, headline: str
+) -> None:
+    receipt = {"account": RED.id, "resource": ARN, "outcome": outcome}
+    heal = Heal([FINDING], swept(State.RAN, drift=True), swept(State.RAN, receipts=(receipt,)), after)
+    assert (heal.complete, heal.headline()) == (complete, headline)
+    assert heal.receipts == [receipt]
+
+
+def test_every_outcome_is_done_or_failed_or_refused() -> None:
+    assert [outcome for outcome in FixOutcome if outcome.done == outcome.failed] == [FixOutcome.REFUSED]
