@@ -126,6 +126,6 @@ def concurrency_options(command: Command) -> Command:
     )(command)
     return click.option(
         "--sweeps", type=click.IntRange(min=1), default=SWEEPS, show_default=True, metavar="N",
-        help="c7n-org processes that run at the same time, each with its own workers. A process has at most "
+        help="c7n-org processes that run at the same time, each with its own workers. A process takes at most "
              f"{TARGETS_PER_SWEEP} (account, region) pairs, so more processes speed up only larger sweeps.",
     )(command)

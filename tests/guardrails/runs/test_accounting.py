@@ -54,7 +54,8 @@ def test_complete_output_has_run(tmp_path: Path) -> None:
       "(UnauthorizedOperation) when calling DescribeVolumes\n"}, "", State.DENIED, "DescribeVolumes"),
     # c7n logs the refusal and goes on with less than there is: nothing found is not nothing there.
     ({"log": f"{NOW} - custodian.filters - WARNING - AccessDenied on x\n"}, "", State.DENIED, "did not see everything"),
-    ({"log": f"{NOW} - custodian.resources.rds - ERROR - Rate exceeded\n"}, "", State.THROTTLED, "did not see everything"),
+    ({"log": f"{NOW} - custodian.resources.rds - ERROR - Rate exceeded\n"}, "", State.THROTTLED,
+     "did not see everything"),
     ({"log": f"{NOW} - custodian.s3 - WARNING - Bucket: b unable to invoke method: get_bucket_policy error: Connect "
       "timeout\n"}, "", State.ERROR, "did not see everything"),
     ({"log": f"{NOW} - custodian.filters - WARNING - a harmless remark\n"}, "", State.RAN, ""),
