@@ -93,7 +93,7 @@ def show(assessment: Assessment, console: Console) -> None:
             console.print(text(f"and {opened - len(rows)} more in the report files"))
     console.print()
     console.print(table(
-        "Policies", ("severity", "policy", "result", "findings", "passed", "seen", "asked"),
+        "Policies", ("severity", "policy", "result", "findings", "passed", "evaluated", "total"),
         [
             (severity(row.policy.severity), row.policy.name, _verdict(row.verdict), row.open, row.passed, row.seen,
              row.asked)

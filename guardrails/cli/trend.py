@@ -42,7 +42,7 @@ def trend(history: Path | None, account: str | None, framework: str | None, last
     kind, name = ("account", account) if account else ("framework", framework) if framework else ("all", "")
     rows = trend_rows(runs, kind, name or "")
     out().print(table(
-        f"Trend{f' of {name}' if name else ''}", ("run", "score", "change", "open", "new", "fixed", "seen"),
+        f"Trend{f' of {name}' if name else ''}", ("run", "score", "change", "open", "new", "fixed", "evaluated"),
         [_cells(row, whole=kind == "all") for row in rows]))
 
 
