@@ -1,4 +1,4 @@
-"""The command line: one file a verb. Only here are click and rich imported."""
+"""The command line: one file for each verb. Only this package imports click and rich."""
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

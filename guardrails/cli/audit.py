@@ -2,26 +2,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .options import (
     account_options,
+    concurrency_options,
     controls_option,
     exceptions_option,
-    fail_on_option,
-    format_option,
     framework_option,
     history_option,
     output_option,
     policies_option,
-    securityhub_option,
+    report_options,
     selection_options,
     verbose_option,
 )
 
+if TYPE_CHECKING:
+    from ..runs import AuditRun, Concurrency
+
 INTERRUPTED = 130
+"""The exit code after Ctrl-C."""
 
 
 @click.command()
@@ -32,24 +35,23 @@ INTERRUPTED = 130
 @controls_option
 @exceptions_option
 @history_option
+@concurrency_options
 @output_option
 @click.option(
     "--resume", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="DIR",
-    help="Go on with the audit in DIR that was interrupted or incomplete: what it has not seen is run again. What it "
-         "was asked is taken from there.")
-@format_option
-@securityhub_option
-@fail_on_option
+    help="Resume the interrupted or incomplete audit in DIR: only checks without a complete result run. The selection "
+         "of policies and accounts is taken from DIR.")
+@report_options
 @verbose_option
 @click.pass_context
 def audit(
     context: click.Context, /, resume: Path | None, output: str | None, formats: tuple[str, ...], fail_on: str | None,
-    verbose: bool, securityhub: bool, **asked: Any,
+    verbose: bool, securityhub: bool, sweeps: int, workers: int | None, **selection: Any,
 ) -> None:
     """Sweep the config-rule and periodic policies over accounts and regions, change nothing, write a risk report.
 
-    Every (account, region, policy) is accounted for. Exits with 0 when all ran, with 2 when something did not,
-    which the first line says, and with 1 on open findings where --fail-on asks for it.
+    Every (account, region, policy) has a result. Exits with 0 if all checks ran, with 2 if one did not, which the
+    first line says, and with 1 on open findings of the severity in --fail-on.
 
     \b
     Example:
@@ -58,42 +60,44 @@ def audit(
       ./run.sh audit --resume output/audit-20260101T120000Z
     """
     from ..paths import output_directory
-    from ..runs import audit as auditing
-    from .progress import progress_bar
-    from .show import publish
+    from ..runs import AuditRequest, Concurrency, resume_audit, start_audit
+    from .show import end_with_report
 
     if resume:
-        _refuse_others(context)
-        run = auditing.resumed(resume)
+        _refuse_selection(context)
+        run = resume_audit(resume)
     else:
-        question = auditing.Question.of(**asked)
-        run = auditing.started(question, lambda: output_directory(output, "audit"))
+        run = start_audit(AuditRequest.of(**selection), lambda: output_directory(output, "audit"))
     with run.store:
         if verbose:
             click.echo(f"{len(run.plan.policies)} policies over {len(run.plan.accounts.all)} accounts, "
                        f"into {run.directory}", err=True)
-        try:
-            run.sweep(progress_bar)
-        except KeyboardInterrupt:
-            done = len(run.store.states())
-            click.echo(f"interrupted: {done} of {run.asked} checks are done", err=True)
-            click.echo(f"  go on with ./run.sh audit --resume {run.directory}", err=True)
-            raise SystemExit(INTERRUPTED) from None
-        assessment = run.assess()
-        hubs = run.plan.accounts.reached if securityhub else None
-        code = publish(assessment, run.directory, formats, fail_on=fail_on, securityhub=hubs)
-        if not assessment.complete:
-            click.echo(f"what did not run can be run again: ./run.sh audit --resume {run.directory}")
-    raise SystemExit(code)
+        _sweep(run, Concurrency(sweeps, workers))
+        end_with_report(
+            run.assess(), run.directory, formats, fail_on=fail_on,
+            securityhub=run.plan.accounts.reached if securityhub else None,
+            if_incomplete=f"to run the missing checks: ./run.sh audit --resume {run.directory}")
 
 
-def _refuse_others(context: click.Context) -> None:
-    """Raise UsageError when --resume came with what the run in DIR was asked already."""
+def _sweep(run: AuditRun, concurrency: Concurrency) -> None:
+    """Run the checks; on Ctrl-C say how to resume, and exit."""
+    from .progress import progress_bar
+
+    try:
+        run.sweep(progress_bar, concurrency)
+    except KeyboardInterrupt:
+        click.echo(f"interrupted: {len(run.store.states())} of {run.total} checks are done", err=True)
+        click.echo(f"  resume with: ./run.sh audit --resume {run.directory}", err=True)
+        raise SystemExit(INTERRUPTED) from None
+
+
+def _refuse_selection(context: click.Context) -> None:
+    """Raise UsageError if --resume comes with an option that was fixed when the audit was started."""
     from click.core import ParameterSource
 
-    free = {"resume", "formats", "securityhub", "fail_on", "verbose"}
+    free = {"resume", "formats", "securityhub", "fail_on", "verbose", "sweeps", "workers"}
     for parameter in context.command.params:
         if parameter.name not in free and context.get_parameter_source(str(parameter.name)) is \
                 ParameterSource.COMMANDLINE:
             raise click.UsageError(
-                f"{parameter.opts[-1]} with --resume: what the run was asked cannot change; begin a new one")
+                f"{parameter.opts[-1]} with --resume: the selection of a started audit cannot change; start a new one")

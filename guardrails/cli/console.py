@@ -1,4 +1,4 @@
-"""How a verb talks: results to standard output, everything else to standard error."""
+"""Output of the verbs: results to standard output, everything else to standard error."""
 from __future__ import annotations
 
 import sys
@@ -12,17 +12,17 @@ from rich.text import Text
 from ..errors import GuardrailsError
 
 SEVERITY_STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan", "info": "dim"}
-# In a pipe rich would fall back to 80 columns and cut names that a script may look for.
+# In a pipe rich assumes 80 columns, and would wrap names that a script may search for.
 _PIPE_WIDTH = 200
 
 
 def out() -> Console:
-    """Standard output. Made anew for each use, because a test replaces the stream."""
+    """Standard output. A new console for each call, because tests replace the stream."""
     return _console(stderr=False)
 
 
 def err() -> Console:
-    """Standard error, for progress and for what went wrong."""
+    """Standard error, for progress, questions and errors."""
     return _console(stderr=True)
 
 
@@ -32,9 +32,9 @@ def _console(*, stderr: bool) -> Console:
 
 
 def text(value: object, style: str = "") -> Text:
-    """A cell that shows `value` as it is: names come from AWS, and `[red]` in one is not markup.
+    """A table cell that shows `value` literally: names come from AWS, and `[red]` in a name is not markup.
 
-    Control characters are made visible, so that a name cannot move the cursor or add a line.
+    Control characters are escaped, so that a name cannot move the cursor or add a line.
     """
     shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(value))
     return Text(shown, style=style)
@@ -46,7 +46,7 @@ def severity(value: str) -> Text:
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
-    """A table whose cells are Text or plain values; nothing in them is read as markup."""
+    """A table. Cells are Text or plain values; markup in them has no effect."""
     made = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False)
     for column in columns:
         made.add_column(column, overflow="fold")
@@ -56,18 +56,21 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
 
 
 def need_an_answer(*, yes: bool) -> None:
-    """Raise GuardrailsError when somebody will have to be asked and nobody is there: before any work is done."""
+    """Raise GuardrailsError if the verb will ask a question and standard input is not a terminal.
+
+    Verbs call it before they start to work.
+    """
     if not yes and not sys.stdin.isatty():
         raise GuardrailsError(
-            "this asks before it changes anything, and standard input is no terminal", "add --yes to go ahead"
+            "this verb asks before it changes anything, but standard input is not a terminal", "add --yes to confirm"
         )
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Ask before something is changed.
+    """Ask for confirmation before something is changed.
 
-    Returns when the answer is yes or `yes` is set. Raises GuardrailsError when there is nobody to ask, and
-    click.Abort when the answer is no.
+    Returns if the answer is yes or `yes` is set. Raises click.Abort if the answer is no, and GuardrailsError if
+    standard input is not a terminal.
     """
     need_an_answer(yes=yes)
     if not yes and not click.confirm(question, err=True):

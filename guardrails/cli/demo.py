@@ -1,7 +1,8 @@
-"""The whole product on a laptop: two accounts of a local AWS, found drifting, healed, and defended in real time.
+"""`demo`: the whole product on a laptop. Drift in two accounts of a local AWS is found, fixed, and reverted at once.
 
-It does what it prints. Sweeps, fixes and deployments are this project's own verbs, in processes of their own; what
-somebody changes is changed through boto3; what comes back is seen by asking AWS again. Nothing is left running.
+Everything that it prints really happens. Sweeps, fixes and deployments are this project's own verbs, in processes of
+their own. Changes to resources are made with boto3, and results are read back from the local AWS. No process is left
+running.
 """
 from __future__ import annotations
 
@@ -29,98 +30,105 @@ from .options import output_option
 if TYPE_CHECKING:
     from ..sandbox import Sandbox
 
-# Some of the policies, so that the show is short: each finds something here, and half of them can put it right.
-STORY = (
+# A few policies, to keep the demo short: each has findings here, and half of them have a fix.
+AUDITED = (
     "security-group-admin-ports", "security-group-web-exact", "security-group-default-closed", "s3-bucket-encryption",
     "s3-bucket-versioning", "ebs-volume-encrypted", "ebs-encryption-by-default", "ec2-unapproved-image",
     "ec2-image-gone", "iam-user-mfa",
 )
-DEFENCE = ("security-group-admin-ports-revert", "cloudtrail-logging-restart", "cloudtrail-settings-restore")
+REALTIME = ("security-group-admin-ports-revert", "cloudtrail-logging-restart", "cloudtrail-settings-restore")
 REGION = "eu-central-1"
 ACCOUNTS = {"production": "111111111111", "staging": "222222222222"}
-_PATIENCE_SECONDS = 60.0
+_TIMEOUT_SECONDS = 60.0
 _POLL_SECONDS = 0.05
 
 
 @click.command()
 @output_option
-@click.option("--keep", is_flag=True, help="Leave the local AWS running, and say how to talk to it.")
+@click.option("--keep", is_flag=True, help="Leave the local AWS running, and print how to use it.")
 def demo(output: str | None, keep: bool) -> None:
-    """Show drift found, reverted and reported, on a local AWS with two accounts; needs no AWS and no Docker.
+    """Find, fix and report drift in a local AWS with two accounts; needs no AWS account and no Docker.
 
     \b
     Example:
       ./run.sh demo
-      ./run.sh demo --keep        # then try your own changes against it
+      ./run.sh demo --keep        # then try your own changes
     """
     from ..sandbox import Sandbox
 
-    began = time.monotonic()
     target = output_directory(output, "demo").resolve()
-    target.mkdir(parents=True, exist_ok=True)
-    show = Show(began)
-    show.step("A local AWS starts: one endpoint, several accounts, real Lambda archives")
-    place = None if keep else target / "sandbox"
-    with _sandbox(Sandbox, place, keep) as sandbox:
+    show = Show(time.monotonic())
+    show.step("Start a local AWS: one endpoint, several accounts, real Lambda archives")
+    with _sandbox(Sandbox, None if keep else target / "sandbox", keep) as sandbox:
         show.say(f"{sandbox.endpoint} is ready")
-        accounts = target / "accounts.yml"
-        accounts.write_text(_accounts_file(), encoding="utf-8")
         seed(sandbox, show)
-        verbs = Verbs(sandbox, accounts, target, show)
-
-        chosen = [option for name in STORY for option in ("--policy", name)]
-        show.step("What drifts? A sweep of both accounts with c7n-org; it changes nothing")
-        # Of this demo alone: the user's own history is not for its accounts.
-        kept = ("--history", str(target / "history.db"))
-        verbs.run("audit", "before", *chosen, *kept)
-
-        show.step("Realtime policies go live: c7n builds the archives and deploys them as functions")
-        verbs.run("deploy", "deploy", *DEFENCE, "--yes")
-        defend(sandbox, show)
-
-        show.step("The fixes of the other policies run: heal")
-        verbs.run("heal", "heal", *chosen, "--yes")
-
-        show.step("And now? The same sweep again")
-        verbs.run("audit", "after", *chosen, *kept)
-        difference(target, show)
+        _run_verbs(sandbox, target, show)
         processes = [] if keep else sandbox.stop()
-    _assert_gone(processes)
-    show.step(f"Done in {time.monotonic() - began:.0f} s")
+    _check_ended(processes)
+    show.step(f"Done in {show.seconds:.0f} s")
     if keep:
         production = f"--account {ACCOUNTS['production']} --region {REGION}"
-        show.say(f'the local AWS is still there: eval "$(./run.sh sandbox env {production})", then try it')
-        show.say("./run.sh sandbox stop ends it")
+        show.say(f'the local AWS is still running; to use it: eval "$(./run.sh sandbox env {production})"')
+        show.say("to stop it: ./run.sh sandbox stop")
     else:
-        show.say(f"all {len(processes)} processes of the local AWS are gone")
+        show.say(f"all {len(processes)} processes of the local AWS have ended")
     for name in ("before", "after"):
-        show.say(f"report {name}, for a browser: {target / name / 'report.html'}")
-    show.say(f"what was done, and the calls that take it back: {target / 'heal' / 'receipts.json'}")
+        show.say(f"report {name} the fixes: {target / name / 'report.html'}")
+    show.say(f"receipts of the fixes, for rollback: {target / 'heal' / 'receipts.json'}")
+
+
+def _run_verbs(sandbox: Sandbox, target: Path, show: Show) -> None:
+    """Audit, deploy, heal, and audit again."""
+    accounts = target / "accounts.yml"
+    accounts.write_text(_accounts_file(), encoding="utf-8")
+    verbs = VerbRunner(sandbox, accounts, target, show)
+    chosen = [option for name in AUDITED for option in ("--policy", name)]
+    # A history of this demo alone: its accounts do not belong in the user's own.
+    history = ("--history", str(target / "history.db"))
+
+    show.step("audit: find drift in both accounts with c7n-org; changes nothing")
+    verbs.run("audit", "before", *chosen, *history)
+
+    show.step("deploy: put realtime policies into the accounts, as Lambda functions that c7n builds")
+    verbs.run("deploy", "deploy", *REALTIME, "--yes")
+    defend(sandbox, show)
+
+    show.step("heal: run the fixes of the other policies")
+    verbs.run("heal", "heal", *chosen, "--yes")
+
+    show.step("audit: the same sweep again")
+    verbs.run("audit", "after", *chosen, *history)
+    show_difference(target, show)
 
 
 class Show:
-    """What the person in front of the terminal sees."""
+    """The demo's own output on the terminal."""
 
     def __init__(self, began: float) -> None:
         self._began = began
         self._console = out()
 
+    @property
+    def seconds(self) -> float:
+        """Seconds since the start of the demo."""
+        return time.monotonic() - self._began
+
     def step(self, title: str) -> None:
-        """A heading, with the seconds since the start."""
+        """Print a heading with the seconds since the start."""
         self._console.print()
-        self._console.rule(f"[bold]{title}[/bold]  [dim]{time.monotonic() - self._began:.0f} s[/dim]", align="left")
+        self._console.rule(f"[bold]{title}[/bold]  [dim]{self.seconds:.0f} s[/dim]", align="left")
 
     def say(self, line: str, style: str = "") -> None:
-        """One line, shown as it is."""
+        """Print one line literally."""
         self._console.print(line, style=style, markup=False)
 
     def print(self, shown: Any) -> None:
-        """Anything that rich can show."""
+        """Print anything that rich can print."""
         self._console.print(shown)
 
 
-class Verbs:
-    """This project's own verbs, run as a person would run them, against the sandbox."""
+class VerbRunner:
+    """Runs this project's own verbs against the sandbox, as a user would."""
 
     def __init__(self, sandbox: Sandbox, accounts: Path, target: Path, show: Show) -> None:
         self._environment = {**os.environ, **sandbox.environment(account=ACCOUNTS["production"], region=REGION)}
@@ -129,10 +137,10 @@ class Verbs:
         self._show = show
 
     def run(self, verb: str, output: str, *options: str) -> None:
-        """Run a verb and show what it prints. Raises GuardrailsError when it fails."""
+        """Run a verb; its output goes to the terminal. Raises GuardrailsError if it fails."""
         arguments = [verb, "-c", str(self._accounts), *options, "-o", str(self._target / output)]
         self._show.say(f"$ ./run.sh {shlex.join(arguments)}", style="bold cyan")
-        # The verb writes to the terminal itself; what this process has written must come first.
+        # The verb writes to the terminal itself; the output of this process must come first.
         sys.stdout.flush()
         done = subprocess.run(
             [sys.executable, "-c", "from guardrails.cli.main import main; main()", *arguments],
@@ -140,30 +148,40 @@ class Verbs:
         )
         if done.returncode:
             raise GuardrailsError(
-                f"demo: {verb} ended with exit code {done.returncode}", f"its files are in {self._target / output}"
+                f"demo: {verb} failed with exit code {done.returncode}", f"see its files in {self._target / output}"
             )
 
 
 def seed(sandbox: Sandbox, show: Show) -> None:
-    """Two accounts as they are found in the wild: much that is right, and some that is not."""
-    show.step("Two accounts, with resources that comply and resources that drift")
+    """Create resources in two accounts: most are compliant, and some are not."""
+    show.step("Create two accounts, with compliant resources and with drift")
     for name, account in ACCOUNTS.items():
-        ec2, s3 = sandbox.client("ec2", account, REGION), sandbox.client("s3", account, REGION)
-        iam, trail = sandbox.client("iam", account, REGION), sandbox.client("cloudtrail", account, REGION)
-        iam.create_role(RoleName="guardrails", AssumeRolePolicyDocument="{}")
-        sandbox.client("sns", account, REGION).create_topic(Name="guardrails-compliance")
-        location = {"LocationConstraint": REGION}
-        s3.create_bucket(Bucket=f"{name}-logs", CreateBucketConfiguration=location)
-        s3.put_bucket_versioning(Bucket=f"{name}-logs", VersioningConfiguration={"Status": "Enabled"})
-        trail.create_trail(
-            Name="main", S3BucketName=f"{name}-logs", IsMultiRegionTrail=True, EnableLogFileValidation=True)
-        trail.start_logging(Name="main")
-        web = _group(ec2, "web", {"guardrails-ingress": "web"})
-        _open(ec2, web, 80, 80, "0.0.0.0/0")
-        _open(ec2, web, 443, 443, "0.0.0.0/0")
-        office = _group(ec2, "office")
-        _open(ec2, office, 22, 22, "192.0.2.0/24", "10.0.0.0/8")
-        ec2.create_volume(AvailabilityZone=f"{REGION}a", Size=8, Encrypted=True)
+        _seed_compliant(sandbox, name, account)
+    _seed_drift(sandbox)
+    for name, account in ACCOUNTS.items():
+        show.say(f"{name} ({account}): {len(sandbox.events(account))} changes made")
+
+
+def _seed_compliant(sandbox: Sandbox, name: str, account: str) -> None:
+    ec2, s3 = sandbox.client("ec2", account, REGION), sandbox.client("s3", account, REGION)
+    iam, trail = sandbox.client("iam", account, REGION), sandbox.client("cloudtrail", account, REGION)
+    iam.create_role(RoleName="guardrails", AssumeRolePolicyDocument="{}")
+    sandbox.client("sns", account, REGION).create_topic(Name="guardrails-compliance")
+    location = {"LocationConstraint": REGION}
+    s3.create_bucket(Bucket=f"{name}-logs", CreateBucketConfiguration=location)
+    s3.put_bucket_versioning(Bucket=f"{name}-logs", VersioningConfiguration={"Status": "Enabled"})
+    trail.create_trail(
+        Name="main", S3BucketName=f"{name}-logs", IsMultiRegionTrail=True, EnableLogFileValidation=True)
+    trail.start_logging(Name="main")
+    web = _group(ec2, "web", {"guardrails-ingress": "web"})
+    _open(ec2, web, 80, 80, "0.0.0.0/0")
+    _open(ec2, web, 443, 443, "0.0.0.0/0")
+    office = _group(ec2, "office")
+    _open(ec2, office, 22, 22, "192.0.2.0/24", "10.0.0.0/8")
+    ec2.create_volume(AvailabilityZone=f"{REGION}a", Size=8, Encrypted=True)
+
+
+def _seed_drift(sandbox: Sandbox) -> None:
     account = ACCOUNTS["production"]
     ec2, s3 = sandbox.client("ec2", account, REGION), sandbox.client("s3", account, REGION)
     bastion = _group(ec2, "bastion")
@@ -173,45 +191,44 @@ def seed(sandbox: Sandbox, show: Show) -> None:
     s3.create_bucket(Bucket="customer-exports", CreateBucketConfiguration={"LocationConstraint": REGION})
     ec2.create_volume(AvailabilityZone=f"{REGION}a", Size=8, Encrypted=False)
     sandbox.client("iam", account, REGION).create_user(UserName="contractor")
-    stranger = sandbox.client("ec2", ACCOUNTS["staging"], REGION)
-    images = stranger.describe_images(Filters=[{"Name": "owner-id", "Values": ["099720109477"]}])["Images"]
-    stranger.run_instances(ImageId=images[0]["ImageId"], MinCount=1, MaxCount=1)
-    for name, account in ACCOUNTS.items():
-        show.say(f"{name} ({account}): {len(sandbox.events(account))} changes made")
+    staging = sandbox.client("ec2", ACCOUNTS["staging"], REGION)
+    # Canonical's images: a public owner that the policy does not approve.
+    images = staging.describe_images(Filters=[{"Name": "owner-id", "Values": ["099720109477"]}])["Images"]
+    staging.run_instances(ImageId=images[0]["ImageId"], MinCount=1, MaxCount=1)
 
 
 def defend(sandbox: Sandbox, show: Show) -> None:
-    """Change what must not change, as anybody might, and see how soon it is back."""
-    show.step("Somebody opens SSH to the world, and stops the audit trail")
+    """Make changes that the realtime policies forbid, and measure how soon they are reverted."""
+    show.step("Open SSH to the world, and stop the audit trail: the functions revert both")
     account = ACCOUNTS["production"]
     ec2, trail = sandbox.client("ec2", account, REGION), sandbox.client("cloudtrail", account, REGION)
     group = _group(ec2, "quick-fix")
     rows = []
-    for temperature in ("cold", "warm"):
-        def opened() -> bool:
+    for start in ("cold", "warm"):
+        def is_open() -> bool:
             found = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]["IpPermissions"]
             return any(source["CidrIp"] == "0.0.0.0/0" for rule in found for source in rule["IpRanges"])
 
         command = f"aws ec2 authorize-security-group-ingress --group-id {group} --protocol tcp --port 22"
         show.say(f"$ {command} --cidr 0.0.0.0/0", style="bold cyan")
-        seconds = _until(lambda: not opened(), lambda: _open(ec2, group, 22, 22, "0.0.0.0/0"))
-        rows.append(("port 22 closed to the world again", temperature, f"{seconds:.2f} s"))
+        seconds = _until(lambda: not is_open(), lambda: _open(ec2, group, 22, 22, "0.0.0.0/0"))
+        rows.append(("port 22 closed to the world again", start, f"{seconds:.2f} s"))
         show.say("$ aws cloudtrail stop-logging --name main", style="bold cyan")
         seconds = _until(
             lambda: trail.get_trail_status(Name="main")["IsLogging"], lambda: trail.stop_logging(Name="main"))
-        rows.append(("the trail logs again", temperature, f"{seconds:.2f} s"))
+        rows.append(("the trail logs again", start, f"{seconds:.2f} s"))
         _settle(sandbox, account)
-    show.print(table("Answered by the functions", ("what", "start", "seconds after the call"), rows))
+    show.print(table("Reverted by the functions", ("change", "function start", "after"), rows))
     log = sandbox.logs("custodian-security-group-admin-ports-revert", account, REGION)
     receipt = next(_receipts(log), None)
     if receipt is None:
-        raise GuardrailsError("demo: the function's log has no receipt", "see the function's log: ./run.sh demo --keep")
+        raise GuardrailsError("demo: the function's log has no receipt", "to see the log: ./run.sh demo --keep")
     show.say(f"the function's receipt: {receipt['outcome']}, removed {json.dumps(receipt['removed'][0])}")
-    show.say(f"who did it: {receipt['caused_by']['arn']} with {receipt['caused_by']['event']}")
+    show.say(f"who made the change: {receipt['caused_by']['arn']} with {receipt['caused_by']['event']}")
 
 
-def difference(target: Path, show: Show) -> None:
-    """What the second sweep no longer finds, and what it still does."""
+def show_difference(target: Path, show: Show) -> None:
+    """Print which findings of the first audit are fixed, and which are still there."""
     before, after = _findings(target / "before"), _findings(target / "after")
     names = {account: name for name, account in ACCOUNTS.items()}
     by_severity = sorted({**after, **before}.items(), key=lambda item: (SEVERITIES.index(item[1]["severity"]), item[0]))
@@ -221,9 +238,9 @@ def difference(target: Path, show: Show) -> None:
         for key, finding in by_severity
     ]
     show.print(table("Before and after", ("severity", "account", "policy", "resource", "now"), rows))
-    show.say(f"{len(before)} findings before, {len(after)} after: what is left has no safe fix, and needs a person")
+    show.say(f"{len(before)} findings before, {len(after)} after; those that are left have no safe automatic fix")
     if new := set(after) - set(before):
-        raise GuardrailsError(f"demo: the fixes made new findings: {sorted(new)}", f"see {target / 'after'}")
+        raise GuardrailsError(f"demo: there are new findings after the fixes: {sorted(new)}", f"see {target / 'after'}")
 
 
 @contextmanager
@@ -262,21 +279,24 @@ def _open(ec2: Any, group: str, start: int, end: int, *sources: str) -> None:
 
 
 def _until(done: Callable[[], bool], change: Callable[[], object]) -> float:
-    """Make the change; seconds until `done` says that it was answered. Raises GuardrailsError after a minute."""
+    """Make the change, and wait until `done` is true.
+
+    Returns the seconds from the end of the call. Raises GuardrailsError after a minute.
+    """
     change()
     began = time.monotonic()
     while not done():
-        if time.monotonic() - began > _PATIENCE_SECONDS:
+        if time.monotonic() - began > _TIMEOUT_SECONDS:
             raise GuardrailsError(
-                f"demo: nothing answered the change within {_PATIENCE_SECONDS:.0f} s",
-                "see the functions' logs: ./run.sh demo --keep",
+                f"demo: the change was not reverted within {_TIMEOUT_SECONDS:.0f} s",
+                "to see the functions' logs: ./run.sh demo --keep",
             )
         time.sleep(_POLL_SECONDS)
     return time.monotonic() - began
 
 
 def _settle(sandbox: Sandbox, account: str) -> None:
-    """Wait until the functions are at rest, so that the next change meets warm ones and not busy ones."""
+    """Wait until the functions are idle, so that the next change starts warm functions and not busy ones."""
     names = ("custodian-security-group-admin-ports-revert", "custodian-cloudtrail-logging-restart")
     last, since = "", time.monotonic()
     while time.monotonic() - since < 1.5:
@@ -302,8 +322,9 @@ def _findings(directory: Path) -> dict[tuple[str, str, str], dict[str, Any]]:
         for found in report["findings"] if found["status"] == "open"}
 
 
-def _assert_gone(processes: list[int]) -> None:
+def _check_ended(processes: list[int]) -> None:
     from ..sandbox import still_running
 
     if left := still_running(processes):
-        raise GuardrailsError(f"demo: processes of the local AWS still run: {left}", f"kill {' '.join(map(str, left))}")
+        raise GuardrailsError(
+            f"demo: processes of the local AWS are still running: {left}", f"kill {' '.join(map(str, left))}")

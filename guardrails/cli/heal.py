@@ -1,14 +1,14 @@
-"""`heal`: run the fixes of what an audit finds, and look again."""
+"""`heal`: run the fixes of what a sweep finds, and check that the drift is gone."""
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..policies import Policy
 from .options import (
     INCOMPLETE,
     account_options,
+    concurrency_options,
     controls_option,
     exceptions_option,
     framework_option,
@@ -19,6 +19,12 @@ from .options import (
     yes_option,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..results import Finding
+    from ..runs import Heal
+
 
 @click.command()
 @account_options
@@ -27,94 +33,76 @@ from .options import (
 @policies_option
 @controls_option
 @exceptions_option
+@concurrency_options
 @output_option
 @yes_option
 @verbose_option
 def heal(
-    config: Path | None, regions: tuple[str, ...], names: tuple[str, ...], services: tuple[str, ...],
-    severities: tuple[str, ...], frameworks: tuple[str, ...], directory: Path, controls: tuple[Path, ...],
-    exceptions: Path | None, output: str | None, yes: bool, verbose: bool,
+    sweeps: int, workers: int | None, output: str | None, yes: bool, verbose: bool, **selection: Any
 ) -> None:
-    """Sweep, show what would be fixed, ask, fix it, and sweep again.
+    """Sweep, list what would be fixed, ask, fix it, and sweep again.
 
     Runs the config-rule and periodic policies that have a fix (response revert, encrypt, stop, terminate or
-    disable); what an exception covers is left alone. The report holds the outcome of each finding; receipts.json is
-    what `rollback` takes. Exits with 2 when a fix failed, drift is still there, or something did not run.
+    disable). Resources with an exception are left alone. The report shows the outcome of each finding; receipts.json
+    is the input of `rollback`. Exits with 2 if a fix failed, drift is still there, or a check did not run.
 
     \b
     Example:
       ./run.sh heal --policy security-group-admin-ports
       ./run.sh heal -c accounts.yml --severity critical --yes
     """
-    from ..accounts import find_accounts
-    from ..assessment import assess, missing_rows
     from ..paths import output_directory, write_json
     from ..report import write
-    from ..results import FILE, RunStore, Status
-    from ..results import load as load_exceptions
-    from ..runs import HEAL, Plan, Question, Run, Target, describe, sweep
-    from ..runs import heal as healing
-    from .console import confirm, err, need_an_answer, out, severity, table, text
+    from ..runs import AuditRequest, Concurrency, HealRun, fixable
+    from .console import confirm, need_an_answer
     from .progress import progress_bar
-    from .show import show_missing
+    from .show import show_files
 
     need_an_answer(yes=yes)
-    question = Question.of(
-        config=config, regions=regions, names=names, services=services, severities=severities, frameworks=frameworks,
-        directory=directory, controls=controls, exceptions=exceptions, history=None)
-    chosen = [policy for policy in question.policies() if policy.sweeps]
-    policies = [policy for policy in chosen if policy.heals]
-    if not policies:
-        raise click.UsageError(f"nothing to run: none of the {len(chosen)} chosen policies has a fix")
-    accounts = find_accounts(config, regions)
-    allowed = load_exceptions(exceptions)
+    request = AuditRequest.of(**selection, history=None)
+    policies, accounts, exceptions = fixable(request), request.find_accounts(), request.load_exceptions()
     target = output_directory(output, "heal")
     if verbose:
         click.echo(f"{len(policies)} policies with a fix over {len(accounts.all)} accounts, into {target}", err=True)
-    with RunStore.create(target / FILE) as store:
-        describe(store, "heal", policies, accounts, question.every)
-        plan = Plan(policies, accounts)
-        before = sweep(plan, target / "before", progress=progress_bar)
-        run = Run(target, store, question, plan, allowed)
-        run.take(before.checks)
-        findings = list(store.findings(Status.OPEN))
-        if findings:
-            err().print(table(
-                "Would be fixed", ("severity", "account", "region", "policy", "resource", "response"),
-                [(severity(f.severity), f.account_name, f.region, f.policy, f.resource, f.response) for f in findings],
-            ))
-            confirm(f"Run the fixes of {len({f.policy for f in findings})} policies on these {len(findings)}?", yes=yes)
-        drifted = {(f.account, f.region, f.policy) for f in findings}
+    with HealRun(request, policies, accounts, exceptions, target, progress=progress_bar,
+                 concurrency=Concurrency(sweeps, workers)) as run:
+        if findings := run.find_drift():
+            _show_findings(findings)
+            number = len({finding.policy for finding in findings})
+            confirm(f"Run the fixes of {number} policies on these {len(findings)} findings?", yes=yes)
+        healed = run.fix()
+        written = write(("json", "markdown"), run.assess(healed, selection["controls"]), target)
+    if healed.receipts:
+        written.append(write_json(target / "receipts.json", healed.receipts))
+    _show(healed)
+    show_files(written)
+    raise SystemExit(0 if healed.complete else INCOMPLETE)
 
-        def where_it_drifts(where: Target, policy: Policy) -> bool:
-            return (where[0].id, plan.reported(policy, where[1]), policy.name) in drifted
 
-        part = Plan(policies, accounts, where_it_drifts)
-        fixing = sweep(part, target / "fix", how=HEAL, exceptions=allowed.path,
-                       progress=progress_bar)
-        after = sweep(part, target / "after", progress=progress_bar)
-        ended = healing.fixes(findings, fixing, after)
-        receipts = [dict(receipt) for receipt in healing.receipts_of(fixing)]
-        line = healing.headline(ended, (before, fixing, after))
-        complete = line.startswith("COMPLETE")
-        assessment = assess(store, controls=controls, exceptions=allowed, headline=line, extra={
-            "complete": complete, "fixes": [vars(fix) for fix in ended], "receipts": receipts})
-        written = write(("json", "markdown"), assessment, target)
-        if receipts:
-            written.append(write_json(target / "receipts.json", receipts))
-        console = out()
-        console.print(text(line, "green" if complete else "bold red"))
-        if ended:
-            console.print()
-            console.print(table(
-                "Fixes", ("outcome", "account", "region", "policy", "resource", "reason"),
-                [
-                    (text(fix.outcome, "green" if fix.done else "red"), fix.account, fix.region, fix.policy,
-                     fix.resource, fix.reason)
-                    for fix in ended
-                ],
-            ))
-        for swept in (before, fixing, after):
-            show_missing(missing_rows(run.row(check) for check in swept.missing), console)
-    click.echo("report: " + ", ".join(str(path) for path in written))
-    raise SystemExit(0 if complete else INCOMPLETE)
+def _show_findings(findings: Sequence[Finding]) -> None:
+    from .console import err, severity, table
+
+    err().print(table(
+        "Would be fixed", ("severity", "account", "region", "policy", "resource", "response"),
+        [(severity(f.severity), f.account_name, f.region, f.policy, f.resource, f.response) for f in findings],
+    ))
+
+
+def _show(healed: Heal) -> None:
+    from ..assessment import missing_rows
+    from .console import out, table, text
+    from .show import show_missing
+
+    console = out()
+    console.print(text(healed.headline(), "green" if healed.complete else "bold red"))
+    if healed.fixes:
+        console.print()
+        console.print(table(
+            "Fixes", ("outcome", "account", "region", "policy", "resource", "reason"),
+            [
+                (text(fix.outcome, "green" if fix.outcome.done else "red"), fix.account, fix.region, fix.policy,
+                 fix.resource, fix.reason)
+                for fix in healed.fixes
+            ],
+        ))
+    show_missing(missing_rows(healed.missing), console)

@@ -1,7 +1,7 @@
-"""The command line: `guardrails VERB`, which `./run.sh VERB` hands over to.
+"""The command line: `guardrails VERB`; `./run.sh VERB` runs it.
 
-A verb's module is imported when the verb is called, so that help stays fast and a broken or missing part of the
-project never takes the other verbs with it.
+The module of a verb is imported only when the verb is called: help stays fast, and an error in one verb's module does
+not break the other verbs.
 """
 from __future__ import annotations
 
@@ -13,42 +13,41 @@ import click
 
 from ..errors import GuardrailsError
 
-# Each verb is the command of that name in the file of that name; its line of the help stands here, so that help
-# imports no verb.
+# Verb X is the command X in the file X.py. Its help line is here, so that help does not import the verbs.
 VERBS = {
-    "setup": "Make what the first use would make, and say what is there.",
-    "demo": "The whole product in three minutes, on a laptop, with no AWS.",
-    "sandbox": "A local AWS of several accounts: start, stop, status, env, reset.",
-    "validate": "Check every policy file; each error with file, line and remedy.",
-    "diff": "Which resources two versions of the policies match otherwise.",
-    "schema": "Write a JSON schema, for completion and checks in an editor.",
-    "rules": "Write docs/rules.md: every policy, and the old rules that it replaces.",
-    "coverage": "How much of each framework the policies cover, and what not.",
+    "setup": "Prepare the sandbox's environment, and show which versions are installed.",
+    "demo": "Show the whole product in three minutes on a laptop, without AWS.",
+    "sandbox": "Run a local AWS with several accounts: start, stop, status, env, reset.",
+    "validate": "Check policy files; each error with file, line and how to fix it.",
+    "diff": "Show which resources only one of two versions of the policies matches.",
+    "schema": "Write a JSON schema with which an editor completes and checks policies.",
+    "rules": "Write docs/rules.md, a table of all policies, from the policies.",
+    "coverage": "Show how much of each framework the policies cover.",
     "accounts": "Write accounts.yml from AWS Organizations.",
-    "audit": "Sweep accounts and regions, change nothing, write a risk report.",
-    "report": "The report again, or from what deployed functions wrote to S3.",
-    "trend": "How the score and the findings went over the runs.",
-    "heal": "Run the fixes of what an audit finds, and check that it is fixed.",
-    "deploy": "Put policies to work in the accounts, as Lambda functions.",
-    "templates": "Topic, mailer, and a central deployment: CloudFormation.",
-    "iam": "The least that each role must be allowed: JSON, CloudFormation.",
-    "replay": "Run a recorded event through the policies that subscribe to it; dry.",
-    "undeploy": "Remove functions of policies that are gone, and what starts them.",
-    "doctor": "Is what is deployed alive? Each function, and all that it needs.",
-    "rollback": "Take a fix back, from its receipt.",
+    "audit": "Find drift in accounts and regions, and write a risk report; change nothing.",
+    "report": "Write a report again, or from what deployed functions wrote to S3.",
+    "trend": "Show how the score and the findings changed from run to run.",
+    "heal": "Find drift, fix it, and check that it is gone.",
+    "deploy": "Deploy policies as Lambda functions in the accounts.",
+    "templates": "Write CloudFormation templates: topic, mailer, central deployment.",
+    "iam": "Write the minimal IAM policies of each role, and CloudFormation templates.",
+    "replay": "Show what the policies would do with a recorded event; change nothing.",
+    "undeploy": "Remove deployed functions that no policy needs any more.",
+    "doctor": "Check that deployed functions, and everything that they need, work.",
+    "rollback": "Undo fixes with the calls in their receipts.",
     "test": "Run the linter, the type checker and the tests.",
 }
-# run.sh hands these over before Python starts; the help names them.
-HANDED_OVER = {
-    "custodian …": "Cloud Custodian itself, with our filters and actions.",
+# run.sh runs these itself, without this program; the help lists them.
+PASSED_THROUGH = {
+    "custodian …": "Cloud Custodian, with our filters and actions.",
     "c7n-org …": "Cloud Custodian over many accounts.",
-    "c7n-mailer …": "Sends what policies tell, by mail and Slack.",
-    "python …": "The environment's Python.",
+    "c7n-mailer …": "Sends the notifications of policies by mail and Slack.",
+    "python …": "Python in the project's environment.",
 }
 
 
 class Verbs(click.Group):
-    """A group whose commands are imported when they are called."""
+    """A group of commands, each imported only when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(VERBS)
@@ -60,10 +59,11 @@ class Verbs(click.Group):
         try:
             command: click.Command = getattr(import_module(module), cmd_name)
         except ModuleNotFoundError as error:
-            # Only the verb's own module may be missing; a missing dependency is an error with its own name.
+            # This error is only for the verb's own module; a missing dependency is reported as it is.
             if error.name is None or not module.startswith(error.name):
                 raise
-            raise GuardrailsError(f"{cmd_name}: this checkout has no {module}", "is it complete? git status") from None
+            raise GuardrailsError(
+                f"{cmd_name}: this checkout has no {module}", "check for missing files: git status") from None
         return command
 
     def resolve_command(
@@ -79,17 +79,17 @@ class Verbs(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Verbs"):
             formatter.write_dl(list(VERBS.items()))
-        with formatter.section("Handed over unchanged (./run.sh only)"):
-            formatter.write_dl(list(HANDED_OVER.items()))
+        with formatter.section("Other programs (./run.sh only)"):
+            formatter.write_dl(list(PASSED_THROUGH.items()))
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         try:
             return super().main(*args, **kwargs)
         except Exception as error:
-            # The sandbox's errors are its own, and say what to do in their message.
+            # The sandbox has its own errors, whose message includes how to fix them.
             if not isinstance(error, GuardrailsError) and not _is_sandbox_error(error):
                 raise
-            _complain(error)
+            _print_error(error)
             sys.exit(error.exit_code if isinstance(error, GuardrailsError) else 1)
 
 
@@ -98,7 +98,7 @@ def _is_sandbox_error(error: Exception) -> bool:
     return module is not None and isinstance(error, module.SandboxError)
 
 
-def _complain(error: Exception) -> None:
+def _print_error(error: Exception) -> None:
     if isinstance(error, GuardrailsError):
         click.echo(f"guardrails: {error.problem}", err=True)
         if error.fix:
@@ -116,10 +116,10 @@ def _complain(error: Exception) -> None:
 @click.version_option(package_name="aws-guardrails", prog_name="aws-guardrails")
 @click.pass_context
 def main(ctx: click.Context) -> None:
-    """Continuous AWS security compliance on Cloud Custodian: drift is found, reverted and reported.
+    """Continuous AWS security compliance with Cloud Custodian: find, fix and report drift.
 
-    Start with `demo`; it needs no AWS. In an account: `validate`, `audit`, then `heal` or `deploy`. Each verb has
-    a --help with an example.
+    Start with `demo`; it needs no AWS account. With an account: `validate`, `audit`, then `heal` or `deploy`. The
+    --help of each verb has an example.
     """
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())

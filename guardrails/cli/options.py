@@ -9,36 +9,38 @@ import click
 
 from custom_actions.vocabulary import SEVERITIES
 
+from ..limits import SWEEPS, TARGETS_PER_SWEEP
 from ..paths import POLICIES
 from ..policies import Kind
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 INCOMPLETE = 2
-"""The exit code of a verb that did not get to the end of what it was asked."""
+"""The exit code of a verb that could not do all of its work."""
 HISTORY = Path("output") / "history.db"
 
-verbose_option = click.option("-v", "--verbose", is_flag=True, help="Say more, on standard error.")
-yes_option = click.option("--yes", is_flag=True, help="Go ahead without asking.")
+verbose_option = click.option("-v", "--verbose", is_flag=True, help="Print more, on standard error.")
+yes_option = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 policies_option = click.option(
     "--policies", "directory", type=click.Path(path_type=Path, exists=True, file_okay=False), default=POLICIES,
-    metavar="DIR", help="A policy directory of your own, instead of the project's policies/.",
+    metavar="DIR", help="Your own policy directory, instead of the project's policies/.",
 )
 output_option = click.option(
-    "-o", "--output", metavar="DIR", help="Where the report goes; new or empty. [default: output/VERB-<UTC time>]"
+    "-o", "--output", metavar="DIR", help="The output directory; new or empty. [default: output/VERB-<UTC time>]"
 )
 framework_option = click.option(
     "--framework", "frameworks", multiple=True, metavar="NAME[:CONTROL]",
-    help="Only policies that stand for a framework's requirements (cis-aws-5.0), or some of them (cis-aws-5.0:5.*); "
-         "may be repeated.",
+    help="Only policies that cover requirements of a framework (cis-aws-5.0), or some of them (cis-aws-5.0:5.*). Can "
+         "be repeated.",
 )
 controls_option = click.option(
     "--controls", multiple=True, type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="DIR",
-    help="Frameworks of your own, besides the project's controls/; may be repeated.",
+    help="A directory with your own frameworks, in addition to the project's controls/. Can be repeated.",
 )
 exceptions_option = click.option(
     "--exceptions", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
-    help="Drift that somebody answers for, with an end. [default: the project's exceptions.yml, when it is there]",
+    help="The file of exceptions: accepted drift, with an owner and an end date. [default: the project's "
+         "exceptions.yml, if it exists]",
 )
 
 
@@ -48,7 +50,7 @@ def _history(context: click.Context, parameter: click.Parameter, value: str) -> 
 
 history_option = click.option(
     "--history", default=str(HISTORY), show_default=True, metavar="FILE", callback=_history,
-    help="What earlier runs found; `none` keeps and compares nothing.",
+    help="The database of earlier runs, to compare with and add to; `none` to do neither.",
 )
 
 
@@ -66,43 +68,64 @@ def _formats(context: click.Context, parameter: click.Parameter, value: tuple[st
 
 format_option = click.option(
     "--format", "formats", multiple=True, metavar="NAME", callback=_formats,
-    help="html, json, csv, markdown, json-ocsf, asff, sarif, junit, or all; may be repeated. "
+    help="html, json, csv, markdown, json-ocsf, asff, sarif, junit, or all. Can be repeated. "
          "[default: html, json, csv, markdown]",
 )
 securityhub_option = click.option(
     "--securityhub", is_flag=True,
-    help="Import the findings into Security Hub of each account; resolved ones are archived there.",
+    help="Import the findings into the Security Hub of each account, and archive resolved ones there.",
 )
 fail_on_option = click.option(
-    "--fail-on", type=click.Choice(SEVERITIES), help="Exit with 1 on an open finding this severe, or worse."
+    "--fail-on", type=click.Choice(SEVERITIES), help="Exit with 1 on an open finding of this severity or higher."
 )
 mode_option = click.option(
     "--mode", "kinds", multiple=True, type=click.Choice([kind.value for kind in Kind]),
-    help="Only policies of this mode; may be repeated.",
+    help="Only policies of this mode. Can be repeated.",
 )
+
+
+def report_options(command: Command) -> Command:
+    """--format, --securityhub and --fail-on."""
+    return format_option(securityhub_option(fail_on_option(command)))
 
 
 def account_options(command: Command) -> Command:
     """-c and --region."""
     command = click.option(
         "-r", "--region", "regions", multiple=True, metavar="REGION",
-        help="A region, or `all`; may be repeated. [default: the account's in accounts.yml, else the current one]",
+        help="A region, or `all`. Can be repeated. [default: the regions in accounts.yml, else the current region]",
     )(command)
     return click.option(
         "-c", "--config", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
-        help="accounts.yml of c7n-org. [default: the account of the current credentials]",
+        help="The accounts.yml of c7n-org. [default: only the account of the current credentials]",
     )(command)
 
 
 def selection_options(command: Command) -> Command:
     """--policy, --service and --severity."""
     command = click.option(
-        "--severity", "severities", multiple=True, type=click.Choice(SEVERITIES), help="May be repeated."
+        "--severity", "severities", multiple=True, type=click.Choice(SEVERITIES),
+        help="Only policies of this severity. Can be repeated."
     )(command)
     command = click.option(
         "--service", "services", multiple=True, metavar="TYPE",
-        help="A resource type (s3, iam-user) or a glob of it; may be repeated.",
+        help="Only policies on this resource type (s3, iam-user), or a glob. Can be repeated.",
     )(command)
     return click.option(
-        "--policy", "names", multiple=True, metavar="NAME", help="A policy's name or a glob; may be repeated."
+        "--policy", "names", multiple=True, metavar="NAME",
+        help="Only the policy with this name, or a glob. Can be repeated."
+    )(command)
+
+
+def concurrency_options(command: Command) -> Command:
+    """--sweeps and --workers."""
+    command = click.option(
+        "--workers", type=click.IntRange(min=1), metavar="N",
+        help="Worker processes of each c7n-org process, about 80 MB of memory each. They mostly wait for AWS; too many "
+             "are throttled. [default: C7N_ORG_PARALLEL, or 4 per processor]",
+    )(command)
+    return click.option(
+        "--sweeps", type=click.IntRange(min=1), default=SWEEPS, show_default=True, metavar="N",
+        help="c7n-org processes that run at the same time, each with its own workers. A process takes at most "
+             f"{TARGETS_PER_SWEEP} (account, region) pairs, so more processes speed up only larger sweeps.",
     )(command)

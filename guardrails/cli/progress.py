@@ -1,4 +1,4 @@
-"""A bar that shows how far a sweep is, on a terminal."""
+"""The progress bar of a sweep."""
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from .console import err
 
 @contextmanager
 def progress_bar(what: str, total: int) -> Iterator[Advance]:
-    """Show how far it is on a terminal; say nothing in a pipe. Yields what is to be told of the progress."""
+    """Show a progress bar on a terminal, and nothing in a pipe. Yields the function to call with the progress."""
     console = err()
     if not console.is_terminal:
         yield lambda progress: None
@@ -23,7 +23,7 @@ def progress_bar(what: str, total: int) -> Iterator[Advance]:
         bars.TextColumn("throttled {task.fields[throttled]}"),
     )
     with bars.Progress(*columns, console=console, transient=True) as shown:
-        task = shown.add_task(f"{what} (accounts by regions by policies)", total=total, throttled=0)
+        task = shown.add_task(f"{what} (account, region, policy)", total=total, throttled=0)
 
         def advance(progress: Progress) -> None:
             shown.update(task, completed=progress.started, throttled=progress.throttled)

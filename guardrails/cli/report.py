@@ -1,7 +1,6 @@
-"""`report`: the report of an audit that was run before, of what functions wrote to S3, or of c7n-org's output."""
+"""`report`: the report of an earlier audit, of what deployed functions wrote to S3, or of c7n-org's output."""
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -10,13 +9,11 @@ from .options import (
     account_options,
     controls_option,
     exceptions_option,
-    fail_on_option,
-    format_option,
     framework_option,
     history_option,
     output_option,
     policies_option,
-    securityhub_option,
+    report_options,
     selection_options,
     verbose_option,
 )
@@ -32,52 +29,33 @@ from .options import (
 @exceptions_option
 @history_option
 @output_option
-@format_option
-@securityhub_option
-@fail_on_option
+@report_options
 @verbose_option
 def report(
     source: str, output: str | None, formats: tuple[str, ...], fail_on: str | None, securityhub: bool, verbose: bool,
-    **asked: Any,
+    **selection: Any,
 ) -> None:
-    """Make the report of SOURCE again, or from what deployed functions wrote.
+    """Write the report of an earlier audit again, or of what deployed functions wrote.
 
-    SOURCE is the directory of an audit, s3://BUCKET/PREFIX to which periodic policies write, or a directory that
-    c7n-org wrote. With accounts.yml (-c) an account that never wrote is named; without it nobody can know of it.
-    Options that choose policies say which should have written; an audit's report has what the audit was asked.
+    SOURCE is the directory of an audit, the s3://BUCKET/PREFIX that periodic policies write to, or a directory that
+    c7n-org wrote. With accounts.yml (-c), accounts that never wrote anything are reported as missing; without it they
+    cannot be known. The options that select policies say which policies should have written. The report of an audit
+    keeps the audit's own selection.
 
     \b
     Example:
       ./run.sh report output/audit-20260101T120000Z --format sarif
       ./run.sh report s3://central-reports/guardrails -c accounts.yml -o output/week
     """
-    from ..accounts import find_accounts, listed_accounts
-    from ..assessment import assess, assess_again
     from ..paths import output_directory
-    from ..results import FILE, RunStore
-    from ..results import load as load_exceptions
-    from ..runs import Question, collect
-    from .show import publish
+    from ..runs import AuditRequest, assess_source
+    from .show import end_with_report
 
-    place, question = Path(source), Question.of(**asked)
-    earlier = (place / FILE).is_file() or place.name == FILE
-    hubs = find_accounts(asked["config"], asked["regions"]).reached if securityhub else None
+    request = AuditRequest.of(**selection)
+    hubs = request.find_accounts().reached if securityhub else None
     target = output_directory(output, "report")
-    allowed = load_exceptions(asked["exceptions"])
-    if earlier:
-        store = RunStore.open(place)
-    else:
-        store = collect(
-            source, accounts=listed_accounts(asked["config"], asked["regions"]) if asked["config"] else None,
-            policies=question.every, chosen={policy.name for policy in question.policies()}, target=target)
-    with store:
-        if earlier:
-            assessment = assess_again(store, controls=asked["controls"], exceptions=allowed)
-        else:
-            store.change_each(allowed.apply)
-            assessment = assess(
-                store, controls=asked["controls"], exceptions=allowed, history=asked["history"])
+    assessment = assess_source(source, request, target)
+    with assessment.store:
         if verbose:
             click.echo(f"{assessment.asked} checks of {source}, into {target}", err=True)
-        code = publish(assessment, target, formats, fail_on=fail_on, securityhub=hubs)
-    raise SystemExit(code)
+        end_with_report(assessment, target, formats, fail_on=fail_on, securityhub=hubs)

@@ -1,4 +1,4 @@
-"""`setup`: make what the first use would make, and say what is there."""
+"""`setup`: prepare the sandbox's environment, and show the installed versions."""
 from __future__ import annotations
 
 import sys
@@ -10,11 +10,11 @@ _SHOWN = ("aws-guardrails", "c7n", "c7n-org", "boto3", "moto", "ruff", "mypy", "
 
 
 @click.command()
-@click.option("--no-sandbox", is_flag=True, help="Leave out the environment that runs the sandbox's functions.")
+@click.option("--no-sandbox", is_flag=True, help="Do not prepare the environment of the sandbox's functions.")
 def setup(no_sandbox: bool) -> None:
-    """Make the second environment, in which the sandbox runs deployed functions, and say what is there.
+    """Create the environment in which the sandbox runs deployed functions, and show the installed versions.
 
-    The project's own environment, .venv, is made by run.sh before this runs.
+    run.sh has created the project's own environment, .venv, before this verb runs.
 
     \b
     Example:
@@ -25,9 +25,9 @@ def setup(no_sandbox: bool) -> None:
         try:
             click.echo(f"{name} {version(name)}")
         except PackageNotFoundError:
-            click.echo(f"{name} is missing: remove .venv and run this again")
+            click.echo(f"{name} is missing: remove .venv and run ./run.sh setup again")
     if not no_sandbox:
         from ..sandbox import ensure_runtime
 
-        click.echo("the sandbox's environment (a minute, once) …", err=True)
-        click.echo(f"sandbox functions run with {ensure_runtime()}")
+        click.echo("preparing the sandbox's environment (about a minute, only once) …", err=True)
+        click.echo(f"the sandbox's functions run with {ensure_runtime()}")

@@ -1,8 +1,9 @@
-"""Puts an assessment where it was asked for: the terminal, files, Security Hub."""
+"""How a report ends up on the terminal, in files and in Security Hub; shared by `audit`, `report` and `heal`."""
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import click
 from rich.console import Console
@@ -21,39 +22,58 @@ _NAMED_AT_MOST = 20
 
 
 def exit_code(*, complete: bool, severities: Sequence[str], fail_on: str | None) -> int:
-    """2 when something was not seen, 1 when there is an open finding of `fail_on` or worse, else 0."""
+    """The exit code of a report.
+
+    Args:
+        complete: whether every check ran to its end.
+        severities: the severities that have open findings.
+        fail_on: the lowest severity that fails the run; None if findings never do.
+
+    Returns 2 if the report is incomplete, 1 if there is an open finding of severity `fail_on` or higher, else 0.
+    """
     if not complete:
         return INCOMPLETE
     limit = SEVERITIES.index(fail_on) if fail_on else -1
     return int(any(SEVERITIES.index(severity) <= limit for severity in severities if severity in SEVERITIES))
 
 
-def publish(
+def end_with_report(
     assessment: Assessment, directory: Path, formats: Sequence[str], *, fail_on: str | None,
-    securityhub: Sequence[Account] | None = None,
-) -> int:
-    """Write the formats, show the report, and import into Security Hub where `securityhub` names accounts.
+    securityhub: Sequence[Account] | None = None, if_incomplete: str = "",
+) -> NoReturn:
+    """Write the report files, print the report, import the findings into Security Hub, and exit.
 
-    Returns the exit code: `exit_code`'s, or 2 when not all of it got where it was to go.
+    Args:
+        securityhub: the accounts whose Security Hub receives findings; None to import nothing.
+        if_incomplete: a last line to print if the report is incomplete.
+
+    Raises SystemExit with the code of `exit_code`, or with 2 if Security Hub did not accept everything.
     """
     written = write(formats, assessment, directory)
     console = out()
     show(assessment, console)
-    whole = True
+    imported_all = True
     if securityhub is not None:
         from ..report import import_findings
 
         imported = import_findings(assessment, securityhub)
         for line in imported.lines():
             console.print(text(line))
-        whole = imported.whole
-    click.echo("report: " + ", ".join(str(path) for path in written))
+        imported_all = imported.whole
+    show_files(written)
+    if if_incomplete and not assessment.complete:
+        click.echo(if_incomplete)
     code = exit_code(complete=assessment.complete, severities=list(assessment.open_by_severity), fail_on=fail_on)
-    return code or (0 if whole else INCOMPLETE)
+    raise SystemExit(code or (0 if imported_all else INCOMPLETE))
+
+
+def show_files(written: Sequence[Path]) -> None:
+    """Print where the report is."""
+    click.echo("report: " + ", ".join(str(path) for path in written))
 
 
 def show(assessment: Assessment, console: Console) -> None:
-    """Print the report; its first line says whether it is complete."""
+    """Print the report. The first line says whether it is complete."""
     console.print(text(assessment.first_line(), "green" if assessment.complete else "bold red"))
     console.print(text(assessment.second_line()))
     for note in assessment.notes():
@@ -70,10 +90,10 @@ def show(assessment: Assessment, console: Console) -> None:
                 break
         console.print(table("Findings", ("severity", "account", "region", "policy", "resource", "title"), rows))
         if opened > len(rows):
-            console.print(text(f"and {opened - len(rows)} more, in the report"))
+            console.print(text(f"and {opened - len(rows)} more in the report files"))
     console.print()
     console.print(table(
-        "Policies", ("severity", "policy", "result", "findings", "passed", "seen", "asked"),
+        "Policies", ("severity", "policy", "result", "findings", "passed", "evaluated", "total"),
         [
             (severity(row.policy.severity), row.policy.name, _verdict(row.verdict), row.open, row.passed, row.seen,
              row.asked)
@@ -84,15 +104,15 @@ def show(assessment: Assessment, console: Console) -> None:
 
 
 def show_missing(missing: Sequence[MissingRow], console: Console) -> None:
-    """Print what did not run, and why; every one of it is also in the report files."""
+    """Print the checks that did not run to their end, and why. The report files list all of them."""
     rows = [(row.account_name, row.region, ", ".join(row.policies), row.state, row.reason) for row in missing]
     if not rows:
         return
     console.print()
-    console.print(table("Did not run to the end", ("account", "region", "policies", "state", "reason"),
+    console.print(table("Did not run to their end", ("account", "region", "policies", "state", "reason"),
                         rows[:_NAMED_AT_MOST]))
     if len(rows) > _NAMED_AT_MOST:
-        console.print(text(f"and {len(rows) - _NAMED_AT_MOST} more lines, in the report"))
+        console.print(text(f"and {len(rows) - _NAMED_AT_MOST} more lines in the report files"))
 
 
 def _verdict(verdict: str) -> object:

@@ -1,81 +1,55 @@
-"""`trend`: how the score and the open findings went over the runs that the history keeps."""
+"""`trend`: how the score and the open findings changed over the runs in the history."""
 from __future__ import annotations
 
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import GuardrailsError
-from ..results import History, Line, PastRun
 from .console import out, table
 from .options import history_option
+
+if TYPE_CHECKING:
+    from ..runs import TrendRow
 
 
 @click.command()
 @history_option
-@click.option("--account", metavar="ID", help="Of one account.")
-@click.option("--framework", metavar="NAME", help="Of one framework: its percentage of requirements passed.")
+@click.option("--account", metavar="ID", help="Show one account.")
+@click.option("--framework", metavar="NAME", help="Show one framework: the percentage of requirements passed.")
 @click.option("--last", type=click.IntRange(min=1), default=20, show_default=True, help="How many runs.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON, with every line that is kept.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with all numbers in the history.")
 def trend(history: Path | None, account: str | None, framework: str | None, last: int, as_json: bool) -> None:
-    """Show how the score went: the last runs over the same accounts, regions and policies as the latest.
+    """Show how the score changed: the last runs over the same accounts, regions and policies as the latest run.
 
-    Only such runs have comparable scores. An incomplete run is marked: what was not seen counts against its score.
+    Only the scores of such runs can be compared. Incomplete runs are marked: checks without a result lower the score.
 
     \b
     Example:
       ./run.sh trend
       ./run.sh trend --account 111111111111 --last 5
     """
+    from ..runs import comparable_runs, trend_rows
+
     if account and framework:
-        raise click.UsageError("--account and --framework: choose one")
-    if history is None or not history.is_file():
-        raise GuardrailsError(
-            f"{history or 'none'}: no history there", "./run.sh audit keeps one; name it by --history")
-    runs = runs_of_latest(History(history), last)
-    if not runs:
-        raise GuardrailsError(f"{history}: no run in it", "./run.sh audit keeps one")
+        raise click.UsageError("use either --account or --framework, not both")
+    runs = comparable_runs(history, last)
     if as_json:
         click.echo(json.dumps([asdict(run) for run in runs], indent=1))
         return
     kind, name = ("account", account) if account else ("framework", framework) if framework else ("all", "")
-    rows = []
-    before: float | None = None
-    for run in runs:
-        line = line_of(run, kind, str(name or ""))
-        score = line.score if line else None
-        rows.append((
-            run.started, _number(score), _change(before, score), line.open if line else "-",
-            run.new if kind == "all" else "", run.fixed if kind == "all" else "",
-            f"{run.seen} of {run.asked}" if run.complete else f"{run.seen} of {run.asked}, INCOMPLETE"))
-        before = score if score is not None else before
-    if all(line_of(run, kind, str(name or "")) is None for run in runs):
-        raise GuardrailsError(
-            f"the history knows no {kind} {name}", f"known: {', '.join(_known(runs, kind)) or 'none'}")
+    rows = trend_rows(runs, kind, name or "")
     out().print(table(
-        f"Trend{f' of {name}' if name else ''}", ("run", "score", "change", "open", "new", "fixed", "seen"), rows))
+        f"Trend{f' of {name}' if name else ''}", ("run", "score", "change", "open", "new", "fixed", "evaluated"),
+        [_cells(row, whole=kind == "all") for row in rows]))
 
 
-def runs_of_latest(history: History, last: int) -> list[PastRun]:
-    """The last runs of the scope that the latest run has."""
-    latest = history.runs(limit=1)
-    return history.runs(latest[0].scope, last) if latest else []
-
-
-def line_of(run: PastRun, kind: str, name: str) -> Line | None:
-    """The number of a run that is asked for; None when the run has none."""
-    return next((line for line in run.lines if (line.kind, line.name) == (kind, name)), None)
-
-
-def _known(runs: list[PastRun], kind: str) -> list[str]:
-    return sorted({line.name for run in runs for line in run.lines if line.kind == kind})
-
-
-def _number(score: float | None) -> str:
-    return "-" if score is None else f"{score:.1f}"
-
-
-def _change(before: float | None, now: float | None) -> str:
-    return "" if before is None or now is None else f"{now - before:+.1f}"
+def _cells(row: TrendRow, *, whole: bool) -> tuple[object, ...]:
+    run, line = row.run, row.line
+    seen = f"{run.seen} of {run.asked}"
+    return (
+        run.started, "-" if line is None or line.score is None else f"{line.score:.1f}",
+        "" if row.change is None else f"{row.change:+.1f}", line.open if line else "-",
+        run.new if whole else "", run.fixed if whole else "", seen if run.complete else f"{seen}, INCOMPLETE")

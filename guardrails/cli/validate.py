@@ -1,14 +1,18 @@
-"""`validate`: every policy file is checked, and every error is shown."""
+"""`validate`: check policy files, and print every error."""
 from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ..paths import POLICIES, ROOT
 from .console import out
 from .options import controls_option, verbose_option
+
+if TYPE_CHECKING:
+    from ..results import Exceptions
 
 CASES = ROOT / "tests" / "policies"
 
@@ -18,15 +22,15 @@ CASES = ROOT / "tests" / "policies"
 @controls_option
 @click.option(
     "--cases", metavar="DIR",
-    help="Where the cases of the policies are; each policy must have one. `none`: do not ask. [default: "
+    help="The directory of the policies' test cases; each policy must have one. `none` to skip this check. [default: "
          "tests/policies for the project's own policies, none for others]")
 @verbose_option
 def validate(paths: tuple[Path, ...], controls: tuple[Path, ...], cases: str | None, verbose: bool) -> None:
-    """Check policy files: schema, elements, metadata, controls, names, cases, and what a Lambda function needs.
+    """Check policy files: schema, filters and actions, metadata, controls, names, test cases, Lambda's limits.
 
-    PATH is a policy file or a directory of them; without one, the project's policies/. Every error of every file is
-    shown with file, line and remedy. Exits with 1 when there is one. Without a PATH the project's exceptions.yml is
-    read too.
+    PATH is a policy file or a directory of them; the default is the project's policies/. Prints every error of every
+    file with file, line and how to fix it. Exits with 1 if there is an error. Without a PATH the project's
+    exceptions.yml is checked too.
 
     \b
     Example:
@@ -35,50 +39,46 @@ def validate(paths: tuple[Path, ...], controls: tuple[Path, ...], cases: str | N
       ./run.sh validate my-policies/ --cases my-tests/policies
     """
     started = time.monotonic()
-    from ..policies import in_order, load, load_catalogues, policy_files, validate_files
+    from ..policies import check_files, load_catalogues, policy_files
     from ..results import load as load_exceptions
 
-    if not paths:
-        load_exceptions(None)
-    files = policy_files([_shown(path) for path in paths or (POLICIES,)])
-    found = validate_files(files, load_catalogues(controls))
-    problems = found.problems
-    if directory := _cases(cases, files):
-        from ..policies import case_problems
-
-        # A policy that is too wrong to be looked at is there all the same: its cases are no error.
-        whole = not paths and len(found.checked) == found.policies
-        problems = tuple(in_order([*problems, *case_problems(found.checked, directory, whole=whole)]))
-    seconds = time.monotonic() - started
+    exceptions = None if paths else load_exceptions(None)
+    files = policy_files([_short(path) for path in paths or (POLICIES,)])
+    found = check_files(files, load_catalogues(controls), _cases(cases, files), whole=not paths)
     if verbose:
         for file in files:
             click.echo(f"checked {file}", err=True)
-    for problem in problems:
+    for problem in found.problems:
         click.echo(f"{problem.file}:{problem.line}: {problem.problem}")
         if problem.fix:
             click.echo(f"    {problem.fix}")
-    counted = (
-        f"{found.policies} policies on {found.resource_types} resource types in {found.files} files, {seconds:.1f} s"
-    )
-    if problems:
-        click.echo(f"{len(problems)} errors in {counted}")
+    counted = (f"{found.policies} policies on {found.resource_types} resource types in {found.files} files, "
+               f"{time.monotonic() - started:.1f} s")
+    if found.problems:
+        click.echo(f"{len(found.problems)} errors in {counted}")
         raise SystemExit(1)
-    if not paths:
-        # Of the project's own file: a name that no policy has lets nothing off, and is no error of the policies.
-        for note in load_exceptions(None).state((), (), [policy.name for policy in load()]).notes():
-            click.echo(f"exceptions.yml: {note}", err=True)
+    if exceptions is not None:
+        _show_exception_notes(exceptions)
     out().print(f"valid: {counted}")
 
 
+def _show_exception_notes(exceptions: Exceptions) -> None:
+    """Print what deserves attention in the project's exceptions: ending soon, or for a policy that does not exist."""
+    from ..policies import load
+
+    for note in exceptions.state((), (), [policy.name for policy in load()]).notes():
+        click.echo(f"exceptions.yml: {note}", err=True)
+
+
 def _cases(given: str | None, files: list[Path]) -> Path | None:
-    """The directory of the cases; None when nobody asks for cases."""
+    """The directory of the test cases; None if they are not checked."""
     if given is None:
         own = all(file.resolve().is_relative_to(POLICIES) for file in files)
-        return _shown(CASES) if own and CASES.is_dir() else None
+        return _short(CASES) if own and CASES.is_dir() else None
     return None if given == "none" else Path(given)
 
 
-def _shown(path: Path) -> Path:
-    """The path as short as it can be said from here, for messages."""
+def _short(path: Path) -> Path:
+    """The path, relative to the current directory if it is inside it, for messages."""
     path = path.absolute()
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -1,4 +1,4 @@
-"""Running policies over accounts and regions by c7n-org, and accounting for every one of them."""
+"""Running policies over accounts and regions with c7n-org, with a result for every (account, region, policy)."""
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -6,23 +6,33 @@ from typing import TYPE_CHECKING
 from custom_actions.face import face
 
 if TYPE_CHECKING:
-    from . import audit, heal
     from .accounting import Check, not_reached, receipts_in
-    from .audit import Question, Run, describe
-    from .c7n_org import DEPLOY, HEAL, Target, Work, work_for
+    from .audit import AuditRequest, AuditRun, resume_audit, start_audit
+    from .c7n_org import DEPLOY, Concurrency, Target, Work, work_for
     from .collection import collect
+    from .diff import PolicyChange, PolicyDiff, PolicyDifference, compare
+    from .heal import Heal, HealRun, fixable
     from .outputs import S3Url, with_output
     from .progress import Advance, Progress
-    from .sweeps import Plan, Sweep, execute, sweep
+    from .report import assess_source
+    from .rollback import RollbackPlan, RollbackStep, UndoCall, UndoState, account_of_credentials, read_receipts, undo
+    from .sweeps import execute
+    from .trend import TrendRow, comparable_runs, trend_rows
 
 __getattr__, __all__ = face(
     __name__,
     accounting=("Check", "not_reached", "receipts_in"),
-    audit=("audit", "Question", "Run", "describe"),
-    c7n_org=("DEPLOY", "HEAL", "Target", "Work", "work_for"),
+    audit=("AuditRequest", "AuditRun", "resume_audit", "start_audit"),
+    c7n_org=("Concurrency", "DEPLOY", "Target", "Work", "work_for"),
     collection=("collect",),
-    heal=("heal",),
+    diff=("PolicyChange", "PolicyDiff", "PolicyDifference", "compare"),
+    heal=("Heal", "HealRun", "fixable"),
     outputs=("S3Url", "with_output"),
     progress=("Advance", "Progress"),
-    sweeps=("Plan", "Sweep", "execute", "sweep"),
+    report=("assess_source",),
+    rollback=(
+        "RollbackPlan", "RollbackStep", "UndoCall", "UndoState", "account_of_credentials", "read_receipts", "undo",
+    ),
+    sweeps=("execute",),
+    trend=("TrendRow", "comparable_runs", "trend_rows"),
 )

@@ -1,8 +1,8 @@
-"""Run accounting: what became of every (account, region, policy) that was asked for.
+"""Run accounting: a result for every (account, region, policy).
 
-c7n-org reports neither what it did not reach nor a worker that died, and exits with 0 after either. So nothing
-counts as run because the run ended well: a policy has run where its complete output says so, and everything else
-gets a state and a reason. A policy that did not run is never read as compliant.
+c7n-org reports neither the targets that it did not reach nor a worker that died, and exits with 0 after both. So the
+end of c7n-org proves nothing: a policy has run only if its output is complete. Every other check gets a state and a
+reason. A policy that did not run never counts as compliant.
 """
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .c7n_org import STARTED, Target, Work
 
 @dataclass(frozen=True)
 class Check:
-    """One policy in one account and region, and what came of it."""
+    """One policy in one account and region, and its result."""
 
     policy: Policy
     account: Account
@@ -29,13 +29,13 @@ class Check:
     state: State
     reason: str = ""
     resources: tuple[Mapping[str, Any], ...] = ()
-    """What matched; also of a policy that did not run to its end, as far as it was written."""
+    """The resources that matched; if the policy did not run to its end, those that it had written."""
     receipts: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     started: bool = False
-    """Whether c7n-org came to it at all."""
+    """Whether c7n-org started it."""
 
     def to_dict(self, *, region: str) -> dict[str, Any]:
-        """The check as JSON has it, without the resources."""
+        """The check for JSON, without the resources."""
         return {
             "account": self.account.id, "account_name": self.account.name, "region": region,
             "policy": self.policy.name, "state": self.state.value, "reason": self.reason,
@@ -43,16 +43,16 @@ class Check:
         }
 
 
-_ENDED = re.compile(
+_ACCESS_DENIED = re.compile(
     r"c7n_org:WARNING Access denied api:(\S+) policy:(\S+) account:(.+) region:(\S+)$", re.MULTILINE
 )
-_FAILED = re.compile(
+_POLICY_FAILED = re.compile(
     r"c7n_org:ERROR Exception running policy:(\S+) account:(.+) region:(\S+) error:(.*)$", re.MULTILINE
 )
-_WHOLE = re.compile(r"c7n_org:WARNING Error running policy in (.+) @ (\S+) exception: (.*)$", re.MULTILINE)
+_TARGET_FAILED = re.compile(r"c7n_org:WARNING Error running policy in (.+) @ (\S+) exception: (.*)$", re.MULTILINE)
 # A policy's own log: `time - logger - LEVEL - message`.
 _LOGGED = re.compile(r" - (?P<logger>\S+) - (?P<level>WARNING|ERROR|CRITICAL) - (?P<message>.*)$")
-# What c7n logs of a bucket that did not answer, to go on without what it would have said.
+# c7n logs this when a call for a bucket fails, and continues without that part of the bucket.
 _CUT_SHORT = re.compile(r"unable to invoke method")
 _REASON_LIMIT = 300
 Key = tuple[str, str, str]
@@ -60,34 +60,35 @@ Key = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class _Log:
-    """What c7n-org said of each (account name, region, policy)."""
+    """What c7n-org logged for each (account name, region, policy)."""
 
     started: frozenset[Key]
     failed: Mapping[Key, str]
     ended: Mapping[tuple[str, str], str]
-    """Where it gave up on an account and region, and why."""
-    whole: Mapping[tuple[str, str], str]
-    last_words: str
+    """The (account, region) targets that c7n-org left early, and why."""
+    crashed: Mapping[tuple[str, str], str]
+    """The (account, region) targets whose worker failed, and why."""
+    last_line: str
 
 
 def read_log(text: str) -> _Log:
-    """Read what c7n-org logged with -v."""
+    """Parse the log of `c7n-org -v`."""
     failed, ended = {}, {}
-    for operation, policy, account, region in _ENDED.findall(text):
+    for operation, policy, account, region in _ACCESS_DENIED.findall(text):
         failed[account, region, policy] = f"AccessDenied on {operation}"
         ended[account, region] = f"AccessDenied on {operation} in {policy}"
-    for policy, account, region, error in _FAILED.findall(text):
+    for policy, account, region, error in _POLICY_FAILED.findall(text):
         failed[account, region, policy] = error.strip()
-    whole = {(account, region): error.strip() for account, region, error in _WHOLE.findall(text)}
+    crashed = {(account, region): error.strip() for account, region, error in _TARGET_FAILED.findall(text)}
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return _Log(
         frozenset((account, region, policy) for policy, account, region in STARTED.findall(text)),
-        failed, ended, whole, lines[-1] if lines else "",
+        failed, ended, crashed, lines[-1] if lines else "",
     )
 
 
 def account_for(work: Work, log_text: str, output: Path, *, fixing: bool = False) -> list[Check]:
-    """What became of everything in `work`. `fixing`: actions ran too, and their receipts are read."""
+    """The result of every check in `work`. With `fixing`, actions ran too, and their receipts are read."""
     log = read_log(log_text)
     return [
         _check(policy, target, log, output / target[0].name / target[1] / policy.name, fixing)
@@ -97,7 +98,7 @@ def account_for(work: Work, log_text: str, output: Path, *, fixing: bool = False
 
 
 def unreached(checks: Iterable[Check], log_text: str) -> dict[Target, tuple[Policy, ...]]:
-    """What c7n-org never came to because it gave up on the account and region: it can be run again without harm."""
+    """The work that c7n-org did not start because it left the account and region early; it is safe to run again."""
     log = read_log(log_text)
     found: dict[Target, list[Policy]] = {}
     for check in checks:
@@ -109,7 +110,12 @@ def unreached(checks: Iterable[Check], log_text: str) -> dict[Target, tuple[Poli
 def not_reached(
     accounts: Iterable[tuple[Account, str]], work: Work
 ) -> list[Check]:
-    """The checks of accounts that there was no way into. `work` is what would have been run in them."""
+    """The checks of accounts that cannot be reached.
+
+    Args:
+        accounts: each with the reason.
+        work: what would have run in them.
+    """
     reasons = {account.name: reason for account, reason in accounts}
     return [
         Check(policy, account, region, State.DENIED, reasons[account.name])
@@ -121,8 +127,8 @@ def not_reached(
 def _check(policy: Policy, target: Target, log: _Log, directory: Path, fixing: bool) -> Check:
     account, region = target
     key = (account.name, region, policy.name)
-    told = judge(Output.read(directory), did_not_end=log.whole.get(key[:2]) or "it was started and did not end")
-    resources = told.resources if told else ()
+    judgement = judge(Output.read(directory), did_not_end=log.crashed.get(key[:2]) or "it was started and did not end")
+    resources = judgement.resources if judgement else ()
     receipts = tuple(_receipts(directory)) if fixing else ()
 
     def ended(state: State, reason: str) -> Check:
@@ -130,22 +136,22 @@ def _check(policy: Policy, target: Target, log: _Log, directory: Path, fixing: b
 
     if key in log.failed:
         return ended(state_of(log.failed[key]), log.failed[key])
-    if told:
-        return ended(told.state, told.reason)
-    if key in log.started and key[:2] not in log.whole:
+    if judgement:
+        return ended(judgement.state, judgement.reason)
+    if key in log.started and key[:2] not in log.crashed:
         if has_conditions(policy):
-            return ended(State.SKIPPED, "its conditions do not hold here")
+            return ended(State.SKIPPED, "its conditions are not met here")
         return ended(State.NOT_RUN, "it was started and wrote nothing")
-    if key[:2] in log.whole:
-        return ended(state_of(log.whole[key[:2]], State.NOT_RUN), log.whole[key[:2]])
+    if key[:2] in log.crashed:
+        return ended(state_of(log.crashed[key[:2]], State.NOT_RUN), log.crashed[key[:2]])
     if key[:2] in log.ended:
         return ended(State.NOT_RUN, f"c7n-org gave up on this account and region: {log.ended[key[:2]]}")
-    return ended(State.NOT_RUN, f"c7n-org did not come to it; its last words: {log.last_words or 'none'}")
+    return ended(State.NOT_RUN, f"c7n-org did not start it; the last line of its log: {log.last_line or 'none'}")
 
 
 @dataclass(frozen=True)
 class Output:
-    """What one run of one policy wrote; None for a file that is not there."""
+    """The files that one run of one policy wrote; None for a file that does not exist."""
 
     resources: bytes | None
     metadata: bytes | None
@@ -153,7 +159,7 @@ class Output:
 
     @classmethod
     def read(cls, directory: Path) -> Output:
-        """The output in a directory of c7n's; one that is not there holds nothing."""
+        """Read c7n's output directory; a directory that does not exist has no files."""
         log = _bytes(directory / "custodian-run.log") or b""
         return cls(
             _bytes(directory / "resources.json"), _bytes(directory / "metadata.json"), log.decode(errors="replace"))
@@ -161,42 +167,42 @@ class Output:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What the output of a run says of how the run ended."""
+    """How a run ended, according to its output."""
 
     state: State
     reason: str
     resources: tuple[Mapping[str, Any], ...] = ()
-    """What matched, as far as it was written."""
+    """The resources that matched, as far as they were written."""
 
 
 def judge(output: Output, *, did_not_end: str = "it was started and did not end") -> Judgement | None:
-    """How a run ended, by what it wrote; None when it wrote nothing that tells.
+    """How a run ended, according to its output; None if it wrote nothing.
 
-    Only a whole output of which the log tells no refused call has run. `did_not_end` is the reason when c7n had no
-    time for its last file.
+    A policy has run only if its output is complete and its log has no denied call.
+
+    Args:
+        did_not_end: the reason to give if c7n did not write its last file.
     """
     logged = list(_policy_log(output.log))
     if output.resources is None:
         return Judgement(state_of(logged[-1]), logged[-1]) if logged else None
     resources, cut = _resources(output.resources)
     if cut:
-        return Judgement(State.ERROR, f"its output is cut short: {cut}", resources)
+        return Judgement(State.ERROR, f"its output is incomplete: {cut}", resources)
     if output.metadata is None:
         return Judgement(State.NOT_RUN, did_not_end, resources)
     for message in logged:
-        # c7n and its filters log some refusals and go on with less than there is.
+        # After some denied calls c7n and its filters log a message, and continue with only a part of the resources.
         if (state := state_of(message)) is not State.ERROR or _CUT_SHORT.search(message):
-            return Judgement(state, f"what it saw is not all: {message}", resources)
+            return Judgement(state, f"it did not see everything: {message}", resources)
     if any("c7n:DeniedMethods" in resource for resource in resources):
-        return Judgement(State.DENIED, "what it saw is not all: calls for single resources were denied", resources)
+        return Judgement(State.DENIED, "it did not see everything: calls for single resources were denied", resources)
     return Judgement(State.RAN, "", resources)
 
 
 def has_conditions(policy: Policy) -> bool:
-    """Whether the policy says itself where and when it runs; where it does not, it writes nothing."""
+    """Whether the policy has conditions on where and when it runs. Where they are not met, it writes nothing."""
     return bool(policy.data.get("conditions") or {"region", "start", "end"} & set(policy.data))
-
-
 
 
 def _bytes(file: Path) -> bytes | None:
@@ -205,23 +211,23 @@ def _bytes(file: Path) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError:
-        # It is there and cannot be read: as if it were cut short.
+        # It exists but cannot be read: treated as an incomplete file.
         return b""
 
 
 def _resources(content: bytes) -> tuple[tuple[Mapping[str, Any], ...], str]:
-    """The resources in c7n's output, and what is wrong with it."""
+    """The resources in c7n's output, and the problem if it is incomplete."""
     try:
         found = json.loads(content)
     except (ValueError, RecursionError) as error:
         return (), str(error)
     if not isinstance(found, list):
-        return (), "no list of resources"
+        return (), "it must be a list of resources"
     return tuple(resource for resource in found if isinstance(resource, dict)), ""
 
 
 def _policy_log(text: str) -> Iterator[str]:
-    """The warnings and errors of a policy's own log; an exception with its last line, which names it."""
+    """The warnings and errors in a policy's own log; of a traceback the last line, which names the exception."""
     trace: list[str] | None = None
     for line in text.splitlines():
         entry = _LOGGED.search(line)
@@ -244,7 +250,7 @@ def _receipts(directory: Path) -> Iterator[Mapping[str, Any]]:
 
 
 def receipts_in(content: bytes) -> Iterator[Mapping[str, Any]]:
-    """The receipts in what an action of ours returned; what c7n's own actions return is no receipt."""
+    """The receipts in the output of an action; only our own actions write receipts."""
     try:
         found = json.loads(content)
     except (ValueError, RecursionError):
@@ -255,13 +261,13 @@ def receipts_in(content: bytes) -> Iterator[Mapping[str, Any]]:
 
 
 def one_line(reason: str) -> str:
-    """A reason on one line, and no longer than a table bears."""
+    """A reason on one line, short enough for a table."""
     short = " ".join(reason.split())
     return short if len(short) <= _REASON_LIMIT else short[: _REASON_LIMIT - 1] + "…"
 
 
 def totals(checks: Sequence[Check]) -> dict[str, int]:
-    """How many checks ended in each state; states that did not occur are there with 0."""
+    """How many checks ended in each state; 0 for states that did not occur."""
     counts = {state.value: 0 for state in State}
     for check in checks:
         counts[check.state.value] += 1

@@ -1,4 +1,4 @@
-"""An audit as it is begun, interrupted, gone on with and finished: the question, the run's file, and the sweep."""
+"""An audit: starting it, resuming it after an interrupt, and writing its results into the run's file."""
 from __future__ import annotations
 
 import json
@@ -16,18 +16,18 @@ from ..accounts import Accounts, find_accounts
 from ..assessment import Assessment, NotChosen
 from ..errors import GuardrailsError, NothingSelected
 from ..policies import Policy, Selection, audit_scope, load
-from ..results import FILE, AccountInfo, CheckRow, Exceptions, PolicyInfo, RunStore
+from ..results import FILE, AccountInfo, CheckRow, Exceptions, Finding, PolicyInfo, RunStore
 from ..results import load as load_exceptions
 from ..yamlfile import dump
 from .accounting import Check
-from .c7n_org import AUDIT
+from .c7n_org import AUDIT, DEFAULT_CONCURRENCY, Concurrency
 from .progress import ShowProgress, without_progress
-from .sweeps import Plan, execute
+from .sweeps import SweepPlan, execute
 
 
 @dataclass(frozen=True)
-class Question:
-    """What an audit is asked; it stands in the run's file, so that a resumed run is asked the same."""
+class AuditRequest:
+    """What an audit was started with. It is saved in the run's file, so that a resumed audit runs the same."""
 
     config: str
     regions: Sequence[str]
@@ -38,17 +38,17 @@ class Question:
     directory: str
     controls: Sequence[str]
     exceptions: str
-    """The file; empty for the project's own, when there is one."""
+    """The file of exceptions; empty for the project's exceptions.yml, if it exists."""
     history: str
-    """The file; empty for none."""
+    """The history file; empty for none."""
 
     @classmethod
     def of(
         cls, *, config: Path | None, regions: Sequence[str], names: Sequence[str], services: Sequence[str],
         severities: Sequence[str], frameworks: Sequence[str], directory: Path, controls: Sequence[Path],
         exceptions: Path | None, history: Path | None,
-    ) -> Question:
-        """From the options of the command line; paths become absolute, for a resume may come from elsewhere."""
+    ) -> AuditRequest:
+        """From the options of the command line. Paths become absolute: a resume may start in another directory."""
         return cls(
             config=_absolute(config), regions=tuple(regions), names=tuple(names), services=tuple(services),
             severities=tuple(severities), frameworks=tuple(frameworks), directory=_absolute(directory),
@@ -58,11 +58,11 @@ class Question:
 
     @cached_property
     def every(self) -> Sequence[Policy]:
-        """Every policy of the directory; read once."""
+        """Every policy of the directory; read from disk once."""
         return load(Path(self.directory))
 
     def policies(self) -> list[Policy]:
-        """The policies that are meant, those that judge events too. Raises GuardrailsError for an unknown name."""
+        """The selected policies, including realtime ones. Raises GuardrailsError for an unknown name."""
         from ..policies import load_catalogues, policies_for
 
         found = Selection(self.names, self.services, self.severities).choose(self.every)
@@ -72,24 +72,37 @@ class Question:
             found = [policy for policy in found if policy.name in wanted]
         return found
 
+    def find_accounts(self) -> Accounts:
+        """The accounts and regions to audit, and whether each can be reached. Raises GuardrailsError."""
+        return find_accounts(Path(self.config) if self.config else None, self.regions)
+
+    def load_exceptions(self) -> Exceptions:
+        """The exceptions to apply. Raises GuardrailsError for an invalid file."""
+        return load_exceptions(Path(self.exceptions) if self.exceptions else None)
+
 
 @dataclass
-class Run:
-    """One audit: what is asked, and the file into which the answers go."""
+class AuditRun:
+    """One audit: what it runs, and the file that receives the results."""
 
     directory: Path
     store: RunStore
-    question: Question
-    plan: Plan
+    request: AuditRequest
+    plan: SweepPlan
     exceptions: Exceptions
 
     @property
-    def asked(self) -> int:
-        """How many checks there are in all."""
-        return sum(len(policies) for policies in self.plan.work().values()) + len(self.plan.shut_out())
+    def total(self) -> int:
+        """The number of checks: one for each (account, region, policy)."""
+        return sum(len(policies) for policies in self.plan.work().values()) + len(self.plan.unreachable_checks())
 
-    def sweep(self, progress: ShowProgress = without_progress) -> None:
-        """Run what the file has no whole answer to. Raises KeyboardInterrupt with everything written that had ended."""
+    def sweep(
+        self, progress: ShowProgress = without_progress, concurrency: Concurrency = DEFAULT_CONCURRENCY
+    ) -> None:
+        """Run the checks of which the file has no complete result.
+
+        On Ctrl-C every check that has ended is written before KeyboardInterrupt is raised.
+        """
         from .credential_report import warm_up
 
         done = {key for key, state in self.store.states().items() if state in ("ran", "skipped")}
@@ -100,89 +113,102 @@ class Run:
                 policy for policy in policies
                 if (account.name, self.plan.reported(policy, region), policy.name) not in done))
         }
-        self.take(self.plan.shut_out())
+        self.take(self.plan.unreachable_checks())
         warm_up(work)
-        execute(work, AUDIT, self.directory / "c7n-org", self.plan.accounts, self.take,
-                progress=progress)
+        execute(work, AUDIT, self.directory / "c7n-org", self.plan.accounts, self.take, progress=progress,
+                concurrency=concurrency)
         self.store["finished"] = _now()
 
     def take(self, checks: Sequence[Check]) -> None:
-        """Write checks that have ended, with their findings."""
+        """Write ended checks and their findings into the file."""
         self.store.add((self.row(check), self._findings(check)) for check in checks)
 
     def assess(self) -> Assessment:
-        """The report of what the file holds now."""
+        """The assessment of the results that are in the file now."""
         from ..assessment import assess
 
         return assess(
-            self.store, controls=[Path(path) for path in self.question.controls], exceptions=self.exceptions,
-            history=Path(self.question.history) if self.question.history else None)
+            self.store, controls=[Path(path) for path in self.request.controls], exceptions=self.exceptions,
+            history=Path(self.request.history) if self.request.history else None)
 
-    def row(self, check: Check) -> CheckRow:
-        """The check as the run's file has it."""
-        return CheckRow(
-            check.account.id, check.account.name, self.plan.region(check), check.policy.name, check.state.value,
-            check.reason, len(check.resources))
-
-    def _findings(self, check: Check) -> list[Any]:
+    def _findings(self, check: Check) -> list[Finding]:
         return [self.exceptions.apply(finding) for finding in self.plan.findings_of(check)]
 
+    def row(self, check: Check) -> CheckRow:
+        """The check as a row of the run's file."""
+        return check_row(self.plan, check)
 
-def started(question: Question, directory: Callable[[], Path]) -> Run:
-    """A new audit in a new directory, which is made when all that was asked has turned out to make sense."""
-    policies = question.policies()
-    accounts = find_accounts(Path(question.config) if question.config else None, question.regions)
-    exceptions = load_exceptions(Path(question.exceptions) if question.exceptions else None)
+
+def check_row(plan: SweepPlan, check: Check) -> CheckRow:
+    """A check as a row of a run's file."""
+    return CheckRow(
+        check.account.id, check.account.name, plan.region(check), check.policy.name, check.state.value, check.reason,
+        len(check.resources))
+
+
+def start_audit(request: AuditRequest, directory: Callable[[], Path]) -> AuditRun:
+    """Start a new audit.
+
+    Args:
+        directory: called for the new output directory, once the request has proved valid.
+
+    Raises GuardrailsError for an invalid request, NothingSelected if no policy of it can be swept.
+    """
+    policies = request.policies()
+    accounts = request.find_accounts()
+    exceptions = request.load_exceptions()
     plan = plan_of(policies, accounts)
     place = directory()
     store = RunStore.create(place / FILE)
-    describe(store, "audit", policies, accounts, question.every)
-    store["question"] = asdict(question)
+    describe(store, "audit", policies, accounts, request.every)
+    store["question"] = asdict(request)
     store["fingerprint"] = fingerprint(policies)
-    return Run(place, store, question, plan, exceptions)
+    return AuditRun(place, store, request, plan, exceptions)
 
 
-def resumed(directory: Path) -> Run:
-    """The audit in `directory`, to be gone on with.
+def resume_audit(directory: Path) -> AuditRun:
+    """The audit in `directory`, ready to run its remaining checks.
 
-    Raises GuardrailsError when there is none, or when its policies are not what they were: half a report on other
-    rules would be no report. Accounts are asked anew whether they can be reached.
+    Whether the accounts can be reached is checked again. Raises GuardrailsError if there is no audit, or if the
+    policies or accounts have changed since: the report would mix results of different rules.
     """
     store = RunStore.open(directory)
-    asked = store.get("question")
-    if asked is None:
-        raise GuardrailsError(f"{directory}: not an audit that can be resumed", "begin a new one")
-    question = Question(**asked)
-    policies = question.policies()
+    saved = store.get("question")
+    if saved is None:
+        raise GuardrailsError(f"{directory}: not an audit that can be resumed", "start a new one: ./run.sh audit")
+    request = AuditRequest(**saved)
+    policies = request.policies()
     if fingerprint(policies) != store["fingerprint"]:
         raise GuardrailsError(
-            f"{directory}: the policies have changed since this audit began", "begin a new one: ./run.sh audit")
-    before = {account.name: account for account in store.accounts()}
-    accounts = find_accounts(Path(question.config) if question.config else None, question.regions)
-    if {account.name for account in accounts.all} != set(before):
+            f"{directory}: the policies have changed since this audit began", "start a new one: ./run.sh audit")
+    before = {account.name for account in store.accounts()}
+    accounts = request.find_accounts()
+    if {account.name for account in accounts.all} != before:
         raise GuardrailsError(
-            f"{directory}: the accounts have changed since this audit began", "begin a new one: ./run.sh audit")
+            f"{directory}: the accounts have changed since this audit began", "start a new one: ./run.sh audit")
     store.set_accounts(_infos(accounts))
-    exceptions = load_exceptions(Path(question.exceptions) if question.exceptions else None)
-    return Run(directory, store, question, plan_of(policies, accounts), exceptions)
+    return AuditRun(directory, store, request, plan_of(policies, accounts), request.load_exceptions())
 
 
-def plan_of(policies: Sequence[Policy], accounts: Accounts) -> Plan:
-    """The sweep of those of the policies that can be swept. Raises NothingSelected when there is none."""
+def plan_of(policies: Sequence[Policy], accounts: Accounts) -> SweepPlan:
+    """The sweep of those policies that can be swept. Raises NothingSelected if there are none."""
     chosen = [policy for policy in policies if policy.sweeps]
     if not chosen:
         raise NothingSelected(
-            f"nothing to sweep: the {len(policies)} chosen policies judge events" if policies
-            else "no policy meets all of the given criteria")
-    return Plan(chosen, accounts)
+            f"nothing to sweep: all {len(policies)} selected policies are realtime policies" if policies
+            else "no policy matches all the given options")
+    return SweepPlan(chosen, accounts)
 
 
 def describe(
     store: RunStore, verb: str, policies: Sequence[Policy], accounts: Accounts, every: Sequence[Policy]
 ) -> None:
-    """Write what a run is about: its id and time, its policies and its accounts.
+    """Write into the file what a run is about: its id and start, its policies and its accounts.
 
-    `every`: all policies that there are, the chosen ones too: what a framework asks for may be covered by others.
+    Args:
+        verb: the verb that runs.
+        policies: the selected policies.
+        every: every policy, selected or not: those that were not selected may cover a framework's requirement too.
     """
     from importlib.metadata import version
 
@@ -201,13 +227,13 @@ def describe(
 
 
 def policy_info(policy: Policy) -> PolicyInfo:
-    """What a report says of the policy."""
+    """The policy as reports describe it."""
     metadata = policy.metadata
     data = dict(policy.data)
     if "parameters" in metadata:
         from ..policies import used_parameters
 
-        # The file's whole block stands in each of its policies; a reader wants what this one uses.
+        # Each policy of a file has the file's whole block of parameters; a report shows only those that it uses.
         used = used_parameters(policy.data)
         kept = {name: value for name, value in metadata["parameters"].items() if name in used}
         data["metadata"] = {**metadata, "parameters": kept}
@@ -222,12 +248,12 @@ def policy_info(policy: Policy) -> PolicyInfo:
 
 
 def fingerprint(policies: Sequence[Policy]) -> str:
-    """The same for the same policies, however their files are laid out."""
+    """A digest of the policies that does not depend on the layout of their files."""
     return _digest([[policy.data, audit_scope(policy).value] for policy in sorted(policies, key=lambda p: p.name)])
 
 
 def _location(policy: Policy) -> str:
-    """`policies/config-rule/s3.yml:66`, from where the user is."""
+    """`policies/config-rule/s3.yml:66`, relative to the current directory."""
     file, _, line = policy.where.rpartition(":")
     return f"{os.path.relpath(file)}:{line}"
 

@@ -1,4 +1,4 @@
-"""Runs c7n-org over (account, region) targets, each with its policies, and leaves no process behind."""
+"""Runs c7n-org over (account, region) targets, each with its policies. No process outlives the run."""
 from __future__ import annotations
 
 import os
@@ -29,10 +29,11 @@ from ..yamlfile import dump
 from .progress import Advance, Progress
 
 STARTED = re.compile(r"c7n_org:DEBUG Running policy:(\S+) account:(.+) region:(\S+)$", re.MULTILINE)
+_WORKERS = "C7N_ORG_PARALLEL"
 _POLL_SECONDS = 0.2
 _GRACE_SECONDS = 5.0
-# Switches on that one sweep asks AWS one question once (custom_actions/ask_once.py). c7n's own cache is always off: it
-# gives one policy's incomplete list to the next, and on buckets the keys that another policy reads.
+# Makes a sweep send each request to AWS once (custom_actions/patches). c7n's own cache is always off: it hands
+# one policy's incomplete list to the next policy, and hands on the keys that another policy added to a bucket.
 _ASK_ONCE = {"GUARDRAILS_ASK_ONCE": "1"}
 
 Target = tuple[Account, str]
@@ -41,7 +42,7 @@ Work = Mapping[Target, tuple[Policy, ...]]
 
 @dataclass(frozen=True)
 class Batch:
-    """One start of c7n-org: the same policies for every target."""
+    """The work of one c7n-org process: the same policies for every target."""
 
     policies: tuple[Policy, ...]
     targets: tuple[Target, ...]
@@ -56,14 +57,15 @@ class Batch:
 
 @dataclass(frozen=True)
 class How:
-    """What c7n-org is asked to do with the policies."""
+    """How c7n-org runs the policies."""
 
     dryrun: bool
     mode: bool
-    """Whether policies keep their modes: without a dry run that deploys them."""
+    """Whether policies keep their modes; without a dry run, c7n then deploys them."""
     actions: bool
+    """Whether policies keep their actions."""
     ask_once: bool
-    """Whether what is read once may be used again; never where fixes change it."""
+    """Whether a response from AWS may be reused within the sweep; never while fixes change resources."""
 
 
 AUDIT = How(dryrun=True, mode=False, actions=False, ask_once=True)
@@ -71,8 +73,30 @@ HEAL = How(dryrun=False, mode=False, actions=True, ask_once=False)
 DEPLOY = How(dryrun=False, mode=True, actions=True, ask_once=False)
 
 
+@dataclass(frozen=True)
+class Concurrency:
+    """How much of a sweep runs at the same time."""
+
+    sweeps: int = SWEEPS
+    """c7n-org processes."""
+    workers: int | None = None
+    """Worker processes of each c7n-org process, about 80 MB of memory each. None for the value of C7N_ORG_PARALLEL
+    in the environment, or 4 per processor if it is not set."""
+
+    def environment(self, targets: int) -> dict[str, str]:
+        """What to add to the environment of a c7n-org process with this number of targets."""
+        if self.workers is None and _WORKERS in os.environ:
+            return {}
+        # c7n-org starts all its workers at once; idle ones would only cost memory.
+        workers = self.workers or WORKERS_PER_PROCESSOR * (os.cpu_count() or 1)
+        return {_WORKERS: str(min(targets, workers))}
+
+
+DEFAULT_CONCURRENCY = Concurrency()
+
+
 def batches(work: Work) -> list[Batch]:
-    """The targets, put together where their policies are the same, and at most so many as one start takes."""
+    """The targets, grouped by equal policies, at most TARGETS_PER_SWEEP in a batch."""
     found: dict[tuple[str, ...], tuple[tuple[Policy, ...], list[Target]]] = {}
     for target, policies in work.items():
         if policies:
@@ -85,52 +109,58 @@ def batches(work: Work) -> list[Batch]:
 
 @dataclass(frozen=True)
 class Ended:
-    """One c7n-org that has ended, or was ended."""
+    """One c7n-org process that has ended or was stopped."""
 
     batch: Batch
     log: str
-    """All that it logged."""
+    """Its whole log."""
     output: Path
-    """`ACCOUNT/REGION/POLICY/` of every batch."""
+    """The directory with `ACCOUNT/REGION/POLICY/` of every batch."""
     start: int
-    """1, or more when it was started again for what an earlier start did not reach."""
+    """1, or more if it was started again for work that an earlier process did not reach."""
     stopped: bool
-    """Whether it was ended by us, in the middle of its work."""
+    """Whether we stopped it before it had finished."""
 
     @property
     def work(self) -> Work:
-        """What it had to do."""
+        """The work that it was given."""
         return dict.fromkeys(self.batch.targets, self.batch.policies)
 
 
 def run(
     work: Work, how: How, directory: Path, variables: Mapping[str, Any], *,
     ended: Callable[[Ended], Work], progress: Advance = lambda progress: None,
-    environment: Mapping[str, str] = MappingProxyType({}),
+    environment: Mapping[str, str] = MappingProxyType({}), concurrency: Concurrency = DEFAULT_CONCURRENCY,
 ) -> None:
-    """Run every batch of `work`; a few at once.
+    """Run every batch of `work`, `concurrency.sweeps` of them at the same time.
 
-    `directory` receives `policies-…yml`, `accounts-…yml` and `log-…txt` of each batch and `output/ACCOUNT/REGION/
-    POLICY/`. `ended` is told of each c7n-org as soon as it has ended, and returns what is to be started again.
-    `environment` is added to this process's. Raises GuardrailsError when c7n-org cannot be started; when it is
-    interrupted, every child is ended, and told of, first.
+    Args:
+        directory: receives `policies-…yml`, `accounts-…yml` and `log-…txt` of each batch, and
+            `output/ACCOUNT/REGION/POLICY/`.
+        variables: the `vars` of accounts.yml.
+        ended: called with each c7n-org process as soon as it has ended; returns the work to start again.
+        progress: called several times a second.
+        environment: variables to add to this process's environment.
+
+    Raises GuardrailsError if c7n-org cannot be started. On Ctrl-C or SIGTERM every child is stopped and passed to
+    `ended` before KeyboardInterrupt is raised.
     """
     output = directory / "output"
     output.mkdir(parents=True, exist_ok=True)
     waiting = deque((batch, 1) for batch in batches(work))
     running: list[_Process] = []
     started = throttled = number = 0
-    # c7n-org wants a directory for the cache that it does not use, and would make the user's own.
+    # c7n-org needs a directory for its cache even when the cache is off, and would create one in the user's home.
     with tempfile.TemporaryDirectory(prefix="guardrails-cache-") as nowhere, _terminated_is_interrupted():
         try:
             while waiting or running:
-                while waiting and len(running) < SWEEPS:
+                while waiting and len(running) < concurrency.sweeps:
                     batch, start = waiting.popleft()
                     number += 1
                     label = _label(directory, start, number)
                     process = _Process(batch, how, directory, output, variables, label, start)
                     running.append(process)
-                    process.start(nowhere, environment)
+                    process.start(nowhere, {**environment, **concurrency.environment(len(batch.targets))})
                 time.sleep(_POLL_SECONDS)
                 for process in list(running):
                     done = process.has_ended()
@@ -150,7 +180,7 @@ def run(
 
 
 def _label(directory: Path, start: int, number: int) -> str:
-    """A name for the files of one start that no file of an earlier run (which is resumed) has."""
+    """A name for the files of one process that no file of an earlier, resumed run has."""
     label = f"{start}-{number}"
     while (directory / f"log-{label}.txt").exists():
         number += 1
@@ -159,7 +189,7 @@ def _label(directory: Path, start: int, number: int) -> str:
 
 
 class _Process:
-    """One c7n-org with its files."""
+    """One c7n-org process with its files."""
 
     def __init__(
         self, batch: Batch, how: How, directory: Path, output: Path, variables: Mapping[str, Any], label: str,
@@ -172,7 +202,7 @@ class _Process:
             directory / f"accounts-{label}.yml", dump(accounts_file(batch.regions(), variables))
         )
         for (account, region), policy in product(batch.targets, batch.policies):
-            # What an interrupted run left there must not be read as this one's.
+            # The output of an interrupted run must not be read as the output of this one.
             shutil.rmtree(output / account.name / region / policy.name, ignore_errors=True)
         self._log = directory / f"log-{label}.txt"
         self._batch = batch
@@ -183,29 +213,24 @@ class _Process:
         self.start_number = start_number
 
     def start(self, nowhere: str, environment: Mapping[str, str]) -> None:
-        # -v makes c7n-org name each policy as it starts it: nothing else tells "not reached" from "found nothing".
+        # With -v c7n-org logs each policy that it starts: only that distinguishes "not reached" from "found nothing".
         command = [
             str(_program()), "run", "-v", "-c", str(self._config), "-u", str(self._use), "-s", str(self._output),
             "--cache-path", nowhere, "--cache-period", "0",
         ]
         if self._how.dryrun:
             command.append("--dryrun")
-        # c7n-org starts four workers a processor at once; more than there is work for costs memory for nothing.
-        workers = min(len(self._batch.targets), WORKERS_PER_PROCESSOR * (os.cpu_count() or 1))
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                env={
-                    "C7N_ORG_PARALLEL": str(workers), **os.environ, **environment,
-                    **(_ASK_ONCE if self._how.ask_once else {}),
-                },
+                env={**os.environ, **environment, **(_ASK_ONCE if self._how.ask_once else {})},
             )
 
     def has_ended(self) -> bool:
         return self._process is not None and self._process.poll() is not None
 
     def read(self) -> Progress:
-        """What the log has told since it was last read, in whole lines."""
+        """The progress in the log since the last call, counted over complete lines."""
         with self._log.open("rb") as log:
             log.seek(self._read_to)
             new = log.read()
@@ -215,12 +240,12 @@ class _Process:
         return Progress(len(STARTED.findall(text)), len(THROTTLED.findall(text)))
 
     def ended(self, *, stopped: bool) -> Ended:
-        """The process as it ended, with all that it logged."""
+        """The ended process with its whole log."""
         log = self._log.read_text(errors="replace") if self._log.exists() else ""
         return Ended(self._batch, log, self._output, self.start_number, stopped)
 
     def stop(self) -> None:
-        """End c7n-org and its workers: the group that was made for them."""
+        """Stop c7n-org and its workers, which are one process group."""
         if self._process is None:
             return
         for number in (signal.SIGTERM, signal.SIGKILL):
@@ -242,7 +267,7 @@ def _program() -> Path:
 
 @contextmanager
 def _terminated_is_interrupted() -> Iterator[None]:
-    """While it lasts, SIGTERM ends the run as Ctrl-C does: with the children."""
+    """Treat SIGTERM like Ctrl-C in this context, so that the children are stopped too."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -260,13 +285,13 @@ def _terminated_is_interrupted() -> Iterator[None]:
 def work_for(
     policies: Sequence[Policy], accounts: Sequence[Account], where: Callable[[Policy, Account], Sequence[str]]
 ) -> dict[Target, tuple[Policy, ...]]:
-    """The targets of `policies`, by `where`: the regions in which a policy has to run in an account."""
+    """The work of `policies` in `accounts`; `where` returns the regions in which a policy runs in an account."""
     found: dict[Target, list[Policy]] = {}
     for account in accounts:
         for policy in policies:
             for region in where(policy, account):
                 found.setdefault((account, region), []).append(policy)
-    # The policies of most targets are the same: one tuple for all of them, or memory grows with the accounts.
+    # Most targets have the same policies: they share one tuple, so that memory does not grow with the accounts.
     shared: dict[tuple[str, ...], tuple[Policy, ...]] = {}
     return {
         target: shared.setdefault(tuple(policy.name for policy in chosen), tuple(chosen))

@@ -1,8 +1,8 @@
-"""The credential report is there before anybody asks for it.
+"""Generating IAM credential reports before a sweep needs them.
 
-IAM makes the report on request, in seconds. c7n, which finds none, asks for it and then sleeps a fixed ten seconds,
-however soon it is ready, and goes on without it when it is not. Here it is asked for before the sweep, in many
-accounts at once, and only waited for as long as it takes.
+IAM generates the report on request, within seconds. If there is none, c7n requests it, always sleeps ten seconds, and
+continues without it if it is not ready by then. Here it is requested before the sweep, in many accounts at the same
+time, and the wait ends as soon as it is ready.
 """
 from __future__ import annotations
 
@@ -23,46 +23,48 @@ from ..policies import Policy
 
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 5.0
-_PATIENCE_SECONDS = 60.0
+_TIMEOUT_SECONDS = 60.0
 _FILTER = "credential"
 _RESOURCES = ("aws.iam-user", "aws.account")
 _MAX_AGE = timedelta(days=1)
-"""How old a report c7n takes when the filter does not say."""
+"""The age up to which c7n accepts a report if the filter does not set one."""
 _ABSENT = ("ReportNotPresent", "ReportExpired")
 _IN_PROGRESS = "ReportInProgress"
 _CLIENT = Config(connect_timeout=10, read_timeout=30, retries={"mode": "standard", "max_attempts": 3})
 
 
 class Report(StrEnum):
-    """How an account's credential report is."""
+    """The state of an account's credential report."""
 
     READY = "ready"
     LATE = "late"
-    """Still being made when our patience ended; c7n waits for it in its own way."""
+    """Not ready within a minute; c7n then waits for it in its own way."""
     REFUSED = "refused"
-    """Not to be had; the policies that need it say so for themselves."""
+    """AWS refused it; the policies that need it report the error themselves."""
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """One account that was prepared."""
+class AccountReport:
+    """The credential report of one account."""
 
     account: Account
     report: Report
     reason: str = ""
-    """Why it was refused."""
+    """Why AWS refused it."""
 
 
-def warm_up(work: Mapping[tuple[Account, str], Sequence[Policy]]) -> list[Prepared]:
-    """See to the credential report of every account in `work` with a policy that reads it.
+def warm_up(work: Mapping[tuple[Account, str], Sequence[Policy]]) -> list[AccountReport]:
+    """Have the credential report generated in every account with a policy that reads it.
 
-    `work` is what a sweep is going to run: the policies by account and region. Returns when each report is there, was
-    refused, or has not come within a minute. Nothing of this is an error.
+    Args:
+        work: the policies that a sweep is about to run, by account and region.
+
+    Returns when every report is ready, refused, or not ready within a minute. None of these raises an error.
     """
     ages: dict[str, tuple[Account, timedelta]] = {}
     known: dict[int, timedelta | None] = {}
     for (account, _), policies in work.items():
-        # Most targets share one list of policies; each is looked through once.
+        # Most targets share one list of policies; each list is searched once.
         if id(policies) not in known:
             known[id(policies)] = oldest_report(policies)
         if (age := known[id(policies)]) is not None:
@@ -72,7 +74,7 @@ def warm_up(work: Mapping[tuple[Account, str], Sequence[Policy]]) -> list[Prepar
 
 
 def oldest_report(policies: Iterable[Policy]) -> timedelta | None:
-    """How old a report may be for all of `policies`; None when none of them has one made."""
+    """How old a report may be for all of `policies`; None if none of them needs one."""
     from ..policies import type_of, walk
 
     ages = []
@@ -85,26 +87,26 @@ def oldest_report(policies: Iterable[Policy]) -> timedelta | None:
     return min(ages, default=None)
 
 
-def _prepare(account: Account, oldest: timedelta) -> Prepared:
+def _prepare(account: Account, oldest: timedelta) -> AccountReport:
     try:
         iam = account.session(account_region(account.regions)).client("iam", config=_CLIENT)
-        return Prepared(account, ask_for_report(iam, oldest))
+        return AccountReport(account, ask_for_report(iam, oldest))
     except AWS_ERRORS as error:
-        return Prepared(account, Report.REFUSED, reason_of(error))
+        return AccountReport(account, Report.REFUSED, reason_of(error))
 
 
 def ask_for_report(
     iam: Any, oldest: timedelta, *, sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> Report:
-    """Have a report made unless there is one not older than `oldest`, and wait for it.
+    """Have a report generated unless there is one that is not older than `oldest`, and wait for it.
 
-    `iam` is a client in the account. Raises one of AWS_ERRORS when AWS refuses.
+    `iam` is an IAM client in the account. Raises one of AWS_ERRORS if AWS refuses.
     """
-    until, pause = clock() + _PATIENCE_SECONDS, _FIRST_PAUSE_SECONDS
-    wanted = not _is_there(iam, oldest)
-    while wanted:
-        # To ask for one that is being made, or was just made, changes nothing and tells how it is.
+    until, pause = clock() + _TIMEOUT_SECONDS, _FIRST_PAUSE_SECONDS
+    missing = not _exists(iam, oldest)
+    while missing:
+        # A request for a report that is in progress, or was just generated, only returns its state.
         if iam.generate_credential_report()["State"] == "COMPLETE":
             break
         if clock() >= until:
@@ -114,7 +116,7 @@ def ask_for_report(
     return Report.READY
 
 
-def _is_there(iam: Any, oldest: timedelta) -> bool:
+def _exists(iam: Any, oldest: timedelta) -> bool:
     try:
         made = iam.get_credential_report()["GeneratedTime"]
     except ClientError as error:

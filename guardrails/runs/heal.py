@@ -1,21 +1,59 @@
-"""What became of each finding that a fix was run on: its receipt, and what a second sweep saw."""
+"""Healing: find drift, run the fixes, and check with a second sweep that the drift is gone."""
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
-from ..results import Finding
-from .sweeps import Sweep
+from custom_actions.fixing import Outcome
 
-FIXED = "fixed"
-"""The second sweep did not find it any more; the fix wrote no receipt."""
-STILL_THERE = "still-there"
-UNKNOWN = "unknown"
-"""The second sweep did not get there."""
-_GONE = ("reverted", "already-ok")
-_BAD = ("partial", "failed", STILL_THERE, UNKNOWN)
+from ..accounts import Accounts
+from ..assessment import Assessment
+from ..errors import NothingSelected
+from ..policies import Policy
+from ..results import FILE, CheckRow, Exceptions, Finding, RunStore, Status
+from .audit import AuditRequest, AuditRun, check_row, describe
+from .c7n_org import DEFAULT_CONCURRENCY, HEAL, Concurrency, Target
+from .progress import ShowProgress, without_progress
+from .sweeps import Sweep, SweepPlan, sweep
+
+
+class FixOutcome(StrEnum):
+    """How the fix of one finding ended.
+
+    The receipt of the fix decides, unless the second sweep contradicts it.
+    """
+
+    REVERTED = Outcome.REVERTED.value
+    """By its receipt: the fix changed the resource, read it back, and found no drift."""
+    ALREADY_OK = Outcome.ALREADY_OK.value
+    """By its receipt: the drift was gone when the fix read the resource."""
+    FIXED = "fixed"
+    """There is no receipt; the second sweep did not find the drift again."""
+    REFUSED = Outcome.REFUSED.value
+    """By its receipt: the fix left the resource alone on purpose; the reason says why."""
+    PARTIAL = Outcome.PARTIAL.value
+    """By its receipt: the fix removed some of the drift."""
+    FAILED = Outcome.FAILED.value
+    """By its receipt: the fix removed nothing."""
+    STILL_THERE = "still-there"
+    """The second sweep found the drift again, with no receipt or against a receipt that calls it gone."""
+    UNKNOWN = "unknown"
+    """There is no receipt, and the second sweep has no result; or the receipt's outcome is not in this list."""
+
+    @property
+    def done(self) -> bool:
+        """Whether the drift is known to be gone."""
+        return self in (FixOutcome.REVERTED, FixOutcome.ALREADY_OK, FixOutcome.FIXED)
+
+    @property
+    def failed(self) -> bool:
+        """Whether drift may be left against the fix's intention; a refused fix did not fail."""
+        return self in (FixOutcome.PARTIAL, FixOutcome.FAILED, FixOutcome.STILL_THERE, FixOutcome.UNKNOWN)
 
 
 @dataclass(frozen=True)
@@ -26,77 +64,179 @@ class Fix:
     region: str
     policy: str
     resource: str
-    outcome: str
-    """A receipt's outcome, or fixed, still-there or unknown."""
+    outcome: FixOutcome
     reason: str = ""
 
-    @property
-    def done(self) -> bool:
-        """Whether the drift is known to be gone."""
-        return self.outcome in (*_GONE, FIXED)
+
+@dataclass(frozen=True)
+class Heal:
+    """A finished heal: the sweep before, the fixes, and the sweep after."""
+
+    findings: Sequence[Finding]
+    """The open findings of the sweep before."""
+    before: Sweep
+    fixing: Sweep
+    after: Sweep
+
+    @cached_property
+    def fixes(self) -> list[Fix]:
+        """How the fix of each finding ended."""
+        return fixes(self.findings, self.fixing, self.after)
+
+    @cached_property
+    def receipts(self) -> list[Mapping[str, Any]]:
+        """Every receipt that the fixes wrote."""
+        return [receipt for check in self.fixing.checks for receipt in check.receipts]
+
+    @cached_property
+    def missing(self) -> list[CheckRow]:
+        """The checks of all three sweeps that have no complete result."""
+        return [check_row(each.plan, check) for each in (self.before, self.fixing, self.after)
+                for check in each.missing]
 
     @property
-    def failed(self) -> bool:
-        """Whether drift may be left; a refused fix was left on purpose and did not fail."""
-        return self.outcome in _BAD
+    def complete(self) -> bool:
+        """Whether every check ran to its end and no fix failed."""
+        return not self.missing and not any(fix.outcome.failed for fix in self.fixes)
+
+    def headline(self) -> str:
+        """The first line of the report: whether the heal is complete, and the outcomes in numbers."""
+        counts = Counter(fix.outcome.value for fix in self.fixes if not fix.outcome.done)
+        parts = [f"{sum(fix.outcome.done for fix in self.fixes)} of {len(self.fixes)} findings fixed"]
+        parts += [f"{number} {outcome}" for outcome, number in sorted(counts.items())]
+        if self.missing:
+            parts.append(f"{len(self.missing)} checks did not run to their end")
+        return f"{'COMPLETE' if self.complete else 'INCOMPLETE'}: {', '.join(parts)}"
 
 
-def receipts_of(fixing: Sweep) -> list[Mapping[str, Any]]:
-    """Every receipt that the fixes wrote."""
-    return [receipt for check in fixing.checks for receipt in check.receipts]
+class HealRun:
+    """A heal in progress: `find_drift`, then `fix`, then `assess`. Use it as a context manager."""
+
+    def __init__(
+        self, request: AuditRequest, policies: Sequence[Policy], accounts: Accounts, exceptions: Exceptions,
+        directory: Path, *, progress: ShowProgress = without_progress, concurrency: Concurrency = DEFAULT_CONCURRENCY,
+    ) -> None:
+        """`policies` are those of the request that have a fix; `directory` is new or empty."""
+        self._plan = SweepPlan(policies, accounts)
+        self._exceptions = exceptions
+        self._directory = directory
+        self._progress = progress
+        self._concurrency = concurrency
+        self._store = RunStore.create(directory / FILE)
+        describe(self._store, "heal", policies, accounts, request.every)
+        self._audit = AuditRun(directory, self._store, request, self._plan, exceptions)
+
+    def __enter__(self) -> HealRun:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._store.close()
+
+    def find_drift(self) -> list[Finding]:
+        """Sweep without changing anything; returns the open findings, the most severe first."""
+        self._before = self._sweep(self._plan, "before")
+        self._audit.take(self._before.checks)
+        self._findings = list(self._store.findings(Status.OPEN))
+        return self._findings
+
+    def fix(self) -> Heal:
+        """Run the fixes where `find_drift` found drift, then sweep the same checks again."""
+        drifted = {(finding.account, finding.region, finding.policy) for finding in self._findings}
+
+        def has_drift(target: Target, policy: Policy) -> bool:
+            account, region = target
+            return (account.id, self._plan.reported(policy, region), policy.name) in drifted
+
+        plan = SweepPlan(self._plan.policies, self._plan.accounts, has_drift)
+        fixing = sweep(
+            plan, self._directory / "fix", how=HEAL, exceptions=self._exceptions.path, progress=self._progress,
+            concurrency=self._concurrency)
+        return Heal(self._findings, self._before, fixing, self._sweep(plan, "after"))
+
+    def assess(self, heal: Heal, controls: Sequence[Path] = ()) -> Assessment:
+        """The assessment of the heal, with its fixes and receipts; `controls` are directories of more frameworks."""
+        from ..assessment import assess
+
+        return assess(self._store, controls=controls, exceptions=self._exceptions, headline=heal.headline(), extra={
+            "complete": heal.complete, "fixes": [asdict(fix) for fix in heal.fixes],
+            "receipts": [dict(receipt) for receipt in heal.receipts]})
+
+    def _sweep(self, plan: SweepPlan, name: str) -> Sweep:
+        return sweep(plan, self._directory / name, progress=self._progress, concurrency=self._concurrency)
+
+
+def fixable(request: AuditRequest) -> list[Policy]:
+    """The selected policies that can be swept and have a fix. Raises NothingSelected if there are none."""
+    chosen = [policy for policy in request.policies() if policy.sweeps]
+    policies = [policy for policy in chosen if policy.heals]
+    if not policies:
+        raise NothingSelected(f"nothing to run: none of the {len(chosen)} selected policies has a fix")
+    return policies
 
 
 def fixes(findings: Iterable[Finding], fixing: Sweep, after: Sweep) -> list[Fix]:
-    """How each of `findings` ended. `after` is the sweep of the same checks once the fixes had run.
+    """How the fix of each finding ended.
 
-    The receipt tells, where there is one, unless the second sweep contradicts it: what is found again is not gone.
+    The receipt of the fix decides, unless the second sweep contradicts it: drift that is found again is not gone.
+    Receipts of resources that are in no finding follow at the end: their drift appeared after the first sweep.
+
+    Args:
+        findings: the open findings of the sweep before.
+        fixing: the sweep that ran the fixes.
+        after: the sweep of the same checks after the fixes.
     """
-    left = {finding.key for finding in after.findings()}
-    seen = {(c.account.id, after.region(c), c.policy.name) for c in after.checks if c.state.seen}
-    written = {
+    left = after.findings()
+    left_keys = {finding.key for finding in left}
+    left_names = {name for finding in left for name in _names(finding)}
+    evaluated = {(c.account.id, after.region(c), c.policy.name) for c in after.checks if c.state.seen}
+    receipts = {
         (str(r.get("account") or c.account.id), c.policy.name, str(r["resource"]), fixing.region(c)): r
         for c in fixing.checks for r in c.receipts
     }
-    why = {
+    problems = {
         (c.account.id, fixing.region(c), c.policy.name): c.reason for c in fixing.checks if c.state.missing
     }
-    ended = []
+    result = []
     for finding in findings:
         place = (finding.account, finding.region, finding.policy)
-        # A receipt names what it fixed by its id, or by its ARN where the id says too little.
-        receipt = next((
-            found for name in (finding.resource, finding.arn)
-            if (found := written.pop((finding.account, finding.policy, name, finding.region), None)) is not None), None)
+        # A receipt names its resource by id, or by ARN where the id alone is ambiguous.
+        receipt = next(
+            (found for name in _names(finding) if (found := receipts.pop(name, None)) is not None), None)
         outcome, reason = _outcome(
-            receipt, found_again=finding.key in left, looked=place in seen, trouble=why.get(place, "")
-        )
-        ended.append(Fix(finding.account_name, finding.region, finding.policy, finding.resource, outcome, reason))
-    # Drift that appeared between the first sweep and the fix.
-    for (account, policy, resource, region), receipt in written.items():
-        ended.append(Fix(account, region, policy, resource, str(receipt["outcome"]), str(receipt.get("reason", ""))))
-    return ended
+            receipt, found_again=finding.key in left_keys, evaluated=place in evaluated,
+            problem=problems.get(place, ""))
+        result.append(Fix(finding.account_name, finding.region, finding.policy, finding.resource, outcome, reason))
+    for name, receipt in receipts.items():
+        account, policy, resource, region = name
+        outcome, reason = _outcome(receipt, found_again=name in left_names, evaluated=True, problem="")
+        result.append(Fix(account, region, policy, resource, outcome, reason))
+    return result
+
+
+def _names(finding: Finding) -> list[tuple[str, str, str, str]]:
+    """What a receipt of the finding's fix is looked up by: by resource id, and by ARN."""
+    return [(finding.account, finding.policy, name, finding.region)
+            for name in (finding.resource, finding.arn) if name]
 
 
 def _outcome(
-    receipt: Mapping[str, Any] | None, *, found_again: bool, looked: bool, trouble: str
-) -> tuple[str, str]:
+    receipt: Mapping[str, Any] | None, *, found_again: bool, evaluated: bool, problem: str
+) -> tuple[FixOutcome, str]:
     if receipt is not None:
-        outcome, reason = str(receipt["outcome"]), str(receipt.get("reason", ""))
-        if outcome in _GONE and found_again:
-            return STILL_THERE, f"the receipt says {outcome}, and the sweep after it found it again"
+        outcome, reason = _of_receipt(receipt)
+        if outcome.done and found_again:
+            return FixOutcome.STILL_THERE, f"the receipt says {outcome}, but the sweep after it found the drift again"
         return outcome, reason
     if found_again:
-        return STILL_THERE, trouble or "the sweep after the fix found it again"
-    return (FIXED, "") if looked else (UNKNOWN, trouble or "the sweep after the fix did not get there")
+        return FixOutcome.STILL_THERE, problem or "the sweep after the fix found the drift again"
+    if evaluated:
+        return FixOutcome.FIXED, ""
+    return FixOutcome.UNKNOWN, problem or "the sweep after the fix has no result here"
 
 
-def headline(ended: Sequence[Fix], sweeps: Iterable[Sweep]) -> str:
-    """The first line of a heal: what is fixed, what is not, and whether anything was not seen."""
-    counts = Counter(fix.outcome for fix in ended if not fix.done)
-    missing = sum(len(sweep.missing) for sweep in sweeps)
-    said = [f"{sum(fix.done for fix in ended)} of {len(ended)} findings fixed"]
-    said += [f"{number} {outcome}" for outcome, number in sorted(counts.items())]
-    if missing:
-        said.append(f"{missing} checks did not run to their end")
-    failed = missing or any(fix.failed for fix in ended)
-    return f"{'INCOMPLETE' if failed else 'COMPLETE'}: {', '.join(said)}"
+def _of_receipt(receipt: Mapping[str, Any]) -> tuple[FixOutcome, str]:
+    """The outcome and the reason in a receipt."""
+    try:
+        return FixOutcome(receipt["outcome"]), str(receipt.get("reason", ""))
+    except ValueError:
+        return FixOutcome.UNKNOWN, f"the receipt has an unknown outcome: {receipt['outcome']}"

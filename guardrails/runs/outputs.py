@@ -1,12 +1,12 @@
-"""Where functions leave what they found, and how it is found again: one bucket for many accounts, or a directory.
+"""The output of policies: where functions write it, and how it is read from a bucket or a directory.
 
-c7n writes a run's files into `PREFIX/POLICY/YYYY/MM/DD/HH/`. Neither the account nor the region is in it, and two runs
-of one hour mix: what the second did not write stays from the first. So a function that we deploy is told a place of
-its own for each account, region, policy and second:
+c7n writes the files of a run to `PREFIX/POLICY/YYYY/MM/DD/HH/`. That path has neither the account nor the region, and
+two runs in one hour mix: files that the second did not write are left from the first. So each function that we deploy
+writes to a path with account, region, policy and time to the second:
 
     PREFIX/ACCOUNT/REGION/POLICY/YYYY/MM/DD/HHMMSS/{resources.json,metadata.json,custodian-run.log,action-…}.gz
 
-c7n-org's layout, with or without an hour below the policy, is read as well.
+The layout of c7n-org, with or without folders for the hour below the policy, can be read as well.
 """
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from ..limits import OUTPUTS_READ
 from ..policies import Policy, is_scheduled
 
 SCHEME = "s3://"
-# c7n holds the resources of a run in memory; what a function of some hundred megabytes can have written is less.
+# c7n holds the resources of a run in memory, so a function with some hundred megabytes writes less than this.
 LARGEST_FILE = 128 * 1024 * 1024
-"""Bytes, unpacked: a file may come from an account that nobody here controls, and must not fill our memory."""
+"""Bytes, unpacked: a file may come from an account that we do not control, and must not fill our memory."""
 _PAGE = 1000
 _WHEN = "{now:%Y/%m/%d/%H%M%S}"
 _RUN = re.compile(r"(\d{4})/(\d\d)/(\d\d)/(\d\d)(\d\d)?(\d\d)?(?:/|$)")
@@ -40,24 +40,25 @@ _FORM = "s3://BUCKET/PREFIX"
 
 
 class Unreadable(Exception):
-    """A file that is there and cannot be read; the text says why."""
+    """A file that exists but cannot be read; the message says why."""
 
 
 @dataclass(frozen=True)
 class S3Url:
-    """`s3://BUCKET/PREFIX?region=…&kms-key=…`: as c7n takes it, with c7n's settings."""
+    """`s3://BUCKET/PREFIX?region=…&kms-key=…`, as c7n accepts it, with c7n's settings in the query."""
 
     bucket: str
     prefix: str
-    """Without slashes at its ends; may be empty."""
+    """Without leading and trailing slashes; may be empty."""
     query: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def parse(cls, text: str) -> S3Url:
-        """Raises GuardrailsError for anything else."""
+        """Parse a URL. Raises GuardrailsError for any other text."""
         parts = urlsplit(text)
         if parts.scheme != "s3" or not parts.netloc or "{" in text or "}" in text or parts.fragment:
-            raise GuardrailsError(f"{text}: no place in S3", f"{_FORM}; account, region, policy and time are appended")
+            raise GuardrailsError(
+                f"{text}: not an S3 URL", f"use {_FORM}; account, region, policy and time are appended")
         return cls(parts.netloc, parts.path.strip("/"), tuple(parse_qsl(parts.query)))
 
     def __str__(self) -> str:
@@ -66,25 +67,26 @@ class S3Url:
 
     @property
     def region(self) -> str | None:
-        """The bucket's region, as far as it was given."""
+        """The bucket's region; None if the URL does not have it."""
         return dict(self.query).get("region")
 
     def located(self) -> S3Url:
-        """The same with the bucket's region: without it every function would ask for it at each cold start.
+        """This URL with the bucket's region: without it every function would look it up at each cold start.
 
-        Raises GuardrailsError when there is no such bucket, or no way to S3: better now than in every function.
+        Raises GuardrailsError if the bucket does not exist or S3 cannot be reached.
         """
         if self.region:
             return self
         try:
             answer = boto3.Session().client("s3", config=_CLIENT).head_bucket(Bucket=self.bucket)
         except ClientError as error:
-            # Whoever may only write is refused, and told the region all the same.
+            # Credentials that may only write are denied, but the response has the region all the same.
             answer = error.response
             if answer["ResponseMetadata"].get("HTTPStatusCode") == 404:
-                raise GuardrailsError(f"{self}: there is no such bucket", "make it first; docs/scheduling.md") from None
+                raise GuardrailsError(f"{self}: no such bucket", "create it first; see docs/scheduling.md") from None
         except AWS_ERRORS as error:
-            raise GuardrailsError(f"{self}: {reason_of(error)}", "name the region: s3://…?region=eu-west-1") from None
+            raise GuardrailsError(
+                f"{self}: {reason_of(error)}", "specify the region: s3://…?region=eu-west-1") from None
         region = answer["ResponseMetadata"].get("HTTPHeaders", {}).get("x-amz-bucket-region")
         return replace(self, query=(*self.query, ("region", region))) if region else self
 
@@ -96,10 +98,9 @@ _CLIENT = Config(
 
 
 def with_output(policy: Policy, url: S3Url) -> Policy:
-    """The policy with a place below `url` for what its function finds.
+    """The policy, with an output path below `url` if it evaluates all resources on a schedule.
 
-    Only for a policy that looks at everything by the clock; any other is returned as it is, for what a function saw on
-    one event is no answer to whether all is well.
+    Other policies are returned unchanged: the output of a function on one event says nothing about other resources.
     """
     if not is_scheduled(policy):
         return policy
@@ -113,30 +114,30 @@ class File:
     """One file of a run."""
 
     path: str
-    """From the source's top, with slashes."""
+    """Relative to the top of the source, with slashes."""
     modified: datetime
 
 
 class Source(Protocol):
-    """Where the outputs of many accounts lie."""
+    """A place with the output of many accounts."""
 
     @property
     def dated(self) -> bool:
-        """Whether it fills by the clock, so that the newest answer may be too old."""
+        """Whether functions write to it on a schedule, so that the newest output may be too old."""
 
     def folders(self, under: str) -> list[str]:
-        """The names of the folders directly under `under` (empty: at the top)."""
+        """The names of the folders directly under `under`; empty for the top."""
 
     def files(self, under: str, after: str = "") -> Iterator[File]:
-        """Every file anywhere under `under`, those only whose path from there is greater than `after`."""
+        """Every file anywhere under `under` whose path relative to it sorts after `after`."""
 
     def read(self, path: str) -> bytes:
-        """A file, unpacked. Raises Unreadable, or one of AWS_ERRORS."""
+        """The unpacked content of a file. Raises Unreadable, or one of AWS_ERRORS."""
 
 
 @dataclass(frozen=True)
 class Bucket:
-    """A place in S3."""
+    """A prefix in an S3 bucket."""
 
     url: S3Url
     dated: bool = True
@@ -177,7 +178,7 @@ class Bucket:
 
 @dataclass(frozen=True)
 class Directory:
-    """What `c7n-org run -s DIR` wrote, or a copy of a bucket."""
+    """A directory that `c7n-org run -s DIR` wrote, or a copy of a bucket."""
 
     path: Path
     dated: bool = False
@@ -207,17 +208,17 @@ class Directory:
 
 
 def source_of(text: str) -> Bucket | Directory:
-    """The source that a user names. Raises GuardrailsError when it is neither a place in S3 nor a directory."""
+    """The source at an S3 URL or in a directory. Raises GuardrailsError for any other text."""
     if text.startswith(SCHEME):
         return Bucket(S3Url.parse(text))
     path = Path(text)
     if not path.is_dir():
-        raise GuardrailsError(f"{text}: no such directory", f"name an output directory of c7n-org, or {_FORM}")
+        raise GuardrailsError(f"{text}: no such directory", f"specify an output directory of c7n-org, or {_FORM}")
     return Directory(path)
 
 
 def unpacked(content: bytes, path: str) -> bytes:
-    """The content of a file, gunzipped when its name says so. Raises Unreadable when it is cut short or too large."""
+    """The content of a file, unpacked if its name ends in .gz. Raises Unreadable if it is truncated or too large."""
     if not path.endswith(".gz"):
         plain, whole = content, True
     else:
@@ -230,29 +231,29 @@ def unpacked(content: bytes, path: str) -> bytes:
     if len(plain) > LARGEST_FILE:
         raise Unreadable(f"{path}: larger than {LARGEST_FILE // 1024 ** 2} MB")
     if not whole:
-        raise Unreadable(f"{path}: it is cut short")
+        raise Unreadable(f"{path}: the file is truncated")
     return plain
 
 
 @dataclass(frozen=True)
-class Run:
+class PolicyRun:
     """The files of one run of one policy."""
 
     place: str
-    """The folder, from the source's top."""
+    """The folder, relative to the top of the source."""
     when: datetime
-    """When it ended, as far as its name and its files tell; never later than it did."""
+    """When it ended, according to the folder's name and the files; never later than it really did."""
     files: dict[str, str]
-    """`resources.json` to the file's path; the names without `.gz`."""
+    """File name without `.gz` to path, such as `resources.json`."""
 
 
-def runs_in(files: Iterable[File], under: str) -> list[Run]:
-    """The runs to which the files of one policy's folder `under` belong, the newest first."""
+def policy_runs(files: Iterable[File], under: str) -> list[PolicyRun]:
+    """The runs to which the files in the folder `under` of one policy belong, the newest first."""
     found: dict[str, list[File]] = {}
     for file in files:
         found.setdefault(file.path.rpartition("/")[0], []).append(file)
     runs = [
-        Run(place, _when(place[len(under):].strip("/"), max(file.modified for file in those)),
+        PolicyRun(place, _when(place[len(under):].strip("/"), max(file.modified for file in those)),
             {file.path.rpartition("/")[2].removesuffix(".gz"): file.path for file in those})
         for place, those in found.items()
     ]
@@ -260,7 +261,7 @@ def runs_in(files: Iterable[File], under: str) -> list[Run]:
 
 
 def _when(name: str, modified: datetime) -> datetime:
-    """The time of a run from the name of its folder, unless its files are older: a clock may be wrong."""
+    """The time of a run from the name of its folder, unless its files are older: a function's clock may be wrong."""
     match = _RUN.match(name)
     if match is None:
         return modified
@@ -269,14 +270,14 @@ def _when(name: str, modified: datetime) -> datetime:
         named = datetime(*numbers, tzinfo=UTC)  # type: ignore[arg-type, misc]
     except ValueError:
         return modified
-    # c7n's own layout names the hour only.
+    # c7n's own layout has the hour only.
     return min(named + (timedelta(hours=1) if match[5] is None else timedelta()), modified)
 
 
-def last_of(source: Source, under: str) -> Run | None:
-    """The last run that was ever written under a policy's folder; a few listings, however many there are."""
+def last_run(source: Source, under: str) -> PolicyRun | None:
+    """The last run ever written under a policy's folder; needs a few listings, however many runs there are."""
     place = under
     while names := source.folders(place):
         place = f"{place}/{max(names)}"
-    runs = runs_in(source.files(place), under)
+    runs = policy_runs(source.files(place), under)
     return runs[0] if runs else None

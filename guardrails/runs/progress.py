@@ -1,4 +1,4 @@
-"""How far a run is, and who shows it: the command line does on a terminal, and nobody in a pipe."""
+"""The progress of a run. The command line shows it on a terminal; in a pipe it is not shown."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
@@ -8,20 +8,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is."""
+    """How far a run has come."""
 
     started: int
-    """(account, region, policy) that c7n-org has come to."""
+    """How many (account, region, policy) c7n-org has started."""
     throttled: int
-    """Refusals for the number of calls, as far as c7n-org has logged them."""
+    """How many throttling errors c7n-org has logged."""
 
 
 Advance = Callable[[Progress], None]
 ShowProgress = Callable[[str, int], AbstractContextManager[Advance]]
-"""Takes what is done (`sweeping`) and the number of (account, region, policy); yields what is told of progress."""
+"""Takes a label (`sweeping`) and the number of (account, region, policy); yields the function to call with progress."""
 
 
 @contextmanager
 def without_progress(what: str, total: int) -> Iterator[Advance]:
-    """Shows nothing."""
+    """Show no progress."""
     yield lambda progress: None

@@ -1,4 +1,4 @@
-"""One sweep: policies over accounts and regions, each accounted for as soon as it has ended."""
+"""A sweep: policies over accounts and regions, with a result for every (account, region, policy)."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,53 +14,54 @@ from ..errors import GuardrailsError
 from ..policies import Policy, Scope, audit_scope, merged
 from ..results import Finding, State, findings_of, in_order
 from .accounting import Check, account_for, not_reached, unreached
-from .c7n_org import AUDIT, Ended, How, Target, Work, run, work_for
+from .c7n_org import AUDIT, DEFAULT_CONCURRENCY, Concurrency, Ended, How, Target, Work, run, work_for
 from .progress import ShowProgress, without_progress
 
-# c7n-org ends an account and region at the first AccessDenied. What it did not reach is started again without the
-# policy that was denied; an account in which every other policy is denied is not worth more starts than this.
+# c7n-org leaves an (account, region) at the first AccessDenied. The policies that it did not reach are started again
+# without the denied one. An account in which every other policy is denied gets no more starts than this.
 _STARTS = 6
 
 Take = Callable[[Sequence[Check]], None]
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What a sweep asks: which policies, in which accounts and regions."""
+class SweepPlan:
+    """What a sweep runs: which policies, in which accounts and regions."""
 
     policies: Sequence[Policy]
     accounts: Accounts
     only: Callable[[Target, Policy], bool] = lambda target, policy: True
+    """Whether to run the policy in the (account, region); by default all are run."""
 
     @cached_property
     def scopes(self) -> Mapping[str, Scope]:
-        """Policy name to where it runs."""
+        """Policy name to scope."""
         return {policy.name: audit_scope(policy) for policy in self.policies}
 
     def regions(self, policy: Policy, account: Account) -> Sequence[str]:
-        """The regions of the account in which the policy is run."""
+        """The regions of the account in which the policy runs."""
         whole_account = self.scopes[policy.name] is Scope.ACCOUNT
         return (account_region(account.regions),) if whole_account else account.regions
 
     def region(self, check: Check) -> str:
-        """The region of a check as a report gives it."""
+        """The region of a check as a report shows it."""
         return self.reported(check.policy, check.region)
 
     def reported(self, policy: Policy, region: str) -> str:
-        """`global` for a policy that runs once an account, else the region."""
+        """`global` for a policy that runs once per account, else the region."""
         return GLOBAL if self.scopes[policy.name] is Scope.ACCOUNT else region
 
     def work(self) -> Work:
-        """What is to be run, in the accounts that were reached."""
+        """The work in the accounts that can be reached."""
         return self._work(self.accounts.reached)
 
-    def shut_out(self) -> list[Check]:
-        """The checks of the accounts that there was no way into."""
+    def unreachable_checks(self) -> list[Check]:
+        """The checks of the accounts that cannot be reached."""
         return not_reached(
             self.accounts.unreachable, self._work([account for account, _ in self.accounts.unreachable]))
 
     def findings_of(self, check: Check) -> list[Finding]:
-        """What drifts by this check; also what a policy that was not run to its end had found."""
+        """The findings of this check; also those of a policy that did not run to its end."""
         return findings_of(
             check.policy, check.account, check.region, check.resources,
             whole_account=self.scopes[check.policy.name] is Scope.ACCOUNT)
@@ -75,47 +76,53 @@ class Plan:
 
 @dataclass(frozen=True)
 class Sweep:
-    """What was asked, and what came of it, in memory: for a verb that works on a few accounts."""
+    """A sweep and its results, held in memory: for a verb that works on a few accounts."""
 
-    plan: Plan
+    plan: SweepPlan
     checks: tuple[Check, ...]
 
     @property
     def missing(self) -> list[Check]:
-        """The checks whose answer is not there, or not whole."""
+        """The checks without a complete result."""
         return [check for check in self.checks if check.state.missing]
 
     def region(self, check: Check) -> str:
-        """The region of a check as a report gives it."""
+        """The region of a check as a report shows it."""
         return self.plan.region(check)
 
     def findings(self) -> list[Finding]:
-        """What drifts, the most severe first."""
+        """All findings, the most severe first."""
         return in_order(finding for check in self.checks for finding in self.plan.findings_of(check))
 
 
 def sweep(
-    plan: Plan, directory: Path, *, how: How = AUDIT, exceptions: Path | None = None,
-    progress: ShowProgress = without_progress,
+    plan: SweepPlan, directory: Path, *, how: How = AUDIT, exceptions: Path | None = None,
+    progress: ShowProgress = without_progress, concurrency: Concurrency = DEFAULT_CONCURRENCY,
 ) -> Sweep:
-    """Carry the plan out and keep all that came of it; see `execute`."""
-    checks = plan.shut_out()
-    execute(plan.work(), how, directory, plan.accounts, checks.extend, exceptions=exceptions,
-            progress=progress)
+    """Run the plan and keep all results in memory; the arguments are those of `execute`."""
+    checks = plan.unreachable_checks()
+    execute(plan.work(), how, directory, plan.accounts, checks.extend, exceptions=exceptions, progress=progress,
+            concurrency=concurrency)
     return Sweep(plan, tuple(checks))
 
 
 def execute(
     work: Work, how: How, directory: Path, accounts: Accounts, take: Take, *, exceptions: Path | None = None,
-    progress: ShowProgress = without_progress,
+    progress: ShowProgress = without_progress, concurrency: Concurrency = DEFAULT_CONCURRENCY,
 ) -> None:
-    """Run the work, and give each check to `take` once it has ended.
+    """Run the work, and pass each check to `take` as soon as it has ended.
 
-    What c7n-org gave up on is started again without what was denied. c7n-org's files go to `directory`. `exceptions`
-    is the file whose exceptions hold; none holds without it, so that an audit sees what is excepted. `progress` shows
-    how far it is. Raises
-    GuardrailsError when c7n would refuse a policy: one that does not validate would take every other policy of its
-    account and region with it. When it is interrupted, what had ended in the meantime is given to `take` first.
+    Policies that c7n-org did not reach because an earlier one was denied are started again without the denied one.
+
+    Args:
+        directory: where c7n-org's files go.
+        take: receives the checks. On an interrupt it receives those that had ended before KeyboardInterrupt is raised.
+        exceptions: the file of exceptions to apply; none applies without it, so that an audit sees excepted findings.
+        progress: shows the progress.
+        concurrency: how much runs at the same time.
+
+    Raises GuardrailsError if c7n would reject a policy: one invalid policy would stop every other policy of its
+    account and region.
     """
     if not work:
         return
@@ -133,11 +140,11 @@ def execute(
     total = sum(len(policies) for policies in work.values())
     with progress("fixing" if not how.dryrun else "sweeping", total) as advance:
         run(work, how, directory, accounts.vars, ended=ended, progress=advance,
-            environment={VARIABLE: str(exceptions or "")})
+            environment={VARIABLE: str(exceptions or "")}, concurrency=concurrency)
 
 
 def refuse_invalid(policies: Iterable[Policy], how: How) -> None:
-    """Raise GuardrailsError for a policy that c7n would not take in the form in which it is to run."""
+    """Raise GuardrailsError for the first policy that c7n would reject when run like this."""
     from ..policies import complaints
 
     for policy in policies:

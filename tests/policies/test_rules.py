@@ -3,9 +3,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from guardrails.cli.rules import PAGE, page, replaced_rules
 from guardrails.policies.engine import type_of
 from guardrails.policies.policy import load
+from guardrails.policies.rules_page import RULES_PAGE, render_rules, replaced_rules
 from tests import engine
 from tests.moto_server import Moto
 
@@ -25,14 +25,14 @@ def test_the_list_is_whole() -> None:
 
 
 def test_the_page_has_a_row_for_every_rule() -> None:
-    rows = [line.split("|")[1].strip().strip("`") for line in PAGE.read_text(encoding="utf-8").splitlines()
+    rows = [line.split("|")[1].strip().strip("`") for line in RULES_PAGE.read_text(encoding="utf-8").splitlines()
             if line.startswith("| `")]
     assert [row for row in rows if row in RULES] == RULES
 
 
 def test_the_page_is_what_the_policies_say() -> None:
-    wanted = page(load(), RULES)
-    assert PAGE.read_text(encoding="utf-8") == wanted, "run ./run.sh rules"
+    wanted = render_rules(load(), RULES)
+    assert RULES_PAGE.read_text(encoding="utf-8") == wanted, "run ./run.sh rules"
 
 
 def test_what_excludes_another_is_off_or_judges_only_what_opted_in() -> None:

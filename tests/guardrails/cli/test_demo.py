@@ -61,7 +61,7 @@ def test_the_functions_answered_cold_and_warm_and_left_a_receipt(demo: tuple[Pat
 
 def test_no_process_is_left(demo: tuple[Path, str]) -> None:
     target, text = demo
-    assert "processes of the local AWS are gone" in text
+    assert "processes of the local AWS have ended" in text
     marker = str(target / "sandbox")
     left = [
         int(entry.name) for entry in Path("/proc").glob("[0-9]*")

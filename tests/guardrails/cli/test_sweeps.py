@@ -142,7 +142,7 @@ def test_a_rollback_stops_at_the_first_failure_and_says_where(cloud: Cloud, tmp_
     ]))
     result = guardrails("rollback", file, "--yes")
     assert result.exit_code == 1
-    assert "nothing to take back: sg-ok (reverted)" in result.stdout
+    assert "nothing to undo: sg-ok (reverted)" in result.stdout
     assert [line.split()[0] for line in result.stdout.splitlines() if line.startswith(("done", "failed", "not done"))] \
         == ["done:", "failed:", "not"]
     assert "stopped at call 2 of 3: 1 done, 2 not" in result.stderr
@@ -223,7 +223,7 @@ def test_a_heal_fixes_looks_again_and_can_be_taken_back(cloud: Cloud, tmp_path: 
     assert json.loads(receipts.read_text()) == json.loads(
         next((tmp_path / "out/fix").rglob("action-revert-ingress")).read_text()
     )
-    for line in ("done: ec2:authorize_security_group_ingress", "so already: ec2:authorize_security_group_ingress"):
+    for line in ("done: ec2:authorize_security_group_ingress", "already done: ec2:authorize_security_group_ingress"):
         back = guardrails("rollback", receipts, "--yes")
         assert back.exit_code == 0, back.output
         assert line in back.stdout
@@ -247,7 +247,7 @@ def test_a_heal_leaves_what_somebody_answers_for(cloud: Cloud, tmp_path: Path) -
     assert result.stdout.startswith("COMPLETE: 1 of 1 findings fixed")
     assert cloud.sources(HOME, EAST, kept) == ["0.0.0.0/0", "10.1.2.3/32"]
     assert cloud.sources(HOME, EAST, other) == []
-    audited = guardrails("audit", *chosen, "-o", tmp_path / "after", "--fail-on", "info")
+    audited = guardrails("audit", *chosen, "-o", tmp_path / "after", "--fail-on", "info", "--sweeps", 1, "--workers", 1)
     assert audited.exit_code == 0, audited.output
     report = json.loads((tmp_path / "after/report.json").read_text())
     assert [(f["resource"], f["status"], f["exception"]["owner"]) for f in report["findings"]] == [

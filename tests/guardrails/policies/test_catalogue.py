@@ -55,7 +55,7 @@ def test_coverage_names_policies_and_orphans(team: Path) -> None:
     shown = guardrails("coverage", *options).stdout
     assert "swept (periodic)" in shown
     assert "chosen (periodic, off: profile strict)" in shown
-    assert "1 covered of 4 automatable (25 %), 1 realtime only, 1 in a profile only, 1 not covered; 5 in all" in shown
+    assert "1 covered of 4 automatable (25 %), 1 realtime only, 1 in a profile only, 1 not covered; 5 in total" in shown
     assert "not the whole framework" in shown
     orphans = guardrails("coverage", *options, "--orphans").stdout
     assert "Requirement D" in orphans

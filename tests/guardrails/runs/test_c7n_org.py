@@ -13,7 +13,7 @@ import yaml
 from guardrails.accounts.account import Account
 from guardrails.policies.policy import Policy
 from guardrails.runs import c7n_org as runner
-from guardrails.runs.c7n_org import AUDIT, HEAL, Batch, Ended, Progress, Work, batches, run
+from guardrails.runs.c7n_org import AUDIT, HEAL, Batch, Concurrency, Ended, Progress, Work, batches, run
 from guardrails.sandbox.ministack import still_running
 from guardrails.yamlfile import YamlFile
 
@@ -70,6 +70,40 @@ def test_one_start_takes_no_more_than_so_many_targets(monkeypatch: pytest.Monkey
     monkeypatch.setattr(runner, "TARGETS_PER_SWEEP", 2)
     work = {(RED, f"r{number}"): (policy("one"),) for number in range(5)}
     assert [len(batch.targets) for batch in batches(work)] == [2, 2, 1]
+
+
+@pytest.mark.parametrize(("workers", "variable", "started"), [
+    (3, None, "3"), (9, None, "5"), (3, "7", "3"), (None, "7", "7"), (None, None, "4"),
+])
+def test_workers_are_those_of_the_option_then_of_the_environment_and_no_more_than_targets(
+    program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int | None, variable: str | None,
+    started: str
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    monkeypatch.delenv("C7N_ORG_PARALLEL", raising=False)
+    if variable:
+        monkeypatch.setenv("C7N_ORG_PARALLEL", variable)
+    program.write_text('#!/bin/sh\necho "workers: $C7N_ORG_PARALLEL"\n')
+    told = Listener()
+    run({(RED, f"r{number}"): (policy("one"),) for number in range(5)}, AUDIT, tmp_path / "a", {}, ended=told,
+        concurrency=Concurrency(workers=workers))
+    assert told.ended[0].log == f"workers: {started}\n"
+
+
+@pytest.mark.parametrize("sweeps", [1, 3])
+def test_no_more_processes_than_sweeps_run_at_the_same_time(
+    program: Path, tmp_path: Path, sweeps: int
+) -> None:
+    running = tmp_path / "running"
+    running.mkdir()
+    # Each process notes how many are running, and stays until no more can have started beside it.
+    program.write_text(
+        f'#!/bin/sh\ntouch {running}/$$\nsleep 1\necho "running: $(ls {running} | wc -l)"\nrm {running}/$$\n')
+    told = Listener()
+    run({(RED, f"r{number}"): (policy(f"p{number}"),) for number in range(3)}, AUDIT, tmp_path / "a", {}, ended=told,
+        concurrency=Concurrency(sweeps))
+    seen = [int(one.log.removeprefix("running: ")) for one in told.ended]
+    assert (len(seen), max(seen)) == (3, sweeps)
 
 
 class Listener:

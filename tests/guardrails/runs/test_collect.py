@@ -16,8 +16,9 @@ from guardrails.policies.policy import Policy
 from guardrails.results.finding import Status
 from guardrails.results.state import State
 from guardrails.results.store import RunStore
-from guardrails.runs.collection import NOTES, Answer, collect, read
-from guardrails.runs.outputs import Directory, runs_in
+from guardrails.runs.collected_run import CollectedRun, read
+from guardrails.runs.collection import NOTES, collect
+from guardrails.runs.outputs import Directory, policy_runs
 from tests.moto_server import Moto
 
 from .layout import BLUE, FAILED, NOW, PLACE, RED, REGION, Wrote, policy, refused, volumes
@@ -26,10 +27,10 @@ DEPLOYED = ("custodian.policy - INFO - Provisioning policy lambda: volumes regio
 OWNER = Account(RED, "red", (REGION,))
 
 
-def answer_of(tmp_path: Path, wrote: Wrote, *, place: str = PLACE, of: Policy | None = None) -> Answer | None:
+def answer_of(tmp_path: Path, wrote: Wrote, *, place: str = PLACE, of: Policy | None = None) -> CollectedRun | None:
     wrote.into(tmp_path, f"{place}/2026/03/10/110000")
     source = Directory(tmp_path)
-    [run] = runs_in(source.files(place), place)
+    [run] = policy_runs(source.files(place), place)
     return read(source, run, of or policy(), OWNER, REGION)
 
 
@@ -90,7 +91,7 @@ def test_what_is_cut_short_is_an_error(tmp_path: Path) -> None:
         whole = file.read_bytes()
         file.write_bytes(whole[:-10])
         source = Directory(tmp_path)
-        [run] = runs_in(source.files(PLACE), PLACE)
+        [run] = policy_runs(source.files(PLACE), PLACE)
         answer = read(source, run, policy(), OWNER, REGION)
         assert answer is not None and answer.state is State.ERROR and name in answer.reason
         file.write_bytes(whole)
@@ -101,7 +102,7 @@ def test_without_metadata_it_did_not_end(tmp_path: Path) -> None:
     Wrote().into(tmp_path, place)
     (tmp_path / place / "metadata.json.gz").unlink()
     source = Directory(tmp_path)
-    [run] = runs_in(source.files(PLACE), PLACE)
+    [run] = policy_runs(source.files(PLACE), PLACE)
     answer = read(source, run, policy(), OWNER, REGION)
     assert answer is not None and (answer.state, answer.reason) == (State.NOT_RUN, "it was started and did not end")
 
@@ -152,7 +153,7 @@ def test_the_newest_output_of_each_account_is_the_answer(bucket: Any, tmp_path: 
         assert [(f.account, f.region, f.resource) for f in found] == [(RED, REGION, "v-1"), (RED, REGION, "v-2")]
         assert found[0].arn == f"arn:aws:ec2:{REGION}:{RED}:volume/v-1"
         assert [(a.id, a.regions) for a in store.accounts()] == [(RED, (REGION,)), (BLUE, (REGION,))]
-        assert "only accounts with an output" in store[NOTES][0]
+        assert "only accounts with output" in store[NOTES][0]
         assert (store["verb"], bool(store["scope"])) == ("report", True)
 
 
@@ -187,7 +188,7 @@ def test_what_should_have_answered_and_did_not_is_named(bucket: Any, tmp_path: P
             ("red", "global", "users"): ("not-run", none), ("blue", "global", "users"): ("not-run", none),
             ("blue", REGION, "volumes"): ("not-run", none),
         }
-        assert store[NOTES] == ["not in accounts.yml, and not in this report: 333333333333"]
+        assert store[NOTES] == ["not in accounts.yml, and therefore not in this report: 333333333333"]
         # What judges events is counted; what nobody runs on a schedule is known, and was not asked.
         assert set(store.policies()) == {"volumes", "users", "event"}
         assert set(store["not_chosen"]) == {"hand"}
@@ -208,7 +209,7 @@ def test_an_answer_is_good_for_two_intervals(bucket: Any, tmp_path: Path, age: t
         [(found, reason)] = checks(store).values()
         assert found == state
         if state == "not-run":
-            assert reason.startswith(f"its last output is of {NOW - age:%Y-%m-%d %H:%M} UTC, ")
+            assert reason.startswith(f"its last output is from {NOW - age:%Y-%m-%d %H:%M} UTC, ")
             assert not list(store.findings())
 
 
@@ -271,7 +272,7 @@ def test_a_policy_whose_profile_nobody_chose_is_skipped(bucket: Any, tmp_path: P
     with collected(
         URL, tmp_path, [policy(), policy("extra", **OFF)], accounts=[Account(RED, "red", (REGION,)), bold]
     ) as store:
-        assert checks(store)["red", REGION, "extra"] == ("skipped", "its conditions do not hold here")
+        assert checks(store)["red", REGION, "extra"] == ("skipped", "its conditions are not met here")
         assert checks(store)["blue", REGION, "extra"] == ("not-run", f"no output under {URL}")
 
 
@@ -331,7 +332,7 @@ def test_what_names_no_account_is_said_to_be_unread(tmp_path: Path) -> None:
     # `custodian run -s DIR` over several regions: whose it is, nothing says.
     Wrote().into(out, f"{REGION}/volumes", plain=True)
     with collected(out, tmp_path, [policy()], accounts=[OWNER]) as store:
-        assert store[NOTES] == [f"no ACCOUNT/REGION/POLICY, and not read: {REGION}"]
+        assert store[NOTES] == [f"not read, because it is not ACCOUNT/REGION/POLICY: {REGION}"]
         assert list(checks(store).values()) == [("ran", "")]
 
 

@@ -15,8 +15,9 @@ import pytest
 
 from guardrails.accounts.account import Account, Accounts
 from guardrails.results.state import State
-from guardrails.runs.collection import Answer, collect, read
-from guardrails.runs.outputs import Directory, runs_in
+from guardrails.runs.collected_run import CollectedRun, read
+from guardrails.runs.collection import collect
+from guardrails.runs.outputs import Directory, policy_runs
 from tests import engine
 from tests.moto_server import ACCOUNT, Moto
 from tests.moto_server import REGION as HOME
@@ -26,9 +27,9 @@ from .layout import BLUE, NOW, PLACE, RED, REGION, Wrote, policy, volumes
 OWNER, OTHER = Account(RED, "red", (REGION,)), Account(BLUE, "blue", (REGION,))
 
 
-def answer_of(root: Path) -> Answer | None:
+def answer_of(root: Path) -> CollectedRun | None:
     source = Directory(root)
-    [run] = runs_in(source.files(PLACE), PLACE)
+    [run] = policy_runs(source.files(PLACE), PLACE)
     return read(source, run, policy(), OWNER, REGION)
 
 
@@ -65,7 +66,7 @@ def test_times_that_are_none_are_not_known(tmp_path: Path, execution: Mapping[st
     Wrote().into(tmp_path, PLACE)
     counted = [{"MetricName": "ResourceCount", "Value": 0}]
     change(tmp_path, "metadata.json", json.dumps({**WHOLE, "metrics": counted, "execution": execution}).encode())
-    assert answer_of(tmp_path) == Answer(State.RAN, "")
+    assert answer_of(tmp_path) == CollectedRun(State.RAN, "")
 
 
 @pytest.mark.parametrize("resources", [
@@ -88,7 +89,7 @@ def line(at: datetime, text: str) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S},000 - {text}\n"
 
 
-def run_again(root: Path, before: str, wrote: Wrote, log: str) -> Answer:
+def run_again(root: Path, before: str, wrote: Wrote, log: str) -> CollectedRun:
     """A run into a directory in which there is the log of one before: c7n appends."""
     wrote.into(root, PLACE, plain=True)
     file = root / PLACE / "metadata.json"

@@ -12,8 +12,8 @@ from guardrails.policies.policy import Policy
 from guardrails.results.finding import Finding
 from guardrails.results.state import State
 from guardrails.runs.accounting import Check
-from guardrails.runs.heal import fixes
-from guardrails.runs.sweeps import Plan, Sweep
+from guardrails.runs.heal import FixOutcome, Heal, fixes
+from guardrails.runs.sweeps import Sweep, SweepPlan
 from guardrails.yamlfile import YamlFile
 
 RED = Account("111111111111", "red", ("eu-west-1",))
@@ -25,14 +25,14 @@ FINDING = Finding(RED.id, RED.name, "eu-west-1", "cached", "aws.rest-stage", "a1
 
 def swept(state: State, *, receipts: tuple[Mapping[str, Any], ...] = (), drift: bool = False) -> Sweep:
     check = Check(POLICY, RED, "eu-west-1", state, "why", (STAGE,) if drift else (), receipts, True)
-    return Sweep(Plan([POLICY], Accounts((RED,), ())), (check,))
+    return Sweep(SweepPlan([POLICY], Accounts((RED,), ())), (check,))
 
 
 @pytest.mark.parametrize("name", ["a1/prod", ARN])
 def test_a_receipt_names_what_it_fixed_by_id_or_by_arn(name: str) -> None:
     receipt = {"account": RED.id, "resource": name, "outcome": "reverted"}
     [fix] = fixes([FINDING], swept(State.RAN, receipts=(receipt,)), swept(State.RAN))
-    assert (fix.outcome, fix.done) == ("reverted", True)
+    assert (fix.outcome, fix.outcome.done) == ("reverted", True)
 
 
 @pytest.mark.parametrize(("after", "outcome"), [
@@ -46,4 +46,39 @@ def test_without_a_receipt_the_second_sweep_tells(after: Sweep, outcome: str) ->
 def test_what_is_found_again_is_not_gone_whatever_the_receipt_says() -> None:
     receipt = {"account": RED.id, "resource": ARN, "outcome": "reverted"}
     [fix] = fixes([FINDING], swept(State.RAN, receipts=(receipt,)), swept(State.RAN, drift=True))
-    assert (fix.outcome, fix.done) == ("still-there", False)
+    assert (fix.outcome, fix.outcome.done) == ("still-there", False)
+
+
+def test_a_receipt_of_drift_that_no_finding_had_is_contradicted_too() -> None:
+    receipt = {"account": RED.id, "resource": ARN, "outcome": "reverted"}
+    [gone] = fixes([], swept(State.RAN, receipts=(receipt,)), swept(State.RAN))
+    assert (gone.resource, gone.outcome) == (ARN, "reverted")
+    [again] = fixes([], swept(State.RAN, receipts=(receipt,)), swept(State.RAN, drift=True))
+    assert again.outcome is FixOutcome.STILL_THERE
+
+
+def test_a_receipt_with_an_outcome_that_we_do_not_know_is_no_success() -> None:
+    receipt = {"account": RED.id, "resource": ARN, "outcome": "perhaps"}
+    [fix] = fixes([FINDING], swept(State.RAN, receipts=(receipt,)), swept(State.RAN))
+    assert fix.outcome is FixOutcome.UNKNOWN
+    assert "perhaps" in fix.reason
+
+
+@pytest.mark.parametrize(("outcome", "after", "complete", "headline"), [
+    ("reverted", swept(State.RAN), True, "COMPLETE: 1 of 1 findings fixed"),
+    ("refused", swept(State.RAN, drift=True), True, "COMPLETE: 0 of 1 findings fixed, 1 refused"),
+    ("partial", swept(State.RAN), False, "INCOMPLETE: 0 of 1 findings fixed, 1 partial"),
+    ("reverted", swept(State.RAN, drift=True), False, "INCOMPLETE: 0 of 1 findings fixed, 1 still-there"),
+    ("reverted", swept(State.DENIED), False, "INCOMPLETE: 1 of 1 findings fixed, 1 checks did not run to their end"),
+])
+def test_a_heal_is_complete_when_everything_ran_and_no_fix_failed(
+    outcome: str, after: Sweep, complete: bool, headline: str
+) -> None:
+    receipt = {"account": RED.id, "resource": ARN, "outcome": outcome}
+    heal = Heal([FINDING], swept(State.RAN, drift=True), swept(State.RAN, receipts=(receipt,)), after)
+    assert (heal.complete, heal.headline()) == (complete, headline)
+    assert heal.receipts == [receipt]
+
+
+def test_every_outcome_is_done_or_failed_or_refused() -> None:
+    assert [outcome for outcome in FixOutcome if outcome.done == outcome.failed] == [FixOutcome.REFUSED]

@@ -11,7 +11,17 @@ import pytest
 from guardrails.errors import GuardrailsError
 from guardrails.policies.policy import load
 from guardrails.runs import outputs
-from guardrails.runs.outputs import Bucket, Directory, File, S3Url, Unreadable, last_of, runs_in, source_of, with_output
+from guardrails.runs.outputs import (
+    Bucket,
+    Directory,
+    File,
+    S3Url,
+    Unreadable,
+    last_run,
+    policy_runs,
+    source_of,
+    with_output,
+)
 from tests.moto_server import Moto
 
 from .layout import NOW, PLACE, Wrote, policy
@@ -36,7 +46,7 @@ def test_what_a_function_saw_on_one_event_goes_nowhere() -> None:
 
 @pytest.mark.parametrize("text", ["central/prefix", "s3://", "https://central/p", "s3://central/{region}", "s3://b/#x"])
 def test_what_is_no_place_in_s3_is_refused(text: str) -> None:
-    with pytest.raises(GuardrailsError, match="no place in S3"):
+    with pytest.raises(GuardrailsError, match="not an S3 URL"):
         S3Url.parse(text)
 
 
@@ -65,11 +75,11 @@ def test_a_bucket_and_a_directory_look_the_same(moto: Moto, tmp_path: Path, kind
         [account], [region], [name])
     assert source.folders("nobody") == []
     assert len(list(source.files(PLACE))) == 9
-    recent = runs_in(source.files(PLACE, after="2026/03/09"), PLACE)
+    recent = policy_runs(source.files(PLACE, after="2026/03/09"), PLACE)
     assert [run.place for run in recent] == [f"{PLACE}/2026/03/{day}/110000" for day in ("10", "09")]
     assert sorted(recent[0].files) == ["custodian-run.log", "metadata.json", "resources.json"]
     assert source.read(recent[0].files["resources.json"]) == b"[]"
-    last = last_of(source, PLACE)
+    last = last_run(source, PLACE)
     assert last is not None and last.place == recent[0].place
 
 
@@ -86,7 +96,7 @@ def test_a_listing_of_many_pages_is_read_to_its_end(moto: Moto, monkeypatch: pyt
 
 def test_the_time_of_a_run_is_in_its_folders_name() -> None:
     def when(folder: str, modified: datetime = NOW) -> datetime:
-        [run] = runs_in([File(f"{PLACE}/{folder}/metadata.json.gz", modified)], PLACE)
+        [run] = policy_runs([File(f"{PLACE}/{folder}/metadata.json.gz", modified)], PLACE)
         return run.when
 
     assert when("2026/03/01/110203") == datetime(2026, 3, 1, 11, 2, 3, tzinfo=UTC)
@@ -100,7 +110,8 @@ def test_the_time_of_a_run_is_in_its_folders_name() -> None:
 
 
 def test_files_directly_in_the_policys_folder_are_a_run() -> None:
-    [run] = runs_in([File(f"{PLACE}/metadata.json", NOW), File(f"{PLACE}/resources.json", NOW - timedelta(1))], PLACE)
+    [run] = policy_runs(
+        [File(f"{PLACE}/metadata.json", NOW), File(f"{PLACE}/resources.json", NOW - timedelta(1))], PLACE)
     assert (run.place, run.when, set(run.files)) == (PLACE, NOW, {"metadata.json", "resources.json"})
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator
 
-from guardrails.cli.schema import editor_schema
 from guardrails.policies.catalogue import load_catalogues
+from guardrails.policies.editor_schema import policy_schema
 from guardrails.policies.policy import Policy, load
 
 
@@ -19,7 +19,7 @@ def policies() -> dict[str, Policy]:
 
 @pytest.fixture(scope="module")
 def schema(policies: dict[str, Policy]) -> dict[str, Any]:
-    made = editor_schema({policy.resource for policy in policies.values()}, load_catalogues())
+    made = policy_schema({policy.resource for policy in policies.values()}, load_catalogues())
     Draft7Validator.check_schema(made)
     return made
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from guardrails.cli.diff import Changed, Side, changed, differences, markdown
 from guardrails.policies.policy import Policy, load
+from guardrails.report.diff_comment import comment_on
 from guardrails.results.finding import Finding
+from guardrails.runs.diff import PolicyChange, PolicyDiff, differences, policy_changes
+from guardrails.runs.diff import VersionFindings as Side
 
 from ..conftest import BLUE, HOME, Cloud, guardrails
 
@@ -21,7 +23,7 @@ policies:
   - name: gone
     resource: aws.iam-user
     filters: [{UserName: ann}]
-  - name: told-otherwise
+  - name: described-differently
     resource: aws.iam-user
     description: one
   - name: on-an-event
@@ -60,18 +62,18 @@ def test_what_is_matched_now_and_no_longer(cloud: Cloud, tmp_path: Path) -> None
     assert [finding["resource"] for finding in by_name["open-ssh"]["newly"]] == [rdp]
     assert [finding["resource"] for finding in by_name["open-ssh"]["no_longer"]] == [ssh]
     assert set(by_name) == {"open-ssh", "gone", "come"}
-    assert "- told-otherwise: actions changed, and not what it matches" in lines
-    assert "- on-an-event (changed) judges events: ./run.sh replay shows what it does with one" in lines
+    assert "- described-differently: actions changed, but not which resources it matches" in lines
+    assert "- on-an-event (changed) handles events: ./run.sh replay shows what it does with one" in lines
 
 
 def finding(resource: str, account: str = HOME, region: str = "us-east-1") -> Finding:
     return Finding(account, account, region, "open-ssh", "aws.security-group", resource, "", "high", "t", "none")
 
 
-def ssh(tmp_path: Path) -> Changed:
+def ssh(tmp_path: Path) -> PolicyChange:
     old, new = directories(tmp_path)
     before: list[Policy] = load(old)
-    return next(each for each in changed(before, load(new)) if each.name == "open-ssh")
+    return next(each for each in policy_changes(before, load(new)) if each.name == "open-ssh")
 
 
 def test_where_one_sweep_did_not_see_nothing_is_new_and_nothing_is_gone(tmp_path: Path) -> None:
@@ -83,21 +85,21 @@ def test_where_one_sweep_did_not_see_nothing_is_new_and_nothing_is_gone(tmp_path
     assert one.missing == (f"before, {BLUE} us-east-1: denied: no way in",)
     [other] = differences([policy], Side([stays, seen, unseen]), Side([stays], {place: "denied: no way in"}))
     assert (other.newly, other.no_longer, other.unsure) == ((), (seen,), (unseen,))
-    text = markdown([other], [policy], 0)
-    assert "**INCOMPLETE: of 1 policies not everything was seen. 0 newly matched, 1 no longer matched**" in text
+    text = comment_on(PolicyDiff([policy], 0, [other]))
+    assert "**INCOMPLETE: 1 policies could not be evaluated everywhere. 0 newly matched, 1 no longer matched**" in text
     assert "| open-ssh | changed | 3 | 1 | 0 | 1 | 1 in 1 places |" in text
 
 
 def test_a_long_list_is_cut_and_says_so(tmp_path: Path) -> None:
     policy = ssh(tmp_path)
     found = differences([policy], Side(), Side([finding(f"sg-{number}") for number in range(60)]))
-    assert "- and 10 more" in markdown(found, [policy], 0)
+    assert "- and 10 more" in comment_on(PolicyDiff([policy], 0, found))
 
 
 def test_a_comment_stays_within_what_github_takes(tmp_path: Path) -> None:
     policy = ssh(tmp_path)
     found = differences([policy] * 30, Side(), Side([finding("sg-" + str(number) * 40) for number in range(60)]))
-    text = markdown(found, [policy], 0)
+    text = comment_on(PolicyDiff([policy], 0, found))
     assert 50_000 < len(text) < 65_536
     assert "more policies are in diff.json." in text.splitlines()[-1]
 
