@@ -17,7 +17,7 @@ from .options import INCOMPLETE, account_options, exceptions_option, mode_option
 
 if TYPE_CHECKING:
     from ..accounts import Account, Accounts
-    from ..health import Answers, Expected, Reader, Verdict
+    from ..health import AccountReader, ExpectedFunction, HealthVerdict, RegionReading
     from ..policies import Policy
 
 # c7n loads policies with state that all threads share.
@@ -34,7 +34,7 @@ class Row:
     region: str
     subject: str
     """A function's policy; empty for what a whole region needs."""
-    verdict: Verdict
+    verdict: HealthVerdict
 
     def to_dict(self) -> dict[str, str]:
         """The row as JSON has it."""
@@ -135,7 +135,7 @@ def examine(asked_for: Examination, accounts: Accounts) -> list[Row]:
     """Every verdict, the broken first, then the unknown."""
     from ..accounts import response_of
     from ..deployment import places
-    from ..health import State, unknown
+    from ..health import HealthState, unknown
     from ..results import exceptions_in_force
 
     if asked_for.declared:
@@ -151,7 +151,7 @@ def examine(asked_for: Examination, accounts: Accounts) -> list[Row]:
         if not any(row.account == account for row in rows):
             rows.append(Row(account, "", "", unknown(
                 "functions", "nothing of ours is deployed there: there is nothing to be judged", "./run.sh deploy")))
-    order = {State.BROKEN: 0, State.UNKNOWN: 1, State.OK: 2}
+    order = {HealthState.BROKEN: 0, HealthState.UNKNOWN: 1, HealthState.OK: 2}
     return sorted(rows, key=lambda row: (
         order[row.verdict.state], row.account.name, row.region, row.subject, row.verdict.check))
 
@@ -163,8 +163,8 @@ def _place(asked_for: Examination, account: Account, region: str, variables: Map
     from ..accounts import AWS_ERRORS, Response, has_responder, reason_of, response_of
     from ..deployment import regions_for
     from ..health import (
+        AccountReader,
         FunctionFacts,
-        Reader,
         RoleFacts,
         Unread,
         expected,
@@ -181,7 +181,7 @@ def _place(asked_for: Examination, account: Account, region: str, variables: Map
     )
 
     try:
-        reader = Reader(account, region, now())
+        reader = AccountReader(account, region, now())
     except AWS_ERRORS as error:
         return [Row(account, region, "", unknown("region", reason_of(error)))]
     # A function may be where it would not be put today; in a region that nobody named, only what is due there counts.
@@ -217,12 +217,12 @@ def _place(asked_for: Examination, account: Account, region: str, variables: Map
     return rows
 
 
-def _member(asked_for: Examination, reader: Reader) -> list[Row]:
+def _member(asked_for: Examination, reader: AccountReader) -> list[Row]:
     """The verdicts on a region of an account whose events are answered in the hub."""
     from custom_actions.names import FUNCTION_PREFIX
 
     from ..accounts import AWS_ERRORS, reason_of
-    from ..health import Reader, Unread, answered, fire, member_verdicts, now, probes, read_member, unknown
+    from ..health import AccountReader, Unread, answered, fire, member_verdicts, now, probes, read_member, unknown
 
     account, region = reader.account, reader.region
     waiting = answered(asked_for.policies, account, region)
@@ -233,7 +233,7 @@ def _member(asked_for: Examination, reader: Reader) -> list[Row]:
     if asked_for.wait is None or (account.id, region) == (account.hub.account, account.hub.region):
         return rows
     try:
-        listener = Reader(account.hub.entry, account.hub.region, now())
+        listener = AccountReader(account.hub.entry, account.hub.region, now())
         there = listener.functions([FUNCTION_PREFIX])
     except AWS_ERRORS as error:
         there = Unread(reason_of(error))
@@ -245,13 +245,13 @@ def _member(asked_for: Examination, reader: Reader) -> list[Row]:
                    for each in waiting if each.function in fired]
 
 
-def _fire(reader: Reader, there: Sequence[Expected], answers: Answers, wait: float) -> dict[str, Verdict]:
+def _fire(reader: AccountReader, there: Sequence[ExpectedFunction], answers: RegionReading, wait: float) -> dict[str, HealthVerdict]:
     """The probes' verdicts, by function; of those in realtime modes only."""
     from ..health import Unread, fire, probes
     from ..policies import Kind
 
     rules = answers.region.rules
-    wanted: list[tuple[Expected, Mapping[str, Any], Mapping[str, str]]] = []
+    wanted: list[tuple[ExpectedFunction, Mapping[str, Any], Mapping[str, str]]] = []
     for each in there:
         if each.policy.kind is not Kind.REALTIME:
             continue

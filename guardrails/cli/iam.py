@@ -56,7 +56,7 @@ def iam(
     from ..policies import Selection, load
     from ..runs import S3Url, with_output
     from ..stacks import (
-        Role,
+        IamRole,
         document,
         documents,
         file_names,
@@ -95,7 +95,7 @@ def iam(
     sweep = of_sweep(swept, variables, heal=False) + (of_securityhub() if securityhub else [])
     fixes = of_sweep(healing, variables, heal=True)
     every = [
-        (Role(key, name, description, documents(grants(need, only), role=name, at_most=at_most), hub), need)
+        (IamRole(key, name, description, documents(grants(need, only), role=name, at_most=at_most), hub), need)
         for key, name, description, need, hub in (
             ("Sweep", SWEEP_ROLE, "audit: reads what the policies judge", sweep, True),
             ("Heal", HEAL_ROLE, "heal: reads, and runs the fixes", fixes, True),

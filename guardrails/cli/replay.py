@@ -12,7 +12,7 @@ import click
 from .options import INCOMPLETE, exceptions_option, policies_option, verbose_option
 
 if TYPE_CHECKING:
-    from ..replay import Recorded, Replayed
+    from ..replay import RecordedEvent, ReplayResult
 
 
 @click.command()
@@ -92,7 +92,7 @@ def _variables(file: Path | None) -> dict[str, Any]:
     return given
 
 
-def _place(recorded: Recorded, account: str | None, region: str | None, *, offline: bool) -> tuple[str, str]:
+def _place(recorded: RecordedEvent, account: str | None, region: str | None, *, offline: bool) -> tuple[str, str]:
     """Account and region of the event. Raises GuardrailsError when it is not known, or not that of the credentials."""
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
@@ -118,7 +118,7 @@ def _place(recorded: Recorded, account: str | None, region: str | None, *, offli
     return current, where
 
 
-def _lines(recorded: Recorded, found: Sequence[Replayed], *, every: bool, verbose: bool) -> Iterator[str]:
+def _lines(recorded: RecordedEvent, found: Sequence[ReplayResult], *, every: bool, verbose: bool) -> Iterator[str]:
     """The answer for a person."""
     subscribed = [each for each in found if each.subscribed]
     yield f"{recorded.where}: {recorded.title}"
@@ -147,7 +147,7 @@ def _reason(why: str) -> str:
     return "it is on another type of resource" if why.startswith("resourceType") else "it is on other events"
 
 
-def _policy_lines(each: Replayed, *, verbose: bool) -> Iterator[str]:
+def _policy_lines(each: ReplayResult, *, verbose: bool) -> Iterator[str]:
     from .console import text
 
     def clean(line: str) -> str:

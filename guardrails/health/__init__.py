@@ -9,25 +9,25 @@ from typing import TYPE_CHECKING
 from custom_actions.face import face
 
 if TYPE_CHECKING:
-    from .expectations import Expected, expected
+    from .expectations import ExpectedFunction, expected
     from .facts import FunctionFacts, RoleFacts, Unread
     from .forwarding import answered, member_verdicts, read_member
     from .functions import function_verdicts
     from .probe import fire, probes
-    from .reading import Answers, Reader, now, read_listing, read_region, role_of
+    from .reading import AccountReader, RegionReading, now, read_listing, read_region, role_of
     from .regions import region_verdicts
     from .responder import read_responder, responder_verdicts, responds
-    from .verdict import State, Verdict, unknown
+    from .verdict import HealthState, HealthVerdict, unknown
 
 __getattr__, __all__ = face(
     __name__,
-    expectations=("Expected", "expected"),
+    expectations=("ExpectedFunction", "expected"),
     facts=("FunctionFacts", "RoleFacts", "Unread"),
     forwarding=("answered", "member_verdicts", "read_member"),
     functions=("function_verdicts",),
     probe=("fire", "probes"),
-    reading=("Answers", "Reader", "now", "read_listing", "read_region", "role_of"),
+    reading=("RegionReading", "AccountReader", "now", "read_listing", "read_region", "role_of"),
     regions=("region_verdicts",),
     responder=("read_responder", "responder_verdicts", "responds"),
-    verdict=("State", "Verdict", "unknown"),
+    verdict=("HealthState", "HealthVerdict", "unknown"),
 )

@@ -17,7 +17,7 @@ from ..stacks import of_function
 
 
 @dataclass(frozen=True)
-class Expected:
+class ExpectedFunction:
     """One policy as it should stand in one account and region."""
 
     policy: Policy
@@ -82,7 +82,7 @@ class Expected:
 def expected(
     policies: Sequence[Policy], account: Account, region: str, variables: Mapping[str, Any],
     responses: Sequence[Response],
-) -> list[tuple[Expected, ...]]:
+) -> list[tuple[ExpectedFunction, ...]]:
     """What each of the policies would be there, in one form for each of the `responses`.
 
     `variables` are accounts.yml's for every account. The exceptions are those in force (`exceptions_in_force`).
@@ -101,14 +101,14 @@ def expected(
 
 def _expected(
     policy: Policy, form: Policy, account: Account, region: str, variables: Mapping[str, Any]
-) -> Expected:
+) -> ExpectedFunction:
     try:
         made = blueprint(form, account, region, variables)
         rest = _deployed(made, account, region, variables) if made.runs else {}
     # Any element, of c7n or of ours, may raise anything on settings that it did not expect; that is what is said.
     except Exception as error:  # noqa: BLE001
-        return Expected(policy, account, region, problem=" ".join(str(error).split())[:400] or type(error).__name__)
-    return Expected(policy, account, region, in_force=made.runs, sha256=made.checksum, **rest)
+        return ExpectedFunction(policy, account, region, problem=" ".join(str(error).split())[:400] or type(error).__name__)
+    return ExpectedFunction(policy, account, region, in_force=made.runs, sha256=made.checksum, **rest)
 
 
 def _deployed(

@@ -23,7 +23,7 @@ Found: TypeAlias = Mapping[str, Any] | None
 
 
 @dataclass(frozen=True)
-class Activity:
+class FunctionActivity:
     """What a function did in the last day, by CloudWatch."""
 
     invocations: float
@@ -34,7 +34,7 @@ class Activity:
 
 
 @dataclass(frozen=True)
-class LogLines:
+class FunctionLog:
     """What a function's log holds of the last day."""
 
     any: bool
@@ -58,15 +58,15 @@ class FunctionFacts:
     """`config`: its config.json, `files`: name to checksum. None when it was not needed."""
     dead_letters: Read[int | None] = None
     """How many messages its dead-letter queue holds; None without a queue."""
-    activity: Read[Activity] = field(default=Unread("it was not asked for"))
-    log: Read[LogLines | None] = field(default=Unread("it was not asked for"))
+    activity: Read[FunctionActivity] = field(default=Unread("it was not asked for"))
+    log: Read[FunctionLog | None] = field(default=Unread("it was not asked for"))
     """None when it has no log group."""
     age: timedelta | None = None
     """How long ago it was deployed; None when Lambda does not say."""
 
 
 @dataclass(frozen=True)
-class Trail:
+class TrailFacts:
     """One trail that records what happens in a region."""
 
     name: str
@@ -87,7 +87,7 @@ class RegionFacts:
     """Each with its `status`, which may be Unread."""
     recorders: Read[Sequence[Mapping[str, Any]]]
     """Each with its `status`."""
-    trails: Read[Sequence[Trail]]
+    trails: Read[Sequence[TrailFacts]]
     topics: Mapping[str, Read[bool]] = field(default_factory=dict)
     """Whether a topic is there, by ARN."""
     strays: Mapping[str, Read[bool]] = field(default_factory=dict)

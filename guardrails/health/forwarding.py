@@ -13,11 +13,11 @@ from custom_actions.names import HUB_ROLE, MEMBER_ROLE
 from ..accounts import Account
 from ..deployment import answered_centrally, regions_for
 from ..policies import Policy, UnknownComparison, mismatches, pattern_of
-from .expectations import Expected
-from .facts import Found, Read, Trail, Unread
-from .reading import Reader, asked, listed
+from .expectations import ExpectedFunction
+from .facts import Found, Read, TrailFacts, Unread
+from .reading import AccountReader, asked, listed
 from .regions import trail
-from .verdict import Verdict, as_list, broken, names, ok, some, unknown
+from .verdict import HealthVerdict, as_list, broken, names, ok, some, unknown
 
 _STACK = "./run.sh templates -c accounts.yml, and update the stacks of {}.template.json"
 
@@ -28,23 +28,23 @@ class MemberFacts:
 
     rules: Read[Sequence[Mapping[str, Any]]]
     """The event rules that send to the hub's bus, as DescribeRule shows them."""
-    trails: Read[Sequence[Trail]]
+    trails: Read[Sequence[TrailFacts]]
     role: Read[Found]
     """The role that the hub's functions assume."""
     bus: Read[Found] = None
     """DescribeEventBus' answer, in the hub."""
 
 
-def answered(policies: Sequence[Policy], account: Account, region: str) -> list[Expected]:
+def answered(policies: Sequence[Policy], account: Account, region: str) -> list[ExpectedFunction]:
     """The policies whose events happen there and are answered in the hub."""
     return [
-        Expected(policy, account, region, pattern=pattern_of(policy))
+        ExpectedFunction(policy, account, region, pattern=pattern_of(policy))
         for policy in policies
         if answered_centrally(policy, account) and region in regions_for(policy, replace(account, hub=None))
     ]
 
 
-def read_member(reader: Reader) -> MemberFacts:
+def read_member(reader: AccountReader) -> MemberFacts:
     """Read what `member_verdicts` takes."""
     account = reader.account
     assert account.hub is not None
@@ -68,7 +68,7 @@ def bus_of(account: Account) -> str:
     return f"arn:{partition}:events:{account.hub.region}:{account.hub.account}:event-bus/default"
 
 
-def member_verdicts(waiting: Sequence[Expected], facts: MemberFacts, account: Account, region: str) -> list[Verdict]:
+def member_verdicts(waiting: Sequence[ExpectedFunction], facts: MemberFacts, account: Account, region: str) -> list[HealthVerdict]:
     """What the hub's functions need of an account and region for the policies that wait for its events."""
     assert account.hub is not None
     if not waiting:
@@ -80,7 +80,7 @@ def member_verdicts(waiting: Sequence[Expected], facts: MemberFacts, account: Ac
     return [*found, member_role(facts.role, account)]
 
 
-def forward(waiting: Sequence[Expected], rules: Read[Sequence[Mapping[str, Any]]]) -> Verdict:
+def forward(waiting: Sequence[ExpectedFunction], rules: Read[Sequence[Mapping[str, Any]]]) -> HealthVerdict:
     """Whether rules that are on send all that the policies wait for to the hub."""
     mend = _STACK.format("member")
     if isinstance(rules, Unread):
@@ -98,7 +98,7 @@ def forward(waiting: Sequence[Expected], rules: Read[Sequence[Mapping[str, Any]]
     return ok("forward")
 
 
-def _events(wanted: Expected) -> Iterator[Mapping[str, Any]]:
+def _events(wanted: ExpectedFunction) -> Iterator[Mapping[str, Any]]:
     """An event for each call that the policy waits for; for what else it waits for, one like its pattern."""
     pattern = wanted.pattern or {}
     if not wanted.trail_events:
@@ -112,7 +112,7 @@ def _let_through(event: Mapping[str, Any], patterns: Sequence[Mapping[str, Any]]
     return any(not list(mismatches(pattern, event)) for pattern in patterns)
 
 
-def member_role(role: Read[Found], account: Account) -> Verdict:
+def member_role(role: Read[Found], account: Account) -> HealthVerdict:
     """Whether the role that the hub's functions assume is there, and trusts the hub."""
     assert account.hub is not None
     mend = _STACK.format("member")
@@ -128,7 +128,7 @@ def member_role(role: Read[Found], account: Account) -> Verdict:
     return ok("member-role")
 
 
-def bus(found: Read[Found], account: Account) -> Verdict:
+def bus(found: Read[Found], account: Account) -> HealthVerdict:
     """Whether the hub's bus takes the events of every other account of accounts.yml."""
     assert account.hub is not None
     mend = _STACK.format("hub")

@@ -7,16 +7,16 @@ from typing import Any
 from c7n import mu
 
 from ..policies import DAY, interval_of, is_scheduled
-from .expectations import Expected, base_files, packages_of
-from .facts import Activity, FunctionFacts, LogLines, RegionFacts, RoleFacts, Unread
+from .expectations import ExpectedFunction, base_files, packages_of
+from .facts import FunctionActivity, FunctionFacts, FunctionLog, RegionFacts, RoleFacts, Unread
 from .roles import permissions, role_there
 from .starting import start
-from .verdict import Verdict, broken, deploy, ok, some, unknown
+from .verdict import HealthVerdict, broken, deploy, ok, some, unknown
 
 
 def function_verdicts(
-    wanted: Expected, facts: FunctionFacts, region: RegionFacts, role: RoleFacts, *, named: bool
-) -> list[Verdict]:
+    wanted: ExpectedFunction, facts: FunctionFacts, region: RegionFacts, role: RoleFacts, *, named: bool
+) -> list[HealthVerdict]:
     """Everything about one policy's function; nothing when it was never deployed there.
 
     `named`: whether somebody asked for this very policy, so that a function that is not there is no matter of choice.
@@ -44,7 +44,7 @@ def function_verdicts(
     ]
 
 
-def absent(wanted: Expected, region: RegionFacts, *, named: bool) -> list[Verdict]:
+def absent(wanted: ExpectedFunction, region: RegionFacts, *, named: bool) -> list[HealthVerdict]:
     """A function that is not there: broken when something still calls for it."""
     left: list[str] = []
     for what, listed in (("event rule", region.rules), ("Config rule", region.config_rules)):
@@ -58,7 +58,7 @@ def absent(wanted: Expected, region: RegionFacts, *, named: bool) -> list[Verdic
     return []
 
 
-def function(found: Mapping[str, Any]) -> Verdict:
+def function(found: Mapping[str, Any]) -> HealthVerdict:
     """Whether Lambda would run it."""
     configuration = found.get("Configuration") or {}
     state = str(configuration.get("State") or "")
@@ -75,7 +75,7 @@ def function(found: Mapping[str, Any]) -> Verdict:
     return ok("function")
 
 
-def policy(wanted: Expected, facts: FunctionFacts) -> Verdict:
+def policy(wanted: ExpectedFunction, facts: FunctionFacts) -> HealthVerdict:
     """Whether it runs today's policy with today's code. Where its reports go is not looked at."""
     if not wanted.in_force:
         return broken("policy", "its conditions (such as its profile) do not hold in this account, and it is deployed",
@@ -98,14 +98,14 @@ def policy(wanted: Expected, facts: FunctionFacts) -> Verdict:
     return ok("policy")
 
 
-def settings(wanted: Expected, configuration: Mapping[str, Any]) -> Verdict:
+def settings(wanted: ExpectedFunction, configuration: Mapping[str, Any]) -> HealthVerdict:
     """Whether Lambda's settings are the policy's."""
     if differing := mu.LambdaManager.delta_function(configuration, wanted.settings):
         return broken("settings", f"other than the policy's: {', '.join(sorted(set(differing)))}", deploy(wanted))
     return ok("settings")
 
 
-def topics(wanted: Expected, region: RegionFacts) -> Iterator[Verdict]:
+def topics(wanted: ExpectedFunction, region: RegionFacts) -> Iterator[HealthVerdict]:
     """Whether the topics that it writes to are there."""
     for arn in wanted.topics:
         there = region.topics.get(arn, Unread("it was not asked for"))
@@ -117,7 +117,7 @@ def topics(wanted: Expected, region: RegionFacts) -> Iterator[Verdict]:
             yield broken("topic", f"{arn} is not there: nobody is told", "make the topic, or name another")
 
 
-def dead_letters(configuration: Mapping[str, Any], waiting: int | Unread | None) -> Iterator[Verdict]:
+def dead_letters(configuration: Mapping[str, Any], waiting: int | Unread | None) -> Iterator[HealthVerdict]:
     """Whether events that it failed on wait in its queue; nothing when it has none."""
     arn = str((configuration.get("DeadLetterConfig") or {}).get("TargetArn") or "")
     if ":sqs:" not in arn:
@@ -134,7 +134,7 @@ def dead_letters(configuration: Mapping[str, Any], waiting: int | Unread | None)
         yield ok("dead-letters")
 
 
-def errors(activity: Activity | Unread, log: LogLines | Unread | None) -> Verdict:
+def errors(activity: FunctionActivity | Unread, log: FunctionLog | Unread | None) -> HealthVerdict:
     """Whether it failed in the last day, by CloudWatch's numbers and by its log."""
     lines = () if log is None or isinstance(log, Unread) else log.errors
     said = f"; last in its log: {lines[-1]}" if lines else ""
@@ -160,13 +160,13 @@ def errors(activity: Activity | Unread, log: LogLines | Unread | None) -> Verdic
     return ok("errors", "" if activity.invocations else "it did not run in the last day")
 
 
-def runs(wanted: Expected, facts: FunctionFacts) -> Iterator[Verdict]:
+def runs(wanted: ExpectedFunction, facts: FunctionFacts) -> Iterator[HealthVerdict]:
     """Whether what is to run once a day or more often has run; nothing where one can wait longer for it."""
     every = interval_of(wanted.policy) if is_scheduled(wanted.policy) else None
     if every is None or every > DAY:
         return
     ran = not isinstance(facts.activity, Unread) and facts.activity.invocations > 0
-    if ran or (isinstance(facts.log, LogLines) and facts.log.any):
+    if ran or (isinstance(facts.log, FunctionLog) and facts.log.any):
         yield ok("runs")
     elif facts.age is not None and facts.age < every:
         yield ok("runs", "it was deployed since it was last due")

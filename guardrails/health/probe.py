@@ -15,10 +15,10 @@ from uuid import uuid4
 
 from custom_actions.functions import PROBE_PREFIX, PROBE_SOURCE
 
-from .expectations import Expected
+from .expectations import ExpectedFunction
 from .facts import Unread
-from .reading import Reader, asked
-from .verdict import Verdict, broken, ok, unknown
+from .reading import AccountReader, asked
+from .verdict import HealthVerdict, broken, ok, unknown
 
 # EventBridge takes ten at once.
 _A_CALL = 10
@@ -26,7 +26,7 @@ _POLL_SECONDS = (0.5, 1.0, 2.0)
 _LOG_MARGIN_MS = 60_000
 
 
-class Unfit(Exception):
+class ProbeUnfit(Exception):
     """No event of ours can match the pattern; the text says why."""
 
 
@@ -34,7 +34,7 @@ class Unfit(Exception):
 class Probe:
     """One event for one function."""
 
-    wanted: Expected
+    wanted: ExpectedFunction
     marker: str
     detail_type: str
     detail: Mapping[str, Any]
@@ -44,24 +44,24 @@ class Probe:
         return {"Source": PROBE_SOURCE, "DetailType": self.detail_type, "Detail": json.dumps(self.detail)}
 
 
-def probe(wanted: Expected, pattern: Mapping[str, Any], variables: Mapping[str, str]) -> Probe:
+def probe(wanted: ExpectedFunction, pattern: Mapping[str, Any], variables: Mapping[str, str]) -> Probe:
     """An event that the rule's `pattern` lets through. Raises Unfit when there is none.
 
     `variables`: the function's environment, in which c7n can be told to work on failed calls, too.
     """
     if variables.get("C7N_SKIP_ERR_EVENT", "yes") != "yes":
         # An older archive, or c7n's own handler, would take the event for a real one.
-        raise Unfit("C7N_SKIP_ERR_EVENT is set, so that it works on events of refused calls")
+        raise ProbeUnfit("C7N_SKIP_ERR_EVENT is set, so that it works on events of refused calls")
     if unfit := sorted(pattern.keys() - {"detail-type", "detail", "account", "region"}):
-        raise Unfit(f"its event rule asks for {', '.join(unfit)}, which only AWS can send")
+        raise ProbeUnfit(f"its event rule asks for {', '.join(unfit)}, which only AWS can send")
     types = [each for each in pattern.get("detail-type") or () if isinstance(each, str)]
     if not types:
-        raise Unfit("its event rule names no detail-type")
+        raise ProbeUnfit("its event rule names no detail-type")
     marker = f"{PROBE_PREFIX}{uuid4()}"
     detail = _matching(pattern.get("detail") or {}, marker, "detail")
     for key, wanted_there in (("errorCode", marker), ("eventID", marker)):
         if key in (pattern.get("detail") or {}):
-            raise Unfit(f"its event rule asks for detail.{key}")
+            raise ProbeUnfit(f"its event rule asks for detail.{key}")
         detail[key] = wanted_there
     detail["userIdentity"] = detail.get("userIdentity") or {"type": "Synthetic"}
     return Probe(wanted, marker, types[0], detail)
@@ -79,7 +79,7 @@ def _matching(pattern: Mapping[str, Any], marker: str, where: str) -> dict[str, 
         if {"exists": False} in (choices if isinstance(choices, list) else ()):
             continue
         if not fitting:
-            raise Unfit(f"its event rule compares {here} in a way that no event was made for")
+            raise ProbeUnfit(f"its event rule compares {here} in a way that no event was made for")
         found[key] = fitting[0]
     return found
 
@@ -97,30 +97,30 @@ def _value(choice: Any, marker: str) -> Any:
 
 
 def probes(
-    wanted: Iterable[tuple[Expected, Mapping[str, Any], Mapping[str, str]]]
-) -> tuple[list[Probe], dict[str, Verdict]]:
+    wanted: Iterable[tuple[ExpectedFunction, Mapping[str, Any], Mapping[str, str]]]
+) -> tuple[list[Probe], dict[str, HealthVerdict]]:
     """A probe for each function, of `probe`'s arguments; and a verdict, by function, where none is fit."""
     ready: list[Probe] = []
-    unfit: dict[str, Verdict] = {}
+    unfit: dict[str, HealthVerdict] = {}
     for each, pattern, variables in wanted:
         try:
             ready.append(probe(each, pattern, variables))
-        except Unfit as problem:
+        except ProbeUnfit as problem:
             unfit[each.function] = unknown("fire", str(problem), "make a real change, and look at its log")
     return ready, unfit
 
 
 def fire(
-    reader: Reader, probes: Sequence[Probe], seconds: float, *, heard_by: Reader | None = None,
+    reader: AccountReader, probes: Sequence[Probe], seconds: float, *, heard_by: AccountReader | None = None,
     clock: Callable[[], float] = time.monotonic, pause: Callable[[float], None] = time.sleep,
-) -> dict[str, Verdict]:
+) -> dict[str, HealthVerdict]:
     """Send the probes and wait for their log lines at most `seconds`; a verdict for each function by its name.
 
     `heard_by`: where the functions are, when that is another account or region than the one in which they are sent.
     """
     heard_by = heard_by or reader
     since = int(time.time() * 1000) - _LOG_MARGIN_MS
-    verdicts: dict[str, Verdict] = {}
+    verdicts: dict[str, HealthVerdict] = {}
     waiting: dict[str, Probe] = {}
     for first in range(0, len(probes), _A_CALL):
         some = probes[first:first + _A_CALL]
@@ -145,7 +145,7 @@ def fire(
     return verdicts
 
 
-def answer(marker: str, said: Sequence[str] | Unread, *, last: bool, seconds: float) -> Verdict | None:
+def answer(marker: str, said: Sequence[str] | Unread, *, last: bool, seconds: float) -> HealthVerdict | None:
     """What the log says of a probe; None when it is worth waiting longer."""
     if isinstance(said, Unread):
         return unknown("fire", f"its log: {said.reason}")
@@ -161,7 +161,7 @@ def answer(marker: str, said: Sequence[str] | Unread, *, last: bool, seconds: fl
                   "see its other checks; --wait for a slow account")
 
 
-def _put(reader: Reader, probes: Sequence[Probe]) -> list[str]:
+def _put(reader: AccountReader, probes: Sequence[Probe]) -> list[str]:
     """Why each was not taken; empty when it was."""
     answered = asked(lambda: reader.client("events").put_events(Entries=[each.entry() for each in probes]))
     if answered is None or isinstance(answered, Unread):
@@ -171,7 +171,7 @@ def _put(reader: Reader, probes: Sequence[Probe]) -> list[str]:
         for entry in answered["Entries"]]
 
 
-def _said(reader: Reader, function: str, marker: str, since: int) -> Sequence[str] | Unread:
+def _said(reader: AccountReader, function: str, marker: str, since: int) -> Sequence[str] | Unread:
     """The lines of the function's log with the marker; none when it has no log yet."""
     found = asked(lambda: [
         event["message"] for event in reader.pages(

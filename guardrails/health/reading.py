@@ -22,8 +22,8 @@ from custom_actions.names import FUNCTION_PREFIX
 from ..accounts import AWS_ERRORS, Account, reason_of
 from ..deployment import is_ours
 from ..limits import HEALTH_READS
-from .expectations import Expected
-from .facts import Activity, Found, FunctionFacts, LogLines, Read, RegionFacts, RoleFacts, Trail, Unread
+from .expectations import ExpectedFunction
+from .facts import Found, FunctionActivity, FunctionFacts, FunctionLog, Read, RegionFacts, RoleFacts, TrailFacts, Unread
 
 LOOKED_BACK = timedelta(hours=26)
 """A day, and what the numbers of a daily run may be late by."""
@@ -65,7 +65,7 @@ def listed(call: Callable[[], _Answer], nothing: _Answer) -> Read[_Answer]:
     return nothing if found is None else found
 
 
-class Reader:
+class AccountReader:
     """Asks one account and region. Raises one of AWS_ERRORS when it is made and there is no way in."""
 
     def __init__(self, account: Account, region: str, now: datetime) -> None:
@@ -128,15 +128,15 @@ class Reader:
                 for each in config.describe_configuration_recorders()["ConfigurationRecorders"]]
         return listed(both, [])
 
-    def trails(self) -> Read[Sequence[Trail]]:
+    def trails(self) -> Read[Sequence[TrailFacts]]:
         """The trails that record this region, those of other regions and of the organization too."""
         client = self.client("cloudtrail")
 
-        def one(trail: Mapping[str, Any]) -> Trail:
+        def one(trail: Mapping[str, Any]) -> TrailFacts:
             arn = trail["TrailARN"]
             status = asked(lambda: client.get_trail_status(Name=arn))
             selectors = asked(lambda: client.get_event_selectors(TrailName=arn))
-            return Trail(
+            return TrailFacts(
                 trail["Name"],
                 status if isinstance(status, Unread) else bool((status or {}).get("IsLogging")),
                 {} if selectors is None else selectors)
@@ -155,9 +155,9 @@ class Reader:
         found = asked(lambda: self.client("lambda").get_function(FunctionName=function))
         return found if isinstance(found, Unread) else is_ours((found or {}).get("Tags") or {})
 
-    def activity(self, functions: Sequence[str]) -> dict[str, Read[Activity]]:
+    def activity(self, functions: Sequence[str]) -> dict[str, Read[FunctionActivity]]:
         """What the functions did in the last day."""
-        found: dict[str, Read[Activity]] = {}
+        found: dict[str, Read[FunctionActivity]] = {}
         for first in range(0, len(functions), _FUNCTIONS_A_QUERY):
             some = functions[first:first + _FUNCTIONS_A_QUERY]
             answer = self._sums(some)
@@ -165,7 +165,7 @@ class Reader:
                 found[name] = answer if isinstance(answer, Unread) else answer[name]
         return found
 
-    def _sums(self, functions: Sequence[str]) -> Read[dict[str, Activity]]:
+    def _sums(self, functions: Sequence[str]) -> Read[dict[str, FunctionActivity]]:
         queries = [
             {"Id": f"q{number}_{metric.lower()}", "MetricStat": {
                 "Metric": {"Namespace": "AWS/Lambda", "MetricName": metric,
@@ -183,13 +183,13 @@ class Reader:
                 return Unread(f"CloudWatch answers {result['StatusCode']}")
             sums[result["Id"]] = sums.get(result["Id"], 0.0) + sum(result["Values"])
         return {
-            name: Activity(**{field: sums.get(f"q{number}_{metric.lower()}", 0.0)
+            name: FunctionActivity(**{field: sums.get(f"q{number}_{metric.lower()}", 0.0)
                               for metric, field in _METRICS.items()})
             for number, name in enumerate(functions)}
 
     # -- one function -----------------------------------------------------------------------------------------
 
-    def function(self, wanted: Expected, rules: Read[Mapping[str, Any]], activity: Read[Activity]) -> FunctionFacts:
+    def function(self, wanted: ExpectedFunction, rules: Read[Mapping[str, Any]], activity: Read[FunctionActivity]) -> FunctionFacts:
         """All that concerns a function that is there."""
         name = wanted.function
         client = self.client("lambda")
@@ -218,7 +218,7 @@ class Reader:
         except (ValueError, TypeError):
             return None
 
-    def _schedule(self, wanted: Expected) -> Read[Found]:
+    def _schedule(self, wanted: ExpectedFunction) -> Read[Found]:
         group = str(wanted.policy.mode.get("group-name") or "default")
         return asked(lambda: self.client("scheduler").get_schedule(Name=wanted.function, GroupName=group))
 
@@ -238,8 +238,8 @@ class Reader:
 
         return asked(count)
 
-    def _log(self, name: str) -> Read[LogLines | None]:
-        def read() -> Read[LogLines]:
+    def _log(self, name: str) -> Read[FunctionLog | None]:
+        def read() -> Read[FunctionLog]:
             logs, group = self.client("logs"), f"/aws/lambda/{name}"
             since = int((self._now - LOOKED_BACK).timestamp() * 1000)
             some = logs.filter_log_events(logGroupName=group, startTime=since, limit=1)
@@ -253,7 +253,7 @@ class Reader:
                     if not lines:
                         return Unread("it is too long to be read whole")
                     break
-            return LogLines(bool(some["events"] or lines), [" ".join(line.split())[:200] for line in lines])
+            return FunctionLog(bool(some["events"] or lines), [" ".join(line.split())[:200] for line in lines])
 
         return asked(read)
 
@@ -300,11 +300,11 @@ class Reader:
 
 
 @dataclass(frozen=True)
-class Answers:
+class RegionReading:
     """Everything that was read of an account and region."""
 
     region: RegionFacts
-    wanted: Sequence[Expected]
+    wanted: Sequence[ExpectedFunction]
     """Each policy in the form that is deployed, as far as that can be told."""
     functions: Mapping[str, FunctionFacts]
     """Those that are there, by name."""
@@ -327,14 +327,14 @@ class Listing:
             for names in (self.functions, self.rules, self.config_rules))
 
 
-def read_listing(reader: Reader, prefixes: Iterable[str]) -> Listing:
+def read_listing(reader: AccountReader, prefixes: Iterable[str]) -> Listing:
     """The functions whose names begin so, and the rules."""
     return Listing(reader.functions(sorted({FUNCTION_PREFIX, *prefixes})), reader.rules(), reader.config_rules())
 
 
 def read_region(
-    reader: Reader, listing: Listing, forms: Sequence[Sequence[Expected]], known: frozenset[str] | None
-) -> Answers:
+    reader: AccountReader, listing: Listing, forms: Sequence[Sequence[ExpectedFunction]], known: frozenset[str] | None
+) -> RegionReading:
     """Read everything about an account and region.
 
     `forms`: each policy, in the forms in which it may be deployed. `known`: the functions that some policy stands for;
@@ -365,10 +365,10 @@ def read_region(
             if arn := role_of(facts[each.function]):
                 needed.setdefault(arn, set()).update(each.permissions)
         roles = dict(zip(needed, pool.map(lambda arn: reader.role(arn, needed[arn]), needed), strict=True))
-    return Answers(region, wanted, facts, roles)
+    return RegionReading(region, wanted, facts, roles)
 
 
-def deployed_form(forms: Sequence[Expected], functions: Mapping[str, Mapping[str, Any]]) -> Expected:
+def deployed_form(forms: Sequence[ExpectedFunction], functions: Mapping[str, Mapping[str, Any]]) -> ExpectedFunction:
     """The form that Lambda has, by its archive's checksum among the `functions` of ListFunctions."""
     first = forms[0]
     if first.function not in functions or len(forms) == 1:

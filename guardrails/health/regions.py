@@ -6,16 +6,16 @@ from typing import Any
 
 from custom_actions.vocabulary import is_read
 
-from .expectations import Expected
-from .facts import RegionFacts, Trail, Unread
-from .verdict import Verdict, broken, names, ok, some, unknown
+from .expectations import ExpectedFunction
+from .facts import RegionFacts, TrailFacts, Unread
+from .verdict import HealthVerdict, broken, names, ok, some, unknown
 
 _GLOBAL_TYPES = ("AWS::IAM::User", "AWS::IAM::Group", "AWS::IAM::Role", "AWS::IAM::Policy")
 
 
-def region_verdicts(deployed: Sequence[Expected], facts: RegionFacts) -> list[Verdict]:
+def region_verdicts(deployed: Sequence[ExpectedFunction], facts: RegionFacts) -> list[HealthVerdict]:
     """What the deployed functions of an account and region need together."""
-    found: list[Verdict] = []
+    found: list[HealthVerdict] = []
     if isinstance(facts.functions, Unread):
         return [unknown("functions", f"which are deployed: {facts.functions.reason}")]
     if waiting := [each for each in deployed if each.trail_events]:
@@ -26,7 +26,7 @@ def region_verdicts(deployed: Sequence[Expected], facts: RegionFacts) -> list[Ve
     return found
 
 
-def strays(found: Mapping[str, bool | Unread]) -> Iterator[Verdict]:
+def strays(found: Mapping[str, bool | Unread]) -> Iterator[HealthVerdict]:
     """Functions of ours that no policy stands for."""
     for name, ours in found.items():
         if isinstance(ours, Unread):
@@ -35,15 +35,15 @@ def strays(found: Mapping[str, bool | Unread]) -> Iterator[Verdict]:
             yield broken("stray", f"{name} is ours by its tags, and no policy stands for it", "./run.sh undeploy")
 
 
-def trail(waiting: Sequence[Expected], trails: Sequence[Trail] | Unread) -> Verdict:
+def trail(waiting: Sequence[ExpectedFunction], trails: Sequence[TrailFacts] | Unread) -> HealthVerdict:
     """Whether a trail that logs tells EventBridge of every call that the functions wait for."""
     if isinstance(trails, Unread):
         return unknown("trail", trails.reason)
     mend = "a trail that logs management events, write and read, in this region"
     if not trails:
         return broken("trail", f"no trail here: no event ever comes to {some(names(waiting))}", mend)
-    deaf: list[Expected] = []
-    unsure: list[Expected] = []
+    deaf: list[ExpectedFunction] = []
+    unsure: list[ExpectedFunction] = []
     for each in waiting:
         told = [_tells(trails, source, name) for source, name in each.trail_events]
         if False in told:
@@ -61,13 +61,13 @@ def trail(waiting: Sequence[Expected], trails: Sequence[Trail] | Unread) -> Verd
     return ok("trail")
 
 
-def _tells(trails: Sequence[Trail], source: str, name: str) -> bool | None:
+def _tells(trails: Sequence[TrailFacts], source: str, name: str) -> bool | None:
     """Whether any trail records the call; None when a trail that could not be read may."""
     answers = [_records(one, source, name) for one in trails]
     return True if True in answers else None if None in answers else False
 
 
-def _records(one: Trail, source: str, name: str) -> bool | None:
+def _records(one: TrailFacts, source: str, name: str) -> bool | None:
     if one.logging is False:
         return False
     if isinstance(one.logging, Unread) or isinstance(one.selectors, Unread):
@@ -99,7 +99,7 @@ def _advanced(selector: Mapping[str, Any], source: str, *, read_only: bool) -> b
     return True
 
 
-def recorder(ruled: Sequence[Expected], recorders: Sequence[Mapping[str, Any]] | Unread) -> Verdict:
+def recorder(ruled: Sequence[ExpectedFunction], recorders: Sequence[Mapping[str, Any]] | Unread) -> HealthVerdict:
     """Whether AWS Config records what the rules judge."""
     if isinstance(recorders, Unread):
         return unknown("recorder", recorders.reason)

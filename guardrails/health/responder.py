@@ -14,8 +14,8 @@ from ..policies import Policy
 from .facts import Found, Read, Unread
 from .functions import dead_letters
 from .functions import function as function_state
-from .reading import Reader, asked
-from .verdict import Verdict, as_list, broken, ok, unknown
+from .reading import AccountReader, asked
+from .verdict import HealthVerdict, as_list, broken, ok, unknown
 
 _DEPLOY = "./run.sh deploy -c accounts.yml"
 _STACK = "the stack of compliance.template.json (./run.sh templates)"
@@ -43,7 +43,7 @@ def responds(policies: Sequence[Policy], account: Account, region: str) -> bool:
         policy.deploys and policy.heals and region in own_regions(policy, account) for policy in policies)
 
 
-def read_responder(reader: Reader) -> ResponderFacts:
+def read_responder(reader: AccountReader) -> ResponderFacts:
     """Read what `responder_verdicts` takes."""
     functions, topic = reader.client("lambda"), topic_arn(reader.account.id, reader.region)
     found: Read[Found] = asked(lambda: functions.get_function(FunctionName=RESPONDER))
@@ -56,7 +56,7 @@ def read_responder(reader: Reader) -> ResponderFacts:
         reader.waiting(there))
 
 
-def responder_verdicts(facts: ResponderFacts) -> list[Verdict]:
+def responder_verdicts(facts: ResponderFacts) -> list[HealthVerdict]:
     """Whether it would run, hears the topic, is let in, and has put right what it was told of."""
     if isinstance(facts.function, Unread):
         return [unknown("function", facts.function.reason)]
@@ -71,7 +71,7 @@ def responder_verdicts(facts: ResponderFacts) -> list[Verdict]:
     ]
 
 
-def _subscription(found: Read[Sequence[Mapping[str, Any]] | None], function: str) -> Verdict:
+def _subscription(found: Read[Sequence[Mapping[str, Any]] | None], function: str) -> HealthVerdict:
     if isinstance(found, Unread):
         return unknown("subscription", found.reason)
     if found is None:
@@ -85,7 +85,7 @@ def _subscription(found: Read[Sequence[Mapping[str, Any]] | None], function: str
     return ok("subscription")
 
 
-def _permission(found: Read[Found]) -> Verdict:
+def _permission(found: Read[Found]) -> HealthVerdict:
     if isinstance(found, Unread):
         return unknown("permission", found.reason)
     statements = json.loads((found or {}).get("Policy") or "{}").get("Statement")
@@ -97,7 +97,7 @@ def _permission(found: Read[Found]) -> Verdict:
     return broken("permission", "it does not let SNS call it", _DEPLOY)
 
 
-def _verdicts_arrive(rule: Read[Found]) -> Verdict:
+def _verdicts_arrive(rule: Read[Found]) -> HealthVerdict:
     if isinstance(rule, Unread):
         return unknown("event-rule", rule.reason)
     if rule is None:

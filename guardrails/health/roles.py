@@ -4,12 +4,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
-from .expectations import Expected
+from .expectations import ExpectedFunction
 from .facts import RoleFacts, Unread
-from .verdict import Verdict, as_list, broken, ok, some, unknown
+from .verdict import HealthVerdict, as_list, broken, ok, some, unknown
 
 
-def role_there(facts: RoleFacts) -> Verdict:
+def role_there(facts: RoleFacts) -> HealthVerdict:
     """Whether the function's role is there and Lambda may take it."""
     if isinstance(facts.role, Unread):
         return unknown("role", facts.role.reason)
@@ -28,7 +28,7 @@ def role_there(facts: RoleFacts) -> Verdict:
     return ok("role")
 
 
-def permissions(wanted: Expected, facts: RoleFacts) -> Verdict:
+def permissions(wanted: ExpectedFunction, facts: RoleFacts) -> HealthVerdict:
     """Whether the role is allowed what the policy calls.
 
     An action that is allowed on some resources only counts as allowed: on which it is needed, nobody knows beforehand.

@@ -6,15 +6,15 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from ..policies import comparable, parsed
-from .expectations import Expected
+from .expectations import ExpectedFunction
 from .facts import FunctionFacts, RegionFacts, Unread
-from .verdict import Verdict, as_list, broken, deploy, ok, unknown
+from .verdict import HealthVerdict, as_list, broken, deploy, ok, unknown
 
 _ENABLED = ("ENABLED", "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS")
 _INVOKE = "lambda:InvokeFunction"
 
 
-def start(wanted: Expected, facts: FunctionFacts, region: RegionFacts) -> Iterator[Verdict]:
+def start(wanted: ExpectedFunction, facts: FunctionFacts, region: RegionFacts) -> Iterator[HealthVerdict]:
     """Whether anything starts it."""
     if wanted.config_rule is not None:
         yield config_rule(wanted, region)
@@ -29,7 +29,7 @@ def start(wanted: Expected, facts: FunctionFacts, region: RegionFacts) -> Iterat
         yield invocable(wanted, facts, "events.amazonaws.com", wanted.rule_arn)
 
 
-def event_rule(wanted: Expected, region: RegionFacts) -> Verdict:
+def event_rule(wanted: ExpectedFunction, region: RegionFacts) -> HealthVerdict:
     """Whether its event rule is there, enabled, and says what the policy says."""
     if isinstance(region.rules, Unread):
         return unknown("event-rule", region.rules.reason)
@@ -47,7 +47,7 @@ def event_rule(wanted: Expected, region: RegionFacts) -> Verdict:
     return ok("event-rule")
 
 
-def target(wanted: Expected, facts: FunctionFacts) -> Verdict:
+def target(wanted: ExpectedFunction, facts: FunctionFacts) -> HealthVerdict:
     """Whether the rule starts this function."""
     if isinstance(facts.targets, Unread):
         return unknown("target", facts.targets.reason)
@@ -56,7 +56,7 @@ def target(wanted: Expected, facts: FunctionFacts) -> Verdict:
     return ok("target")
 
 
-def schedule(wanted: Expected, facts: FunctionFacts) -> Verdict:
+def schedule(wanted: ExpectedFunction, facts: FunctionFacts) -> HealthVerdict:
     """Whether its schedule of EventBridge Scheduler is there, enabled, and starts it."""
     if isinstance(facts.schedule, Unread):
         return unknown("schedule", facts.schedule.reason)
@@ -72,7 +72,7 @@ def schedule(wanted: Expected, facts: FunctionFacts) -> Verdict:
     return ok("schedule")
 
 
-def invocable(wanted: Expected, facts: FunctionFacts, service: str, source: str) -> Verdict:
+def invocable(wanted: ExpectedFunction, facts: FunctionFacts, service: str, source: str) -> HealthVerdict:
     """Whether the function lets `service` call it; for an event rule, this very rule (`source`)."""
     if isinstance(facts.statements, Unread):
         return unknown("permission", facts.statements.reason)
@@ -81,7 +81,7 @@ def invocable(wanted: Expected, facts: FunctionFacts, service: str, source: str)
     return broken("permission", f"the function does not let {service} call it", deploy(wanted))
 
 
-def config_rule(wanted: Expected, region: RegionFacts) -> Verdict:
+def config_rule(wanted: ExpectedFunction, region: RegionFacts) -> HealthVerdict:
     """Whether its Config rule is there and says what the policy says."""
     assert wanted.config_rule is not None
     if isinstance(region.config_rules, Unread):
@@ -98,7 +98,7 @@ def config_rule(wanted: Expected, region: RegionFacts) -> Verdict:
     return ok("config-rule")
 
 
-def evaluations(wanted: Expected, region: RegionFacts) -> Iterator[Verdict]:
+def evaluations(wanted: ExpectedFunction, region: RegionFacts) -> Iterator[HealthVerdict]:
     """Whether AWS Config could call the function and take its verdicts, the last time; nothing without a rule."""
     rules = region.config_rules
     if isinstance(rules, Unread) or wanted.function not in rules:

@@ -6,48 +6,48 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from .expectations import Expected
+from .expectations import ExpectedFunction
 
 _NAMED = 4
 
 
-class State(StrEnum):
+class HealthState(StrEnum):
     OK = "ok"
     BROKEN = "broken"
     UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
-class Verdict:
+class HealthVerdict:
     """What one check says."""
 
     check: str
-    state: State
+    state: HealthState
     reason: str = ""
     remedy: str = ""
 
 
-def ok(check: str, reason: str = "") -> Verdict:
+def ok(check: str, reason: str = "") -> HealthVerdict:
     """It was read, and it is as it should be."""
-    return Verdict(check, State.OK, reason)
+    return HealthVerdict(check, HealthState.OK, reason)
 
 
-def broken(check: str, reason: str, remedy: str) -> Verdict:
+def broken(check: str, reason: str, remedy: str) -> HealthVerdict:
     """It was read, and it is not as it should be."""
-    return Verdict(check, State.BROKEN, reason, remedy)
+    return HealthVerdict(check, HealthState.BROKEN, reason, remedy)
 
 
-def unknown(check: str, reason: str, remedy: str = "let the credentials of this run read it") -> Verdict:
+def unknown(check: str, reason: str, remedy: str = "let the credentials of this run read it") -> HealthVerdict:
     """It could not be read, or says nothing."""
-    return Verdict(check, State.UNKNOWN, reason, remedy)
+    return HealthVerdict(check, HealthState.UNKNOWN, reason, remedy)
 
 
-def deploy(wanted: Expected) -> str:
+def deploy(wanted: ExpectedFunction) -> str:
     """The remedy of most: deploy the policy again."""
     return f"./run.sh deploy {wanted.policy.name}{wanted.option}"
 
 
-def names(each: Iterable[Expected]) -> list[str]:
+def names(each: Iterable[ExpectedFunction]) -> list[str]:
     """The policies' names."""
     return [one.policy.name for one in each]
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 from custom_actions.face import face
 
 if TYPE_CHECKING:
-    from .dry_run import Replayed, replay
-    from .recorded import Recorded, read_events
+    from .dry_run import ReplayResult, replay
+    from .recorded import RecordedEvent, read_events
 
 __getattr__, __all__ = face(
     __name__,
-    dry_run=("Replayed", "replay"),
-    recorded=("Recorded", "read_events"),
+    dry_run=("ReplayResult", "replay"),
+    recorded=("RecordedEvent", "read_events"),
 )

@@ -29,8 +29,8 @@ from custom_actions.resources import evidence
 from ..policies import Kind, Policy, UnknownComparison, is_lambda_mode, mismatches, pattern_of, resource_class
 from ..results import exceptions_in_force
 from ..yamlfile import flow
-from .readonly import DRY_RUN, Refused, Watch
-from .recorded import Recorded
+from .readonly import DRY_RUN, CallWatch, RefusedCall
+from .recorded import RecordedEvent
 
 _LEFT = "left: "
 # What a schedule calls, or AWS Config, and no event of EventBridge.
@@ -40,7 +40,7 @@ _NOT_BY_EVENT = {
 }
 
 
-class Answer(StrEnum):
+class ReplayAnswer(StrEnum):
     """What became of one event in one policy."""
 
     NOT_SUBSCRIBED = "not-subscribed"
@@ -55,20 +55,20 @@ class Answer(StrEnum):
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedAction:
     """What one action would do."""
 
     action: str
     """With its settings, as the policy has it."""
     lines: tuple[str, ...] = ()
     """The plan, of an action of ours."""
-    calls: tuple[Refused, ...] = ()
+    calls: tuple[RefusedCall, ...] = ()
     """The calls that it tried to make; where one needs another's answer, the first of them."""
     note: str = ""
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedResource:
     """What the policy says of one resource."""
 
     resource: str
@@ -80,21 +80,21 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Replayed:
+class ReplayResult:
     """One event in one policy."""
 
     policy: Policy
-    answer: Answer
+    answer: ReplayAnswer
     why: str = ""
-    resources: tuple[Judged, ...] = ()
-    planned: tuple[Planned, ...] = ()
+    resources: tuple[JudgedResource, ...] = ()
+    planned: tuple[PlannedAction, ...] = ()
     unanswered: tuple[str, ...] = ()
     """Reads of AWS that were refused: what is said above then rests on less than there is."""
     notes: tuple[str, ...] = ()
 
     @property
     def subscribed(self) -> bool:
-        return self.answer is not Answer.NOT_SUBSCRIBED
+        return self.answer is not ReplayAnswer.NOT_SUBSCRIBED
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -106,7 +106,7 @@ class Replayed:
         }
 
 
-def unsubscribed(policy: Policy, recorded: Recorded) -> str:
+def unsubscribed(policy: Policy, recorded: RecordedEvent) -> str:
     """Why the event would not reach the policy's function; empty when it would.
 
     Raises UnknownComparison when the pattern of the policy's mode cannot be told here.
@@ -130,9 +130,9 @@ def unsubscribed(policy: Policy, recorded: Recorded) -> str:
 
 
 def replay(
-    recorded: Recorded, policies: Iterable[Policy], *, account: str, region: str, offline: bool = False,
+    recorded: RecordedEvent, policies: Iterable[Policy], *, account: str, region: str, offline: bool = False,
     variables: Mapping[str, Any] | None = None, exceptions: Path | None = None,
-) -> Iterator[Replayed]:
+) -> Iterator[ReplayResult]:
     """What each policy makes of the event.
 
     Args:
@@ -145,12 +145,12 @@ def replay(
         try:
             why = unsubscribed(policy, recorded)
         except UnknownComparison as error:
-            yield Replayed(policy, Answer.UNKNOWN, f"whether the event reaches it: {error}")
+            yield ReplayResult(policy, ReplayAnswer.UNKNOWN, f"whether the event reaches it: {error}")
             continue
         if why:
-            yield Replayed(policy, Answer.NOT_SUBSCRIBED, why)
+            yield ReplayResult(policy, ReplayAnswer.NOT_SUBSCRIBED, why)
             continue
-        watch = Watch(offline=offline)
+        watch = CallWatch(offline=offline)
         with _quiet(exceptions):
             found = _Replay(policy, recorded, watch, account, region).run(dict(variables or {}))
         yield found
@@ -191,23 +191,23 @@ class _Replay:
     """One policy and one event."""
 
     policy: Policy
-    recorded: Recorded
-    watch: Watch
+    recorded: RecordedEvent
+    watch: CallWatch
     account: str
     region: str
     notes: list[str] = field(default_factory=list)
 
-    def run(self, variables: dict[str, Any]) -> Replayed:
+    def run(self, variables: dict[str, Any]) -> ReplayResult:
         try:
             found = self._judge(self._loaded(variables))
         # Any filter, of c7n or of ours, may raise anything on what it did not expect; then nothing is known.
         except Exception as error:  # noqa: BLE001
-            found = Replayed(self.policy, Answer.UNKNOWN, " ".join(str(error).split()) or type(error).__name__)
+            found = ReplayResult(self.policy, ReplayAnswer.UNKNOWN, " ".join(str(error).split()) or type(error).__name__)
         unanswered = tuple(dict.fromkeys(self.watch.unanswered))
         answer = found.answer
-        if unanswered and answer in (Answer.MATCH, Answer.NO_MATCH, Answer.NO_RESOURCE):
-            answer = Answer.UNKNOWN
-        return Replayed(
+        if unanswered and answer in (ReplayAnswer.MATCH, ReplayAnswer.NO_MATCH, ReplayAnswer.NO_RESOURCE):
+            answer = ReplayAnswer.UNKNOWN
+        return ReplayResult(
             self.policy, answer, found.why, found.resources, found.planned, unanswered, tuple(self.notes))
 
     def _loaded(self, variables: dict[str, Any]) -> Any:
@@ -225,15 +225,15 @@ class _Replay:
         made.ctx.output = _Output()
         return made
 
-    def _judge(self, made: Any) -> Replayed:
+    def _judge(self, made: Any) -> ReplayResult:
         event = dict(self.recorded.event)
         if not made.is_runnable(event):
             profile = self.policy.metadata.get("profile")
-            return Replayed(self.policy, Answer.OFF, "its conditions do not hold here" + (
+            return ReplayResult(self.policy, ReplayAnswer.OFF, "its conditions do not hold here" + (
                 f": the profile {profile} is not chosen" if profile else ""))
         resources, why = self._resources(made, event)
         if not resources:
-            return Replayed(self.policy, Answer.NO_RESOURCE, why)
+            return ReplayResult(self.policy, ReplayAnswer.NO_RESOURCE, why)
         steps = list(self._filtered(made, resources, event))
         matched = [resource for resource, judged in steps if judged.matches]
         asked = len(self.watch.unanswered)
@@ -242,8 +242,8 @@ class _Replay:
         # What a plan could not read says nothing against the match.
         self.notes += self.watch.unanswered[asked:]
         del self.watch.unanswered[asked:]
-        return Replayed(
-            self.policy, Answer.MATCH if matched else Answer.NO_MATCH, why, tuple(judged for _, judged in steps),
+        return ReplayResult(
+            self.policy, ReplayAnswer.MATCH if matched else ReplayAnswer.NO_MATCH, why, tuple(judged for _, judged in steps),
             planned)
 
     def _resources(self, made: Any, event: dict[str, Any]) -> tuple[list[dict[str, Any]], str]:
@@ -269,7 +269,7 @@ class _Replay:
 
     def _filtered(
         self, made: Any, resources: list[dict[str, Any]], event: dict[str, Any]
-    ) -> Iterator[tuple[dict[str, Any], Judged]]:
+    ) -> Iterator[tuple[dict[str, Any], JudgedResource]]:
         """Each resource with what is said of it."""
         manager = made.resource_manager
         key = manager.resource_type.id
@@ -288,21 +288,21 @@ class _Replay:
                     verdict = Verdict.NOT_APPLICABLE if isinstance(each, Scope) else Verdict.COMPLIANT
                 if config and made.data["mode"].get("match-compliant") and verdict is Verdict.COMPLIANT:
                     verdict = Verdict.NON_COMPLIANT
-                yield left[name], Judged(name, matches=False, why=why, verdict=verdict.value if config else "")
+                yield left[name], JudgedResource(name, matches=False, why=why, verdict=verdict.value if config else "")
             left = kept
         matching = Verdict.COMPLIANT if made.data["mode"].get("match-compliant") else Verdict.NON_COMPLIANT
         for name, resource in left.items():
             shown = flow(evidence(resource))
             why = shown if shown != "{}" else "every filter lets it through" if manager.filters else "no filters"
-            yield resource, Judged(name, matches=True, why=why, verdict=matching.value if config else "")
+            yield resource, JudgedResource(name, matches=True, why=why, verdict=matching.value if config else "")
 
-    def _plan(self, made: Any, action: Any, matched: list[dict[str, Any]], event: dict[str, Any]) -> Planned:
+    def _plan(self, made: Any, action: Any, matched: list[dict[str, Any]], event: dict[str, Any]) -> PlannedAction:
         """What the action would do. One of ours decides for itself, and its calls are kept and not sent."""
         shown = _shown(action)
         if not type(action).__module__.startswith("custom_actions."):
-            return Planned(shown, note="c7n's own action: what it would call is not foretold")
+            return PlannedAction(shown, note="c7n's own action: what it would call is not foretold")
         if self.watch.offline:
-            return Planned(shown, note="it reads the resource before it decides: not foretold offline")
+            return PlannedAction(shown, note="it reads the resource before it decides: not foretold offline")
         # Who is told of what is left is told of what was tried, and nothing is.
         action.data = {name: value for name, value in action.data.items() if name != "otherwise"}
         before, output = len(self.watch.refused), made.ctx.output
@@ -317,13 +317,13 @@ class _Replay:
         except Exception as error:  # noqa: BLE001
             calls = tuple(self.watch.refused[before:])
             note = "" if calls else f"not foretold: {' '.join(str(error).split())}"
-            return Planned(shown, calls=calls, note=note)
+            return PlannedAction(shown, calls=calls, note=note)
         receipts = [*output.receipts, *(each for each in returned or () if isinstance(each, Mapping))]
         lines = [line for receipt in receipts for line in _lines(receipt)]
         if not lines:
             lines = [line for resource in matched for line in resource.get("c7n:IngressPlan") or ()]
         calls = tuple(self.watch.refused[before:])
-        return Planned(shown, tuple(lines), calls, "" if lines or calls else "it finds nothing to do")
+        return PlannedAction(shown, tuple(lines), calls, "" if lines or calls else "it finds nothing to do")
 
 
 def _shown(action: Any) -> str:

@@ -25,7 +25,7 @@ class Offline(Exception):
 
 
 @dataclass(frozen=True)
-class Refused:
+class RefusedCall:
     """A call that was not sent, because it would have changed something."""
 
     service: str
@@ -34,11 +34,11 @@ class Refused:
 
 
 @dataclass
-class Watch:
+class CallWatch:
     """What passed, or did not, while a policy was looked at."""
 
     offline: bool = False
-    refused: list[Refused] = field(default_factory=list)
+    refused: list[RefusedCall] = field(default_factory=list)
     unanswered: list[str] = field(default_factory=list)
     """Reads that AWS refused, or that were not sent offline."""
 
@@ -64,7 +64,7 @@ class Watch:
             self.unanswered.append(f"{service}:{operation} was not asked, for this is offline")
             raise Offline(self.unanswered[-1])
         if not (is_read(operation) or operation in _ALLOWED):
-            self.refused.append(Refused(service, operation, context.get("guardrails_parameters") or {}))
+            self.refused.append(RefusedCall(service, operation, context.get("guardrails_parameters") or {}))
             message = "This would change something, and was not sent."
             raise ClientError({"Error": {"Code": DRY_RUN, "Message": message}}, operation)
 

@@ -23,7 +23,7 @@ _ITEM_CHANGED = "ConfigurationItemChangeNotification"
 
 
 @dataclass(frozen=True)
-class Recorded:
+class RecordedEvent:
     """One event."""
 
     event: Mapping[str, Any]
@@ -74,7 +74,7 @@ class Recorded:
         return said + (f", {self.account}" if self.account else "") + (f" {self.region}" if self.region else "")
 
 
-def read_events(path: Path) -> list[Recorded]:
+def read_events(path: Path) -> list[RecordedEvent]:
     """Every event of a file, plain or gzipped JSON. Raises GuardrailsError when it holds none, or something else."""
     try:
         content = path.read_bytes()
@@ -89,7 +89,7 @@ def read_events(path: Path) -> list[Recorded]:
     if not events:
         raise GuardrailsError(f"{path}: there is no event in it", f"it holds {_FORMS}")
     one = len(events) == 1
-    return [Recorded(event, str(path) if one else f"{path} #{number}") for number, event in enumerate(events, 1)]
+    return [RecordedEvent(event, str(path) if one else f"{path} #{number}") for number, event in enumerate(events, 1)]
 
 
 def _events(data: Any) -> Iterator[Mapping[str, Any]]:

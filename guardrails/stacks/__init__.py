@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .iam.needs import of_function, of_hub, of_securityhub, of_sweep
     from .iam.operator import of_deploy, of_doctor
     from .iam.responder import of_responder
-    from .iam.template import Role, file_names, functions, members
+    from .iam.template import IamRole, file_names, functions, members
     from .mailer_stack import mailer
 
 __getattr__, __all__ = face(
@@ -23,6 +23,6 @@ __getattr__, __all__ = face(
     iam__needs=("of_function", "of_hub", "of_securityhub", "of_sweep"),
     iam__operator=("of_deploy", "of_doctor"),
     iam__responder=("of_responder",),
-    iam__template=("Role", "file_names", "functions", "members"),
+    iam__template=("IamRole", "file_names", "functions", "members"),
     mailer_stack=("mailer",),
 )

@@ -17,8 +17,8 @@ from custom_actions.names import FORWARD_ROLE, FUNCTION_PREFIX, HUB_ROLE, MEMBER
 from ..accounts import Account, Response
 from ..deployment import answered_centrally, as_deployed, telling_the_hub
 from ..policies import Policy, pattern_of
-from .iam.documents import Document, documents, grants
-from .iam.needs import Need, of_policy
+from .iam.documents import PolicyDocument, documents, grants
+from .iam.needs import Permission, of_policy
 from .iam.template import substituted
 from .parts import LAMBDA_MAY_ASSUME, TAGS, Template, template
 
@@ -188,14 +188,14 @@ def _bus(hub: Account) -> dict[str, str]:
     return {"Fn::Sub": f"arn:${{AWS::Partition}}:events:{hub.hub.region}:{hub.id}:event-bus/default"}
 
 
-def _names(key: str, found: Sequence[Document]) -> list[str]:
+def _names(key: str, found: Sequence[PolicyDocument]) -> list[str]:
     return [f"{key}Policy{number}" for number in range(1, len(found) + 1)]
 
 
 def _documents(
     policies: Iterable[Policy], hub: Account, response: Response, variables: Sequence[Mapping[str, Any]]
-) -> list[Document]:
-    needs: list[Need] = []
+) -> list[PolicyDocument]:
+    needs: list[Permission] = []
     for policy in policies:
         needs += of_policy(telling_the_hub(as_deployed(policy, response), hub), variables, mode=True)
     return documents(grants(needs), role=MEMBER_ROLE)

@@ -24,14 +24,14 @@ _TYPES_AT_MOST = 4
 
 
 @dataclass(frozen=True)
-class Catalogue:
+class ActionCatalogue:
     """The actions that AWS knows; names are compared without regard to case, as IAM does."""
 
     services: Mapping[str, Mapping[str, Any]]
 
     @classmethod
     @cache
-    def shipped(cls) -> Catalogue:
+    def shipped(cls) -> ActionCatalogue:
         """The data of the installed cfn-lint. Raises GuardrailsError when there is none."""
         try:
             text = files("cfnlint").joinpath("data/AdditionalSpecs/Policies.json").read_text("utf-8")

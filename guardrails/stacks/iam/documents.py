@@ -11,54 +11,54 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import GuardrailsError
-from .catalogue import Catalogue
-from .needs import ACCOUNT, PARTITION, Condition, Need, data_file
+from .catalogue import ActionCatalogue
+from .needs import ACCOUNT, PARTITION, IamCondition, Permission, data_file
 
 MANAGED_CHARACTERS = 6_144
 INLINE_CHARACTERS = 10_240
 POLICIES_AT_MOST = 10
 """Managed policies of one role, unless AWS was asked to raise the quota."""
-_OWN = Condition("StringEquals", "aws:ResourceAccount", ("${aws:PrincipalAccount}",))
+_OWN = IamCondition("StringEquals", "aws:ResourceAccount", ("${aws:PrincipalAccount}",))
 # The longest partition and an account's number: what placeholders can grow to.
 _LONGEST = {PARTITION: "aws-us-gov", ACCOUNT: "000000000000"}
 
-Document = dict[str, Any]
+PolicyDocument = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Grant:
+class PermissionGrant:
     """One action, on resources, under conditions."""
 
     action: str
     resources: tuple[str, ...]
-    conditions: tuple[Condition, ...] = ()
+    conditions: tuple[IamCondition, ...] = ()
 
 
-def grants(needs: Iterable[Need], regions: Sequence[str] = (), catalogue: Catalogue | None = None) -> list[Grant]:
+def grants(needs: Iterable[Permission], regions: Sequence[str] = (), catalogue: ActionCatalogue | None = None) -> list[PermissionGrant]:
     """What is to be allowed so that every need is met, each action as narrowly as AWS lets it be.
 
     `regions`: what is called in the regions where policies run is allowed in these alone; empty: everywhere.
     """
-    catalogue = catalogue or Catalogue.shipped()
+    catalogue = catalogue or ActionCatalogue.shipped()
     limits = data_file("limits.yml")
     needs = list(needs)
     anywhere = {need.action for need in needs if not need.regional}
-    found: dict[Grant, None] = {}
+    found: dict[PermissionGrant, None] = {}
     for need in needs:
         service = need.action.partition(":")[0]
         resources = need.resources or catalogue.resources(need.action)
         conditions = list(need.conditions)
         if regions and need.action not in anywhere and service not in limits["global"]:
-            conditions.append(Condition("StringEquals", "aws:RequestedRegion", tuple(sorted(regions))))
+            conditions.append(IamCondition("StringEquals", "aws:RequestedRegion", tuple(sorted(regions))))
         if service in limits["own-account"] and not need.resources and resources != ("*",):
             conditions.append(_OWN)
-        found[Grant(need.action, resources, tuple(conditions))] = None
+        found[PermissionGrant(need.action, resources, tuple(conditions))] = None
     whole = {(grant.action, grant.conditions) for grant in found if grant.resources == ("*",)}
     kept = [grant for grant in found if grant.resources == ("*",) or (grant.action, grant.conditions) not in whole]
     return sorted(kept, key=lambda grant: (grant.resources, str(grant.conditions), grant.action))
 
 
-def document(allowed: Iterable[Grant]) -> Document:
+def document(allowed: Iterable[PermissionGrant]) -> PolicyDocument:
     """One policy document: a statement for each set of resources and conditions."""
     by_place: dict[tuple[Any, ...], list[str]] = {}
     for grant in allowed:
@@ -74,13 +74,13 @@ def document(allowed: Iterable[Grant]) -> Document:
     ]}
 
 
-def documents(allowed: Sequence[Grant], *, role: str, at_most: int = POLICIES_AT_MOST) -> list[Document]:
+def documents(allowed: Sequence[PermissionGrant], *, role: str, at_most: int = POLICIES_AT_MOST) -> list[PolicyDocument]:
     """The documents that together allow `allowed`, each small enough for a managed policy.
 
     Raises GuardrailsError when the role would need more than `at_most` of them.
     """
-    found: list[Document] = []
-    current: list[Grant] = []
+    found: list[PolicyDocument] = []
+    current: list[PermissionGrant] = []
     for grant in allowed:
         if current and size(document([*current, grant])) > MANAGED_CHARACTERS:
             found.append(document(current))
@@ -98,7 +98,7 @@ def documents(allowed: Sequence[Grant], *, role: str, at_most: int = POLICIES_AT
     return found
 
 
-def size(of: Document) -> int:
+def size(of: PolicyDocument) -> int:
     """The characters that AWS counts, in the partition where they are most."""
     text = json.dumps(of, separators=(",", ":"))
     for placeholder, longest in _LONGEST.items():
@@ -112,12 +112,12 @@ def filled(of: Any, *, partition: str, account: str) -> Any:
     return json.loads(text)
 
 
-def actions_of(found: Iterable[Document]) -> list[str]:
+def actions_of(found: Iterable[PolicyDocument]) -> list[str]:
     """Every action that the documents allow."""
     return sorted({action for one in found for statement in one["Statement"] for action in statement["Action"]})
 
 
-def _condition(conditions: Sequence[Condition]) -> Mapping[str, Mapping[str, Any]]:
+def _condition(conditions: Sequence[IamCondition]) -> Mapping[str, Mapping[str, Any]]:
     made: dict[str, dict[str, Any]] = {}
     for condition in conditions:
         values = condition.values

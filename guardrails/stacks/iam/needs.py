@@ -23,7 +23,7 @@ from custom_actions.names import FUNCTION_PREFIX
 from ...errors import GuardrailsError
 from ...policies import Policy, Scope, audit_scope, deploy_scope, resource_class, type_of, walk
 from ...yamlfile import read
-from .catalogue import Catalogue
+from .catalogue import ActionCatalogue
 
 ACCOUNT, PARTITION = "${Account}", "${Partition}"
 """What stands in ARNs for the account and the partition of the role."""
@@ -35,7 +35,7 @@ _IN_A_VPC = ("CreateNetworkInterface", "DescribeNetworkInterfaces", "DescribeSub
 
 
 @dataclass(frozen=True)
-class Condition:
+class IamCondition:
     """One condition of an IAM statement."""
 
     operator: str
@@ -44,7 +44,7 @@ class Condition:
 
 
 @dataclass(frozen=True)
-class Need:
+class Permission:
     """One action that a role must be allowed, and why."""
 
     action: str
@@ -54,12 +54,12 @@ class Need:
     """Whether it is called in the regions where the policy runs, and in no other."""
     resources: tuple[str, ...] = ()
     """The only resources that it is called on; empty: what the action can be limited to."""
-    conditions: tuple[Condition, ...] = ()
+    conditions: tuple[IamCondition, ...] = ()
 
 
 def of_policy(
     policy: Policy, variables: Sequence[Mapping[str, Any]] = ({},), *, mode: bool = False, actions: bool = True
-) -> list[Need]:
+) -> list[Permission]:
     """What the policy's filters and actions call.
 
     `variables` are the `vars` of the accounts in which it is to run: a parameter can switch calls on. `mode`: as in its
@@ -70,12 +70,12 @@ def of_policy(
         if (mode or key != "mode") and (actions or key != "actions")
     }
     regional = _regional(policy, mode=mode)
-    found: dict[Need, None] = {}
+    found: dict[Permission, None] = {}
     for given in variables:
         made = _made(data, policy, given)
         for by, permissions, settings in _declared(made):
             for action in sorted(set(permissions) - _FREE):
-                need = Need(action, f"{policy.name}: {by}", regional)
+                need = Permission(action, f"{policy.name}: {by}", regional)
                 for limited in _limited(need, settings, made.data, permissions):
                     found[limited] = None
     _refuse_unknown(found, policy)
@@ -84,7 +84,7 @@ def of_policy(
 
 def of_function(
     policy: Policy, variables: Sequence[Mapping[str, Any]] = ({},), *, shared: bool = False
-) -> list[Need]:
+) -> list[Permission]:
     """What the policy's function calls: what the policy does, and what Lambda and c7n do around it.
 
     `shared`: in a role that functions of other policies have, too; their logs are then allowed together.
@@ -95,15 +95,15 @@ def of_function(
     return [*own, *_around(policy, logs)]
 
 
-def of_sweep(policies: Iterable[Policy], variables: Sequence[Mapping[str, Any]], *, heal: bool) -> list[Need]:
+def of_sweep(policies: Iterable[Policy], variables: Sequence[Mapping[str, Any]], *, heal: bool) -> list[Permission]:
     """What a sweep of the policies calls in an account; with `heal` their fixes too."""
-    needs = [Need("ec2:DescribeRegions", "finding the account's regions (--region all)", regional=False)]
+    needs = [Permission("ec2:DescribeRegions", "finding the account's regions (--region all)", regional=False)]
     for policy in policies:
         needs += of_policy(policy, variables, actions=heal)
     return needs
 
 
-def of_hub(roles: Sequence[str]) -> list[Need]:
+def of_hub(roles: Sequence[str]) -> list[Permission]:
     """What the operator calls in the hub account: getting into the members, and listing them."""
     arns = tuple(f"arn:{PARTITION}:iam::*:role/{role}" for role in roles)
     listing = (
@@ -112,15 +112,15 @@ def of_hub(roles: Sequence[str]) -> list[Need]:
     )
     return [
         # Without roles to name, nothing: no resources would mean all of them.
-        *([Need("sts:AssumeRole", "getting into the member accounts", resources=arns)] if arns else []),
-        *(Need(f"organizations:{name}", "the verb accounts") for name in listing),
+        *([Permission("sts:AssumeRole", "getting into the member accounts", resources=arns)] if arns else []),
+        *(Permission(f"organizations:{name}", "the verb accounts") for name in listing),
     ]
 
 
-def of_securityhub() -> list[Need]:
+def of_securityhub() -> list[Permission]:
     """What `--securityhub` calls in an account."""
     names = ("GetFindings", "BatchImportFindings", "BatchUpdateFindings")
-    return [Need(f"securityhub:{name}", "--securityhub", resources=("*",)) for name in names]
+    return [Permission(f"securityhub:{name}", "--securityhub", resources=("*",)) for name in names]
 
 
 def _regional(policy: Policy, *, mode: bool) -> bool:
@@ -128,43 +128,43 @@ def _regional(policy: Policy, *, mode: bool) -> bool:
     return audit_scope(policy) is Scope.REGION and (not mode or deploy_scope(policy) is Scope.REGION)
 
 
-def _around(policy: Policy, logs: str) -> Iterator[Need]:
+def _around(policy: Policy, logs: str) -> Iterator[Permission]:
     regional = _regional(policy, mode=True)
     return (replace(need, regional=regional) for need in _beside(policy, logs))
 
 
-def _beside(policy: Policy, logs: str) -> Iterator[Need]:
+def _beside(policy: Policy, logs: str) -> Iterator[Permission]:
     mode, by = policy.mode, f"{policy.name}: "
     group = f"arn:{PARTITION}:logs:*:{ACCOUNT}:log-group:/aws/lambda/{logs}"
     for name in ("CreateLogGroup", "CreateLogStream", "PutLogEvents"):
-        yield Need(f"logs:{name}", by + "the function's log", resources=(group, f"{group}:*"))
+        yield Permission(f"logs:{name}", by + "the function's log", resources=(group, f"{group}:*"))
     if mode["type"] in ("config-rule", "config-poll-rule"):
-        yield Need("config:PutEvaluations", by + "its verdicts")
+        yield Permission("config:PutEvaluations", by + "its verdicts")
     if mode["type"] == "config-rule":
-        yield Need("config:GetResourceConfigHistory", by + "items too large for a message")
+        yield Permission("config:GetResourceConfigHistory", by + "items too large for a message")
     if mode["type"] == "config-poll-rule":
-        yield Need("config:GetComplianceDetailsByConfigRule", by + "verdicts on what is gone")
+        yield Permission("config:GetComplianceDetailsByConfigRule", by + "verdicts on what is gone")
     options = mode.get("execution-options") or {}
     if str(options.get("output_dir", "")).startswith("s3://"):
         place, filled_in, _ = str(options["output_dir"]).partition("?")[0].partition("{")
         below = place.removeprefix("s3://")
         if not filled_in:
             below = below.rstrip("/") + "/"
-        yield Need("s3:PutObject", by + "its output", resources=(f"arn:{PARTITION}:s3:::{below}*",))
+        yield Permission("s3:PutObject", by + "its output", resources=(f"arn:{PARTITION}:s3:::{below}*",))
     if options.get("metrics"):
-        yield Need("cloudwatch:PutMetricData", by + "its metrics")
+        yield Permission("cloudwatch:PutMetricData", by + "its metrics")
     for role in filter(None, (mode.get("member-role"), options.get("assume_role"))):
         arn = str(role).replace("{account_id}", "*")
-        yield Need("sts:AssumeRole", by + "the member's role", resources=(arn,))
+        yield Permission("sts:AssumeRole", by + "the member's role", resources=(arn,))
     if target := (mode.get("dead_letter_config") or {}).get("TargetArn"):
         action = "sqs:SendMessage" if ":sqs:" in target else "sns:Publish"
-        yield Need(action, by + "events that failed", resources=(placed(str(target)),))
+        yield Permission(action, by + "events that failed", resources=(placed(str(target)),))
     if (mode.get("tracing_config") or {}).get("Mode") == "Active":
         for name in ("PutTraceSegments", "PutTelemetryRecords"):
-            yield Need(f"xray:{name}", by + "its traces")
+            yield Permission(f"xray:{name}", by + "its traces")
     if mode.get("subnets"):
         for name in _IN_A_VPC:
-            yield Need(f"ec2:{name}", by + "a function in a VPC", resources=("*",))
+            yield Permission(f"ec2:{name}", by + "a function in a VPC", resources=("*",))
 
 
 def _made(data: Mapping[str, Any], policy: Policy, variables: Mapping[str, Any]) -> EnginePolicy:
@@ -237,7 +237,7 @@ def _corrected(permissions: set[str], manager: Any, element: Mapping[str, str], 
     return mended
 
 
-def _limited(need: Need, settings: Any, policy: Mapping[str, Any], beside: set[str]) -> Iterator[Need]:
+def _limited(need: Permission, settings: Any, policy: Mapping[str, Any], beside: set[str]) -> Iterator[Permission]:
     """The need with the narrowest resources and conditions that the policy's settings tell; none when nothing is left.
 
     `beside` is what the same element calls besides.
@@ -250,7 +250,7 @@ def _limited(need: Need, settings: Any, policy: Mapping[str, Any], beside: set[s
         return
     if need.action == "iam:PassRole":
         services = tuple(sorted(service for call, service in limits["role-for"].items() if call in beside))
-        conditions = (Condition("StringEquals", "iam:PassedToService", services),) if services else ()
+        conditions = (IamCondition("StringEquals", "iam:PassedToService", services),) if services else ()
         yield replace(need, conditions=conditions)
         return
     for entry in limits["conditions"]:
@@ -260,7 +260,7 @@ def _limited(need: Need, settings: Any, policy: Mapping[str, Any], beside: set[s
         if values is None:
             break  # made by an element that the table does not know: as wide as the action is
         if values:
-            yield replace(need, conditions=(Condition(entry["operator"], entry["key"], values),))
+            yield replace(need, conditions=(IamCondition(entry["operator"], entry["key"], values),))
         # A list with nothing in it: the call is never made.
         return
     yield need
@@ -302,8 +302,8 @@ def _texts(value: Any) -> Iterator[str]:
         yield value
 
 
-def _refuse_unknown(needs: Iterable[Need], policy: Policy) -> None:
-    catalogue = Catalogue.shipped()
+def _refuse_unknown(needs: Iterable[Permission], policy: Policy) -> None:
+    catalogue = ActionCatalogue.shipped()
     for need in needs:
         if not catalogue.knows(need.action):
             raise GuardrailsError(

@@ -11,7 +11,7 @@ from dataclasses import replace
 from custom_actions.names import FUNCTION_PREFIX, HUB_ROLE, RESPONDER_ROLE, TOPIC
 
 from ...policies import Policy
-from .needs import ACCOUNT, PARTITION, Condition, Need, placed
+from .needs import ACCOUNT, PARTITION, IamCondition, Permission, placed
 
 PASSED = (RESPONDER_ROLE, HUB_ROLE, f"{FUNCTION_PREFIX}*")
 """Roles of functions that no policy names: the responder's, the hub's, a function's own."""
@@ -47,28 +47,28 @@ _READS = (
 )
 
 
-def of_deploy(policies: Iterable[Policy]) -> list[Need]:
+def of_deploy(policies: Iterable[Policy]) -> list[Permission]:
     """What `deploy` and `undeploy` call for these policies, on what has their functions' names."""
     policies = list(policies)
     by = "deploy, undeploy"
     prefixes = {policy.mode.get("function-prefix", FUNCTION_PREFIX) for policy in policies}
     names = sorted(f"{prefix}*" for prefix in {*prefixes, FUNCTION_PREFIX})
-    needs = [Need(action, by, regional=False, resources=_ANY) for action in _ANYWHERE]
+    needs = [Permission(action, by, regional=False, resources=_ANY) for action in _ANYWHERE]
     for service, actions in _BY_SERVICE.items():
         resources = tuple(arn for name in names for arn in _arns(service, name))
-        needs += [Need(f"{service}:{action}", by, resources=resources) for action in actions]
+        needs += [Permission(f"{service}:{action}", by, resources=resources) for action in actions]
     if any(policy.mode.get("subnets") for policy in policies):
-        needs += [Need(f"ec2:Describe{what}", by + " in a VPC", resources=_ANY)
+        needs += [Permission(f"ec2:Describe{what}", by + " in a VPC", resources=_ANY)
                   for what in ("Vpcs", "Subnets", "SecurityGroups")]
     return [replace(need, regional=False) for need in [*needs, *_passed(policies)]]
 
 
-def of_doctor() -> list[Need]:
+def of_doctor() -> list[Permission]:
     """What `doctor` calls; with the events that `--fire` puts on the default bus."""
     bus = f"arn:{PARTITION}:events:*:{ACCOUNT}:event-bus/default"
     return [
-        *(Need(action, "doctor", regional=False, resources=_ANY) for action in _READS),
-        Need("events:PutEvents", "doctor --fire", regional=False, resources=(bus,)),
+        *(Permission(action, "doctor", regional=False, resources=_ANY) for action in _READS),
+        Permission("events:PutEvents", "doctor --fire", regional=False, resources=(bus,)),
     ]
 
 
@@ -85,7 +85,7 @@ def _arns(service: str, name: str) -> Sequence[str]:
     }[service]
 
 
-def _passed(policies: Iterable[Policy]) -> Iterator[Need]:
+def _passed(policies: Iterable[Policy]) -> Iterator[Permission]:
     """The roles that functions and schedules are given."""
     to: dict[str, set[str]] = {
         "lambda.amazonaws.com": {f"arn:{PARTITION}:iam::{ACCOUNT}:role/{name}" for name in PASSED},
@@ -98,5 +98,5 @@ def _passed(policies: Iterable[Policy]) -> Iterator[Need]:
                 to[service].add(placed(arn))
     for service, arns in to.items():
         if arns:
-            yield Need("iam:PassRole", "deploy: a function's role", resources=tuple(sorted(arns)),
-                       conditions=(Condition("StringEquals", "iam:PassedToService", (service,)),))
+            yield Permission("iam:PassRole", "deploy: a function's role", resources=tuple(sorted(arns)),
+                       conditions=(IamCondition("StringEquals", "iam:PassedToService", (service,)),))

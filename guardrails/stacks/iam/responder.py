@@ -8,17 +8,17 @@ from custom_actions.names import FAILED_QUEUE, RESPONDER
 
 from ...deployment import answering
 from ...policies import Policy
-from .needs import ACCOUNT, PARTITION, Need, of_function
+from .needs import ACCOUNT, PARTITION, Permission, of_function
 
 
-def of_responder(policies: Iterable[Policy], variables: Sequence[Mapping[str, Any]]) -> list[Need]:
+def of_responder(policies: Iterable[Policy], variables: Sequence[Mapping[str, Any]]) -> list[Permission]:
     """What the responder calls: what the policies that it carries read and fix, and what Lambda does around it."""
     group = f"arn:{PARTITION}:logs:*:{ACCOUNT}:log-group:/aws/lambda/{RESPONDER}"
     by = "the responder: "
     found = [
-        *(Need(f"logs:{name}", by + "its log", resources=(group, f"{group}:*"))
+        *(Permission(f"logs:{name}", by + "its log", resources=(group, f"{group}:*"))
           for name in ("CreateLogGroup", "CreateLogStream", "PutLogEvents")),
-        Need("sqs:SendMessage", by + "messages that failed",
+        Permission("sqs:SendMessage", by + "messages that failed",
              resources=(f"arn:{PARTITION}:sqs:*:{ACCOUNT}:{FAILED_QUEUE}",)),
     ]
     for policy in policies:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ...errors import GuardrailsError
 from ..parts import LAMBDA_MAY_ASSUME, TAGS, Template, template
-from .documents import INLINE_CHARACTERS, Document, size
+from .documents import INLINE_CHARACTERS, PolicyDocument, size
 from .needs import ACCOUNT, PARTITION
 
 TEMPLATE_BYTES, TEMPLATE_RESOURCES = 1_000_000, 500
@@ -29,7 +29,7 @@ _HUB = {
 
 
 @dataclass(frozen=True)
-class Role:
+class IamRole:
     """One role of the members' template."""
 
     key: str
@@ -37,12 +37,12 @@ class Role:
     name: str
     """Its name in the account, unless the stack is given another."""
     description: str
-    documents: Sequence[Document]
+    documents: Sequence[PolicyDocument]
     hub: bool
     """Whether the hub account assumes it; else Lambda does."""
 
 
-def members(roles: Sequence[Role]) -> Template:
+def members(roles: Sequence[IamRole]) -> Template:
     """The template of the roles that every member account has."""
     parameters: dict[str, Any] = {
         "HubAccountId": {
@@ -77,7 +77,7 @@ def members(roles: Sequence[Role]) -> Template:
     return template("The roles of aws-guardrails in a member account.", parameters, resources, outputs)
 
 
-def functions(roles: Mapping[str, Document]) -> list[Template]:
+def functions(roles: Mapping[str, PolicyDocument]) -> list[Template]:
     """The templates of functions' own roles, each named as its function is; several where one would be too large.
 
     Raises GuardrailsError when a function's document is more than a role's inline policies may hold.

@@ -20,7 +20,7 @@ from guardrails.accounts.account import Account, listed_accounts
 from guardrails.cli.main import main
 from guardrails.cli.templates import costs
 from guardrails.deployment.hub import as_central, hub_of
-from guardrails.deployment.leftovers import Function, gone, places, why_gone
+from guardrails.deployment.leftovers import DeployedFunction, obsolete, places, why_obsolete
 from guardrails.deployment.plans import regions_for
 from guardrails.errors import GuardrailsError
 from guardrails.policies.event_pattern import mismatches
@@ -174,7 +174,7 @@ def test_a_hub_that_cannot_be_is_refused(change: tuple[str, str], said: str, tmp
 
 def test_vars_that_c7n_refuses_are_named_with_their_account(tmp_path: Path) -> None:
     hub = hub_in(ACCOUNTS.replace("[tcp 3389 from world]", "7"), tmp_path)
-    with pytest.raises(GuardrailsError, match=r"account red \(111111111111\): c7n refuses security-group-admin-ports"):
+    with pytest.raises(GuardrailsError, match=r"account red \(111111111111\): c7n rejects security-group-admin-ports"):
         as_central(PORTS, hub, {})
 
 
@@ -183,10 +183,11 @@ def test_only_the_hub_has_the_functions_and_what_is_left_elsewhere_is_gone(hub: 
     assert {number: regions_for(PORTS, account) for number, account in accounts.items()} == {
         HUB: (HOME,), RED: (), BLUE: ()}
     assert (accounts[HUB], HOME) in places(accounts.values())
-    left = [Function(accounts[RED], HOME, PORTS.function), Function(accounts[HUB], HOME, PORTS.function)]
-    assert gone(left, REALTIME) == left[:1]
-    assert why_gone(left[0], REALTIME) == "its events are answered in the hub"
-    assert why_gone(Function(accounts[HUB], HOME, "custodian-other"), REALTIME) == "its policy is gone"
+    left = [DeployedFunction(accounts[each], HOME, PORTS.function) for each in (RED, HUB)]
+    assert obsolete(left, REALTIME) == left[:1]
+    assert why_obsolete(left[0], REALTIME) == "the hub answers its events"
+    assert why_obsolete(DeployedFunction(accounts[HUB], HOME, "custodian-other"), REALTIME) == (
+        "its policy no longer exists")
     [apart, together] = costs(REALTIME, listed_accounts(tmp_path / "accounts.yml", ()))
     assert together[1] == len(REALTIME) < apart[1]
     assert together[3] == 3 * len(patterns(REALTIME))
