@@ -142,11 +142,11 @@ def _asked(config: Path | None) -> tuple[list[Mapping[str, Any]], set[Response]]
     """The different `vars` under which the policies run, and what functions may do; anything without accounts.yml."""
     if config is None:
         return [{}], set(Response)
-    from ..accounts import listed_accounts, refuse_other_words
+    from ..accounts import listed_accounts, refuse_invalid_responses
 
     # Regions are not asked of the file: accounts may have `all`.
     accounts = listed_accounts(config, ("us-east-1",))
-    refuse_other_words(accounts.all, config)
+    refuse_invalid_responses(accounts.all, config)
     return accounts.different_vars(), {response_of(account) for account in accounts.all}
 
 

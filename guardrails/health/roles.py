@@ -1,4 +1,4 @@
-"""Whether a function's role is there, and allows what its policy calls."""
+"""Whether a function's role exists and allows the calls of its policy."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -10,11 +10,11 @@ from .verdict import HealthVerdict, as_list, broken, ok, some, unknown
 
 
 def role_there(facts: RoleFacts) -> HealthVerdict:
-    """Whether the function's role is there and Lambda may take it."""
+    """Whether the function's role exists and Lambda may assume it."""
     if isinstance(facts.role, Unread):
         return unknown("role", facts.role.reason)
     if facts.role is None:
-        return broken("role", "its role is not there: every run fails", "make the role")
+        return broken("role", "its role does not exist: every run fails", "create the role")
     trust = facts.role.get("AssumeRolePolicyDocument") or {}
     statements = trust.get("Statement") or [] if isinstance(trust, Mapping) else []
     services = [
@@ -29,12 +29,12 @@ def role_there(facts: RoleFacts) -> HealthVerdict:
 
 
 def permissions(wanted: ExpectedFunction, facts: RoleFacts) -> HealthVerdict:
-    """Whether the role is allowed what the policy calls.
+    """Whether the role allows every call of the policy.
 
-    An action that is allowed on some resources only counts as allowed: on which it is needed, nobody knows beforehand.
+    An action that is allowed on some resources counts as allowed: which resources it needs is not known in advance.
     """
     if facts.role is None:
-        return unknown("permissions", "its role is not there", "make the role")
+        return unknown("permissions", "its role does not exist", "create the role")
     if isinstance(facts.role, Unread):
         return unknown("permissions", facts.role.reason)
     missing, open_ = [], []
@@ -48,11 +48,11 @@ def permissions(wanted: ExpectedFunction, facts: RoleFacts) -> HealthVerdict:
         elif decision != "implicitDeny" or granted is None:
             open_.append(action)
     if missing:
-        return broken("permissions", f"its role may not {some(missing)}", "add it to the role's policy")
+        return broken("permissions", f"its role does not allow {some(missing)}", "add it to the role's policy")
     if open_:
         why = [each.reason for each in (facts.decisions, facts.granted) if isinstance(each, Unread)]
-        return unknown("permissions", f"whether its role may {some(open_)}: {'; '.join(why) or 'IAM did not say'}",
-                       "let the credentials of this run call iam:SimulatePrincipalPolicy and read the role's policies")
+        return unknown("permissions", f"whether its role allows {some(open_)}: {'; '.join(why) or 'IAM did not say'}",
+                       "allow the current credentials iam:SimulatePrincipalPolicy and to read the role's policies")
     return ok("permissions")
 
 

@@ -1,4 +1,4 @@
-"""How a check ends: ok, broken, or unknown, with the reason and what to do about it."""
+"""The verdict of a check: ok, broken or unknown, with the reason and how to fix it."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ class HealthState(StrEnum):
 
 @dataclass(frozen=True)
 class HealthVerdict:
-    """What one check says."""
+    """The result of one check."""
 
     check: str
     state: HealthState
@@ -28,27 +28,27 @@ class HealthVerdict:
 
 
 def ok(check: str, reason: str = "") -> HealthVerdict:
-    """It was read, and it is as it should be."""
+    """What was read is as it should be."""
     return HealthVerdict(check, HealthState.OK, reason)
 
 
 def broken(check: str, reason: str, remedy: str) -> HealthVerdict:
-    """It was read, and it is not as it should be."""
+    """What was read is not as it should be."""
     return HealthVerdict(check, HealthState.BROKEN, reason, remedy)
 
 
-def unknown(check: str, reason: str, remedy: str = "let the credentials of this run read it") -> HealthVerdict:
-    """It could not be read, or says nothing."""
+def unknown(check: str, reason: str, remedy: str = "allow the current credentials to read it") -> HealthVerdict:
+    """It could not be read, or does not answer the question."""
     return HealthVerdict(check, HealthState.UNKNOWN, reason, remedy)
 
 
 def deploy(wanted: ExpectedFunction) -> str:
-    """The remedy of most: deploy the policy again."""
+    """The most common remedy: deploy the policy again."""
     return f"./run.sh deploy {wanted.policy.name}{wanted.option}"
 
 
 def names(each: Iterable[ExpectedFunction]) -> list[str]:
-    """The policies' names."""
+    """The names of the policies."""
     return [one.policy.name for one in each]
 
 
@@ -59,5 +59,5 @@ def some(names: Sequence[str]) -> str:
 
 
 def as_list(value: Any) -> list[Any]:
-    """What a policy document may give as one value or as a list."""
+    """The value as a list: IAM policy documents allow one value or a list."""
     return list(value) if isinstance(value, list | tuple) else [] if value is None else [value]

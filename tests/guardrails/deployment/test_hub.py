@@ -164,8 +164,9 @@ def test_what_is_packed_comes_back_and_has_no_braces() -> None:
 
 
 @pytest.mark.parametrize(("change", "said"), [
-    (("guardrails-hub: eu-west-1", "guardrails-hub: 7"), "accounts.yml:4: guardrails-hub: 7 is no region"),
-    (("{name: blue,", "{name: blue, guardrails-hub: eu-west-1,"), "a second hub: security (999999999999) is one"),
+    (("guardrails-hub: eu-west-1", "guardrails-hub: 7"), "accounts.yml:4: guardrails-hub must be a region, got 7"),
+    (("{name: blue,", "{name: blue, guardrails-hub: eu-west-1,"),
+     "can be the hub, and security (999999999999) already is"),
 ])
 def test_a_hub_that_cannot_be_is_refused(change: tuple[str, str], said: str, tmp_path: Path) -> None:
     with pytest.raises(GuardrailsError, match=said.replace("(", r"\(").replace(")", r"\)")):

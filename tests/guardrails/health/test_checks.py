@@ -77,9 +77,9 @@ def test_a_function_is_compared_with_todays_policy_and_code() -> None:
     # Packed by another machine, or with another place for its reports: the same.
     elsewhere = {**of.data["mode"], "execution-options": {"output_dir": "s3://b"}}
     said(judged({**of.data, "mode": elsewhere}), OK)
-    said(judged({**of.data, "actions": []}), BROKEN, "behind the policy in actions")
+    said(judged({**of.data, "actions": []}), BROKEN, "not up to date with the policy's actions")
     said(judged(files={**code, "custom_actions/aws/calls.py": 1}), BROKEN,
-         "checkout's: custom_actions/aws/calls.py")
+         "checkout: custom_actions/aws/calls.py")
     said(judged(archive=DENIED), UNKNOWN, "AccessDenied")
     said(checks.policy(replace(of, in_force=False), FunctionFacts({})), BROKEN, "do not hold")
 
@@ -101,7 +101,7 @@ def test_an_event_rule_is_there_enabled_and_says_the_same() -> None:
     said(judged(State="DISABLED"), BROKEN, "disabled")
     said(judged(EventPattern='{"detail-type": ["x"]}'), BROKEN, "pattern")
     said(judged(ScheduleExpression="rate(1 day)"), BROKEN, "schedule")
-    said(starting.event_rule(of, region()), BROKEN, "none")
+    said(starting.event_rule(of, region()), BROKEN, "does not exist")
     said(starting.event_rule(of, region(rules=DENIED)), UNKNOWN, "AccessDenied")
 
 
@@ -116,7 +116,7 @@ def test_a_function_lets_its_rule_call_it(change: Facts, lets: bool) -> None:
     statement = {
         "Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "lambda:InvokeFunction",
         "Condition": {"ArnLike": {"AWS:SourceArn": of.rule_arn}}, **change}
-    verdict = starting.invocable(of, FunctionFacts({}, statements=[statement]), "events.amazonaws.com", of.rule_arn)
+    verdict = starting.permission(of, FunctionFacts({}, statements=[statement]), "events.amazonaws.com", of.rule_arn)
     said(verdict, OK if lets else BROKEN)
 
 
@@ -132,7 +132,7 @@ def test_a_config_rule_says_the_same() -> None:
     said(judged(ConfigRuleState="DELETING"), BROKEN, "DELETING")
     said(judged(Scope={"ComplianceResourceTypes": ["AWS::EC2::VPC"]}), BROKEN, "scope")
     said(judged(Source={**of.config_rule["Source"], "SourceIdentifier": "arn:other"}), BROKEN, "function")
-    said(starting.config_rule(of, region()), BROKEN, "none")
+    said(starting.config_rule(of, region()), BROKEN, "does not exist")
     said(starting.config_rule(of, region(config_rules=DENIED)), UNKNOWN)
 
 
@@ -143,7 +143,7 @@ TRUSTED = {"AssumeRolePolicyDocument": {"Statement": {
 def test_a_role_is_there_and_trusts_lambda() -> None:
     said(roles.role_there(RoleFacts(TRUSTED)), OK)
     said(roles.role_there(RoleFacts({"AssumeRolePolicyDocument": {}})), BROKEN, "trust")
-    said(roles.role_there(RoleFacts(None)), BROKEN, "not there")
+    said(roles.role_there(RoleFacts(None)), BROKEN, "does not exist")
     said(roles.role_there(RoleFacts(DENIED)), UNKNOWN)
 
 
@@ -208,7 +208,8 @@ QUIET = FunctionActivity(0, 0, 0, 0)
 
 @pytest.mark.parametrize(("activity", "log", "state", "part"), [
     (QUIET, None, OK, "did not run"), (FunctionActivity(3, 0, 0, 0), FunctionLog(True, ()), OK, ""),
-    (FunctionActivity(3, 2, 0, 0), FunctionLog(True, ("[ERROR] it",)), BROKEN, "2 runs failed; last in its log: [ERROR] it"),
+    (FunctionActivity(3, 2, 0, 0), FunctionLog(True, ("[ERROR] it",)), BROKEN,
+     "2 runs failed; last in its log: [ERROR] it"),
     (FunctionActivity(3, 0, 1, 0), DENIED, BROKEN, "throttled"), (FunctionActivity(3, 0, 0, 1), None, BROKEN, "lost"),
     (DENIED, FunctionLog(True, ("[ERROR] it",)), BROKEN, "1 errors"), (DENIED, None, UNKNOWN, "CloudWatch"),
     (FunctionActivity(3, 0, 0, 0), DENIED, UNKNOWN, "log"), (FunctionActivity(3, 0, 0, 0), None, UNKNOWN, "no log"),
@@ -220,8 +221,8 @@ def test_errors_of_the_last_day(activity: Any, log: Any, state: HealthState, par
 
 @pytest.mark.parametrize(("activity", "log", "age", "state", "part"), [
     (FunctionActivity(1, 0, 0, 0), None, None, OK, ""), (QUIET, FunctionLog(True, ()), None, OK, ""),
-    (QUIET, None, timedelta(hours=1), OK, "deployed since"), (QUIET, None, timedelta(days=3), BROKEN, "24"),
-    (QUIET, FunctionLog(False, ()), None, BROKEN, "has not in more than a day"),
+    (QUIET, None, timedelta(hours=1), OK, "deployed after"), (QUIET, None, timedelta(days=3), BROKEN, "24"),
+    (QUIET, FunctionLog(False, ()), None, BROKEN, "has not run in more than a day"),
     (DENIED, None, None, UNKNOWN, "CloudWatch"), (QUIET, DENIED, None, UNKNOWN, "log"),
 ])
 def test_what_is_due_every_day_has_run(
@@ -237,8 +238,8 @@ def test_what_is_due_every_day_has_run(
     ({}, OK, "not been evaluated"), (DENIED, UNKNOWN, "AccessDenied"),
     ({"LastSuccessfulInvocationTime": 2, "LastFailedInvocationTime": 1, "LastErrorCode": "old"}, OK, ""),
     ({"LastSuccessfulInvocationTime": 1, "LastFailedEvaluationTime": 2, "LastErrorCode": "E", "LastErrorMessage": "m"},
-     BROKEN, "the last one failed: E m"),
-    ({"LastFailedInvocationTime": 2}, BROKEN, "does not say why"),
+     BROKEN, "the last evaluation failed: E m"),
+    ({"LastFailedInvocationTime": 2}, BROKEN, "gives no reason"),
 ])
 def test_aws_config_could_evaluate(status: Any, state: HealthState, part: str) -> None:
     of = wanted(GROUPS)
@@ -262,7 +263,7 @@ def test_what_was_never_deployed_is_no_fault_unless_it_was_asked_for() -> None:
     [asked] = checks.function_verdicts(of, FunctionFacts(), region(), nobody, named=True)
     said(asked, BROKEN, "not deployed")
     [left] = checks.function_verdicts(of, FunctionFacts(), region(rules={of.function: {}}), nobody, named=False)
-    said(left, BROKEN, "event rule is there")
+    said(left, BROKEN, "event rule exists")
 
 
 def test_nothing_that_was_not_read_is_ok() -> None:

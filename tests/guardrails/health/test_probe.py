@@ -36,7 +36,7 @@ def test_the_event_matches_and_tells_of_a_refused_call(detail: Any) -> None:
     ({**PATTERN, "source": ["aws.cloudtrail"]}, {}, "source"), ({"detail": {}}, {}, "detail-type"),
     ({**PATTERN, "detail": {"errorCode": [{"exists": False}]}}, {}, "errorCode"),
     ({**PATTERN, "detail": {"size": [{"numeric": [">", 1]}]}}, {}, "detail.size"),
-    (PATTERN, {"C7N_SKIP_ERR_EVENT": "no"}, "refused calls"),
+    (PATTERN, {"C7N_SKIP_ERR_EVENT": "no"}, "rejected calls"),
 ])
 def test_what_cannot_be_fired_safely_is_not_fired(pattern: Any, variables: Any, why: str) -> None:
     with pytest.raises(ProbeUnfit, match=why):
