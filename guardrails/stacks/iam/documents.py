@@ -1,7 +1,7 @@
-"""IAM policy documents: needs put together, limited to resources and regions, and cut to what AWS takes.
+"""IAM policy documents: permissions merged, limited to resources and regions, and split to fit AWS's quotas.
 
-A managed policy holds 6,144 characters and a role ten of them; a role's inline policies hold 10,240 together. AWS does
-not count white space.
+A managed policy may have 6,144 characters, and a role ten of them; a role's inline policies may have 10,240 together.
+AWS does not count white space.
 """
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from .needs import ACCOUNT, PARTITION, IamCondition, Permission, data_file
 MANAGED_CHARACTERS = 6_144
 INLINE_CHARACTERS = 10_240
 POLICIES_AT_MOST = 10
-"""Managed policies of one role, unless AWS was asked to raise the quota."""
+"""The default quota of managed policies for one role."""
 _OWN = IamCondition("StringEquals", "aws:ResourceAccount", ("${aws:PrincipalAccount}",))
-# The longest partition and an account's number: what placeholders can grow to.
+# The longest values of the placeholders.
 _LONGEST = {PARTITION: "aws-us-gov", ACCOUNT: "000000000000"}
 
 PolicyDocument = dict[str, Any]
@@ -34,32 +34,34 @@ class PermissionGrant:
     conditions: tuple[IamCondition, ...] = ()
 
 
-def grants(needs: Iterable[Permission], regions: Sequence[str] = (), catalogue: ActionCatalogue | None = None) -> list[PermissionGrant]:
-    """What is to be allowed so that every need is met, each action as narrowly as AWS lets it be.
+def grants(
+    permissions: Iterable[Permission], regions: Sequence[str] = (), catalogue: ActionCatalogue | None = None
+) -> list[PermissionGrant]:
+    """The grants that allow every permission, each action limited as far as AWS supports.
 
-    `regions`: what is called in the regions where policies run is allowed in these alone; empty: everywhere.
+    `regions`: regional calls are allowed in these regions only; empty: in all.
     """
     catalogue = catalogue or ActionCatalogue.shipped()
     limits = data_file("limits.yml")
-    needs = list(needs)
-    anywhere = {need.action for need in needs if not need.regional}
+    permissions = list(permissions)
+    anywhere = {permission.action for permission in permissions if not permission.regional}
     found: dict[PermissionGrant, None] = {}
-    for need in needs:
-        service = need.action.partition(":")[0]
-        resources = need.resources or catalogue.resources(need.action)
-        conditions = list(need.conditions)
-        if regions and need.action not in anywhere and service not in limits["global"]:
+    for permission in permissions:
+        service = permission.action.partition(":")[0]
+        resources = permission.resources or catalogue.resources(permission.action)
+        conditions = list(permission.conditions)
+        if regions and permission.action not in anywhere and service not in limits["global"]:
             conditions.append(IamCondition("StringEquals", "aws:RequestedRegion", tuple(sorted(regions))))
-        if service in limits["own-account"] and not need.resources and resources != ("*",):
+        if service in limits["own-account"] and not permission.resources and resources != ("*",):
             conditions.append(_OWN)
-        found[PermissionGrant(need.action, resources, tuple(conditions))] = None
+        found[PermissionGrant(permission.action, resources, tuple(conditions))] = None
     whole = {(grant.action, grant.conditions) for grant in found if grant.resources == ("*",)}
     kept = [grant for grant in found if grant.resources == ("*",) or (grant.action, grant.conditions) not in whole]
     return sorted(kept, key=lambda grant: (grant.resources, str(grant.conditions), grant.action))
 
 
 def document(allowed: Iterable[PermissionGrant]) -> PolicyDocument:
-    """One policy document: a statement for each set of resources and conditions."""
+    """One policy document, with a statement for each set of resources and conditions."""
     by_place: dict[tuple[Any, ...], list[str]] = {}
     for grant in allowed:
         by_place.setdefault((grant.resources, grant.conditions), []).append(grant.action)
@@ -74,10 +76,12 @@ def document(allowed: Iterable[PermissionGrant]) -> PolicyDocument:
     ]}
 
 
-def documents(allowed: Sequence[PermissionGrant], *, role: str, at_most: int = POLICIES_AT_MOST) -> list[PolicyDocument]:
+def documents(
+    allowed: Sequence[PermissionGrant], *, role: str, at_most: int = POLICIES_AT_MOST
+) -> list[PolicyDocument]:
     """The documents that together allow `allowed`, each small enough for a managed policy.
 
-    Raises GuardrailsError when the role would need more than `at_most` of them.
+    Raises GuardrailsError when the role needs more than `at_most` documents.
     """
     found: list[PolicyDocument] = []
     current: list[PermissionGrant] = []
@@ -88,18 +92,19 @@ def documents(allowed: Sequence[PermissionGrant], *, role: str, at_most: int = P
         current.append(grant)
         if size(document(current)) > MANAGED_CHARACTERS:
             raise GuardrailsError(
-                f"role {role}: {grant.action} alone fills a policy: {len(grant.resources)} resources, "
-                f"{sum(len(one.values) for one in grant.conditions)} values in its conditions", "name fewer, or globs")
+                f"role {role}: {grant.action} alone exceeds the size of a policy: {len(grant.resources)} resources, "
+                f"{sum(len(one.values) for one in grant.conditions)} values in its conditions",
+                "list fewer values, or use globs")
     found.append(document(current))
     if len(found) > at_most:
         raise GuardrailsError(
-            f"role {role} would need {len(found)} managed policies, and AWS takes {at_most} a role",
-            "choose fewer policies (--policy, --service), or ask AWS for a higher quota and give it with --at-most")
+            f"role {role} needs {len(found)} managed policies, but AWS allows {at_most} for each role",
+            "select fewer policies (--policy, --service), or request a higher quota from AWS and set --at-most")
     return found
 
 
 def size(of: PolicyDocument) -> int:
-    """The characters that AWS counts, in the partition where they are most."""
+    """The number of characters that AWS counts, in the partition with the longest name."""
     text = json.dumps(of, separators=(",", ":"))
     for placeholder, longest in _LONGEST.items():
         text = text.replace(placeholder, longest)
@@ -107,7 +112,7 @@ def size(of: PolicyDocument) -> int:
 
 
 def filled(of: Any, *, partition: str, account: str) -> Any:
-    """The document for one partition and account, or for any account where `account` is `*`."""
+    """The document for one partition and account; `account` can be `*` for any."""
     text = json.dumps(of).replace(PARTITION, partition).replace(ACCOUNT, account)
     return json.loads(text)
 

@@ -1,4 +1,4 @@
-"""What the responder may do."""
+"""The permissions of the responder."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ from .needs import ACCOUNT, PARTITION, Permission, of_function
 
 
 def of_responder(policies: Iterable[Policy], variables: Sequence[Mapping[str, Any]]) -> list[Permission]:
-    """What the responder calls: what the policies that it carries read and fix, and what Lambda does around it."""
+    """What the responder needs: what the policies that it runs read and fix, and what Lambda needs to run it."""
     group = f"arn:{PARTITION}:logs:*:{ACCOUNT}:log-group:/aws/lambda/{RESPONDER}"
     by = "the responder: "
     found = [
@@ -22,11 +22,11 @@ def of_responder(policies: Iterable[Policy], variables: Sequence[Mapping[str, An
              resources=(f"arn:{PARTITION}:sqs:*:{ACCOUNT}:{FAILED_QUEUE}",)),
     ]
     for policy in policies:
-        # It judges nothing, and has a log of its own.
-        found += [need for need in of_function(answering(policy), variables)
-                  if need.action not in _JUDGING and not need.action.startswith("logs:Create")
-                  and need.action != "logs:PutLogEvents"]
+        # It evaluates nothing for AWS Config, and has a log of its own.
+        found += [each for each in of_function(answering(policy), variables)
+                  if each.action not in _EVALUATING and not each.action.startswith("logs:Create")
+                  and each.action != "logs:PutLogEvents"]
     return found
 
 
-_JUDGING = frozenset({"config:PutEvaluations", "config:GetComplianceDetailsByConfigRule"})
+_EVALUATING = frozenset({"config:PutEvaluations", "config:GetComplianceDetailsByConfigRule"})

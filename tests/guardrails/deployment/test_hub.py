@@ -18,7 +18,6 @@ from custom_actions import lambda_entry
 from custom_actions.functions.central import KEY, Members, NotOfAMember, Origin, member_policy, origin, pack, unpack
 from guardrails.accounts.account import Account, listed_accounts
 from guardrails.cli.main import main
-from guardrails.cli.templates import costs
 from guardrails.deployment.hub import as_central, hub_of
 from guardrails.deployment.leftovers import DeployedFunction, obsolete, places, why_obsolete
 from guardrails.deployment.plans import regions_for
@@ -28,6 +27,7 @@ from guardrails.policies.policy import Kind, Policy, load
 from guardrails.stacks.compliance_stack import compliance
 from guardrails.stacks.hub_stack import PATTERN_CHARACTERS, hub_template, member_template, patterns
 from guardrails.stacks.iam.needs import of_function
+from guardrails.stacks.templates import deployment_sizes
 
 HUB, RED, BLUE, STRANGER = "999999999999", "111111111111", "222222222222", "333333333333"
 HOME = "eu-west-1"
@@ -189,9 +189,9 @@ def test_only_the_hub_has_the_functions_and_what_is_left_elsewhere_is_gone(hub: 
     assert why_obsolete(left[0], REALTIME) == "the hub answers its events"
     assert why_obsolete(DeployedFunction(accounts[HUB], HOME, "custodian-other"), REALTIME) == (
         "its policy no longer exists")
-    [apart, together] = costs(REALTIME, listed_accounts(tmp_path / "accounts.yml", ()))
-    assert together[1] == len(REALTIME) < apart[1]
-    assert together[3] == 3 * len(patterns(REALTIME))
+    [apart, together] = deployment_sizes(REALTIME, listed_accounts(tmp_path / "accounts.yml", ()))
+    assert together.functions == len(REALTIME) < apart.functions
+    assert together.forwarding_rules == 3 * len(patterns(REALTIME))
 
 
 def test_members_send_on_all_that_policies_wait_for_in_few_rules() -> None:

@@ -64,7 +64,8 @@ def test_each_thing_that_breaks_is_named(sandbox: Sandbox, tmp_path: Path) -> No
     assert healthy.exit_code == 0, healthy.output
     assert healthy.stdout.startswith("HEALTHY: 2 functions")
     code, said = account.doctor("--fire")
-    assert said == {(RESTART, "fire"): ("ok", "the event arrived")}, sandbox.logs(f"custodian-{RESTART}", ACCOUNT, REGION)
+    assert said == {(RESTART, "fire"): ("ok", "the event arrived")}, sandbox.logs(
+        f"custodian-{RESTART}", ACCOUNT, REGION)
     assert code == 0
     # The sandbox counts no runs, as CloudWatch does, and the log has that of the probe.
     ran = {(RESTART, "errors"): (
