@@ -49,35 +49,35 @@ def loaded(policy: Policy, account: Account, region: str, variables: Mapping[str
     load_resources([policy.resource])
     # With a list of roles, c7n-org sets credentials instead and gives c7n no role.
     assumed = account.roles[0] if isinstance(account.entry.get("role"), str) else None
-    made = EnginePolicy(data, Config.empty(
+    engine = EnginePolicy(data, Config.empty(
         region=region, account_id=account.id, assume_role=assumed, profile=account.entry.get("profile"),
         external_id=account.entry.get("external_id"),
     ))
     # The steps of c7n-org's run_account, Policy.__call__ and LambdaMode.provision, in that order.
-    made.conditions.env_vars["account"] = {**entry, "vars": values, "provider": "aws"}
-    made.expand_variables(made.get_variables(deepcopy(values)))
-    made.validate()
-    made._trim_runtime_filters()
-    return made
+    engine.conditions.env_vars["account"] = {**entry, "vars": values, "provider": "aws"}
+    engine.expand_variables(engine.get_variables(deepcopy(values)))
+    engine.validate()
+    engine._trim_runtime_filters()
+    return engine
 
 
 def blueprint(policy: Policy, account: Account, region: str, variables: Mapping[str, Any]) -> Blueprint:
     """The policy's function there. Takes and raises what `loaded` does."""
     in_order()
-    made = loaded(policy, account, region, variables)
-    if not made.is_runnable():
+    engine = loaded(policy, account, region, variables)
+    if not engine.is_runnable():
         return Blueprint(policy, False)
-    mode = made.data["mode"]
-    if mode["type"] == "guard-duty" and made.data["resource"] in _GUARD_DUTY:
-        mode["resource-filter"] = _GUARD_DUTY[made.data["resource"]]
+    mode = engine.data["mode"]
+    if mode["type"] == "guard-duty" and engine.data["resource"] in _GUARD_DUTY:
+        mode["resource-filter"] = _GUARD_DUTY[engine.data["resource"]]
     tags = mode.setdefault("tags", {})
     tags["custodian-info"] = f"mode={mode['type']}:version={version}"
     if mode["type"] == "schedule":
         tags["custodian-schedule"] = f"name={policy.function}:group={mode.get('group-name', 'default')}"
     # Its constructor would pack all of c7n again for each policy; the code is the same for all of them.
-    kind = made.get_execution_mode().policy_lambda
+    kind = engine.get_execution_mode().policy_lambda
     function = kind.__new__(kind)
-    function.policy = made
+    function.policy = engine
     function.archive = mu.PythonPackageArchive(cache_file=code(tuple(function.packages or ())).path)
     checksum = function.get_archive().get_checksum()
     function.archive = None

@@ -130,13 +130,13 @@ def _function(policies: Sequence[Policy], account: Account, region: str, variabl
     carried, options = [], {}
     for policy in policies:
         try:
-            made = prepared(answering(policy), account, region, variables, loaded)
+            engine = prepared(answering(policy), account, region, variables, loaded)
         except PolicyRefused as error:
             raise _Undeployable(f"c7n rejects {policy.name}: {error}") from error
-        if not made.is_runnable():
+        if not engine.is_runnable():
             continue
-        options = mu.get_exec_options(made.options)
-        carried.append(made.data)
+        options = mu.get_exec_options(engine.options)
+        carried.append(engine.data)
     if not carried:
         return None
     archive = mu.PythonPackageArchive(cache_file=code(("custom_actions",)).path)

@@ -103,20 +103,20 @@ def _expected(
     policy: Policy, form: Policy, account: Account, region: str, variables: Mapping[str, Any]
 ) -> ExpectedFunction:
     try:
-        made = blueprint(form, account, region, variables)
-        rest = _deployed(made, account, region, variables) if made.runs else {}
+        wanted = blueprint(form, account, region, variables)
+        rest = _deployed(wanted, account, region, variables) if wanted.runs else {}
     # Any filter or action, of c7n or of ours, can raise anything on settings that it does not expect.
     except Exception as error:  # noqa: BLE001
         problem = " ".join(str(error).split())[:400] or type(error).__name__
         return ExpectedFunction(policy, account, region, problem=problem)
-    return ExpectedFunction(policy, account, region, in_force=made.runs, sha256=made.checksum, **rest)
+    return ExpectedFunction(policy, account, region, in_force=wanted.runs, sha256=wanted.checksum, **rest)
 
 
 def _deployed(
-    made: Blueprint, account: Account, region: str, variables: Mapping[str, Any]
+    wanted: Blueprint, account: Account, region: str, variables: Mapping[str, Any]
 ) -> dict[str, Any]:
     values = {**variables, **(account.entry.get("vars") or {})}
-    function, data = made.function, made.function.policy.data
+    function, data = wanted.function, wanted.function.policy.data
     mode = data["mode"]
     # A Config rule refers to its function by the ARN.
     function.arn = f"arn:{get_partition(region)}:lambda:{region}:{account.id}:function:{function.name}"
@@ -134,7 +134,8 @@ def _deployed(
         "settings": {
             key: value for key, value in function.get_config().items() if key not in ("Tags", "Architectures")},
         "pattern": pattern, "schedule": str(mode.get("schedule") or "") if rule is None else "",
-        "config_rule": rule, "permissions": sorted({need.action for need in of_function(made.policy, [values])}),
+        "config_rule": rule,
+        "permissions": sorted({permission.action for permission in of_function(wanted.policy, [values])}),
         "topics": _topics(data, mode),
     }
 

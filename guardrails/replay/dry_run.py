@@ -220,25 +220,25 @@ class _Replay:
             self.notes.append("its function assumes a role there; the replay reads with the current credentials")
         resource_class(self.policy.resource)
         options = Config.empty(region=self.region, account_id=self.account, dryrun=True, cache=None, cache_period=0)
-        made = EnginePolicy(data, options, self.watch.session_factory(self.region))
-        made.expand_variables(made.get_variables(variables))
-        made.validate()
-        made.ctx.output = _Output()
-        return made
+        engine = EnginePolicy(data, options, self.watch.session_factory(self.region))
+        engine.expand_variables(engine.get_variables(variables))
+        engine.validate()
+        engine.ctx.output = _Output()
+        return engine
 
-    def _judge(self, made: Any) -> ReplayResult:
+    def _judge(self, engine: Any) -> ReplayResult:
         event = dict(self.recorded.event)
-        if not made.is_runnable(event):
+        if not engine.is_runnable(event):
             profile = self.policy.metadata.get("profile")
             return ReplayResult(self.policy, ReplayAnswer.OFF, "its conditions do not hold here" + (
                 f": the profile {profile} is not chosen" if profile else ""))
-        resources, why = self._resources(made, event)
+        resources, why = self._resources(engine, event)
         if not resources:
             return ReplayResult(self.policy, ReplayAnswer.NO_RESOURCE, why)
-        steps = list(self._filtered(made, resources, event))
+        steps = list(self._filtered(engine, resources, event))
         matched = [resource for resource, judged in steps if judged.matches]
         before = len(self.watch.unanswered)
-        planned = tuple(self._plan(made, action, matched, event) for action in made.resource_manager.actions) \
+        planned = tuple(self._plan(engine, action, matched, event) for action in engine.resource_manager.actions) \
             if matched else ()
         # What only an action could not read does not make the match unknown.
         self.notes += self.watch.unanswered[before:]
@@ -247,9 +247,9 @@ class _Replay:
             self.policy, ReplayAnswer.MATCH if matched else ReplayAnswer.NO_MATCH, why,
             tuple(judged for _, judged in steps), planned)
 
-    def _resources(self, made: Any, event: dict[str, Any]) -> tuple[list[dict[str, Any]], str]:
+    def _resources(self, engine: Any, event: dict[str, Any]) -> tuple[list[dict[str, Any]], str]:
         """The resources that the event is about, and how it names them; or why there are none."""
-        mode = made.get_execution_mode()
+        mode = engine.get_execution_mode()
         if self.recorded.notification is not None:
             # c7n's mode does this in its `run`.
             item = self.recorded.notification.get("configurationItem") or mode._item(self.recorded.notification)
@@ -259,7 +259,7 @@ class _Replay:
             return list(mode.resolve_resources(event)), f"evaluates {item['resourceType']} {item['resourceId']}"
         ids: Sequence[Any] = ()
         if self.policy.mode["type"] == "cloudtrail":
-            ids = [str(each) for each in CloudWatchEvents.get_ids(event, made.data["mode"])]
+            ids = [str(each) for each in CloudWatchEvents.get_ids(event, engine.data["mode"])]
             if not ids:
                 return [], "the event contains no resource id at the place that the policy's `ids` names"
         found = list(mode.resolve_resources(event))
@@ -269,10 +269,10 @@ class _Replay:
         return found, named if found else f"{named}: this {self.policy.resource} does not exist now"
 
     def _filtered(
-        self, made: Any, resources: list[dict[str, Any]], event: dict[str, Any]
+        self, engine: Any, resources: list[dict[str, Any]], event: dict[str, Any]
     ) -> Iterator[tuple[dict[str, Any], JudgedResource]]:
         """Each resource with its result."""
-        manager = made.resource_manager
+        manager = engine.resource_manager
         key = manager.resource_type.id
         config = self.recorded.notification is not None
         left = {str(resource[key]): resource for resource in resources}
@@ -287,17 +287,17 @@ class _Replay:
                 else:
                     why = f"filter {number} of {len(manager.filters)} excludes it: {flow(each.data)}"
                     verdict = Verdict.NOT_APPLICABLE if isinstance(each, Scope) else Verdict.COMPLIANT
-                if config and made.data["mode"].get("match-compliant") and verdict is Verdict.COMPLIANT:
+                if config and engine.data["mode"].get("match-compliant") and verdict is Verdict.COMPLIANT:
                     verdict = Verdict.NON_COMPLIANT
                 yield left[name], JudgedResource(name, matches=False, why=why, verdict=verdict.value if config else "")
             left = kept
-        matching = Verdict.COMPLIANT if made.data["mode"].get("match-compliant") else Verdict.NON_COMPLIANT
+        matching = Verdict.COMPLIANT if engine.data["mode"].get("match-compliant") else Verdict.NON_COMPLIANT
         for name, resource in left.items():
             shown = flow(evidence(resource))
             why = shown if shown != "{}" else "every filter matches" if manager.filters else "the policy has no filters"
             yield resource, JudgedResource(name, matches=True, why=why, verdict=matching.value if config else "")
 
-    def _plan(self, made: Any, action: Any, matched: list[dict[str, Any]], event: dict[str, Any]) -> PlannedAction:
+    def _plan(self, engine: Any, action: Any, matched: list[dict[str, Any]], event: dict[str, Any]) -> PlannedAction:
         """What the action would do. Actions of this project run, with their calls recorded instead of sent."""
         shown = _shown(action)
         if not type(action).__module__.startswith("custom_actions."):
@@ -306,7 +306,7 @@ class _Replay:
             return PlannedAction(shown, note="it reads the resource first, so it cannot be predicted offline")
         # `otherwise` notifies people when a fix is incomplete, which every fix is here.
         action.data = {name: value for name, value in action.data.items() if name != "otherwise"}
-        before, output = len(self.watch.refused), made.ctx.output
+        before, output = len(self.watch.refused), engine.ctx.output
         output.receipts = []
         returned: Any = ()
         try:

@@ -18,7 +18,7 @@ from custom_actions.names import FAILED_QUEUE, FUNCTION_PREFIX, MEMBER_ROLE, TOP
 
 from .parts import TAGS, Template, queue, template
 
-# The responder acts on events in alerts, so whoever may publish to the topic can make it act.
+# The responder acts on events in alerts, so every principal that may publish to the topic can make it act.
 _FUNCTIONS_ONLY: dict[str, Any] = {
     "Sid": "FunctionsOnly", "Effect": "Deny", "Principal": "*", "Action": "sns:Publish", "Resource": {"Ref": "Topic"},
     "Condition": {

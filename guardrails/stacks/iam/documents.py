@@ -123,8 +123,8 @@ def actions_of(found: Iterable[PolicyDocument]) -> list[str]:
 
 
 def _condition(conditions: Sequence[IamCondition]) -> Mapping[str, Mapping[str, Any]]:
-    made: dict[str, dict[str, Any]] = {}
+    blocks: dict[str, dict[str, Any]] = {}
     for condition in conditions:
         values = condition.values
-        made.setdefault(condition.operator, {})[condition.key] = values[0] if len(values) == 1 else list(values)
-    return made
+        blocks.setdefault(condition.operator, {})[condition.key] = values[0] if len(values) == 1 else list(values)
+    return blocks

@@ -76,11 +76,11 @@ def of_policy(
     regional = _regional(policy, mode=mode)
     found: dict[Permission, None] = {}
     for given in variables:
-        made = _made(data, policy, given)
-        for by, permissions, settings in _declared(made):
+        engine = _engine_policy(data, policy, given)
+        for by, permissions, settings in _declared(engine):
             for action in sorted(set(permissions) - _FREE):
                 need = Permission(action, f"{policy.name}: {by}", regional)
-                for limited in _limited(need, settings, made.data, permissions):
+                for limited in _limited(need, settings, engine.data, permissions):
                     found[limited] = None
     _refuse_unknown(found, policy)
     return list(found)
@@ -171,19 +171,19 @@ def _of_mode(policy: Policy, logs: str) -> Iterator[Permission]:
             yield Permission(f"ec2:{name}", by + "a function in a VPC", resources=("*",))
 
 
-def _made(data: Mapping[str, Any], policy: Policy, variables: Mapping[str, Any]) -> EnginePolicy:
+def _engine_policy(data: Mapping[str, Any], policy: Policy, variables: Mapping[str, Any]) -> EnginePolicy:
     resource_class(policy.resource)
     options = Config.empty(region=_NOWHERE, account_id=_NOBODY)
     try:
-        made = EnginePolicy(deepcopy(dict(data)), options)
-        made.expand_variables(made.get_variables(dict(variables)))
+        engine = EnginePolicy(deepcopy(dict(data)), options)
+        engine.expand_variables(engine.get_variables(dict(variables)))
         # Some filters and actions know their permissions only after validation.
-        made.validate()
+        engine.validate()
     # Any filter or action, of c7n or of ours, can raise anything on settings that it does not expect.
     except Exception as error:
         raise GuardrailsError(
             f"{policy.where}: {policy.name}: {error}", "./run.sh validate shows every error") from error
-    return made
+    return engine
 
 
 def _declared(policy: EnginePolicy) -> Iterator[tuple[str, set[str], Any]]:
