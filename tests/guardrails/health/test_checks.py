@@ -132,6 +132,8 @@ def test_a_config_rule_says_the_same() -> None:
     said(judged(ConfigRuleState="DELETING"), BROKEN, "DELETING")
     said(judged(Scope={"ComplianceResourceTypes": ["AWS::EC2::VPC"]}), BROKEN, "scope")
     said(judged(Source={**of.config_rule["Source"], "SourceIdentifier": "arn:other"}), BROKEN, "function")
+    said(judged(MaximumExecutionFrequency="One_Hour"), OK)  # AWS Config ignores it without scheduled messages
+    said(judged(Description="another"), OK)
     said(starting.config_rule(of, region()), BROKEN, "does not exist")
     said(starting.config_rule(of, region(config_rules=DENIED)), UNKNOWN)
 
