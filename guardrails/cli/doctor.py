@@ -39,8 +39,8 @@ def doctor(
     policy and code are current, its dead-letter queue, its errors of the last day, CloudTrail, AWS Config's recorder
     and its topics. Changes nothing. What cannot be read is reported as unknown, never as ok.
 
-    The first line is HEALTHY (exit code 0), BROKEN (1) or INCOMPLETE (2): nothing is known to be broken, but not
-    everything could be read.
+    The first line is HEALTHY (exit code 0), BROKEN (1) or INCOMPLETE (2). INCOMPLETE means that nothing is known to be
+    broken, but not everything could be read.
 
     \b
     Example:
