@@ -10,7 +10,7 @@ import pytest
 from c7n import mu, utils
 
 from guardrails.sandbox import Sandbox
-from guardrails.stacks.iam.needs import Need
+from guardrails.stacks.iam.needs import Permission
 
 MODE = """
 vars:
@@ -40,7 +40,7 @@ def sandboxed(directory: Path, monkeypatch: pytest.MonkeyPatch, account: str, re
         yield running
 
 
-def not_allowed(sandbox: Sandbox, role: str, *needs: Need) -> set[str]:
+def not_allowed(sandbox: Sandbox, role: str, *needs: Permission) -> set[str]:
     """What the role's sessions have called in the sandbox and the needs do not name."""
     # A signature says monitoring; everybody may ask who he is.
     called = {call.replace("monitoring:", "cloudwatch:") for call in sandbox.calls(role)} - {"sts:GetCallerIdentity"}

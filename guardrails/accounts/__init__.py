@@ -1,6 +1,6 @@
-"""The accounts that a verb works on, how to get into them, and what functions may do there.
+"""The accounts that a verb works on: which they are, how to access them, and what functions may do in them.
 
-Imports the ground only.
+Imports only modules that belong to no package (errors, limits, paths, yamlfile).
 """
 from __future__ import annotations
 
@@ -10,12 +10,24 @@ from custom_actions.face import face
 
 if TYPE_CHECKING:
     from .account import AWS_ERRORS, Account, Accounts, accounts_file, find_accounts, listed_accounts, reason_of
+    from .organization import (
+        DEFAULT_ROLE,
+        ManualSettings,
+        OrganizationFile,
+        manual_settings,
+        organization_file,
+        read_organization,
+    )
     from .regions import account_region
-    from .response import KEY, Response, has_responder, healing, refuse_other_words, response_of
+    from .response import KEY, Response, has_responder, healing, refuse_invalid_responses, response_of
 
 __getattr__, __all__ = face(
     __name__,
     account=("AWS_ERRORS", "Account", "Accounts", "accounts_file", "find_accounts", "listed_accounts", "reason_of"),
+    organization=(
+        "DEFAULT_ROLE", "ManualSettings", "OrganizationFile", "manual_settings", "organization_file",
+        "read_organization",
+    ),
     regions=("account_region",),
-    response=("KEY", "Response", "has_responder", "healing", "refuse_other_words", "response_of"),
+    response=("KEY", "Response", "has_responder", "healing", "refuse_invalid_responses", "response_of"),
 )

@@ -19,57 +19,58 @@ from ..errors import GuardrailsError
 from ..limits import ACCOUNTS_CHECKED
 from ..yamlfile import YamlError, YamlFile, read
 
-# What a call of AWS may end with; the last comes from an answer that is none (a proxy's page), and has no base.
+# The errors of an AWS call. ResponseParserError, raised for a response that is not AWS's (a proxy's page), has no
+# base class in common with the others.
 AWS_ERRORS = (ClientError, BotoCoreError, ResponseParserError)
 _SESSION_NAME = "guardrails"
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
-# Reached or not is asked of many accounts: a dead endpoint must not hold each for minutes.
+# Many accounts are checked: an endpoint that does not respond must not block each of them for minutes.
 _CLIENT = Config(connect_timeout=10, read_timeout=30, retries={"mode": "standard", "max_attempts": 3})
 
 
 HUB = "guardrails-hub"
-"""The key of an account's entry that says: in this region, this account answers the events of all the others."""
+"""The key of an account's entry that makes it the hub: in this region it answers the events of all other accounts."""
 
 
 @dataclass(frozen=True)
 class Hub:
-    """The account whose functions answer the events of every account of accounts.yml, and the region they are in."""
+    """The account whose functions answer the events of every account of accounts.yml, and their region."""
 
     account: str
     region: str
     members: tuple[Account, ...]
-    """Every account of accounts.yml as it stands there, the hub too."""
+    """Every account of accounts.yml, including the hub."""
 
     @property
     def entry(self) -> Account:
-        """The hub's own among them."""
+        """The hub's own entry among the members."""
         return next(member for member in self.members if member.id == self.account)
 
 
 @dataclass(frozen=True)
 class Account:
-    """One account, and how to get into it."""
+    """One account, and how to access it."""
 
     id: str
     name: str
     regions: tuple[str, ...]
     entry: Mapping[str, Any] = field(default_factory=dict, compare=False)
-    """Its entry in accounts.yml as it stands there, without `regions`; empty for the current credentials."""
+    """Its entry in accounts.yml without `regions`; empty for the current credentials."""
     hub: Hub | None = field(default=None, compare=False, repr=False)
-    """Where its events are answered, when that is not in itself."""
+    """The hub that answers its events; None when the account answers them itself."""
 
     def __str__(self) -> str:
         return self.id if self.name == self.id else f"{self.name} ({self.id})"
 
     @property
     def roles(self) -> tuple[str, ...]:
-        """The roles to assume, one from the other; none for the current credentials or a profile."""
+        """The roles to assume, one after another; none for the current credentials or a profile."""
         given = self.entry.get("role") or ()
         named = (given,) if isinstance(given, str) else tuple(given)
         return tuple(role if role.startswith("arn") else f"arn:aws:iam::{self.id}:role/{role}" for role in named)
 
     def session(self, region: str) -> boto3.Session:
-        """A session in the account. Raises one of AWS_ERRORS when there is no way in."""
+        """A session in the account. Raises one of AWS_ERRORS when the account cannot be accessed."""
         session = _session(region_name=region, profile_name=self.entry.get("profile"))
         for role in self.roles:
             extra = {"ExternalId": self.entry["external_id"]} if self.entry.get("external_id") else {}
@@ -83,7 +84,7 @@ class Account:
 
 
 def _session(**settings: Any) -> boto3.Session:
-    # Each session would read the services' models anew: three megabytes and a fifth of a second an account.
+    # Otherwise each session reads the services' models again: 3 MB and 0.2 seconds for each account.
     read_once()
     return boto3.Session(**settings)
 
@@ -103,7 +104,7 @@ class Accounts:
         return (*self.reached, *(account for account, _ in self.unreachable))
 
     def different_vars(self) -> list[Mapping[str, Any]]:
-        """The different `vars` under which policies run in them."""
+        """The distinct `vars` with which policies run in the accounts."""
         found: list[Mapping[str, Any]] = []
         for account in self.all:
             given = {**self.vars, **(account.entry.get("vars") or {})}
@@ -113,49 +114,50 @@ class Accounts:
 
 
 def find_accounts(config: Path | None, regions: Sequence[str]) -> Accounts:
-    """The accounts of `config`, or the current one, each asked once whether it can be reached and is the one it says.
+    """The accounts of `config`, or the current one. Checks once for each that it can be accessed and has the right id.
 
-    `regions` go before an account's own; `all` means every region that is enabled in the account. Raises
-    GuardrailsError when accounts.yml is no such file, when there are no credentials, or when no region is known.
+    `regions` override an account's own; `all` means every region that is enabled in the account. Raises
+    GuardrailsError when `config` is not a valid accounts.yml, when there are no credentials, or when no region is set.
     """
     wanted, variables = ([_current_account()], {}) if config is None else _read(config)
     wanted = [replace(account, regions=_regions(account, regions)) for account in wanted]
     with ThreadPoolExecutor(ACCOUNTS_CHECKED) as pool:
-        asked = list(pool.map(_reach, wanted))
+        checked = list(pool.map(_reach, wanted))
     return Accounts(
-        tuple(account for account, problem in asked if problem is None),
-        tuple((account, problem) for account, problem in asked if problem is not None),
+        tuple(account for account, problem in checked if problem is None),
+        tuple((account, problem) for account, problem in checked if problem is not None),
         variables,
     )
 
 
 def listed_accounts(config: Path, regions: Sequence[str]) -> Accounts:
-    """The accounts of `config` as they stand there: none is asked whether it can be reached.
+    """The accounts of `config`, without calling AWS.
 
-    Raises GuardrailsError as `find_accounts` does, and for the region `all`, which only the account itself can tell.
+    Raises GuardrailsError as `find_accounts` does, and for the region `all`, which only AWS could resolve.
     """
     listed, variables = _read(config)
     found = tuple(replace(account, regions=_regions(account, regions)) for account in listed)
     if every := next((account for account in found if "all" in account.regions), None):
         raise GuardrailsError(
-            f"{config}: account {every} has the region all, which nobody is asked for here", "name its regions")
+            f"{config}: account {every} has the region `all`, which only AWS can resolve; this verb does not call AWS",
+            "list the account's regions in accounts.yml")
     return Accounts(found, (), variables)
 
 
 def accounts_file(accounts: Iterable[tuple[Account, Sequence[str]]], variables: Mapping[str, Any]) -> dict[str, Any]:
-    """accounts.yml for c7n-org: the accounts, each with the regions to run in."""
+    """The content of accounts.yml for c7n-org: the accounts, each with the regions to run in."""
     entries = []
     for account, regions in accounts:
         entry = {**account.entry, "account_id": account.id, "name": account.name, "regions": list(regions)}
         if not account.roles and "profile" not in entry:
-            # c7n-org's schema wants a role or a profile; with an empty list it takes the current credentials.
+            # c7n-org's schema requires a role or a profile; with an empty list it uses the current credentials.
             entry["role"] = []
         entries.append(entry)
     return {"accounts": entries, **({"vars": dict(variables)} if variables else {})}
 
 
 def reason_of(error: Exception) -> str:
-    """An AWS error in a few words, with its code."""
+    """An AWS error on one line, with its code and operation."""
     if isinstance(error, ClientError):
         details = error.response.get("Error", {})
         return f"{details.get('Code', 'error')} on {error.operation_name}: {details.get('Message', '')}".rstrip(": ")
@@ -168,7 +170,7 @@ def _current_account() -> Account:
         number = sts.get_caller_identity()["Account"]
     except AWS_ERRORS as error:
         raise GuardrailsError(
-            f"no way into AWS: {reason_of(error)}",
+            f"AWS cannot be accessed: {reason_of(error)}",
             "set credentials (AWS_PROFILE, or the AWS_… variables), name accounts with -c accounts.yml, "
             "or use the local AWS: ./run.sh sandbox start",
         ) from None
@@ -185,14 +187,14 @@ def _regions(account: Account, given: Sequence[str]) -> tuple[str, ...]:
         default = _default_region()
         if not default:
             raise GuardrailsError(
-                f"no region for account {account}", "give --region, set AWS_REGION, or regions: in accounts.yml"
+                f"no region for account {account}", "give --region, set AWS_REGION, or add `regions` in accounts.yml"
             )
         chosen = (default,)
     return tuple(dict.fromkeys(region.strip() for part in chosen for region in part.split(",") if region.strip()))
 
 
 def _reach(account: Account) -> tuple[Account, str | None]:
-    """The account with its regions resolved, and why it cannot be reached, or None."""
+    """The account with its regions resolved, and why it cannot be accessed, or None."""
     from .regions import account_region
 
     first = account_region([region for region in account.regions if region != "all"])
@@ -217,48 +219,53 @@ def _read(config: Path) -> tuple[list[Account], Mapping[str, Any]]:
         raise GuardrailsError(f"{config}:{error.line}: {error.message}") from None
     listed = source.data.get("accounts") if isinstance(source.data, Mapping) else None
     if not isinstance(listed, list) or not listed:
-        raise GuardrailsError(f"{config}:1: no accounts in it", "accounts: [{account_id: '…', name: …, role: …}]")
+        raise GuardrailsError(f"{config}:1: `accounts` must be a list with at least one account",
+            "accounts: [{account_id: '…', name: …, role: …}]")
     accounts: dict[str, Account] = {}
     for index, entry in enumerate(listed):
         at = f"{config}:{source.line(('accounts', index))}"
         account = _account(at, entry)
         if account.name in accounts:
-            raise GuardrailsError(f"{at}: the name {account.name} is taken", "results go by the name: give each one")
+            raise GuardrailsError(f"{at}: another account is already named {account.name}",
+                "give each account its own name: results are stored by name")
         if any(other.id == account.id for other in accounts.values()):
-            raise GuardrailsError(f"{at}: account {account.id} is in it twice", "findings go by the id: one entry each")
+            raise GuardrailsError(f"{at}: account {account.id} is listed twice", "keep one entry for each account")
         accounts[account.name] = account
     hub = _hub(config, source, accounts.values())
     return [replace(account, hub=hub) for account in accounts.values()], source.data.get("vars") or {}
 
 
 def _hub(config: Path, source: YamlFile, accounts: Iterable[Account]) -> Hub | None:
-    """The hub that an entry names. Raises GuardrailsError for two of them, and for one without a region."""
+    """The hub that an entry declares. Raises GuardrailsError for a second one, and for one without a region."""
     members = tuple(accounts)
     hubs = [(index, account) for index, account in enumerate(members) if HUB in account.entry]
     for index, account in hubs[:1]:
         region = account.entry[HUB]
         if not isinstance(region, str) or not _REGION.fullmatch(region):
             at = f"{config}:{source.line(('accounts', index, HUB))}"
-            raise GuardrailsError(f"{at}: {HUB}: {region!r} is no region", f"{HUB}: eu-west-1")
+            raise GuardrailsError(f"{at}: {HUB} must be a region, got {region!r}", f"{HUB}: eu-west-1")
     if len(hubs) > 1:
         raise GuardrailsError(
-            f"{config}:{source.line(('accounts', hubs[1][0], HUB))}: a second hub: {hubs[0][1]} is one already",
-            "an event would be answered twice: leave one of them")
+            f"{config}:{source.line(('accounts', hubs[1][0], HUB))}: only one account can be the hub, and {hubs[0][1]} "
+            "already is", f"remove {HUB} from one of them: every event would be answered twice")
     return Hub(hubs[0][1].id, hubs[0][1].entry[HUB], members) if hubs else None
 
 
 def _account(at: str, entry: Any) -> Account:
     if not isinstance(entry, Mapping) or not entry.get("account_id"):
-        raise GuardrailsError(f"{at}: an account has an account_id", "account_id: '123456789012'")
+        raise GuardrailsError(f"{at}: `account_id` is missing", "account_id: '123456789012'")
     number = entry["account_id"]
     if not (isinstance(number, str) and len(number) == 12 and number.isdigit()):
-        # Unquoted, YAML reads 012345678901 as another number.
-        raise GuardrailsError(f"{at}: account_id {number!r} is not 12 digits in quotes", "account_id: '012345678901'")
+        # Without quotes, YAML reads 012345678901 as another number.
+        raise GuardrailsError(
+            f"{at}: account_id must be 12 digits in quotes, got {number!r}", "account_id: '012345678901'")
     name = str(entry.get("name") or number)
     if "/" in name or name in (".", "..") or not name.isprintable():
-        raise GuardrailsError(f"{at}: the name {name!r} cannot be a directory's", "results go by the name: use another")
+        raise GuardrailsError(
+            f"{at}: the name {name!r} cannot be a directory name", "use another name: results are stored by name")
     regions = entry.get("regions") or ()
     if isinstance(regions, str) or not all(isinstance(region, str) for region in regions):
-        raise GuardrailsError(f"{at}: regions is no list of names", "regions: [eu-central-1]")
+        raise GuardrailsError(
+            f"{at}: regions must be a list of region names, got {regions!r}", "regions: [eu-central-1]")
     rest = {key: value for key, value in entry.items() if key not in ("account_id", "name", "regions")}
     return Account(number, name, tuple(regions), rest)

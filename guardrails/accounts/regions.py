@@ -1,11 +1,11 @@
-"""Which region answers for what belongs to the whole account."""
+"""Which region reports what belongs to the whole account."""
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 
 def account_region(regions: Sequence[str]) -> str:
-    """The region in which a sweep asks for what belongs to the whole account, in the partition of `regions`."""
+    """The region in which resources of the whole account are evaluated, in the partition of `regions`."""
     first = regions[0] if regions else ""
     if first.startswith("us-gov-"):
         return "us-gov-west-1"

@@ -1,4 +1,4 @@
-"""What deployed functions may do in an account: observe, heal, or leave fixes to the responder."""
+"""What deployed functions may do in an account: observe, heal, or leave the fixes to the responder."""
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -17,27 +17,27 @@ class Response(StrEnum):
     """What functions may do in an account."""
 
     OBSERVE = "observe"
-    """Tell of what drifts, and change nothing."""
+    """Alert on drift, and change nothing."""
     HEAL = "heal"
-    """Do what their policies say."""
+    """Run the fixes of their policies."""
     RESPOND = "respond"
-    """Tell of what drifts, and leave what their policies say to the responder."""
+    """Alert on drift, and leave the fixes of their policies to the responder."""
 
 
 def response_of(account: Account) -> Response:
-    """What functions may do there; to observe when its entry does not say. Raises ValueError for another word."""
+    """What functions may do there; observe when its entry does not say. Raises ValueError for an invalid value."""
     return Response(account.entry.get(KEY, Response.OBSERVE))
 
 
-def refuse_other_words(accounts: Iterable[Account], config: Path | None) -> None:
-    """Raise GuardrailsError for an account whose entry in `config` says another word."""
+def refuse_invalid_responses(accounts: Iterable[Account], config: Path | None) -> None:
+    """Raise GuardrailsError for an account whose entry in `config` has an invalid value."""
     for account in accounts:
         try:
             response_of(account)
         except ValueError:
             raise GuardrailsError(
-                f"{_where(account, config)}: account {account}: {KEY}: {account.entry[KEY]!r}",
-                f"{KEY}: observe, {KEY}: heal, or {KEY}: respond") from None
+                f"{_where(account, config)}: account {account}: {KEY}: {account.entry[KEY]!r} is not valid",
+                f"write {KEY}: observe, {KEY}: heal, or {KEY}: respond") from None
 
 
 def _where(account: Account, config: Path | None) -> str:
@@ -51,10 +51,10 @@ def _where(account: Account, config: Path | None) -> str:
 
 
 def healing(account: Account) -> Account:
-    """The account with fixes allowed."""
+    """A copy of the account in which fixes may run."""
     return replace(account, entry={**account.entry, KEY: Response.HEAL.value})
 
 
 def has_responder(account: Account) -> bool:
-    """Whether the account is to have a responder, which does what its functions only tell of."""
+    """Whether the account has a responder, which runs the fixes of functions that only alert."""
     return response_of(account) is Response.RESPOND

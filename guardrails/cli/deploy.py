@@ -1,4 +1,4 @@
-"""`deploy`: put policies to work in the accounts, as Lambda functions, and see that they are as they should be."""
+"""`deploy`: deploy policies as Lambda functions, and verify the result."""
 from __future__ import annotations
 
 from collections import Counter
@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..deployment import deployable
-from ..policies import load
 from .options import (
     INCOMPLETE,
     account_options,
@@ -22,20 +20,7 @@ from .options import (
 )
 
 if TYPE_CHECKING:
-    from ..deployment import Deployed, Planned
-    from ..runs import Work
-
-CENTRAL = "central"
-"""In the plan, in the place of what an account's functions may do: the function answers for many accounts."""
-
-
-
-
-def _response(each: Planned | Deployed) -> str:
-    """What the policy's function may do there; the hub's functions know it for each account."""
-    from ..accounts import response_of
-
-    return CENTRAL if "member-role" in each.policy.mode else response_of(each.account).value
+    from ..deployment import Rollout, RolloutReport, RolloutRequest
 
 
 @click.command()
@@ -46,14 +31,14 @@ def _response(each: Planned | Deployed) -> str:
 @exceptions_option
 @click.option(
     "--reports", metavar="S3URL",
-    help="Where functions on a schedule leave what they find, s3://BUCKET/PREFIX; `report` reads it. Many accounts may "
-         "share one.",
+    help="Where functions on a schedule write their findings: s3://BUCKET/PREFIX, which several accounts may share. "
+         "`report` reads it.",
 )
 @click.option(
     "--heal", "heals", is_flag=True,
-    help="Let fixes run, in the account of the current credentials; in accounts.yml an account has `guardrails: heal`.",
+    help="Let fixes run in the account of the current credentials. In accounts.yml, set `guardrails: heal` instead.",
 )
-@click.option("--dry-run", is_flag=True, help="Show the plan, and change nothing.")
+@click.option("--dry-run", is_flag=True, help="Show the plan and change nothing.")
 @output_option
 @yes_option
 @verbose_option
@@ -62,13 +47,13 @@ def deploy(
     directory: Path, exceptions: Path | None, reports: str | None, heals: bool, dry_run: bool, output: str | None,
     yes: bool, verbose: bool,
 ) -> None:
-    """Deploy policies as Lambda functions, through c7n-org; POLICY is a name or a glob, without one all.
+    """Deploy policies as Lambda functions, through c7n-org. POLICY is a name or a glob; the default is all policies.
 
-    Functions only tell, and change nothing, until the account's entry in accounts.yml says `guardrails: heal`.
+    Functions only alert, and change nothing, until the account's entry in accounts.yml says `guardrails: heal`.
 
-    Compares what c7n would deploy with what is there, shows the plan and asks. What is unchanged is not touched.
-    Afterwards the same is compared again, in every account and region: an account that failed is named and does not
-    stop the others. Exits with 2 when a function is not there or is not as it should be.
+    Compares what c7n would deploy with what is deployed, shows the plan and asks for confirmation. Unchanged functions
+    are not touched. Afterwards it verifies every account and region; one account's failure does not stop the others.
+    Exits with 2 when a function is missing or differs from its policy.
 
     \b
     Example:
@@ -76,38 +61,43 @@ def deploy(
       ./run.sh deploy -c accounts.yml --mode realtime --yes
       ./run.sh deploy -c accounts.yml --mode periodic --reports s3://central-reports/guardrails
     """
-    from ..accounts import Response, find_accounts, healing, refuse_other_words, response_of
-    from ..deployment import (
-        Change,
-        answered_centrally,
-        as_central,
-        as_deployed,
-        gone,
-        hub_of,
-        inventory,
-        marked,
-        outcomes,
-        own_regions,
-        plan,
-        regions_for,
-        responder,
-        settled,
-        still_to_do,
-        why_gone,
-    )
+    from ..deployment import apply_rollout, plan_rollout
     from ..paths import output_directory, write_json
-    from ..results import exceptions_in_force
-    from ..results import load as load_exceptions
-    from ..runs import DEPLOY, Check, S3Url, execute, not_reached, with_output, work_for
-    from .console import confirm, err, need_an_answer, out, table, text
+    from .console import confirm, need_an_answer
     from .progress import progress_bar
 
     if heals and config is not None:
-        raise click.UsageError("--heal is for the current account; write `guardrails: heal` into accounts.yml")
+        raise click.UsageError(
+            "--heal applies to the current account only; write `guardrails: heal` into accounts.yml")
     if not dry_run:
         need_an_answer(yes=yes)
-    everything = load(directory)
-    policies = [marked(policy) for policy in deployable(everything, names, kinds)]
+    rollout = plan_rollout(_request(names, config, regions, kinds, directory, exceptions, reports, heals=heals))
+    _show_plan(rollout, verbose=verbose)
+    if dry_run:
+        raise SystemExit(0 if rollout.known else INCOMPLETE)
+    if rollout.to_deploy:
+        confirm(f"Deploy {rollout.to_deploy} functions?", yes=yes)
+    target = output_directory(output, "deploy")
+    report = apply_rollout(rollout, target, progress_bar)
+    written = write_json(target / "deploy.json", report.to_dict())
+    _show_report(report, verbose=verbose)
+    click.echo(f"report: {written}")
+    raise SystemExit(0 if report.complete else INCOMPLETE)
+
+
+def _request(
+    names: tuple[str, ...], config: Path | None, regions: tuple[str, ...], kinds: tuple[str, ...], directory: Path,
+    exceptions: Path | None, reports: str | None, *, heals: bool,
+) -> RolloutRequest:
+    """What the options select. Raises GuardrailsError for what cannot be deployed."""
+    from ..accounts import find_accounts, healing, refuse_invalid_responses
+    from ..deployment import RolloutRequest, deployable, marked, responder
+    from ..policies import load
+    from ..results import load as load_exceptions
+    from ..runs import S3Url, with_output
+
+    every = load(directory)
+    policies = [marked(policy) for policy in deployable(every, names, kinds)]
     if reports:
         place = S3Url.parse(reports).located()
         policies = [with_output(policy, place) for policy in policies]
@@ -115,100 +105,50 @@ def deploy(
     accounts = find_accounts(config, regions)
     if heals:
         accounts = replace(accounts, reached=tuple(healing(account) for account in accounts.reached))
-    refuse_other_words(accounts.all, config)
+    refuse_invalid_responses(accounts.all, config)
     responder.refuse_partial(accounts.all, directory)
-    # One c7n-org takes one list of policies, and the same policy has another form where it only tells.
-    works: dict[str, Work] = {
-        response.value: work_for(
-            [as_deployed(policy, response) for policy in policies],
-            [account for account in accounts.reached if response_of(account) is response], own_regions)
-        for response in Response
-    }
+    return RolloutRequest(policies, every, accounts, allowed.path, all_selected=not names and not kinds)
 
-    def respond() -> list[responder.Wanted]:
-        # Whatever is named: the one function has the fixes of all policies.
-        with exceptions_in_force(allowed.path):
-            return responder.plan(everything, accounts.reached, accounts.vars, own_regions)
 
-    if hub := hub_of(accounts.reached):
-        works[CENTRAL] = work_for(
-            [as_central(policy, hub, accounts.vars) for policy in policies if answered_centrally(policy, hub)],
-            [hub], regions_for)
-    with exceptions_in_force(allowed.path):
-        planned = [each for work in works.values() for each in plan(work, accounts.vars)]
-    responders = respond()
-    to_do = {form: still_to_do(work, planned) for form, work in works.items()}
-    # Only who looks at every policy can say which are gone.
-    found = None if names or kinds else inventory(accounts.reached)
-    surplus = gone(found.functions, everything) if found else []
-    plans = [*planned, *(each.planned for each in responders)]
+def _show_plan(rollout: Rollout, *, verbose: bool) -> None:
+    """The plan on standard error: a table of what changes, the totals, and what is unknown."""
+    from ..deployment import DeploymentChange, response_label
+    from .console import err, table
+
+    quiet = () if verbose else (DeploymentChange.UNCHANGED, DeploymentChange.OFF)
     rows = [
-        (each.change, each.account, _response(each), each.region, each.policy.name, each.policy.mode["type"],
+        (each.change, each.account, response_label(each), each.region, each.policy.name, each.policy.mode["type"],
          each.reason)
-        for each in plans if verbose or each.change not in (Change.UNCHANGED, Change.OFF)
+        for each in rollout.all_planned if each.change not in quiet
     ] + [
-        (Change.REMOVE, function.account, "", function.region, function.policy, "", why_gone(function, everything))
-        for function in surplus
+        (DeploymentChange.REMOVE, function.account, "", function.region, function.policy, "", reason)
+        for function, reason in rollout.surplus
     ]
     if rows:
         err().print(table("Plan", ("change", "account", "response", "region", "policy", "mode", "reason"), rows))
-    said = Counter(each.change for each in plans) + Counter(Change.REMOVE for _ in surplus)
-    click.echo("Plan: " + (", ".join(f"{said[change]} {change}" for change in Change if said[change]) or "nothing"),
-               err=True)
-    if said[Change.REMOVE]:
-        click.echo("./run.sh undeploy removes what should not be there", err=True)
-    for account, problem in accounts.unreachable:
-        click.echo(f"no way into account {account}: {problem}", err=True)
-    for account, region, problem in found.unknown if found else ():
-        click.echo(f"whether functions of policies that are gone are in account {account}, {region} is not known: "
-                   f"{problem}", err=True)
-    number = said[Change.CREATE] + said[Change.UPDATE]
-    if dry_run:
-        raise SystemExit(INCOMPLETE if accounts.unreachable or said[Change.UNKNOWN] else 0)
-    if number:
-        confirm(f"Deploy {number} functions?", yes=yes)
-    target = output_directory(output, "deploy")
-    before = {each.key: each for each in planned}
-    ended = [settled(each) for each in planned if each.change not in (Change.CREATE, Change.UPDATE)]
-    for form, work in to_do.items():
-        if not work:
-            continue
-        checks: list[Check] = []
-        execute(work, DEPLOY, target / "c7n-org" / form, accounts, checks.extend, exceptions=allowed.path,
-                progress=progress_bar)
-        with exceptions_in_force(allowed.path):
-            after = {each.key: each for each in plan(work, accounts.vars)}
-        ended += outcomes(checks, before, after)
-    # Last: by then the functions that it fixes for are there.
-    ended += responder.deploy(responders, respond)
-    unreachable = work_for(policies, [account for account, _ in accounts.unreachable], regions_for)
-    ended += outcomes(not_reached(accounts.unreachable, unreachable), {}, {})
-    failed = [each for each in ended if each.failed]
-    counts = Counter(each.outcome for each in ended)
+    counts = rollout.counts
+    totals = ", ".join(f"{counts[change]} {change}" for change in DeploymentChange if counts[change])
+    click.echo(f"Plan: {totals or 'nothing'}", err=True)
+    if counts[DeploymentChange.REMOVE]:
+        click.echo("./run.sh undeploy removes functions that no policy needs any more", err=True)
+    for account, problem in rollout.request.accounts.unreachable:
+        click.echo(f"account {account} cannot be reached: {problem}", err=True)
+    for account, region, problem in rollout.unknown:
+        click.echo(
+            f"unknown whether account {account}, {region}, has functions that no policy needs: {problem}", err=True)
+
+
+def _show_report(report: RolloutReport, *, verbose: bool) -> None:
+    """The first line, and a table of what failed, or of everything."""
+    from .console import out, table, text
+
+    counts = Counter(each.outcome for each in report.results)
     summary = ", ".join(f"{number} {outcome}" for outcome, number in sorted(counts.items()))
-    written = write_json(target / "deploy.json", {
-        "complete": not failed,
-        "functions": [
-            {
-                "account": each.account.id, "account_name": each.account.name, "region": each.region,
-                "policy": each.policy.name, "mode": each.policy.mode["type"], "function": each.policy.function,
-                "response": _response(each), "outcome": each.outcome, "reason": each.reason,
-            }
-            for each in ended
-        ],
-        "surplus": [
-            {"account": each.account.id, "account_name": each.account.name, "region": each.region,
-             "function": each.name}
-            for each in surplus
-        ],
-    })
+    word, style = ("COMPLETE", "green") if report.complete else ("INCOMPLETE", "bold red")
     console = out()
-    console.print(text(f"{'INCOMPLETE' if failed else 'COMPLETE'}: {summary}", "bold red" if failed else "green"))
-    shown = ended if verbose else failed
-    if shown:
+    console.print(text(f"{word}: {summary}", style))
+    if shown := report.results if verbose else report.failed:
         console.print(table(
             "Functions" if verbose else "Failed", ("outcome", "account", "region", "policy", "reason"),
             [(each.outcome, each.account, each.region, each.policy.name, each.reason) for each in shown],
         ))
-    click.echo(f"report: {written}")
-    raise SystemExit(INCOMPLETE if failed else 0)

@@ -1,4 +1,4 @@
-"""Putting policies to work as Lambda functions: their form, what c7n would deploy, and what is left over."""
+"""Deploying policies as Lambda functions: their form, what c7n would deploy, and which functions are obsolete."""
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -6,22 +6,28 @@ from typing import TYPE_CHECKING
 from custom_actions.face import face
 
 if TYPE_CHECKING:
-    from . import leftovers, responder
+    from . import removal, responder
     from .blueprints import Blueprint, blueprint
     from .forms import as_deployed, is_ours, marked
     from .hub import answered_centrally, as_central, hub_of, own_regions, telling_the_hub
-    from .leftovers import Thing, gone, inventory, places, why_gone
-    from .plans import Change, Deployed, Planned, outcomes, plan, regions_for, settled, still_to_do
+    from .leftovers import places
+    from .plans import DeploymentChange, regions_for
+    from .removal import RemovalPlan, RemovalReport
     from .responder import answering, topic_arn
+    from .rollout import Rollout, RolloutReport, RolloutRequest, apply_rollout, plan_rollout, response_label
     from .selection import deployable
+    from .triggers import config_rule_settings
 
 __getattr__, __all__ = face(
     __name__,
     blueprints=("Blueprint", "blueprint"),
     forms=("as_deployed", "is_ours", "marked"),
     hub=("answered_centrally", "as_central", "hub_of", "own_regions", "telling_the_hub"),
-    leftovers=("leftovers", "Thing", "gone", "inventory", "places", "why_gone"),
-    plans=("Change", "Deployed", "Planned", "outcomes", "plan", "regions_for", "settled", "still_to_do"),
+    leftovers=("places",),
+    plans=("DeploymentChange", "regions_for"),
+    removal=("removal", "RemovalPlan", "RemovalReport"),
     responder=("responder", "answering", "topic_arn"),
+    rollout=("Rollout", "RolloutReport", "RolloutRequest", "apply_rollout", "plan_rollout", "response_label"),
     selection=("deployable",),
+    triggers=("config_rule_settings",),
 )

@@ -1,7 +1,7 @@
-"""What c7n would deploy for a policy in one account and region, from c7n itself, without asking AWS anything.
+"""What c7n would deploy for a policy in one account and region, computed by c7n itself without calling AWS.
 
-A plan that says "update" must know what the update would bring. So the policy is loaded, filled in and validated as
-c7n-org does it, and c7n's own classes say what the function, its archive and its event source would be.
+A plan must know what an update would change. So the policy is loaded, filled in and validated as c7n-org does it, and
+c7n's own classes compute the function, its archive and its event source.
 """
 from __future__ import annotations
 
@@ -27,57 +27,57 @@ _GUARD_DUTY = {"ec2": "Instance", "iam-user": "AccessKey"}
 
 @dataclass(frozen=True)
 class Blueprint:
-    """What a policy's function is to be."""
+    """The function that c7n would deploy for a policy."""
 
     policy: Policy
     runs: bool
-    """Whether the policy's conditions hold in the account; c7n deploys nothing otherwise."""
+    """Whether the policy's conditions hold in the account; if not, c7n deploys nothing."""
     function: Any = None
     """c7n's `PolicyLambda`; its archive is not kept."""
     checksum: str = ""
-    """The archive's, as Lambda gives it: SHA-256 in base64."""
+    """The archive's checksum as Lambda reports it: SHA-256 in base64."""
 
 
 def loaded(policy: Policy, account: Account, region: str, variables: Mapping[str, Any]) -> Any:
     """c7n's policy, filled in for the account and validated. `variables`: the `vars` of accounts.yml for all accounts.
 
-    Raises PolicyValidationError, or what else c7n raises, for a policy that c7n would not deploy.
+    Raises PolicyValidationError, or any other error of c7n, for a policy that c7n would not deploy.
     """
     [entry] = accounts_file([(account, [region])], {})["accounts"]
     values = {**variables, **(entry.get("vars") or {})}
     [data] = merged([policy], mode=True, actions=True)["policies"]
     load_resources([policy.resource])
-    # With a list of roles c7n-org sets credentials instead, and c7n knows of no role.
+    # With a list of roles, c7n-org sets credentials instead and gives c7n no role.
     assumed = account.roles[0] if isinstance(account.entry.get("role"), str) else None
-    made = EnginePolicy(data, Config.empty(
+    engine = EnginePolicy(data, Config.empty(
         region=region, account_id=account.id, assume_role=assumed, profile=account.entry.get("profile"),
         external_id=account.entry.get("external_id"),
     ))
-    # What follows is c7n-org's run_account, then Policy.__call__, then LambdaMode.provision, in their order.
-    made.conditions.env_vars["account"] = {**entry, "vars": values, "provider": "aws"}
-    made.expand_variables(made.get_variables(deepcopy(values)))
-    made.validate()
-    made._trim_runtime_filters()
-    return made
+    # The steps of c7n-org's run_account, Policy.__call__ and LambdaMode.provision, in that order.
+    engine.conditions.env_vars["account"] = {**entry, "vars": values, "provider": "aws"}
+    engine.expand_variables(engine.get_variables(deepcopy(values)))
+    engine.validate()
+    engine._trim_runtime_filters()
+    return engine
 
 
 def blueprint(policy: Policy, account: Account, region: str, variables: Mapping[str, Any]) -> Blueprint:
-    """The function of the policy there. Arguments and errors are those of `loaded`."""
+    """The policy's function there. Takes and raises what `loaded` does."""
     in_order()
-    made = loaded(policy, account, region, variables)
-    if not made.is_runnable():
+    engine = loaded(policy, account, region, variables)
+    if not engine.is_runnable():
         return Blueprint(policy, False)
-    mode = made.data["mode"]
-    if mode["type"] == "guard-duty" and made.data["resource"] in _GUARD_DUTY:
-        mode["resource-filter"] = _GUARD_DUTY[made.data["resource"]]
+    mode = engine.data["mode"]
+    if mode["type"] == "guard-duty" and engine.data["resource"] in _GUARD_DUTY:
+        mode["resource-filter"] = _GUARD_DUTY[engine.data["resource"]]
     tags = mode.setdefault("tags", {})
     tags["custodian-info"] = f"mode={mode['type']}:version={version}"
     if mode["type"] == "schedule":
         tags["custodian-schedule"] = f"name={policy.function}:group={mode.get('group-name', 'default')}"
-    # Its constructor would pack all of c7n once a policy; the code is the same for all of them.
-    kind = made.get_execution_mode().policy_lambda
+    # Its constructor would pack all of c7n again for each policy; the code is the same for all of them.
+    kind = engine.get_execution_mode().policy_lambda
     function = kind.__new__(kind)
-    function.policy = made
+    function.policy = engine
     function.archive = mu.PythonPackageArchive(cache_file=code(tuple(function.packages or ())).path)
     checksum = function.get_archive().get_checksum()
     function.archive = None
@@ -86,7 +86,5 @@ def blueprint(policy: Policy, account: Account, region: str, variables: Mapping[
 
 @cache
 def code(packages: tuple[str, ...]) -> Any:
-    """An archive of c7n and the packages: what comes first in the archive of every policy."""
+    """An archive of c7n and the packages, with which the archive of every policy begins."""
     return mu.custodian_archive(packages=list(packages)).close()
-
-

@@ -1,9 +1,9 @@
-"""What a deployed function may do in an account: tell only, or put right.
+"""The form in which a policy is deployed: with its fixes, or with notifications only.
 
-A function that changes an account nobody has watched it in yet is how a compliance tool takes production down. So an
-account observes until its entry in accounts.yml says otherwise: `guardrails: heal`, or `guardrails: respond`, where one
-function does all the fixes (responder.py) and the others only tell it. The word stands in the account's own entry and
-not in its `vars`: c7n-org takes any key there and hands it to nobody, and a policy must not depend on it.
+A compliance tool that fixes an account before anybody has watched it there can take production down. So an account
+observes by default. Its entry in accounts.yml can say `guardrails: heal`, or `guardrails: respond`, where one function
+runs all fixes (responder.py) and the others only notify it. The setting is in the account's own entry and not in its
+`vars`: c7n-org accepts any key there and passes it to nothing, and a policy must not depend on it.
 """
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from custom_actions.vocabulary import TELLING
 from ..accounts import Response
 from ..policies import Kind, Policy
 
-# A policy whose fix was all that it did would be silent without it. AWS Config shows verdicts by itself.
-_TELL = {
+# Added to a policy that would do nothing without its fix. AWS Config shows its evaluations by itself.
+_NOTIFY = {
     "type": "notify",
     "to": ["account-emails", "slack://webhook/#security"],
-    # c7n leaves a subject to the mailer.
+    # c7n passes the subject to the mailer, which fills it in.
     "subject": "{{ policy.name }} in {{ account_id }}",
     "template": "guardrails.html",
     "slack_template": "slack_guardrails",
@@ -30,51 +30,43 @@ _TELL = {
 }
 
 
-
-
-
-
-
-
-
-
-
-
 def as_deployed(policy: Policy, response: Response) -> Policy:
-    """The policy as its function is to carry it; unchanged where it has no fix, or where fixes may run."""
+    """The policy in the form that is deployed where the account has this response.
+
+    Unchanged when it has no fix, or when fixes may run. In all other cases its fixes are removed; if nothing would be
+    left that notifies, a notification to the compliance topic is added.
+    """
     if response is Response.HEAL or not policy.heals:
         return policy
-    told = [action for action in policy.data["actions"] if action_type(action) in TELLING]
-    # The responder hears of an AWS Config rule by its verdicts, and of all others by that topic alone.
-    enough = any(map(_tells_the_topic, told)) if response is Response.RESPOND else told
+    notifying = [action for action in policy.data["actions"] if action_type(action) in TELLING]
+    # The responder learns of a Config rule from its evaluations, and of every other policy from the topic only.
+    enough = any(map(_notifies_the_topic, notifying)) if response is Response.RESPOND else notifying
     if not enough and policy.kind is not Kind.CONFIG_RULE:
-        told.append(deepcopy(_TELL))
+        notifying.append(deepcopy(_NOTIFY))
     data = {key: value for key, value in policy.data.items() if key != "actions"}
-    data["metadata"] = {**policy.metadata, "response": "alert" if told else "none"}
-    if told:
-        data["actions"] = told
+    data["metadata"] = {**policy.metadata, "response": "alert" if notifying else "none"}
+    if notifying:
+        data["actions"] = notifying
     return replace(policy, data=data)
 
 
 def marked(policy: Policy) -> Policy:
-    """The policy with the tag by which `undeploy` knows its function as ours; one of the policy's own stays."""
+    """The policy with the tag that identifies its function as this project's; the policy's own tags take precedence."""
     tags = {PROJECT_TAG: PROJECT, **(policy.mode.get("tags") or {})}
     return replace(policy, data={**policy.data, "mode": {**policy.mode, "tags": tags}})
 
 
 def is_ours(tags: Mapping[str, str]) -> bool:
-    """Whether a function with these tags was deployed by c7n from a policy of this project."""
+    """Whether c7n deployed a function with these tags from a policy of this project."""
     return tags.get(PROJECT_TAG) == PROJECT and "custodian-info" in tags
 
 
-
-
-def _tells_the_topic(action: Any) -> bool:
-    """Whether the action tells the compliance topic, named by its ARN or by its name alone."""
+def _notifies_the_topic(action: Any) -> bool:
+    """Whether the action publishes to the compliance topic, given by its ARN or by its name alone."""
     transport = (action.get("transport") or {}) if isinstance(action, Mapping) else {}
     return str(transport.get("topic", "")).rpartition(":")[2] == TOPIC
 
 
 def action_type(action: Any) -> str:
-    """The type of an action of a policy, which may be its name alone."""
+    """The type of a policy's action, which can be a mapping or only a name."""
     return str(action.get("type") if isinstance(action, Mapping) else action)

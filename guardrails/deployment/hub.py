@@ -1,9 +1,9 @@
 """Central deployment: one function in a hub account answers the events of all the others.
 
-A function for each policy, account and region is much to keep alive. With a hub, EventBridge sends what policies wait
-for to the hub's bus, and one function a policy assumes a role in the account that the event comes from
-(custom_actions/central.py). The hub is the account of accounts.yml that has `guardrails-hub: REGION`. It answers events
-only: what AWS Config or a clock starts stays in each account.
+One function for each policy, account and region is a lot to operate. With a hub, EventBridge forwards the events that
+policies subscribe to to the hub's bus, and one function for each policy assumes a role in the account of the event
+(custom_actions/functions/central.py). The hub is the account of accounts.yml with `guardrails-hub: REGION`. It answers
+events only: functions that AWS Config or a schedule starts stay in each account.
 """
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ from ..accounts import Account, Response, response_of
 from ..errors import GuardrailsError
 from ..policies import Kind, Policy
 from .forms import as_deployed
-from .plans import Refused, regions_for, runs
+from .plans import PolicyRefused, regions_for, runs
 
 
 def answered_centrally(policy: Policy, account: Account) -> bool:
-    """Whether the policy's function for events of the account is in the hub."""
+    """Whether the policy's function for the account's events is in the hub."""
     return account.hub is not None and policy.kind is Kind.REALTIME
 
 
 def own_regions(policy: Policy, account: Account) -> Sequence[str]:
-    """The regions in which the account itself has the policy's function; none where the hub answers for it."""
+    """The regions in which the account itself has the policy's function; none when the hub answers its events."""
     return () if answered_centrally(policy, account) else regions_for(policy, account)
 
 
 def hub_of(accounts: Iterable[Account]) -> Account | None:
-    """The hub among the accounts."""
+    """The hub among the accounts; None when there is none."""
     return next((account for account in accounts if account.hub and account.id == account.hub.account), None)
 
 
 def as_central(policy: Policy, hub: Account, variables: Mapping[str, Any]) -> Policy:
-    """The policy as its function in the hub carries it: for every account what its entry in accounts.yml says.
+    """The policy in the form that is deployed in the hub, with the response and the `vars` of every account.
 
-    `variables`: the `vars` of accounts.yml for all accounts. Raises GuardrailsError when c7n refuses the policy with
+    `variables`: the `vars` of accounts.yml for all accounts. Raises GuardrailsError when c7n rejects the policy with
     the `vars` of one of them.
     """
     assert hub.hub is not None
@@ -52,10 +52,10 @@ def as_central(policy: Policy, hub: Account, variables: Mapping[str, Any]) -> Po
     members = hub.hub.members
     wanted = {member.id: HEAL if response_of(member) is Response.HEAL else OBSERVE for member in members}
     used = {form: forms[form] for form in {OBSERVE, *wanted.values()}}
-    # Accounts with the same word and the same `vars` answer alike: a thousand of them are a few.
-    unlike = {json.dumps([wanted[member.id], member.entry.get("vars")], sort_keys=True, default=str): member
+    # Accounts with the same response and the same `vars` behave the same: check one of each, not a thousand.
+    distinct = {json.dumps([wanted[member.id], member.entry.get("vars")], sort_keys=True, default=str): member
               for member in members}
-    in_force = [member for member in unlike.values()
+    in_force = [member for member in distinct.values()
                 if _runs(used[wanted[member.id]], member, hub.hub.region, variables)]
     shown = used[HEAL] if HEAL in used else used[OBSERVE]
     partition = get_partition(hub.hub.region)
@@ -72,7 +72,7 @@ def as_central(policy: Policy, hub: Account, variables: Mapping[str, Any]) -> Po
         },
     }
     if in_force:
-        # In force in one account is reason enough for the function; for the others it asks when their event comes.
+        # The function is needed when the policy is in force in any account; it checks the conditions for each event.
         data.pop("conditions", None)
     return replace(policy, data=data)
 
@@ -80,26 +80,26 @@ def as_central(policy: Policy, hub: Account, variables: Mapping[str, Any]) -> Po
 def _runs(policy: Policy, member: Account, region: str, variables: Mapping[str, Any]) -> bool:
     try:
         return runs(policy, member, region, variables)
-    except Refused as error:
+    except PolicyRefused as error:
         raise GuardrailsError(
-            f"account {member}: c7n refuses {policy.name} with its vars: {error}", "mend `vars` in accounts.yml"
+            f"account {member}: c7n rejects {policy.name} with these vars: {error}", "fix `vars` in accounts.yml"
         ) from None
 
 
 def _carried(policy: Policy) -> dict[str, Any]:
-    """What of the policy's data goes into the function; the mode is there already."""
+    """The policy's data without its mode, which the function already holds."""
     return json.loads(json.dumps({key: value for key, value in policy.data.items() if key != "mode"}, default=str))
 
 
 def telling_the_hub(policy: Policy, hub: Account) -> Policy:
-    """The policy with its alerts sent to the hub's topics and queues; the rest of it speaks of the member."""
+    """The policy with its alerts sent to the hub's topics and queues; everything else refers to the member account."""
     assert hub.hub is not None
     here = {"{account_id}": hub.id, "{region}": hub.hub.region, "{partition}": get_partition(hub.hub.region)}
     data = deepcopy(dict(policy.data))
     for action in data.get("actions") or ():
-        for told in (action, action.get("otherwise")) if isinstance(action, dict) else ():
-            if isinstance(told, dict) and isinstance(told.get("transport"), dict):
-                told["transport"] = {key: _filled(value, here) for key, value in told["transport"].items()}
+        for notifying in (action, action.get("otherwise")) if isinstance(action, dict) else ():
+            if isinstance(notifying, dict) and isinstance(notifying.get("transport"), dict):
+                notifying["transport"] = {key: _filled(value, here) for key, value in notifying["transport"].items()}
     return replace(policy, data=data)
 
 

@@ -1,7 +1,7 @@
-"""Deploying the responder: one function a region that does the fixes of all policies, where functions only tell.
+"""Deploying the responder: one function in each region that runs the fixes of all policies, where functions only alert.
 
-c7n deploys policies, and this function is none: its archive holds many. So c7n's own Lambda manager and SNS
-subscription are used with an archive made here, and what is there is compared as it is for the others.
+c7n deploys one function for each policy, and the responder holds many. So it uses c7n's Lambda manager and SNS
+subscription with an archive that is made here, and is compared with what is deployed as every other function is.
 """
 from __future__ import annotations
 
@@ -28,35 +28,43 @@ from ..policies import Policy, is_part
 from ..yamlfile import YamlFile
 from .blueprints import Blueprint, code, loaded
 from .forms import action_type
-from .plans import CLIENT, Change, Deployed, Planned, Refused, asked, drawn_up, function_differences, permission
+from .plans import (
+    DeploymentChange,
+    DeploymentKey,
+    DeploymentResult,
+    PlannedDeployment,
+    PolicyRefused,
+    function_differences,
+    prepared,
+    settled,
+)
+from .reads import CLIENT, read_or_none
+from .triggers import permission_differences
 
 RegionsFor = Callable[[Policy, Account], Sequence[str]]
+_NOTHING_TO_DO = f"no policy with a fix is in force there: ./run.sh undeploy {RESPONDER.removeprefix(FUNCTION_PREFIX)}"
 
 
 def answering(policy: Policy) -> Policy:
-    """The policy as the responder carries it: marked, and without what has told before the fix."""
+    """The policy as the responder carries it: marked, and without the notifications that precede its first fix."""
     actions = list(policy.data["actions"])
-    # The function that has told the topic has done that already; what tells of the fix comes after it.
+    # The policy's own function has sent those already; notifications about the fix come after it.
     while actions and action_type(actions[0]) in TELLING:
         del actions[0]
     data = {**policy.data, "actions": actions, "metadata": {**policy.metadata, MARK: MARKED}}
     return Policy(data, policy.source, policy.index)
 
 
-
-
-
-
 @dataclass(frozen=True)
-class Wanted:
+class PlannedResponder:
     """The responder of one account and region."""
 
-    planned: Planned
+    planned: PlannedDeployment
     function: Any = None
-    """c7n's function, its archive with it."""
+    """c7n's function with its archive; None when there is none to deploy."""
 
     @property
-    def change(self) -> Change:
+    def change(self) -> DeploymentChange:
         return self.planned.change
 
 
@@ -69,13 +77,13 @@ class _Function(mu.LambdaFunction):
 
 def plan(
     policies: Iterable[Policy], accounts: Iterable[Account], variables: Mapping[str, Any], regions_for: RegionsFor,
-) -> list[Wanted]:
-    """The responder of every account whose word is `respond`, compared with what is there; nothing is changed.
+) -> list[PlannedResponder]:
+    """The responder of every account with `guardrails: respond`, compared with what is deployed. Changes nothing.
 
     Args:
         policies: every policy that is or will be deployed there; those without a fix are left out.
         variables: the `vars` of accounts.yml for all accounts.
-        regions_for: the regions in which a policy's function is.
+        regions_for: the regions in which a policy's function is deployed.
     """
     fixes = [policy for policy in policies if policy.deploys and policy.heals]
     return [
@@ -87,54 +95,48 @@ def plan(
 
 
 def refuse_partial(accounts: Iterable[Account], directory: Path) -> None:
-    """Raise GuardrailsError when the responder would be made of a part of the project's policies."""
+    """Raise GuardrailsError when the responder would be built from only a part of the project's policies."""
     if not is_part(directory):
         return
     for account in accounts:
         if has_responder(account):
             raise GuardrailsError(
-                f"{directory} is a part of the project's policies: the responder of account {account} would lose the "
-                "fixes of the others",
-                "leave --policies out, and name the policies to be deployed")
+                f"{directory} holds only a part of the project's policies: the responder of account {account} would "
+                "lose the fixes of the others",
+                "remove --policies, and name the policies to deploy")
 
 
-def _compared(policies: Sequence[Policy], account: Account, region: str, variables: Mapping[str, Any]) -> Wanted:
-    stand_in = _stand_in()
+def _compared(
+    policies: Sequence[Policy], account: Account, region: str, variables: Mapping[str, Any]
+) -> PlannedResponder:
+    function: Any = None
     try:
-        function, session = _drawn(policies, account, region, variables), account.session(region)
-        if function is None:
-            found = asked(session.client("lambda", config=CLIENT).get_function, FunctionName=RESPONDER)
-            return Wanted(Planned(stand_in, account, region, Change.REMOVE, _NOTHING_TO_DO) if found else
-                          Planned(stand_in, account, region, Change.OFF))
-        change, reason = _change(
-            Blueprint(stand_in, True, function, function.get_archive().get_checksum()), session)
-    except Unfit as error:
-        return Wanted(Planned(stand_in, account, region, Change.UNKNOWN, str(error)))
+        function, session = _function(policies, account, region, variables), account.session(region)
+        change, reason = _change(function, session)
+    except _Undeployable as error:
+        function, change, reason = None, DeploymentChange.UNKNOWN, str(error)
     except AWS_ERRORS as error:
-        return Wanted(Planned(stand_in, account, region, Change.UNKNOWN, reason_of(error)))
-    return Wanted(Planned(stand_in, account, region, change, reason), function)
+        function, change, reason = None, DeploymentChange.UNKNOWN, reason_of(error)
+    return PlannedResponder(PlannedDeployment(_stand_in(), account, region, change, reason), function)
 
 
-_NOTHING_TO_DO = f"no policy with a fix is in force there: ./run.sh undeploy {RESPONDER.removeprefix(FUNCTION_PREFIX)}"
-
-
-class Unfit(Exception):
+class _Undeployable(Exception):
     """Why the responder cannot be deployed."""
 
 
-def _drawn(policies: Sequence[Policy], account: Account, region: str, variables: Mapping[str, Any]) -> Any:
-    """c7n's function with its archive; None when no policy with a fix is in force there. Raises Unfit."""
+def _function(policies: Sequence[Policy], account: Account, region: str, variables: Mapping[str, Any]) -> Any:
+    """c7n's function with its archive; None when no policy with a fix is in force there. Raises _Undeployable."""
     in_order()
     carried, options = [], {}
     for policy in policies:
         try:
-            made = drawn_up(answering(policy), account, region, variables, loaded)
-        except Refused as error:
-            raise Unfit(f"c7n refuses {policy.name}: {error}") from error
-        if not made.is_runnable():
+            engine = prepared(answering(policy), account, region, variables, loaded)
+        except PolicyRefused as error:
+            raise _Undeployable(f"c7n rejects {policy.name}: {error}") from error
+        if not engine.is_runnable():
             continue
-        options = mu.get_exec_options(made.options)
-        carried.append(made.data)
+        options = mu.get_exec_options(engine.options)
+        carried.append(engine.data)
     if not carried:
         return None
     archive = mu.PythonPackageArchive(cache_file=code(("custom_actions",)).path)
@@ -143,7 +145,7 @@ def _drawn(policies: Sequence[Policy], account: Account, region: str, variables:
     partition = get_partition(region)
     return _Function({
         "name": RESPONDER,
-        "description": "Does what the policies say, for functions that only tell (aws-guardrails)",
+        "description": "Runs the fixes of all policies, for functions that only alert (aws-guardrails)",
         "handler": "custom_actions.lambda_entry.respond",
         "runtime": "python3.12",
         "memory_size": 512,
@@ -155,21 +157,26 @@ def _drawn(policies: Sequence[Policy], account: Account, region: str, variables:
     }, archive)
 
 
-def _change(wanted: Blueprint, session: boto3.Session) -> tuple[Change, str]:
-    sns, functions = session.client("sns", config=CLIENT), session.client("lambda", config=CLIENT)
-    topic = topic_arn(wanted.function.role.split(":")[4], session.region_name)
-    subscribed = subscriptions(sns, topic)
+def _change(function: Any, session: boto3.Session) -> tuple[DeploymentChange, str]:
+    functions = session.client("lambda", config=CLIENT)
+    if function is None:
+        if read_or_none(functions.get_function, FunctionName=RESPONDER):
+            return DeploymentChange.REMOVE, _NOTHING_TO_DO
+        return DeploymentChange.OFF, ""
+    topic = topic_arn(function.role.split(":")[4], session.region_name)
+    subscribed = subscriptions(session.client("sns", config=CLIENT), topic)
     if subscribed is None:
-        raise Unfit(f"there is no topic {TOPIC}: create the stack of compliance.template.json (./run.sh templates)")
-    found = asked(functions.get_function, FunctionName=RESPONDER)
+        raise _Undeployable(
+            f"the topic {TOPIC} does not exist: create the stack of compliance.template.json (./run.sh templates)")
+    found = read_or_none(functions.get_function, FunctionName=RESPONDER)
     if not found:
-        return Change.CREATE, ""
-    arn = found["Configuration"]["FunctionArn"]
-    differs = function_differences(wanted, found)
-    if arn not in subscribed.values():
-        differs.append("subscription")
-    differs += permission(wanted.function, "sns.amazonaws.com", {"lambda": functions})
-    return (Change.UPDATE, ", ".join(differs)) if differs else (Change.UNCHANGED, "")
+        return DeploymentChange.CREATE, ""
+    blueprint = Blueprint(_stand_in(), True, function, function.get_archive().get_checksum())
+    differences = function_differences(blueprint, found)
+    if found["Configuration"]["FunctionArn"] not in subscribed.values():
+        differences.append("subscription")
+    differences += permission_differences(function, "sns.amazonaws.com", {"lambda": functions})
+    return (DeploymentChange.UPDATE, ", ".join(differences)) if differences else (DeploymentChange.UNCHANGED, "")
 
 
 def topic_arn(account: str, region: str) -> str:
@@ -178,7 +185,7 @@ def topic_arn(account: str, region: str) -> str:
 
 
 def subscriptions(sns: Any, topic: str) -> dict[str, str] | None:
-    """Who is subscribed to the topic: the subscription's ARN, and to whom it delivers; None when there is no topic."""
+    """The topic's subscriptions, each ARN with its endpoint; None when the topic does not exist."""
     try:
         pages = list(sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic))
     except ClientError as error:
@@ -188,41 +195,52 @@ def subscriptions(sns: Any, topic: str) -> dict[str, str] | None:
     return {each["SubscriptionArn"]: each["Endpoint"] for page in pages for each in page["Subscriptions"]}
 
 
-def deploy(responders: Sequence[Wanted], again: Callable[[], Sequence[Wanted]]) -> list[Deployed]:
-    """Deploy what is to be created or updated, and compare it with what is there afterwards.
+def deploy(
+    responders: Sequence[PlannedResponder], replan: Callable[[], Sequence[PlannedResponder]]
+) -> list[DeploymentResult]:
+    """Deploy the responders that must be created or updated, and verify each against a new plan.
 
-    `again` makes the plan anew. Returns how it ended for every responder, those that needed nothing too.
+    `replan` reads the accounts again and returns that plan. Returns one result for every responder, also for those
+    that needed no change.
     """
-    to_do = [each for each in responders if each.change in (Change.CREATE, Change.UPDATE)]
-    problems: dict[Any, str] = {}
-    for wanted in to_do:
-        planned = wanted.planned
+    to_do = [each for each in responders if each.change.deploys]
+    problems: dict[DeploymentKey, str] = {}
+    for each in to_do:
         try:
-            _publish(wanted.function, planned.account, planned.region)
+            _publish(each.function, each.planned.account, each.planned.region)
         except AWS_ERRORS as error:
-            problems[planned.key] = reason_of(error)
-    after = {wanted.planned.key: wanted.planned for wanted in again()} if to_do else {}
-    ended = [
-        Deployed(each.planned.policy, each.planned.account, each.planned.region,
-                 "failed" if each.change is Change.UNKNOWN else each.change.value, each.planned.reason)
-        for each in responders if each.change not in (Change.CREATE, Change.UPDATE)
+            problems[each.planned.key] = reason_of(error)
+    after = {each.planned.key: each.planned for each in replan()} if to_do else {}
+    return [
+        *(_settled(each.planned) for each in responders if not each.change.deploys),
+        *(_verified(each.planned, after.get(each.planned.key), problems.get(each.planned.key, "")) for each in to_do),
     ]
-    for wanted in to_do:
-        before, now = wanted.planned, after.get(wanted.planned.key)
-        outcome, reason = "failed", problems.get(before.key, "")
-        if not reason and now is not None and now.change is Change.UNCHANGED:
-            outcome, reason = ("created" if before.change is Change.CREATE else "updated"), before.reason
-        elif not reason:
-            reason = f"still not as it should be: {now.reason or now.change}" if now else "it was not looked at again"
-        ended.append(Deployed(before.policy, before.account, before.region, outcome, reason))
-    return ended
+
+
+def _settled(planned: PlannedDeployment) -> DeploymentResult:
+    if planned.change is not DeploymentChange.UNKNOWN:
+        return settled(planned)
+    return DeploymentResult(planned.policy, planned.account, planned.region, "failed", planned.reason)
+
+
+def _verified(before: PlannedDeployment, now: PlannedDeployment | None, problem: str) -> DeploymentResult:
+    if problem:
+        outcome, reason = "failed", problem
+    elif now is None:
+        outcome, reason = "failed", "it could not be verified"
+    elif now.change is DeploymentChange.UNCHANGED:
+        outcome = "created" if before.change is DeploymentChange.CREATE else "updated"
+        reason = before.reason
+    else:
+        outcome, reason = "failed", f"still differs: {now.reason or now.change}"
+    return DeploymentResult(before.policy, before.account, before.region, outcome, reason)
 
 
 def _publish(function: Any, account: Account, region: str) -> None:
     def session_factory() -> boto3.Session:
         return account.session(region)
 
-    # c7n keeps sessions by region alone: the next account would be given the last one's.
+    # c7n caches sessions by region alone: the next account would get the session of the previous one.
     reset_session_cache()
     try:
         function.func_data["events"] = [mu.SNSSubscription(session_factory, [topic_arn(account.id, region)])]
@@ -232,6 +250,6 @@ def _publish(function: Any, account: Account, region: str) -> None:
 
 
 def _stand_in() -> Policy:
-    """The responder in lists of policies: it is none."""
+    """A policy that represents the responder in lists of deployments; the responder itself is no policy."""
     data = {"name": RESPONDER.removeprefix(FUNCTION_PREFIX), "resource": "aws.account", "mode": {"type": "sns"}}
     return Policy(data, YamlFile(Path(__file__), {}, None), 0)

@@ -1,4 +1,4 @@
-"""Which policies a deployment is about."""
+"""Which policies a deployment selects."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -8,17 +8,18 @@ from ..policies import Policy, Selection
 
 
 def deployable(policies: Sequence[Policy], names: Sequence[str], kinds: Sequence[str]) -> list[Policy]:
-    """The policies that the arguments name and that become functions.
+    """The policies that the names, globs and modes select and that are deployed as functions.
 
-    Raises GuardrailsError when there is none, and when one that is named in full becomes none.
+    Raises GuardrailsError when there is none, and when a policy that is named in full has no mode.
     """
     chosen = [
         policy for policy in Selection(names).choose(policies) if not kinds or policy.kind.value in kinds
     ]
     for policy in chosen:
         if policy.name in names and not policy.deploys:
-            raise GuardrailsError(f"{policy.where}: {policy.name} has no mode: nothing to deploy", "give it a mode")
+            raise GuardrailsError(
+                f"{policy.where}: {policy.name} has no `mode`, so it cannot be deployed", "add a `mode` to it")
     found = [policy for policy in chosen if policy.deploys]
     if not found:
-        raise GuardrailsError("no policy to deploy meets the criteria", "see --help")
+        raise GuardrailsError("no policy that can be deployed matches the selection", "see --help")
     return found

@@ -1,6 +1,7 @@
-"""Whether what is deployed is alive: what should be there, what was read, and what follows from both.
+"""Whether deployed functions work: what should be deployed, what was read from AWS, and the verdicts on both.
 
-`expected` says from the policy what c7n would deploy, `reading` asks AWS, `checks` judges, `probe` sends an event.
+`expectations` computes from a policy what c7n would deploy, `reading` reads AWS, `functions`, `starting`, `roles` and
+`regions` judge without calling AWS, `probe` sends a test event, and `examination` does all of this in parallel.
 """
 from __future__ import annotations
 
@@ -9,25 +10,6 @@ from typing import TYPE_CHECKING
 from custom_actions.face import face
 
 if TYPE_CHECKING:
-    from .expectations import Expected, expected
-    from .facts import FunctionFacts, RoleFacts, Unread
-    from .forwarding import answered, member_verdicts, read_member
-    from .functions import function_verdicts
-    from .probe import fire, probes
-    from .reading import Answers, Reader, now, read_listing, read_region, role_of
-    from .regions import region_verdicts
-    from .responder import read_responder, responder_verdicts, responds
-    from .verdict import State, Verdict, unknown
+    from .examination import ExaminationRequest, HealthReport, examine
 
-__getattr__, __all__ = face(
-    __name__,
-    expectations=("Expected", "expected"),
-    facts=("FunctionFacts", "RoleFacts", "Unread"),
-    forwarding=("answered", "member_verdicts", "read_member"),
-    functions=("function_verdicts",),
-    probe=("fire", "probes"),
-    reading=("Answers", "Reader", "now", "read_listing", "read_region", "role_of"),
-    regions=("region_verdicts",),
-    responder=("read_responder", "responder_verdicts", "responds"),
-    verdict=("State", "Verdict", "unknown"),
-)
+__getattr__, __all__ = face(__name__, examination=("ExaminationRequest", "HealthReport", "examine"))

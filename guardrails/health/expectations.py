@@ -1,4 +1,4 @@
-"""What should be there for a policy in an account and region today; AWS is not asked."""
+"""What should be deployed for a policy in an account and region today, without calling AWS."""
 from __future__ import annotations
 
 import json
@@ -17,31 +17,31 @@ from ..stacks import of_function
 
 
 @dataclass(frozen=True)
-class Expected:
-    """One policy as it should stand in one account and region."""
+class ExpectedFunction:
+    """One policy's function as it should be deployed in one account and region."""
 
     policy: Policy
     account: Account
     region: str
     option: str = ""
-    """What `deploy` has to be given besides the name to make it so again."""
+    """The option that `deploy` needs besides the name to deploy it in this form."""
     problem: str = ""
-    """Why c7n would not deploy it; then nothing below is known."""
+    """Why c7n would not deploy it; if set, nothing below is known."""
     in_force: bool = True
-    """Whether its conditions hold there: a profile that is not chosen is not deployed."""
+    """Whether its conditions hold there: a policy whose profile is not chosen is not deployed."""
     data: Mapping[str, Any] = field(default_factory=dict)
-    """The policy as its archive holds it."""
+    """The policy as in the function's archive."""
     sha256: str = ""
-    """Its archive's, as Lambda gives it."""
+    """The archive's checksum, as Lambda reports it."""
     settings: Mapping[str, Any] = field(default_factory=dict)
-    """Lambda's settings, in CreateFunction's spelling."""
+    """Lambda's settings, named as in CreateFunction."""
     pattern: Mapping[str, Any] | None = None
     schedule: str = ""
     config_rule: Mapping[str, Any] | None = None
     permissions: Sequence[str] = ()
-    """The actions that its role needs."""
+    """The IAM actions that its role needs."""
     topics: Sequence[str] = ()
-    """The SNS topics that it writes to."""
+    """The SNS topics that it publishes to."""
 
     @property
     def function(self) -> str:
@@ -57,18 +57,18 @@ class Expected:
 
     @property
     def mode(self) -> str:
-        """c7n's name of its mode."""
+        """Its mode, as c7n names it."""
         return str(self.policy.mode["type"])
 
     @property
     def config_type(self) -> str:
-        """What AWS Config has to record for it; empty when it does not wait for a change."""
+        """The resource type that AWS Config must record for it; empty when changes do not start it."""
         scope = (self.config_rule or {}).get("Scope") or {}
         return str(next(iter(scope.get("ComplianceResourceTypes") or ()), ""))
 
     @property
     def trail_events(self) -> list[tuple[str, str]]:
-        """Source and name of every call that it waits for CloudTrail to tell."""
+        """Source and name of every API call that it subscribes to through CloudTrail."""
         if self.mode != "cloudtrail":
             return []
         detail = (self.pattern or {}).get("detail") or {}
@@ -82,16 +82,16 @@ class Expected:
 def expected(
     policies: Sequence[Policy], account: Account, region: str, variables: Mapping[str, Any],
     responses: Sequence[Response],
-) -> list[tuple[Expected, ...]]:
-    """What each of the policies would be there, in one form for each of the `responses`.
+) -> list[tuple[ExpectedFunction, ...]]:
+    """The function of each policy there, in one form for each of the `responses`.
 
-    `variables` are accounts.yml's for every account. The exceptions are those in force (`exceptions_in_force`).
+    `variables`: the `vars` of accounts.yml for all accounts. Takes the exceptions from `exceptions_in_force`.
     """
     return [
         (_expected(policy, as_central(marked(policy), account, variables), account, region, variables),)
         if answered_centrally(policy, account) else
         tuple(
-            # Of two, the one in which fixes run is not what `deploy` makes by itself.
+            # With two forms, `deploy` needs an option for the one that runs fixes.
             replace(_expected(policy, as_deployed(marked(policy), response), account, region, variables),
                     option=" --heal" if response is Response.HEAL and len(responses) > 1 else "")
             for response in responses)
@@ -101,23 +101,24 @@ def expected(
 
 def _expected(
     policy: Policy, form: Policy, account: Account, region: str, variables: Mapping[str, Any]
-) -> Expected:
+) -> ExpectedFunction:
     try:
-        made = blueprint(form, account, region, variables)
-        rest = _deployed(made, account, region, variables) if made.runs else {}
-    # Any element, of c7n or of ours, may raise anything on settings that it did not expect; that is what is said.
+        wanted = blueprint(form, account, region, variables)
+        rest = _deployed(wanted, account, region, variables) if wanted.runs else {}
+    # Any filter or action, of c7n or of ours, can raise anything on settings that it does not expect.
     except Exception as error:  # noqa: BLE001
-        return Expected(policy, account, region, problem=" ".join(str(error).split())[:400] or type(error).__name__)
-    return Expected(policy, account, region, in_force=made.runs, sha256=made.checksum, **rest)
+        problem = " ".join(str(error).split())[:400] or type(error).__name__
+        return ExpectedFunction(policy, account, region, problem=problem)
+    return ExpectedFunction(policy, account, region, in_force=wanted.runs, sha256=wanted.checksum, **rest)
 
 
 def _deployed(
-    made: Blueprint, account: Account, region: str, variables: Mapping[str, Any]
+    wanted: Blueprint, account: Account, region: str, variables: Mapping[str, Any]
 ) -> dict[str, Any]:
     values = {**variables, **(account.entry.get("vars") or {})}
-    function, data = made.function, made.function.policy.data
+    function, data = wanted.function, wanted.function.policy.data
     mode = data["mode"]
-    # A Config rule names its function by the ARN.
+    # A Config rule refers to its function by the ARN.
     function.arn = f"arn:{get_partition(region)}:lambda:{region}:{account.id}:function:{function.name}"
     [source] = function.get_events(None)
     if isinstance(source, mu.SecurityHubAction):
@@ -133,25 +134,26 @@ def _deployed(
         "settings": {
             key: value for key, value in function.get_config().items() if key not in ("Tags", "Architectures")},
         "pattern": pattern, "schedule": str(mode.get("schedule") or "") if rule is None else "",
-        "config_rule": rule, "permissions": sorted({need.action for need in of_function(made.policy, [values])}),
+        "config_rule": rule,
+        "permissions": sorted({permission.action for permission in of_function(wanted.policy, [values])}),
         "topics": _topics(data, mode),
     }
 
 
 @cache
 def base_files(packages: tuple[str, ...]) -> Mapping[str, int]:
-    """The files that every archive with these packages holds, and their checksums."""
+    """The checksums of the files that every archive with these packages contains, by file name."""
     archive = mu.custodian_archive(packages=list(packages)).close()
     return {entry.filename: entry.CRC for entry in archive.get_reader().infolist()}
 
 
 def packages_of(policy: Policy) -> tuple[str, ...]:
-    """The packages that the policy's archive holds besides c7n."""
+    """The packages in the policy's archive besides c7n."""
     return tuple(policy.mode.get("packages") or ())
 
 
 def _topics(data: Mapping[str, Any], mode: Mapping[str, Any]) -> list[str]:
-    """The SNS topics that it tells, and the one that takes what it failed on."""
+    """The SNS topics that it publishes to, including a dead-letter topic."""
     found = {str((mode.get("dead_letter_config") or {}).get("TargetArn") or "")}
     for action in data.get("actions") or ():
         for entry in (action, action.get("otherwise")) if isinstance(action, Mapping) else ():

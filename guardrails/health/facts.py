@@ -1,4 +1,4 @@
-"""What was read of an account, as the checks take it; what could not be read keeps its reason."""
+"""What was read from an account. What could not be read keeps the reason why."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -11,31 +11,31 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class Unread:
-    """Nobody knows: why it could not be read."""
+    """It could not be read, and why."""
 
     reason: str
 
 
 Read: TypeAlias = Value | Unread
-"""What AWS says, or why it could not be asked."""
+"""A value read from AWS, or why it could not be read."""
 Found: TypeAlias = Mapping[str, Any] | None
-"""One thing as AWS describes it; None when AWS says that it is not there."""
+"""One resource as AWS describes it; None when it does not exist."""
 
 
 @dataclass(frozen=True)
-class Activity:
-    """What a function did in the last day, by CloudWatch."""
+class FunctionActivity:
+    """What a function did in the last day, from CloudWatch's metrics."""
 
     invocations: float
     errors: float
     throttles: float
     not_delivered: float
-    """Events that failed and that its dead-letter queue did not take."""
+    """Failed events that could not be sent to its dead-letter queue."""
 
 
 @dataclass(frozen=True)
-class LogLines:
-    """What a function's log holds of the last day."""
+class FunctionLog:
+    """What a function's log contains of the last day."""
 
     any: bool
     errors: Sequence[str]
@@ -44,35 +44,35 @@ class LogLines:
 
 @dataclass(frozen=True)
 class FunctionFacts:
-    """What was read of one function and of what starts it."""
+    """What was read of one function and of its trigger."""
 
     function: Read[Found] = None
-    """GetFunction's answer."""
+    """The response of GetFunction."""
     statements: Read[Sequence[Mapping[str, Any]]] = ()
     """Its resource policy."""
     targets: Read[Sequence[str]] = ()
-    """The ARNs that its event rule starts."""
+    """The ARNs of its event rule's targets."""
     schedule: Read[Found] = None
-    """Its schedule of EventBridge Scheduler."""
+    """Its schedule in EventBridge Scheduler."""
     archive: Read[Mapping[str, Any]] | None = None
-    """`config`: its config.json, `files`: name to checksum. None when it was not needed."""
+    """`config`: its config.json, `files`: checksums by file name. None when it was not needed."""
     dead_letters: Read[int | None] = None
-    """How many messages its dead-letter queue holds; None without a queue."""
-    activity: Read[Activity] = field(default=Unread("it was not asked for"))
-    log: Read[LogLines | None] = field(default=Unread("it was not asked for"))
+    """The number of messages in its dead-letter queue; None without a queue."""
+    activity: Read[FunctionActivity] = field(default=Unread("it was not read"))
+    log: Read[FunctionLog | None] = field(default=Unread("it was not read"))
     """None when it has no log group."""
     age: timedelta | None = None
-    """How long ago it was deployed; None when Lambda does not say."""
+    """The time since it was deployed; None when Lambda does not report it."""
 
 
 @dataclass(frozen=True)
-class Trail:
-    """One trail that records what happens in a region."""
+class TrailFacts:
+    """One trail that records a region's events."""
 
     name: str
     logging: Read[bool]
     selectors: Read[Mapping[str, Any]]
-    """GetEventSelectors' answer."""
+    """The response of GetEventSelectors."""
 
 
 @dataclass(frozen=True)
@@ -80,18 +80,18 @@ class RegionFacts:
     """What was read once for an account and region."""
 
     functions: Read[Mapping[str, Mapping[str, Any]]]
-    """Those whose name begins like ours, by name, as ListFunctions shows them."""
+    """Functions whose name has one of the project's prefixes, by name, as ListFunctions returns them."""
     rules: Read[Mapping[str, Mapping[str, Any]]]
     """Event rules of the default bus, by name."""
     config_rules: Read[Mapping[str, Mapping[str, Any]]]
-    """Each with its `status`, which may be Unread."""
+    """By name, each with its `status`, which can be Unread."""
     recorders: Read[Sequence[Mapping[str, Any]]]
     """Each with its `status`."""
-    trails: Read[Sequence[Trail]]
+    trails: Read[Sequence[TrailFacts]]
     topics: Mapping[str, Read[bool]] = field(default_factory=dict)
-    """Whether a topic is there, by ARN."""
+    """Whether a topic exists, by ARN."""
     strays: Mapping[str, Read[bool]] = field(default_factory=dict)
-    """Functions that no policy stands for, and whether they are ours by their tags."""
+    """Functions that no policy deploys, and whether their tags identify them as this project's."""
 
 
 @dataclass(frozen=True)
@@ -100,16 +100,6 @@ class RoleFacts:
 
     role: Read[Found]
     decisions: Read[Mapping[str, str]] = field(default_factory=dict)
-    """What IAM decides on each action, on any resource: allowed, implicitDeny, explicitDeny, or `unknown: why`."""
+    """IAM's decision on each action, for any resource: allowed, implicitDeny, explicitDeny, or `unknown: why`."""
     granted: Read[Sequence[str]] = ()
-    """The actions, with wildcards, that any of its policies allows on any resource."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """One account and region."""
-
-    account_id: str
-    account: str
-    """As a person knows it."""
-    region: str
+    """The actions, with wildcards, that any of its policies allows on at least one resource."""

@@ -1,4 +1,4 @@
-"""What a central deployment needs besides functions: members that send events on, and let the hub's functions in."""
+"""What a central deployment needs besides functions: members that forward events and admit the hub's functions."""
 from __future__ import annotations
 
 import json
@@ -13,39 +13,39 @@ from custom_actions.names import HUB_ROLE, MEMBER_ROLE
 from ..accounts import Account
 from ..deployment import answered_centrally, regions_for
 from ..policies import Policy, UnknownComparison, mismatches, pattern_of
-from .expectations import Expected
-from .facts import Found, Read, Trail, Unread
-from .reading import Reader, asked, listed
+from .expectations import ExpectedFunction
+from .facts import Found, Read, TrailFacts, Unread
+from .reading import AccountReader, attempt, attempt_or
 from .regions import trail
-from .verdict import Verdict, as_list, broken, names, ok, some, unknown
+from .verdict import HealthVerdict, as_list, broken, names, ok, some, unknown
 
-_STACK = "./run.sh templates -c accounts.yml, and update the stacks of {}.template.json"
+_STACK = "run ./run.sh templates -c accounts.yml, and update the stacks of {}.template.json"
 
 
 @dataclass(frozen=True)
 class MemberFacts:
-    """What was read of a member's region, or of the hub's."""
+    """What was read of one region of a member account, or of the hub."""
 
     rules: Read[Sequence[Mapping[str, Any]]]
-    """The event rules that send to the hub's bus, as DescribeRule shows them."""
-    trails: Read[Sequence[Trail]]
+    """The event rules that forward to the hub's bus, as DescribeRule returns them."""
+    trails: Read[Sequence[TrailFacts]]
     role: Read[Found]
     """The role that the hub's functions assume."""
     bus: Read[Found] = None
-    """DescribeEventBus' answer, in the hub."""
+    """The response of DescribeEventBus, in the hub."""
 
 
-def answered(policies: Sequence[Policy], account: Account, region: str) -> list[Expected]:
-    """The policies whose events happen there and are answered in the hub."""
+def answered(policies: Sequence[Policy], account: Account, region: str) -> list[ExpectedFunction]:
+    """The policies whose events occur there and that the hub's functions answer."""
     return [
-        Expected(policy, account, region, pattern=pattern_of(policy))
+        ExpectedFunction(policy, account, region, pattern=pattern_of(policy))
         for policy in policies
         if answered_centrally(policy, account) and region in regions_for(policy, replace(account, hub=None))
     ]
 
 
-def read_member(reader: Reader) -> MemberFacts:
-    """Read what `member_verdicts` takes."""
+def read_member(reader: AccountReader) -> MemberFacts:
+    """Read the facts that `member_verdicts` judges."""
     account = reader.account
     assert account.hub is not None
     here = (account.id, reader.region) == (account.hub.account, account.hub.region)
@@ -55,21 +55,23 @@ def read_member(reader: Reader) -> MemberFacts:
         return [events.describe_rule(Name=name)
                 for name in reader.pages("events", "list_rule_names_by_target", "RuleNames", TargetArn=bus)]
 
-    role = asked(lambda: reader.client("iam").get_role(RoleName=MEMBER_ROLE)["Role"])
+    role = attempt(lambda: reader.client("iam").get_role(RoleName=MEMBER_ROLE)["Role"])
     return MemberFacts(
-        [] if here else listed(sending, []), reader.trails(), role,
-        asked(lambda: events.describe_event_bus(Name="default")) if here else None)
+        [] if here else attempt_or(sending, []), reader.trails(), role,
+        attempt(lambda: events.describe_event_bus(Name="default")) if here else None)
 
 
 def bus_of(account: Account) -> str:
-    """The ARN of the bus that takes the account's events."""
+    """The ARN of the hub's event bus, which receives the account's events."""
     assert account.hub is not None
     partition = get_partition(account.hub.region)
     return f"arn:{partition}:events:{account.hub.region}:{account.hub.account}:event-bus/default"
 
 
-def member_verdicts(waiting: Sequence[Expected], facts: MemberFacts, account: Account, region: str) -> list[Verdict]:
-    """What the hub's functions need of an account and region for the policies that wait for its events."""
+def member_verdicts(
+    waiting: Sequence[ExpectedFunction], facts: MemberFacts, account: Account, region: str
+) -> list[HealthVerdict]:
+    """The verdicts on what the hub's functions need of an account and region for the `waiting` policies."""
     assert account.hub is not None
     if not waiting:
         return []
@@ -80,26 +82,26 @@ def member_verdicts(waiting: Sequence[Expected], facts: MemberFacts, account: Ac
     return [*found, member_role(facts.role, account)]
 
 
-def forward(waiting: Sequence[Expected], rules: Read[Sequence[Mapping[str, Any]]]) -> Verdict:
-    """Whether rules that are on send all that the policies wait for to the hub."""
-    mend = _STACK.format("member")
+def forward(waiting: Sequence[ExpectedFunction], rules: Read[Sequence[Mapping[str, Any]]]) -> HealthVerdict:
+    """Whether enabled rules forward every event that the policies await to the hub."""
+    remedy = _STACK.format("member")
     if isinstance(rules, Unread):
         return unknown("forward", rules.reason)
     enabled = [json.loads(rule.get("EventPattern") or "{}") for rule in rules if rule.get("State") == "ENABLED"]
     if not enabled:
-        why = f"the event rule {rules[0]['Name']} is off" if rules else "no event rule sends to the hub's bus"
-        return broken("forward", f"{why}: no event reaches {some(names(waiting))}", mend)
+        why = f"the event rule {rules[0]['Name']} is disabled" if rules else "no event rule forwards to the hub's bus"
+        return broken("forward", f"{why}: no event reaches {some(names(waiting))}", remedy)
     try:
         lost = [each for each in waiting if not all(_let_through(event, enabled) for event in _events(each))]
     except UnknownComparison as error:
-        return unknown("forward", f"whether its rules send on what {some(names(waiting))} wait for: {error}", mend)
+        return unknown("forward", f"whether its rules forward the events of {some(names(waiting))}: {error}", remedy)
     if lost:
-        return broken("forward", f"its rules do not send on all that {some(names(lost))} wait for", mend)
+        return broken("forward", f"its rules do not forward all events of {some(names(lost))}", remedy)
     return ok("forward")
 
 
-def _events(wanted: Expected) -> Iterator[Mapping[str, Any]]:
-    """An event for each call that the policy waits for; for what else it waits for, one like its pattern."""
+def _events(wanted: ExpectedFunction) -> Iterator[Mapping[str, Any]]:
+    """An event for each API call that the policy awaits; for any other event, one that resembles its pattern."""
     pattern = wanted.pattern or {}
     if not wanted.trail_events:
         yield {key: value[0] if isinstance(value, list) else value for key, value in pattern.items()}
@@ -112,26 +114,27 @@ def _let_through(event: Mapping[str, Any], patterns: Sequence[Mapping[str, Any]]
     return any(not list(mismatches(pattern, event)) for pattern in patterns)
 
 
-def member_role(role: Read[Found], account: Account) -> Verdict:
-    """Whether the role that the hub's functions assume is there, and trusts the hub."""
+def member_role(role: Read[Found], account: Account) -> HealthVerdict:
+    """Whether the role that the hub's functions assume exists and trusts the hub."""
     assert account.hub is not None
-    mend = _STACK.format("member")
+    remedy = _STACK.format("member")
     if isinstance(role, Unread):
         return unknown("member-role", role.reason)
     if role is None:
-        return broken("member-role", f"there is no role {MEMBER_ROLE}: the hub's functions cannot get in", mend)
+        return broken("member-role", f"the role {MEMBER_ROLE} does not exist: the hub's functions have no access",
+                      remedy)
     trusted = [
         str(principal) for statement in as_list((role.get("AssumeRolePolicyDocument") or {}).get("Statement"))
         for principal in as_list((statement.get("Principal") or {}).get("AWS"))]
     if not any(account.hub.account in principal for principal in trusted):
-        return broken("member-role", f"{MEMBER_ROLE} does not trust {HUB_ROLE} of {account.hub.account}", mend)
+        return broken("member-role", f"{MEMBER_ROLE} does not trust {HUB_ROLE} of {account.hub.account}", remedy)
     return ok("member-role")
 
 
-def bus(found: Read[Found], account: Account) -> Verdict:
-    """Whether the hub's bus takes the events of every other account of accounts.yml."""
+def bus(found: Read[Found], account: Account) -> HealthVerdict:
+    """Whether the hub's bus accepts events of every other account of accounts.yml."""
     assert account.hub is not None
-    mend = _STACK.format("hub")
+    remedy = _STACK.format("hub")
     if isinstance(found, Unread):
         return unknown("event-bus", found.reason)
     policy = json.loads((found or {}).get("Policy") or "{}")
@@ -140,9 +143,10 @@ def bus(found: Read[Found], account: Account) -> Verdict:
         if statement.get("Effect") == "Allow" and "events:PutEvents" in as_list(statement.get("Action"))
         for given in [statement.get("Principal")]
         for principal in as_list(given.get("AWS") if isinstance(given, Mapping) else given)]
-    shut_out = [
+    refused = [
         str(member) for member in account.hub.members
         if member.id != account.id and not any(each == "*" or member.id in each for each in principals)]
-    if shut_out:
-        return broken("event-bus", f"its default bus does not take events of {some(shut_out)}", mend)
-    return ok("event-bus", "who may send by organization is taken for a member of it" if "*" in principals else "")
+    if refused:
+        return broken("event-bus", f"its default bus does not accept events of {some(refused)}", remedy)
+    by_organization = "it accepts events by organization; all accounts are assumed to be members of it"
+    return ok("event-bus", by_organization if "*" in principals else "")

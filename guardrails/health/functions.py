@@ -1,4 +1,4 @@
-"""What follows from what was read of one function; each check is a pure function. What was not read is never ok."""
+"""The verdicts on one function. Each check is a pure function; what could not be read is never ok."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
@@ -7,26 +7,26 @@ from typing import Any
 from c7n import mu
 
 from ..policies import DAY, interval_of, is_scheduled
-from .expectations import Expected, base_files, packages_of
-from .facts import Activity, FunctionFacts, LogLines, RegionFacts, RoleFacts, Unread
+from .expectations import ExpectedFunction, base_files, packages_of
+from .facts import FunctionActivity, FunctionFacts, FunctionLog, RegionFacts, RoleFacts, Unread
 from .roles import permissions, role_there
 from .starting import start
-from .verdict import Verdict, broken, deploy, ok, some, unknown
+from .verdict import HealthVerdict, broken, deploy, ok, some, unknown
 
 
 def function_verdicts(
-    wanted: Expected, facts: FunctionFacts, region: RegionFacts, role: RoleFacts, *, named: bool
-) -> list[Verdict]:
-    """Everything about one policy's function; nothing when it was never deployed there.
+    wanted: ExpectedFunction, facts: FunctionFacts, region: RegionFacts, role: RoleFacts, *, named: bool
+) -> list[HealthVerdict]:
+    """All verdicts on one policy's function; none when it was never deployed there.
 
-    `named`: whether somebody asked for this very policy, so that a function that is not there is no matter of choice.
+    `named`: whether the policy was selected by its full name; a missing function is then broken.
     """
     if isinstance(facts.function, Unread):
         return [unknown("function", facts.function.reason)]
     if facts.function is None:
         return absent(wanted, region, named=named)
     if wanted.problem:
-        return [unknown("policy", wanted.problem, "./run.sh validate tells more")]
+        return [unknown("policy", wanted.problem, "run ./run.sh validate for details")]
     if not wanted.in_force:
         return [function(facts.function), policy(wanted, facts)]
     configuration = facts.function.get("Configuration") or {}
@@ -44,81 +44,82 @@ def function_verdicts(
     ]
 
 
-def absent(wanted: Expected, region: RegionFacts, *, named: bool) -> list[Verdict]:
-    """A function that is not there: broken when something still calls for it."""
-    left: list[str] = []
-    for what, listed in (("event rule", region.rules), ("Config rule", region.config_rules)):
-        if not isinstance(listed, Unread) and wanted.function in listed:
-            left.append(what)
-    if left:
-        return [broken("function", f"its {' and '.join(left)} {'is' if len(left) == 1 else 'are'} there, the function "
-                       "is not", deploy(wanted))]
+def absent(wanted: ExpectedFunction, region: RegionFacts, *, named: bool) -> list[HealthVerdict]:
+    """The verdict on a function that does not exist: broken when its event rule or Config rule does, or when named."""
+    triggers: list[str] = []
+    for what, rules in (("event rule", region.rules), ("Config rule", region.config_rules)):
+        if not isinstance(rules, Unread) and wanted.function in rules:
+            triggers.append(what)
+    if triggers:
+        return [broken("function", f"its {' and '.join(triggers)} {'exists' if len(triggers) == 1 else 'exist'}, but "
+                       "the function does not", deploy(wanted))]
     if named and wanted.in_force:
         return [broken("function", wanted.problem or "it is not deployed", deploy(wanted))]
     return []
 
 
-def function(found: Mapping[str, Any]) -> Verdict:
-    """Whether Lambda would run it."""
+def function(found: Mapping[str, Any]) -> HealthVerdict:
+    """Whether Lambda can run it."""
     configuration = found.get("Configuration") or {}
     state = str(configuration.get("State") or "")
     if state not in ("Active", "Inactive"):
         reason = f"{state or 'no state'}: {configuration.get('StateReason') or 'no reason given'}"
-        # An inactive function wakes up when it is called.
-        return unknown("function", reason, "ask again in a minute") if state in ("Pending", "") else broken(
-            "function", reason, "deploy it again; look at the function in Lambda")
+        # Lambda activates an inactive function when it is invoked.
+        return unknown("function", reason, "run doctor again in a minute") if state in ("Pending", "") else broken(
+            "function", reason, "deploy the policy again; inspect the function in Lambda")
     if configuration.get("LastUpdateStatus") == "Failed":
         return broken("function", f"its last update failed: {configuration.get('LastUpdateStatusReason')}",
-                      "deploy it again")
+                      "deploy the policy again")
     if (found.get("Concurrency") or {}).get("ReservedConcurrentExecutions") == 0:
-        return broken("function", "its reserved concurrency is 0: it is never run", "remove the reserved concurrency")
+        return broken("function", "its reserved concurrency is 0, so it never runs", "remove the reserved concurrency")
     return ok("function")
 
 
-def policy(wanted: Expected, facts: FunctionFacts) -> Verdict:
-    """Whether it runs today's policy with today's code. Where its reports go is not looked at."""
+def policy(wanted: ExpectedFunction, facts: FunctionFacts) -> HealthVerdict:
+    """Whether it runs the current policy with the current code. The place of its reports is not compared."""
     if not wanted.in_force:
-        return broken("policy", "its conditions (such as its profile) do not hold in this account, and it is deployed",
+        return broken("policy", "it is deployed, but its conditions (such as its profile) do not hold in this account",
                       f"./run.sh undeploy {wanted.policy.name}, or choose its profile")
     assert isinstance(facts.function, Mapping)
     if (facts.function.get("Configuration") or {}).get("CodeSha256") == wanted.sha256:
         return ok("policy")
     if facts.archive is None or isinstance(facts.archive, Unread):
         why = facts.archive.reason if isinstance(facts.archive, Unread) else "it was not read"
-        return unknown("policy", f"its archive is another than would be deployed today, and could not be read: {why}")
+        return unknown("policy", f"its archive differs from what would be deployed today, and could not be read: {why}")
     running = _without_output((facts.archive["config"].get("policies") or [{}])[0])
     today = _without_output(wanted.data)
     if differing := sorted(key for key in running.keys() | today.keys() if running.get(key) != today.get(key)):
-        return broken("policy", f"it is behind the policy in {', '.join(differing)}", deploy(wanted))
+        return broken("policy", f"it is not up to date with the policy's {', '.join(differing)}", deploy(wanted))
     code = base_files(packages_of(wanted.policy))
     own = ("config.json", "custodian_policy.py")
     files = {name: crc for name, crc in facts.archive["files"].items() if name not in own}
     if changed := sorted(name for name in files.keys() | code.keys() if files.get(name) != code.get(name)):
-        return broken("policy", f"its code is not this checkout's: {some(changed)}", deploy(wanted))
+        return broken("policy", f"its code differs from this checkout: {some(changed)}", deploy(wanted))
     return ok("policy")
 
 
-def settings(wanted: Expected, configuration: Mapping[str, Any]) -> Verdict:
-    """Whether Lambda's settings are the policy's."""
+def settings(wanted: ExpectedFunction, configuration: Mapping[str, Any]) -> HealthVerdict:
+    """Whether Lambda's settings are as the policy says."""
     if differing := mu.LambdaManager.delta_function(configuration, wanted.settings):
-        return broken("settings", f"other than the policy's: {', '.join(sorted(set(differing)))}", deploy(wanted))
+        return broken("settings", f"they differ from the policy: {', '.join(sorted(set(differing)))}", deploy(wanted))
     return ok("settings")
 
 
-def topics(wanted: Expected, region: RegionFacts) -> Iterator[Verdict]:
-    """Whether the topics that it writes to are there."""
+def topics(wanted: ExpectedFunction, region: RegionFacts) -> Iterator[HealthVerdict]:
+    """Whether the topics that it publishes to exist."""
     for arn in wanted.topics:
-        there = region.topics.get(arn, Unread("it was not asked for"))
+        there = region.topics.get(arn, Unread("it was not read"))
         if isinstance(there, Unread):
             yield unknown("topic", f"{arn}: {there.reason}")
         elif there:
             yield ok("topic")
         else:
-            yield broken("topic", f"{arn} is not there: nobody is told", "make the topic, or name another")
+            yield broken("topic", f"{arn} does not exist: nobody is notified",
+                         "create the topic, or change the policy")
 
 
-def dead_letters(configuration: Mapping[str, Any], waiting: int | Unread | None) -> Iterator[Verdict]:
-    """Whether events that it failed on wait in its queue; nothing when it has none."""
+def dead_letters(configuration: Mapping[str, Any], waiting: int | Unread | None) -> Iterator[HealthVerdict]:
+    """Whether failed events wait in its dead-letter queue; nothing when it has no queue."""
     arn = str((configuration.get("DeadLetterConfig") or {}).get("TargetArn") or "")
     if ":sqs:" not in arn:
         return
@@ -126,58 +127,59 @@ def dead_letters(configuration: Mapping[str, Any], waiting: int | Unread | None)
     if isinstance(waiting, Unread):
         yield unknown("dead-letters", f"{name}: {waiting.reason}")
     elif waiting is None:
-        yield broken("dead-letters", f"its queue {name} is not there: events that it fails on are lost", "make it")
+        yield broken("dead-letters", f"its dead-letter queue {name} does not exist: failed events are lost",
+                     "create the queue")
     elif waiting:
-        yield broken("dead-letters", f"{waiting} events that it failed on wait in {name}",
-                     "read them, mend the cause, then purge the queue")
+        yield broken("dead-letters", f"{waiting} failed events wait in {name}",
+                     "read them, fix the cause, then purge the queue")
     else:
         yield ok("dead-letters")
 
 
-def errors(activity: Activity | Unread, log: LogLines | Unread | None) -> Verdict:
-    """Whether it failed in the last day, by CloudWatch's numbers and by its log."""
+def errors(activity: FunctionActivity | Unread, log: FunctionLog | Unread | None) -> HealthVerdict:
+    """Whether it failed in the last day, from CloudWatch's metrics and from its log."""
     lines = () if log is None or isinstance(log, Unread) else log.errors
-    said = f"; last in its log: {lines[-1]}" if lines else ""
-    mend = "read the function's log"
+    last = f"; last in its log: {lines[-1]}" if lines else ""
+    remedy = "read the function's log"
     if not isinstance(activity, Unread):
         counted = {"failed": activity.errors, "were throttled": activity.throttles,
-                   "are lost, not even in its dead-letter queue": activity.not_delivered}
+                   "are lost, because its dead-letter queue did not accept them": activity.not_delivered}
         if bad := [f"{number:.0f} runs {what}" for what, number in counted.items() if number]:
-            return broken("errors", f"in the last day {', '.join(bad)}{said}", mend)
+            return broken("errors", f"in the last day {', '.join(bad)}{last}", remedy)
     if lines:
-        return broken("errors", f"{len(lines)} errors in its log of the last day{said}", mend)
-    for what, read in (("its numbers in CloudWatch", activity), ("its log", log)):
+        return broken("errors", f"{len(lines)} errors in its log of the last day{last}", remedy)
+    for what, read in (("its metrics in CloudWatch", activity), ("its log", log)):
         if isinstance(read, Unread):
-            return unknown("errors", f"{what}: {read.reason}")
+            return unknown("errors", f"{what} cannot be read: {read.reason}")
     assert not isinstance(activity, Unread)
     assert not isinstance(log, Unread)
     if log is not None and log.any and not activity.invocations:
-        return unknown("errors", "its log has lines of the last day, and CloudWatch has counted no run",
-                       "numbers come minutes late; ask again")
+        return unknown("errors", "its log has lines of the last day, but CloudWatch counted no run",
+                       "metrics arrive minutes late; run doctor again")
     if log is None and activity.invocations:
-        return unknown("errors", f"it ran {activity.invocations:.0f} times in the last day and has no log",
-                       "let its role write to its log")
+        return unknown("errors", f"it ran {activity.invocations:.0f} times in the last day but has no log",
+                       "allow its role to write to its log")
     return ok("errors", "" if activity.invocations else "it did not run in the last day")
 
 
-def runs(wanted: Expected, facts: FunctionFacts) -> Iterator[Verdict]:
-    """Whether what is to run once a day or more often has run; nothing where one can wait longer for it."""
+def runs(wanted: ExpectedFunction, facts: FunctionFacts) -> Iterator[HealthVerdict]:
+    """Whether a function that must run at least once a day has run; nothing for longer intervals."""
     every = interval_of(wanted.policy) if is_scheduled(wanted.policy) else None
     if every is None or every > DAY:
         return
     ran = not isinstance(facts.activity, Unread) and facts.activity.invocations > 0
-    if ran or (isinstance(facts.log, LogLines) and facts.log.any):
+    if ran or (isinstance(facts.log, FunctionLog) and facts.log.any):
         yield ok("runs")
     elif facts.age is not None and facts.age < every:
-        yield ok("runs", "it was deployed since it was last due")
+        yield ok("runs", "it was deployed after its last scheduled time")
     elif isinstance(facts.activity, Unread):
-        yield unknown("runs", f"its numbers in CloudWatch: {facts.activity.reason}")
+        yield unknown("runs", f"its metrics in CloudWatch cannot be read: {facts.activity.reason}")
     elif isinstance(facts.log, Unread):
-        yield unknown("runs", f"its log: {facts.log.reason}")
+        yield unknown("runs", f"its log cannot be read: {facts.log.reason}")
     else:
         hours = every.total_seconds() / 3600
-        yield broken("runs", f"it is to run every {hours:g} hours, and has not in more than a day",
-                     "see its other checks; start it by hand: aws lambda invoke --function-name "
+        yield broken("runs", f"it must run every {hours:g} hours, but has not run in more than a day",
+                     "see its other checks; to start it by hand: aws lambda invoke --function-name "
                      f"{wanted.function} /dev/stdout")
 
 

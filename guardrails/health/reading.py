@@ -1,5 +1,5 @@
-"""Reads what the checks need, and changes nothing. A call that fails becomes Unread with its reason, and no other
-answer is lost with it.
+"""Reads what the checks need, and changes nothing. A failed call becomes Unread with its reason, and the other results
+are kept.
 """
 from __future__ import annotations
 
@@ -22,24 +22,23 @@ from custom_actions.names import FUNCTION_PREFIX
 from ..accounts import AWS_ERRORS, Account, reason_of
 from ..deployment import is_ours
 from ..limits import HEALTH_READS
-from .expectations import Expected
-from .facts import Activity, Found, FunctionFacts, LogLines, Read, RegionFacts, RoleFacts, Trail, Unread
+from .expectations import ExpectedFunction
+from .facts import Found, FunctionActivity, FunctionFacts, FunctionLog, Read, RegionFacts, RoleFacts, TrailFacts, Unread
 
 LOOKED_BACK = timedelta(hours=26)
-"""A day, and what the numbers of a daily run may be late by."""
-"""How c7n begins the names of its functions, unless a policy says otherwise."""
+"""A day, and the delay with which the metrics of a daily run can arrive."""
 _CLIENT = Config(
     connect_timeout=10, read_timeout=30, retries={"mode": "standard", "max_attempts": 4},
     max_pool_connections=HEALTH_READS)
 _METRICS = {"Invocations": "invocations", "Errors": "errors", "Throttles": "throttles",
             "DeadLetterErrors": "not_delivered"}
-# GetMetricData takes 500 queries; SimulatePrincipalPolicy is slow with many actions.
+# GetMetricData accepts 500 queries; SimulatePrincipalPolicy is slow with many actions.
 _FUNCTIONS_A_QUERY = 500 // len(_METRICS)
 _ACTIONS_A_QUERY = 50
 _LOG_PAGES = 20
 _LARGEST_ARCHIVE = 64 * 1024 * 1024
 _DOWNLOAD_SECONDS = 60
-# Lambda's own format, the one of a runtime without a handler, and JSON. A run that took too long is Lambda's to count.
+# Lambda's own format, that of a runtime without a handler, and JSON. Lambda itself counts runs that time out.
 _ERROR_LINE = re.compile(r'\[ERROR\]|\S+ \S+ ERROR |.*"level":\s*"ERROR"')
 _GONE = frozenset({
     "ResourceNotFoundException", "NoSuchEntity", "NotFound", "NotFoundException", "QueueDoesNotExist",
@@ -49,8 +48,8 @@ _GONE = frozenset({
 _Answer = TypeVar("_Answer")
 
 
-def asked(call: Callable[[], _Answer]) -> Read[_Answer | None]:
-    """What `call` returns; None when AWS says that it is not there."""
+def attempt(call: Callable[[], _Answer]) -> Read[_Answer | None]:
+    """The result of `call`; None when the resource does not exist, and Unread when it cannot be read."""
     try:
         return call()
     except AWS_ERRORS as error:
@@ -59,14 +58,14 @@ def asked(call: Callable[[], _Answer]) -> Read[_Answer | None]:
         return Unread(reason_of(error))
 
 
-def listed(call: Callable[[], _Answer], nothing: _Answer) -> Read[_Answer]:
-    """The same for a list, which is `nothing` when what would hold it is not there."""
-    found = asked(call)
+def attempt_or(call: Callable[[], _Answer], nothing: _Answer) -> Read[_Answer]:
+    """The result of `call`; `nothing` when the resource does not exist, and Unread when it cannot be read."""
+    found = attempt(call)
     return nothing if found is None else found
 
 
-class Reader:
-    """Asks one account and region. Raises one of AWS_ERRORS when it is made and there is no way in."""
+class AccountReader:
+    """Reads one account and region. Its constructor raises one of AWS_ERRORS when the account cannot be accessed."""
 
     def __init__(self, account: Account, region: str, now: datetime) -> None:
         self.account, self.region = account, region
@@ -75,39 +74,39 @@ class Reader:
         self._clients: dict[str, Any] = {}
         for service in ("lambda", "events", "scheduler", "config", "cloudtrail", "iam", "sqs", "sns", "logs",
                         "cloudwatch"):
-            # Made here: a session is not to be used by several threads, its clients are.
+            # Created here: clients are thread-safe, sessions are not.
             self._clients[service] = self._session.client(service, config=_CLIENT)
 
     def client(self, service: str) -> Any:
-        """A client of the account."""
+        """The account's client of a service."""
         return self._clients[service]
 
     def pages(self, service: str, operation: str, key: str, **parameters: Any) -> list[Any]:
-        """All of a list that comes in pages."""
+        """All entries of a paginated list."""
         pages = self.client(service).get_paginator(operation).paginate(**parameters)
         return [entry for page in pages for entry in page.get(key) or ()]
 
     # -- the region -------------------------------------------------------------------------------------------
 
     def functions(self, prefixes: Sequence[str]) -> Read[Mapping[str, Mapping[str, Any]]]:
-        """The functions whose names begin like ours."""
-        return listed(lambda: {
+        """The functions whose names have one of the prefixes."""
+        return attempt_or(lambda: {
             each["FunctionName"]: each for each in self.pages("lambda", "list_functions", "Functions")
             if each["FunctionName"].startswith(tuple(prefixes))
         }, {})
 
     def rules(self) -> Read[Mapping[str, Mapping[str, Any]]]:
         """The event rules of the default bus."""
-        return listed(lambda: {each["Name"]: each for each in self.pages("events", "list_rules", "Rules")}, {})
+        return attempt_or(lambda: {each["Name"]: each for each in self.pages("events", "list_rules", "Rules")}, {})
 
     def config_rules(self) -> Read[Mapping[str, Mapping[str, Any]]]:
-        """AWS Config's rules, each with how its evaluations went."""
-        rules: Read[list[Any]] = listed(lambda: self.pages("config", "describe_config_rules", "ConfigRules"), [])
+        """AWS Config's rules, each with its evaluation status."""
+        rules: Read[list[Any]] = attempt_or(lambda: self.pages("config", "describe_config_rules", "ConfigRules"), [])
         if isinstance(rules, Unread):
             return rules
         if not rules:
             return {}
-        status: Read[dict[str, Any]] = listed(lambda: {
+        status: Read[dict[str, Any]] = attempt_or(lambda: {
             each["ConfigRuleName"]: each for each in self.pages(
                 "config", "describe_config_rule_evaluation_status", "ConfigRulesEvaluationStatus")}, {})
         return {
@@ -126,38 +125,38 @@ class Reader:
             return [
                 {**each, "status": states.get(each["name"], {})}
                 for each in config.describe_configuration_recorders()["ConfigurationRecorders"]]
-        return listed(both, [])
+        return attempt_or(both, [])
 
-    def trails(self) -> Read[Sequence[Trail]]:
-        """The trails that record this region, those of other regions and of the organization too."""
+    def trails(self) -> Read[Sequence[TrailFacts]]:
+        """The trails that record this region, including those of other regions and of the organization."""
         client = self.client("cloudtrail")
 
-        def one(trail: Mapping[str, Any]) -> Trail:
+        def one(trail: Mapping[str, Any]) -> TrailFacts:
             arn = trail["TrailARN"]
-            status = asked(lambda: client.get_trail_status(Name=arn))
-            selectors = asked(lambda: client.get_event_selectors(TrailName=arn))
-            return Trail(
+            status = attempt(lambda: client.get_trail_status(Name=arn))
+            selectors = attempt(lambda: client.get_event_selectors(TrailName=arn))
+            return TrailFacts(
                 trail["Name"],
                 status if isinstance(status, Unread) else bool((status or {}).get("IsLogging")),
                 {} if selectors is None else selectors)
 
-        return listed(
+        return attempt_or(
             lambda: [one(trail) for trail in client.describe_trails(includeShadowTrails=True)["trailList"]
                      if trail.get("IsMultiRegionTrail") or trail.get("HomeRegion") == self.region], [])
 
     def topic(self, arn: str) -> Read[bool]:
-        """Whether a topic is there."""
-        found = asked(lambda: self.client("sns").get_topic_attributes(TopicArn=arn))
+        """Whether a topic exists."""
+        found = attempt(lambda: self.client("sns").get_topic_attributes(TopicArn=arn))
         return found if isinstance(found, Unread) else found is not None
 
     def is_ours(self, function: str) -> Read[bool]:
-        """Whether a function has our tag."""
-        found = asked(lambda: self.client("lambda").get_function(FunctionName=function))
+        """Whether a function's tags identify it as this project's."""
+        found = attempt(lambda: self.client("lambda").get_function(FunctionName=function))
         return found if isinstance(found, Unread) else is_ours((found or {}).get("Tags") or {})
 
-    def activity(self, functions: Sequence[str]) -> dict[str, Read[Activity]]:
-        """What the functions did in the last day."""
-        found: dict[str, Read[Activity]] = {}
+    def activity(self, functions: Sequence[str]) -> dict[str, Read[FunctionActivity]]:
+        """The functions' activity of the last day, by name."""
+        found: dict[str, Read[FunctionActivity]] = {}
         for first in range(0, len(functions), _FUNCTIONS_A_QUERY):
             some = functions[first:first + _FUNCTIONS_A_QUERY]
             answer = self._sums(some)
@@ -165,43 +164,45 @@ class Reader:
                 found[name] = answer if isinstance(answer, Unread) else answer[name]
         return found
 
-    def _sums(self, functions: Sequence[str]) -> Read[dict[str, Activity]]:
+    def _sums(self, functions: Sequence[str]) -> Read[dict[str, FunctionActivity]]:
         queries = [
             {"Id": f"q{number}_{metric.lower()}", "MetricStat": {
                 "Metric": {"Namespace": "AWS/Lambda", "MetricName": metric,
                            "Dimensions": [{"Name": "FunctionName", "Value": name}]},
                 "Period": 3600, "Stat": "Sum"}}
             for number, name in enumerate(functions) for metric in _METRICS]
-        results = asked(lambda: self.pages(
+        results = attempt(lambda: self.pages(
             "cloudwatch", "get_metric_data", "MetricDataResults", MetricDataQueries=queries,
             StartTime=self._now - LOOKED_BACK, EndTime=self._now + timedelta(hours=1)))
         if results is None or isinstance(results, Unread):
-            return results or Unread("CloudWatch knows nothing of them")
+            return results or Unread("CloudWatch has no metrics")
         sums: dict[str, float] = {}
         for result in results:
             if result.get("StatusCode") in ("InternalError", "Forbidden"):
-                return Unread(f"CloudWatch answers {result['StatusCode']}")
+                return Unread(f"CloudWatch returned {result['StatusCode']}")
             sums[result["Id"]] = sums.get(result["Id"], 0.0) + sum(result["Values"])
         return {
-            name: Activity(**{field: sums.get(f"q{number}_{metric.lower()}", 0.0)
+            name: FunctionActivity(**{field: sums.get(f"q{number}_{metric.lower()}", 0.0)
                               for metric, field in _METRICS.items()})
             for number, name in enumerate(functions)}
 
     # -- one function -----------------------------------------------------------------------------------------
 
-    def function(self, wanted: Expected, rules: Read[Mapping[str, Any]], activity: Read[Activity]) -> FunctionFacts:
-        """All that concerns a function that is there."""
+    def function(
+        self, wanted: ExpectedFunction, rules: Read[Mapping[str, Any]], activity: Read[FunctionActivity]
+    ) -> FunctionFacts:
+        """Everything about a deployed function."""
         name = wanted.function
         client = self.client("lambda")
-        found = asked(lambda: client.get_function(FunctionName=name))
+        found = attempt(lambda: client.get_function(FunctionName=name))
         if found is None or isinstance(found, Unread):
             return FunctionFacts(found)
         configuration = found["Configuration"]
         by_rule = not isinstance(rules, Unread) and name in rules
         return FunctionFacts(
             found,
-            statements=listed(lambda: _statements(client.get_policy(FunctionName=name)["Policy"]), []),
-            targets=listed(lambda: [
+            statements=attempt_or(lambda: statements_of(client.get_policy(FunctionName=name)["Policy"]), []),
+            targets=attempt_or(lambda: [
                 each["Arn"] for each in self.pages("events", "list_targets_by_rule", "Targets", Rule=name)
             ], []) if by_rule else rules if isinstance(rules, Unread) else (),
             schedule=self._schedule(wanted) if wanted.mode == "schedule" else None,
@@ -218,12 +219,12 @@ class Reader:
         except (ValueError, TypeError):
             return None
 
-    def _schedule(self, wanted: Expected) -> Read[Found]:
+    def _schedule(self, wanted: ExpectedFunction) -> Read[Found]:
         group = str(wanted.policy.mode.get("group-name") or "default")
-        return asked(lambda: self.client("scheduler").get_schedule(Name=wanted.function, GroupName=group))
+        return attempt(lambda: self.client("scheduler").get_schedule(Name=wanted.function, GroupName=group))
 
     def waiting(self, configuration: Mapping[str, Any]) -> Read[int | None]:
-        """How many messages are in a function's dead-letter queue; None when it has none, or it is not there."""
+        """The number of messages in a function's dead-letter queue; None when there is no queue."""
         arn = str((configuration.get("DeadLetterConfig") or {}).get("TargetArn") or "")
         if ":sqs:" not in arn:
             return None
@@ -232,51 +233,51 @@ class Reader:
 
         def count() -> int:
             url = sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"]
-            asked_for = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-            got = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=asked_for)["Attributes"]
-            return sum(int(got.get(each, 0)) for each in asked_for)
+            attributes = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+            got = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=attributes)["Attributes"]
+            return sum(int(got.get(each, 0)) for each in attributes)
 
-        return asked(count)
+        return attempt(count)
 
-    def _log(self, name: str) -> Read[LogLines | None]:
-        def read() -> Read[LogLines]:
+    def _log(self, name: str) -> Read[FunctionLog | None]:
+        def read() -> Read[FunctionLog]:
             logs, group = self.client("logs"), f"/aws/lambda/{name}"
             since = int((self._now - LOOKED_BACK).timestamp() * 1000)
             some = logs.filter_log_events(logGroupName=group, startTime=since, limit=1)
             lines: list[str] = []
             pages = logs.get_paginator("filter_log_events").paginate(
                 logGroupName=group, startTime=since, filterPattern="ERROR")
-            # A page may be empty and not the last: what is searched is long, not what is found.
+            # An empty page need not be the last: pages limit the log that is searched, not the lines that are found.
             for number, page in enumerate(pages, start=1):
                 lines += [each["message"].strip() for each in page["events"] if _ERROR_LINE.match(each["message"])]
                 if number == _LOG_PAGES and page.get("nextToken"):
                     if not lines:
-                        return Unread("it is too long to be read whole")
+                        return Unread("it is too long to be read completely")
                     break
-            return LogLines(bool(some["events"] or lines), [" ".join(line.split())[:200] for line in lines])
+            return FunctionLog(bool(some["events"] or lines), [" ".join(line.split())[:200] for line in lines])
 
-        return asked(read)
+        return attempt(read)
 
     # -- one role ---------------------------------------------------------------------------------------------
 
     def role(self, arn: str, actions: Iterable[str]) -> RoleFacts:
-        """The role, and what it may do of `actions`."""
+        """The role, and which of `actions` it allows."""
         iam, name = self.client("iam"), arn.rpartition("/")[2]
-        found = asked(lambda: iam.get_role(RoleName=name)["Role"])
+        found = attempt(lambda: iam.get_role(RoleName=name)["Role"])
         if found is None or isinstance(found, Unread):
             return RoleFacts(found)
         wanted = sorted(set(actions))
 
         def decisions() -> dict[str, str]:
-            said: dict[str, str] = {}
+            decided: dict[str, str] = {}
             for first in range(0, len(wanted), _ACTIONS_A_QUERY):
                 for result in self.pages("iam", "simulate_principal_policy", "EvaluationResults",
                                          PolicySourceArn=found["Arn"],
                                          ActionNames=wanted[first:first + _ACTIONS_A_QUERY]):
-                    said[result["EvalActionName"]] = result["EvalDecision"]
-            return said
+                    decided[result["EvalActionName"]] = result["EvalDecision"]
+            return decided
 
-        return RoleFacts(found, listed(decisions, {}), listed(lambda: self._granted(name), ()))
+        return RoleFacts(found, attempt_or(decisions, {}), attempt_or(lambda: self._granted(name), ()))
 
     def _granted(self, role: str) -> list[str]:
         iam = self.client("iam")
@@ -293,58 +294,60 @@ class Reader:
             for statement in statements if isinstance(statements, list) else [statements]:
                 if statement.get("Effect") != "Allow":
                     continue
-                # Everything but some: which, the simulation tells.
+                # NotAction allows everything except some actions; only the simulation knows which.
                 allowed = statement.get("Action") or "*"
                 actions += allowed if isinstance(allowed, list) else [allowed]
         return actions
 
 
 @dataclass(frozen=True)
-class Answers:
+class RegionReading:
     """Everything that was read of an account and region."""
 
     region: RegionFacts
-    wanted: Sequence[Expected]
-    """Each policy in the form that is deployed, as far as that can be told."""
+    wanted: Sequence[ExpectedFunction]
+    """Each policy in the form that is deployed, as far as that is known."""
     functions: Mapping[str, FunctionFacts]
-    """Those that are there, by name."""
+    """The deployed functions, by name."""
     roles: Mapping[str, RoleFacts]
     """By ARN."""
 
 
 @dataclass(frozen=True)
-class Listing:
-    """What is there by name, so that the rest is asked for what is deployed only."""
+class NameListing:
+    """The names of what exists, so that details are read only for what is deployed."""
 
     functions: Read[Mapping[str, Mapping[str, Any]]]
     rules: Read[Mapping[str, Mapping[str, Any]]]
     config_rules: Read[Mapping[str, Mapping[str, Any]]]
 
-    def tells_of(self, function: str) -> bool:
-        """Whether the function is there, or something that calls for it."""
+    def mentions(self, function: str) -> bool:
+        """Whether the function exists, or an event rule or Config rule of its name."""
         return any(
             not isinstance(names, Unread) and function in names
             for names in (self.functions, self.rules, self.config_rules))
 
 
-def read_listing(reader: Reader, prefixes: Iterable[str]) -> Listing:
-    """The functions whose names begin so, and the rules."""
-    return Listing(reader.functions(sorted({FUNCTION_PREFIX, *prefixes})), reader.rules(), reader.config_rules())
+def read_listing(reader: AccountReader, prefixes: Iterable[str]) -> NameListing:
+    """The functions whose names have one of the prefixes, and all rules."""
+    return NameListing(reader.functions(sorted({FUNCTION_PREFIX, *prefixes})), reader.rules(), reader.config_rules())
 
 
 def read_region(
-    reader: Reader, listing: Listing, forms: Sequence[Sequence[Expected]], known: frozenset[str] | None
-) -> Answers:
+    reader: AccountReader, listing: NameListing, forms: Sequence[Sequence[ExpectedFunction]],
+    known: frozenset[str] | None,
+) -> RegionReading:
     """Read everything about an account and region.
 
-    `forms`: each policy, in the forms in which it may be deployed. `known`: the functions that some policy stands for;
-    None when strangers are not asked for.
+    Args:
+        forms: each policy, in the forms in which it may be deployed.
+        known: the functions that some policy deploys; None when strays are not searched for.
     """
     functions, rules = listing.functions, listing.rules
     wanted = [deployed_form(each, {} if isinstance(functions, Unread) else functions) for each in forms]
     there = [each for each in wanted if not isinstance(functions, Unread) and each.function in functions]
     modes = {each.mode for each in there}
-    strange = [] if known is None or isinstance(functions, Unread) else sorted(functions.keys() - known)
+    strays = [] if known is None or isinstance(functions, Unread) else sorted(functions.keys() - known)
     not_needed: Unread = Unread("no function needs it")
     with ThreadPoolExecutor(HEALTH_READS) as pool:
         arns = sorted({arn for each in there for arn in each.topics})
@@ -354,7 +357,7 @@ def read_region(
             recorders=reader.recorders() if any(each.config_type for each in there) else not_needed,
             trails=reader.trails() if "cloudtrail" in modes else not_needed,
             topics=dict(zip(arns, pool.map(reader.topic, arns), strict=True)),
-            strays=dict(zip(strange, pool.map(reader.is_ours, strange), strict=True)),
+            strays=dict(zip(strays, pool.map(reader.is_ours, strays), strict=True)),
         )
         activity = reader.activity([each.function for each in there])
         facts = dict(zip(
@@ -365,36 +368,37 @@ def read_region(
             if arn := role_of(facts[each.function]):
                 needed.setdefault(arn, set()).update(each.permissions)
         roles = dict(zip(needed, pool.map(lambda arn: reader.role(arn, needed[arn]), needed), strict=True))
-    return Answers(region, wanted, facts, roles)
+    return RegionReading(region, wanted, facts, roles)
 
 
-def deployed_form(forms: Sequence[Expected], functions: Mapping[str, Mapping[str, Any]]) -> Expected:
-    """The form that Lambda has, by its archive's checksum among the `functions` of ListFunctions."""
+def deployed_form(forms: Sequence[ExpectedFunction], functions: Mapping[str, Mapping[str, Any]]) -> ExpectedFunction:
+    """The form that is deployed, found by the archive's checksum in `functions`, as ListFunctions returns them."""
     first = forms[0]
     if first.function not in functions or len(forms) == 1:
         return first
     sha256 = functions[first.function].get("CodeSha256")
-    # Neither: it is behind, and whether its fixes run is for the reader to know.
+    # Neither form: it is outdated, and the operator must know whether its fixes should run.
     return next((form for form in forms if form.sha256 == sha256), replace(first, option=" [--heal]"))
 
 
 def role_of(facts: FunctionFacts) -> str:
-    """The ARN of the role that a function really has; empty when it is not known."""
+    """The ARN of the role that the deployed function has; empty when unknown."""
     if facts.function is None or isinstance(facts.function, Unread):
         return ""
     return str(facts.function["Configuration"].get("Role") or "")
 
 
-def _statements(text: str) -> list[Mapping[str, Any]]:
+def statements_of(text: str) -> list[Mapping[str, Any]]:
+    """The statements of a function's resource policy, from the JSON that GetPolicy returns."""
     found = json.loads(text).get("Statement") or []
     return found if isinstance(found, list) else [found]
 
 
 def _archive(found: Mapping[str, Any]) -> Read[Mapping[str, Any]]:
-    """The function's archive, from the address that Lambda gives for it."""
+    """The function's archive, downloaded from the URL that Lambda returns."""
     location = str((found.get("Code") or {}).get("Location") or "")
     if not location.startswith(("https://", "http://")):
-        return Unread("Lambda gives no address for it")
+        return Unread("Lambda returned no URL for it")
     try:
         with urllib.request.urlopen(location, timeout=_DOWNLOAD_SECONDS) as answer:  # noqa: S310 - checked above
             content = answer.read(_LARGEST_ARCHIVE)
@@ -404,10 +408,10 @@ def _archive(found: Mapping[str, Any]) -> Read[Mapping[str, Any]]:
                 "files": {entry.filename: entry.CRC for entry in file.infolist()},
             }
     except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
-        # The address carries a signature, which is nobody's business.
-        return Unread(f"{type(error).__name__} while it was fetched")
+        # The URL contains a signature, which must not be shown.
+        return Unread(f"its download failed with {type(error).__name__}")
 
 
 def now() -> datetime:
-    """The time, with its zone."""
+    """The current time in UTC."""
     return datetime.now(UTC)

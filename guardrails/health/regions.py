@@ -1,4 +1,4 @@
-"""What the functions of an account and region need together: CloudTrail, AWS Config, and no strangers among them."""
+"""What all functions of an account and region need: CloudTrail, AWS Config, and no stray functions."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,18 +6,18 @@ from typing import Any
 
 from custom_actions.vocabulary import is_read
 
-from .expectations import Expected
-from .facts import RegionFacts, Trail, Unread
-from .verdict import Verdict, broken, names, ok, some, unknown
+from .expectations import ExpectedFunction
+from .facts import RegionFacts, TrailFacts, Unread
+from .verdict import HealthVerdict, broken, names, ok, some, unknown
 
 _GLOBAL_TYPES = ("AWS::IAM::User", "AWS::IAM::Group", "AWS::IAM::Role", "AWS::IAM::Policy")
 
 
-def region_verdicts(deployed: Sequence[Expected], facts: RegionFacts) -> list[Verdict]:
-    """What the deployed functions of an account and region need together."""
-    found: list[Verdict] = []
+def region_verdicts(deployed: Sequence[ExpectedFunction], facts: RegionFacts) -> list[HealthVerdict]:
+    """The verdicts on what the deployed functions of an account and region share."""
+    found: list[HealthVerdict] = []
     if isinstance(facts.functions, Unread):
-        return [unknown("functions", f"which are deployed: {facts.functions.reason}")]
+        return [unknown("functions", f"which functions are deployed: {facts.functions.reason}")]
     if waiting := [each for each in deployed if each.trail_events]:
         found.append(trail(waiting, facts.trails))
     if ruled := [each for each in deployed if each.config_type]:
@@ -26,48 +26,49 @@ def region_verdicts(deployed: Sequence[Expected], facts: RegionFacts) -> list[Ve
     return found
 
 
-def strays(found: Mapping[str, bool | Unread]) -> Iterator[Verdict]:
-    """Functions of ours that no policy stands for."""
+def strays(found: Mapping[str, bool | Unread]) -> Iterator[HealthVerdict]:
+    """The verdicts on functions of this project that no policy deploys."""
     for name, ours in found.items():
         if isinstance(ours, Unread):
-            yield unknown("stray", f"whether {name} is ours: {ours.reason}")
+            yield unknown("stray", f"whether {name} belongs to this project: {ours.reason}")
         elif ours:
-            yield broken("stray", f"{name} is ours by its tags, and no policy stands for it", "./run.sh undeploy")
+            yield broken(
+                "stray", f"{name} belongs to this project by its tags, but no policy deploys it", "./run.sh undeploy")
 
 
-def trail(waiting: Sequence[Expected], trails: Sequence[Trail] | Unread) -> Verdict:
-    """Whether a trail that logs tells EventBridge of every call that the functions wait for."""
+def trail(waiting: Sequence[ExpectedFunction], trails: Sequence[TrailFacts] | Unread) -> HealthVerdict:
+    """Whether a logging trail records every API call that the functions subscribe to."""
     if isinstance(trails, Unread):
         return unknown("trail", trails.reason)
-    mend = "a trail that logs management events, write and read, in this region"
+    remedy = "create or fix a trail that logs read and write management events in this region"
     if not trails:
-        return broken("trail", f"no trail here: no event ever comes to {some(names(waiting))}", mend)
-    deaf: list[Expected] = []
-    unsure: list[Expected] = []
+        return broken("trail", f"there is no trail here: {some(names(waiting))} never receive an event", remedy)
+    missed: list[ExpectedFunction] = []
+    unsure: list[ExpectedFunction] = []
     for each in waiting:
-        told = [_tells(trails, source, name) for source, name in each.trail_events]
-        if False in told:
-            deaf.append(each)
-        elif None in told:
+        recorded = [_is_recorded_by(trails, source, name) for source, name in each.trail_events]
+        if False in recorded:
+            missed.append(each)
+        elif None in recorded:
             unsure.append(each)
     off = [one.name for one in trails if one.logging is False]
-    if deaf:
-        why = f"the trail {some(off)} does not log" if off else "no trail records its calls"
-        return broken("trail", f"{why}: no event comes to {some(names(deaf))}", mend)
+    if missed:
+        why = f"the trail {some(off)} does not log" if off else "no trail records the API calls"
+        return broken("trail", f"{why}: no events for {some(names(missed))}", remedy)
     if unsure:
         why = next((read.reason for one in trails for read in (one.logging, one.selectors)
                     if isinstance(read, Unread)), "")
-        return unknown("trail", f"whether events come to {some(names(unsure))}: {why}")
+        return unknown("trail", f"whether {some(names(unsure))} receive their events: {why}")
     return ok("trail")
 
 
-def _tells(trails: Sequence[Trail], source: str, name: str) -> bool | None:
-    """Whether any trail records the call; None when a trail that could not be read may."""
+def _is_recorded_by(trails: Sequence[TrailFacts], source: str, name: str) -> bool | None:
+    """Whether any trail records the call; None when it may be a trail that could not be read."""
     answers = [_records(one, source, name) for one in trails]
     return True if True in answers else None if None in answers else False
 
 
-def _records(one: Trail, source: str, name: str) -> bool | None:
+def _records(one: TrailFacts, source: str, name: str) -> bool | None:
     if one.logging is False:
         return False
     if isinstance(one.logging, Unread) or isinstance(one.selectors, Unread):
@@ -99,28 +100,28 @@ def _advanced(selector: Mapping[str, Any], source: str, *, read_only: bool) -> b
     return True
 
 
-def recorder(ruled: Sequence[Expected], recorders: Sequence[Mapping[str, Any]] | Unread) -> Verdict:
-    """Whether AWS Config records what the rules judge."""
+def recorder(ruled: Sequence[ExpectedFunction], recorders: Sequence[Mapping[str, Any]] | Unread) -> HealthVerdict:
+    """Whether AWS Config records the resource types that the rules evaluate."""
     if isinstance(recorders, Unread):
         return unknown("recorder", recorders.reason)
-    # Those that a service of AWS keeps for itself record for it alone.
+    # A recorder with a service principal records for that AWS service only.
     own = [each for each in recorders if not each.get("servicePrincipal")]
     if not own:
-        return broken("recorder", f"AWS Config has no recorder: nothing is judged by {some(names(ruled))}",
-                      "make a recorder and a delivery channel")
+        return broken("recorder", f"AWS Config has no recorder: {some(names(ruled))} evaluate nothing",
+                      "create a recorder and a delivery channel")
     if not any((each.get("status") or {}).get("recording") for each in own):
-        return broken("recorder", f"AWS Config's recorder is off: nothing is judged by {some(names(ruled))}",
+        return broken("recorder", f"AWS Config's recorder is off: {some(names(ruled))} evaluate nothing",
                       f"aws configservice start-configuration-recorder --configuration-recorder-name {own[0]['name']}")
     if failed := [each for each in own if str((each.get("status") or {}).get("lastStatus")).upper() == "FAILURE"]:
         status = failed[0]["status"]
         return broken("recorder", f"AWS Config's recorder fails: {status.get('lastErrorCode')} "
-                      f"{status.get('lastErrorMessage') or ''}".strip(), "mend its role or its delivery channel")
+                      f"{status.get('lastErrorMessage') or ''}".strip(), "fix its role or its delivery channel")
     group = own[0].get("recordingGroup") or {}
     types = sorted({each.config_type for each in ruled if not _is_recorded(each.config_type, group)})
     if types:
         lost = [each for each in ruled if each.config_type in types]
-        return broken("recorder", f"AWS Config does not record {some(types)}: nothing is judged by "
-                      f"{some(names(lost))}", "add the types to the recorder")
+        return broken("recorder", f"AWS Config does not record {some(types)}: {some(names(lost))} evaluate nothing",
+                      "add the types to the recorder")
     return ok("recorder")
 
 

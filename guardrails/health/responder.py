@@ -1,7 +1,6 @@
-"""What the responder needs, where an account's word is `respond`: with it deaf, all tell and nothing is fixed."""
+"""What the responder needs, in an account with `guardrails: respond`. If it does not work, nothing is fixed."""
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,50 +13,55 @@ from ..policies import Policy
 from .facts import Found, Read, Unread
 from .functions import dead_letters
 from .functions import function as function_state
-from .reading import Reader, asked
-from .verdict import Verdict, as_list, broken, ok, unknown
+from .invocation import invocable
+from .reading import AccountReader, attempt, attempt_or, statements_of
+from .verdict import HealthVerdict, broken, ok, unknown
 
+_NO_EVALUATIONS = "the topic receives no evaluations of AWS Config"
 _DEPLOY = "./run.sh deploy -c accounts.yml"
-_STACK = "the stack of compliance.template.json (./run.sh templates)"
+_STACK = "create or update the stack of compliance.template.json (./run.sh templates)"
 
 
 @dataclass(frozen=True)
 class ResponderFacts:
-    """What was read of it."""
+    """What was read of the responder."""
 
     function: Read[Found]
-    """GetFunction's answer."""
-    policy: Read[Found]
-    """GetPolicy's answer."""
+    """The response of GetFunction."""
+    statements: Read[Sequence[Mapping[str, Any]]]
+    """Its resource policy."""
+    topic: str
+    """The ARN of the topic that invokes it."""
     subscriptions: Read[Sequence[Mapping[str, Any]] | None]
-    """Who hears the topic; None when there is no topic."""
+    """The topic's subscriptions; None when the topic does not exist."""
     rule: Read[Found]
-    """The event rule that sends AWS Config's verdicts to the topic."""
+    """The event rule that sends AWS Config's evaluations to the topic."""
     waiting: Read[int | None]
-    """How many messages are in the dead-letter queue; None when it is not there."""
+    """The number of messages in the dead-letter queue; None when it does not exist."""
 
 
 def responds(policies: Sequence[Policy], account: Account, region: str) -> bool:
-    """Whether the responder has to be there."""
+    """Whether the responder must be deployed there."""
     return has_responder(account) and any(
         policy.deploys and policy.heals and region in own_regions(policy, account) for policy in policies)
 
 
-def read_responder(reader: Reader) -> ResponderFacts:
-    """Read what `responder_verdicts` takes."""
+def read_responder(reader: AccountReader) -> ResponderFacts:
+    """Read the facts that `responder_verdicts` judges."""
     functions, topic = reader.client("lambda"), topic_arn(reader.account.id, reader.region)
-    found: Read[Found] = asked(lambda: functions.get_function(FunctionName=RESPONDER))
-    there = {} if found is None or isinstance(found, Unread) else found["Configuration"]
+    found = attempt(lambda: functions.get_function(FunctionName=RESPONDER))
+    configuration = {} if found is None or isinstance(found, Unread) else found["Configuration"]
     return ResponderFacts(
         found,
-        asked(lambda: functions.get_policy(FunctionName=RESPONDER)),
-        asked(lambda: reader.pages("sns", "list_subscriptions_by_topic", "Subscriptions", TopicArn=topic)),
-        asked(lambda: reader.client("events").describe_rule(Name=TOPIC)),
-        reader.waiting(there))
+        attempt_or(lambda: statements_of(functions.get_policy(FunctionName=RESPONDER)["Policy"]), []),
+        topic,
+        attempt(lambda: reader.pages("sns", "list_subscriptions_by_topic", "Subscriptions", TopicArn=topic)),
+        attempt(lambda: reader.client("events").describe_rule(Name=TOPIC)),
+        reader.waiting(configuration))
 
 
-def responder_verdicts(facts: ResponderFacts) -> list[Verdict]:
-    """Whether it would run, hears the topic, is let in, and has put right what it was told of."""
+def responder_verdicts(facts: ResponderFacts) -> list[HealthVerdict]:
+    """Whether it can run, is subscribed to the topic, may be invoked, and has handled every message."""
     if isinstance(facts.function, Unread):
         return [unknown("function", facts.function.reason)]
     if facts.function is None:
@@ -65,43 +69,33 @@ def responder_verdicts(facts: ResponderFacts) -> list[Verdict]:
     return [
         function_state(facts.function),
         _subscription(facts.subscriptions, facts.function["Configuration"]["FunctionArn"]),
-        _permission(facts.policy),
-        _verdicts_arrive(facts.rule),
+        invocable(facts.statements, "sns.amazonaws.com", account=facts.topic.split(":")[4], source=facts.topic,
+                  remedy=_DEPLOY),
+        _evaluations_arrive(facts.rule),
         *dead_letters(facts.function["Configuration"], facts.waiting),
     ]
 
 
-def _subscription(found: Read[Sequence[Mapping[str, Any]] | None], function: str) -> Verdict:
+def _subscription(found: Read[Sequence[Mapping[str, Any]] | None], function: str) -> HealthVerdict:
     if isinstance(found, Unread):
         return unknown("subscription", found.reason)
     if found is None:
-        return broken("subscription", f"there is no topic {TOPIC}", _STACK)
+        return broken("subscription", f"the topic {TOPIC} does not exist", _STACK)
     own = [each for each in found if each["Endpoint"] == function]
     if not own:
-        return broken("subscription", f"it does not hear the topic {TOPIC}", _DEPLOY)
-    # SNS gives one that waits for its confirmation no ARN.
+        return broken("subscription", f"it is not subscribed to the topic {TOPIC}", _DEPLOY)
+    # An unconfirmed subscription has no ARN.
     if not any(str(each["SubscriptionArn"]).startswith("arn:") for each in own):
-        return broken("subscription", "it was never confirmed", "unsubscribe it, and deploy again")
+        return broken(
+            "subscription", "its subscription was never confirmed", "delete the subscription, and deploy again")
     return ok("subscription")
 
 
-def _permission(found: Read[Found]) -> Verdict:
-    if isinstance(found, Unread):
-        return unknown("permission", found.reason)
-    statements = json.loads((found or {}).get("Policy") or "{}").get("Statement")
-    for each in as_list(statements):
-        principal = each.get("Principal")
-        services = as_list(principal.get("Service") if isinstance(principal, Mapping) else principal)
-        if each.get("Effect") == "Allow" and "sns.amazonaws.com" in services:
-            return ok("permission")
-    return broken("permission", "it does not let SNS call it", _DEPLOY)
-
-
-def _verdicts_arrive(rule: Read[Found]) -> Verdict:
+def _evaluations_arrive(rule: Read[Found]) -> HealthVerdict:
     if isinstance(rule, Unread):
         return unknown("event-rule", rule.reason)
     if rule is None:
-        return broken("event-rule", f"no rule {TOPIC}: AWS Config's verdicts do not come to the topic", _STACK)
+        return broken("event-rule", f"the rule {TOPIC} does not exist: {_NO_EVALUATIONS}", _STACK)
     if rule.get("State") != "ENABLED":
-        return broken("event-rule", f"the rule {TOPIC} is off: AWS Config's verdicts do not come to the topic", _STACK)
+        return broken("event-rule", f"the rule {TOPIC} is disabled: {_NO_EVALUATIONS}", _STACK)
     return ok("event-rule")

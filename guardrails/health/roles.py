@@ -1,20 +1,20 @@
-"""Whether a function's role is there, and allows what its policy calls."""
+"""Whether a function's role exists and allows the calls of its policy."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
-from .expectations import Expected
+from .expectations import ExpectedFunction
 from .facts import RoleFacts, Unread
-from .verdict import Verdict, as_list, broken, ok, some, unknown
+from .verdict import HealthVerdict, as_list, broken, ok, some, unknown
 
 
-def role_there(facts: RoleFacts) -> Verdict:
-    """Whether the function's role is there and Lambda may take it."""
+def role_there(facts: RoleFacts) -> HealthVerdict:
+    """Whether the function's role exists and Lambda may assume it."""
     if isinstance(facts.role, Unread):
         return unknown("role", facts.role.reason)
     if facts.role is None:
-        return broken("role", "its role is not there: every run fails", "make the role")
+        return broken("role", "its role does not exist: every run fails", "create the role")
     trust = facts.role.get("AssumeRolePolicyDocument") or {}
     statements = trust.get("Statement") or [] if isinstance(trust, Mapping) else []
     services = [
@@ -28,13 +28,13 @@ def role_there(facts: RoleFacts) -> Verdict:
     return ok("role")
 
 
-def permissions(wanted: Expected, facts: RoleFacts) -> Verdict:
-    """Whether the role is allowed what the policy calls.
+def permissions(wanted: ExpectedFunction, facts: RoleFacts) -> HealthVerdict:
+    """Whether the role allows every call of the policy.
 
-    An action that is allowed on some resources only counts as allowed: on which it is needed, nobody knows beforehand.
+    An action that is allowed on some resources counts as allowed: which resources it needs is not known in advance.
     """
     if facts.role is None:
-        return unknown("permissions", "its role is not there", "make the role")
+        return unknown("permissions", "its role does not exist", "create the role")
     if isinstance(facts.role, Unread):
         return unknown("permissions", facts.role.reason)
     missing, open_ = [], []
@@ -48,11 +48,11 @@ def permissions(wanted: Expected, facts: RoleFacts) -> Verdict:
         elif decision != "implicitDeny" or granted is None:
             open_.append(action)
     if missing:
-        return broken("permissions", f"its role may not {some(missing)}", "add it to the role's policy")
+        return broken("permissions", f"its role does not allow {some(missing)}", "add it to the role's policy")
     if open_:
         why = [each.reason for each in (facts.decisions, facts.granted) if isinstance(each, Unread)]
-        return unknown("permissions", f"whether its role may {some(open_)}: {'; '.join(why) or 'IAM did not say'}",
-                       "let the credentials of this run call iam:SimulatePrincipalPolicy and read the role's policies")
+        return unknown("permissions", f"whether its role allows {some(open_)}: {'; '.join(why) or 'IAM did not say'}",
+                       "allow the current credentials iam:SimulatePrincipalPolicy and to read the role's policies")
     return ok("permissions")
 
 

@@ -1,105 +1,102 @@
-"""Whether anything starts a function: its event rule, its schedule or its Config rule, and its own permission."""
+"""Whether a function is started: its event rule, its schedule or its Config rule, and its permission."""
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from fnmatch import fnmatchcase
-from typing import Any
+from collections.abc import Iterator
 
+from ..deployment import config_rule_settings
 from ..policies import comparable, parsed
-from .expectations import Expected
+from .expectations import ExpectedFunction
 from .facts import FunctionFacts, RegionFacts, Unread
-from .verdict import Verdict, as_list, broken, deploy, ok, unknown
+from .invocation import invocable
+from .verdict import HealthVerdict, broken, deploy, ok, unknown
 
 _ENABLED = ("ENABLED", "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS")
-_INVOKE = "lambda:InvokeFunction"
+_MISSING = "it does not exist: nothing starts the function"
 
 
-def start(wanted: Expected, facts: FunctionFacts, region: RegionFacts) -> Iterator[Verdict]:
-    """Whether anything starts it."""
+def start(wanted: ExpectedFunction, facts: FunctionFacts, region: RegionFacts) -> Iterator[HealthVerdict]:
+    """The verdicts on everything that starts the function."""
     if wanted.config_rule is not None:
         yield config_rule(wanted, region)
         yield from evaluations(wanted, region)
-        yield invocable(wanted, facts, "config.amazonaws.com", "")
+        yield permission(wanted, facts, "config.amazonaws.com")
     elif wanted.mode == "schedule":
         yield schedule(wanted, facts)
     else:
         yield event_rule(wanted, region)
         if isinstance(region.rules, Unread) or wanted.function in region.rules:
             yield target(wanted, facts)
-        yield invocable(wanted, facts, "events.amazonaws.com", wanted.rule_arn)
+        yield permission(wanted, facts, "events.amazonaws.com", wanted.rule_arn)
 
 
-def event_rule(wanted: Expected, region: RegionFacts) -> Verdict:
-    """Whether its event rule is there, enabled, and says what the policy says."""
+def permission(wanted: ExpectedFunction, facts: FunctionFacts, service: str, source: str = "") -> HealthVerdict:
+    """Whether the function lets `service` invoke it; for an event rule, this very rule (`source`)."""
+    return invocable(facts.statements, service, account=wanted.account.id, source=source, remedy=deploy(wanted))
+
+
+def event_rule(wanted: ExpectedFunction, region: RegionFacts) -> HealthVerdict:
+    """Whether its event rule exists, is enabled, and has the policy's pattern and schedule."""
     if isinstance(region.rules, Unread):
         return unknown("event-rule", region.rules.reason)
     rule = region.rules.get(wanted.function)
     if rule is None:
-        return broken("event-rule", "there is none: nothing starts the function", deploy(wanted))
+        return broken("event-rule", _MISSING, deploy(wanted))
     if rule.get("State") not in _ENABLED:
         return broken("event-rule", f"it is {str(rule.get('State')).lower()}: nothing starts the function",
                       f"aws events enable-rule --name {wanted.function}")
     if comparable(parsed(rule.get("EventPattern"))) != comparable(wanted.pattern):
-        return broken("event-rule", "its event pattern is not the policy's", deploy(wanted))
+        return broken("event-rule", "its event pattern differs from the policy's", deploy(wanted))
     if str(rule.get("ScheduleExpression") or "") != wanted.schedule:
-        return broken("event-rule", f"its schedule is {rule.get('ScheduleExpression')}, not {wanted.schedule}",
-                      deploy(wanted))
+        return broken("event-rule", f"its schedule is {rule.get('ScheduleExpression')}, the policy's is "
+                      f"{wanted.schedule or 'none'}", deploy(wanted))
     return ok("event-rule")
 
 
-def target(wanted: Expected, facts: FunctionFacts) -> Verdict:
-    """Whether the rule starts this function."""
+def target(wanted: ExpectedFunction, facts: FunctionFacts) -> HealthVerdict:
+    """Whether the rule's targets include this function."""
     if isinstance(facts.targets, Unread):
         return unknown("target", facts.targets.reason)
     if wanted.function_arn not in facts.targets:
-        return broken("target", "its event rule does not start it", deploy(wanted))
+        return broken("target", "the function is not a target of its event rule", deploy(wanted))
     return ok("target")
 
 
-def schedule(wanted: Expected, facts: FunctionFacts) -> Verdict:
-    """Whether its schedule of EventBridge Scheduler is there, enabled, and starts it."""
-    if isinstance(facts.schedule, Unread):
-        return unknown("schedule", facts.schedule.reason)
-    if facts.schedule is None:
-        return broken("schedule", "there is none: nothing starts the function", deploy(wanted))
-    if facts.schedule.get("State") != "ENABLED":
+def schedule(wanted: ExpectedFunction, facts: FunctionFacts) -> HealthVerdict:
+    """Whether its schedule in EventBridge Scheduler exists, is enabled, and starts this function."""
+    found = facts.schedule
+    if isinstance(found, Unread):
+        return unknown("schedule", found.reason)
+    if found is None:
+        return broken("schedule", _MISSING, deploy(wanted))
+    if found.get("State") != "ENABLED":
         return broken("schedule", "it is disabled: nothing starts the function", deploy(wanted))
-    if (facts.schedule.get("Target") or {}).get("Arn") != wanted.function_arn:
-        return broken("schedule", "it starts something else", deploy(wanted))
-    if facts.schedule.get("ScheduleExpression") != wanted.schedule:
-        return broken("schedule", f"it is {facts.schedule.get('ScheduleExpression')}, not {wanted.schedule}",
+    if (found.get("Target") or {}).get("Arn") != wanted.function_arn:
+        return broken("schedule", "its target is not this function", deploy(wanted))
+    if found.get("ScheduleExpression") != wanted.schedule:
+        return broken("schedule", f"it is {found.get('ScheduleExpression')}, the policy's is {wanted.schedule}",
                       deploy(wanted))
     return ok("schedule")
 
 
-def invocable(wanted: Expected, facts: FunctionFacts, service: str, source: str) -> Verdict:
-    """Whether the function lets `service` call it; for an event rule, this very rule (`source`)."""
-    if isinstance(facts.statements, Unread):
-        return unknown("permission", facts.statements.reason)
-    if any(_lets(statement, service, source, wanted.account.id) for statement in facts.statements):
-        return ok("permission")
-    return broken("permission", f"the function does not let {service} call it", deploy(wanted))
-
-
-def config_rule(wanted: Expected, region: RegionFacts) -> Verdict:
-    """Whether its Config rule is there and says what the policy says."""
+def config_rule(wanted: ExpectedFunction, region: RegionFacts) -> HealthVerdict:
+    """Whether its Config rule exists and has the policy's function, messages, scope and frequency."""
     assert wanted.config_rule is not None
     if isinstance(region.config_rules, Unread):
         return unknown("config-rule", region.config_rules.reason)
     rule = region.config_rules.get(wanted.function)
     if rule is None:
-        return broken("config-rule", "there is none: nothing starts the function", deploy(wanted))
+        return broken("config-rule", _MISSING, deploy(wanted))
     if rule.get("ConfigRuleState", "ACTIVE") not in ("ACTIVE", "EVALUATING"):
         return broken("config-rule", f"it is {rule['ConfigRuleState']}", deploy(wanted))
-    is_, should_be = _rule(rule), _rule(wanted.config_rule)
-    if differing := [what for what in is_ if is_[what] != should_be[what]]:
-        return broken("config-rule", f"its {' and '.join(differing)} {'is' if len(differing) == 1 else 'are'} not the "
-                      "policy's", deploy(wanted))
+    # A rule with another description still works.
+    if differing := [name for name in config_rule_settings(rule, wanted.config_rule) if name != "description"]:
+        return broken("config-rule", f"its {' and '.join(differing)} {'differs' if len(differing) == 1 else 'differ'} "
+                      "from the policy's", deploy(wanted))
     return ok("config-rule")
 
 
-def evaluations(wanted: Expected, region: RegionFacts) -> Iterator[Verdict]:
-    """Whether AWS Config could call the function and take its verdicts, the last time; nothing without a rule."""
+def evaluations(wanted: ExpectedFunction, region: RegionFacts) -> Iterator[HealthVerdict]:
+    """Whether AWS Config's last invocation and evaluation succeeded; nothing without a rule."""
     rules = region.config_rules
     if isinstance(rules, Unread) or wanted.function not in rules:
         return
@@ -107,43 +104,12 @@ def evaluations(wanted: Expected, region: RegionFacts) -> Iterator[Verdict]:
     if isinstance(status, Unread):
         yield unknown("evaluations", status.reason)
         return
-    failed, done = (
+    failed, succeeded = (
         max(filter(None, (status.get(f"Last{how}{what}Time") for what in ("Invocation", "Evaluation"))), default=None)
         for how in ("Failed", "Successful"))
-    if failed and (not done or failed > done):
+    if failed and (not succeeded or failed > succeeded):
         why = f"{status.get('LastErrorCode', '')} {status.get('LastErrorMessage', '')}".strip()
-        yield broken("evaluations", f"the last one failed: {why or 'AWS Config does not say why'}",
-                     "read the function's log, or deploy it again")
+        yield broken("evaluations", f"the last evaluation failed: {why or 'AWS Config gives no reason'}",
+                     "read the function's log, or deploy the policy again")
     else:
-        yield ok("evaluations", "" if done else "it has not been evaluated yet")
-
-
-def _rule(rule: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a Config rule decides when which function is called; AWS shows more than c7n has put."""
-    source = rule.get("Source") or {}
-    details = source.get("SourceDetails") or ()
-    within = (each.get("MaximumExecutionFrequency") for each in details)
-    return {
-        "function": source.get("SourceIdentifier"),
-        "trigger": sorted(str(each.get("MessageType")) for each in details),
-        "scope": sorted((rule.get("Scope") or {}).get("ComplianceResourceTypes") or ()),
-        "frequency": rule.get("MaximumExecutionFrequency") or next(filter(None, within), None),
-    }
-
-
-def _lets(statement: Mapping[str, Any], service: str, source: str, account: str) -> bool:
-    principal = statement.get("Principal")
-    services = as_list(principal.get("Service")) if isinstance(principal, Mapping) else as_list(principal)
-    actions = as_list(statement.get("Action"))
-    if statement.get("Effect") != "Allow" or not ({service, "*"} & set(services)):
-        return False
-    if not any(fnmatchcase(_INVOKE.lower(), str(action).lower()) for action in actions):
-        return False
-    conditions = {
-        str(key).lower(): as_list(values)
-        for block in (statement.get("Condition") or {}).values() for key, values in block.items()
-    }
-    accounts, sources = conditions.get("aws:sourceaccount"), conditions.get("aws:sourcearn")
-    if accounts is not None and account not in accounts:
-        return False
-    return not source or sources is None or any(fnmatchcase(source, str(pattern)) for pattern in sources)
+        yield ok("evaluations", "" if succeeded else "it has not been evaluated yet")

@@ -1,4 +1,4 @@
-"""How a check ends: ok, broken, or unknown, with the reason and what to do about it."""
+"""The verdict of a check: ok, broken or unknown, with the reason and how to fix it."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
@@ -6,49 +6,49 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from .expectations import Expected
+from .expectations import ExpectedFunction
 
 _NAMED = 4
 
 
-class State(StrEnum):
+class HealthState(StrEnum):
     OK = "ok"
     BROKEN = "broken"
     UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What one check says."""
+class HealthVerdict:
+    """The result of one check."""
 
     check: str
-    state: State
+    state: HealthState
     reason: str = ""
     remedy: str = ""
 
 
-def ok(check: str, reason: str = "") -> Verdict:
-    """It was read, and it is as it should be."""
-    return Verdict(check, State.OK, reason)
+def ok(check: str, reason: str = "") -> HealthVerdict:
+    """What was read is as it should be."""
+    return HealthVerdict(check, HealthState.OK, reason)
 
 
-def broken(check: str, reason: str, remedy: str) -> Verdict:
-    """It was read, and it is not as it should be."""
-    return Verdict(check, State.BROKEN, reason, remedy)
+def broken(check: str, reason: str, remedy: str) -> HealthVerdict:
+    """What was read is not as it should be."""
+    return HealthVerdict(check, HealthState.BROKEN, reason, remedy)
 
 
-def unknown(check: str, reason: str, remedy: str = "let the credentials of this run read it") -> Verdict:
-    """It could not be read, or says nothing."""
-    return Verdict(check, State.UNKNOWN, reason, remedy)
+def unknown(check: str, reason: str, remedy: str = "allow the current credentials to read it") -> HealthVerdict:
+    """It could not be read, or does not answer the question."""
+    return HealthVerdict(check, HealthState.UNKNOWN, reason, remedy)
 
 
-def deploy(wanted: Expected) -> str:
-    """The remedy of most: deploy the policy again."""
+def deploy(wanted: ExpectedFunction) -> str:
+    """The most common remedy: deploy the policy again."""
     return f"./run.sh deploy {wanted.policy.name}{wanted.option}"
 
 
-def names(each: Iterable[Expected]) -> list[str]:
-    """The policies' names."""
+def names(each: Iterable[ExpectedFunction]) -> list[str]:
+    """The names of the policies."""
     return [one.policy.name for one in each]
 
 
@@ -59,5 +59,5 @@ def some(names: Sequence[str]) -> str:
 
 
 def as_list(value: Any) -> list[Any]:
-    """What a policy document may give as one value or as a list."""
+    """The value as a list: IAM policy documents allow one value or a list."""
     return list(value) if isinstance(value, list | tuple) else [] if value is None else [value]

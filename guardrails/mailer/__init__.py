@@ -1,1 +1,1 @@
-"""c7n-mailer as this project starts it."""
+"""c7n-mailer, started with this project's correction."""

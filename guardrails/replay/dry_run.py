@@ -1,7 +1,7 @@
-"""A recorded event through the policies that subscribe to it: dry, in this process, and with every step told.
+"""A dry run of a recorded event: the policies that subscribe to it, in this process, with the result of every step.
 
-A function that did nothing, or too much, leaves a log line. Here the same policy gets the same event, filter by
-filter. Nothing is deployed and nothing can be changed: see `readonly`. AWS is read as it is now, not as it was then.
+A function that did nothing, or too much, leaves only a log line. Here the same policy gets the same event, filter by
+filter. Nothing is deployed and nothing can be changed: see `readonly`. AWS is read in its present state.
 """
 from __future__ import annotations
 
@@ -29,75 +29,75 @@ from custom_actions.resources import evidence
 from ..policies import Kind, Policy, UnknownComparison, is_lambda_mode, mismatches, pattern_of, resource_class
 from ..results import exceptions_in_force
 from ..yamlfile import flow
-from .readonly import DRY_RUN, Refused, Watch
-from .recorded import Recorded
+from .readonly import DRY_RUN, CallWatch, RefusedCall
+from .recorded import RecordedEvent
 
 _LEFT = "left: "
-# What a schedule calls, or AWS Config, and no event of EventBridge.
+# Modes that no EventBridge event starts.
 _NOT_BY_EVENT = {
-    "periodic": "a schedule calls it", "schedule": "a schedule calls it", "pull": "it has no mode, and runs when "
-    "somebody runs it", "config-poll-rule": "AWS Config calls it on a schedule",
+    "periodic": "a schedule starts it", "schedule": "a schedule starts it", "pull": "it has no mode, and "
+    "runs only when somebody runs it", "config-poll-rule": "AWS Config starts it on a schedule",
 }
 
 
-class Answer(StrEnum):
-    """What became of one event in one policy."""
+class ReplayAnswer(StrEnum):
+    """The result of one event in one policy."""
 
     NOT_SUBSCRIBED = "not-subscribed"
     OFF = "off"
-    """The policy's own conditions do not hold there: its profile is not chosen."""
+    """The policy's conditions do not hold there, for example because its profile is not chosen."""
     NO_RESOURCE = "no-resource"
-    """The event names no resource of the policy's type, or it is no longer there."""
+    """The event names no resource of the policy's type, or the resource no longer exists."""
     NO_MATCH = "no-match"
     MATCH = "match"
     UNKNOWN = "unknown"
-    """AWS did not answer, or an error ended it."""
+    """AWS could not be read, or an error occurred."""
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedAction:
     """What one action would do."""
 
     action: str
-    """With its settings, as the policy has it."""
+    """The action with its settings, as in the policy."""
     lines: tuple[str, ...] = ()
-    """The plan, of an action of ours."""
-    calls: tuple[Refused, ...] = ()
-    """The calls that it tried to make; where one needs another's answer, the first of them."""
+    """The plan, for an action of this project."""
+    calls: tuple[RefusedCall, ...] = ()
+    """The calls that it tried to make. If a call needs the response of another, only the first."""
     note: str = ""
 
 
 @dataclass(frozen=True)
-class Judged:
-    """What the policy says of one resource."""
+class JudgedResource:
+    """The policy's result for one resource."""
 
     resource: str
     matches: bool
     why: str
-    """Which filter dropped it, or what the exception says; of a match the values that made it match."""
+    """Which filter excluded it, or the exception that covers it; for a match, the values that match."""
     verdict: str = ""
-    """What AWS Config would be told, for its events."""
+    """The evaluation that AWS Config would receive, for its events."""
 
 
 @dataclass(frozen=True)
-class Replayed:
+class ReplayResult:
     """One event in one policy."""
 
     policy: Policy
-    answer: Answer
+    answer: ReplayAnswer
     why: str = ""
-    resources: tuple[Judged, ...] = ()
-    planned: tuple[Planned, ...] = ()
+    resources: tuple[JudgedResource, ...] = ()
+    planned: tuple[PlannedAction, ...] = ()
     unanswered: tuple[str, ...] = ()
-    """Reads of AWS that were refused: what is said above then rests on less than there is."""
+    """Reads that AWS refused, so that the result may be incomplete."""
     notes: tuple[str, ...] = ()
 
     @property
     def subscribed(self) -> bool:
-        return self.answer is not Answer.NOT_SUBSCRIBED
+        return self.answer is not ReplayAnswer.NOT_SUBSCRIBED
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """The result as JSON has it."""
         return {
             "policy": self.policy.name, "where": self.policy.where, "answer": self.answer.value, "why": self.why,
             "resources": [asdict(judged) for judged in self.resources],
@@ -106,22 +106,22 @@ class Replayed:
         }
 
 
-def unsubscribed(policy: Policy, recorded: Recorded) -> str:
+def unsubscribed(policy: Policy, recorded: RecordedEvent) -> str:
     """Why the event would not reach the policy's function; empty when it would.
 
-    Raises UnknownComparison when the pattern of the policy's mode cannot be told here.
+    Raises UnknownComparison when the policy's event pattern has a comparison that is not supported here.
     """
     mode = str(policy.mode["type"])
     if recorded.notification is None:
         if mode == "config-rule":
-            return "AWS Config calls it, not EventBridge"
+            return "AWS Config starts it, not EventBridge"
         if mode in _NOT_BY_EVENT or not is_lambda_mode(mode):
-            return _NOT_BY_EVENT.get(mode, f"nothing is known here of what calls the mode {mode}")
+            return _NOT_BY_EVENT.get(mode, f"it is not known what starts the mode {mode}")
         return "; ".join(mismatches(pattern_of(policy), recorded.event))
     if policy.kind is not Kind.CONFIG_RULE:
-        return _NOT_BY_EVENT.get(mode, "EventBridge calls it, not AWS Config")
+        return _NOT_BY_EVENT.get(mode, "EventBridge starts it, not AWS Config")
     if recorded.notification.get("messageType") == SCHEDULED:
-        return "a schedule's tick makes it judge every resource: ./run.sh audit --policy does that"
+        return "a scheduled notification makes it evaluate every resource: use ./run.sh audit --policy"
     if mode == "config-poll-rule":
         return _NOT_BY_EVENT[mode]
     wanted = resource_class(policy.resource).resource_type.config_type
@@ -130,27 +130,27 @@ def unsubscribed(policy: Policy, recorded: Recorded) -> str:
 
 
 def replay(
-    recorded: Recorded, policies: Iterable[Policy], *, account: str, region: str, offline: bool = False,
+    recorded: RecordedEvent, policies: Iterable[Policy], *, account: str, region: str, offline: bool = False,
     variables: Mapping[str, Any] | None = None, exceptions: Path | None = None,
-) -> Iterator[Replayed]:
-    """What each policy makes of the event.
+) -> Iterator[ReplayResult]:
+    """The result of the event in each policy. Changes nothing.
 
     Args:
-        account, region: where it happened; AWS is read there with the current credentials.
-        offline: nothing is read. What needs AWS is then unknown.
-        variables: what the account's `vars` in accounts.yml say.
-        exceptions: the file whose exceptions hold; None for none.
+        account, region: where the event happened; AWS is read there with the current credentials.
+        offline: AWS is not called; what needs it is unknown.
+        variables: the account's `vars` of accounts.yml.
+        exceptions: the file of exceptions in force; None for none.
     """
     for policy in policies:
         try:
             why = unsubscribed(policy, recorded)
         except UnknownComparison as error:
-            yield Replayed(policy, Answer.UNKNOWN, f"whether the event reaches it: {error}")
+            yield ReplayResult(policy, ReplayAnswer.UNKNOWN, f"whether the event reaches it: {error}")
             continue
         if why:
-            yield Replayed(policy, Answer.NOT_SUBSCRIBED, why)
+            yield ReplayResult(policy, ReplayAnswer.NOT_SUBSCRIBED, why)
             continue
-        watch = Watch(offline=offline)
+        watch = CallWatch(offline=offline)
         with _quiet(exceptions):
             found = _Replay(policy, recorded, watch, account, region).run(dict(variables or {}))
         yield found
@@ -158,9 +158,9 @@ def replay(
 
 @contextmanager
 def _quiet(exceptions: Path | None) -> Iterator[None]:
-    """No log of c7n's, for what it would say is said here; and no session of another policy's, which is not watched.
+    """Without c7n's log, whose content is in the result, and without cached sessions, whose calls are not watched.
 
-    Our elements find the file of exceptions in the environment.
+    Sets the file of exceptions in the environment, where this project's filters find it.
     """
     utils.reset_session_cache()
     before = logging.root.manager.disable
@@ -174,7 +174,7 @@ def _quiet(exceptions: Path | None) -> Iterator[None]:
 
 
 class _Output:
-    """Keeps the receipts that an action leaves when it ends with an error."""
+    """Keeps the receipts of an action that ends with an error."""
 
     def __init__(self) -> None:
         self.receipts: list[Mapping[str, Any]] = []
@@ -191,87 +191,88 @@ class _Replay:
     """One policy and one event."""
 
     policy: Policy
-    recorded: Recorded
-    watch: Watch
+    recorded: RecordedEvent
+    watch: CallWatch
     account: str
     region: str
     notes: list[str] = field(default_factory=list)
 
-    def run(self, variables: dict[str, Any]) -> Replayed:
+    def run(self, variables: dict[str, Any]) -> ReplayResult:
         try:
             found = self._judge(self._loaded(variables))
-        # Any filter, of c7n or of ours, may raise anything on what it did not expect; then nothing is known.
+        # Any filter, of c7n or of ours, can raise anything on a resource that it does not expect: unknown.
         except Exception as error:  # noqa: BLE001
-            found = Replayed(self.policy, Answer.UNKNOWN, " ".join(str(error).split()) or type(error).__name__)
+            why = " ".join(str(error).split()) or type(error).__name__
+            found = ReplayResult(self.policy, ReplayAnswer.UNKNOWN, why)
         unanswered = tuple(dict.fromkeys(self.watch.unanswered))
         answer = found.answer
-        if unanswered and answer in (Answer.MATCH, Answer.NO_MATCH, Answer.NO_RESOURCE):
-            answer = Answer.UNKNOWN
-        return Replayed(
+        if unanswered and answer in (ReplayAnswer.MATCH, ReplayAnswer.NO_MATCH, ReplayAnswer.NO_RESOURCE):
+            answer = ReplayAnswer.UNKNOWN
+        return ReplayResult(
             self.policy, answer, found.why, found.resources, found.planned, unanswered, tuple(self.notes))
 
     def _loaded(self, variables: dict[str, Any]) -> Any:
-        """The policy in c7n, as in its function, but that it can change nothing."""
+        """c7n's policy as in its function, except that it cannot change anything."""
         data = deepcopy(dict(self.policy.data))
         if data["mode"].pop("delay", None):
-            self.notes.append("its function waits before it reads; here nothing waits")
+            self.notes.append("its function waits before it reads; the replay does not wait")
         if data["mode"].pop("member-role", None):
-            self.notes.append("its function assumes a role in the account; here the current credentials read")
+            self.notes.append("its function assumes a role there; the replay reads with the current credentials")
         resource_class(self.policy.resource)
         options = Config.empty(region=self.region, account_id=self.account, dryrun=True, cache=None, cache_period=0)
-        made = EnginePolicy(data, options, self.watch.session_factory(self.region))
-        made.expand_variables(made.get_variables(variables))
-        made.validate()
-        made.ctx.output = _Output()
-        return made
+        engine = EnginePolicy(data, options, self.watch.session_factory(self.region))
+        engine.expand_variables(engine.get_variables(variables))
+        engine.validate()
+        engine.ctx.output = _Output()
+        return engine
 
-    def _judge(self, made: Any) -> Replayed:
+    def _judge(self, engine: Any) -> ReplayResult:
         event = dict(self.recorded.event)
-        if not made.is_runnable(event):
+        if not engine.is_runnable(event):
             profile = self.policy.metadata.get("profile")
-            return Replayed(self.policy, Answer.OFF, "its conditions do not hold here" + (
+            return ReplayResult(self.policy, ReplayAnswer.OFF, "its conditions do not hold here" + (
                 f": the profile {profile} is not chosen" if profile else ""))
-        resources, why = self._resources(made, event)
+        resources, why = self._resources(engine, event)
         if not resources:
-            return Replayed(self.policy, Answer.NO_RESOURCE, why)
-        steps = list(self._filtered(made, resources, event))
+            return ReplayResult(self.policy, ReplayAnswer.NO_RESOURCE, why)
+        steps = list(self._filtered(engine, resources, event))
         matched = [resource for resource, judged in steps if judged.matches]
-        asked = len(self.watch.unanswered)
-        planned = tuple(self._plan(made, action, matched, event) for action in made.resource_manager.actions) \
+        before = len(self.watch.unanswered)
+        planned = tuple(self._plan(engine, action, matched, event) for action in engine.resource_manager.actions) \
             if matched else ()
-        # What a plan could not read says nothing against the match.
-        self.notes += self.watch.unanswered[asked:]
-        del self.watch.unanswered[asked:]
-        return Replayed(
-            self.policy, Answer.MATCH if matched else Answer.NO_MATCH, why, tuple(judged for _, judged in steps),
-            planned)
+        # What only an action could not read does not make the match unknown.
+        self.notes += self.watch.unanswered[before:]
+        del self.watch.unanswered[before:]
+        return ReplayResult(
+            self.policy, ReplayAnswer.MATCH if matched else ReplayAnswer.NO_MATCH, why,
+            tuple(judged for _, judged in steps), planned)
 
-    def _resources(self, made: Any, event: dict[str, Any]) -> tuple[list[dict[str, Any]], str]:
-        """The resources that the event is about, and how it names them; or why there is none."""
-        mode = made.get_execution_mode()
+    def _resources(self, engine: Any, event: dict[str, Any]) -> tuple[list[dict[str, Any]], str]:
+        """The resources that the event is about, and how it names them; or why there are none."""
+        mode = engine.get_execution_mode()
         if self.recorded.notification is not None:
-            # What c7n's own mode leaves to its `run`.
+            # c7n's mode does this in its `run`.
             item = self.recorded.notification.get("configurationItem") or mode._item(self.recorded.notification)
             if event.get("eventLeftScope") or item.get("configurationItemStatus") in GONE:
-                return [], f"the resource is gone, or has left the rule's scope: {Verdict.NOT_APPLICABLE}"
+                return [], f"the resource no longer exists, or has left the rule's scope: {Verdict.NOT_APPLICABLE}"
             mode.cfg_event = {**self.recorded.notification, "configurationItem": item}
-            return list(mode.resolve_resources(event)), f"called on {item['resourceType']}, {item['resourceId']}"
+            return list(mode.resolve_resources(event)), f"evaluates {item['resourceType']} {item['resourceId']}"
         ids: Sequence[Any] = ()
         if self.policy.mode["type"] == "cloudtrail":
-            ids = [str(each) for each in CloudWatchEvents.get_ids(event, made.data["mode"])]
+            ids = [str(each) for each in CloudWatchEvents.get_ids(event, engine.data["mode"])]
             if not ids:
-                return [], "the event names no resource where the policy's `ids` look"
+                return [], "the event contains no resource id at the place that the policy's `ids` names"
         found = list(mode.resolve_resources(event))
         detail = event.get("detail") or {}
-        called = f"called on {detail.get('eventName') or event.get('detail-type')}"
+        called = f"started by {detail.get('eventName') or event.get('detail-type')}"
         named = f"{called}, which names {', '.join(ids)}" if ids else called
-        return found, named if found else f"{named}: there is no such {self.policy.resource} now"
+        return found, named if found else f"{named}: this {self.policy.resource} does not exist now"
 
     def _filtered(
-        self, made: Any, resources: list[dict[str, Any]], event: dict[str, Any]
-    ) -> Iterator[tuple[dict[str, Any], Judged]]:
-        """Each resource with what is said of it."""
-        manager = made.resource_manager
+        self, engine: Any, resources: list[dict[str, Any]], event: dict[str, Any]
+    ) -> Iterator[tuple[dict[str, Any], JudgedResource]]:
+        """Each resource with its result."""
+        manager = engine.resource_manager
         key = manager.resource_type.id
         config = self.recorded.notification is not None
         left = {str(resource[key]): resource for resource in resources}
@@ -284,50 +285,50 @@ class _Replay:
                     rule = each.rule_for(left[name], event)
                     why, verdict = (excuse(rule) if rule else "an exception covers it"), Verdict.NOT_APPLICABLE
                 else:
-                    why = f"filter {number} of {len(manager.filters)} drops it: {flow(each.data)}"
+                    why = f"filter {number} of {len(manager.filters)} excludes it: {flow(each.data)}"
                     verdict = Verdict.NOT_APPLICABLE if isinstance(each, Scope) else Verdict.COMPLIANT
-                if config and made.data["mode"].get("match-compliant") and verdict is Verdict.COMPLIANT:
+                if config and engine.data["mode"].get("match-compliant") and verdict is Verdict.COMPLIANT:
                     verdict = Verdict.NON_COMPLIANT
-                yield left[name], Judged(name, matches=False, why=why, verdict=verdict.value if config else "")
+                yield left[name], JudgedResource(name, matches=False, why=why, verdict=verdict.value if config else "")
             left = kept
-        matching = Verdict.COMPLIANT if made.data["mode"].get("match-compliant") else Verdict.NON_COMPLIANT
+        matching = Verdict.COMPLIANT if engine.data["mode"].get("match-compliant") else Verdict.NON_COMPLIANT
         for name, resource in left.items():
             shown = flow(evidence(resource))
-            why = shown if shown != "{}" else "every filter lets it through" if manager.filters else "no filters"
-            yield resource, Judged(name, matches=True, why=why, verdict=matching.value if config else "")
+            why = shown if shown != "{}" else "every filter matches" if manager.filters else "the policy has no filters"
+            yield resource, JudgedResource(name, matches=True, why=why, verdict=matching.value if config else "")
 
-    def _plan(self, made: Any, action: Any, matched: list[dict[str, Any]], event: dict[str, Any]) -> Planned:
-        """What the action would do. One of ours decides for itself, and its calls are kept and not sent."""
+    def _plan(self, engine: Any, action: Any, matched: list[dict[str, Any]], event: dict[str, Any]) -> PlannedAction:
+        """What the action would do. Actions of this project run, with their calls recorded instead of sent."""
         shown = _shown(action)
         if not type(action).__module__.startswith("custom_actions."):
-            return Planned(shown, note="c7n's own action: what it would call is not foretold")
+            return PlannedAction(shown, note="c7n's own action: its calls cannot be predicted")
         if self.watch.offline:
-            return Planned(shown, note="it reads the resource before it decides: not foretold offline")
-        # Who is told of what is left is told of what was tried, and nothing is.
+            return PlannedAction(shown, note="it reads the resource first, so it cannot be predicted offline")
+        # `otherwise` notifies people when a fix is incomplete, which every fix is here.
         action.data = {name: value for name, value in action.data.items() if name != "otherwise"}
-        before, output = len(self.watch.refused), made.ctx.output
+        before, output = len(self.watch.refused), engine.ctx.output
         output.receipts = []
         returned: Any = ()
         try:
             taken = deepcopy(matched)
             returned = action.process(taken, event) if isinstance(action, EventAction) else action.process(taken)
         except FixIncomplete:
-            pass  # as it must be: no call was sent; the receipts are in the output
-        # Any action may raise anything when its call is not answered; the match stands all the same.
+            pass  # expected, because no call was sent; the receipts are in the output
+        # Any action can raise anything when its call fails; the match is still valid.
         except Exception as error:  # noqa: BLE001
             calls = tuple(self.watch.refused[before:])
-            note = "" if calls else f"not foretold: {' '.join(str(error).split())}"
-            return Planned(shown, calls=calls, note=note)
+            note = "" if calls else f"cannot be predicted: {' '.join(str(error).split())}"
+            return PlannedAction(shown, calls=calls, note=note)
         receipts = [*output.receipts, *(each for each in returned or () if isinstance(each, Mapping))]
         lines = [line for receipt in receipts for line in _lines(receipt)]
         if not lines:
             lines = [line for resource in matched for line in resource.get("c7n:IngressPlan") or ()]
         calls = tuple(self.watch.refused[before:])
-        return Planned(shown, tuple(lines), calls, "" if lines or calls else "it finds nothing to do")
+        return PlannedAction(shown, tuple(lines), calls, "" if lines or calls else "it has nothing to do")
 
 
 def _shown(action: Any) -> str:
-    """The action as its policy has it; of whom it tells, and in which words, no more than the subject."""
+    """The action with its settings; for a notification, only its subject."""
     if action.type == "notify":
         return f"notify: {action.data['subject']}" if "subject" in action.data else "notify"
     data = {name: value for name, value in (action.data or {}).items() if name != "otherwise"}
@@ -335,7 +336,7 @@ def _shown(action: Any) -> str:
 
 
 def _lines(receipt: Mapping[str, Any]) -> Iterator[str]:
-    """What a receipt says of a fix whose calls were not sent."""
+    """What a receipt says about a fix whose calls were not sent."""
     reason = str(receipt.get("reason") or "")
     parts = [part.removeprefix(_LEFT) for part in reason.split("; ") if part.startswith(_LEFT)]
     yield from parts

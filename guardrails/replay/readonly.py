@@ -1,9 +1,9 @@
-"""AWS sessions for c7n that read and cannot change: a call that would change something never leaves this process.
+"""AWS sessions for c7n that can only read: a call that would change something never leaves this process.
 
-A dry run of c7n leaves actions out, but a filter may call anything, and what a fix would call is known only by running
-its decision. So each call passes here first. One that is no read is kept, with its parameters, and answered as EC2
-answers a dry run: with an error, which a fix takes for "not done". A read that AWS refused is kept too, because filters
-swallow some of them and go on with less than there is.
+A dry run of c7n skips actions, but a filter can call anything, and the calls of a fix are known only by running its
+decision. So each call is checked first. A call that is not a read is recorded with its parameters and fails with the
+error of an EC2 dry run, which a fix treats as "not done". A read that AWS refused is recorded, too, because some
+filters ignore the error and continue with incomplete data.
 """
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from botocore.exceptions import ClientError
 
 from custom_actions.vocabulary import is_read
 
-# A role is assumed to read. A credential report is made anew for every asker, and changes nothing.
+# Assuming a role and generating a credential report change nothing in the account.
 _ALLOWED = ("AssumeRole", "GenerateCredentialReport")
 DRY_RUN = "DryRunOperation"
 
 
 class Offline(Exception):
-    """AWS was asked where it must not be."""
+    """AWS was called in an offline replay."""
 
 
 @dataclass(frozen=True)
-class Refused:
+class RefusedCall:
     """A call that was not sent, because it would have changed something."""
 
     service: str
@@ -34,16 +34,16 @@ class Refused:
 
 
 @dataclass
-class Watch:
-    """What passed, or did not, while a policy was looked at."""
+class CallWatch:
+    """The calls that failed or were not sent during the replay of one policy."""
 
     offline: bool = False
-    refused: list[Refused] = field(default_factory=list)
+    refused: list[RefusedCall] = field(default_factory=list)
     unanswered: list[str] = field(default_factory=list)
-    """Reads that AWS refused, or that were not sent offline."""
+    """Reads that AWS refused, or that were not sent because the replay is offline."""
 
     def session_factory(self, region: str) -> Any:
-        """What c7n makes its sessions with. Its cache of sessions must be emptied before the first use."""
+        """c7n's session factory. c7n's cache of sessions must be reset before its first use."""
         from c7n.credentials import SessionFactory
 
         factory = SessionFactory(region)
@@ -61,17 +61,17 @@ class Watch:
     def _before(self, model: Any, context: Mapping[str, Any], **_: Any) -> None:
         service, operation = model.service_model.service_name, model.name
         if self.offline:
-            self.unanswered.append(f"{service}:{operation} was not asked, for this is offline")
+            self.unanswered.append(f"{service}:{operation} was not called, because this replay is offline")
             raise Offline(self.unanswered[-1])
         if not (is_read(operation) or operation in _ALLOWED):
-            self.refused.append(Refused(service, operation, context.get("guardrails_parameters") or {}))
-            message = "This would change something, and was not sent."
+            self.refused.append(RefusedCall(service, operation, context.get("guardrails_parameters") or {}))
+            message = "This call would change something and was not sent."
             raise ClientError({"Error": {"Code": DRY_RUN, "Message": message}}, operation)
 
     def _after(self, parsed: Mapping[str, Any], model: Any, **_: Any) -> None:
         from ..results import State, state_of
 
         error = parsed.get("Error") or {}
-        said = f"{error.get('Code', '')}: {error.get('Message', '')}"
-        if error and state_of(said) is not State.ERROR:
-            self.unanswered.append(f"{model.service_model.service_name}:{model.name}: {said}")
+        message = f"{error.get('Code', '')}: {error.get('Message', '')}"
+        if error and state_of(message) is not State.ERROR:
+            self.unanswered.append(f"{model.service_model.service_name}:{model.name}: {message}")

@@ -1,7 +1,8 @@
-"""Recorded events, in whatever form somebody has them, as a policy's function would get them.
+"""Recorded events in every common form, converted to the form that a policy's function receives.
 
-An event comes from a CloudTrail file, from `aws cloudtrail lookup-events`, from EventBridge, from a function's log, or
-from AWS Config's page of a resource. c7n wants one form of each: EventBridge's envelope, and AWS Config's invocation.
+An event can come from a CloudTrail file, from `aws cloudtrail lookup-events`, from EventBridge, from a function's log,
+or from AWS Config's history of a resource. c7n needs one of two forms: EventBridge's envelope or AWS Config's
+invocation.
 """
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from typing import Any
 from ..errors import GuardrailsError
 
 _FORMS = (
-    "an EventBridge event, a CloudTrail record, a CloudTrail file (Records), the answer of lookup-events (Events), "
+    "an EventBridge event, a CloudTrail record, a CloudTrail file (Records), the response of lookup-events (Events), "
     "an AWS Config invocation (invokingEvent), notification or configuration item (configurationItems)"
 )
 _SIGN_IN = "signin.amazonaws.com"
@@ -23,13 +24,13 @@ _ITEM_CHANGED = "ConfigurationItemChangeNotification"
 
 
 @dataclass(frozen=True)
-class Recorded:
+class RecordedEvent:
     """One event."""
 
     event: Mapping[str, Any]
-    """As a function gets it."""
+    """The event as a function receives it."""
     where: str
-    """The file, and the event's number in it, when there are several."""
+    """The file, and the event's number if the file contains several."""
 
     @property
     def notification(self) -> Mapping[str, Any] | None:
@@ -39,13 +40,13 @@ class Recorded:
 
     @property
     def item(self) -> Mapping[str, Any]:
-        """AWS Config's item, or what a notification says instead of one that is too large; else empty."""
+        """AWS Config's item, or the summary of an item that is too large; empty for other events."""
         notification = self.notification or {}
         return notification.get("configurationItem") or notification.get("configurationItemSummary") or {}
 
     @property
     def account(self) -> str:
-        """The account that it happened in; empty when the event does not say."""
+        """The account in which it happened; empty when the event does not contain it."""
         detail = self.event.get("detail") or {}
         return str(
             self.item.get("awsAccountId") or self.event.get("accountId") or self.event.get("account")
@@ -53,7 +54,7 @@ class Recorded:
 
     @property
     def region(self) -> str:
-        """The region that it happened in; empty when the event does not say."""
+        """The region in which it happened; empty when the event does not contain it."""
         detail = self.event.get("detail") or {}
         return str(self.item.get("awsRegion") or self.event.get("region") or detail.get("awsRegion") or "")
 
@@ -62,44 +63,44 @@ class Recorded:
         """What happened, on one line."""
         if self.notification is not None:
             what = " ".join(str(self.item.get(key, "")) for key in ("resourceType", "resourceId")).strip()
-            said = f"{self.notification.get('messageType')} {what}".strip()
+            title = f"{self.notification.get('messageType')} {what}".strip()
         else:
             detail = self.event.get("detail") or {}
             identity = detail.get("userIdentity") or {}
             who = identity.get("arn") or identity.get("invokedBy") or identity.get("principalId")
-            said = str(detail.get("eventName") or self.event.get("detail-type"))
-            said += f" by {who}" if who else ""
+            title = str(detail.get("eventName") or self.event.get("detail-type"))
+            title += f" by {who}" if who else ""
             if detail.get("errorCode"):
-                said += f", which AWS refused ({detail['errorCode']})"
-        return said + (f", {self.account}" if self.account else "") + (f" {self.region}" if self.region else "")
+                title += f", which AWS refused ({detail['errorCode']})"
+        return title + (f", {self.account}" if self.account else "") + (f" {self.region}" if self.region else "")
 
 
-def read_events(path: Path) -> list[Recorded]:
-    """Every event of a file, plain or gzipped JSON. Raises GuardrailsError when it holds none, or something else."""
+def read_events(path: Path) -> list[RecordedEvent]:
+    """Every event of a file of plain or gzipped JSON. Raises GuardrailsError when it contains no event."""
     try:
         content = path.read_bytes()
         text = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
         data = json.loads(text)
     except (OSError, EOFError, ValueError) as error:
-        raise GuardrailsError(f"{path}: cannot be read as JSON: {error}", f"it holds {_FORMS}") from None
+        raise GuardrailsError(f"{path}: cannot be read as JSON: {error}", f"it must contain {_FORMS}") from None
     try:
         events = list(_events(data))
     except (ValueError, TypeError, AttributeError, KeyError) as error:
-        raise GuardrailsError(f"{path}: is no recorded event: {error}", f"it holds {_FORMS}") from None
+        raise GuardrailsError(f"{path}: not a recorded event: {error}", f"it must contain {_FORMS}") from None
     if not events:
-        raise GuardrailsError(f"{path}: there is no event in it", f"it holds {_FORMS}")
+        raise GuardrailsError(f"{path}: contains no event", f"it must contain {_FORMS}")
     one = len(events) == 1
-    return [Recorded(event, str(path) if one else f"{path} #{number}") for number, event in enumerate(events, 1)]
+    return [RecordedEvent(event, str(path) if one else f"{path} #{number}") for number, event in enumerate(events, 1)]
 
 
 def _events(data: Any) -> Iterator[Mapping[str, Any]]:
-    """The events in one JSON value. Raises ValueError for what is none."""
+    """The events in one JSON value. Raises ValueError for a value that is no event."""
     if isinstance(data, list):
         for each in data:
             yield from _events(each)
         return
     if not isinstance(data, Mapping):
-        raise ValueError(f"{type(data).__name__} where an event is expected")
+        raise ValueError(f"expected an event, got {type(data).__name__}")
     if "Records" in data:
         for record in data["Records"]:
             yield from _events(json.loads(record["Sns"]["Message"]) if "Sns" in record else record)
@@ -121,11 +122,11 @@ def _events(data: Any) -> Iterator[Mapping[str, Any]]:
     elif "eventName" in data and "eventSource" in data:
         yield _envelope(data)
     else:
-        raise ValueError(f"an object with {', '.join(sorted(map(str, data))[:8]) or 'nothing in it'}")
+        raise ValueError(f"unknown keys {', '.join(sorted(map(str, data))[:8])}" if data else "the object is empty")
 
 
 def _invocation(notification: Mapping[str, Any], item: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What AWS Config calls a rule's function with."""
+    """The event with which AWS Config invokes a rule's function."""
     return {
         "invokingEvent": json.dumps(notification, default=str), "resultToken": "replay", "eventLeftScope": False,
         "accountId": item.get("awsAccountId") or item.get("accountId") or "", "configRuleName": "replay",
@@ -133,7 +134,7 @@ def _invocation(notification: Mapping[str, Any], item: Mapping[str, Any]) -> Map
 
 
 def _item(item: Mapping[str, Any]) -> Mapping[str, Any]:
-    """An item as a notification has it; get-resource-config-history names some of its keys otherwise."""
+    """An item as in a notification; get-resource-config-history uses other names for some keys."""
     found = dict(item)
     for theirs, ours in (("accountId", "awsAccountId"), ("arn", "ARN"), ("version", "configurationItemVersion")):
         if theirs in found:
@@ -145,7 +146,7 @@ def _item(item: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _envelope(record: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What EventBridge makes of a CloudTrail record."""
+    """The EventBridge event of a CloudTrail record."""
     source = str(record["eventSource"])
     kind = {"AwsServiceEvent": "AWS Service Event via CloudTrail"}.get(
         str(record.get("eventType")), "AWS API Call via CloudTrail")

@@ -6,23 +6,15 @@ from typing import TYPE_CHECKING
 from custom_actions.face import face
 
 if TYPE_CHECKING:
-    from .compliance_stack import compliance
-    from .hub_stack import hub_template, member_template, patterns
-    from .iam.documents import document, documents, filled, grants, size
-    from .iam.needs import of_function, of_hub, of_securityhub, of_sweep
-    from .iam.operator import of_deploy, of_doctor
-    from .iam.responder import of_responder
-    from .iam.template import Role, file_names, functions, members
-    from .mailer_stack import mailer
+    from .iam.documents import size
+    from .iam.needs import of_function
+    from .iam.roles import NeededRoles, RoleRequest, in_force, needed_roles
+    from .templates import deployment_sizes, templates_for
 
 __getattr__, __all__ = face(
     __name__,
-    compliance_stack=("compliance",),
-    hub_stack=("hub_template", "member_template", "patterns"),
-    iam__documents=("document", "documents", "filled", "grants", "size"),
-    iam__needs=("of_function", "of_hub", "of_securityhub", "of_sweep"),
-    iam__operator=("of_deploy", "of_doctor"),
-    iam__responder=("of_responder",),
-    iam__template=("Role", "file_names", "functions", "members"),
-    mailer_stack=("mailer",),
+    iam__documents=("size",),
+    iam__needs=("of_function",),
+    iam__roles=("NeededRoles", "RoleRequest", "in_force", "needed_roles"),
+    templates=("deployment_sizes", "templates_for"),
 )

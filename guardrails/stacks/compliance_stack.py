@@ -1,15 +1,14 @@
-"""The compliance topic of an account and region, as a CloudFormation template, and what leads to it.
+"""The compliance topic of an account and region, as a CloudFormation template, with the rule that feeds it.
 
-Functions' alerts and AWS Config's verdicts go to one topic. Who mails, chats, or fixes (the responder) subscribes to
-it.
+Functions' alerts and AWS Config's evaluations go to one topic. The mailer and the responder subscribe to it.
 
 The topic is encrypted only with a key that a parameter names: AWS's own key for SNS, `alias/aws/sns`, does not let
-EventBridge publish, and its policy cannot be changed. A key of the account's needs a policy that lets
-`events.amazonaws.com` and the functions' roles use `kms:GenerateDataKey*` and `kms:Decrypt`.
+EventBridge publish, and its policy cannot be changed. The policy of your own key must let `events.amazonaws.com` and
+the functions' roles use `kms:GenerateDataKey*` and `kms:Decrypt`.
 
-Source: EventBridge's guide, "Using resource-based policies", for what its statements may say.
+Source: EventBridge's guide, "Using resource-based policies", for the topic policy's statements.
 
-What EventBridge cannot deliver and what the responder has failed at is kept in a queue, for two weeks.
+A queue keeps what EventBridge cannot deliver and what the responder failed to handle, for two weeks.
 """
 from __future__ import annotations
 
@@ -19,8 +18,8 @@ from custom_actions.names import FAILED_QUEUE, FUNCTION_PREFIX, MEMBER_ROLE, TOP
 
 from .parts import TAGS, Template, queue, template
 
-# An event in an alert is taken as EventBridge's would be, so with a responder to publish is to have it act.
-_NOBODY_ELSE: dict[str, Any] = {
+# The responder acts on events in alerts, so every principal that may publish to the topic can make it act.
+_FUNCTIONS_ONLY: dict[str, Any] = {
     "Sid": "FunctionsOnly", "Effect": "Deny", "Principal": "*", "Action": "sns:Publish", "Resource": {"Ref": "Topic"},
     "Condition": {
         "Bool": {"aws:PrincipalIsAWSService": "false"},
@@ -33,22 +32,24 @@ _NOBODY_ELSE: dict[str, Any] = {
 
 def compliance() -> Template:
     """The template, for a stack in each account and region where functions are deployed."""
-    return template("Where aws-guardrails tells what does not comply: a topic, and AWS Config's verdicts to it.", {
+    return template("aws-guardrails: the topic for alerts and for AWS Config's evaluations that are not compliant.", {
         "KmsKeyId": {
             "Type": "String", "Default": "",
-            "Description": "A key of this account that events.amazonaws.com may use; empty: not encrypted.",
+            "Description": "A KMS key of this account that events.amazonaws.com may use. Empty: no encryption.",
         },
         "Publishers": {
             "Type": "String", "Default": "account", "AllowedValues": ["account", "functions"],
-            "Description": f"Who may publish: whom IAM lets, or roles named guardrails* and {FUNCTION_PREFIX}* alone.",
+            "Description": "account: every principal that IAM allows may publish. functions: only roles named "
+                           f"guardrails* or {FUNCTION_PREFIX}*.",
         },
         "SubscriberAccount": {
             "Type": "String", "Default": "", "AllowedPattern": "(\\d{12})?",
-            "Description": "The account whose mailer may subscribe; empty: this one's alone.",
+            "Description": "Another account whose mailer may subscribe. Empty: none.",
         },
         "OrganizationId": {
             "Type": "String", "Default": "", "AllowedPattern": "(o-[a-z0-9]{10,32})?",
-            "Description": f"For the hub of a central deployment: whose {MEMBER_ROLE} may tell; empty: nobody's.",
+            "Description": f"In the hub of a central deployment: the organization whose {MEMBER_ROLE} roles may "
+                           "publish. Empty: none.",
         },
     }, {
         "Topic": {"Type": "AWS::SNS::Topic", "Properties": {
@@ -65,11 +66,11 @@ def compliance() -> Template:
                            "sns:ListSubscriptionsByTopic"],
                 "Resource": {"Ref": "Topic"},
             }, *({"Fn::If": [condition, statement, {"Ref": "AWS::NoValue"}]} for condition, statement in (
-                ("Central", _MEMBERS), ("Subscribed", _SUBSCRIBER), ("FunctionsOnly", _NOBODY_ELSE)))]},
+                ("Central", _MEMBERS), ("Subscribed", _SUBSCRIBER), ("FunctionsOnly", _FUNCTIONS_ONLY)))]},
         }},
         "Verdicts": {"Type": "AWS::Events::Rule", "DependsOn": ["TopicPolicy", "FailedPolicy"], "Properties": {
             "Name": TOPIC,
-            "Description": "What AWS Config finds not compliant with a rule of aws-guardrails.",
+            "Description": "Sends resources that AWS Config finds not compliant with a rule of aws-guardrails.",
             "EventPattern": PATTERN,
             "Targets": [{
                 "Id": "topic", "Arn": {"Ref": "Topic"},
@@ -101,7 +102,7 @@ PATTERN: dict[str, Any] = {
         "newEvaluationResult": {"complianceType": ["NON_COMPLIANT"]},
     },
 }
-"""Which verdicts go to the topic: c7n gives a policy's rule the name of its function."""
+"""The evaluations that go to the topic; c7n gives a policy's Config rule the name of its function."""
 
 
 _SUBSCRIBER: dict[str, Any] = {
@@ -119,8 +120,8 @@ _MEMBERS: dict[str, Any] = {
 }
 
 
-# Without a condition: EventBridge gives SNS nothing to compare, and a condition would never hold. What another account
-# sends here is looked at as any other message is.
+# Without a condition: EventBridge passes no values to SNS, so a condition would never match. Messages from another
+# account are checked like any other message.
 _VERDICTS: dict[str, Any] = {
     "Sid": "EventBridge", "Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"},
     "Action": "sns:Publish", "Resource": {"Ref": "Topic"},

@@ -1,8 +1,8 @@
 """The two sides of a central deployment, as CloudFormation templates.
 
-The hub lets the organization put events on its default bus, where c7n's rules listen, and has the role that its
-functions run as, which may do nothing but write its log and assume the members' role. A member sends on what policies
-wait for, and has the role that is assumed. Only the hub's one role may assume it, so an external id would add nothing.
+The hub lets the organization put events on its default bus, where c7n's rules match them, and has the role of its
+functions, which may only write its log and assume the members' role. A member forwards the events that policies
+subscribe to, and has the role that is assumed. Only the hub's one role may assume it, so an external id adds nothing.
 
 Source: EventBridge's guide, "Sending and receiving events between AWS accounts", and its quotas.
 """
@@ -17,22 +17,22 @@ from custom_actions.names import FORWARD_ROLE, FUNCTION_PREFIX, HUB_ROLE, MEMBER
 from ..accounts import Account, Response
 from ..deployment import answered_centrally, as_deployed, telling_the_hub
 from ..policies import Policy, pattern_of
-from .iam.documents import Document, documents, grants
-from .iam.needs import Need, of_policy
+from .iam.documents import PolicyDocument, documents, grants
+from .iam.needs import Permission, of_policy
 from .iam.template import substituted
 from .parts import LAMBDA_MAY_ASSUME, TAGS, Template, template
 
 PATTERN_CHARACTERS = 2_048
-"""The quota of one pattern."""
+"""EventBridge's quota for one event pattern."""
 Pattern = dict[str, Any]
 _BY_CALL = frozenset({"detail-type", "detail"})
 
 
 def patterns(policies: Iterable[Policy]) -> list[Pattern]:
-    """What a member has to send on, in as few rules as EventBridge's quota allows.
+    """The event patterns that a member must forward, in as few rules as EventBridge's quota allows.
 
-    What policies wait for of CloudTrail is put together, names and sources apart: a little more may be sent on than any
-    policy wants, which the hub's own rules leave aside.
+    Patterns for CloudTrail events are merged, with sources and names in separate lists. So a member can forward
+    more events than any policy subscribes to; the hub's own rules ignore them.
     """
     calls: dict[str, dict[str, set[str]]] = {}
     others: list[Pattern] = []
@@ -68,10 +68,10 @@ def hub_template() -> Template:
     """The stack of the hub account, in the hub's region."""
     bus = {"Fn::Sub": "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/default"}
     log = "arn:${AWS::Partition}:logs:*:${AWS::AccountId}:log-group:/aws/lambda/" + FUNCTION_PREFIX + "*"
-    return template("Answers the events of all accounts: aws-guardrails, central deployment, the hub's side.", {
+    return template("aws-guardrails, central deployment: the hub, whose functions answer the events of all accounts.", {
         "OrganizationId": {
             "Type": "String", "AllowedPattern": "o-[a-z0-9]{10,32}",
-            "Description": "The organization whose accounts may send events, and be assumed into.",
+            "Description": "The organization whose accounts may send events and whose roles the functions may assume.",
         },
     }, {
         "Members": {"Type": "AWS::Events::EventBusPolicy", "Properties": {
@@ -83,7 +83,7 @@ def hub_template() -> Template:
         }},
         "FunctionRole": {"Type": "AWS::IAM::Role", "Properties": {
             "RoleName": HUB_ROLE,
-            "Description": "The functions of aws-guardrails that answer for all accounts",
+            "Description": "Functions of aws-guardrails that answer the events of all accounts",
             "AssumeRolePolicyDocument": LAMBDA_MAY_ASSUME,
             "Policies": [{"PolicyName": "calls", "PolicyDocument": {"Version": "2012-10-17", "Statement": [
                 {
@@ -103,12 +103,12 @@ def hub_template() -> Template:
 
 
 def member_template(policies: Sequence[Policy], hub: Account, variables: Sequence[Mapping[str, Any]]) -> Template:
-    """The stack set of all accounts, the hub too, in every region where events happen.
+    """The stack set for all accounts, including the hub, in every region where events occur.
 
     Args:
-        policies: those to be answered; others than realtime ones are left aside.
+        policies: only the realtime policies among them are used.
         hub: the account whose functions answer.
-        variables: the different `vars` of the accounts.
+        variables: the distinct `vars` of the accounts.
     """
     assert hub.hub is not None
     home = hub.hub.region
@@ -118,7 +118,7 @@ def member_template(policies: Sequence[Policy], hub: Account, variables: Sequenc
     resources: dict[str, Any] = {
         "ForwardRole": {"Type": "AWS::IAM::Role", "Condition": "Home", "Properties": {
             "RoleName": FORWARD_ROLE,
-            "Description": "EventBridge, to put events on the hub's bus",
+            "Description": "Lets EventBridge put events on the hub's bus",
             "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [{
                 "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "events.amazonaws.com"},
                 "Condition": {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}},
@@ -130,11 +130,11 @@ def member_template(policies: Sequence[Policy], hub: Account, variables: Sequenc
         }},
         "MemberRole": {"Type": "AWS::IAM::Role", "Condition": "Home", "Properties": {
             "RoleName": MEMBER_ROLE,
-            "Description": "What the hub's functions of aws-guardrails may do here",
+            "Description": "Permissions of the hub's functions of aws-guardrails in this account",
             "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [{
                 "Effect": "Allow", "Action": "sts:AssumeRole",
                 "Principal": {"AWS": {"Fn::Sub": f"arn:${{AWS::Partition}}:iam::{hub.id}:root"}},
-                # As a condition: a principal must exist when a role is made, and the hub's may come later.
+                # A condition, because a principal must exist when the role is created, and the hub's may not yet.
                 "Condition": {"ArnEquals": {
                     "aws:PrincipalArn": {"Fn::Sub": f"arn:${{AWS::Partition}}:iam::{hub.id}:role/{HUB_ROLE}"}}},
             }]},
@@ -147,13 +147,13 @@ def member_template(policies: Sequence[Policy], hub: Account, variables: Sequenc
     for key, condition, found in (("Observe", "Observes", observing), ("Heal", "Heals", healing)):
         for name, one in zip(_names(key, found), found, strict=True):
             resources[name] = {"Type": "AWS::IAM::ManagedPolicy", "Condition": condition, "Properties": {
-                "Description": f"{MEMBER_ROLE}, where the account's word is {key.lower()}",
+                "Description": f"Permissions of {MEMBER_ROLE} in accounts that {key.lower()}",
                 "PolicyDocument": substituted(one),
             }}
     for number, pattern in enumerate(patterns(answered), 1):
         resources[f"Forward{number}"] = {"Type": "AWS::Events::Rule", "Condition": "Forwards", "Properties": {
             "Name": f"guardrails-forward-{number}",
-            "Description": "Sends to the hub what the realtime policies of aws-guardrails wait for",
+            "Description": "Forwards to the hub the events that the realtime policies of aws-guardrails subscribe to",
             "EventPattern": pattern, "State": "ENABLED",
             "Targets": [{
                 "Id": "hub", "Arn": _bus(hub),
@@ -163,21 +163,21 @@ def member_template(policies: Sequence[Policy], hub: Account, variables: Sequenc
     in_home = {"Fn::Equals": [{"Ref": "AWS::Region"}, {"Ref": "HomeRegion"}]}
     heals = {"Fn::Equals": [{"Ref": "Response"}, Response.HEAL.value]}
     return template(
-        f"Sends events to account {hub.id}, {home}: aws-guardrails, central deployment, a member's side.", {
+        f"aws-guardrails, central deployment: a member, which forwards events to account {hub.id}, {home}.", {
             "Response": {
                 "Type": "String", "AllowedValues": [Response.OBSERVE.value, Response.HEAL.value],
                 "Default": Response.OBSERVE.value,
-                "Description": "What the account's entry in accounts.yml says: whether fixes may run here.",
+                "Description": "Whether fixes may run here; the value in the account's entry in accounts.yml.",
             },
             "HomeRegion": {
                 "Type": "String", "Default": home,
-                "Description": "The region whose stack makes the roles; they are the whole account's.",
+                "Description": "The region whose stack creates the roles, which belong to the whole account.",
             },
         }, resources, {}, conditions={
             "Home": in_home,
             "Heals": {"Fn::And": [in_home, heals]},
             "Observes": {"Fn::And": [in_home, {"Fn::Not": [heals]}]},
-            # The hub's own events are on that bus already.
+            # The hub's own events are already on that bus.
             "Forwards": {"Fn::Not": [{"Fn::And": [
                 {"Fn::Equals": [{"Ref": "AWS::AccountId"}, hub.id]}, {"Fn::Equals": [{"Ref": "AWS::Region"}, home]}]}]},
         })
@@ -188,14 +188,14 @@ def _bus(hub: Account) -> dict[str, str]:
     return {"Fn::Sub": f"arn:${{AWS::Partition}}:events:{hub.hub.region}:{hub.id}:event-bus/default"}
 
 
-def _names(key: str, found: Sequence[Document]) -> list[str]:
+def _names(key: str, found: Sequence[PolicyDocument]) -> list[str]:
     return [f"{key}Policy{number}" for number in range(1, len(found) + 1)]
 
 
 def _documents(
     policies: Iterable[Policy], hub: Account, response: Response, variables: Sequence[Mapping[str, Any]]
-) -> list[Document]:
-    needs: list[Need] = []
+) -> list[PolicyDocument]:
+    needs: list[Permission] = []
     for policy in policies:
         needs += of_policy(telling_the_hub(as_deployed(policy, response), hub), variables, mode=True)
     return documents(grants(needs), role=MEMBER_ROLE)

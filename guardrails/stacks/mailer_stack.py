@@ -1,11 +1,11 @@
-"""The queue from which c7n-mailer takes what the policies' `notify` says, as a CloudFormation template.
+"""The queue from which c7n-mailer reads the policies' notifications, as a CloudFormation template.
 
-The compliance topic carries AWS Config's verdicts too, which the mailer cannot read and would stumble over. Only
-messages with the attribute that `notify` sets reach its queue, and they arrive as `notify` wrote them. What the mailer
-has tried five times and could not send stays in a second queue for two weeks, for somebody to look at.
+The compliance topic also carries AWS Config's evaluations, on which the mailer would fail. Only messages with the
+attribute that `notify` sets reach its queue, exactly as `notify` wrote them. A message that the mailer could not send
+in five attempts is kept in a second queue for two weeks.
 
-Whoever can publish to the topic decides to whom the mailer writes, and what: the queue takes messages from topics of
-the named accounts alone, and the role sends from one address.
+Everyone who can publish to the topic controls the mailer's recipients and text. So the queue accepts messages only from
+topics of the named accounts, and the role sends from one address only.
 """
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from .parts import LAMBDA_MAY_ASSUME, TAGS, Template, queue, template
 
 
 def mailer() -> Template:
-    """The template, for a stack where the mailer runs; its role has a name, which takes CAPABILITY_NAMED_IAM."""
-    return template("The queue and the role of c7n-mailer, which sends the alerts of aws-guardrails.", {
+    """The template, for a stack where the mailer runs. Its role has a name, so it needs CAPABILITY_NAMED_IAM."""
+    return template("aws-guardrails: the queue and the role of c7n-mailer, which sends the alerts.", {
         "FromAddress": {
             "Type": "String", "AllowedPattern": "[^@ ]+@[^@ ]+",
-            "Description": "from_address in mailer.yml: the address, verified by SES, that mail is sent from.",
+            "Description": "The address from which mail is sent, verified in SES; from_address in mailer.yml.",
         },
         "SourceAccounts": {
             "Type": "CommaDelimitedList", "Default": "",
-            "Description": "Other accounts whose compliance topics may send to the queue.",
+            "Description": "Other accounts whose compliance topics may send messages to the queue.",
         },
         "KmsKeyArn": {
             "Type": "String", "Default": "",
-            "Description": "The key with which secrets in mailer.yml are encrypted; empty: there are none.",
+            "Description": "The KMS key that encrypts the secrets in mailer.yml. Empty: there are no secrets.",
         },
     }, {
         "Queue": queue(
             MAILER,
-            # Longer than a run of the mailer, which takes several messages at once.
+            # Longer than a run of the mailer, which receives several messages at once.
             VisibilityTimeout=600,
             RedrivePolicy={"deadLetterTargetArn": {"Fn::GetAtt": ["Failed", "Arn"]}, "maxReceiveCount": 5},
         ),
@@ -57,7 +57,7 @@ def mailer() -> Template:
         }},
         "Role": {"Type": "AWS::IAM::Role", "Properties": {
             "RoleName": MAILER,
-            "Description": "What c7n-mailer may do.",
+            "Description": "Permissions of c7n-mailer.",
             "AssumeRolePolicyDocument": LAMBDA_MAY_ASSUME,
             "ManagedPolicyArns": [
                 {"Fn::Sub": "arn:${AWS::Partition}:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"}],
@@ -83,7 +83,7 @@ def mailer() -> Template:
 
 
 def _send(sid: str, accounts: Any) -> dict[str, Any]:
-    """The statement that lets the compliance topics of these accounts, in any region, send to the queue."""
+    """The statement that lets the compliance topics of these accounts send to the queue, from any region."""
     return {
         "Sid": sid, "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage",
         "Resource": {"Fn::GetAtt": ["Queue", "Arn"]},

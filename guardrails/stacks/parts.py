@@ -1,4 +1,4 @@
-"""What the templates share."""
+"""What all CloudFormation templates share."""
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ LAMBDA_MAY_ASSUME = {
     "Version": "2012-10-17",
     "Statement": [{
         "Effect": "Allow", "Action": "sts:AssumeRole",
-        # In China too: Lambda's principal has no suffix of its own there.
+        # Also in China: the principal of Lambda has the same name there.
         "Principal": {"Service": "lambda.amazonaws.com"},
     }],
 }
@@ -25,7 +25,7 @@ def template(
     description: str, parameters: Mapping[str, Any], resources: Mapping[str, Any], outputs: Mapping[str, Any],
     conditions: Mapping[str, Any] = MappingProxyType({}),
 ) -> Template:
-    """A CloudFormation template of these parts; an empty one is left out."""
+    """A CloudFormation template of these parts; empty parts are left out."""
     parts = {"Parameters": parameters, "Conditions": conditions, "Resources": resources, "Outputs": outputs}
     return {
         "AWSTemplateFormatVersion": "2010-09-09", "Description": description,
@@ -34,7 +34,7 @@ def template(
 
 
 def queue(name: str, **properties: Any) -> dict[str, Any]:
-    """A queue that keeps messages for as long as SQS does, two weeks, and goes with its stack."""
+    """A queue that keeps messages for two weeks, SQS's maximum, and is deleted with its stack."""
     return {"Type": "AWS::SQS::Queue", "UpdateReplacePolicy": "Delete", "DeletionPolicy": "Delete", "Properties": {
         "QueueName": name, "MessageRetentionPeriod": _TWO_WEEKS, "SqsManagedSseEnabled": True, "Tags": TAGS,
         **properties,

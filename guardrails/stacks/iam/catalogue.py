@@ -1,7 +1,7 @@
-"""What AWS knows: the actions of its services, and the resources that each can be limited to.
+"""The actions of AWS's services, and the resources to which each can be limited.
 
-IAM accepts a misspelt action without a word, and the call that it should have allowed is denied. So every action is
-looked up in AWS's service authorization data, which cfn-lint carries.
+IAM accepts a misspelled action without an error, and then denies the call that it should allow. So every action is
+looked up in AWS's service authorization data, which cfn-lint ships.
 """
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ from custom_actions.vocabulary import is_read
 from ...errors import GuardrailsError
 
 _PLACEHOLDER = re.compile(r"\$\{(?!Partition\}|Account\})\w+\}")
-# A statement with more resource types of one service than this names the service's resources as a whole.
+# With more resource types of one service than this, a statement covers all resources of the service.
 _TYPES_AT_MOST = 4
 
 
 @dataclass(frozen=True)
-class Catalogue:
-    """The actions that AWS knows; names are compared without regard to case, as IAM does."""
+class ActionCatalogue:
+    """The actions that AWS defines. Names are compared case-insensitively, as IAM does."""
 
     services: Mapping[str, Mapping[str, Any]]
 
     @classmethod
     @cache
-    def shipped(cls) -> Catalogue:
-        """The data of the installed cfn-lint. Raises GuardrailsError when there is none."""
+    def shipped(cls) -> ActionCatalogue:
+        """The data of the installed cfn-lint. Raises GuardrailsError when cfn-lint is not installed."""
         try:
             text = files("cfnlint").joinpath("data/AdditionalSpecs/Policies.json").read_text("utf-8")
         except (ModuleNotFoundError, FileNotFoundError):
             raise GuardrailsError(
-                "the list of actions that AWS knows is not here: it comes with cfn-lint", "pip install cfn-lint",
+                "the list of AWS actions is missing: it is part of cfn-lint", "pip install cfn-lint",
             ) from None
         return cls(json.loads(text))
 
     def knows(self, action: str) -> bool:
-        """Whether AWS has the action `service:Name`."""
+        """Whether AWS defines the action `service:Name`."""
         return self._entry(action) is not None
 
     def nearest(self, action: str) -> str:
-        """A remedy that names what was probably meant; empty when nothing is like it."""
+        """A remedy that suggests similar actions; empty when there is none."""
         service, _, name = action.lower().partition(":")
         known = self.services.get(service, {}).get("Actions", {})
         if near := get_close_matches(name, known, n=3, cutoff=0.6):
@@ -55,11 +55,11 @@ class Catalogue:
         return f"an action of that name belongs to {', '.join(others[:5])}" if others else ""
 
     def resources(self, action: str) -> tuple[str, ...]:
-        """The ARNs that the action can be limited to, `*` for the parts that tell one resource from another.
+        """The ARNs to which the action can be limited, with `*` for the parts that identify a resource.
 
-        `${Partition}` and `${Account}` stand in them. `("*",)` for an action that AWS limits to no resource, and for
-        every action that reads: a trail of the organization, a shared key or a topic may be another account's, and
-        what only reads gains nothing from being blind to it.
+        They contain the placeholders `${Partition}` and `${Account}`. `("*",)` for an action that cannot be limited to
+        resources, and for every action that only reads: an organization's trail, a shared key or a topic can belong to
+        another account, and must be readable.
         """
         entry = self._entry(action)
         service, _, name = action.partition(":")

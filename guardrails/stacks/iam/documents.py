@@ -1,7 +1,7 @@
-"""IAM policy documents: needs put together, limited to resources and regions, and cut to what AWS takes.
+"""IAM policy documents: permissions merged, limited to resources and regions, and split to fit AWS's quotas.
 
-A managed policy holds 6,144 characters and a role ten of them; a role's inline policies hold 10,240 together. AWS does
-not count white space.
+A managed policy may have 6,144 characters, and a role ten of them; a role's inline policies may have 10,240 together.
+AWS does not count white space.
 """
 from __future__ import annotations
 
@@ -11,55 +11,57 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import GuardrailsError
-from .catalogue import Catalogue
-from .needs import ACCOUNT, PARTITION, Condition, Need, data_file
+from .catalogue import ActionCatalogue
+from .needs import ACCOUNT, PARTITION, IamCondition, Permission, data_file
 
 MANAGED_CHARACTERS = 6_144
 INLINE_CHARACTERS = 10_240
 POLICIES_AT_MOST = 10
-"""Managed policies of one role, unless AWS was asked to raise the quota."""
-_OWN = Condition("StringEquals", "aws:ResourceAccount", ("${aws:PrincipalAccount}",))
-# The longest partition and an account's number: what placeholders can grow to.
+"""The default quota of managed policies for one role."""
+_OWN = IamCondition("StringEquals", "aws:ResourceAccount", ("${aws:PrincipalAccount}",))
+# The longest values of the placeholders.
 _LONGEST = {PARTITION: "aws-us-gov", ACCOUNT: "000000000000"}
 
-Document = dict[str, Any]
+PolicyDocument = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Grant:
+class PermissionGrant:
     """One action, on resources, under conditions."""
 
     action: str
     resources: tuple[str, ...]
-    conditions: tuple[Condition, ...] = ()
+    conditions: tuple[IamCondition, ...] = ()
 
 
-def grants(needs: Iterable[Need], regions: Sequence[str] = (), catalogue: Catalogue | None = None) -> list[Grant]:
-    """What is to be allowed so that every need is met, each action as narrowly as AWS lets it be.
+def grants(
+    permissions: Iterable[Permission], regions: Sequence[str] = (), catalogue: ActionCatalogue | None = None
+) -> list[PermissionGrant]:
+    """The grants that allow every permission, each action limited as far as AWS supports.
 
-    `regions`: what is called in the regions where policies run is allowed in these alone; empty: everywhere.
+    `regions`: regional calls are allowed in these regions only; empty: in all.
     """
-    catalogue = catalogue or Catalogue.shipped()
+    catalogue = catalogue or ActionCatalogue.shipped()
     limits = data_file("limits.yml")
-    needs = list(needs)
-    anywhere = {need.action for need in needs if not need.regional}
-    found: dict[Grant, None] = {}
-    for need in needs:
-        service = need.action.partition(":")[0]
-        resources = need.resources or catalogue.resources(need.action)
-        conditions = list(need.conditions)
-        if regions and need.action not in anywhere and service not in limits["global"]:
-            conditions.append(Condition("StringEquals", "aws:RequestedRegion", tuple(sorted(regions))))
-        if service in limits["own-account"] and not need.resources and resources != ("*",):
+    permissions = list(permissions)
+    anywhere = {permission.action for permission in permissions if not permission.regional}
+    found: dict[PermissionGrant, None] = {}
+    for permission in permissions:
+        service = permission.action.partition(":")[0]
+        resources = permission.resources or catalogue.resources(permission.action)
+        conditions = list(permission.conditions)
+        if regions and permission.action not in anywhere and service not in limits["global"]:
+            conditions.append(IamCondition("StringEquals", "aws:RequestedRegion", tuple(sorted(regions))))
+        if service in limits["own-account"] and not permission.resources and resources != ("*",):
             conditions.append(_OWN)
-        found[Grant(need.action, resources, tuple(conditions))] = None
+        found[PermissionGrant(permission.action, resources, tuple(conditions))] = None
     whole = {(grant.action, grant.conditions) for grant in found if grant.resources == ("*",)}
     kept = [grant for grant in found if grant.resources == ("*",) or (grant.action, grant.conditions) not in whole]
     return sorted(kept, key=lambda grant: (grant.resources, str(grant.conditions), grant.action))
 
 
-def document(allowed: Iterable[Grant]) -> Document:
-    """One policy document: a statement for each set of resources and conditions."""
+def document(allowed: Iterable[PermissionGrant]) -> PolicyDocument:
+    """One policy document, with a statement for each set of resources and conditions."""
     by_place: dict[tuple[Any, ...], list[str]] = {}
     for grant in allowed:
         by_place.setdefault((grant.resources, grant.conditions), []).append(grant.action)
@@ -74,13 +76,15 @@ def document(allowed: Iterable[Grant]) -> Document:
     ]}
 
 
-def documents(allowed: Sequence[Grant], *, role: str, at_most: int = POLICIES_AT_MOST) -> list[Document]:
+def documents(
+    allowed: Sequence[PermissionGrant], *, role: str, at_most: int = POLICIES_AT_MOST
+) -> list[PolicyDocument]:
     """The documents that together allow `allowed`, each small enough for a managed policy.
 
-    Raises GuardrailsError when the role would need more than `at_most` of them.
+    Raises GuardrailsError when the role needs more than `at_most` documents.
     """
-    found: list[Document] = []
-    current: list[Grant] = []
+    found: list[PolicyDocument] = []
+    current: list[PermissionGrant] = []
     for grant in allowed:
         if current and size(document([*current, grant])) > MANAGED_CHARACTERS:
             found.append(document(current))
@@ -88,18 +92,19 @@ def documents(allowed: Sequence[Grant], *, role: str, at_most: int = POLICIES_AT
         current.append(grant)
         if size(document(current)) > MANAGED_CHARACTERS:
             raise GuardrailsError(
-                f"role {role}: {grant.action} alone fills a policy: {len(grant.resources)} resources, "
-                f"{sum(len(one.values) for one in grant.conditions)} values in its conditions", "name fewer, or globs")
+                f"role {role}: {grant.action} alone exceeds the size of a policy: {len(grant.resources)} resources, "
+                f"{sum(len(one.values) for one in grant.conditions)} values in its conditions",
+                "list fewer values, or use globs")
     found.append(document(current))
     if len(found) > at_most:
         raise GuardrailsError(
-            f"role {role} would need {len(found)} managed policies, and AWS takes {at_most} a role",
-            "choose fewer policies (--policy, --service), or ask AWS for a higher quota and give it with --at-most")
+            f"role {role} needs {len(found)} managed policies, but AWS allows {at_most} for each role",
+            "select fewer policies (--policy, --service), or request a higher quota from AWS and set --at-most")
     return found
 
 
-def size(of: Document) -> int:
-    """The characters that AWS counts, in the partition where they are most."""
+def size(of: PolicyDocument) -> int:
+    """The number of characters that AWS counts, in the partition with the longest name."""
     text = json.dumps(of, separators=(",", ":"))
     for placeholder, longest in _LONGEST.items():
         text = text.replace(placeholder, longest)
@@ -107,19 +112,19 @@ def size(of: Document) -> int:
 
 
 def filled(of: Any, *, partition: str, account: str) -> Any:
-    """The document for one partition and account, or for any account where `account` is `*`."""
+    """The document for one partition and account; `account` can be `*` for any."""
     text = json.dumps(of).replace(PARTITION, partition).replace(ACCOUNT, account)
     return json.loads(text)
 
 
-def actions_of(found: Iterable[Document]) -> list[str]:
+def actions_of(found: Iterable[PolicyDocument]) -> list[str]:
     """Every action that the documents allow."""
     return sorted({action for one in found for statement in one["Statement"] for action in statement["Action"]})
 
 
-def _condition(conditions: Sequence[Condition]) -> Mapping[str, Mapping[str, Any]]:
-    made: dict[str, dict[str, Any]] = {}
+def _condition(conditions: Sequence[IamCondition]) -> Mapping[str, Mapping[str, Any]]:
+    blocks: dict[str, dict[str, Any]] = {}
     for condition in conditions:
         values = condition.values
-        made.setdefault(condition.operator, {})[condition.key] = values[0] if len(values) == 1 else list(values)
-    return made
+        blocks.setdefault(condition.operator, {})[condition.key] = values[0] if len(values) == 1 else list(values)
+    return blocks

@@ -1,8 +1,8 @@
-"""Which permissions a policy needs, and what for.
+"""Which permissions a policy needs, and for what.
 
-c7n's `Policy.get_permissions()` is not enough: it looks into no `or`, `and` or `not`, forgets the parents of a child
-resource, and some elements declare what they do not call. So every element is asked, wherever it stands, and
-`corrections.yml` mends what is declared wrong.
+c7n's `Policy.get_permissions()` is not enough: it ignores what is inside `or`, `and` and `not`, and the parents of a
+child resource, and some filters and actions declare permissions that they do not need. So this module collects the
+permissions of every filter and action, however deeply nested, and `corrections.yml` corrects wrong declarations.
 """
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from custom_actions.names import FUNCTION_PREFIX
 from ...errors import GuardrailsError
 from ...policies import Policy, Scope, audit_scope, deploy_scope, resource_class, type_of, walk
 from ...yamlfile import read
-from .catalogue import Catalogue
+from .catalogue import ActionCatalogue
 
 ACCOUNT, PARTITION = "${Account}", "${Partition}"
-"""What stands in ARNs for the account and the partition of the role."""
-# Nobody's account and no region: what c7n fills in with them is found again, and made a placeholder.
+"""Placeholders in ARNs for the account and the partition of the role."""
+# An account and a region that do not exist: where c7n fills them in, they are replaced by placeholders.
 _NOBODY, _NOWHERE = "000000000000", "xx-none-0"
-# Not needed: everybody may ask who he is, whatever his policies say.
+# Needs no permission: every principal may call it.
 _FREE = frozenset({"sts:GetCallerIdentity"})
 _IN_A_VPC = ("CreateNetworkInterface", "DescribeNetworkInterfaces", "DescribeSubnets", "DeleteNetworkInterface")
 
 
 @dataclass(frozen=True)
-class Condition:
+class IamCondition:
     """One condition of an IAM statement."""
 
     operator: str
@@ -44,39 +44,43 @@ class Condition:
 
 
 @dataclass(frozen=True)
-class Need:
-    """One action that a role must be allowed, and why."""
+class Permission:
+    """One action that a role must allow, and why."""
 
     action: str
     by: str
-    """What calls it, for a person to read."""
+    """What calls it, in words."""
     regional: bool = True
-    """Whether it is called in the regions where the policy runs, and in no other."""
+    """Whether it is called only in the regions where the policy runs."""
     resources: tuple[str, ...] = ()
-    """The only resources that it is called on; empty: what the action can be limited to."""
-    conditions: tuple[Condition, ...] = ()
+    """The only resources on which it is called; empty: every resource of the action's types."""
+    conditions: tuple[IamCondition, ...] = ()
 
 
 def of_policy(
     policy: Policy, variables: Sequence[Mapping[str, Any]] = ({},), *, mode: bool = False, actions: bool = True
-) -> list[Need]:
-    """What the policy's filters and actions call.
+) -> list[Permission]:
+    """What the policy's filters and actions need.
 
-    `variables` are the `vars` of the accounts in which it is to run: a parameter can switch calls on. `mode`: as in its
-    function, else as a sweep runs it. Raises GuardrailsError for an action that AWS does not know.
+    Args:
+        variables: the distinct `vars` of the accounts in which it runs: a parameter can add calls.
+        mode: whether it runs as a function; if not, in a sweep.
+        actions: whether its actions run.
+
+    Raises GuardrailsError for an action that AWS does not define.
     """
     data = {
         key: value for key, value in policy.data.items()
         if (mode or key != "mode") and (actions or key != "actions")
     }
     regional = _regional(policy, mode=mode)
-    found: dict[Need, None] = {}
+    found: dict[Permission, None] = {}
     for given in variables:
-        made = _made(data, policy, given)
-        for by, permissions, settings in _declared(made):
+        engine = _engine_policy(data, policy, given)
+        for by, permissions, settings in _declared(engine):
             for action in sorted(set(permissions) - _FREE):
-                need = Need(action, f"{policy.name}: {by}", regional)
-                for limited in _limited(need, settings, made.data, permissions):
+                need = Permission(action, f"{policy.name}: {by}", regional)
+                for limited in _limited(need, settings, engine.data, permissions):
                     found[limited] = None
     _refuse_unknown(found, policy)
     return list(found)
@@ -84,106 +88,106 @@ def of_policy(
 
 def of_function(
     policy: Policy, variables: Sequence[Mapping[str, Any]] = ({},), *, shared: bool = False
-) -> list[Need]:
-    """What the policy's function calls: what the policy does, and what Lambda and c7n do around it.
+) -> list[Permission]:
+    """What the policy's function needs: for the policy itself, and for Lambda and c7n to run it.
 
-    `shared`: in a role that functions of other policies have, too; their logs are then allowed together.
+    `shared`: whether functions of other policies have the same role; one permission then covers all their logs.
     """
     logs = f"{policy.mode.get('function-prefix', FUNCTION_PREFIX)}*" if shared else policy.function
-    # What the policy does, a member's role does.
+    # In the hub, the member's role makes the policy's own calls.
     own = [] if policy.mode.get("member-role") else of_policy(policy, variables, mode=True)
     return [*own, *_around(policy, logs)]
 
 
-def of_sweep(policies: Iterable[Policy], variables: Sequence[Mapping[str, Any]], *, heal: bool) -> list[Need]:
-    """What a sweep of the policies calls in an account; with `heal` their fixes too."""
-    needs = [Need("ec2:DescribeRegions", "finding the account's regions (--region all)", regional=False)]
+def of_sweep(policies: Iterable[Policy], variables: Sequence[Mapping[str, Any]], *, heal: bool) -> list[Permission]:
+    """What a sweep of the policies needs in an account; with `heal`, also for their fixes."""
+    permissions = [Permission("ec2:DescribeRegions", "finding the account's regions (--region all)", regional=False)]
     for policy in policies:
-        needs += of_policy(policy, variables, actions=heal)
-    return needs
+        permissions += of_policy(policy, variables, actions=heal)
+    return permissions
 
 
-def of_hub(roles: Sequence[str]) -> list[Need]:
-    """What the operator calls in the hub account: getting into the members, and listing them."""
+def of_hub(roles: Sequence[str]) -> list[Permission]:
+    """What the operator needs in the hub account, to list the member accounts and to access them."""
     arns = tuple(f"arn:{PARTITION}:iam::*:role/{role}" for role in roles)
     listing = (
         "DescribeOrganization", "ListRoots", "ListOrganizationalUnitsForParent", "ListAccountsForParent",
         "ListTagsForResource",
     )
     return [
-        # Without roles to name, nothing: no resources would mean all of them.
-        *([Need("sts:AssumeRole", "getting into the member accounts", resources=arns)] if arns else []),
-        *(Need(f"organizations:{name}", "the verb accounts") for name in listing),
+        # Without roles, no permission: empty resources would mean all of them.
+        *([Permission("sts:AssumeRole", "accessing the member accounts", resources=arns)] if arns else []),
+        *(Permission(f"organizations:{name}", "the verb accounts") for name in listing),
     ]
 
 
-def of_securityhub() -> list[Need]:
-    """What `--securityhub` calls in an account."""
+def of_securityhub() -> list[Permission]:
+    """What `--securityhub` needs in an account."""
     names = ("GetFindings", "BatchImportFindings", "BatchUpdateFindings")
-    return [Need(f"securityhub:{name}", "--securityhub", resources=("*",)) for name in names]
+    return [Permission(f"securityhub:{name}", "--securityhub", resources=("*",)) for name in names]
 
 
 def _regional(policy: Policy, *, mode: bool) -> bool:
-    """Whether all that the policy calls is in the region in which it runs."""
+    """Whether the policy calls AWS only in the region in which it runs."""
     return audit_scope(policy) is Scope.REGION and (not mode or deploy_scope(policy) is Scope.REGION)
 
 
-def _around(policy: Policy, logs: str) -> Iterator[Need]:
+def _around(policy: Policy, logs: str) -> Iterator[Permission]:
     regional = _regional(policy, mode=True)
-    return (replace(need, regional=regional) for need in _beside(policy, logs))
+    return (replace(each, regional=regional) for each in _of_mode(policy, logs))
 
 
-def _beside(policy: Policy, logs: str) -> Iterator[Need]:
+def _of_mode(policy: Policy, logs: str) -> Iterator[Permission]:
     mode, by = policy.mode, f"{policy.name}: "
     group = f"arn:{PARTITION}:logs:*:{ACCOUNT}:log-group:/aws/lambda/{logs}"
     for name in ("CreateLogGroup", "CreateLogStream", "PutLogEvents"):
-        yield Need(f"logs:{name}", by + "the function's log", resources=(group, f"{group}:*"))
+        yield Permission(f"logs:{name}", by + "the function's log", resources=(group, f"{group}:*"))
     if mode["type"] in ("config-rule", "config-poll-rule"):
-        yield Need("config:PutEvaluations", by + "its verdicts")
+        yield Permission("config:PutEvaluations", by + "its evaluations")
     if mode["type"] == "config-rule":
-        yield Need("config:GetResourceConfigHistory", by + "items too large for a message")
+        yield Permission("config:GetResourceConfigHistory", by + "configuration items too large for a message")
     if mode["type"] == "config-poll-rule":
-        yield Need("config:GetComplianceDetailsByConfigRule", by + "verdicts on what is gone")
+        yield Permission("config:GetComplianceDetailsByConfigRule", by + "evaluations of deleted resources")
     options = mode.get("execution-options") or {}
     if str(options.get("output_dir", "")).startswith("s3://"):
         place, filled_in, _ = str(options["output_dir"]).partition("?")[0].partition("{")
         below = place.removeprefix("s3://")
         if not filled_in:
             below = below.rstrip("/") + "/"
-        yield Need("s3:PutObject", by + "its output", resources=(f"arn:{PARTITION}:s3:::{below}*",))
+        yield Permission("s3:PutObject", by + "its output", resources=(f"arn:{PARTITION}:s3:::{below}*",))
     if options.get("metrics"):
-        yield Need("cloudwatch:PutMetricData", by + "its metrics")
+        yield Permission("cloudwatch:PutMetricData", by + "its metrics")
     for role in filter(None, (mode.get("member-role"), options.get("assume_role"))):
         arn = str(role).replace("{account_id}", "*")
-        yield Need("sts:AssumeRole", by + "the member's role", resources=(arn,))
+        yield Permission("sts:AssumeRole", by + "the member's role", resources=(arn,))
     if target := (mode.get("dead_letter_config") or {}).get("TargetArn"):
         action = "sqs:SendMessage" if ":sqs:" in target else "sns:Publish"
-        yield Need(action, by + "events that failed", resources=(placed(str(target)),))
+        yield Permission(action, by + "failed events", resources=(placed(str(target)),))
     if (mode.get("tracing_config") or {}).get("Mode") == "Active":
         for name in ("PutTraceSegments", "PutTelemetryRecords"):
-            yield Need(f"xray:{name}", by + "its traces")
+            yield Permission(f"xray:{name}", by + "its traces")
     if mode.get("subnets"):
         for name in _IN_A_VPC:
-            yield Need(f"ec2:{name}", by + "a function in a VPC", resources=("*",))
+            yield Permission(f"ec2:{name}", by + "a function in a VPC", resources=("*",))
 
 
-def _made(data: Mapping[str, Any], policy: Policy, variables: Mapping[str, Any]) -> EnginePolicy:
+def _engine_policy(data: Mapping[str, Any], policy: Policy, variables: Mapping[str, Any]) -> EnginePolicy:
     resource_class(policy.resource)
     options = Config.empty(region=_NOWHERE, account_id=_NOBODY)
     try:
-        made = EnginePolicy(deepcopy(dict(data)), options)
-        made.expand_variables(made.get_variables(dict(variables)))
-        # Some elements know what they call only once they are validated.
-        made.validate()
-    # Any element, of c7n or of ours, may raise anything on settings that it did not expect.
+        engine = EnginePolicy(deepcopy(dict(data)), options)
+        engine.expand_variables(engine.get_variables(dict(variables)))
+        # Some filters and actions know their permissions only after validation.
+        engine.validate()
+    # Any filter or action, of c7n or of ours, can raise anything on settings that it does not expect.
     except Exception as error:
         raise GuardrailsError(
             f"{policy.where}: {policy.name}: {error}", "./run.sh validate shows every error") from error
-    return made
+    return engine
 
 
 def _declared(policy: EnginePolicy) -> Iterator[tuple[str, set[str], Any]]:
-    """What each element of the policy declares, mended; with its name and its settings."""
+    """The corrected permissions of each filter and action of the policy, with its name and its settings."""
     yield from _of_resource(policy.resource_manager)
     for element, kind in _elements(policy):
         if isinstance(element, Missing):
@@ -216,12 +220,12 @@ def _elements(policy: EnginePolicy) -> Iterator[tuple[Any, str]]:
 
 @cache
 def data_file(name: str) -> Any:
-    """What a YAML file of this package says."""
+    """The content of a YAML file of this package."""
     return read(Path(__file__).with_name(name)).data
 
 
 def _corrected(permissions: set[str], manager: Any, element: Mapping[str, str], settings: Any) -> set[str]:
-    mended = set(permissions)
+    corrected = set(permissions)
     for entry in data_file("corrections.yml"):
         named = {kind: entry[kind] for kind in ("filter", "action") if kind in entry}
         if entry.get("with"):
@@ -233,41 +237,43 @@ def _corrected(permissions: set[str], manager: Any, element: Mapping[str, str], 
                 and all(isinstance(settings, Mapping) and settings.get(key) == wanted[key] for key in wanted)
             )
         if holds:
-            mended = (mended | set(entry.get("add", ()))) - set(entry.get("remove", ()))
-    return mended
+            corrected = (corrected | set(entry.get("add", ()))) - set(entry.get("remove", ()))
+    return corrected
 
 
-def _limited(need: Need, settings: Any, policy: Mapping[str, Any], beside: set[str]) -> Iterator[Need]:
-    """The need with the narrowest resources and conditions that the policy's settings tell; none when nothing is left.
+def _limited(
+    permission: Permission, settings: Any, policy: Mapping[str, Any], others: set[str]
+) -> Iterator[Permission]:
+    """The permission, limited to resources and conditions as far as the policy's settings allow.
 
-    `beside` is what the same element calls besides.
+    Nothing when the settings exclude the call. `others`: all actions that the same filter or action needs.
     """
     limits = data_file("limits.yml")
-    if marker := limits["targets"].get(need.action):
+    if marker := limits["targets"].get(permission.action):
         targets = tuple(dict.fromkeys(
             placed(text) for text in _texts(settings) if text.startswith("arn:") and marker in text))
-        yield replace(need, resources=targets)
+        yield replace(permission, resources=targets)
         return
-    if need.action == "iam:PassRole":
-        services = tuple(sorted(service for call, service in limits["role-for"].items() if call in beside))
-        conditions = (Condition("StringEquals", "iam:PassedToService", services),) if services else ()
-        yield replace(need, conditions=conditions)
+    if permission.action == "iam:PassRole":
+        services = tuple(sorted(service for call, service in limits["role-for"].items() if call in others))
+        conditions = (IamCondition("StringEquals", "iam:PassedToService", services),) if services else ()
+        yield replace(permission, conditions=conditions)
         return
     for entry in limits["conditions"]:
-        if need.action not in entry["actions"]:
+        if permission.action not in entry["actions"]:
             continue
         values: tuple[str, ...] | None = (entry["value"],) if "value" in entry else _named(entry["from"], policy)
         if values is None:
-            break  # made by an element that the table does not know: as wide as the action is
+            break  # by a filter or action that the table does not list: not limited
         if values:
-            yield replace(need, conditions=(Condition(entry["operator"], entry["key"], values),))
-        # A list with nothing in it: the call is never made.
+            yield replace(permission, conditions=(IamCondition(entry["operator"], entry["key"], values),))
+        # An empty list: the call is never made.
         return
-    yield need
+    yield permission
 
 
 def _named(source: Mapping[str, str], policy: Mapping[str, Any]) -> tuple[str, ...] | None:
-    """The managed policies that the settings name, as ARNs; None when no element of the table is in the policy."""
+    """The managed policies in the settings, as ARNs; None when the policy has no filter or action of the table."""
     known, found = False, []
     for kind in ("filters", "actions"):
         for _, entry in walk(policy.get(kind), (kind,)):
@@ -284,7 +290,7 @@ def _named(source: Mapping[str, str], policy: Mapping[str, Any]) -> tuple[str, .
 
 
 def placed(arn: str) -> str:
-    """An ARN of a policy's settings, with placeholders for the account, and `*` for what c7n fills in."""
+    """An ARN of a policy's settings, with placeholders for account and partition, and `*` for the region."""
     for known, placeholder in (
         (_NOBODY, ACCOUNT), ("{account_id}", ACCOUNT), (_NOWHERE, "*"), ("{region}", "*"), ("{partition}", PARTITION),
     ):
@@ -302,11 +308,11 @@ def _texts(value: Any) -> Iterator[str]:
         yield value
 
 
-def _refuse_unknown(needs: Iterable[Need], policy: Policy) -> None:
-    catalogue = Catalogue.shipped()
-    for need in needs:
-        if not catalogue.knows(need.action):
+def _refuse_unknown(permissions: Iterable[Permission], policy: Policy) -> None:
+    catalogue = ActionCatalogue.shipped()
+    for each in permissions:
+        if not catalogue.knows(each.action):
             raise GuardrailsError(
-                f"{policy.where}: {need.by} declares {need.action}, which AWS does not know",
-                catalogue.nearest(need.action) or "correct it in guardrails/iam/corrections.yml",
+                f"{policy.where}: {each.by} declares {each.action}, which AWS does not define",
+                catalogue.nearest(each.action) or "correct it in guardrails/stacks/iam/corrections.yml",
             )

@@ -1,7 +1,8 @@
-"""What who deploys, undeploys and looks after functions calls in an account.
+"""The permissions of the operators who deploy, undeploy and examine functions in an account.
 
-c7n's deployment was read, and what our own verbs call was recorded in the sandbox; tests/deploying compares the two. A
-role that may replace a function's code can do all that the function's role may: give it to nobody who may not.
+The lists come from c7n's source and from calls that were recorded in the sandbox; tests/guardrails/deployment compares
+them. A role that may replace a function's code can do everything that the function's role may do: give it only to
+people who may do that.
 """
 from __future__ import annotations
 
@@ -11,10 +12,10 @@ from dataclasses import replace
 from custom_actions.names import FUNCTION_PREFIX, HUB_ROLE, RESPONDER_ROLE, TOPIC
 
 from ...policies import Policy
-from .needs import ACCOUNT, PARTITION, Condition, Need, placed
+from .needs import ACCOUNT, PARTITION, IamCondition, Permission, placed
 
 PASSED = (RESPONDER_ROLE, HUB_ROLE, f"{FUNCTION_PREFIX}*")
-"""Roles of functions that no policy names: the responder's, the hub's, a function's own."""
+"""Roles of functions that no policy names: of the responder, of the hub, and a function's own role."""
 _ANY = ("*",)
 
 _BY_SERVICE: Mapping[str, tuple[str, ...]] = {
@@ -47,28 +48,28 @@ _READS = (
 )
 
 
-def of_deploy(policies: Iterable[Policy]) -> list[Need]:
-    """What `deploy` and `undeploy` call for these policies, on what has their functions' names."""
+def of_deploy(policies: Iterable[Policy]) -> list[Permission]:
+    """What `deploy` and `undeploy` need for these policies, limited to resources with their functions' names."""
     policies = list(policies)
     by = "deploy, undeploy"
     prefixes = {policy.mode.get("function-prefix", FUNCTION_PREFIX) for policy in policies}
     names = sorted(f"{prefix}*" for prefix in {*prefixes, FUNCTION_PREFIX})
-    needs = [Need(action, by, regional=False, resources=_ANY) for action in _ANYWHERE]
+    permissions = [Permission(action, by, regional=False, resources=_ANY) for action in _ANYWHERE]
     for service, actions in _BY_SERVICE.items():
         resources = tuple(arn for name in names for arn in _arns(service, name))
-        needs += [Need(f"{service}:{action}", by, resources=resources) for action in actions]
+        permissions += [Permission(f"{service}:{action}", by, resources=resources) for action in actions]
     if any(policy.mode.get("subnets") for policy in policies):
-        needs += [Need(f"ec2:Describe{what}", by + " in a VPC", resources=_ANY)
-                  for what in ("Vpcs", "Subnets", "SecurityGroups")]
-    return [replace(need, regional=False) for need in [*needs, *_passed(policies)]]
+        permissions += [Permission(f"ec2:Describe{what}", by + " in a VPC", resources=_ANY)
+                        for what in ("Vpcs", "Subnets", "SecurityGroups")]
+    return [replace(each, regional=False) for each in [*permissions, *_passed(policies)]]
 
 
-def of_doctor() -> list[Need]:
-    """What `doctor` calls; with the events that `--fire` puts on the default bus."""
+def of_doctor() -> list[Permission]:
+    """What `doctor` needs, including `--fire`, which puts events on the default bus."""
     bus = f"arn:{PARTITION}:events:*:{ACCOUNT}:event-bus/default"
     return [
-        *(Need(action, "doctor", regional=False, resources=_ANY) for action in _READS),
-        Need("events:PutEvents", "doctor --fire", regional=False, resources=(bus,)),
+        *(Permission(action, "doctor", regional=False, resources=_ANY) for action in _READS),
+        Permission("events:PutEvents", "doctor --fire", regional=False, resources=(bus,)),
     ]
 
 
@@ -79,14 +80,14 @@ def _arns(service: str, name: str) -> Sequence[str]:
         "events": (f"{at}rule/{name}",),
         "scheduler": (f"{at}schedule/*/{name}",),
         "logs": (f"{at}log-group:/aws/lambda/{name}", f"{at}log-group:/aws/lambda/{name}:*"),
-        # AWS Config gives its rules ids of its own.
+        # The ARN of a Config rule has an id that AWS Config chooses.
         "config": (f"{at}config-rule/*",),
         "sns": (f"{at}{TOPIC}", f"{at}{TOPIC}:*"),
     }[service]
 
 
-def _passed(policies: Iterable[Policy]) -> Iterator[Need]:
-    """The roles that functions and schedules are given."""
+def _passed(policies: Iterable[Policy]) -> Iterator[Permission]:
+    """The permission to pass roles to functions and schedules."""
     to: dict[str, set[str]] = {
         "lambda.amazonaws.com": {f"arn:{PARTITION}:iam::{ACCOUNT}:role/{name}" for name in PASSED},
         "scheduler.amazonaws.com": set(),
@@ -98,5 +99,5 @@ def _passed(policies: Iterable[Policy]) -> Iterator[Need]:
                 to[service].add(placed(arn))
     for service, arns in to.items():
         if arns:
-            yield Need("iam:PassRole", "deploy: a function's role", resources=tuple(sorted(arns)),
-                       conditions=(Condition("StringEquals", "iam:PassedToService", (service,)),))
+            yield Permission("iam:PassRole", "deploy: a function's role", resources=tuple(sorted(arns)),
+                       conditions=(IamCondition("StringEquals", "iam:PassedToService", (service,)),))

@@ -1,4 +1,4 @@
-"""What the responder may do."""
+"""The permissions of the responder."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,25 +8,25 @@ from custom_actions.names import FAILED_QUEUE, RESPONDER
 
 from ...deployment import answering
 from ...policies import Policy
-from .needs import ACCOUNT, PARTITION, Need, of_function
+from .needs import ACCOUNT, PARTITION, Permission, of_function
 
 
-def of_responder(policies: Iterable[Policy], variables: Sequence[Mapping[str, Any]]) -> list[Need]:
-    """What the responder calls: what the policies that it carries read and fix, and what Lambda does around it."""
+def of_responder(policies: Iterable[Policy], variables: Sequence[Mapping[str, Any]]) -> list[Permission]:
+    """What the responder needs: what the policies that it runs read and fix, and what Lambda needs to run it."""
     group = f"arn:{PARTITION}:logs:*:{ACCOUNT}:log-group:/aws/lambda/{RESPONDER}"
     by = "the responder: "
     found = [
-        *(Need(f"logs:{name}", by + "its log", resources=(group, f"{group}:*"))
+        *(Permission(f"logs:{name}", by + "its log", resources=(group, f"{group}:*"))
           for name in ("CreateLogGroup", "CreateLogStream", "PutLogEvents")),
-        Need("sqs:SendMessage", by + "messages that failed",
+        Permission("sqs:SendMessage", by + "messages that failed",
              resources=(f"arn:{PARTITION}:sqs:*:{ACCOUNT}:{FAILED_QUEUE}",)),
     ]
     for policy in policies:
-        # It judges nothing, and has a log of its own.
-        found += [need for need in of_function(answering(policy), variables)
-                  if need.action not in _JUDGING and not need.action.startswith("logs:Create")
-                  and need.action != "logs:PutLogEvents"]
+        # It evaluates nothing for AWS Config, and has a log of its own.
+        found += [each for each in of_function(answering(policy), variables)
+                  if each.action not in _EVALUATING and not each.action.startswith("logs:Create")
+                  and each.action != "logs:PutLogEvents"]
     return found
 
 
-_JUDGING = frozenset({"config:PutEvaluations", "config:GetComplianceDetailsByConfigRule"})
+_EVALUATING = frozenset({"config:PutEvaluations", "config:GetComplianceDetailsByConfigRule"})

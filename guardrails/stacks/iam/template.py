@@ -1,7 +1,8 @@
 """CloudFormation templates of the roles, for a stack set over the member accounts.
 
-The sweep and the healing role trust the hub account, and only with the external id: without it, whoever may assume
-roles from the hub for another purpose could be sent here. Functions' roles trust Lambda.
+The operator's roles (sweep, heal, deploy, doctor) trust the hub account, but only with the external id. Without it,
+someone who may assume roles from the hub for another purpose could be tricked into using these (the confused deputy
+problem). Functions' roles trust Lambda.
 """
 from __future__ import annotations
 
@@ -12,11 +13,11 @@ from typing import Any
 
 from ...errors import GuardrailsError
 from ..parts import LAMBDA_MAY_ASSUME, TAGS, Template, template
-from .documents import INLINE_CHARACTERS, Document, size
+from .documents import INLINE_CHARACTERS, PolicyDocument, size
 from .needs import ACCOUNT, PARTITION
 
 TEMPLATE_BYTES, TEMPLATE_RESOURCES = 1_000_000, 500
-"""What CloudFormation takes, a little below; above 51,200 bytes it wants the template from S3."""
+"""Slightly below CloudFormation's quotas. A template above 51,200 bytes must be uploaded to S3 first."""
 
 _HUB = {
     "Version": "2012-10-17",
@@ -29,28 +30,28 @@ _HUB = {
 
 
 @dataclass(frozen=True)
-class Role:
-    """One role of the members' template."""
+class IamRole:
+    """One role of the template for member accounts."""
 
     key: str
-    """Its name in the template: `Sweep`."""
+    """The prefix of its resources' names in the template: `Sweep`."""
     name: str
-    """Its name in the account, unless the stack is given another."""
+    """Its default name in the account; a parameter of the stack can change it."""
     description: str
-    documents: Sequence[Document]
+    documents: Sequence[PolicyDocument]
     hub: bool
-    """Whether the hub account assumes it; else Lambda does."""
+    """Whether the hub account assumes it; if not, Lambda does."""
 
 
-def members(roles: Sequence[Role]) -> Template:
-    """The template of the roles that every member account has."""
+def members(roles: Sequence[IamRole]) -> Template:
+    """The template of the roles of every member account."""
     parameters: dict[str, Any] = {
         "HubAccountId": {
-            "Type": "String", "AllowedPattern": "\\d{12}", "Description": "The account from which sweeps are run.",
+            "Type": "String", "AllowedPattern": "\\d{12}", "Description": "The account from which sweeps run.",
         },
         "ExternalId": {
             "Type": "String", "MinLength": 2, "MaxLength": 1224, "AllowedPattern": "[\\w+=,.@:/-]+",
-            "Description": "external_id in accounts.yml; only who gives it may assume the roles.",
+            "Description": "external_id in accounts.yml; it is required to assume the roles.",
         },
     }
     if not any(role.hub for role in roles):
@@ -77,17 +78,17 @@ def members(roles: Sequence[Role]) -> Template:
     return template("The roles of aws-guardrails in a member account.", parameters, resources, outputs)
 
 
-def functions(roles: Mapping[str, Document]) -> list[Template]:
-    """The templates of functions' own roles, each named as its function is; several where one would be too large.
+def functions(roles: Mapping[str, PolicyDocument]) -> list[Template]:
+    """The templates of functions' own roles, each named like its function; several if one would be too large.
 
-    Raises GuardrailsError when a function's document is more than a role's inline policies may hold.
+    Raises GuardrailsError when a function's document exceeds the quota of a role's inline policies.
     """
     found: list[Template] = []
     current: dict[str, Any] = {}
     for name, document in roles.items():
         if size(document) > INLINE_CHARACTERS:
             raise GuardrailsError(
-                f"the role of {name} needs {size(document)} characters, and AWS takes {INLINE_CHARACTERS}",
+                f"the role of {name} needs {size(document)} characters, but AWS allows {INLINE_CHARACTERS}",
                 "split the policy in two")
         role = {f"Role{''.join(part.capitalize() for part in name.replace('_', '-').split('-'))}": {
             "Type": "AWS::IAM::Role", "Properties": {
@@ -105,11 +106,11 @@ def functions(roles: Mapping[str, Document]) -> list[Template]:
     return [*found, template(_OWN_ROLES, {}, current, {})] if current else found
 
 
-_OWN_ROLES = "A role of its own for each function of aws-guardrails."
+_OWN_ROLES = "One role for each function of aws-guardrails."
 
 
 def substituted(value: Any) -> Any:
-    """The document with its placeholders for CloudFormation to fill in."""
+    """The document with CloudFormation's pseudo parameters in place of its placeholders."""
     if isinstance(value, Mapping):
         return {key: substituted(entry) for key, entry in value.items()}
     if isinstance(value, list):
@@ -120,5 +121,5 @@ def substituted(value: Any) -> Any:
 
 
 def file_names(stem: str, number: int, suffix: str = ".json") -> Iterator[str]:
-    """The names of `number` files of one kind: `stem.json` for one, else `stem-1.json` and so on."""
+    """The names of `number` files of one kind: `stem.json` for one; `stem-1.json`, `stem-2.json` … for several."""
     return (f"{stem}{'' if number == 1 else f'-{index}'}{suffix}" for index in range(1, number + 1))

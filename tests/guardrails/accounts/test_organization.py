@@ -12,15 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guardrails.accounts.account import find_accounts
-from guardrails.cli.accounts import Member, Organization, choose, entries, render
+from guardrails.accounts.organization import Organization, OrganizationMember, choose, entries, render
 from guardrails.errors import GuardrailsError
 from tests.guardrails.conftest import guardrails
 from tests.moto_server import ACCOUNT, REGION, Moto
 
 
-def member(number: str, name: str = "red", state: str = "ACTIVE", path: str = "/", **tags: str) -> Member:
+def member(number: str, name: str = "red", state: str = "ACTIVE", path: str = "/", **tags: str) -> OrganizationMember:
     arn = f"arn:aws-cn:organizations::{ACCOUNT}:account/o-1/{number}"
-    return Member(number, name, f"{number}@example.com", state, arn, path, tags)
+    return OrganizationMember(number, name, f"{number}@example.com", state, arn, path, tags)
 
 
 def test_an_account_is_written_as_c7n_org_has_it() -> None:
@@ -62,10 +62,10 @@ def test_what_is_left_out_is_named_with_its_reason() -> None:
     members = (member("1" * 12), member("2" * 12, state="SUSPENDED"), member("3" * 12, state="PENDING_CLOSURE"))
     organization = Organization("o-1", "1" * 12, members)
     chosen = choose(organization, exclude=["1" * 12], active_only=True)
-    assert chosen.taken == ()
+    assert chosen.selected == ()
     assert [(m.id[0], reason) for m, reason in chosen.left_out] == [
         ("1", "excluded"), ("2", "suspended"), ("3", "pending closure")]
-    assert choose(organization, exclude=[], active_only=False).taken == members
+    assert choose(organization, exclude=[], active_only=False).selected == members
     with pytest.raises(GuardrailsError, match="--exclude 444: no such account"):
         choose(organization, exclude=["444"], active_only=False)
 
@@ -125,7 +125,7 @@ def test_a_part_of_an_organization(moto: Moto, organization: dict[str, str], tmp
     paths = {entry["name"]: entry["tags"] for entry in written}
     assert paths["account-1"] == ["path:/production", "path:/production/web", "number:1"]
     before = file.read_text()
-    assert "is there already" in guardrails("accounts", "-o", file).stderr
+    assert "already exists" in guardrails("accounts", "-o", file).stderr
     # What fails leaves the file as it was.
     result = guardrails("accounts", "-o", file, "--force", "--ou", "/production/none")
     assert result.exit_code == 1
@@ -141,12 +141,12 @@ def test_a_part_of_an_organization(moto: Moto, organization: dict[str, str], tmp
     file.write_text(yaml.safe_dump(data))
     result = guardrails("accounts", "-o", file, "--force", "--ou", "/production/web", "--role", "other")
     assert result.exit_code == 0, result.output
-    assert f"no longer in it: {'9' * 12}, and with it external_id" in result.stdout
+    assert f"no longer in the file: {'9' * 12}, and its settings external_id" in result.stdout
     again = yaml.safe_load(file.read_text())
     assert again["vars"] == data["vars"]
     assert all(kept.items() <= entry.items() and entry["role"].endswith("/other") for entry in again["accounts"])
     file.write_text("no: accounts\n")
-    assert "what is in it would be lost" in guardrails("accounts", "-o", file, "--force").stderr
+    assert "its content would be lost" in guardrails("accounts", "-o", file, "--force").stderr
 
 
 def test_no_organization_is_an_error_with_a_way_on(moto: Moto, tmp_path: Path) -> None:

@@ -26,14 +26,15 @@ def test_c7n_org_takes_what_we_write() -> None:
 
 
 @pytest.mark.parametrize(("text", "message"), [
-    ("accounts: []", r":1: no accounts in it"),
-    ("accounts:\n- {account_id: 123456789012, role: x}", r":2: account_id 123456789012 is not 12 digits in quotes"),
+    ("accounts: []", r":1: `accounts` must be a list with at least one account"),
+    ("accounts:\n- {account_id: 123456789012, role: x}",
+     r":2: account_id must be 12 digits in quotes, got 123456789012"),
     ("accounts:\n- {name: a, account_id: '123456789012'}\n- {name: a, account_id: '123456789013'}",
-     r":3: the name a is taken"),
+     r":3: another account is already named a"),
     ("accounts:\n- {name: a, account_id: '123456789012'}\n- {name: b, account_id: '123456789012'}",
-     r":3: account 123456789012 is in it twice"),
-    ("accounts:\n- {name: ../a, account_id: '123456789012'}", r"cannot be a directory's"),
-    ("accounts:\n- {account_id: '123456789012', regions: eu-west-1}", r"regions is no list"),
+     r":3: account 123456789012 is listed twice"),
+    ("accounts:\n- {name: ../a, account_id: '123456789012'}", r"cannot be a directory name"),
+    ("accounts:\n- {account_id: '123456789012', regions: eu-west-1}", r"regions must be a list of region names"),
     ("accounts: [", r"is not YAML"),
 ])
 def test_a_bad_accounts_file_is_refused_with_its_line(tmp_path: Path, text: str, message: str) -> None:
@@ -51,6 +52,6 @@ def test_no_credentials_is_an_error_with_a_way_on(monkeypatch: pytest.MonkeyPatc
         raise NoCredentialsError
 
     monkeypatch.setattr(boto3.Session, "client", client)
-    with pytest.raises(GuardrailsError, match="no way into AWS") as caught:
+    with pytest.raises(GuardrailsError, match="AWS cannot be accessed") as caught:
         find_accounts(None, [])
     assert "sandbox start" in caught.value.fix

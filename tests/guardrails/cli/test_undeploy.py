@@ -13,7 +13,7 @@ from moto.core.exceptions import AccessDeniedError
 from moto.events.models import EventsBackend
 
 from guardrails.accounts.account import Account
-from guardrails.deployment.leftovers import Function, gone, named, refuse_partial
+from guardrails.deployment.leftovers import DeployedFunction, functions_named, obsolete, refuse_partial
 from guardrails.errors import GuardrailsError
 from guardrails.policies.policy import Policy
 from guardrails.yamlfile import YamlFile
@@ -29,8 +29,8 @@ def policies(*names: str) -> list[Policy]:
                    YamlFile(Path("p.yml"), {}, None), 0) for name in names]
 
 
-def functions(*names: str) -> list[Function]:
-    return [Function(ACCOUNT, EAST, f"custodian-{name}") for name in names]
+def functions(*names: str) -> list[DeployedFunction]:
+    return [DeployedFunction(ACCOUNT, EAST, f"custodian-{name}") for name in names]
 
 
 @pytest.mark.parametrize(("deployed", "there"), [
@@ -38,20 +38,20 @@ def functions(*names: str) -> list[Function]:
 ])
 def test_what_is_missing_of_a_whole_list_is_gone(deployed: Sequence[str], there: Sequence[str]) -> None:
     refuse_partial(functions(*deployed), policies(*there), Path("policies"))
-    assert {f.policy for f in gone(functions(*deployed), policies(*there))} == set(deployed) - set(there)
+    assert {f.policy for f in obsolete(functions(*deployed), policies(*there))} == set(deployed) - set(there)
 
 
 @pytest.mark.parametrize(("deployed", "there"), [("abc", "a"), ("a", "x"), ("abcde", "ab"), ("abc", "axyz")])
 def test_a_list_that_looks_partial_is_refused(deployed: Sequence[str], there: Sequence[str]) -> None:
-    with pytest.raises(GuardrailsError, match="looks like a part"):
+    with pytest.raises(GuardrailsError, match="looks like only a part"):
         refuse_partial(functions(*deployed), policies(*there), Path("policies"))
 
 
 def test_a_name_in_full_is_looked_for_where_its_function_is_gone() -> None:
     places = [(ACCOUNT, EAST), (ACCOUNT, WEST)]
-    chosen = named(functions("a", "b"), ["a"], policies("a"), places)
+    chosen = functions_named(functions("a", "b"), ["a"], policies("a"), places)
     assert [(f.name, f.region) for f in chosen] == [("custodian-a", EAST), ("custodian-a", WEST)]
-    assert [f.name for f in named(functions("a", "b"), ["*"], [], places)] == ["custodian-a", "custodian-b"]
+    assert [f.name for f in functions_named(functions("a", "b"), ["*"], [], places)] == ["custodian-a", "custodian-b"]
 
 
 def put(cloud: Cloud, name: str, region: str = EAST, **tags: str) -> str:
@@ -110,7 +110,8 @@ def test_only_what_is_ours_goes_and_what_is_left_is_named(
     assert "DeleteRule" in next(each["reason"] for each in report["left"] if each["kind"] == "event rule")
     [unknown] = report["unknown"]
     assert LOCKED in unknown
-    for said in ("custodian-theirs is not ours", "by-hand, which c7n has not made", "has targets of somebody else"):
+    for said in ("custodian-theirs does not belong to this project", "by-hand, which c7n did not create",
+                 "also has targets that are not this function"):
         assert said in result.stderr
     names = [f["FunctionName"] for f in red.client("lambda", RED, EAST).list_functions()["Functions"]]
     assert sorted(names) == ["custodian-stuck", "custodian-theirs"]
@@ -136,4 +137,4 @@ def test_a_part_of_the_projects_policies_is_no_list(cloud: Cloud) -> None:
     from guardrails.paths import POLICIES as PROJECT
 
     result = guardrails("undeploy", "--policies", PROJECT / "realtime", "--yes")
-    assert (result.exit_code, "is a part of the project's policies" in result.stderr) == (1, True)
+    assert (result.exit_code, "holds only a part of the project's policies" in result.stderr) == (1, True)

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from custom_actions.vocabulary import TELLING
 from guardrails.accounts.account import Account, listed_accounts
-from guardrails.accounts.response import Response, healing, refuse_other_words, response_of
+from guardrails.accounts.response import Response, healing, refuse_invalid_responses, response_of
 from guardrails.cli.main import main
 from guardrails.deployment.forms import as_deployed, is_ours, marked
 from guardrails.errors import GuardrailsError
@@ -39,8 +39,8 @@ def test_another_word_is_refused_with_its_line(tmp_path: Path) -> None:
         "  guardrails: heel\n")
     listed = listed_accounts(file, ("us-east-1",)).all
     with pytest.raises(GuardrailsError, match=r"accounts\.yml:6: account red \(111111111111\): guardrails: 'heel'"):
-        refuse_other_words(listed, file)
-    refuse_other_words(listed[:1], file)
+        refuse_invalid_responses(listed, file)
+    refuse_invalid_responses(listed[:1], file)
 
 
 def test_heal_without_accounts_yml_only(tmp_path: Path) -> None:

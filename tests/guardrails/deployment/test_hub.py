@@ -18,9 +18,8 @@ from custom_actions import lambda_entry
 from custom_actions.functions.central import KEY, Members, NotOfAMember, Origin, member_policy, origin, pack, unpack
 from guardrails.accounts.account import Account, listed_accounts
 from guardrails.cli.main import main
-from guardrails.cli.templates import costs
 from guardrails.deployment.hub import as_central, hub_of
-from guardrails.deployment.leftovers import Function, gone, places, why_gone
+from guardrails.deployment.leftovers import DeployedFunction, obsolete, places, why_obsolete
 from guardrails.deployment.plans import regions_for
 from guardrails.errors import GuardrailsError
 from guardrails.policies.event_pattern import mismatches
@@ -28,6 +27,7 @@ from guardrails.policies.policy import Kind, Policy, load
 from guardrails.stacks.compliance_stack import compliance
 from guardrails.stacks.hub_stack import PATTERN_CHARACTERS, hub_template, member_template, patterns
 from guardrails.stacks.iam.needs import of_function
+from guardrails.stacks.templates import deployment_sizes
 
 HUB, RED, BLUE, STRANGER = "999999999999", "111111111111", "222222222222", "333333333333"
 HOME = "eu-west-1"
@@ -164,8 +164,9 @@ def test_what_is_packed_comes_back_and_has_no_braces() -> None:
 
 
 @pytest.mark.parametrize(("change", "said"), [
-    (("guardrails-hub: eu-west-1", "guardrails-hub: 7"), "accounts.yml:4: guardrails-hub: 7 is no region"),
-    (("{name: blue,", "{name: blue, guardrails-hub: eu-west-1,"), "a second hub: security (999999999999) is one"),
+    (("guardrails-hub: eu-west-1", "guardrails-hub: 7"), "accounts.yml:4: guardrails-hub must be a region, got 7"),
+    (("{name: blue,", "{name: blue, guardrails-hub: eu-west-1,"),
+     "can be the hub, and security (999999999999) already is"),
 ])
 def test_a_hub_that_cannot_be_is_refused(change: tuple[str, str], said: str, tmp_path: Path) -> None:
     with pytest.raises(GuardrailsError, match=said.replace("(", r"\(").replace(")", r"\)")):
@@ -174,7 +175,7 @@ def test_a_hub_that_cannot_be_is_refused(change: tuple[str, str], said: str, tmp
 
 def test_vars_that_c7n_refuses_are_named_with_their_account(tmp_path: Path) -> None:
     hub = hub_in(ACCOUNTS.replace("[tcp 3389 from world]", "7"), tmp_path)
-    with pytest.raises(GuardrailsError, match=r"account red \(111111111111\): c7n refuses security-group-admin-ports"):
+    with pytest.raises(GuardrailsError, match=r"account red \(111111111111\): c7n rejects security-group-admin-ports"):
         as_central(PORTS, hub, {})
 
 
@@ -183,13 +184,14 @@ def test_only_the_hub_has_the_functions_and_what_is_left_elsewhere_is_gone(hub: 
     assert {number: regions_for(PORTS, account) for number, account in accounts.items()} == {
         HUB: (HOME,), RED: (), BLUE: ()}
     assert (accounts[HUB], HOME) in places(accounts.values())
-    left = [Function(accounts[RED], HOME, PORTS.function), Function(accounts[HUB], HOME, PORTS.function)]
-    assert gone(left, REALTIME) == left[:1]
-    assert why_gone(left[0], REALTIME) == "its events are answered in the hub"
-    assert why_gone(Function(accounts[HUB], HOME, "custodian-other"), REALTIME) == "its policy is gone"
-    [apart, together] = costs(REALTIME, listed_accounts(tmp_path / "accounts.yml", ()))
-    assert together[1] == len(REALTIME) < apart[1]
-    assert together[3] == 3 * len(patterns(REALTIME))
+    left = [DeployedFunction(accounts[each], HOME, PORTS.function) for each in (RED, HUB)]
+    assert obsolete(left, REALTIME) == left[:1]
+    assert why_obsolete(left[0], REALTIME) == "the hub answers its events"
+    assert why_obsolete(DeployedFunction(accounts[HUB], HOME, "custodian-other"), REALTIME) == (
+        "its policy no longer exists")
+    [apart, together] = deployment_sizes(REALTIME, listed_accounts(tmp_path / "accounts.yml", ()))
+    assert together.functions == len(REALTIME) < apart.functions
+    assert together.forwarding_rules == 3 * len(patterns(REALTIME))
 
 
 def test_members_send_on_all_that_policies_wait_for_in_few_rules() -> None:

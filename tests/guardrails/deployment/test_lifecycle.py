@@ -165,7 +165,7 @@ def test_from_the_first_deployment_to_the_last_trace(sandbox: Sandbox, accounts_
     assert [gone["function"] for gone in report["surplus"]] == ["custodian-users"]
     assert "2 unchanged, 1 remove" in said
     # In a script, and nobody said --yes.
-    assert run("undeploy")[0] == "3 things would be removed; --yes removes them"
+    assert run("undeploy")[0] == "3 resources would be removed; add --yes to remove them"
     assert run("undeploy", "--yes")[0] == "COMPLETE: 3 of 3 removed"
     third = there(sandbox)
     assert set(second) - set(third) == {

@@ -12,16 +12,15 @@ import pytest
 
 from guardrails.accounts.account import Account
 from guardrails.deployment.forms import marked
-from guardrails.deployment.leftovers import inventory, off
+from guardrails.deployment.leftovers import inventory, switched_off
 from guardrails.deployment.plans import (
-    Change,
-    Planned,
-    config_rule_differences,
-    event_rule_differences,
+    DeploymentChange,
+    PlannedDeployment,
     outcomes,
     plan,
     settled,
 )
+from guardrails.deployment.triggers import config_rule_differences, event_rule_differences
 from guardrails.policies.policy import Policy
 from guardrails.results.state import State
 from guardrails.runs.accounting import Check
@@ -35,22 +34,22 @@ KEY = (RED.name, "us-east-1", "x")
 ARN = "arn:aws:lambda:us-east-1:111111111111:function:custodian-x"
 
 
-def planned(change: Change) -> Planned:
-    return Planned(POLICY, RED, "us-east-1", change, "code")
+def planned(change: DeploymentChange) -> PlannedDeployment:
+    return PlannedDeployment(POLICY, RED, "us-east-1", change, "code")
 
 
 @pytest.mark.parametrize(("state", "before", "after", "expected"), [
-    (State.RAN, Change.CREATE, Change.UNCHANGED, "created"),
-    (State.RAN, Change.UPDATE, Change.UNCHANGED, "updated"),
+    (State.RAN, DeploymentChange.CREATE, DeploymentChange.UNCHANGED, "created"),
+    (State.RAN, DeploymentChange.UPDATE, DeploymentChange.UNCHANGED, "updated"),
     # c7n says nothing, and the function is not there, or not as it should be.
-    (State.RAN, Change.CREATE, Change.CREATE, "failed"),
-    (State.NOT_RUN, Change.UPDATE, Change.UPDATE, "failed"),
-    (State.RAN, Change.UPDATE, Change.UNKNOWN, "failed"),
+    (State.RAN, DeploymentChange.CREATE, DeploymentChange.CREATE, "failed"),
+    (State.NOT_RUN, DeploymentChange.UPDATE, DeploymentChange.UPDATE, "failed"),
+    (State.RAN, DeploymentChange.UPDATE, DeploymentChange.UNKNOWN, "failed"),
     # A function from before proves nothing.
-    (State.DENIED, Change.UPDATE, Change.UNCHANGED, "failed"),
-    (State.SKIPPED, Change.CREATE, Change.OFF, "off"),
+    (State.DENIED, DeploymentChange.UPDATE, DeploymentChange.UNCHANGED, "failed"),
+    (State.SKIPPED, DeploymentChange.CREATE, DeploymentChange.OFF, "off"),
 ])
-def test_outcome(state: State, before: Change, after: Change, expected: str) -> None:
+def test_outcome(state: State, before: DeploymentChange, after: DeploymentChange, expected: str) -> None:
     check = Check(POLICY, RED, "us-east-1", state, "why")
     [ended] = outcomes([check], {KEY: planned(before)}, {KEY: planned(after)})
     assert (ended.outcome, ended.failed) == (expected, expected == "failed")
@@ -62,8 +61,8 @@ def test_an_account_without_a_way_in_has_failed() -> None:
 
 
 def test_what_could_not_be_asked_is_not_unchanged() -> None:
-    assert settled(planned(Change.UNKNOWN)).failed
-    assert settled(planned(Change.UNCHANGED)).outcome == "unchanged"
+    assert settled(planned(DeploymentChange.UNKNOWN)).failed
+    assert settled(planned(DeploymentChange.UNCHANGED)).outcome == "unchanged"
 
 
 RULE = {
@@ -75,7 +74,7 @@ PATTERN = json.dumps({"detail": {"eventName": ["X"], "eventSource": ["b", "a"]}}
 @pytest.mark.parametrize(("rule", "targets", "expected"), [
     (RULE, TARGETS, []),
     (None, (), ["event rule"]),
-    ({**RULE, "State": "DISABLED"}, TARGETS, ["event rule is off"]),
+    ({**RULE, "State": "DISABLED"}, TARGETS, ["event rule is disabled"]),
     ({**RULE, "EventPattern": json.dumps({"detail": {"eventSource": ["a"], "eventName": ["X"]}})}, TARGETS,
      ["event pattern"]),
     ({**RULE, "ScheduleExpression": "rate(1 day)"}, TARGETS, ["schedule"]),
@@ -111,7 +110,7 @@ def test_config_rule(rule: dict[str, Any] | None, wanted: dict[str, Any], expect
 
 
 def test_the_key_tells_accounts_apart() -> None:
-    assert replace(planned(Change.CREATE), account=replace(RED, name="blue")).key != KEY
+    assert replace(planned(DeploymentChange.CREATE), account=replace(RED, name="blue")).key != KEY
 
 
 CHOSEN = {
@@ -127,12 +126,12 @@ def test_a_profile_decides_in_each_account_and_wrong_variables_stop_one_policy_a
         marked(Policy(data, YamlFile(Path("p.yml"), {}, None), 0)) for data in (CHOSEN, ALWAYS))
     account = replace(RED, entry={"role": role(RED.id)})
 
-    def changes(**variables: Any) -> dict[str, Change]:
+    def changes(**variables: Any) -> dict[str, DeploymentChange]:
         return {each.policy.name: each.change for each in plan({(account, "us-east-1"): (chosen, always)}, variables)}
 
-    assert changes() == {"chosen": Change.OFF, "always": Change.CREATE}
-    assert changes(profiles=["p"]) == {"chosen": Change.CREATE, "always": Change.CREATE}
-    assert changes(profiles="p") == {"chosen": Change.UNKNOWN, "always": Change.CREATE}
+    assert changes() == {"chosen": DeploymentChange.OFF, "always": DeploymentChange.CREATE}
+    assert changes(profiles=["p"]) == {"chosen": DeploymentChange.CREATE, "always": DeploymentChange.CREATE}
+    assert changes(profiles="p") == {"chosen": DeploymentChange.UNKNOWN, "always": DeploymentChange.CREATE}
 
     # Its function is there, and the profile is no longer chosen.
     archive = io.BytesIO()
@@ -141,12 +140,12 @@ def test_a_profile_decides_in_each_account_and_wrong_variables_stop_one_policy_a
     cloud.client("lambda", RED.id).create_function(
         FunctionName="custodian-chosen", Runtime="python3.12", Handler="x.run", Role=arn,
         Code={"ZipFile": archive.getvalue()}, Tags={**chosen.mode["tags"], "custodian-info": "mode=periodic:version=1"})
-    assert changes()["chosen"] is Change.REMOVE
+    assert changes()["chosen"] is DeploymentChange.REMOVE
     found = inventory([account]).functions
-    assert [f.name for f in off(found, [chosen, always], {})] == ["custodian-chosen"]
-    assert off(found, [chosen, always], {"profiles": ["p"]}) == []
-    # What c7n refuses is not known to be off.
-    assert off(found, [chosen, always], {"profiles": "p"}) == []
+    assert [f.name for f in switched_off(found, [chosen, always], {})] == ["custodian-chosen"]
+    assert switched_off(found, [chosen, always], {"profiles": ["p"]}) == []
+    # A policy that c7n rejects does not count as off.
+    assert switched_off(found, [chosen, always], {"profiles": "p"}) == []
     [update] = plan({(account, "us-east-1"): (chosen,)}, {"profiles": ["p"]})
-    assert (update.change, "code, Tags, " in update.reason) == (Change.UPDATE, True)
+    assert (update.change, "code, Tags, " in update.reason) == (DeploymentChange.UPDATE, True)
     assert {"event rule", "permission of events.amazonaws.com"} <= set(update.reason.split(", "))

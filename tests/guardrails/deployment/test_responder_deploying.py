@@ -12,8 +12,8 @@ from c7n import utils
 
 from custom_actions.names import RESPONDER
 from guardrails.accounts.account import Account
-from guardrails.deployment.leftovers import Function, gone, refuse_partial, why_gone
-from guardrails.deployment.plans import Change, regions_for
+from guardrails.deployment.leftovers import DeployedFunction, obsolete, refuse_partial, why_obsolete
+from guardrails.deployment.plans import DeploymentChange, regions_for
 from guardrails.deployment.responder import deploy, plan
 from guardrails.deployment.responder import refuse_partial as refuse_a_part
 from guardrails.errors import GuardrailsError
@@ -37,10 +37,10 @@ def test_cloudformation_takes_the_template(tmp_path: Path) -> None:
 
 
 def test_the_responder_goes_when_the_account_does_not_respond() -> None:
-    assert gone([Function(RED, REGION, RESPONDER)], []) == []
-    left = Function(OBSERVED, REGION, RESPONDER)
-    assert gone([left], []) == [left]
-    assert why_gone(left, []) == "guardrails of its account does not say respond"
+    assert obsolete([DeployedFunction(RED, REGION, RESPONDER)], []) == []
+    left = DeployedFunction(OBSERVED, REGION, RESPONDER)
+    assert obsolete([left], []) == [left]
+    assert why_obsolete(left, []) == "its account does not have `guardrails: respond`"
     # It is no policy that the directory lacks.
     refuse_partial([left], [policy("revert", ["delete"])], Path("policies"))
 
@@ -57,9 +57,10 @@ def test_without_its_topic_it_is_not_deployed(moto: str, monkeypatch: pytest.Mon
     utils.reset_session_cache()
     policies = [each for each in load() if each.name == "security-group-admin-ports"]
     [wanted] = plan(policies, [RED, OBSERVED], {}, regions_for)
-    assert wanted.change is Change.UNKNOWN
+    assert wanted.change is DeploymentChange.UNKNOWN
     [ended] = deploy([wanted], list)
     assert ended.failed
     assert ended.reason == (
-        "there is no topic guardrails-compliance: create the stack of compliance.template.json (./run.sh templates)")
+        "the topic guardrails-compliance does not exist: "
+        "create the stack of compliance.template.json (./run.sh templates)")
     assert plan([policy("alert", ["notify"])], [RED], {}, regions_for) == []

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from custom_actions.names import RESPONDER
 from guardrails.accounts.account import Account
 from guardrails.cli.main import main
-from guardrails.health.reading import Reader, now
+from guardrails.health.reading import AccountReader, now
 from guardrails.health.responder import read_responder, responder_verdicts
 from guardrails.policies.policy import load
 from guardrails.sandbox import Sandbox
@@ -83,7 +83,7 @@ def test_what_evaluators_tell_is_put_right_by_the_responder_alone(sandbox: Sandb
     assert next(each["Principal"] for each in made["Statement"] if "Condition" not in each) == {
         "Service": "events.amazonaws.com"}
     assert "COMPLETE: 4 created" in call("deploy", "--yes")
-    reader = Reader(Account(RED, "red", (REGION,), {"role": f"arn:aws:iam::{RED}:role/deploy"}), REGION, now())
+    reader = AccountReader(Account(RED, "red", (REGION,), {"role": f"arn:aws:iam::{RED}:role/deploy"}), REGION, now())
     health = responder_verdicts(read_responder(reader))
     assert {verdict.check: verdict.state.value for verdict in health} == dict.fromkeys(
         ("function", "subscription", "permission", "event-rule", "dead-letters"), "ok")

@@ -7,8 +7,8 @@ import pytest
 
 from custom_actions.functions.probe import PROBE_PREFIX, PROBE_SOURCE, probe_in
 from guardrails.health.facts import Unread
-from guardrails.health.probe import Unfit, answer, probe
-from guardrails.health.verdict import State
+from guardrails.health.probe import ProbeUnfit, answer, probe
+from guardrails.health.verdict import HealthState
 from guardrails.policies.event_pattern import mismatches
 
 from .test_checks import wanted
@@ -36,19 +36,19 @@ def test_the_event_matches_and_tells_of_a_refused_call(detail: Any) -> None:
     ({**PATTERN, "source": ["aws.cloudtrail"]}, {}, "source"), ({"detail": {}}, {}, "detail-type"),
     ({**PATTERN, "detail": {"errorCode": [{"exists": False}]}}, {}, "errorCode"),
     ({**PATTERN, "detail": {"size": [{"numeric": [">", 1]}]}}, {}, "detail.size"),
-    (PATTERN, {"C7N_SKIP_ERR_EVENT": "no"}, "refused calls"),
+    (PATTERN, {"C7N_SKIP_ERR_EVENT": "no"}, "rejected calls"),
 ])
 def test_what_cannot_be_fired_safely_is_not_fired(pattern: Any, variables: Any, why: str) -> None:
-    with pytest.raises(Unfit, match=why):
+    with pytest.raises(ProbeUnfit, match=why):
         probe(wanted(RESTART), pattern, variables)
 
 
 @pytest.mark.parametrize(("said", "last", "state"), [
-    (["probe m: received", "probe m: p is ready; nothing was done"], False, State.OK),
-    (["Skipping failed operation: m"], False, State.OK), ([], True, State.BROKEN), ([], False, None),
-    (["probe m: received"], False, None), (["probe m: received"], True, State.BROKEN),
-    (Unread("AccessDenied"), False, State.UNKNOWN),
+    (["probe m: received", "probe m: p is ready; nothing was done"], False, HealthState.OK),
+    (["Skipping failed operation: m"], False, HealthState.OK), ([], True, HealthState.BROKEN), ([], False, None),
+    (["probe m: received"], False, None), (["probe m: received"], True, HealthState.BROKEN),
+    (Unread("AccessDenied"), False, HealthState.UNKNOWN),
 ])
-def test_what_the_log_says(said: Any, last: bool, state: State | None) -> None:
+def test_what_the_log_says(said: Any, last: bool, state: HealthState | None) -> None:
     verdict = answer("m", said, last=last, seconds=1)
     assert (verdict.state if verdict else None) == state

@@ -12,10 +12,15 @@ from guardrails.health.responder import ResponderFacts, responder_verdicts, resp
 from tests.guardrails.deployment.test_forms import policy
 
 ARN = "arn:aws:lambda:eu-west-1:111111111111:function:custodian-guardrails-responder"
+TOPIC = "arn:aws:sns:eu-west-1:111111111111:guardrails-compliance"
+ALLOWS = {
+    "Effect": "Allow", "Action": "lambda:InvokeFunction", "Principal": {"Service": "sns.amazonaws.com"},
+    "Condition": {"ArnLike": {"AWS:SourceArn": TOPIC}}}
+SHUT = ("broken", "permission", "the function does not allow sns.amazonaws.com to invoke it")
 WELL = ResponderFacts(
     {"Configuration": {"FunctionArn": ARN, "State": "Active", "DeadLetterConfig": {"TargetArn": "arn:aws:sqs:x:1:q"}}},
-    {"Policy": '{"Statement": [{"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}}]}'},
-    [{"Endpoint": ARN, "SubscriptionArn": "arn:aws:sns:eu-west-1:111111111111:guardrails-compliance:1"}],
+    [ALLOWS], TOPIC,
+    [{"Endpoint": ARN, "SubscriptionArn": f"{TOPIC}:1"}],
     {"State": "ENABLED"}, 0)
 
 
@@ -27,20 +32,22 @@ def said(**facts: Any) -> list[tuple[str, str, str]]:
 @pytest.mark.parametrize(("facts", "verdict"), [
     ({"function": None}, ("broken", "function", "it is not deployed: nothing is fixed")),
     ({"function": Unread("denied")}, ("unknown", "function", "denied")),
-    ({"subscriptions": None}, ("broken", "subscription", "there is no topic guardrails-compliance")),
-    ({"subscriptions": []}, ("broken", "subscription", "it does not hear the topic guardrails-compliance")),
+    ({"subscriptions": None}, ("broken", "subscription", "the topic guardrails-compliance does not exist")),
+    ({"subscriptions": []}, ("broken", "subscription", "it is not subscribed to the topic guardrails-compliance")),
     ({"subscriptions": [{"Endpoint": ARN, "SubscriptionArn": "PendingConfirmation"}]},
-     ("broken", "subscription", "it was never confirmed")),
+     ("broken", "subscription", "its subscription was never confirmed")),
     ({"subscriptions": Unread("denied")}, ("unknown", "subscription", "denied")),
-    ({"policy": None}, ("broken", "permission", "it does not let SNS call it")),
-    ({"policy": {"Policy": '{"Statement": {"Effect": "Deny", "Principal": "sns.amazonaws.com"}}'}},
-     ("broken", "permission", "it does not let SNS call it")),
-    ({"policy": Unread("denied")}, ("unknown", "permission", "denied")),
+    ({"statements": []}, SHUT),
+    ({"statements": [{**ALLOWS, "Effect": "Deny", "Principal": "sns.amazonaws.com"}]}, SHUT),
+    # Allowed, but not this call, or not for this topic.
+    ({"statements": [{**ALLOWS, "Action": "lambda:GetFunction"}]}, SHUT),
+    ({"statements": [{**ALLOWS, "Condition": {"ArnLike": {"AWS:SourceArn": f"{TOPIC}-2"}}}]}, SHUT),
+    ({"statements": Unread("denied")}, ("unknown", "permission", "denied")),
     ({"rule": {"State": "DISABLED"}}, (
         "broken", "event-rule",
-        "the rule guardrails-compliance is off: AWS Config's verdicts do not come to the topic")),
+        "the rule guardrails-compliance is disabled: the topic receives no evaluations of AWS Config")),
     ({"rule": Unread("denied")}, ("unknown", "event-rule", "denied")),
-    ({"waiting": 2}, ("broken", "dead-letters", "2 events that it failed on wait in q")),
+    ({"waiting": 2}, ("broken", "dead-letters", "2 failed events wait in q")),
 ])
 def test_each_thing_that_breaks_is_named(facts: dict[str, Any], verdict: tuple[str, str, str]) -> None:
     assert said(**facts) == [verdict]

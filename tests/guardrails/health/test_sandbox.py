@@ -64,10 +64,12 @@ def test_each_thing_that_breaks_is_named(sandbox: Sandbox, tmp_path: Path) -> No
     assert healthy.exit_code == 0, healthy.output
     assert healthy.stdout.startswith("HEALTHY: 2 functions")
     code, said = account.doctor("--fire")
-    assert said == {(RESTART, "fire"): ("ok", "the event came")}, sandbox.logs(f"custodian-{RESTART}", ACCOUNT, REGION)
+    assert said == {(RESTART, "fire"): ("ok", "the event arrived")}, sandbox.logs(
+        f"custodian-{RESTART}", ACCOUNT, REGION)
     assert code == 0
     # The sandbox counts no runs, as CloudWatch does, and the log has that of the probe.
-    ran = {(RESTART, "errors"): ("unknown", "its log has lines of the last day, and CloudWatch has counted no run")}
+    ran = {(RESTART, "errors"): (
+        "unknown", "its log has lines of the last day, but CloudWatch counted no run")}
     assert account.doctor() == (2, ran)
 
     # One policy goes on, the other goes.
@@ -76,9 +78,10 @@ def test_each_thing_that_breaks_is_named(sandbox: Sandbox, tmp_path: Path) -> No
     (tmp_path / "policies" / "realtime" / "cloudtrail.yml").write_text(text.replace("logs again.", "is put right."))
     code, said = account.doctor("--policies", "policies")
     assert said == {
-        (RESTART, "policy"): ("broken", "it is behind the policy in description"),
-        (RESTART, "settings"): ("broken", "other than the policy's: Description"),
-        ("", "stray"): ("broken", f"custodian-{ACLS} is ours by its tags, and no policy stands for it"), **ran}
+        (RESTART, "policy"): ("broken", "it is not up to date with the policy's description"),
+        (RESTART, "settings"): ("broken", "they differ from the policy: Description"),
+        ("", "stray"): (
+            "broken", f"custodian-{ACLS} belongs to this project by its tags, but no policy deploys it"), **ran}
     assert code == 1
 
     restart, acls = f"custodian-{RESTART}", f"custodian-{ACLS}"
@@ -90,21 +93,21 @@ def test_each_thing_that_breaks_is_named(sandbox: Sandbox, tmp_path: Path) -> No
     account.client("iam").put_role_policy(
         RoleName="guardrails", PolicyName="p", PolicyDocument=allowing("s3:*", "logs:*", "sns:*", "iam:List*", "tag:*"))
     code, said = account.doctor()
-    no_topic = ("broken", f"{account.topic} is not there: nobody is told")
+    no_topic = ("broken", f"{account.topic} does not exist: nobody is notified")
     assert said == {
-        ("", "trail"): ("broken", f"the trail main does not log: no event comes to {RESTART}"),
+        ("", "trail"): ("broken", f"the trail main does not log: no events for {RESTART}"),
         (RESTART, "event-rule"): ("broken", "it is disabled: nothing starts the function"),
-        (RESTART, "permissions"): ("broken", "its role may not cloudtrail:DescribeTrails"),
+        (RESTART, "permissions"): ("broken", "its role does not allow cloudtrail:DescribeTrails"),
         (RESTART, "topic"): no_topic, (ACLS, "topic"): no_topic,
-        (ACLS, "permission"): ("broken", "the function does not let events.amazonaws.com call it"),
-        (ACLS, "target"): ("broken", "its event rule does not start it"), **ran}
+        (ACLS, "permission"): ("broken", "the function does not allow events.amazonaws.com to invoke it"),
+        (ACLS, "target"): ("broken", "the function is not a target of its event rule"), **ran}
     assert code == 1
 
     account.client("lambda").delete_function(FunctionName=restart)
     account.client("events").delete_rule(Name=acls)
     code, said = account.doctor(RESTART, ACLS)
-    assert said[RESTART, "function"] == ("broken", "its event rule is there, the function is not")
-    assert said[ACLS, "event-rule"] == ("broken", "there is none: nothing starts the function")
+    assert said[RESTART, "function"] == ("broken", "its event rule exists, but the function does not")
+    assert said[ACLS, "event-rule"] == ("broken", "it does not exist: nothing starts the function")
 
 
 def test_where_nothing_is_deployed_nothing_is_healthy(moto: Moto) -> None:

@@ -49,10 +49,10 @@ def test_an_open_port_is_matched_and_the_plan_is_shown(moto: Moto, tmp_path: Pat
     assert result.exit_code == 0, result.output
     said = [line.strip() for line in result.stdout.splitlines()]
     assert said[1] == "reaches 2 of 13 policies"
-    assert f"called on AuthorizeSecurityGroupIngress, which names {group_id}" in said
+    assert f"started by AuthorizeSecurityGroupIngress, which names {group_id}" in said
     assert said[said.index("would run revert-ingress") + 1] == "revoke tcp 22 from 0.0.0.0/0"
-    assert f"{group_id}: does not match: filter 1 of 1 drops it: {{'tag:guardrails-ingress': locked}}" in said
-    assert "security-group-admin-ports: not subscribed: AWS Config calls it, not EventBridge" in said
+    assert f"{group_id}: does not match: filter 1 of 1 excludes it: {{'tag:guardrails-ingress': locked}}" in said
+    assert "security-group-admin-ports: not subscribed: AWS Config starts it, not EventBridge" in said
     assert ingress(moto, group_id) == before
 
 
@@ -87,7 +87,7 @@ def test_what_is_gone_and_what_aws_refuses_is_told_apart(
     name = "security-group-admin-ports-revert"
     gone = answers(replay(tmp_path, opened("sg-00000000000000001"), "--policy", name, "--json"))[name]
     assert gone["answer"] == "no-resource"
-    assert "there is no such aws.security-group now" in gone["why"]
+    assert "this aws.security-group does not exist now" in gone["why"]
 
     def denied(self: Any) -> str:
         raise EC2ClientError("UnauthorizedOperation", "You are not authorized to perform this operation.")
@@ -111,7 +111,7 @@ def test_an_item_of_config_is_judged_offline_and_what_needs_aws_is_unknown(moto:
     event = opened("sg-1")
     result = replay(tmp_path, event, "--offline", "--policy", "security-group-locked-revert")
     assert result.exit_code == 2
-    assert "unknown, for it could not be read: ec2:DescribeSecurityGroups was not asked" in result.stdout
+    assert "unknown, because it could not be read: ec2:DescribeSecurityGroups was not called" in result.stdout
 
 
 def test_an_exception_is_named(moto: Moto, tmp_path: Path) -> None:
@@ -131,4 +131,4 @@ def test_another_accounts_event_is_not_judged_by_this_account(moto: Moto, tmp_pa
     event = {**opened("sg-1"), "recipientAccountId": "999999999999"}
     result = replay(tmp_path, event)
     assert result.exit_code == 1
-    assert "the event is of account 999999999999, the current credentials are of 123456789012" in result.stderr
+    assert "the event is of account 999999999999, but the current credentials are of 123456789012" in result.stderr

@@ -109,7 +109,7 @@ def test_a_stale_state_file_is_not_believed(tmp_path: Path) -> None:
     with pytest.raises(SandboxNotRunning):
         Sandbox.attach(tmp_path)
     result = CliRunner().invoke(cli.sandbox, ["stop", "--directory", str(tmp_path)])
-    assert (result.exit_code, result.output) == (0, "No sandbox runs.\n")
+    assert (result.exit_code, result.output) == (0, "The sandbox is not running.\n")
 
 
 def test_only_one_holds_a_directory(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_the_command_line(tmp_path: Path) -> None:
         assert result.exit_code != 0
         return result.output
 
-    assert "No sandbox runs" in fails("status")
+    assert "The sandbox is not running" in fails("status")
     assert "no sandbox runs" in fails("env")
     assert "no sandbox runs" in fails("reset")
     try:

@@ -14,18 +14,18 @@ from click.testing import CliRunner
 from guardrails.cli.main import main
 from guardrails.errors import GuardrailsError
 from guardrails.policies.policy import Policy, load
-from guardrails.stacks.iam.catalogue import Catalogue
+from guardrails.stacks.iam.catalogue import ActionCatalogue
 from guardrails.stacks.iam.documents import (
     INLINE_CHARACTERS,
     MANAGED_CHARACTERS,
-    Grant,
+    PermissionGrant,
     actions_of,
     document,
     documents,
     grants,
     size,
 )
-from guardrails.stacks.iam.needs import Condition, Need, of_function, of_hub, of_policy
+from guardrails.stacks.iam.needs import IamCondition, Permission, of_function, of_hub, of_policy
 from guardrails.stacks.iam.operator import of_deploy, of_doctor
 from guardrails.yamlfile import YamlFile, read
 
@@ -40,7 +40,7 @@ def policy(tmp_path: Path, **data: Any) -> Policy:
     return Policy(source.data["policies"][0], source, 0)
 
 
-def actions(needs: list[Need]) -> set[str]:
+def actions(needs: list[Permission]) -> set[str]:
     return {need.action for need in needs}
 
 
@@ -93,7 +93,7 @@ def test_a_call_worth_an_account_is_bound_to_what_the_policy_does_with_it() -> N
     [condition] = attach.conditions
     assert condition.key == "iam:PolicyARN" and condition.values and "*" not in condition.values
     [passed] = [need for need in of_policy(SHIPPED["vpc-flow-logs-central"]) if need.action == "iam:PassRole"]
-    assert passed.conditions == (Condition("StringEquals", "iam:PassedToService", ("vpc-flow-logs.amazonaws.com",)),)
+    assert passed.conditions == (IamCondition("StringEquals", "iam:PassedToService", ("vpc-flow-logs.amazonaws.com",)),)
     # A list with nothing in it: nothing is ever attached.
     attaching = SHIPPED["iam-user-policy-attach"]
     assert "iam:AttachUserPolicy" not in actions(of_policy(attaching))
@@ -145,7 +145,7 @@ def test_who_deploys_touches_functions_by_name_and_passes_their_roles_to_lambda_
     assert passed.keys() == {"lambda.amazonaws.com", "scheduler.amazonaws.com"}
     assert passed["scheduler.amazonaws.com"] == ("arn:${Partition}:iam::${Account}:role/clock",)
     assert "arn:${Partition}:iam::${Account}:role/own" in passed["lambda.amazonaws.com"]
-    known = Catalogue.shipped()
+    known = ActionCatalogue.shipped()
     assert [need.action for need in (*needs, *of_doctor()) if not known.knows(need.action)] == []
     changing = [need.action for need in of_doctor() if not need.action.partition(":")[2].startswith(
         ("Get", "List", "Describe", "Simulate", "Filter"))]
@@ -154,27 +154,29 @@ def test_who_deploys_touches_functions_by_name_and_passes_their_roles_to_lambda_
 
 def test_what_changes_something_is_bound_to_account_and_region_and_what_reads_to_the_region() -> None:
     needs = [
-        Need("ec2:RevokeSecurityGroupIngress", "x"), Need("ec2:DescribeVpcs", "x"), Need("iam:UpdateAccessKey", "x"),
-        Need("s3:PutBucketPolicy", "x"), Need("ec2:DescribeRegions", "x", regional=False),
+        Permission("ec2:RevokeSecurityGroupIngress", "x"), Permission("ec2:DescribeVpcs", "x"),
+        Permission("iam:UpdateAccessKey", "x"),
+        Permission("s3:PutBucketPolicy", "x"), Permission("ec2:DescribeRegions", "x", regional=False),
     ]
-    regions = (Condition("StringEquals", "aws:RequestedRegion", ("eu-west-1",)),)
+    regions = (IamCondition("StringEquals", "aws:RequestedRegion", ("eu-west-1",)),)
     assert {grant.action: grant for grant in grants(needs, ["eu-west-1"])} == {grant.action: grant for grant in (
-        Grant("ec2:RevokeSecurityGroupIngress", ("arn:${Partition}:ec2:*:${Account}:security-group/*",), regions),
-        Grant("ec2:DescribeVpcs", ("*",), regions),
-        Grant("iam:UpdateAccessKey", ("arn:${Partition}:iam::${Account}:user/*",)),
-        Grant("s3:PutBucketPolicy", ("arn:${Partition}:s3:::*",),
-              (Condition("StringEquals", "aws:ResourceAccount", ("${aws:PrincipalAccount}",)),)),
-        Grant("ec2:DescribeRegions", ("*",)),
+        PermissionGrant(
+            "ec2:RevokeSecurityGroupIngress", ("arn:${Partition}:ec2:*:${Account}:security-group/*",), regions),
+        PermissionGrant("ec2:DescribeVpcs", ("*",), regions),
+        PermissionGrant("iam:UpdateAccessKey", ("arn:${Partition}:iam::${Account}:user/*",)),
+        PermissionGrant("s3:PutBucketPolicy", ("arn:${Partition}:s3:::*",),
+              (IamCondition("StringEquals", "aws:ResourceAccount", ("${aws:PrincipalAccount}",)),)),
+        PermissionGrant("ec2:DescribeRegions", ("*",)),
     )}
 
 
 def test_a_role_too_large_for_one_policy_gets_several_and_loses_nothing() -> None:
-    known = Catalogue.shipped().services
-    needs = [Need(f"{service}:{name}", "x") for service in ("ec2", "iam") for name in known[service]["Actions"]]
+    known = ActionCatalogue.shipped().services
+    needs = [Permission(f"{service}:{name}", "x") for service in ("ec2", "iam") for name in known[service]["Actions"]]
     found = documents(grants(needs), role="large", at_most=99)
     assert len(found) > 2 and max(size(one) for one in found) <= MANAGED_CHARACTERS
     assert actions_of(found) == sorted({need.action for need in needs})
-    with pytest.raises(GuardrailsError, match="role large would need"):
+    with pytest.raises(GuardrailsError, match="role large needs"):
         documents(grants(needs), role="large", at_most=2)
 
 

@@ -1,0 +1,152 @@
+"""What `undeploy` removes, and how it ended: the work of the verb as values."""
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..accounts import Accounts
+from ..errors import GuardrailsError
+from ..policies import Policy, is_part
+from ..results import exceptions_in_force
+from .leftovers import (
+    LOG_GROUP,
+    DeployedFunction,
+    FunctionInventory,
+    Leftover,
+    functions_named,
+    inventory,
+    obsolete,
+    places,
+    refuse_partial,
+    remove,
+    scan,
+    switched_off,
+)
+
+
+@dataclass(frozen=True)
+class RemovalPlan:
+    """What would be removed, and what is known about the rest."""
+
+    leftovers: tuple[Leftover, ...]
+    notes: tuple[tuple[DeployedFunction, str], ...]
+    """What is left alone, and why."""
+    unknown: tuple[str, ...]
+    """What could not be read, in words."""
+    keep_logs: bool
+
+
+@dataclass(frozen=True)
+class RemovalReport:
+    """What was removed, verified by a second scan."""
+
+    removed: tuple[Leftover, ...]
+    left: tuple[tuple[Leftover, str], ...]
+    """Each resource that still exists, with the reason."""
+    unknown: tuple[str, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything was removed and everything could be read."""
+        return not self.left and not self.unknown
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as undeploy.json has it."""
+        return {
+            "complete": self.complete,
+            "removed": [_row(leftover) for leftover in self.removed],
+            "left": [{**_row(leftover), "reason": reason} for leftover, reason in self.left],
+            "unknown": list(self.unknown),
+        }
+
+
+def refuse_part_without_names(names: Sequence[str], directory: Path) -> None:
+    """Raise GuardrailsError when `directory` holds only a part of the project's policies and no policy is named."""
+    if not names and is_part(directory):
+        raise GuardrailsError(
+            f"{directory} holds only a part of the project's policies: the functions of all others would be removed",
+            "remove --policies, or name the policies to remove")
+
+
+def plan_removal(
+    accounts: Accounts, policies: list[Policy], directory: Path, names: Sequence[str], *, declared: bool,
+    keep_logs: bool,
+) -> RemovalPlan:
+    """What to remove: the functions of the named policies, or all that no policy needs any more. Changes nothing.
+
+    Args:
+        policies: those that stay, read from `directory`.
+        names: policy names or globs; empty for every function that is obsolete.
+        declared: whether accounts.yml says which profiles an account has.
+        keep_logs: whether log groups stay.
+
+    Raises GuardrailsError when the policies look like only a part of those that are deployed, and when nothing of the
+    named policies is deployed.
+    """
+    found = inventory(accounts.reached)
+    scanned = scan(_chosen(found, names, policies, directory, accounts, declared=declared))
+    plan = RemovalPlan(
+        _without_logs(scanned.leftovers, keep_logs=keep_logs), scanned.notes,
+        (
+            *(f"account {account}, {region}: {problem}" for account, region, problem in found.unknown),
+            *(f"account {account} cannot be reached: {problem}" for account, problem in accounts.unreachable),
+            *_unknown(scanned.unknown),
+        ),
+        keep_logs)
+    if names and not plan.leftovers and not plan.unknown and not plan.notes:
+        known = ", ".join(sorted({function.policy for function in found.functions})) or "nothing"
+        raise GuardrailsError(f"nothing of {', '.join(names)} is deployed there", f"deployed by this project: {known}")
+    return plan
+
+
+def _chosen(
+    found: FunctionInventory, names: Sequence[str], policies: list[Policy], directory: Path, accounts: Accounts,
+    *, declared: bool,
+) -> list[DeployedFunction]:
+    if names:
+        return functions_named(found.functions, names, policies, places(accounts.reached))
+    refuse_partial(found.functions, policies, directory)
+    chosen = obsolete(found.functions, policies)
+    if declared:
+        # Without accounts.yml, it is unknown which profiles its `vars` choose.
+        with exceptions_in_force(None):
+            chosen += switched_off(found.functions, policies, accounts.vars)
+    return chosen
+
+
+def carry_out(plan: RemovalPlan) -> RemovalReport:
+    """Remove what the plan says, and scan again to see what is left."""
+    removals = remove(plan.leftovers)
+    again = scan({leftover.function: None for leftover in plan.leftovers})
+    left = _without_logs(again.leftovers, keep_logs=plan.keep_logs)
+    still = {_key(leftover) for leftover in left}
+    problems: Mapping[tuple[str, str, DeployedFunction], str] = {
+        _key(removal.leftover): removal.problem for removal in removals}
+    return RemovalReport(
+        tuple(leftover for leftover in plan.leftovers if _key(leftover) not in still),
+        tuple((leftover, problems.get(_key(leftover)) or "it still exists after its removal") for leftover in left),
+        (*plan.unknown, *_unknown(again.unknown)),
+    )
+
+
+def _without_logs(leftovers: Sequence[Leftover], *, keep_logs: bool) -> tuple[Leftover, ...]:
+    return tuple(leftover for leftover in leftovers if not (keep_logs and leftover.kind == LOG_GROUP))
+
+
+def _unknown(found: Sequence[tuple[DeployedFunction, str]]) -> list[str]:
+    return [f"account {function.account}, {function.region}: {function.name}: {problem}" for function, problem in found]
+
+
+def _key(leftover: Leftover) -> tuple[str, str, DeployedFunction]:
+    """A leftover's identity; its detail can change between two scans."""
+    return (leftover.kind, leftover.name, leftover.function)
+
+
+def _row(leftover: Leftover) -> dict[str, Any]:
+    function = leftover.function
+    return {
+        "account": function.account.id, "account_name": function.account.name, "region": function.region,
+        "policy": function.policy, "kind": leftover.kind, "name": leftover.name,
+    }

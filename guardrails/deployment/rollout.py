@@ -1,0 +1,195 @@
+"""A deployment from plan to verification: the work of `deploy` as values.
+
+A policy's function takes a different form in accounts that observe, heal or respond, and another one in the hub.
+c7n-org takes one list of policies for each run, so each form is a work list of its own.
+"""
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..accounts import Account, Accounts, Response, response_of
+from ..policies import Policy
+from ..results import exceptions_in_force
+from ..runs import DEPLOY, Advance, Check, Work, execute, not_reached, work_for
+from . import responder
+from .forms import as_deployed
+from .hub import answered_centrally, as_central, hub_of, own_regions
+from .leftovers import DeployedFunction, inventory, obsolete, why_obsolete
+from .plans import (
+    DeploymentChange,
+    DeploymentResult,
+    PlannedDeployment,
+    outcomes,
+    plan,
+    regions_for,
+    settled,
+    still_to_do,
+)
+from .responder import PlannedResponder
+
+CENTRAL = "central"
+"""Shown instead of an account's response for a function in the hub, which answers for many accounts."""
+ShowProgress = Callable[[str, int], AbstractContextManager[Advance]]
+
+
+@dataclass(frozen=True)
+class RolloutRequest:
+    """What is to be deployed, and where."""
+
+    policies: Sequence[Policy]
+    """The selected policies, marked with the project's tag."""
+    every: Sequence[Policy]
+    """All policies: the responder holds the fixes of all of them, and a function of none of them is obsolete."""
+    accounts: Accounts
+    exceptions: Path | None
+    """The file of exceptions in force."""
+    all_selected: bool
+    """Whether all policies are selected; only then can obsolete functions be found."""
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """The plan of a deployment."""
+
+    request: RolloutRequest
+    works: Mapping[str, Work]
+    """By form: what c7n-org deploys."""
+    planned: Sequence[PlannedDeployment]
+    responders: Sequence[PlannedResponder]
+    surplus: Sequence[tuple[DeployedFunction, str]]
+    """Deployed functions that no policy needs any more, with the reason; `undeploy` removes them."""
+    unknown: Sequence[tuple[Account, str, str]]
+    """Account, region and reason where surplus functions could not be read."""
+
+    @property
+    def all_planned(self) -> list[PlannedDeployment]:
+        """The plans of all policies and of the responders."""
+        return [*self.planned, *(each.planned for each in self.responders)]
+
+    @property
+    def counts(self) -> Counter[DeploymentChange]:
+        """How many functions each change concerns."""
+        counts = Counter(each.change for each in self.all_planned)
+        counts[DeploymentChange.REMOVE] += len(self.surplus)
+        return counts
+
+    @property
+    def to_deploy(self) -> int:
+        """How many functions would be created or updated."""
+        return self.counts[DeploymentChange.CREATE] + self.counts[DeploymentChange.UPDATE]
+
+    @property
+    def known(self) -> bool:
+        """Whether every account could be reached and every function could be read."""
+        return not self.request.accounts.unreachable and not self.counts[DeploymentChange.UNKNOWN]
+
+
+@dataclass(frozen=True)
+class RolloutReport:
+    """How a deployment ended."""
+
+    results: Sequence[DeploymentResult]
+    surplus: Sequence[DeployedFunction]
+
+    @property
+    def failed(self) -> list[DeploymentResult]:
+        """The deployments that did not succeed."""
+        return [each for each in self.results if each.failed]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every function is deployed as its policy says."""
+        return not self.failed
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as deploy.json has it."""
+        return {
+            "complete": self.complete,
+            "functions": [
+                {
+                    "account": each.account.id, "account_name": each.account.name, "region": each.region,
+                    "policy": each.policy.name, "mode": each.policy.mode["type"], "function": each.policy.function,
+                    "response": response_label(each), "outcome": each.outcome, "reason": each.reason,
+                }
+                for each in self.results
+            ],
+            "surplus": [
+                {"account": each.account.id, "account_name": each.account.name, "region": each.region,
+                 "function": each.name}
+                for each in self.surplus
+            ],
+        }
+
+
+def response_label(each: PlannedDeployment | DeploymentResult) -> str:
+    """What the policy's function may do in its account, or `central` for a function in the hub."""
+    return CENTRAL if "member-role" in each.policy.mode else response_of(each.account).value
+
+
+def plan_rollout(request: RolloutRequest) -> Rollout:
+    """Compare what c7n would deploy with what is deployed. Changes nothing.
+
+    What cannot be read is DeploymentChange.UNKNOWN. Raises GuardrailsError when c7n rejects a policy for the hub.
+    """
+    accounts = request.accounts
+    works = _works(request)
+    with exceptions_in_force(request.exceptions):
+        planned = [each for work in works.values() for each in plan(work, accounts.vars)]
+    responders = _plan_responders(request)
+    found = inventory(accounts.reached) if request.all_selected else None
+    surplus = obsolete(found.functions, request.every) if found else []
+    return Rollout(
+        request, {form: still_to_do(work, planned) for form, work in works.items()}, planned, responders,
+        [(function, why_obsolete(function, request.every)) for function in surplus], found.unknown if found else ())
+
+
+def _works(request: RolloutRequest) -> dict[str, Work]:
+    reached = request.accounts.reached
+    works: dict[str, Work] = {
+        response.value: work_for(
+            [as_deployed(policy, response) for policy in request.policies],
+            [account for account in reached if response_of(account) is response], own_regions)
+        for response in Response
+    }
+    if hub := hub_of(reached):
+        works[CENTRAL] = work_for(
+            [as_central(policy, hub, request.accounts.vars) for policy in request.policies
+             if answered_centrally(policy, hub)],
+            [hub], regions_for)
+    return works
+
+
+def _plan_responders(request: RolloutRequest) -> list[PlannedResponder]:
+    """The responders, whichever policies are selected: one function holds the fixes of all of them."""
+    with exceptions_in_force(request.exceptions):
+        return responder.plan(request.every, request.accounts.reached, request.accounts.vars, own_regions)
+
+
+def apply_rollout(rollout: Rollout, directory: Path, progress: ShowProgress) -> RolloutReport:
+    """Deploy what the plan creates and updates, and verify it.
+
+    c7n-org's files go to `directory`; `progress` shows how far it is. One account's failure does not stop the others.
+    """
+    request = rollout.request
+    before = {each.key: each for each in rollout.planned}
+    results = [settled(each) for each in rollout.planned if not each.change.deploys]
+    for form, work in rollout.works.items():
+        if not work:
+            continue
+        checks: list[Check] = []
+        execute(work, DEPLOY, directory / "c7n-org" / form, request.accounts, checks.extend,
+                exceptions=request.exceptions, progress=progress)
+        with exceptions_in_force(request.exceptions):
+            after = {each.key: each for each in plan(work, request.accounts.vars)}
+        results += outcomes(checks, before, after)
+    # Last: the functions that alert the responder then exist.
+    results += responder.deploy(rollout.responders, lambda: _plan_responders(request))
+    unreachable = request.accounts.unreachable
+    lost = work_for(request.policies, [account for account, _ in unreachable], regions_for)
+    results += outcomes(not_reached(unreachable, lost), {}, {})
+    return RolloutReport(results, [function for function, _ in rollout.surplus])
