@@ -36,6 +36,7 @@ VERBS = {
     "undeploy": "Remove functions of policies that are gone, and what starts them.",
     "doctor": "Is what is deployed alive? Each function, and all that it needs.",
     "rollback": "Take a fix back, from its receipt.",
+    "lint": "Run the linter and the type checker.",
     "test": "Run the linter, the type checker and the tests.",
 }
 # run.sh hands these over before Python starts; the help names them.
