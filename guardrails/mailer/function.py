@@ -5,7 +5,7 @@ datadog no longer needs and nobody installs, so that packing fails; and not `jwt
 imported, so that the function would die at its start (cloud-custodian's issue 10282). This is c7n-mailer's own command
 line, with that list mended.
 
-    ./run.sh python -m guardrails.mailer_function --config mailer/mailer.yml -t mailer/templates --update-lambda
+    ./run.sh python -m guardrails.mailer.function --config mailer/mailer.yml -t mailer/templates --update-lambda
 """
 from __future__ import annotations
 
