@@ -29,8 +29,9 @@ progress() {
     [ -t 2 ] || continue
     case $line in
       Ignoring\ *) total=$((total - 1)) ;;
-      Collecting\ *) line=${line#Collecting }; count=$((count + 1))
-        printf '\r\033[Krun.sh: package %d of %d: %s' "$count" "$total" "${line%% *}" >&2 ;;
+      # From the index, or a file that pip has already.
+      Collecting\ * | Processing\ *) line=${line#* }; line=${line%% *}; count=$((count + 1))
+        printf '\r\033[Krun.sh: package %d of %d: %s' "$count" "$total" "${line##*/}" >&2 ;;
       Installing\ collected*) printf '\r\033[Krun.sh: installing the packages' >&2 ;;
     esac
   done
