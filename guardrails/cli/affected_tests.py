@@ -23,9 +23,10 @@ import yaml
 PACKAGES = ("custom_actions", "guardrails", "tests", "bench")
 LAYOUT = "tests/test_layout.py"
 """Reads the source of every module, so it depends on each."""
+DOCS = "tests/test_docs.py"
+"""Reads every page of the documentation."""
 POLICY_TESTS = "tests/policies"
 POLICY_SUFFIXES = (".yml", ".yaml")
-PROSE = (".md", ".txt")
 NOT_TESTED = frozenset({"LICENSE", ".gitignore", ".editorconfig"})
 DATA = {
     "controls": "tests/guardrails/policies", "examples": "tests/guardrails/policies",
@@ -258,13 +259,16 @@ def _place(path: str, graph: Graph, roots: dict[str, str], selection: Selection)
         for test in (f"{POLICY_TESTS}/test_parameters.py", f"{POLICY_TESTS}/test_rules.py"):
             selection.files.setdefault(test, "reads every policy")
         return bool(names)
+    elif where.suffix == ".md":
+        selection.files.setdefault(DOCS, "reads every page")
+        roots.update(dict.fromkeys(graph.readers(path), path))
     elif tests := DATA.get(where.parts[0]):
         selection.files[tests] = f"{path} changed"
     elif readers := graph.readers(path):
         roots.update(dict.fromkeys(readers, path))
     elif where.parts[0] == "tests" and len(where.parts) > 2:
         selection.files[str(where.parent)] = f"{path} changed"
-    elif where.suffix in PROSE or path in NOT_TESTED:
+    elif path in NOT_TESTED:
         selection.untested.append(path)
     else:
         return False

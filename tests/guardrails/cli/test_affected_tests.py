@@ -50,7 +50,7 @@ SOURCES = {
     "tests/guardrails/test_verbs.py": "from guardrails.cli.main import VERBS",
     "tests/guardrails/test_client.py": "from .conftest import guardrails\nboto3.client('audit')",
     "tests/guardrails/test_string.py": 'monkeypatch.setattr("guardrails.runs.accounting.Check.x", 1)',
-    "tests/guardrails/test_docs.py": 'text = (ROOT / "docs/exceptions.md")',
+    "tests/guardrails/test_page.py": 'text = (ROOT / "docs/exceptions.md")',
     "tests/guardrails/stacks/test_limits.py": "from guardrails.stacks import limits",
     "tests/guardrails/sandbox/test_gaps_kms.py": "",
     "tests/custom_actions/test_key.py": 'POLICY = {"actions": [{"type": "revert-key"}]}',
@@ -98,7 +98,8 @@ ACCOUNTING = {*SWEEPS, "test_check.py", "test_indirect.py", "test_string.py"}
     ("guardrails/sandbox/wire.py", {"sandbox"}),
     ("guardrails/stacks/limits.yml", {"test_limits.py"}),
     ("custom_actions/elements/kms/key.py", {"test_key.py"}),
-    ("docs/exceptions.md", {"test_docs.py"}),
+    ("docs/exceptions.md", {"test_docs.py", "test_page.py"}),
+    ("README.md", {"test_docs.py"}),
 ])
 def test_a_change_selects_what_depends_on_it(changed: str, expected: set[str]) -> None:
     assert files(changed) == expected
@@ -152,8 +153,8 @@ def test_what_is_not_known_selects_everything(changed: str, reason: str) -> None
     assert selected(changed, "guardrails/cli/heal.py").everything == reason
 
 
-def test_prose_selects_nothing() -> None:
-    assert selected("README.md", "LICENSE") == Selection(untested=["LICENSE", "README.md"])
+def test_what_nothing_reads_selects_nothing() -> None:
+    assert selected("LICENSE", "bench/startup.py") == Selection(untested=["LICENSE", "bench/startup.py"])
 
 
 def test_a_file_that_cannot_be_read_as_python_or_yaml_takes_no_other_with_it() -> None:
