@@ -35,6 +35,7 @@ VERBS = {
     "undeploy": "Remove deployed functions that no policy needs any more.",
     "doctor": "Check that deployed functions, and everything that they need, work.",
     "rollback": "Undo fixes with the calls in their receipts.",
+    "lint": "Run the linter and the type checker.",
     "test": "Run the linter, the type checker and the tests.",
 }
 # run.sh runs these itself, without this program; the help lists them.
