@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import pytest
 
-from guardrails.cli.main import HANDED_OVER, VERBS, main
+from guardrails.cli.main import PASSED_THROUGH, VERBS, main
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -54,7 +54,7 @@ def test_every_command_has_a_verb_and_options_that_there_are(page: Path) -> None
     for line in COMMAND.findall(page.read_text(encoding="utf-8")):
         words = shlex.split(line.partition(" #")[0].partition(" | ")[0].rstrip("\\").rstrip(")\""), posix=True)
         verb = words[0]
-        if verb in {each.split()[0] for each in HANDED_OVER} | {"VERB", "<verb>"} or verb.startswith("-"):
+        if verb in {each.split()[0] for each in PASSED_THROUGH} | {"VERB", "<verb>"} or verb.startswith("-"):
             continue
         if verb not in VERBS:
             wrong.append(f"{verb} in: {line}")
