@@ -1,5 +1,4 @@
-"""From the file of a run to all that is said of it: the history is brought in, and the numbers are kept for the next.
-"""
+"""From the file of a run to its assessment: compares the run with the history, and adds it to the history."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..policies import load_catalogues
-from ..results import Changes, Exceptions, History, Line, PastRun, RunStore, Status
+from ..results import Exceptions, History, PastRun, RunChanges, RunScore, RunStore, Status
 from .assessment import Assessment
 
 _TREND = 60
@@ -18,10 +17,10 @@ def assess(
     store: RunStore, *, controls: Sequence[Path] = (), exceptions: Exceptions | None = None,
     history: Path | None = None, headline: str = "", extra: Mapping[str, Any] | None = None,
 ) -> Assessment:
-    """The assessment of a run that has just ended. With a `history`, the run is compared with it and becomes part of
-    it; the comparison is kept with the run.
+    """The assessment of a run that has just ended.
 
-    `controls` are directories of frameworks besides the project's own. Raises GuardrailsError for a framework or a
+    With a `history`, the run is compared with earlier runs and added to them; the comparison is stored with the run.
+    `controls` are directories of frameworks in addition to the project's. Raises GuardrailsError for a framework or a
     history that cannot be read.
     """
     made = replace(_of(store, controls), headline=headline, extra=dict(extra or {}))
@@ -31,7 +30,7 @@ def assess(
 
 
 def assess_again(store: RunStore, *, controls: Sequence[Path] = (), exceptions: Exceptions | None = None) -> Assessment:
-    """The assessment of an earlier run, with the comparison that was made then: the history has gone on since."""
+    """The assessment of an earlier run, with the comparison that was stored then: the history has changed since."""
     return _whole(_of(store, controls), exceptions)
 
 
@@ -46,7 +45,7 @@ def _of(store: RunStore, controls: Sequence[Path]) -> Assessment:
 def _whole(made: Assessment, exceptions: Exceptions | None) -> Assessment:
     if (changes := made.store.get("changes")) is not None:
         made = replace(
-            made, changes=Changes(**changes), reopened=frozenset(made.store["reopened"]),
+            made, changes=RunChanges(**changes), reopened=frozenset(made.store["reopened"]),
             trend=tuple(_past(run) for run in made.store["trend"]))
     if exceptions is not None:
         known = {*made.policies, *made.store.get("not_chosen", {})}
@@ -56,7 +55,7 @@ def _whole(made: Assessment, exceptions: Exceptions | None) -> Assessment:
 
 
 def _compare(made: Assessment, history: History) -> None:
-    """Bring the run into the history, and write into the run's file what came of it."""
+    """Add the run to the history, and store the comparison in the run's file."""
     scope = made.store["scope"]
     history.merge(made.store, made.run, made.started)
     changes = history.changes(made.run, scope)
@@ -67,17 +66,17 @@ def _compare(made: Assessment, history: History) -> None:
 
 
 def _past(data: Mapping[str, Any]) -> PastRun:
-    return PastRun(**{**data, "lines": tuple(Line(**line) for line in data["lines"])})
+    return PastRun(**{**data, "lines": tuple(RunScore(**line) for line in data["lines"])})
 
 
-def past_run(made: Assessment, scope: str, changes: Changes) -> PastRun:
-    """The numbers of a run that the history keeps."""
+def past_run(made: Assessment, scope: str, changes: RunChanges) -> PastRun:
+    """The numbers of a run for the history."""
     opened = made.count(Status.OPEN)
-    lines = [Line("all", "", made.score.value, made.score.seen, opened)]
-    lines += [Line("account", row.key, row.score.value, row.score.seen, sum(row.open.values()))
+    lines = [RunScore("all", "", made.score.value, made.score.seen, opened)]
+    lines += [RunScore("account", row.key, row.score.value, row.score.seen, sum(row.open.values()))
               for row in made.by_account]
-    lines += [Line("severity", name, None, None, number) for name, number in made.open_by_severity.items()]
-    lines += [Line("framework", row.name, row.percentage, row.seen_share, row.failed) for row in made.frameworks]
+    lines += [RunScore("severity", name, None, None, number) for name, number in made.open_by_severity.items()]
+    lines += [RunScore("framework", row.name, row.percentage, row.seen_share, row.failed) for row in made.frameworks]
     return PastRun(
         made.run, scope, made.started, made.finished, made.complete, made.asked, made.seen, made.score.value, opened,
         made.count(Status.EXCEPTED), changes.fixed, changes.new, tuple(lines))

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ..errors import GuardrailsError
-from ..results import History, Line, PastRun
+from ..results import History, PastRun, RunScore
 from .console import out, table
 from .options import history_option
 
@@ -64,7 +64,7 @@ def runs_of_latest(history: History, last: int) -> list[PastRun]:
     return history.runs(latest[0].scope, last) if latest else []
 
 
-def line_of(run: PastRun, kind: str, name: str) -> Line | None:
+def line_of(run: PastRun, kind: str, name: str) -> RunScore | None:
     """The number of a run that is asked for; None when the run has none."""
     return next((line for line in run.lines if (line.kind, line.name) == (kind, name)), None)
 

@@ -1,4 +1,4 @@
-"""Policies as their files have them, what Cloud Custodian says of them, and the frameworks that they stand for."""
+"""Policies as they are in their files, their validation, and the frameworks that they cover."""
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -9,9 +9,17 @@ if TYPE_CHECKING:
     from .cases import case_problems
     from .catalogue import Catalogue, Requirement, load_catalogues
     from .conditions import conditions_hold
-    from .engine import complaints, is_lambda_mode, resource_class, type_of, walk
+    from .engine import is_lambda_mode, policy_problems, resource_class, type_of, walk
     from .event_pattern import UnknownComparison, comparable, mismatches, parsed, pattern_of
-    from .frameworks import FrameworkResult, PolicyResult, Verdict, covering, dangling, framework_results, policies_for
+    from .frameworks import (
+        FrameworkResult,
+        PolicyResult,
+        RequirementVerdict,
+        covering,
+        dangling,
+        framework_results,
+        policies_for,
+    )
     from .policy import Kind, Policy, Selection, is_part, load, merged, policy_files
     from .schedules import DAY, SCHEDULED, good_for, interval_of, is_scheduled
     from .scope import SCOPES, Scope, audit_scope, deploy_scope
@@ -22,10 +30,11 @@ __getattr__, __all__ = face(
     cases=("case_problems",),
     catalogue=("Catalogue", "Requirement", "load_catalogues"),
     conditions=("conditions_hold",),
-    engine=("complaints", "is_lambda_mode", "resource_class", "type_of", "walk"),
+    engine=("is_lambda_mode", "policy_problems", "resource_class", "type_of", "walk"),
     event_pattern=("UnknownComparison", "comparable", "mismatches", "parsed", "pattern_of"),
     frameworks=(
-        "FrameworkResult", "PolicyResult", "Verdict", "covering", "dangling", "framework_results", "policies_for",
+        "FrameworkResult", "PolicyResult", "RequirementVerdict", "covering", "dangling", "framework_results",
+        "policies_for",
     ),
     policy=("Kind", "Policy", "Selection", "is_part", "load", "merged", "policy_files"),
     schedules=("DAY", "SCHEDULED", "good_for", "interval_of", "is_scheduled"),

@@ -11,10 +11,10 @@ from pathlib import Path
 from ..suggest import nearest
 from ..yamlfile import YamlError, YamlFile, read
 from .policy import Policy, policy_files
-from .validation import Problem
+from .validation import FileProblem
 
 
-def case_problems(policies: Sequence[Policy], directory: Path, *, whole: bool) -> Iterator[Problem]:
+def case_problems(policies: Sequence[Policy], directory: Path, *, whole: bool) -> Iterator[FileProblem]:
     """Policies without a case, and with `whole`, when `policies` are all that there are, cases without a policy.
 
     Raises GuardrailsError when the directory is not there or holds no file.
@@ -24,7 +24,7 @@ def case_problems(policies: Sequence[Policy], directory: Path, *, whole: bool) -
         try:
             source = read(file)
         except YamlError as error:
-            yield Problem(file, error.line, error.message)
+            yield FileProblem(file, error.line, error.message)
             continue
         for name, listed in source.data.items() if isinstance(source.data, Mapping) else ():
             if isinstance(listed, list) and listed:
@@ -33,11 +33,11 @@ def case_problems(policies: Sequence[Policy], directory: Path, *, whole: bool) -
         if policy.name not in cases:
             wanted = directory / policy.kind.value / policy.source.path.name
             near = nearest(policy.name, cases.keys() - {other.name for other in policies})
-            yield Problem(
+            yield FileProblem(
                 policy.source.path, policy.source.line(("policies", policy.index, "name")),
                 f"{policy.name}: no case tries it", near or f"write one into {wanted}: docs/policies.md")
     known = {policy.name for policy in policies}
     for name, (source, key) in cases.items():
         if whole and name not in known:
-            yield Problem(
+            yield FileProblem(
                 source.path, source.line((key,)), f"{name}: cases of a policy that is not there", nearest(name, known))

@@ -31,7 +31,7 @@ _OPTIONS = {"region": "us-east-1", "account_id": "000000000000"}
 
 
 @dataclass(frozen=True)
-class Complaint:
+class PolicyProblem:
     """What is wrong with a policy: where in it, what, and how to fix it."""
 
     path: Path
@@ -39,7 +39,7 @@ class Complaint:
     fix: str = ""
 
 
-def complaints(policy: Mapping[str, Any], resource: str) -> list[Complaint]:
+def policy_problems(policy: Mapping[str, Any], resource: str) -> list[PolicyProblem]:
     """Everything that c7n holds against the policy of resource type `resource` (`aws.ec2`).
 
     The cheap and clear checks come first; a later stage runs only on what passed the earlier ones, because its
@@ -50,13 +50,13 @@ def complaints(policy: Mapping[str, Any], resource: str) -> list[Complaint]:
     return list(_elements(policy, resource)) or list(_schema(policy, resource)) or list(_own(policy))
 
 
-def unknown_resource(resource: str) -> Complaint | None:
-    """A complaint when c7n has no such resource type. Loads the type."""
+def unknown_resource(resource: str) -> PolicyProblem | None:
+    """A problem when c7n has no such resource type. Loads the type."""
     if not load_resources([resource]):
         return None
     from c7n.resources.resource_map import ResourceMap
 
-    return Complaint(("resource",), f"there is no resource type {resource}", nearest(resource, ResourceMap))
+    return PolicyProblem(("resource",), f"there is no resource type {resource}", nearest(resource, ResourceMap))
 
 
 @cache
@@ -105,7 +105,7 @@ def modes() -> list[str]:
 
 
 
-def _elements(policy: Mapping[str, Any], resource: str) -> Iterator[Complaint]:
+def _elements(policy: Mapping[str, Any], resource: str) -> Iterator[PolicyProblem]:
     manager = resource_class(resource)
     for kind, registry in (("filters", manager.filter_registry), ("actions", manager.action_registry)):
         what = kind[:-1]
@@ -113,7 +113,7 @@ def _elements(policy: Mapping[str, Any], resource: str) -> Iterator[Complaint]:
             name = type_of(entry)
             element = registry.get(name) if name else None
             if element is None:
-                yield Complaint(
+                yield PolicyProblem(
                     path, f"{resource} has no {what} {name or entry!r}",
                     nearest(name, registry.keys()) or f"./run.sh custodian schema {resource}.{kind} lists them",
                 )
@@ -121,14 +121,14 @@ def _elements(policy: Mapping[str, Any], resource: str) -> Iterator[Complaint]:
                 yield from _keys(path, entry, name, element)
 
 
-def _keys(path: Path, entry: Mapping[str, Any], name: str, element: Any) -> Iterator[Complaint]:
+def _keys(path: Path, entry: Mapping[str, Any], name: str, element: Any) -> Iterator[PolicyProblem]:
     schema = element.schema
     if schema.get("additionalProperties") is not False or "properties" not in schema:
         return
     known = {str(key) for key in schema["properties"]}
     for key in entry:
         if str(key) not in known:
-            yield Complaint((*path, str(key)), f"{name} has no setting {key}", nearest(str(key), known, give_all=True))
+            yield PolicyProblem((*path, str(key)), f"{name} has no setting {key}", nearest(str(key), known, give_all=True))
 
 
 @cache
@@ -138,14 +138,14 @@ def _validator(resource: str) -> Any:
     return JsonSchemaValidator(generate((resource,)))
 
 
-def _schema(policy: Mapping[str, Any], resource: str) -> Iterator[Complaint]:
+def _schema(policy: Mapping[str, Any], resource: str) -> Iterator[PolicyProblem]:
     validator = _validator(resource)
     if _accepts(validator, policy, resource):
         return
     for error in validator.iter_errors({"policies": [policy]}):
         for leaf in _leaves(error):
             path = tuple(leaf.absolute_path)[2:]  # after ("policies", 0)
-            yield Complaint(path, *_reworded(leaf, path))
+            yield PolicyProblem(path, *_reworded(leaf, path))
 
 
 def _accepts(validator: Any, policy: Mapping[str, Any], resource: str) -> bool:
@@ -238,7 +238,7 @@ def _reworded(error: Any, path: Path) -> tuple[str, str]:
     return f"{label}: {error.message[:300]}", ""
 
 
-def _own(policy: Mapping[str, Any]) -> Iterator[Complaint]:
+def _own(policy: Mapping[str, Any]) -> Iterator[PolicyProblem]:
     where: Path = ()
     try:
         with _made_once():
@@ -259,7 +259,7 @@ def _own(policy: Mapping[str, Any]) -> Iterator[Complaint]:
         where = ()
     except Exception as error:  # noqa: BLE001 - as above; this one is known to be of one element
         first = error
-    yield Complaint(where, " ".join(str(first).split())[:400] or type(first).__name__)
+    yield PolicyProblem(where, " ".join(str(first).split())[:400] or type(first).__name__)
 
 
 @contextmanager

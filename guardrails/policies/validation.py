@@ -16,7 +16,7 @@ from custom_actions.vocabulary import CALLING, EXPOSURES, PASSIVE, RESPONSES, SE
 from ..suggest import nearest
 from ..yamlfile import YamlError, YamlFile, read
 from .catalogue import Catalogue
-from .engine import Complaint, complaints, is_lambda_mode, modes, type_of, walk
+from .engine import PolicyProblem, is_lambda_mode, modes, policy_problems, type_of, walk
 from .policy import Kind, Policy
 from .scope import SCOPES
 
@@ -58,7 +58,7 @@ _POLICY_KEYS = (
 
 
 @dataclass(frozen=True)
-class Problem:
+class FileProblem:
     """One error in one file."""
 
     file: Path
@@ -71,7 +71,7 @@ class Problem:
 class Validation:
     """What the checks found, and how much they looked at."""
 
-    problems: tuple[Problem, ...]
+    problems: tuple[FileProblem, ...]
     files: int
     policies: int
     resource_types: int
@@ -98,7 +98,7 @@ def _no_collection() -> Iterator[None]:
 
 
 def _validate_files(files: Iterable[Path], catalogues: Mapping[str, Catalogue]) -> Validation:
-    problems: list[Problem] = []
+    problems: list[FileProblem] = []
     named: dict[str, tuple[Path, int]] = {}
     resources, policies = set(), 0
     checked: list[Policy] = []
@@ -107,7 +107,7 @@ def _validate_files(files: Iterable[Path], catalogues: Mapping[str, Catalogue]) 
         try:
             source = read(file)
         except YamlError as error:
-            problems.append(Problem(file, error.line, error.message))
+            problems.append(FileProblem(file, error.line, error.message))
             continue
         structure = list(_structure(source.data))
         problems.extend(_located(source, (), structure))
@@ -120,11 +120,11 @@ def _validate_files(files: Iterable[Path], catalogues: Mapping[str, Catalogue]) 
                 policy = Policy(data, source, index)
                 checked.append(policy)
                 resources.add(policy.resource)
-                found = [*_policy(policy, catalogues), *complaints(data, policy.resource)]
+                found = [*_policy(policy, catalogues), *policy_problems(data, policy.resource)]
                 at = (file, source.line(("policies", index, "name")))
                 first = named.setdefault(policy.name, at)
                 if first != at:
-                    found.append(Complaint(
+                    found.append(PolicyProblem(
                         ("name",), f"the name {policy.name} is taken by {first[0]}:{first[1]}",
                         "rename one: functions, findings and output directories go by the name",
                     ))
@@ -132,7 +132,7 @@ def _validate_files(files: Iterable[Path], catalogues: Mapping[str, Catalogue]) 
     return Validation(tuple(in_order(problems)), len(files), policies, len(resources), tuple(checked))
 
 
-def in_order(problems: Iterable[Problem]) -> Iterator[Problem]:
+def in_order(problems: Iterable[FileProblem]) -> Iterator[FileProblem]:
     """Each error once, by file and line; ours of the length of names and c7n's own say the same."""
     seen = set()
     for problem in sorted(problems, key=lambda problem: (str(problem.file), problem.line)):
@@ -141,57 +141,57 @@ def in_order(problems: Iterable[Problem]) -> Iterator[Problem]:
             yield problem
 
 
-def _located(source: YamlFile, base: tuple[str | int, ...], found: Iterable[Complaint]) -> Iterator[Problem]:
-    for complaint in found:
+def _located(source: YamlFile, base: tuple[str | int, ...], found: Iterable[PolicyProblem]) -> Iterator[FileProblem]:
+    for problem in found:
         name = ""
         if base:
             data = source.data["policies"][base[1]]
             name = f"{data['name']}: " if isinstance(data, Mapping) and data.get("name") else ""
-        yield Problem(
-            source.path, source.line((*base, *complaint.path)), name + complaint.problem, complaint.fix
+        yield FileProblem(
+            source.path, source.line((*base, *problem.path)), name + problem.problem, problem.fix
         )
 
 
-def _structure(data: Any) -> Iterator[Complaint]:
+def _structure(data: Any) -> Iterator[PolicyProblem]:
     """What is wrong with the file as a whole."""
     if not isinstance(data, Mapping):
-        yield Complaint((), "no policy file: the top is no mapping", "start it with `policies:` and a list")
+        yield PolicyProblem((), "no policy file: the top is no mapping", "start it with `policies:` and a list")
         return
     for key in data:
         if key not in _FILE_KEYS:
-            yield Complaint((str(key),), f"no such key at the top of a file: {key}",
+            yield PolicyProblem((str(key),), f"no such key at the top of a file: {key}",
                             nearest(str(key), _FILE_KEYS, give_all=True))
     if not isinstance(data.get("policies"), list):
-        yield Complaint(("policies",), "no list `policies:`", "put the policies into a list under `policies:`")
+        yield PolicyProblem(("policies",), "no list `policies:`", "put the policies into a list under `policies:`")
 
 
-def _shape(data: Any) -> Iterator[Complaint]:
+def _shape(data: Any) -> Iterator[PolicyProblem]:
     """What keeps a policy from being looked at any further."""
     if not isinstance(data, Mapping):
-        yield Complaint((), "a policy is a mapping", "- name: …")
+        yield PolicyProblem((), "a policy is a mapping", "- name: …")
         return
     for key in ("name", "resource"):
         if not isinstance(data.get(key), str):
-            yield Complaint((), f"no {key}", f"give it a {key}")
+            yield PolicyProblem((), f"no {key}", f"give it a {key}")
     for key in data:
         if key not in _POLICY_KEYS:
-            yield Complaint((str(key),), f"a policy has no key {key}", nearest(str(key), _POLICY_KEYS))
+            yield PolicyProblem((str(key),), f"a policy has no key {key}", nearest(str(key), _POLICY_KEYS))
     for key in ("filters", "actions"):
         if not isinstance(data.get(key, []), list):
-            yield Complaint((key,), f"{key} is no list", f"- type: …, under {key}:")
+            yield PolicyProblem((key,), f"{key} is no list", f"- type: …, under {key}:")
     if "mode" in data:
         mode = data["mode"]
         if not isinstance(mode, Mapping) or not isinstance(mode.get("type"), str):
-            yield Complaint(("mode",), "mode has no type", f"mode: {{type: one of {', '.join(modes())}}}")
+            yield PolicyProblem(("mode",), "mode has no type", f"mode: {{type: one of {', '.join(modes())}}}")
         elif mode["type"] not in modes():
-            yield Complaint(("mode", "type"), f"there is no mode {mode['type']}",
+            yield PolicyProblem(("mode", "type"), f"there is no mode {mode['type']}",
                             nearest(mode["type"], modes(), give_all=True))
     if not isinstance(data.get("metadata", {}), Mapping):
-        yield Complaint(("metadata",), "metadata is no mapping", f"it has {', '.join(METADATA)}")
+        yield PolicyProblem(("metadata",), "metadata is no mapping", f"it has {', '.join(METADATA)}")
 
 
-def _policy(policy: Policy, catalogues: Mapping[str, Catalogue]) -> Iterator[Complaint]:
-    yield from metadata_complaints(policy.metadata, catalogues)
+def _policy(policy: Policy, catalogues: Mapping[str, Catalogue]) -> Iterator[PolicyProblem]:
+    yield from metadata_problems(policy.metadata, catalogues)
     yield from _parameters(policy)
     yield from _response(policy)
     yield from _destruction(policy)
@@ -200,72 +200,72 @@ def _policy(policy: Policy, catalogues: Mapping[str, Catalogue]) -> Iterator[Com
         yield from _function(policy)
 
 
-def metadata_complaints(
+def metadata_problems(
     metadata: Mapping[str, Any], catalogues: Mapping[str, Catalogue]
-) -> Iterator[Complaint]:
+) -> Iterator[PolicyProblem]:
     """What is missing from a policy's metadata or not well formed."""
     if not metadata:
-        yield Complaint(("metadata",), "no metadata", f"metadata: with {', '.join(METADATA)}")
+        yield PolicyProblem(("metadata",), "no metadata", f"metadata: with {', '.join(METADATA)}")
         return
     for key, expected in METADATA.items():
         if key not in metadata:
             near = nearest(key, [str(other) for other in metadata if other not in METADATA])
-            yield Complaint(("metadata",), f"metadata has no {key}", near or f"{key}: {expected}")
+            yield PolicyProblem(("metadata",), f"metadata has no {key}", near or f"{key}: {expected}")
     for key in ("title", "rationale", "fix"):
         if key in metadata and not (isinstance(metadata[key], str) and metadata[key].strip()):
-            yield Complaint(("metadata", key), f"metadata.{key} says nothing", f"{key}: {METADATA[key]}")
+            yield PolicyProblem(("metadata", key), f"metadata.{key} says nothing", f"{key}: {METADATA[key]}")
     for key, known in (("severity", SEVERITIES), ("response", RESPONSES), ("scope", SCOPES), ("exposure", EXPOSURES)):
         if key in metadata and metadata[key] not in known:
-            yield Complaint(
+            yield PolicyProblem(
                 ("metadata", key), f"{metadata[key]!r} is no {key}", nearest(str(metadata[key]), known, give_all=True)
             )
     if not isinstance(metadata.get("replaces", []), list):
-        yield Complaint(("metadata", "replaces"), "metadata.replaces is no list", f"replaces: {METADATA['replaces']}")
+        yield PolicyProblem(("metadata", "replaces"), "metadata.replaces is no list", f"replaces: {METADATA['replaces']}")
     controls = metadata.get("controls", {})
     if not isinstance(controls, Mapping):
-        yield Complaint(("metadata", "controls"), "metadata.controls is no mapping",
+        yield PolicyProblem(("metadata", "controls"), "metadata.controls is no mapping",
                         f"controls: {METADATA['controls']}")
         return
     for framework, ids in controls.items():
         path = ("metadata", "controls", str(framework))
         if framework not in catalogues:
-            yield Complaint(path, f"there is no framework {framework}: no file controls/{framework}.yml",
+            yield PolicyProblem(path, f"there is no framework {framework}: no file controls/{framework}.yml",
                             nearest(str(framework), catalogues, give_all=True))
         elif not isinstance(ids, list):
-            yield Complaint(path, f"the controls of {framework} are no list", f"{framework}: ['1.1']")
+            yield PolicyProblem(path, f"the controls of {framework} are no list", f"{framework}: ['1.1']")
         else:
             requirements = catalogues[framework].by_id
             for index, control in enumerate(ids):
                 if not isinstance(control, str):
-                    yield Complaint((*path, index), f"{framework} {control!r} is no text", f'quote it: "{control}"')
+                    yield PolicyProblem((*path, index), f"{framework} {control!r} is no text", f'quote it: "{control}"')
                 elif control not in requirements:
-                    yield Complaint((*path, index), f"{framework} has no control {control}",
+                    yield PolicyProblem((*path, index), f"{framework} has no control {control}",
                                     nearest(control, requirements) or f"see {catalogues[framework].path}")
 
 
-def _parameters(policy: Policy) -> Iterator[Complaint]:
+def _parameters(policy: Policy) -> Iterator[PolicyProblem]:
     """Parameters: a default for every `{name}`, a comment for every default, and none that nobody uses."""
     defaults = policy.metadata.get("parameters", {})
     if not isinstance(defaults, Mapping):
-        yield Complaint(("metadata", "parameters"), "metadata.parameters is no mapping", "parameters: *parameters")
+        yield PolicyProblem(("metadata", "parameters"), "metadata.parameters is no mapping", "parameters: *parameters")
         return
     named = used_parameters(policy.data)
     for name in sorted(named - defaults.keys() - RUNTIME_VARIABLES):
-        yield Complaint((), f"{{{name}}} has no default",
+        yield PolicyProblem((), f"{{{name}}} has no default",
                         nearest(name, [str(key) for key in defaults])
                         or f"put {name} into vars.parameters at the head of the file, with a comment")
     profile = policy.metadata.get("profile")
     chosen = defaults.get("profiles")
     if profile is not None and isinstance(chosen, list) and profile in chosen:
-        yield Complaint(("metadata", "profile"), f"the profile {profile} is on by default: nobody has chosen it",
+        yield PolicyProblem(("metadata", "profile"), f"the profile {profile} is on by default: nobody has chosen it",
                         "profiles: [] at the head of the file; accounts.yml chooses")
     if profile is not None and "profiles" not in named:
-        yield Complaint(("metadata", "profile"), f"nothing keeps the policy off where the profile {profile} is not "
+        yield PolicyProblem(("metadata", "profile"), f"nothing keeps the policy off where the profile {profile} is not "
                         "chosen", 'conditions: [{type: value, key: policy.metadata.profile, op: in, '
                         'value: "{profiles}"}]')
 
 
-def _defaults(source: YamlFile) -> Iterator[Complaint]:
+def _defaults(source: YamlFile) -> Iterator[PolicyProblem]:
     """The block of parameters at the head of a file."""
     defaults = (source.data.get("vars") or {}).get("parameters") if isinstance(source.data, Mapping) else None
     if not isinstance(defaults, Mapping):
@@ -277,12 +277,12 @@ def _defaults(source: YamlFile) -> Iterator[Complaint]:
         path = ("vars", "parameters", str(name))
         line = source.line(path)
         if name in RUNTIME_VARIABLES or not re.fullmatch(r"[a-z][a-z0-9_]*", str(name)):
-            yield Complaint(path, f"a parameter cannot be called {name}",
+            yield PolicyProblem(path, f"a parameter cannot be called {name}",
                             "lower-case letters, digits and _; not one of c7n's own variables")
         elif name not in named:
-            yield Complaint(path, f"no policy of this file uses {{{name}}}", "use it, or drop it")
+            yield PolicyProblem(path, f"no policy of this file uses {{{name}}}", "use it, or drop it")
         if "#" not in lines[line - 1] and not lines[line - 2].lstrip().startswith("#"):
-            yield Complaint(path, f"{name} has no comment", "say in a comment above it what it means, and its unit")
+            yield PolicyProblem(path, f"{name} has no comment", "say in a comment above it what it means, and its unit")
 
 
 def used_parameters(data: Mapping[str, Any]) -> set[str]:
@@ -291,26 +291,26 @@ def used_parameters(data: Mapping[str, Any]) -> set[str]:
     return placeholders({**data, "metadata": metadata})
 
 
-def _response(policy: Policy) -> Iterator[Complaint]:
+def _response(policy: Policy) -> Iterator[PolicyProblem]:
     """Whether what the policy says it does and what it does are the same: `heal` goes by the first."""
     response = policy.metadata.get("response")
     if response not in RESPONSES:
         return
     actions = [(path, type_of(entry)) for path, entry in walk(policy.data.get("actions"), ("actions",))]
     if response == "none" and actions:
-        yield Complaint(("actions",), "response is none, and there are actions",
+        yield PolicyProblem(("actions",), "response is none, and there are actions",
                         "name the response, or drop the actions")
     elif response != "none" and not actions:
-        yield Complaint(("metadata", "response"), f"response is {response}, and there are no actions",
+        yield PolicyProblem(("metadata", "response"), f"response is {response}, and there are no actions",
                         "add the action, or say response: none")
     elif response in PASSIVE:
         for path, name in actions:
             if name not in TELLING | CALLING:
-                yield Complaint(path, f"response is alert, and the action {name} may change the resource",
+                yield PolicyProblem(path, f"response is alert, and the action {name} may change the resource",
                                 f"name the response ({', '.join(r for r in RESPONSES if r not in PASSIVE)})")
 
 
-def _destruction(policy: Policy) -> Iterator[Complaint]:
+def _destruction(policy: Policy) -> Iterator[PolicyProblem]:
     """What cannot be taken back is chosen by the team, and announced before it happens."""
     filters = {type_of(entry) for _, entry in walk(policy.data.get("filters"), ("filters",))}
     for path, entry in walk(policy.data.get("actions"), ("actions",)):
@@ -319,36 +319,36 @@ def _destruction(policy: Policy) -> Iterator[Complaint]:
         if name not in _DESTRUCTIVE or "options" in given or given.get(_GENTLE.get(name, "")):
             continue
         if not policy.metadata.get("profile"):
-            yield Complaint(path, f"the action {name} cannot be taken back, and the policy is on by default",
+            yield PolicyProblem(path, f"the action {name} cannot be taken back, and the policy is on by default",
                             "give it a metadata.profile and its condition")
         if "marked-for-op" not in filters:
-            yield Complaint(path, f"the action {name} cannot be taken back, and nothing announced it",
+            yield PolicyProblem(path, f"the action {name} cannot be taken back, and nothing announced it",
                             f"a first policy with notify and mark-for-op, and here {{type: marked-for-op, op: {name}}}")
 
 
-def _folder(policy: Policy) -> Iterator[Complaint]:
+def _folder(policy: Policy) -> Iterator[PolicyProblem]:
     folders = [part for part in policy.source.path.parts if part in tuple(Kind)]
     mode = policy.mode["type"]
     if folders and folders[-1] != policy.kind:
-        yield Complaint(("mode", "type"), f"mode {mode} does not belong in the folder {folders[-1]}",
+        yield PolicyProblem(("mode", "type"), f"mode {mode} does not belong in the folder {folders[-1]}",
                         f"move it to {policy.kind}/, or change the mode")
 
 
-def _function(policy: Policy) -> Iterator[Complaint]:
+def _function(policy: Policy) -> Iterator[PolicyProblem]:
     """What would make the Lambda function fail to deploy, or deploy green and die on its first event."""
     if len(policy.function) > NAME_LIMIT:
-        yield Complaint(("name",), f"the function's name {policy.function} has {len(policy.function)} characters; "
+        yield PolicyProblem(("name",), f"the function's name {policy.function} has {len(policy.function)} characters; "
                         f"Lambda takes {NAME_LIMIT}", f"shorten the name by {len(policy.function) - NAME_LIMIT}")
     if not _FUNCTION_NAME.fullmatch(policy.function):
-        yield Complaint(("name",), f"the function's name {policy.function} has a character that Lambda does not take",
+        yield PolicyProblem(("name",), f"the function's name {policy.function} has a character that Lambda does not take",
                         "letters, digits, - and _")
     for setting, (least, most) in _LIMITS.items():
         value = policy.mode.get(setting)
         if isinstance(value, int | float) and not least <= value <= most:
-            yield Complaint(("mode", setting), f"mode.{setting} is {value}", f"Lambda takes {least} to {most}")
+            yield PolicyProblem(("mode", setting), f"mode.{setting} is {value}", f"Lambda takes {least} to {most}")
     description = str(policy.data.get("description", ""))
     if len(description) > DESCRIPTION_LIMIT:
-        yield Complaint(("description",), f"the description has {len(description)} characters; "
+        yield PolicyProblem(("description",), f"the description has {len(description)} characters; "
                         f"Lambda takes {DESCRIPTION_LIMIT}", "move the rest to metadata.rationale")
     ours = sorted(own_elements(policy))
     verb = "is" if len(ours) == 1 else "are"
@@ -359,9 +359,9 @@ def _function(policy: Policy) -> Iterator[Complaint]:
     else:
         return
     if PACKAGE not in (policy.mode.get("packages") or ()):
-        yield Complaint(("mode",), f"mode has no packages: [{PACKAGE}]; {used}", f"packages: [{PACKAGE}]")
+        yield PolicyProblem(("mode",), f"mode has no packages: [{PACKAGE}]; {used}", f"packages: [{PACKAGE}]")
     if policy.mode.get("handler") != HANDLER:
-        yield Complaint(("mode", "handler"), f"mode.handler is {policy.mode.get('handler', 'not set')}; {used}",
+        yield PolicyProblem(("mode", "handler"), f"mode.handler is {policy.mode.get('handler', 'not set')}; {used}",
                         f"handler: {HANDLER}")
 
 

@@ -29,7 +29,7 @@ Check = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True)
-class Entry:
+class ExceptionEntry:
     """One exception of the file, and what it has done in a run."""
 
     rule: ExceptionRule
@@ -54,16 +54,16 @@ class Entry:
 class ExceptionState:
     """What became of each exception in a run. `expiring`, `unused` and `unknown` are among those in force."""
 
-    in_force: Sequence[Entry] = ()
-    expired: Sequence[Entry] = ()
+    in_force: Sequence[ExceptionEntry] = ()
+    expired: Sequence[ExceptionEntry] = ()
     """They count as not there."""
-    expiring: Sequence[Entry] = ()
+    expiring: Sequence[ExceptionEntry] = ()
     """They end within `warn_days`."""
-    unused: Sequence[Entry] = ()
+    unused: Sequence[ExceptionEntry] = ()
     """They let nothing off, and everything that the run asked of what they speak of was seen."""
-    unknown: Sequence[Entry] = ()
+    unknown: Sequence[ExceptionEntry] = ()
     """They let nothing off, and not everything that they speak of was asked for and seen."""
-    misnamed: Sequence[Entry] = ()
+    misnamed: Sequence[ExceptionEntry] = ()
     """In force or not, they name no policy that there is."""
     warn_days: int = WARN_DAYS
 
@@ -117,10 +117,10 @@ class Exceptions:
             return replace(finding, status=Status.OPEN, exception={})
         return replace(finding, status=Status.EXCEPTED, exception=rule.to_dict())
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[ExceptionEntry]:
         """Every entry of the file."""
         for rule, line in zip(self.rules, self.lines, strict=True):
-            yield Entry(rule, f"{self.path}:{line}", rule.days_left(self.now))
+            yield ExceptionEntry(rule, f"{self.path}:{line}", rule.days_left(self.now))
 
     def state(
         self, excepted: Iterable[Finding], checks: Iterable[Check], policies: Iterable[str] | None = None
@@ -205,11 +205,11 @@ def _subject(finding: Finding) -> Subject:
     return Subject(finding.policy, finding.account, finding.region, finding.resource, finding.arn)
 
 
-def _counted(entries: Sequence[Entry]) -> str:
+def _counted(entries: Sequence[ExceptionEntry]) -> str:
     return f"{len(entries)} exception" + ("" if len(entries) == 1 else "s")
 
 
-def _named(entries: Sequence[Entry]) -> str:
+def _named(entries: Sequence[ExceptionEntry]) -> str:
     more = len(entries) - _NAMED
     return "; ".join(map(str, entries[:_NAMED])) + (f"; and {more} more" if more > 0 else "")
 

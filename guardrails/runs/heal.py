@@ -97,6 +97,6 @@ def headline(ended: Sequence[Fix], sweeps: Iterable[Sweep]) -> str:
     said = [f"{sum(fix.done for fix in ended)} of {len(ended)} findings fixed"]
     said += [f"{number} {outcome}" for outcome, number in sorted(counts.items())]
     if missing:
-        said.append(f"{missing} checks did not run to their end")
+        said.append(f"{missing} checks did not complete")
     failed = missing or any(fix.failed for fix in ended)
     return f"{'INCOMPLETE' if failed else 'COMPLETE'}: {', '.join(said)}"

@@ -17,7 +17,7 @@ from .files import whole
 
 
 @dataclass(frozen=True)
-class Format:
+class ReportFormat:
     """The files of one format, and what writes them."""
 
     files: Mapping[str, str]
@@ -26,18 +26,18 @@ class Format:
     """The function takes a path in place of the stream, and sees itself to it that the file is whole."""
 
 
-FORMATS: Mapping[str, Format] = {
-    "html": Format({"report.html": "guardrails.report.html:write_html"}, itself=True),
-    "json": Format({"report.json": "guardrails.report.formats.jsonreport:write"}),
-    "markdown": Format({"report.md": "guardrails.report.formats.markdown:write"}),
-    "csv": Format({
+FORMATS: Mapping[str, ReportFormat] = {
+    "html": ReportFormat({"report.html": "guardrails.report.html:write_html"}, itself=True),
+    "json": ReportFormat({"report.json": "guardrails.report.formats.jsonreport:write"}),
+    "markdown": ReportFormat({"report.md": "guardrails.report.formats.markdown:write"}),
+    "csv": ReportFormat({
         "findings.csv": "guardrails.report.formats.spreadsheet:write",
         "not-seen.csv": "guardrails.report.formats.spreadsheet:write_not_seen",
     }),
-    "sarif": Format({"report.sarif": "guardrails.report.formats.sarif:write"}),
-    "junit": Format({"report.junit.xml": "guardrails.report.formats.junit:write"}),
-    "json-ocsf": Format({"report.ocsf.json": "guardrails.report.formats.ocsf:write"}),
-    "asff": Format({"report.asff.json": "guardrails.report.formats.asff:write"}),
+    "sarif": ReportFormat({"report.sarif": "guardrails.report.formats.sarif:write"}),
+    "junit": ReportFormat({"report.junit.xml": "guardrails.report.formats.junit:write"}),
+    "json-ocsf": ReportFormat({"report.ocsf.json": "guardrails.report.formats.ocsf:write"}),
+    "asff": ReportFormat({"report.asff.json": "guardrails.report.formats.asff:write"}),
 }
 
 

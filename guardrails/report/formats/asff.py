@@ -11,9 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 from ...assessment import Assessment
-from ...results import Finding, PolicyInfo, Status
+from ...results import Finding, PolicyInfo, Status, controls_text
 from .aws import identity, partition, real_region, regions_of
-from .spreadsheet import controls
 from .stream import dumps, write_array
 from .text import cut, sound
 
@@ -90,7 +89,7 @@ def asff(finding: Finding, policy: PolicyInfo, assessment: Assessment, region: s
         "Description": _text(f"{finding.resource}: {policy.rationale or finding.title}", 1024),
         "ProductFields": {f"{PROVIDER}/{key}": _text(value, 2048) for key, value in {
             "policy": finding.policy, "status": finding.status.value, "exposure": finding.exposure,
-            "controls": controls(finding.controls), "evidence": dumps(finding.evidence),
+            "controls": controls_text(finding.controls), "evidence": dumps(finding.evidence),
         }.items()},
         "Resources": [{
             "Type": _TYPES.get(finding.resource_type, "Other"),

@@ -15,7 +15,7 @@ from ...errors import GuardrailsError
 def whole(path: Path) -> Iterator[TextIO]:
     """A UTF-8 stream into a temporary file beside `path`, which takes its place when the block ends well.
 
-    Line ends are written as they come. Raises GuardrailsError when the file cannot be written; after any error there
+    Line ends are written as they are. Raises GuardrailsError when the file cannot be written; after any error there
     is no new file, and an old one is untouched.
     """
     try:

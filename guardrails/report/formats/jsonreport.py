@@ -73,7 +73,7 @@ def _framework(result: FrameworkResult) -> dict[str, Any]:
     return {
         "name": result.name, "title": catalogue.title, "version": catalogue.version, "whole": catalogue.whole,
         "note": catalogue.note, "percentage": result.percentage, "summary": result.summary(), "total": result.total,
-        "judged": result.judged, "requirements_by_verdict": {key.value: n for key, n in result.counts.items()},
+        "judged": result.evaluated, "requirements_by_verdict": {key.value: n for key, n in result.counts.items()},
         "requirements": [
             {
                 "id": one.requirement.id, "title": one.requirement.title, "section": one.requirement.section,

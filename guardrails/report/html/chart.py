@@ -11,7 +11,7 @@ MOST = 40
 
 
 @dataclass(frozen=True)
-class Value:
+class ChartValue:
     """One run."""
 
     at: str
@@ -23,19 +23,19 @@ class Value:
 
 
 @dataclass(frozen=True)
-class Point:
+class ChartPoint:
     """A value in its place."""
 
     x: float
     y: float
-    value: Value
+    value: ChartValue
 
 
 @dataclass(frozen=True)
 class Chart:
     """One line."""
 
-    points: tuple[Point, ...]
+    points: tuple[ChartPoint, ...]
     ticks: tuple[tuple[float, str], ...]
     """Height and label of each line of the grid."""
     left: float = _LEFT
@@ -49,7 +49,7 @@ class Chart:
         return " ".join(f"{point.x:g},{point.y:g}" for point in self.points)
 
 
-def chart(values: Sequence[Value], top: float) -> Chart:
+def chart(values: Sequence[ChartValue], top: float) -> Chart:
     """A line from 0 to `top` through the last values; fewer than two make no line, and no chart should be shown."""
     drawn = values[-MOST:]
     step = (WIDTH - _LEFT - _RIGHT) / max(1, len(drawn) - 1)
@@ -58,7 +58,7 @@ def chart(values: Sequence[Value], top: float) -> Chart:
         return round(_TOP + (HEIGHT - _TOP - _BOTTOM) * (1 - value / top), 1)
 
     return Chart(
-        tuple(Point(round(_LEFT + step * n, 1), height(value.value), value) for n, value in enumerate(drawn)),
+        tuple(ChartPoint(round(_LEFT + step * n, 1), height(value.value), value) for n, value in enumerate(drawn)),
         tuple((height(tick), f"{tick:,.0f}") for tick in (0, top / 2, top)))
 
 

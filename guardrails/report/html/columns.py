@@ -44,7 +44,7 @@ class _Table:
         return [json.loads(value) for value in self._numbers]
 
 
-class Columns:
+class FindingColumns:
     """The findings of a run. `blocks` is to be read to its end before `tables`, which it fills."""
 
     def __init__(self, assessment: Assessment) -> None:

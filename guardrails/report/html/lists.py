@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from custom_actions.vocabulary import SEVERITIES
 
 from ...assessment import Assessment, MissingRow, risk
-from ...results import Entry, ExceptionState
+from ...results import ExceptionEntry, ExceptionState
 
 _NAMED_IN_PLACE = 4
 
@@ -57,7 +57,7 @@ def not_seen(missing: Iterable[MissingRow]) -> NotSeenTable:
 class ExceptionRow:
     """One exception, with all that is to be said of it."""
 
-    entry: Entry
+    entry: ExceptionEntry
     states: tuple[str, ...]
     """ended, expiring, misnamed, unused, unknown or in-force."""
 
@@ -74,7 +74,7 @@ def exception_rows(state: ExceptionState) -> list[ExceptionRow]:
         "ended": state.expired, "expiring": state.expiring, "misnamed": state.misnamed, "unused": state.unused,
         "unknown": state.unknown, "in-force": state.in_force,
     }
-    states: dict[Entry, list[str]] = {}
+    states: dict[ExceptionEntry, list[str]] = {}
     for name, listed in lists.items():
         for entry in listed:
             states.setdefault(entry, []).append(name)

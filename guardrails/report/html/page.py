@@ -18,8 +18,8 @@ from custom_actions.vocabulary import SEVERITIES
 
 from ...assessment import Assessment, counted, percent
 from ...results import PastRun, State, Status
-from .chart import Chart, Value, chart, round_up
-from .columns import Columns, heals
+from .chart import Chart, ChartValue, chart, round_up
+from .columns import FindingColumns, heals
 from .lists import exception_rows, not_seen, worst_resources
 
 PRINTED = 100
@@ -42,7 +42,7 @@ _INVISIBLE = re.compile(
 
 def stream(run: Assessment) -> Iterator[str]:
     """The report in pieces, in the order in which they are to be written."""
-    columns = Columns(run)
+    columns = FindingColumns(run)
     style, script = _assets()
     return _environment().get_template("report.html").generate(
         run=run,
@@ -143,9 +143,10 @@ def _charts(trend: Iterable[PastRun]) -> dict[str, Chart]:
     if len(runs) < 2:
         return {}
 
-    def values(of: str) -> list[Value]:
+    def values(of: str) -> list[ChartValue]:
         return [
-            Value(when(run.started), getattr(run, of), _number(int(getattr(run, of))), run.complete) for run in runs]
+            ChartValue(when(run.started), getattr(run, of), _number(int(getattr(run, of))), run.complete)
+            for run in runs]
 
     return {
         "Score": chart(values("score"), 100),

@@ -162,7 +162,7 @@ def test_what_was_not_seen_is_named_and_everything_else_is_complete(
     )
     assert result.exit_code == 2
     # One call denied in blue, and every check of the account that there was no way into.
-    assert result.stdout.startswith("INCOMPLETE: 5 of 8 checks did not run to their end")
+    assert result.stdout.startswith("INCOMPLETE: 5 of 8 checks did not complete")
     report = json.loads((tmp_path / "out/report.json").read_text())
     del truth[BLUE, "global", "a-user-mfa"]
     assert counted(report) == truth

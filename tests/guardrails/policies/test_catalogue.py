@@ -67,7 +67,7 @@ def test_a_catalogue_that_names_no_policy_fails_coverage(team: Path) -> None:
     file.write_text(file.read_text() + '- {id: F, title: F, automatable: true, policies: ["swpt"]}\n', encoding="utf-8")
     result = guardrails("coverage", "--policies", team / "policies", "--controls", team / "controls")
     assert result.exit_code == 1
-    assert "bank.yml:12: F: no policy is called swpt" in result.stderr
+    assert "bank.yml:12: F: no policy matches swpt" in result.stderr
 
 
 def test_every_framework_of_ours_is_in_the_overview() -> None:

@@ -152,7 +152,7 @@ def test_each_account_has_its_own_share_of_the_frameworks(tmp_path: Path) -> Non
     made = runs.run(tmp_path)
     with made.store:
         page = Page("".join(stream(made)))
-        wanted = [f"{of.passed} of {of.judged}" for row in made.by_account for of in made.frameworks_of(row.key)]
+        wanted = [f"{of.passed} of {of.evaluated}" for row in made.by_account for of in made.frameworks_of(row.key)]
     start = page.texts.index("Frameworks by account")
     end = page.texts.index("Services", start)
     assert [text for text in page.texts[start:end] if re.fullmatch(r"\d+ of \d+", text)] == wanted
