@@ -1,4 +1,4 @@
-"""A run as files: HTML, JSON, CSV, Markdown, OCSF, ASFF, SARIF, JUnit, and Security Hub's import."""
+"""Writes a run as HTML, JSON, CSV, Markdown, OCSF, ASFF, SARIF and JUnit, and imports it into Security Hub."""
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

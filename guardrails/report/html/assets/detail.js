@@ -68,6 +68,7 @@ class Detail {
       h("p", { class: "chips" }, severityChip(policy.severity), statusChip(status),
         policy.exposure === "internal" ? null : h("span", { class: "chip exposure" }, EXPOSURES[policy.exposure]),
         model.change[row] ? h("span", { class: "chip change" }, capital(model.changes[model.change[row]])) : null),
+      h("p", { class: "muted small" }, status === "fixed" ? "Fixed violation of the policy" : "Violated policy"),
       h("h2", { id: "detail-title", tabindex: "-1" }, policy.title),
       this.where(row),
       this.exception(row),
