@@ -252,7 +252,7 @@ def test_a_heal_leaves_what_somebody_answers_for(cloud: Cloud, tmp_path: Path) -
     report = json.loads((tmp_path / "after/report.json").read_text())
     assert [(f["resource"], f["status"], f["exception"]["owner"]) for f in report["findings"]] == [
         (kept, "excepted", "ops@example.org")]
-    assert "1 exception will end within 30 days" in audited.stdout
+    assert "1 exception will expire within 30 days" in audited.stdout
     # The report can be had again, in another format.
     again = guardrails("report", tmp_path / "after", "--format", "csv", "--exceptions", file, "-o", tmp_path / "again")
     assert again.exit_code == 0, again.output
