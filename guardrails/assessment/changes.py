@@ -23,10 +23,10 @@ def assess(
     `controls` are directories of frameworks in addition to the project's. Raises GuardrailsError for a framework or a
     history that cannot be read.
     """
-    made = replace(_of(store, controls), headline=headline, extra=dict(extra or {}))
+    assessment = replace(_of(store, controls), headline=headline, extra=dict(extra or {}))
     if history is not None:
-        _compare(made, History(history))
-    return _whole(made, exceptions)
+        _compare(assessment, History(history))
+    return _whole(assessment, exceptions)
 
 
 def assess_again(store: RunStore, *, controls: Sequence[Path] = (), exceptions: Exceptions | None = None) -> Assessment:
@@ -42,41 +42,45 @@ def _of(store: RunStore, controls: Sequence[Path]) -> Assessment:
     )
 
 
-def _whole(made: Assessment, exceptions: Exceptions | None) -> Assessment:
-    if (changes := made.store.get("changes")) is not None:
-        made = replace(
-            made, changes=RunChanges(**changes), reopened=frozenset(made.store["reopened"]),
-            trend=tuple(_past(run) for run in made.store["trend"]))
+def _whole(assessment: Assessment, exceptions: Exceptions | None) -> Assessment:
+    if (changes := assessment.store.get("changes")) is not None:
+        assessment = replace(
+            assessment, changes=RunChanges(**changes), reopened=frozenset(assessment.store["reopened"]),
+            trend=tuple(_past(run) for run in assessment.store["trend"]))
     if exceptions is not None:
-        known = {*made.policies, *made.store.get("not_chosen", {})}
-        made = replace(made, exceptions=exceptions.state(
-            made.findings(Status.EXCEPTED), ((c.account, c.region, c.policy, c.state) for c in made.checks()), known))
-    return made
+        known = {*assessment.policies, *assessment.store.get("not_chosen", {})}
+        assessment = replace(assessment, exceptions=exceptions.state(
+            assessment.findings(Status.EXCEPTED),
+            ((c.account, c.region, c.policy, c.state) for c in assessment.checks()), known))
+    return assessment
 
 
-def _compare(made: Assessment, history: History) -> None:
+def _compare(assessment: Assessment, history: History) -> None:
     """Add the run to the history, and store the comparison in the run's file."""
-    scope = made.store["scope"]
-    history.merge(made.store, made.run, made.started)
-    changes = history.changes(made.run, scope)
-    history.record(past_run(made, scope, changes))
-    made.store["changes"] = asdict(changes)
-    made.store["reopened"] = sorted(history.reopened(made.run))
-    made.store["trend"] = [asdict(run) for run in history.runs(scope, _TREND)]
+    scope = assessment.store["scope"]
+    history.merge(assessment.store, assessment.run, assessment.started)
+    changes = history.changes(assessment.run, scope)
+    history.record(past_run(assessment, scope, changes))
+    assessment.store["changes"] = asdict(changes)
+    assessment.store["reopened"] = sorted(history.reopened(assessment.run))
+    assessment.store["trend"] = [asdict(run) for run in history.runs(scope, _TREND)]
 
 
 def _past(data: Mapping[str, Any]) -> PastRun:
     return PastRun(**{**data, "lines": tuple(RunScore(**line) for line in data["lines"])})
 
 
-def past_run(made: Assessment, scope: str, changes: RunChanges) -> PastRun:
+def past_run(assessment: Assessment, scope: str, changes: RunChanges) -> PastRun:
     """The numbers of a run for the history."""
-    opened = made.count(Status.OPEN)
-    lines = [RunScore("all", "", made.score.value, made.score.seen, opened)]
+    opened = assessment.count(Status.OPEN)
+    lines = [RunScore("all", "", assessment.score.value, assessment.score.seen, opened)]
     lines += [RunScore("account", row.key, row.score.value, row.score.seen, sum(row.open.values()))
-              for row in made.by_account]
-    lines += [RunScore("severity", name, None, None, number) for name, number in made.open_by_severity.items()]
-    lines += [RunScore("framework", row.name, row.percentage, row.seen_share, row.failed) for row in made.frameworks]
+              for row in assessment.by_account]
+    lines += [RunScore("severity", name, None, None, number) for name, number in assessment.open_by_severity.items()]
+    lines += [RunScore("framework", row.name, row.percentage, row.seen_share, row.failed)
+              for row in assessment.frameworks]
     return PastRun(
-        made.run, scope, made.started, made.finished, made.complete, made.asked, made.seen, made.score.value, opened,
-        made.count(Status.EXCEPTED), changes.fixed, changes.new, tuple(lines))
+        id=assessment.run, scope=scope, started=assessment.started, finished=assessment.finished,
+        complete=assessment.complete, asked=assessment.asked, seen=assessment.seen, score=assessment.score.value,
+        open=opened, excepted=assessment.count(Status.EXCEPTED), fixed=changes.fixed, new=changes.new,
+        lines=tuple(lines))

@@ -24,10 +24,10 @@ def conditions_hold(policy: Policy, *, account: str, region: str, variables: Map
     resource_class(policy.resource)
     # Filters and actions do not matter here, and would take time to load.
     data = {key: value for key, value in policy.data.items() if key not in ("filters", "actions")}
-    made = EnginePolicy(deepcopy(data), Config.empty(region=region, account_id=account))
+    loaded = EnginePolicy(deepcopy(data), Config.empty(region=region, account_id=account))
     try:
-        made.expand_variables(made.get_variables(dict(variables)))
-        made.conditions.validate()
-        return bool(made.is_runnable())
+        loaded.expand_variables(loaded.get_variables(dict(variables)))
+        loaded.conditions.validate()
+        return bool(loaded.is_runnable())
     except PolicyValidationError:
         return True

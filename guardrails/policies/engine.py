@@ -241,17 +241,17 @@ def _own(policy: Mapping[str, Any]) -> Iterator[PolicyProblem]:
     where: Path = ()
     try:
         with _made_once():
-            made = EnginePolicy(deepcopy(dict(policy)), Config.empty(**_OPTIONS))
-            made.expand_variables(made.get_variables())
-            made.validate()
+            loaded = EnginePolicy(deepcopy(dict(policy)), Config.empty(**_OPTIONS))
+            loaded.expand_variables(loaded.get_variables())
+            loaded.validate()
         return
     # Any element, of c7n or of ours, may raise any error for settings that it does not expect; this is the error found.
     except Exception as error:  # noqa: BLE001
         first = error
     try:
-        made = EnginePolicy(deepcopy(dict(policy)), Config.empty(**_OPTIONS))
-        made.expand_variables(made.get_variables())
-        for kind, parts in (("filters", made.resource_manager.filters), ("actions", made.resource_manager.actions)):
+        loaded = EnginePolicy(deepcopy(dict(policy)), Config.empty(**_OPTIONS))
+        loaded.expand_variables(loaded.get_variables())
+        for kind, parts in (("filters", loaded.resource_manager.filters), ("actions", loaded.resource_manager.actions)):
             for index, part in enumerate(parts):
                 where = (kind, index)
                 part.validate()

@@ -68,7 +68,7 @@ def asff(finding: Finding, policy: PolicyInfo, assessment: Assessment, region: s
     """One finding for the Security Hub of `region`."""
     first, last = finding.first_seen or assessment.started, finding.last_seen or assessment.started
     fixed = finding.status is Status.FIXED
-    made: dict[str, Any] = {
+    result: dict[str, Any] = {
         "SchemaVersion": "2018-10-08",
         "Id": finding_id(finding),
         "ProductArn": product_arn(finding.account, region),
@@ -106,10 +106,10 @@ def asff(finding: Finding, policy: PolicyInfo, assessment: Assessment, region: s
         "Workflow": {"Status": "SUPPRESSED" if finding.status is Status.EXCEPTED else "NEW"},
     }
     if finding.fix:
-        made["Remediation"] = {"Recommendation": {"Text": _text(finding.fix, 512)}}
+        result["Remediation"] = {"Recommendation": {"Text": _text(finding.fix, 512)}}
     if finding.status is Status.EXCEPTED:
-        made["Note"] = {"Text": note(finding.exception), "UpdatedBy": PROVIDER, "UpdatedAt": assessment.finished}
-    return made
+        result["Note"] = {"Text": note(finding.exception), "UpdatedBy": PROVIDER, "UpdatedAt": assessment.finished}
+    return result
 
 
 def finding_id(finding: Finding) -> str:

@@ -46,20 +46,20 @@ def harmless(value: object) -> str:
     An apostrophe is put before a sign that would begin a formula. Remove it to get the value back.
     """
     text = plain(dumps(value) if isinstance(value, Mapping) else value)
-    made, begins = [], True
+    cell, begins = [], True
     for index, character in enumerate(text):
         if begins and _begins_formula(character):
-            made.append("'")
+            cell.append("'")
             begins = False
         elif character in _SPLITS:
             # OWASP lists a tab or a line end at the start of a cell among the dangerous characters.
             if index == 0:
-                made.append("'")
+                cell.append("'")
             begins = True
         elif begins and not (character.isspace() or character in _SKIPPED or not character.isprintable()):
             begins = False
-        made.append(character)
-    return "".join(made)
+        cell.append(character)
+    return "".join(cell)
 
 
 def _begins_formula(character: str) -> bool:

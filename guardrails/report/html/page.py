@@ -129,12 +129,12 @@ def bar(parts: Iterable[tuple[str, float]]) -> list[tuple[str, float, float]]:
     """Kind, start and width in percent of each part that is above 0."""
     parts = [(kind, number) for kind, number in parts if number > 0]
     whole = sum(number for _, number in parts)
-    made, start = [], 0.0
+    pieces, start = [], 0.0
     for kind, number in parts:
         width = 100 * number / whole
-        made.append((kind, round(start, 3), round(width, 3)))
+        pieces.append((kind, round(start, 3), round(width, 3)))
         start += width
-    return made
+    return pieces
 
 
 def _charts(trend: Iterable[PastRun]) -> dict[str, Chart]:

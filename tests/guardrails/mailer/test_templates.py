@@ -51,7 +51,8 @@ def receipt(outcome: str = "reverted", **more: Any) -> dict[str, Any]:
 def test_a_fix_says_what_where_who_and_the_way_back(moto: Moto, tmp_path: Path) -> None:
     message = made(moto.client, POLICY, [{**GROUP, RECEIPTS: [receipt()]}], tmp_path, EVENT)
     wanted = (
-        "[CRITICAL]", "Ports are closed", "Fixed and verified", "A port was opened.", "Scanners find it.", ACCOUNT, REGION,
+        "[CRITICAL]", "Ports are closed", "Fixed and verified", "A port was opened.", "Scanners find it.", ACCOUNT,
+        REGION,
         f"arn:aws:ec2:{REGION}:{ACCOUNT}:security-group/sg-1", "front", "GroupName: web", "tag:Name: front",
         "Nothing.there: not set", "tcp 22 from 0.0.0.0/0", "user/mallory", "192.0.2.1", "aws-cli/2", "e-1",
         "AuthorizeSecurityGroupIngress", "reverted", "./run.sh rollback", "The ports are closed.", "5.3, 5.4",
