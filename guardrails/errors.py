@@ -1,14 +1,14 @@
-"""The exceptions that a verb ends with: what is wrong, where, and how to fix it."""
+"""Errors that end a verb: what is wrong, where, and how to fix it."""
 from __future__ import annotations
 
 
 class GuardrailsError(Exception):
-    """A verb cannot do what was asked; nothing half-written is left behind."""
+    """A verb cannot do its work. No partial file is left behind."""
 
     exit_code = 1
 
     def __init__(self, problem: str, fix: str = "") -> None:
-        """`problem` says what is wrong and where; `fix` says what to do about it."""
+        """`problem` says what is wrong and where; `fix` says how to fix it."""
         super().__init__(problem)
         self.problem = problem
         self.fix = fix

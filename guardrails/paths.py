@@ -1,4 +1,4 @@
-"""Where the project's own files are, and how a file is written whole or not at all."""
+"""Where the project's own files are, and how to write a file completely or not at all."""
 from __future__ import annotations
 
 import json
@@ -16,7 +16,7 @@ CONTROLS = ROOT / "controls"
 
 
 def write_text(path: Path, text: str) -> Path:
-    """Write `text` to `path` by way of a temporary file beside it, so that a reader never sees a half; returns `path`.
+    """Write `text` to `path` through a temporary file, so that nobody reads a partial file; returns `path`.
 
     Raises GuardrailsError when the directory cannot be written.
     """
@@ -24,11 +24,11 @@ def write_text(path: Path, text: str) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as error:
-        raise GuardrailsError(f"{path}: {error.strerror}", "is the directory writable?") from None
+        raise GuardrailsError(f"{path}: {error.strerror}", "check that the directory is writable") from None
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
             stream.write(text)
-        # mkstemp makes the file private; a report is as readable as any other file of the user.
+        # mkstemp makes the file private; a report gets the permissions of any other file of the user.
         umask = os.umask(0)
         os.umask(umask)
         os.chmod(name, 0o666 & ~umask)
@@ -40,14 +40,14 @@ def write_text(path: Path, text: str) -> Path:
 
 
 def write_json(path: Path, data: Any) -> Path:
-    """Write `data` as JSON, whole or not at all; what JSON does not know (dates) becomes a string."""
+    """Write `data` as JSON, completely or not at all; unknown types (dates) become strings. Returns `path`."""
     return write_text(path, json.dumps(data, indent=1, default=str) + "\n")
 
 
 def output_directory(given: str | None, verb: str) -> Path:
-    """The directory that a run writes into: `given`, or `output/VERB-<UTC time>` under the caller's directory.
+    """The output directory of a run: `given`, or `output/VERB-<UTC time>` in the current directory.
 
-    Raises GuardrailsError when it holds something already: another run's results must not be read as this one's.
+    Raises GuardrailsError when it is not empty: the results of another run must not be read as those of this one.
     """
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     path = Path(given) if given else Path("output") / f"{verb}-{stamp}"
@@ -55,9 +55,9 @@ def output_directory(given: str | None, verb: str) -> Path:
         path.mkdir(parents=True, exist_ok=True)
         if any(path.iterdir()):
             raise GuardrailsError(
-                f"{path} is not empty: what an earlier run left there could be read as this run's",
-                "name another directory with -o, or remove it",
+                f"{path} is not empty: files of an earlier run could be read as results of this one",
+                "name another directory with -o, or delete this one",
             )
     except OSError as error:
-        raise GuardrailsError(f"{path}: {error.strerror}", "name a directory that can be written with -o") from None
+        raise GuardrailsError(f"{path}: {error.strerror}", "name a writable directory with -o") from None
     return path.resolve()

@@ -1,4 +1,4 @@
-"""What was probably meant."""
+"""Suggests known names for a misspelled one."""
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -6,9 +6,9 @@ from difflib import get_close_matches
 
 
 def nearest(name: str, known: Iterable[str], *, give_all: bool = False) -> str:
-    """A remedy that names what was probably meant."""
+    """A fix with the nearest known names; without one, all names if `give_all`, else an empty string."""
     known = sorted(known)
     near = get_close_matches(name, known, n=3, cutoff=0.5)
     if near:
         return f"did you mean {' or '.join(near)}?"
-    return f"it is one of {', '.join(known)}" if give_all and known else ""
+    return f"use one of {', '.join(known)}" if give_all and known else ""

@@ -1,4 +1,4 @@
-"""A YAML file as c7n reads it, and the line of every value in it."""
+"""Reads YAML files as c7n does, with the line of every value."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 class YamlError(Exception):
-    """The file cannot be read; `line` is where, counted from 1."""
+    """The file cannot be read. `line` is the line of the error, counted from 1."""
 
     def __init__(self, message: str, line: int) -> None:
         super().__init__(message)
@@ -23,17 +23,17 @@ class YamlError(Exception):
 
 @dataclass(frozen=True)
 class YamlFile:
-    """What a file holds. Anchors and merge keys are resolved, braces such as `{account_id}` are left to c7n."""
+    """The content of a file. Anchors and merge keys are resolved; braces such as `{account_id}` are left for c7n."""
 
     path: Path
     data: Any
     _root: Any
 
     def line(self, path: Sequence[str | int] = ()) -> int:
-        """The line, counted from 1, of the value that `path` leads to; of its nearest parent when there is none.
+        """The line, counted from 1, of the value at `path`; of its nearest parent when the value is missing.
 
-        A key's own line is given, so that an empty or a folded value points at its name. What comes from an
-        anchor has the line of the anchor.
+        It is the line of the key, so that an empty or folded value points at its name. A value from an anchor has the
+        line of the anchor.
         """
         node, line = self._root, 1
         for step in path:
@@ -52,7 +52,7 @@ class YamlFile:
 
 
 def read(path: Path) -> YamlFile:
-    """Read the file. Raises YamlError when it is not text, not YAML, or gives a key twice in one mapping."""
+    """Read the file. Raises YamlError when it is not text, not valid YAML, or repeats a key in one mapping."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -62,24 +62,24 @@ def read(path: Path) -> YamlFile:
         root = loader.get_single_node()
         if root is None:
             return YamlFile(path, None, None)
-        # Before construction, which folds merge keys into the mapping.
+        # Before construction, which merges the merge keys into the mapping.
         for key, line in _repeated_keys(root):
-            raise YamlError(f"the key {key!r} is given twice in one mapping; only the last would count", line)
+            raise YamlError(f"duplicate key {key!r} in one mapping; only the last one would apply", line)
         return YamlFile(path, loader.construct_document(root), root)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         what = ", ".join(part for part in (error.context, error.problem) if part)
-        # What is missing at the end is reported on the line after it.
+        # PyYAML reports what is missing at the end on the line after it.
         line = min(mark.line + 1, len(text.splitlines())) if mark else 1
-        raise YamlError(f"is not YAML: {what}", max(line, 1)) from None
+        raise YamlError(f"invalid YAML: {what}", max(line, 1)) from None
     except (yaml.YAMLError, ValueError) as error:
-        raise YamlError(f"is not YAML: {error}", 1) from None
+        raise YamlError(f"invalid YAML: {error}", 1) from None
     finally:
         loader.dispose()
 
 
 def dump(data: Any) -> str:
-    """`data` as YAML without anchors, so that nothing is shared between two policies."""
+    """`data` as YAML without anchors, so that policies share nothing."""
 
     class Plain(Dumper):
         def ignore_aliases(self, data: Any) -> bool:
@@ -89,7 +89,7 @@ def dump(data: Any) -> str:
 
 
 def flow(data: Any, limit: int = 300) -> str:
-    """`data` as YAML on one line, for a message; cut when it is longer than `limit`."""
+    """`data` as YAML on one line, for a message, cut to `limit` characters."""
     shown = str(yaml.dump(data, Dumper=Dumper, default_flow_style=True, sort_keys=False, allow_unicode=True,
                           width=1 << 30))
     shown = " ".join(shown.removesuffix("...\n").split())

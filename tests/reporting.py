@@ -8,7 +8,7 @@ from typing import Any
 
 from guardrails.assessment.assessment import Assessment
 from guardrails.results.finding import Finding, Status
-from guardrails.results.history import Changes
+from guardrails.results.history import RunChanges
 from guardrails.results.store import FILE, AccountInfo, CheckRow, PolicyInfo, RunStore
 
 RED, BLUE, LOCKED = "111111111111", "222222222222", "333333333333"
@@ -115,6 +115,6 @@ def assess(
     given: dict[str, Any] = {
         "store": store, "verb": "audit", "run": "20260201T080000Z", "version": "0.1.0", "started": STARTED,
         "finished": FINISHED, "policies": POLICIES, "accounts": ACCOUNTS, "catalogues": {},
-        "changes": Changes(new=1, fixed=1, previous=BEFORE, score_before=40.0),
+        "changes": RunChanges(new=1, fixed=1, previous=BEFORE, score_before=40.0),
     }
     return Assessment(**{**given, **more})

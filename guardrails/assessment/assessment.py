@@ -1,7 +1,7 @@
-"""What one run says, in the terms that every format lays out: counts, verdicts, score, changes, and what is unknown.
+"""The assessment of one run, which every report format shows: counts, verdicts, score, changes, missing checks.
 
-Read from the run's file when asked, so that a report of many accounts takes no more memory than its longest list.
-Percentages are over what was seen, and what was not seen is always at hand to be said.
+It reads from the run's file on demand, so that a report of many accounts needs no more memory than its longest list.
+Percentages of passed checks count completed checks only; the checks that did not complete are always shown with them.
 """
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from custom_actions.vocabulary import SEVERITIES
 from ..policies import Catalogue, FrameworkResult, PolicyResult, framework_results
 from ..results import (
     AccountInfo,
-    Changes,
     CheckRow,
     ExceptionState,
     Finding,
     PastRun,
     PolicyInfo,
+    RunChanges,
     RunStore,
     Status,
     rank,
 )
-from .score import Score, ScoreInput, Thing, riskiest, score
+from .score import OpenFindings, Priority, Score, ScoreInput, riskiest, score
 
 STATES = ("ran", "denied", "throttled", "error", "not-run", "skipped")
-# The severity, exposure and answers of checks, with the open findings of each: what score and verdicts are made of.
+# How many checks have the same policy, account, state and numbers of findings: the input of score and verdicts.
 _PER_CHECK = """
 select account, policy, state, open, excepted, count(*) from (
   select c.account, c.policy, c.state,
@@ -42,34 +42,63 @@ select account, policy, state, open, excepted, count(*) from (
 """
 
 
-class Alike(NamedTuple):
-    """How many checks of an account and policy are alike in all of the rest."""
+class CheckGroup(NamedTuple):
+    """Checks of one policy in one account with the same state and the same numbers of findings."""
 
     account: str
     policy: str
     state: str
     open: int
+    """Open findings of each check."""
     excepted: int
+    """Excepted findings of each check."""
     number: int
+    """How many checks there are."""
+
+
+class CheckCounts(NamedTuple):
+    """The totals of some checks."""
+
+    asked: int
+    """Checks, without the skipped ones."""
+    seen: int
+    """Checks that completed."""
+    passed: int
+    """Completed checks without an open finding."""
+    open: int
+    """Open findings."""
+    excepted: int
+    """Excepted findings."""
+
+
+class CheckSubset(NamedTuple):
+    """The checks of one account or service."""
+
+    key: str
+    name: str
+    reason: str
+    """Why the account could not be reached; else empty."""
+    checks: Sequence[CheckGroup]
 
 
 @dataclass(frozen=True)
 class PolicyRow:
-    """One policy over all accounts and regions."""
+    """One policy in all accounts and regions."""
 
     policy: PolicyInfo
     open: int
     """Open findings."""
     excepted: int
     passed: int
-    """Of those seen: the checks without an open finding."""
+    """Completed checks without an open finding."""
     seen: int
+    """Checks that completed."""
     asked: int
-    """Without those skipped."""
+    """Checks, without the skipped ones."""
 
     @property
     def verdict(self) -> str:
-        """failed, passed, unknown or skipped; `passed` only where everything was seen."""
+        """failed, passed, unknown or skipped; `passed` only when every check completed."""
         if self.open:
             return "failed"
         if not self.asked:
@@ -79,7 +108,7 @@ class PolicyRow:
 
 @dataclass(frozen=True)
 class GroupRow:
-    """One account, or one service, over all its policies."""
+    """One account, or one service, with all its policies."""
 
     key: str
     """The account's id, or the service."""
@@ -89,15 +118,15 @@ class GroupRow:
     seen: int
     asked: int
     open: Mapping[str, int]
-    """Severity to open findings."""
+    """Severity to number of open findings."""
     excepted: int
     reason: str = ""
-    """Why there was no way into the account."""
+    """Why the account could not be reached; else empty."""
 
 
 @dataclass(frozen=True)
-class NotChosen:
-    """What is known of a policy that the run was not asked for."""
+class UnselectedPolicy:
+    """A policy that the run did not select. It still counts as covering its requirements."""
 
     controls: Mapping[str, Sequence[str]]
     audited: bool
@@ -105,7 +134,7 @@ class NotChosen:
 
 @dataclass(frozen=True)
 class MissingRow:
-    """Checks without a whole answer, where account, region, state and reason are the same."""
+    """Checks that did not complete, with the same account, region, state and reason."""
 
     account: str
     account_name: str
@@ -117,82 +146,83 @@ class MissingRow:
 
 @dataclass(frozen=True)
 class Assessment:
-    """A finished run with all that a report says of it; `report.assess` makes it."""
+    """A finished run with everything that a report shows; made by `assess` and `assess_again`."""
 
     store: RunStore
     verb: str
     run: str
     """The run's id."""
     version: str
-    """Of guardrails."""
+    """The version of guardrails."""
     started: str
     """ISO 8601, UTC."""
     finished: str
     policies: Mapping[str, PolicyInfo]
-    """Every policy of the selection, those that judge events too."""
+    """Every selected policy, including the realtime ones, which an audit cannot run."""
     accounts: Sequence[AccountInfo]
     catalogues: Mapping[str, Catalogue]
-    changes: Changes | None = None
+    changes: RunChanges | None = None
     """None without a history."""
     trend: Sequence[PastRun] = ()
-    """The runs of the same scope, this one last; empty without a history."""
+    """The runs with the same scope, this one last; empty without a history."""
     reopened: frozenset[str] = frozenset()
-    """The ids of findings that had been fixed once."""
+    """The ids of open findings that had been fixed before."""
     exceptions: ExceptionState = field(default_factory=ExceptionState)
     headline: str = ""
-    """The first line, where a verb has more to say than how many checks ran."""
+    """The first line of a verb that reports more than how many checks ran; else empty."""
     extra: Mapping[str, Any] = field(default_factory=dict)
-    """What a verb adds to the JSON."""
+    """More keys for the JSON report."""
 
-    # What ran.
+    # The checks.
 
     @cached_property
     def totals(self) -> dict[str, int]:
-        """How many checks ended in each state; states that did not occur are there with 0."""
+        """State to number of checks; every state is included, with 0 if no check ended in it."""
         counted = dict(self.store.rows("select state, count(*) from checks group by state"))
         return {state: counted.get(state, 0) for state in STATES}
 
     @property
     def asked(self) -> int:
-        """The checks that had an answer to give: all but those skipped."""
+        """The number of checks, without the skipped ones."""
         return sum(self.totals.values()) - self.totals["skipped"]
 
     @property
     def seen(self) -> int:
+        """The number of checks that completed."""
         return self.totals["ran"]
 
     @property
     def complete(self) -> bool:
-        """Whether every answer that was asked for is there and whole."""
+        """Whether every check completed."""
         return self.seen == self.asked
 
     @property
     def not_audited(self) -> int:
-        """Policies that judge events and cannot be swept."""
+        """The number of realtime policies: they evaluate events, so an audit cannot run them."""
         return sum(not policy.audited for policy in self.policies.values())
 
     @property
     def remarks(self) -> list[str]:
-        """What is to be known of how the run's data came about, as when it is collected from a bucket."""
+        """Notes about the source of the data, for example when it is collected from a bucket."""
         return list(self.store.get("notes", ()))
 
     def checks(self, *, missing: bool = False) -> Iterator[CheckRow]:
-        """Every check, or those without a whole answer, by account, region and policy."""
+        """Every check, or with `missing` those that did not complete, by account, region and policy."""
         return self.store.checks(missing=missing)
 
     def missing(self) -> list[MissingRow]:
-        """What did not run to its end, put together where account, region, state and reason are the same."""
+        """The checks that did not complete, grouped by account, region, state and reason."""
         return missing_rows(self.checks(missing=True))
 
-    # What drifts.
+    # The findings.
 
     def findings(self, *statuses: Status) -> Iterator[Finding]:
-        """The findings of these statuses (all, when none is named), the most severe first."""
+        """The findings with these statuses (with any, when none is given), the most severe first."""
         return self.store.findings(*statuses)
 
     @cached_property
     def open_by_severity(self) -> dict[str, int]:
-        """Severity to open findings, the most severe first; severities without any are left out."""
+        """Severity to number of open findings, the most severe first, without severities that have none."""
         counts: dict[str, int] = defaultdict(int)
         for policy, number in self.store.rows(
             "select policy, count(*) from findings where status = 'open' group by policy"
@@ -201,141 +231,147 @@ class Assessment:
         return {severity: counts[severity] for severity in SEVERITIES if counts[severity]}
 
     def count(self, status: Status) -> int:
-        """How many findings have the status."""
+        """The number of findings with the status."""
         return int(self.store.rows("select count(*) from findings where status = ?", status.value)[0][0])
 
-    # What to make of it.
+    # Score and verdicts.
 
     @cached_property
-    def _per_check(self) -> list[Alike]:
-        return [Alike(*row) for row in self.store.rows(_PER_CHECK)]
+    def _per_check(self) -> list[CheckGroup]:
+        return [CheckGroup(*row) for row in self.store.rows(_PER_CHECK)]
 
     @cached_property
     def score(self) -> Score:
+        """The score of the whole run."""
         return self._score(self._per_check)
 
-    def _score(self, rows: Sequence[Alike]) -> Score:
+    def _score(self, rows: Sequence[CheckGroup]) -> Score:
         return score([
-            ScoreInput(self.policies[row.policy].severity, self.policies[row.policy].exposure, row.state == "ran",
-                       row.open, row.number, row.excepted)
+            ScoreInput(
+                severity=self.policies[row.policy].severity, exposure=self.policies[row.policy].exposure,
+                seen=row.state == "ran", open=row.open, number=row.number, excepted=row.excepted)
             for row in rows if row.state != "skipped"
         ])
 
     @cached_property
     def by_policy(self) -> list[PolicyRow]:
-        """The policies that were swept, the most severe and most violated first."""
+        """The policies that the audit ran, by severity and number of open findings."""
         rows = []
         grouped = _grouped(self._per_check, "policy")
         for name, policy in self.policies.items():
             if policy.audited:
-                asked, seen, passed, opened, excepted = _counts(grouped.get(name, []))
-                rows.append(PolicyRow(policy, opened, excepted, passed, seen, asked))
+                counts = _counts(grouped.get(name, []))
+                rows.append(PolicyRow(
+                    policy, open=counts.open, excepted=counts.excepted, passed=counts.passed, seen=counts.seen,
+                    asked=counts.asked))
         return sorted(rows, key=lambda row: (rank(row.policy.severity), -row.open, row.policy.name))
 
     @cached_property
     def by_account(self) -> list[GroupRow]:
-        """Every account, the lowest score first; one that there was no way into has all its checks unseen."""
+        """Every account, the lowest score first. None of the checks of an unreachable account completed."""
         grouped = _grouped(self._per_check, "account")
         names: dict[str, AccountInfo] = {}
         for account in self.accounts:
             names.setdefault(account.id, account)
         return self._groups(
-            (number, account.name, account.reason, grouped.get(number, [])) for number, account in names.items())
+            CheckSubset(number, account.name, account.reason, grouped.get(number, []))
+            for number, account in names.items())
 
     @cached_property
     def by_service(self) -> list[GroupRow]:
-        """Every resource type that was asked for, the lowest score first."""
-        grouped: dict[str, list[Alike]] = defaultdict(list)
+        """Every resource type of the run, the lowest score first."""
+        grouped: dict[str, list[CheckGroup]] = defaultdict(list)
         for row in self._per_check:
             grouped[self.policies[row.policy].service].append(row)
-        return self._groups((service, service, "", rows) for service, rows in grouped.items())
+        return self._groups(CheckSubset(service, service, "", rows) for service, rows in grouped.items())
 
-    def _groups(self, groups: Any) -> list[GroupRow]:
-        made = []
-        for key, name, reason, rows in groups:
-            asked, seen, passed, _, excepted = _counts(rows)
+    def _groups(self, subsets: Iterable[CheckSubset]) -> list[GroupRow]:
+        groups = []
+        for subset in subsets:
+            counts = _counts(subset.checks)
             by: dict[str, int] = defaultdict(int)
-            for row in rows:
+            for row in subset.checks:
                 by[self.policies[row.policy].severity] += row.open * row.number
-            made.append(GroupRow(
-                key, name, self._score(rows), passed, seen, asked,
-                {severity: by[severity] for severity in SEVERITIES if by[severity]}, excepted, reason))
-        return sorted(made, key=lambda row: (row.score.value, row.name))
+            groups.append(GroupRow(
+                key=subset.key, name=subset.name, score=self._score(subset.checks), passed=counts.passed,
+                seen=counts.seen, asked=counts.asked,
+                open={severity: by[severity] for severity in SEVERITIES if by[severity]}, excepted=counts.excepted,
+                reason=subset.reason))
+        return sorted(groups, key=lambda row: (row.score.value, row.name))
 
     @cached_property
     def frameworks(self) -> list[FrameworkResult]:
-        """Every framework, with the verdict of each of its requirements."""
+        """Every framework with the verdict on each of its requirements."""
         return self._verdicts(self._per_check)
 
     def frameworks_of(self, account: str) -> list[FrameworkResult]:
-        """The same for one account (its id)."""
+        """Every framework with the verdicts for one account, given by its id."""
         return self._verdicts(_grouped(self._per_check, "account").get(account, []))
 
-    def _verdicts(self, rows: Sequence[Alike]) -> list[FrameworkResult]:
-        # A requirement that a policy covers which was not chosen is not covered by nothing.
-        others = {name: NotChosen(**data) for name, data in self.store.get("not_chosen", {}).items()}
+    def _verdicts(self, rows: Sequence[CheckGroup]) -> list[FrameworkResult]:
+        # A policy that the run did not select still covers its requirements.
+        others = {name: UnselectedPolicy(**data) for name, data in self.store.get("not_chosen", {}).items()}
         return framework_results(self.catalogues, {**others, **self.policies}, self._policy_results(rows))
 
-    def _policy_results(self, rows: Sequence[Alike]) -> dict[str, PolicyResult]:
+    def _policy_results(self, rows: Sequence[CheckGroup]) -> dict[str, PolicyResult]:
         grouped = _grouped(rows, "policy")
-        made = {}
+        results = {}
         for name, policy in self.policies.items():
-            of = grouped.get(name, [])
-            asked, seen, passed, opened, excepted = _counts(of)
-            skipped = sum(row.number for row in of if row.state == "skipped")
-            made[name] = PolicyResult(
-                name, audited=policy.audited, asked=asked, seen=seen, skipped=skipped, failed=seen - passed,
-                open=opened, excepted=excepted)
-        return made
+            checks = grouped.get(name, [])
+            counts = _counts(checks)
+            results[name] = PolicyResult(
+                name, audited=policy.audited, asked=counts.asked, seen=counts.seen,
+                skipped=sum(row.number for row in checks if row.state == "skipped"),
+                failed=counts.seen - counts.passed, open=counts.open, excepted=counts.excepted)
+        return results
 
-    def riskiest(self, limit: int = 10) -> list[Thing]:
-        """What to do first: the policies whose open findings carry the most risk, with how many and where."""
-        return riskiest(self.policies, self.store.rows(
-            "select policy, count(*), count(distinct account) from findings where status = 'open' group by policy"),
-            limit)
+    def riskiest(self, limit: int = 10) -> list[Priority]:
+        """What to fix first: the policies whose open findings carry the most risk."""
+        rows = self.store.rows(
+            "select policy, count(*), count(distinct account) from findings where status = 'open' group by policy")
+        return riskiest(self.policies, [OpenFindings(*row) for row in rows], limit)
 
-    # What to say of it.
+    # Sentences.
 
     def first_line(self) -> str:
-        """What a reader has to know before anything else."""
+        """The most important sentence: whether the run is complete."""
         if self.headline:
             return self.headline
         where = f"{counted(len(self.accounts), 'account')}, {counted(self.regions, 'region')}"
         if self.complete:
             return f"COMPLETE: all {self.asked} checks ran ({where})"
-        return f"INCOMPLETE: {self.asked - self.seen} of {self.asked} checks did not run to their end ({where})"
+        return f"INCOMPLETE: {self.asked - self.seen} of {self.asked} checks did not complete ({where})"
 
     @cached_property
     def regions(self) -> int:
-        """Regions that were named; what belongs to the whole account is in none."""
+        """The number of different regions of the accounts."""
         return len({region for account in self.accounts for region in account.regions})
 
     def second_line(self) -> str:
-        """The findings in numbers; the percentage is over what was seen."""
+        """The findings in numbers; the percentage counts completed checks only."""
         by = ", ".join(f"{number} {severity}" for severity, number in self.open_by_severity.items())
         passed = sum(row.passed for row in self.by_policy)
-        share = f"; {passed} of {self.seen} checks seen passed ({percent(passed, self.seen)})" if self.seen else ""
-        excepted = self.count(Status.EXCEPTED)
-        besides = f", {excepted} excepted" if excepted else ""
-        return f"{counted(self.count(Status.OPEN), 'finding')}{f' ({by})' if by else ''}{besides}{share}"
+        share = f"; {passed} of {self.seen} completed checks passed ({percent(passed, self.seen)})" if self.seen else ""
+        excepted = f", {self.count(Status.EXCEPTED)} excepted" if self.count(Status.EXCEPTED) else ""
+        return f"{counted(self.count(Status.OPEN), 'open finding')}{f' ({by})' if by else ''}{excepted}{share}"
 
     def notes(self) -> list[str]:
-        """What the reader should know besides."""
-        said = [f"score {self.score.shown} of 100 ({percent(self.seen, self.asked)} of the checks seen)"] \
+        """More sentences: score, changes, remarks, exceptions that need attention, policies that did not run."""
+        notes = [f"score {self.score.shown} of 100 ({percent(self.seen, self.asked)} of checks completed)"] \
             if self.asked else []
         if self.changes is not None and self.changes.previous:
             change = self.changes
-            said.append(f"since {change.previous}: {change.new} new, {change.reopened} reopened, {change.fixed} fixed")
-        said += [*self.remarks, *self.exceptions.notes()]
+            notes.append(f"since {change.previous}: {change.new} new, {change.reopened} reopened, {change.fixed} fixed")
+        notes += [*self.remarks, *self.exceptions.notes()]
         if self.not_audited:
-            said.append(
-                f"{counted(self.not_audited, 'realtime policy', 'realtime policies')} not audited: they judge events, "
-                "as they happen, and not what is there")
-        return said
+            notes.append(
+                f"{counted(self.not_audited, 'realtime policy', 'realtime policies')} not audited: they evaluate "
+                "events as they happen, not existing resources")
+        return notes
 
 
 def missing_rows(checks: Iterable[CheckRow]) -> list[MissingRow]:
-    """These checks, put together where account, region, state and reason are the same."""
+    """The checks, grouped by account, region, state and reason."""
     groups: dict[tuple[str, str, str, str, str], list[str]] = {}
     for check in checks:
         key = (check.account, check.account_name, check.region, check.state, check.reason)
@@ -343,15 +379,14 @@ def missing_rows(checks: Iterable[CheckRow]) -> list[MissingRow]:
     return [MissingRow(*key, policies=tuple(policies)) for key, policies in groups.items()]
 
 
-def _grouped(rows: Sequence[Alike], column: str) -> dict[str, list[Alike]]:
-    found: dict[str, list[Alike]] = defaultdict(list)
+def _grouped(rows: Sequence[CheckGroup], column: str) -> dict[str, list[CheckGroup]]:
+    found: dict[str, list[CheckGroup]] = defaultdict(list)
     for row in rows:
         found[getattr(row, column)].append(row)
     return found
 
 
-def _counts(rows: Sequence[Alike]) -> tuple[int, int, int, int, int]:
-    """Of checks: asked, seen, seen without an open finding; and their open and excepted findings."""
+def _counts(rows: Sequence[CheckGroup]) -> CheckCounts:
     asked = seen = passed = opened = excepted = 0
     for row in rows:
         opened += row.open * row.number
@@ -362,11 +397,11 @@ def _counts(rows: Sequence[Alike]) -> tuple[int, int, int, int, int]:
         if row.state == "ran":
             seen += row.number
             passed += row.number if not row.open else 0
-    return asked, seen, passed, opened, excepted
+    return CheckCounts(asked, seen, passed, opened, excepted)
 
 
 def percent(part: int, whole: int) -> str:
-    """Rounded down: 999 of 1,000 is not 100 %."""
+    """`99 %`, rounded down so that 999 of 1,000 is not 100 %; `-` when `whole` is 0."""
     return f"{100 * part // whole} %" if whole else "-"
 
 

@@ -1,5 +1,4 @@
-"""From the file of a run to all that is said of it: the history is brought in, and the numbers are kept for the next.
-"""
+"""From the file of a run to its assessment: compares the run with the history, and adds it to the history."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..policies import load_catalogues
-from ..results import Changes, Exceptions, History, Line, PastRun, RunStore, Status
+from ..results import Exceptions, History, PastRun, RunChanges, RunScore, RunStore, Status
 from .assessment import Assessment
 
 _TREND = 60
@@ -18,20 +17,20 @@ def assess(
     store: RunStore, *, controls: Sequence[Path] = (), exceptions: Exceptions | None = None,
     history: Path | None = None, headline: str = "", extra: Mapping[str, Any] | None = None,
 ) -> Assessment:
-    """The assessment of a run that has just ended. With a `history`, the run is compared with it and becomes part of
-    it; the comparison is kept with the run.
+    """The assessment of a run that has just ended.
 
-    `controls` are directories of frameworks besides the project's own. Raises GuardrailsError for a framework or a
+    With a `history`, the run is compared with earlier runs and added to them; the comparison is stored with the run.
+    `controls` are directories of frameworks in addition to the project's. Raises GuardrailsError for a framework or a
     history that cannot be read.
     """
-    made = replace(_of(store, controls), headline=headline, extra=dict(extra or {}))
+    assessment = replace(_of(store, controls), headline=headline, extra=dict(extra or {}))
     if history is not None:
-        _compare(made, History(history))
-    return _whole(made, exceptions)
+        _compare(assessment, History(history))
+    return _whole(assessment, exceptions)
 
 
 def assess_again(store: RunStore, *, controls: Sequence[Path] = (), exceptions: Exceptions | None = None) -> Assessment:
-    """The assessment of an earlier run, with the comparison that was made then: the history has gone on since."""
+    """The assessment of an earlier run, with the comparison that was stored then: the history has changed since."""
     return _whole(_of(store, controls), exceptions)
 
 
@@ -43,41 +42,45 @@ def _of(store: RunStore, controls: Sequence[Path]) -> Assessment:
     )
 
 
-def _whole(made: Assessment, exceptions: Exceptions | None) -> Assessment:
-    if (changes := made.store.get("changes")) is not None:
-        made = replace(
-            made, changes=Changes(**changes), reopened=frozenset(made.store["reopened"]),
-            trend=tuple(_past(run) for run in made.store["trend"]))
+def _whole(assessment: Assessment, exceptions: Exceptions | None) -> Assessment:
+    if (changes := assessment.store.get("changes")) is not None:
+        assessment = replace(
+            assessment, changes=RunChanges(**changes), reopened=frozenset(assessment.store["reopened"]),
+            trend=tuple(_past(run) for run in assessment.store["trend"]))
     if exceptions is not None:
-        known = {*made.policies, *made.store.get("not_chosen", {})}
-        made = replace(made, exceptions=exceptions.state(
-            made.findings(Status.EXCEPTED), ((c.account, c.region, c.policy, c.state) for c in made.checks()), known))
-    return made
+        known = {*assessment.policies, *assessment.store.get("not_chosen", {})}
+        assessment = replace(assessment, exceptions=exceptions.state(
+            assessment.findings(Status.EXCEPTED),
+            ((c.account, c.region, c.policy, c.state) for c in assessment.checks()), known))
+    return assessment
 
 
-def _compare(made: Assessment, history: History) -> None:
-    """Bring the run into the history, and write into the run's file what came of it."""
-    scope = made.store["scope"]
-    history.merge(made.store, made.run, made.started)
-    changes = history.changes(made.run, scope)
-    history.record(past_run(made, scope, changes))
-    made.store["changes"] = asdict(changes)
-    made.store["reopened"] = sorted(history.reopened(made.run))
-    made.store["trend"] = [asdict(run) for run in history.runs(scope, _TREND)]
+def _compare(assessment: Assessment, history: History) -> None:
+    """Add the run to the history, and store the comparison in the run's file."""
+    scope = assessment.store["scope"]
+    history.merge(assessment.store, assessment.run, assessment.started)
+    changes = history.changes(assessment.run, scope)
+    history.record(past_run(assessment, scope, changes))
+    assessment.store["changes"] = asdict(changes)
+    assessment.store["reopened"] = sorted(history.reopened(assessment.run))
+    assessment.store["trend"] = [asdict(run) for run in history.runs(scope, _TREND)]
 
 
 def _past(data: Mapping[str, Any]) -> PastRun:
-    return PastRun(**{**data, "lines": tuple(Line(**line) for line in data["lines"])})
+    return PastRun(**{**data, "lines": tuple(RunScore(**line) for line in data["lines"])})
 
 
-def past_run(made: Assessment, scope: str, changes: Changes) -> PastRun:
-    """The numbers of a run that the history keeps."""
-    opened = made.count(Status.OPEN)
-    lines = [Line("all", "", made.score.value, made.score.seen, opened)]
-    lines += [Line("account", row.key, row.score.value, row.score.seen, sum(row.open.values()))
-              for row in made.by_account]
-    lines += [Line("severity", name, None, None, number) for name, number in made.open_by_severity.items()]
-    lines += [Line("framework", row.name, row.percentage, row.seen_share, row.failed) for row in made.frameworks]
+def past_run(assessment: Assessment, scope: str, changes: RunChanges) -> PastRun:
+    """The numbers of a run for the history."""
+    opened = assessment.count(Status.OPEN)
+    lines = [RunScore("all", "", assessment.score.value, assessment.score.seen, opened)]
+    lines += [RunScore("account", row.key, row.score.value, row.score.seen, sum(row.open.values()))
+              for row in assessment.by_account]
+    lines += [RunScore("severity", name, None, None, number) for name, number in assessment.open_by_severity.items()]
+    lines += [RunScore("framework", row.name, row.percentage, row.seen_share, row.failed)
+              for row in assessment.frameworks]
     return PastRun(
-        made.run, scope, made.started, made.finished, made.complete, made.asked, made.seen, made.score.value, opened,
-        made.count(Status.EXCEPTED), changes.fixed, changes.new, tuple(lines))
+        id=assessment.run, scope=scope, started=assessment.started, finished=assessment.finished,
+        complete=assessment.complete, asked=assessment.asked, seen=assessment.seen, score=assessment.score.value,
+        open=opened, excepted=assessment.count(Status.EXCEPTED), fixed=changes.fixed, new=changes.new,
+        lines=tuple(lines))

@@ -1,8 +1,8 @@
-"""How bad it is, in numbers: the risk of what is open, and the score of what was asked.
+"""The risk of open findings, and the score of a run.
 
-A count of findings says neither what to do first nor whether things get better. Here every check is worth points, by
-severity and by who can reach what it looks at. A check that was not seen holds none: unseen is not clean. Fixing
-something and seeing more can only raise the score. docs/scoring.md says it with an example.
+A number of findings does not show what to fix first, nor whether security improves. So every check is worth points, by
+its severity and by who can reach the resources that it checks. A check that did not complete gets no points: unknown
+is not compliant. Fixing a finding, or completing more checks, can only raise the score. docs/scoring.md has an example.
 """
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 SEVERITY_WEIGHTS: Mapping[str, float] = {"critical": 64, "high": 16, "medium": 4, "low": 1, "info": 0.25}
-"""Each is worth four of the next."""
+"""Each weight is four times the next."""
 EXPOSURE_FACTORS: Mapping[str, float] = {"internet": 2, "cross-account": 1.5, "internal": 1}
-"""Less than the four between two severities, so that exposure never outweighs a severity."""
+"""All are below four, the factor between two severities, so that exposure never outweighs a severity."""
 DEFAULT_EXPOSURE = "internal"
 
-# All weights are whole multiples of it, so that points can be added as integers.
+# All weights are multiples of it, so that points can be added as integers.
 _UNIT = 1 / 8
-# Shares are counted in so many parts. Floats would not do: their sums depend on how the checks were put together, and
-# a fix among millions of checks would be lost in rounding.
+# Points are counted in this many parts. With floats the sum would depend on how the checks are grouped, and a fix among
+# millions of checks would be lost in rounding.
 _PARTS = 1 << 128
 
 
 def risk(severity: str, exposure: str = DEFAULT_EXPOSURE) -> float:
-    """What one finding weighs: 0.25 to 128. What cannot be placed weighs as the worst does."""
+    """The weight of one finding, 0.25 to 128. An unknown severity or exposure counts as the worst one."""
     return (
         SEVERITY_WEIGHTS.get(severity, max(SEVERITY_WEIGHTS.values()))
         * EXPOSURE_FACTORS.get(exposure, max(EXPOSURE_FACTORS.values()))
@@ -35,36 +35,36 @@ def risk(severity: str, exposure: str = DEFAULT_EXPOSURE) -> float:
 
 @dataclass(frozen=True)
 class ScoreInput:
-    """Checks that are alike: each is one policy in one account and region that had an answer to give."""
+    """Checks with the same values; each is one policy in one account and region, and was not skipped."""
 
     severity: str
     exposure: str
     seen: bool
-    """Whether the answer is known in full."""
+    """Whether the checks completed."""
     open: int
-    """Open findings of each of these checks."""
+    """Open findings of each check."""
     number: int = 1
-    """How many such checks there are."""
+    """How many checks there are."""
     excepted: int = 0
-    """Findings of each that an exception lets off."""
+    """Findings of each check that an exception covers."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """The points held of those that could be held."""
+    """The points of some checks, as a share of the possible points."""
 
     value: float
-    """0 to 100. It is 100 only when everything was seen and nothing is open; 0 when nothing was asked."""
+    """0 to 100. It is 100 only when every check completed and no finding is open; 0 when there are no checks."""
     seen: float
-    """The share of the checks that was seen, 0 to 1."""
+    """The share of checks that completed, 0 to 1."""
     asked: int
-    """Checks."""
+    """The number of checks."""
     open: int
-    """Open findings, also those of checks that were not seen in full."""
+    """Open findings, including those of checks that did not complete."""
     excepted: int
-    """Findings that an exception lets off; they cost nothing."""
+    """Findings that an exception covers; they do not lower the value."""
     without_exceptions: float
-    """The value as it would be if the excepted findings were open."""
+    """The value if the excepted findings were open."""
 
     @property
     def shown(self) -> int:
@@ -73,12 +73,12 @@ class Score:
 
 
 def score(checks: Iterable[ScoreInput]) -> Score:
-    """The score of checks; skipped ones are not to be among them.
+    """The score of the checks; leave out the skipped ones.
 
-    A check holds nothing when it was not seen, else its risk divided by 1 + 3 n, where n is its open findings: all of
-    it at none, a quarter at one, and a little less with each further one, so that every fix shows.
+    A check that did not complete gets no points. Any other gets its risk divided by 1 + 3 n, where n is the number of
+    its open findings: all points for none, a quarter for one, and less for each further one, so that every fix counts.
     """
-    # By the number that divides, in units: the sum is then the same however the rows were put together.
+    # Points by divisor: the sum is then the same however the checks are grouped.
     held: dict[int, int] = defaultdict(int)
     held_without: dict[int, int] = defaultdict(int)
     possible = asked = seen = opened = excepted = 0
@@ -102,12 +102,12 @@ def _value(held: Mapping[int, int], possible: int) -> float:
         return 0.0
     parts = sum(units * _PARTS // divisor for divisor, units in held.items())
     value = 100 * parts / (possible * _PARTS)
-    # A loss that is too small for a float is still a loss.
+    # A loss that is too small for a float must still show.
     return value if parts == possible * _PARTS else min(value, math.nextafter(100, 0))
 
 
-class Weighed(Protocol):
-    """What has to be known of a policy to say how much its findings weigh."""
+class WeightedPolicy(Protocol):
+    """A policy with what determines the weight of its findings."""
 
     @property
     def title(self) -> str: ...
@@ -118,40 +118,49 @@ class Weighed(Protocol):
 
 
 @dataclass(frozen=True)
-class Thing:
-    """One thing to do: the open findings of one policy, in whatever account; one fix, one owner, one explanation."""
+class Priority:
+    """The open findings of one policy in all accounts, to be fixed in one go."""
 
     policy: str
+    """The policy's name."""
     title: str
     severity: str
     exposure: str
     open: int
-    """Resources."""
+    """Open findings."""
     accounts: int
-    """How many accounts they are in."""
+    """The number of accounts that have them."""
     risk: float
+    """See `risk_of`."""
+
+
+class OpenFindings(NamedTuple):
+    """The number of open findings of one policy."""
+
+    policy: str
+    number: int
+    accounts: int
+    """The number of accounts that have them."""
 
 
 def risk_of(severity: str, exposure: str, number: int) -> float:
     """The risk of `number` open findings of one policy; 0 when there are none.
 
-    Each doubling adds the weight of one. A plain sum would put seventy instances without a tag above a public
-    database; so it takes 2^63 of a weight to reach one of 64 times that.
+    Each doubling of the number adds the weight of one finding. A plain sum would rank seventy instances without a tag
+    above a public database; this way it takes 2^63 findings to outweigh one of 64 times their weight.
     """
     return risk(severity, exposure) * (1 + math.log2(number)) if number > 0 else 0.0
 
 
 def riskiest(
-    policies: Mapping[str, Weighed], open_findings: Iterable[tuple[str, int, int]], limit: int = 10
-) -> list[Thing]:
-    """What to do first: the policies whose open findings carry the most risk, at most `limit`.
-
-    `open_findings`: policy, its open findings, and how many accounts they are in.
-    """
-    things = [
-        Thing(name, policy.title, policy.severity, policy.exposure, number, accounts,
-              risk_of(policy.severity, policy.exposure, number))
-        for name, number, accounts in open_findings if number > 0
-        for policy in (policies[name],)
+    policies: Mapping[str, WeightedPolicy], open_findings: Iterable[OpenFindings], limit: int = 10
+) -> list[Priority]:
+    """What to fix first: the `limit` policies whose open findings carry the most risk."""
+    priorities = [
+        Priority(
+            policy=each.policy, title=policy.title, severity=policy.severity, exposure=policy.exposure,
+            open=each.number, accounts=each.accounts, risk=risk_of(policy.severity, policy.exposure, each.number))
+        for each in open_findings if each.number > 0
+        for policy in (policies[each.policy],)
     ]
-    return sorted(things, key=lambda thing: (-thing.risk, -thing.open, thing.policy))[:limit]
+    return sorted(priorities, key=lambda one: (-one.risk, -one.open, one.policy))[:limit]

@@ -12,4 +12,7 @@ from custom_actions.face import face
 if TYPE_CHECKING:
     from .examination import ExaminationRequest, HealthReport, examine
 
-__getattr__, __all__ = face(__name__, examination=("ExaminationRequest", "HealthReport", "examine"))
+__getattr__, __all__ = face(
+    __name__,
+    examination=("ExaminationRequest", "HealthReport", "examine"),
+)

@@ -1,8 +1,8 @@
 """The catalogues of frameworks: one file each, with every requirement, whether or not a policy covers it.
 
-A percentage is worth what its denominator is. So a catalogue lists also what no API can witness, and says whether it
-is the whole standard. The project's are in `controls/`; a team adds a directory of its own, whose requirements name
-the policies that cover them, or requirements of other frameworks that ask for the same. docs/frameworks.md.
+A percentage needs an honest denominator. So a catalogue also lists requirements that no API can check, and states
+whether it contains the whole framework. The project's catalogues are in `controls/`. A team can add its own directory,
+whose requirements name the policies that cover them, or equal requirements of other frameworks. See docs/frameworks.md.
 """
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from ..yamlfile import YamlError, YamlFile, read
 
 _HEAD = ("title", "version", "publisher", "source", "whole", "note", "requirements")
 _REQUIREMENT = ("id", "title", "section", "level", "severity", "automatable", "policies", "same_as")
-_SHAPE = "a catalogue has title, version, publisher, source, whole (true or false) and a list `requirements:`"
-# A colon would be taken for the one of `--framework name:control`.
+_SHAPE = "a catalogue needs title, version, publisher, source, whole (true or false) and a list `requirements:`"
+# No colon: it separates name and control in `--framework name:control`.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -33,18 +33,18 @@ class Requirement:
     id: str
     title: str
     automatable: bool
-    """Whether a policy could witness it, or a part of it."""
+    """Whether a policy could check it, at least in part."""
     section: str = ""
     level: str = ""
-    """Its level or profile, in the framework's words."""
+    """Its level or profile, in the words of the framework."""
     severity: str = ""
-    """As the framework has it; empty where it has none."""
+    """The severity in the framework; empty if it has none."""
     policies: tuple[str, ...] = ()
-    """Names or globs of policies that cover it, besides those that name it themselves."""
+    """Names or globs of policies that cover it, in addition to policies that name it in their metadata."""
     same_as: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Framework to ids: what covers those covers this."""
+    """Framework to ids of equal requirements: a policy that covers one of them covers this one."""
     line: int = 0
-    """In the catalogue's file."""
+    """The line in the catalogue's file."""
 
 
 @dataclass(frozen=True)
@@ -52,22 +52,22 @@ class Catalogue:
     """One framework."""
 
     name: str
-    """The file's, without its ending; metadata.controls and --framework go by it."""
+    """The name of the file without its extension; metadata.controls and --framework use it."""
     title: str
     version: str
     publisher: str
     source: str
-    """Where the framework itself can be read."""
+    """Where the framework is published."""
     whole: bool
     """Whether every requirement of the framework is listed."""
     note: str
-    """What else a reader of its numbers has to know."""
+    """What a reader of its numbers should also know."""
     requirements: tuple[Requirement, ...]
     path: Path
 
     @cached_property
     def by_id(self) -> dict[str, Requirement]:
-        """The requirements by their ids, in the catalogue's order."""
+        """Id to requirement, in the order of the catalogue."""
         return {requirement.id: requirement for requirement in self.requirements}
 
     def where(self, requirement: Requirement) -> str:
@@ -78,15 +78,16 @@ class Catalogue:
 def load_catalogues(directories: Iterable[Path] = (), *, base: Path = CONTROLS) -> dict[str, Catalogue]:
     """Every framework of `base` and of the other `directories`, by name.
 
-    Raises GuardrailsError, with file and line, for a file that is no catalogue, for a framework or a requirement that
-    is there twice, and for a `same_as` that leads nowhere.
+    Raises GuardrailsError, with file and line, for an invalid catalogue, for a duplicate framework or requirement, and
+    for a `same_as` with an unknown requirement.
     """
     catalogues: dict[str, Catalogue] = {}
     for file in _files([base, *directories]):
         catalogue = _catalogue(file)
         if (other := catalogues.get(catalogue.name)) is not None:
             raise GuardrailsError(
-                f"{file}:1: there is a framework {catalogue.name} already: {other.path}", "rename the file")
+                f"{file}:1: duplicate framework {catalogue.name}; the other one is {other.path}",
+                "rename one of the files")
         catalogues[catalogue.name] = catalogue
     for catalogue in catalogues.values():
         _check_references(catalogue, catalogues)
@@ -97,7 +98,8 @@ def _files(directories: Iterable[Path]) -> Iterator[Path]:
     for directory in dict.fromkeys(directory.resolve() for directory in directories):
         files = sorted([*directory.glob("*.yml"), *directory.glob("*.yaml")])
         if not files:
-            raise GuardrailsError(f"{directory}: no *.yml or *.yaml file in it", "name a directory of catalogues")
+            raise GuardrailsError(
+                f"{directory}: no *.yml or *.yaml file in this directory", "name a directory of catalogues")
         yield from (_short(file) for file in files)
 
 
@@ -109,26 +111,32 @@ def _catalogue(file: Path) -> Catalogue:
     try:
         source = read(file)
     except YamlError as error:
-        raise GuardrailsError(f"{file}:{error.line}: {error.message}", "mend the YAML") from None
+        raise GuardrailsError(f"{file}:{error.line}: {error.message}", "fix the YAML") from None
     data = source.data
     if not isinstance(data, Mapping) or not isinstance(data.get("requirements"), list):
         _fail(source, (), "not a catalogue", _SHAPE)
     if not _NAME.fullmatch(file.stem):
-        _fail(source, (), f"a framework cannot be called {file.stem}", "letters, digits, dot, dash and underscore")
+        _fail(
+            source, (), f"invalid framework name {file.stem}",
+            "use letters, digits, dot, dash and underscore in the file name")
     _known_keys(source, (), data, _HEAD)
     if not isinstance(data.get("whole"), bool):
-        _fail(source, ("whole",), "it is not said whether the catalogue is the whole framework", "whole: true or false")
+        _fail(
+            source, ("whole",), "`whole` must be true or false",
+            "set whole: true if the catalogue lists every requirement, else false")
     requirements = []
     lines: dict[str, int] = {}
     for index, entry in enumerate(data["requirements"]):
         requirement = _requirement(source, ("requirements", index), entry)
         if requirement.id in lines:
-            _fail(source, ("requirements", index, "id"), f"the id {requirement.id} stands for two requirements; "
-                  f"the other is in line {lines[requirement.id]}", 'quote the ids: "1.10" is no number')
+            _fail(
+                source, ("requirements", index, "id"),
+                f"duplicate id {requirement.id}; the other one is in line {lines[requirement.id]}",
+                "quote the ids: without quotes, 1.10 is the number 1.1")
         lines[requirement.id] = requirement.line
         requirements.append(requirement)
     if not requirements:
-        _fail(source, ("requirements",), "no requirement in it", _SHAPE)
+        _fail(source, ("requirements",), "the list of requirements is empty", _SHAPE)
     head = {key: _text(source, (key,), data, required=True) for key in ("title", "version", "publisher", "source")}
     return Catalogue(
         file.stem, **head, whole=data["whole"], note=_text(source, ("note",), data), requirements=tuple(requirements),
@@ -137,20 +145,20 @@ def _catalogue(file: Path) -> Catalogue:
 
 def _requirement(source: YamlFile, path: tuple[str | int, ...], entry: Any) -> Requirement:
     if not isinstance(entry, Mapping):
-        _fail(source, path, "a requirement is a mapping", '- {id: "1.1", title: …, automatable: true}')
+        _fail(source, path, "a requirement must be a mapping", '- {id: "1.1", title: …, automatable: true}')
     _known_keys(source, path, entry, _REQUIREMENT)
     if not isinstance(entry.get("id"), str):
-        _fail(source, (*path, "id"), f"the id {entry.get('id')!r} is no text", 'quote it: id: "1.10"')
+        _fail(source, (*path, "id"), f"the id must be a string, got {entry.get('id')!r}", 'quote it: id: "1.10"')
     automatable = entry.get("automatable")
     if not isinstance(automatable, bool):
-        _fail(source, (*path, "automatable"), f"{entry['id']}: it is not said whether a policy could witness it",
-              "automatable: true or false")
+        _fail(source, (*path, "automatable"), f"{entry['id']}: `automatable` must be true or false",
+              "set automatable: true if a policy could check the requirement, else false")
     severity = _text(source, (*path, "severity"), entry)
     if severity and severity not in SEVERITIES:
-        _fail(source, (*path, "severity"), f"{severity} is no severity", f"one of {', '.join(SEVERITIES)}")
+        _fail(source, (*path, "severity"), f"unknown severity {severity}", f"use one of {', '.join(SEVERITIES)}")
     same_as = entry.get("same_as", {})
     if not isinstance(same_as, Mapping):
-        _fail(source, (*path, "same_as"), "same_as is no mapping", 'same_as: {cis-aws-5.0: ["2.1.1"]}')
+        _fail(source, (*path, "same_as"), "same_as must be a mapping", 'same_as: {cis-aws-5.0: ["2.1.1"]}')
     return Requirement(
         id=_text(source, (*path, "id"), entry, required=True),
         title=_text(source, (*path, "title"), entry, required=True),
@@ -168,12 +176,12 @@ def _requirement(source: YamlFile, path: tuple[str | int, ...], entry: Any) -> R
 
 
 def _check_references(catalogue: Catalogue, catalogues: Mapping[str, Catalogue]) -> None:
-    """Raise GuardrailsError where a `same_as` names a framework or a requirement that is not there."""
+    """Raise GuardrailsError for a `same_as` with an unknown framework or requirement."""
     for requirement in catalogue.requirements:
         for framework, ids in requirement.same_as.items():
             where = f"{catalogue.where(requirement)}: {requirement.id}"
             if framework not in catalogues:
-                raise GuardrailsError(f"{where}: same_as: there is no framework {framework}",
+                raise GuardrailsError(f"{where}: same_as: unknown framework {framework}",
                                       _nearest(framework, catalogues))
             for name in ids:
                 if name not in catalogues[framework].by_id:
@@ -182,7 +190,7 @@ def _check_references(catalogue: Catalogue, catalogues: Mapping[str, Catalogue])
 
 
 def _nearest(name: str, known: Iterable[str], file: Path | None = None) -> str:
-    """What was probably meant; else all of `known`, or the file that lists them."""
+    """A fix with the nearest known names; else all of `known`, or the file that lists them."""
     from ..suggest import nearest
 
     return nearest(name, known, give_all=file is None) or f"{file} lists them"
@@ -191,27 +199,29 @@ def _nearest(name: str, known: Iterable[str], file: Path | None = None) -> str:
 def _known_keys(source: YamlFile, path: tuple[str | int, ...], data: Mapping[Any, Any], known: Sequence[str]) -> None:
     for key in data:
         if key not in known:
-            _fail(source, (*path, str(key)), f"no such key here: {key}", _nearest(str(key), known))
+            _fail(source, (*path, str(key)), f"unknown key {key}", _nearest(str(key), known))
 
 
 def _text(
     source: YamlFile, path: tuple[str | int, ...], data: Mapping[str, Any], *, required: bool = False
 ) -> str:
-    """The text at the last step of `path` in `data`, on one line; empty when it is not there and not required."""
+    """The string at the last step of `path` in `data`, on one line; empty if it is missing and not required."""
     key = str(path[-1])
     value = data.get(key, "")
     if not isinstance(value, str):
-        _fail(source, path, f"{key} is no text: {value!r}", f'quote it: {key}: "{value}"')
+        _fail(source, path, f"{key} must be a string, got {value!r}", f'quote it: {key}: "{value}"')
     if required and not value.strip():
-        _fail(source, path, f"no {key}", f"{key}: …")
+        _fail(source, path, f"{key} is missing or empty", f"add {key}: …")
     return " ".join(value.split())
 
 
 def _texts(source: YamlFile, path: tuple[str | int, ...], value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
-        _fail(source, path, f"{path[-1]} is no list of texts: {value!r}", 'a list, each quoted: ["1.10"]')
+        _fail(
+            source, path, f"{path[-1]} must be a list of strings, got {value!r}",
+            'write a list of quoted strings: ["1.10"]')
     return tuple(value)
 
 
-def _fail(source: YamlFile, path: tuple[str | int, ...], what: str, mend: str) -> NoReturn:
-    raise GuardrailsError(f"{source.path}:{source.line(path)}: {what}", mend)
+def _fail(source: YamlFile, path: tuple[str | int, ...], problem: str, fix: str) -> NoReturn:
+    raise GuardrailsError(f"{source.path}:{source.line(path)}: {problem}", fix)

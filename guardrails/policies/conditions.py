@@ -1,4 +1,4 @@
-"""Whether a policy's own conditions hold in an account: a policy that they keep from running writes nothing at all."""
+"""Whether the conditions of a policy allow it to run in an account. A policy that does not run writes no output."""
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -14,20 +14,20 @@ from .policy import Policy
 
 
 def conditions_hold(policy: Policy, *, account: str, region: str, variables: Mapping[str, Any]) -> bool:
-    """Whether c7n would run the policy there; `variables` are what accounts.yml says for the account.
+    """Whether c7n would run the policy there; `variables` are those of the account in accounts.yml.
 
-    Also true when it cannot be told from here: what a condition fetches from elsewhere is not asked for.
+    Also True when it cannot be decided here: data that a condition would fetch (`value_from`) is not fetched.
     """
     conditions = policy.data.get("conditions") or ()
     if any("value_from" in str(condition) for condition in conditions):
         return True
     resource_class(policy.resource)
-    # The rest of the policy says nothing of it, and would only take time to load.
+    # Filters and actions do not matter here, and would take time to load.
     data = {key: value for key, value in policy.data.items() if key not in ("filters", "actions")}
-    made = EnginePolicy(deepcopy(data), Config.empty(region=region, account_id=account))
+    loaded = EnginePolicy(deepcopy(data), Config.empty(region=region, account_id=account))
     try:
-        made.expand_variables(made.get_variables(dict(variables)))
-        made.conditions.validate()
-        return bool(made.is_runnable())
+        loaded.expand_variables(loaded.get_variables(dict(variables)))
+        loaded.conditions.validate()
+        return bool(loaded.is_runnable())
     except PolicyValidationError:
         return True

@@ -1,9 +1,9 @@
-"""What Cloud Custodian itself says of a policy: unknown elements, schema, and the elements' own validation.
+"""Cloud Custodian's own validation of a policy: unknown elements, the schema, and the elements' own checks.
 
-`custodian validate` tries each policy on the schema of every resource type, and in it each filter on the schema of
-every filter. Here a policy is tried on the schema of its own type, and a filter on that of its own name, which
-`_accepts` may do because one alternative that fits is all that the schema asks for. Only what does not fit goes
-through the whole schema, which then says why. The same errors are found.
+`custodian validate` compares each policy with the schema of every resource type, and each filter with the schema of
+every filter. Here a policy is compared with the schema of its own type, and a filter with that of its own name.
+`_accepts` may do so because the schema needs only one matching alternative. Only a policy that does not match goes
+through the whole schema, which then explains the error. Both find the same errors.
 """
 from __future__ import annotations
 
@@ -26,37 +26,37 @@ from ..suggest import nearest
 
 Path = tuple[str | int, ...]
 _BLOCKS = ("and", "or", "not")
-# No account has this number; nothing is called.
+# No account has this id; nothing is called.
 _OPTIONS = {"region": "us-east-1", "account_id": "000000000000"}
 
 
 @dataclass(frozen=True)
-class Complaint:
-    """What is wrong with a policy: where in it, what, and how to fix it."""
+class PolicyProblem:
+    """One error in a policy: the path to it, what is wrong, and how to fix it."""
 
     path: Path
     problem: str
     fix: str = ""
 
 
-def complaints(policy: Mapping[str, Any], resource: str) -> list[Complaint]:
-    """Everything that c7n holds against the policy of resource type `resource` (`aws.ec2`).
+def policy_problems(policy: Mapping[str, Any], resource: str) -> list[PolicyProblem]:
+    """All errors that c7n finds in the policy with the resource type `resource` (`aws.ec2`).
 
-    The cheap and clear checks come first; a later stage runs only on what passed the earlier ones, because its
-    messages would be echoes.
+    The fast checks with the clearest messages come first. A later stage runs only if the earlier ones found nothing,
+    because it would report the same errors again.
     """
     if unknown := unknown_resource(resource):
         return [unknown]
     return list(_elements(policy, resource)) or list(_schema(policy, resource)) or list(_own(policy))
 
 
-def unknown_resource(resource: str) -> Complaint | None:
-    """A complaint when c7n has no such resource type. Loads the type."""
+def unknown_resource(resource: str) -> PolicyProblem | None:
+    """An error when c7n has no such resource type. Loads the type."""
     if not load_resources([resource]):
         return None
     from c7n.resources.resource_map import ResourceMap
 
-    return Complaint(("resource",), f"there is no resource type {resource}", nearest(resource, ResourceMap))
+    return PolicyProblem(("resource",), f"unknown resource type {resource}", nearest(resource, ResourceMap))
 
 
 @cache
@@ -67,7 +67,7 @@ def resource_class(resource: str) -> Any:
 
 
 def walk(entries: Any, path: Path) -> Iterator[tuple[Path, Any]]:
-    """Every filter or action in a policy's list, those in and/or/not blocks and in `scope` too, with where it is."""
+    """Every filter or action in a list of a policy, with its path; also those in and/or/not blocks and in `scope`."""
     for index, entry in enumerate(entries or ()):
         here = (*path, index)
         block = _block(entry)
@@ -103,9 +103,7 @@ def modes() -> list[str]:
     return sorted(execution.keys())
 
 
-
-
-def _elements(policy: Mapping[str, Any], resource: str) -> Iterator[Complaint]:
+def _elements(policy: Mapping[str, Any], resource: str) -> Iterator[PolicyProblem]:
     manager = resource_class(resource)
     for kind, registry in (("filters", manager.filter_registry), ("actions", manager.action_registry)):
         what = kind[:-1]
@@ -113,45 +111,46 @@ def _elements(policy: Mapping[str, Any], resource: str) -> Iterator[Complaint]:
             name = type_of(entry)
             element = registry.get(name) if name else None
             if element is None:
-                yield Complaint(
+                yield PolicyProblem(
                     path, f"{resource} has no {what} {name or entry!r}",
-                    nearest(name, registry.keys()) or f"./run.sh custodian schema {resource}.{kind} lists them",
+                    nearest(name, registry.keys()) or f"`./run.sh custodian schema {resource}.{kind}` lists them",
                 )
             elif isinstance(entry, Mapping) and "type" in entry:
                 yield from _keys(path, entry, name, element)
 
 
-def _keys(path: Path, entry: Mapping[str, Any], name: str, element: Any) -> Iterator[Complaint]:
+def _keys(path: Path, entry: Mapping[str, Any], name: str, element: Any) -> Iterator[PolicyProblem]:
     schema = element.schema
     if schema.get("additionalProperties") is not False or "properties" not in schema:
         return
     known = {str(key) for key in schema["properties"]}
     for key in entry:
         if str(key) not in known:
-            yield Complaint((*path, str(key)), f"{name} has no setting {key}", nearest(str(key), known, give_all=True))
+            yield PolicyProblem(
+                (*path, str(key)), f"{name} has no setting {key}", nearest(str(key), known, give_all=True))
 
 
 @cache
 def _validator(resource: str) -> Any:
-    """c7n's schema for policies on one resource type. c7n's loader would check the schema itself, for each type."""
+    """c7n's schema for policies on one resource type. c7n's loader would also check the schema itself each time."""
     load_resources([resource])
     return JsonSchemaValidator(generate((resource,)))
 
 
-def _schema(policy: Mapping[str, Any], resource: str) -> Iterator[Complaint]:
+def _schema(policy: Mapping[str, Any], resource: str) -> Iterator[PolicyProblem]:
     validator = _validator(resource)
     if _accepts(validator, policy, resource):
         return
     for error in validator.iter_errors({"policies": [policy]}):
         for leaf in _leaves(error):
             path = tuple(leaf.absolute_path)[2:]  # after ("policies", 0)
-            yield Complaint(path, *_reworded(leaf, path))
+            yield PolicyProblem(path, *_reworded(leaf, path))
 
 
 def _accepts(validator: Any, policy: Mapping[str, Any], resource: str) -> bool:
-    """Whether the schema takes the policy, by the alternative that each part of it names; false when unsure."""
+    """Whether the schema accepts the policy, by the alternative that each part names; False when unsure."""
     if resource not in validator.schema["definitions"]["resources"]:
-        return False  # another name of a type
+        return False  # an alias of a type
     parts = ("filters", "actions", "mode")
     rest = {key: value for key, value in policy.items() if key not in parts}
     if not validator.is_valid({"policies": [rest]}):
@@ -180,10 +179,10 @@ def _accepts_entry(validator: Any, entry: Any, resource: str, kind: str) -> bool
 
 @cache
 def _alternatives(resource: str, kind: str) -> tuple[frozenset[str], dict[str, Any], Any]:
-    """What the schema takes as an entry of `filters` or `actions`.
+    """What the schema accepts as an entry of `filters` or `actions`.
 
-    Returns the names that stand alone, the alternatives by the `type` that they ask for, and that of a value filter's
-    short form.
+    Returns the names that may be written alone, the schemas by their `type`, and the schema of a value filter's short
+    form.
     """
     root = _validator(resource).schema
     listed = root["definitions"]["resources"][resource]["policy"]["allOf"][1]["properties"][kind]["items"]["anyOf"]
@@ -204,7 +203,7 @@ def _alternatives(resource: str, kind: str) -> tuple[frozenset[str], dict[str, A
 
 
 def _leaves(error: Any) -> list[Any]:
-    """The errors inside an `anyOf` that belong to what the policy meant, by its resource or its element's type."""
+    """The errors inside an `anyOf` that belong to the intended alternative, by resource or by the element's type."""
     if error.validator not in ("anyOf", "oneOf") or not error.context:
         return [error]
     wanted = error.instance.get("type") if isinstance(error.instance, Mapping) else None
@@ -221,7 +220,7 @@ def _leaves(error: Any) -> list[Any]:
 
 
 def _reworded(error: Any, path: Path) -> tuple[str, str]:
-    """A schema error as a person would say it, and its remedy."""
+    """A schema error as a readable message, and its fix."""
     label = ".".join(str(step) for step in path) or "the policy"
     if error.validator == "enum":
         return f"{label}: {error.instance!r} is not a known value", nearest(
@@ -230,44 +229,44 @@ def _reworded(error: Any, path: Path) -> tuple[str, str]:
     if error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
         known = [str(key) for key in error.schema.get("properties", ())]
         extra = [str(key) for key in error.instance if str(key) not in known]
-        remedies = [remedy for key in extra if (remedy := nearest(key, known))]
-        return f"{label}: no such setting: {', '.join(extra)}", "; ".join(remedies) or f"known: {', '.join(known)}"
+        fixes = [fix for key in extra if (fix := nearest(key, known))]
+        return f"{label}: unknown setting: {', '.join(extra)}", "; ".join(fixes) or f"use one of {', '.join(known)}"
     if error.validator in ("anyOf", "oneOf"):
         shown = json.dumps(error.instance, default=str)
-        return f"{label}: no form of it is accepted: {shown[:200]}", ""
+        return f"{label}: invalid value: {shown[:200]}", ""
     return f"{label}: {error.message[:300]}", ""
 
 
-def _own(policy: Mapping[str, Any]) -> Iterator[Complaint]:
+def _own(policy: Mapping[str, Any]) -> Iterator[PolicyProblem]:
     where: Path = ()
     try:
         with _made_once():
-            made = EnginePolicy(deepcopy(dict(policy)), Config.empty(**_OPTIONS))
-            made.expand_variables(made.get_variables())
-            made.validate()
+            loaded = EnginePolicy(deepcopy(dict(policy)), Config.empty(**_OPTIONS))
+            loaded.expand_variables(loaded.get_variables())
+            loaded.validate()
         return
-    # Any element, of c7n or of ours, may raise anything on settings that it did not expect; that is the finding.
+    # Any element, of c7n or of ours, may raise any error for settings that it does not expect; this is the error found.
     except Exception as error:  # noqa: BLE001
         first = error
     try:
-        made = EnginePolicy(deepcopy(dict(policy)), Config.empty(**_OPTIONS))
-        made.expand_variables(made.get_variables())
-        for kind, parts in (("filters", made.resource_manager.filters), ("actions", made.resource_manager.actions)):
+        loaded = EnginePolicy(deepcopy(dict(policy)), Config.empty(**_OPTIONS))
+        loaded.expand_variables(loaded.get_variables())
+        for kind, parts in (("filters", loaded.resource_manager.filters), ("actions", loaded.resource_manager.actions)):
             for index, part in enumerate(parts):
                 where = (kind, index)
                 part.validate()
         where = ()
-    except Exception as error:  # noqa: BLE001 - as above; this one is known to be of one element
+    except Exception as error:  # noqa: BLE001 - as above, now with a known element
         first = error
-    yield Complaint(where, " ".join(str(first).split())[:400] or type(first).__name__)
+    yield PolicyProblem(where, " ".join(str(first).split())[:400] or type(first).__name__)
 
 
 @contextmanager
 def _made_once() -> Iterator[None]:
-    """While it lasts c7n makes once what it would make for each element.
+    """Inside this context, c7n makes some objects once instead of once for each element.
 
-    A session, and with it a service's whole model, to compare settings with what AWS takes; and the schema of a policy
-    inside a policy.
+    They are the session, with the whole model of a service, that c7n compares settings with, and the schema of a
+    policy inside a policy.
     """
     from c7n.loader import PolicyLoader
     from c7n.resources import aws

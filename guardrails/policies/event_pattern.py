@@ -1,8 +1,8 @@
-"""Whether EventBridge would let an event through, and which key of the pattern says no.
+"""Whether an event matches an EventBridge pattern, and which keys of the pattern do not match.
 
-Source: EventBridge's user guide, "Creating Amazon EventBridge event patterns". Of its comparisons those that a
-policy's `pattern` may have are told: literals, prefix, suffix, equals-ignore-case, anything-but and exists. Another
-one is Unknown, never taken for a match.
+Source: EventBridge's user guide, "Creating Amazon EventBridge event patterns". The comparisons that a policy's
+`pattern` may use are implemented: literals, prefix, suffix, equals-ignore-case, anything-but and exists. Any other
+raises UnknownComparison, and never counts as a match.
 """
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from .policy import Policy
 
 
 class UnknownComparison(Exception):
-    """The pattern compares in a way that is not told here."""
+    """The pattern has a comparison that is not implemented here."""
 
 
 def mismatches(pattern: Mapping[str, Any], event: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """Why the event does not match, a line for each key; nothing when it matches. Raises UnknownComparison."""
+    """A sentence for each key that does not match; nothing when the event matches. Raises UnknownComparison."""
     for key, wanted in pattern.items():
         name = f"{prefix}{key}"
         value = event.get(key)
@@ -31,7 +31,7 @@ def mismatches(pattern: Mapping[str, Any], event: Mapping[str, Any], prefix: str
         given = value if isinstance(value, list) else [value]
         if not any(_matches(one, each, present=key in event) for one in wanted for each in given):
             shown = ", ".join(sorted(str(one) for one in wanted))
-            yield f"{name} is {value if key in event else 'not there'}, not {shown}"
+            yield f"{name} is {value if key in event else 'missing'}, not {shown}"
 
 
 def _matches(wanted: Any, value: Any, *, present: bool) -> bool:
@@ -47,11 +47,11 @@ def _matches(wanted: Any, value: Any, *, present: bool) -> bool:
         if comparison == "equals-ignore-case":
             return text.lower() == operand.lower()
         return bool(text) and (text.startswith(operand) if comparison == "prefix" else text.endswith(operand))
-    raise UnknownComparison(f"the pattern compares by {comparison}")
+    raise UnknownComparison(f"the pattern uses the comparison {comparison}, which is not supported here")
 
 
 def pattern_of(policy: Policy) -> dict[str, Any]:
-    """The pattern of the EventBridge rule that c7n makes for the policy."""
+    """The pattern of the EventBridge rule that c7n creates for the policy."""
     from c7n.mu import CloudWatchEventSource
 
     # c7n adds to what it is given.
@@ -60,12 +60,12 @@ def pattern_of(policy: Policy) -> dict[str, Any]:
 
 
 def parsed(text: str | None) -> Any:
-    """The pattern in an EventBridge rule's text; None for a rule that has none."""
+    """The pattern of an EventBridge rule, from its JSON; None for a rule without a pattern."""
     return json.loads(text) if text else None
 
 
 def comparable(value: Any) -> Any:
-    """The same for what means the same: the order in a list of an event pattern or a scope says nothing."""
+    """A normal form, equal for patterns (or scopes) with the same meaning: the order of a list does not matter."""
     if isinstance(value, Mapping):
         return {key: comparable(inner) for key, inner in value.items() if inner not in (None, [], {})}
     if isinstance(value, list | tuple):

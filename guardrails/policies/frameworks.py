@@ -1,8 +1,9 @@
-"""What a run says of each requirement of each framework.
+"""The verdict of a run on each requirement of each framework.
 
-A requirement is covered by the policies that name it, by those that its catalogue names, and by what covers the
-requirements that it is the same as. It has passed only when all of them that a sweep can run were seen, and found
-nothing; what nobody looked at is never said to be met. All of it is pure: catalogues, policies and counts go in.
+A requirement is covered by the policies that name it, by the policies that its catalogue names, and by those that
+cover a requirement listed in its `same_as`. It has passed only when every one of them that an audit can run completed
+all its checks and found nothing; a requirement that was not checked never passes. Everything here is pure: the input
+is catalogues, policies and counts.
 """
 from __future__ import annotations
 
@@ -17,43 +18,48 @@ from ..errors import GuardrailsError
 from .catalogue import Catalogue, Requirement
 
 
-class Verdict(StrEnum):
-    """What is known of one requirement."""
+class RequirementVerdict(StrEnum):
+    """The verdict on one requirement."""
 
     FAILED = "failed"
     """A policy that covers it has an open finding."""
     PASSED = "passed"
-    """Every policy that covers it and can be swept was seen wherever it was asked, and nothing is open."""
+    """Every covering policy that an audit can run completed all its checks, and no finding is open."""
     UNKNOWN = "unknown"
-    """Nothing is open, and something was not seen, or not asked in this run."""
+    """No finding is open, but some checks did not complete or were not part of this run."""
     NOT_EVALUATED = "not-evaluated"
-    """Policies cover it, and none was asked: they judge events, are switched off, or were not chosen."""
+    """Policies cover it, but none of them ran: they evaluate events, are disabled, or were not selected."""
     NOT_COVERED = "not-covered"
-    """A policy could witness it, and there is none."""
+    """A policy could check it, but none does."""
     NOT_AUTOMATABLE = "not-automatable"
-    """It is for a person to witness, and no policy covers it."""
+    """A person has to check it, and no policy covers it."""
+
+    @property
+    def words(self) -> str:
+        """`not covered`, for a sentence or a table head."""
+        return self.value.replace("-", " ")
 
 
-JUDGED = (Verdict.PASSED, Verdict.FAILED, Verdict.UNKNOWN)
-"""The verdicts that a percentage is over."""
+EVALUATED = (RequirementVerdict.PASSED, RequirementVerdict.FAILED, RequirementVerdict.UNKNOWN)
+"""The verdicts that the percentage counts."""
 
 
 class Controlled(Protocol):
-    """What has to be known of a policy to say what it covers."""
+    """A policy with the requirements that it covers."""
 
     @property
     def controls(self) -> Mapping[str, Sequence[str]]: ...
 
 
 class NamedPolicy(Controlled, Protocol):
-    """The same, with its name."""
+    """A policy with its name and the requirements that it covers."""
 
     @property
     def name(self) -> str: ...
 
 
 class AuditedPolicy(Controlled, Protocol):
-    """The same, with whether a sweep can run it."""
+    """A policy with the requirements that it covers, and whether an audit can run it."""
 
     @property
     def audited(self) -> bool: ...
@@ -61,37 +67,41 @@ class AuditedPolicy(Controlled, Protocol):
 
 @dataclass(frozen=True)
 class PolicyResult:
-    """What a run knows of one policy, in all accounts or in one. The numbers are of checks, but for the findings."""
+    """The result of one policy, in all accounts or in one."""
 
     policy: str
     audited: bool
-    """False for what judges events and cannot be swept."""
+    """False for a realtime policy: it evaluates events, so an audit cannot run it."""
     asked: int = 0
-    """Without those skipped."""
+    """Checks, without the skipped ones."""
     seen: int = 0
+    """Checks that completed."""
     skipped: int = 0
-    """Where its own conditions say that it does not apply, as with a profile that is off."""
+    """Checks where the policy's own conditions exclude the place, for example a disabled profile."""
     failed: int = 0
-    """Of those seen: with an open finding."""
+    """Completed checks with an open finding."""
     open: int = 0
-    """Open findings, also of checks that were not seen in full."""
+    """Open findings, including those of checks that did not complete."""
     excepted: int = 0
+    """Findings that an exception covers."""
 
 
 @dataclass(frozen=True)
 class RequirementResult:
-    """One requirement, and what a run says of it."""
+    """One requirement with its verdict in a run."""
 
     requirement: Requirement
-    verdict: Verdict
+    verdict: RequirementVerdict
     policies: tuple[str, ...]
-    """Those that cover it, by name."""
+    """The names of the policies that cover it."""
     asked: int
-    """Checks of these policies."""
+    """Checks of these policies, without the skipped ones."""
     seen: int
+    """Checks that completed."""
     open: int
-    """Findings."""
+    """Open findings."""
     excepted: int
+    """Findings that an exception covers."""
 
 
 @dataclass(frozen=True)
@@ -106,25 +116,25 @@ class FrameworkResult:
         return self.catalogue.name
 
     @cached_property
-    def counts(self) -> dict[Verdict, int]:
-        """How many requirements have each verdict; those that no requirement has are there with 0."""
-        counted = dict.fromkeys(Verdict, 0)
+    def counts(self) -> dict[RequirementVerdict, int]:
+        """RequirementVerdict to number of requirements; every verdict is included, with 0 if no requirement has it."""
+        counted = dict.fromkeys(RequirementVerdict, 0)
         for result in self.requirements:
             counted[result.verdict] += 1
         return counted
 
     @property
     def passed(self) -> int:
-        return self.counts[Verdict.PASSED]
+        return self.counts[RequirementVerdict.PASSED]
 
     @property
     def failed(self) -> int:
-        return self.counts[Verdict.FAILED]
+        return self.counts[RequirementVerdict.FAILED]
 
     @property
-    def judged(self) -> int:
-        """Passed, failed and unknown: what a percentage is over."""
-        return sum(self.counts[verdict] for verdict in JUDGED)
+    def evaluated(self) -> int:
+        """Requirements that passed, failed or are unknown: the percentage counts these."""
+        return sum(self.counts[verdict] for verdict in EVALUATED)
 
     @property
     def total(self) -> int:
@@ -133,49 +143,51 @@ class FrameworkResult:
 
     @property
     def percentage(self) -> float | None:
-        """Passed of those judged, 0 to 100; None when none was judged. Never to be shown without `summary`."""
-        return 100 * self.passed / self.judged if self.judged else None
+        """Passed of evaluated requirements, 0 to 100; None when none was evaluated. Show it with `summary` only."""
+        return 100 * self.passed / self.evaluated if self.evaluated else None
 
     @property
     def seen_share(self) -> float:
-        """Of all requirements listed, the share that was judged and is not unknown; 0 to 1."""
+        """The share of all listed requirements that passed or failed, 0 to 1."""
         return (self.passed + self.failed) / self.total if self.total else 0.0
 
     def summary(self) -> str:
-        """The numbers in one sentence, with all that the percentage leaves out."""
-        if self.judged:
-            share = f"{self.passed} of {self.judged} judged requirements passed ({100 * self.passed // self.judged} %)"
+        """The numbers in one sentence, including everything that the percentage does not count."""
+        if self.evaluated:
+            share = (
+                f"{self.passed} of {self.evaluated} evaluated requirements passed "
+                f"({100 * self.passed // self.evaluated} %)")
         else:
-            share = "no requirement was judged"
-        besides = [
-            f"{self.counts[verdict]} {verdict.value.replace('-', ' ')}"
-            for verdict in Verdict if verdict is not Verdict.PASSED and self.counts[verdict]
+            share = "no requirement was evaluated"
+        others = [
+            f"{self.counts[verdict]} {verdict.words}"
+            for verdict in RequirementVerdict if verdict is not RequirementVerdict.PASSED and self.counts[verdict]
         ]
-        listed = f"{self.total} in all" if self.catalogue.whole else f"{self.total} listed, not the whole framework"
-        return "; ".join([share, *([", ".join(besides)] if besides else []), listed])
+        listed = f"{self.total} in total" if self.catalogue.whole else f"{self.total} listed, not the whole framework"
+        return "; ".join([share, *([", ".join(others)] if others else []), listed])
 
 
 def framework_results(
     catalogues: Mapping[str, Catalogue], policies: Mapping[str, AuditedPolicy], results: Mapping[str, PolicyResult]
 ) -> list[FrameworkResult]:
-    """The verdicts of every requirement of every framework.
+    """Every framework with the verdict on each of its requirements.
 
-    `policies`: all that there are, by name, also those that were not chosen for the run: without them a requirement
-    would seem not to be covered, or to be met by half of what covers it. `results`: what the run knows of each policy,
-    by name; a policy without one was not asked. Give one account's results for its verdicts alone.
+    `policies`: all policies by name, including those that the run did not select. Without them a requirement would
+    appear as not covered, or as passed by half of the policies that cover it. `results`: the result of each policy by
+    name; a policy without a result did not run. Pass the results of one account to get its verdicts.
     """
     covered = covering(catalogues, policies)
     known = {
         name: results.get(name) or PolicyResult(name, audited=policy.audited) for name, policy in policies.items()}
     return [
         FrameworkResult(catalogue, tuple(
-            _judged(requirement, [known[policy] for policy in covered[name][requirement.id]])
+            _result_of(requirement, [known[policy] for policy in covered[name][requirement.id]])
             for requirement in catalogue.requirements))
         for name, catalogue in catalogues.items()
     ]
 
 
-def _judged(requirement: Requirement, covering: Sequence[PolicyResult]) -> RequirementResult:
+def _result_of(requirement: Requirement, covering: Sequence[PolicyResult]) -> RequirementResult:
     audited = [result for result in covering if result.audited]
     return RequirementResult(
         requirement, _verdict(requirement, covering), tuple(result.policy for result in covering),
@@ -183,24 +195,24 @@ def _judged(requirement: Requirement, covering: Sequence[PolicyResult]) -> Requi
         open=sum(result.open for result in audited), excepted=sum(result.excepted for result in audited))
 
 
-def _verdict(requirement: Requirement, covering: Sequence[PolicyResult]) -> Verdict:
+def _verdict(requirement: Requirement, covering: Sequence[PolicyResult]) -> RequirementVerdict:
     if not covering:
-        return Verdict.NOT_COVERED if requirement.automatable else Verdict.NOT_AUTOMATABLE
+        return RequirementVerdict.NOT_COVERED if requirement.automatable else RequirementVerdict.NOT_AUTOMATABLE
     audited = [result for result in covering if result.audited]
     if any(result.open for result in audited):
-        return Verdict.FAILED
+        return RequirementVerdict.FAILED
     if not any(result.asked for result in audited):
-        return Verdict.NOT_EVALUATED
-    # Switched off everywhere is a choice, and stands in nobody's way; not asked at all is a gap.
+        return RequirementVerdict.NOT_EVALUATED
+    # A policy that is disabled everywhere is a decision and does not block; one that was not selected is a gap.
     if all(result.seen == result.asked and (result.asked or result.skipped) for result in audited):
-        return Verdict.PASSED
-    return Verdict.UNKNOWN
+        return RequirementVerdict.PASSED
+    return RequirementVerdict.UNKNOWN
 
 
 def covering(
     catalogues: Mapping[str, Catalogue], policies: Mapping[str, Controlled]
 ) -> dict[str, dict[str, tuple[str, ...]]]:
-    """Framework, then requirement, to the names of the policies that cover it, sorted; none for an orphan."""
+    """Framework, then requirement, to the sorted names of the policies that cover it; empty if none does."""
     direct: dict[tuple[str, str], set[str]] = {
         (name, requirement.id): {policy for policy in policies if _names(requirement, policy)}
         for name, catalogue in catalogues.items() for requirement in catalogue.requirements
@@ -225,22 +237,22 @@ def _names(requirement: Requirement, policy: str) -> bool:
 
 
 def _same(catalogues: Mapping[str, Catalogue], start: tuple[str, str]) -> Iterator[tuple[str, str]]:
-    """The requirement itself and all that it is the same as, also by way of others; each once."""
-    pending, met = [start], {start}
+    """The requirement itself and all that it equals, directly or through others; each once."""
+    pending, visited = [start], {start}
     while pending:
         framework, name = node = pending.pop()
         yield node
         for other, ids in catalogues[framework].by_id[name].same_as.items():
             for found in ids:
-                if (other, found) not in met:
-                    met.add((other, found))
+                if (other, found) not in visited:
+                    visited.add((other, found))
                     pending.append((other, found))
 
 
 def dangling(catalogues: Mapping[str, Catalogue], policies: Collection[str]) -> list[str]:
-    """What is wrong with the catalogues' `policies:`, one sentence with file and line for each name that none has."""
+    """An error with file and line for each name under a catalogue's `policies:` that matches no policy."""
     return [
-        f"{catalogue.where(requirement)}: {requirement.id}: no policy is called {pattern}"
+        f"{catalogue.where(requirement)}: {requirement.id}: no policy matches {pattern}"
         for catalogue in catalogues.values() for requirement in catalogue.requirements
         for pattern in requirement.policies if not any(fnmatchcase(policy, pattern) for policy in policies)
     ]
@@ -249,18 +261,18 @@ def dangling(catalogues: Mapping[str, Catalogue], policies: Collection[str]) -> 
 def policies_for(
     frameworks: Sequence[str], catalogues: Mapping[str, Catalogue], policies: Iterable[NamedPolicy]
 ) -> set[str]:
-    """The names of the policies that cover what is asked for.
+    """The names of the policies that cover the given frameworks.
 
-    An argument is a framework (`cis-aws-5.0`) or requirements of it (`cis-aws-5.0:5.*`, a glob). Raises
-    GuardrailsError for a framework or a requirement that is not there, and for one that no policy covers: a selection
-    of nothing must not look clean.
+    An argument is a framework (`cis-aws-5.0`) or some of its requirements (`cis-aws-5.0:5.*`, a glob). Raises
+    GuardrailsError for an unknown framework or requirement, and for one that no policy covers: an empty selection must
+    not look clean.
     """
     covered = covering(catalogues, {policy.name: policy for policy in policies})
     chosen: set[str] = set()
     for argument in frameworks:
         name, _, pattern = argument.partition(":")
         if name not in catalogues:
-            raise GuardrailsError(f"--framework {argument}: there is no framework {name}", _near(name, catalogues))
+            raise GuardrailsError(f"--framework {argument}: unknown framework {name}", _near(name, catalogues))
         ids = [found for found in covered[name] if not pattern or fnmatchcase(found, pattern)]
         if not ids:
             raise GuardrailsError(f"--framework {argument}: {name} has no requirement {pattern}",
@@ -273,7 +285,7 @@ def policies_for(
     return chosen
 
 
-def _near(name: str, known: Iterable[str], otherwise: str = "") -> str:
+def _near(name: str, known: Iterable[str], fallback: str = "") -> str:
     from ..suggest import nearest
 
-    return nearest(name, known, give_all=not otherwise) or otherwise
+    return nearest(name, known, give_all=not fallback) or fallback

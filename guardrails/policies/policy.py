@@ -1,4 +1,4 @@
-"""The policies of a directory: found, read, chosen, and put together into the one file that c7n-org takes."""
+"""The policies of a directory: finds, reads and selects them, and merges them into the one file that c7n-org needs."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,14 +18,14 @@ from ..yamlfile import YamlError, YamlFile, read
 
 
 class Kind(StrEnum):
-    """When a policy looks; the folder of its file has the same name."""
+    """When a policy evaluates resources; the folder of its file has the same name."""
 
     REALTIME = "realtime"
-    """On an event, within seconds. Without its event it judges nothing, so a sweep cannot run it."""
+    """On an event, within seconds. Without an event it evaluates nothing, so an audit cannot run it."""
     CONFIG_RULE = "config-rule"
-    """When AWS Config has recorded a change."""
+    """On a change that AWS Config has recorded."""
     PERIODIC = "periodic"
-    """On a schedule, or when somebody runs it."""
+    """On a schedule, or on demand."""
 
 
 _KINDS = {
@@ -39,12 +39,12 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class Policy:
-    """One policy as its file has it."""
+    """One policy of a policy file."""
 
     data: Mapping[str, Any]
     source: YamlFile
     index: int
-    """Its place in the file's list."""
+    """Its position in the file's list."""
 
     @property
     def name(self) -> str:
@@ -71,7 +71,7 @@ class Policy:
 
     @property
     def sweeps(self) -> bool:
-        """Whether a sweep can run it: a realtime policy judges an event, and without one nothing."""
+        """Whether an audit can run it: a realtime policy evaluates events, and nothing without one."""
         return self.kind is not Kind.REALTIME
 
     @property
@@ -106,7 +106,7 @@ class Policy:
 
     @property
     def heals(self) -> bool:
-        """Whether running it without a dry run changes something in the account."""
+        """Whether it changes something in the account when it runs without a dry run."""
         return bool(self.data.get("actions")) and self.response not in PASSIVE
 
     @property
@@ -116,9 +116,9 @@ class Policy:
 
 
 def policy_files(paths: Iterable[Path]) -> list[Path]:
-    """The YAML files that `paths` name, those in directories too, hidden ones left out.
+    """The YAML files in `paths`, including those in directories, without hidden ones.
 
-    Raises GuardrailsError for a path that is not there or a directory without policies.
+    Raises GuardrailsError for a path that does not exist or a directory without policy files.
     """
     files: dict[Path, None] = {}
     for path in paths:
@@ -128,24 +128,26 @@ def policy_files(paths: Iterable[Path]) -> list[Path]:
                 if not any(part.startswith(".") for part in file.relative_to(path).parts)
             )
             if not inside:
-                raise GuardrailsError(f"{path}: no *.yml or *.yaml file in it", "name a directory of policies")
+                raise GuardrailsError(
+                    f"{path}: no *.yml or *.yaml file in this directory", "name a directory of policies")
             files.update(dict.fromkeys(inside))
         elif path.is_file():
             files[path] = None
         else:
-            raise GuardrailsError(f"{path}: no such file or directory", "name a policy file or a directory of them")
+            raise GuardrailsError(
+                f"{path}: no such file or directory", "name a policy file or a directory of policy files")
     return list(files)
 
 
 def is_part(directory: Path) -> bool:
-    """Whether the directory is a part of the project's own policies."""
+    """Whether the directory is a subdirectory of the project's policies."""
     return directory.resolve() != POLICIES and directory.resolve().is_relative_to(POLICIES)
 
 
 def load(directory: Path = POLICIES) -> list[Policy]:
     """Every policy of the directory.
 
-    Raises GuardrailsError for a file that is no policy file and for a name used twice: `validate` tells more.
+    Raises GuardrailsError for an invalid policy file and for a duplicate name; `validate` shows every error.
     """
     policies: dict[str, Policy] = {}
     for file in policy_files([directory]):
@@ -156,39 +158,41 @@ def load(directory: Path = POLICIES) -> list[Policy]:
         for policy in policies_of(source):
             if policy.name in policies:
                 raise GuardrailsError(
-                    f"{policy.where}: the name {policy.name} is taken by {policies[policy.name].where}",
-                    "rename one of them: findings and output directories go by the name",
+                    f"{policy.where}: duplicate policy name {policy.name}; "
+                    f"the other one is in {policies[policy.name].where}",
+                    "rename one of them: findings and output directories use the name",
                 )
             policies[policy.name] = policy
     return list(policies.values())
 
 
 def policies_of(source: YamlFile) -> list[Policy]:
-    """The policies of one file; an empty file has none. Raises GuardrailsError for anything but a policy file."""
+    """The policies of one file; an empty file has none. Raises GuardrailsError for an invalid policy file."""
     if source.data is None:
         return []
     listed = source.data.get("policies") if isinstance(source.data, Mapping) else None
     if not isinstance(listed, list):
-        raise GuardrailsError(f"{source.path}:1: no list `policies:` in it", _see_validate(source.path))
+        raise GuardrailsError(f"{source.path}:1: the file must have a list `policies:`", _see_validate(source.path))
     for index, data in enumerate(listed):
         mode_ok = isinstance(data, Mapping) and (
             "mode" not in data or (isinstance(data["mode"], Mapping) and "type" in data["mode"])
         )
         if not (mode_ok and "name" in data and "resource" in data):
             raise GuardrailsError(
-                f"{source.path}:{source.line(('policies', index))}: a policy has name and resource, and a mode a type",
+                f"{source.path}:{source.line(('policies', index))}: a policy needs a name and a resource, "
+                "and a mode needs a type",
                 _see_validate(source.path),
             )
     return [Policy(data, source, index) for index, data in enumerate(listed)]
 
 
 def _see_validate(path: Path) -> str:
-    return f"./run.sh validate {path} shows every error"
+    return f"`./run.sh validate {path}` shows every error"
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Which policies a verb is asked to use; an empty criterion lets every policy through."""
+    """Which policies to use; an empty criterion selects every policy."""
 
     names: Sequence[str] = ()
     """Names or globs."""
@@ -197,9 +201,9 @@ class Selection:
     severities: Sequence[str] = ()
 
     def choose(self, policies: Iterable[Policy]) -> list[Policy]:
-        """The policies that meet every criterion, in their order.
+        """The policies that match every criterion, in their order.
 
-        Raises GuardrailsError for a name or a service that no policy has: a typing error must not look clean.
+        Raises GuardrailsError for a name or service that matches no policy: a typing error must not look clean.
         """
         from difflib import get_close_matches
 
@@ -213,7 +217,7 @@ class Selection:
                     near = get_close_matches(pattern, known, n=3)
                     raise GuardrailsError(
                         f"no policy matches --{what} {pattern}",
-                        f"did you mean {', '.join(near)}?" if near else f"known: {', '.join(known) or 'none'}",
+                        f"did you mean {', '.join(near)}?" if near else f"use one of {', '.join(known) or 'none'}",
                     )
         return [
             policy for policy in policies
@@ -224,17 +228,17 @@ class Selection:
 
 
 def merged(policies: Iterable[Policy], *, mode: bool, actions: bool) -> dict[str, Any]:
-    """The content of one policy file that holds all of `policies`.
+    """The content of one policy file with all of `policies`.
 
-    Without `mode` each runs where it is started (c7n's pull mode) and is not deployed. Without `actions` it can
-    change nothing, whatever it is run with. Everything else is as c7n would have loaded it from the policy's file.
+    Without `mode` each policy runs where it is started (c7n's pull mode) and is not deployed. Without `actions` it
+    cannot change anything, whatever the options are. Everything else is as c7n would load it from the policy's file.
     """
-    taken = []
+    copies = []
     for policy in policies:
         data = deepcopy(dict(policy.data))
         if not mode:
             data.pop("mode", None)
         if not actions:
             data.pop("actions", None)
-        taken.append(data)
-    return {"policies": taken}
+        copies.append(data)
+    return {"policies": copies}

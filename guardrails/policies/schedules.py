@@ -1,7 +1,7 @@
-"""How old a policy's newest answer may be, before what it says is no longer known.
+"""How old the latest output of a policy may be before its result counts as unknown.
 
-A function that fails, or that somebody has deleted, writes nothing: all that tells of it is that its last answer gets
-old. An answer is good for two of its policy's intervals, so that one late start is no alarm.
+A function that fails or was deleted writes nothing; the only sign is that its last output gets old. An output is valid
+for two intervals of its policy's schedule, so that one late start raises no alarm.
 """
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .policy import Policy
 
 DAY = timedelta(days=1)
 _INTERVALS = 2
-# A start, and the run itself, take minutes on AWS; a shorter schedule is not measured closer.
+# Starting and running take minutes on AWS, so a shorter schedule still gets an hour.
 _AT_LEAST = timedelta(hours=1)
 _POLLS = {"One_Hour": 1, "Three_Hours": 3, "Six_Hours": 6, "Twelve_Hours": 12, "TwentyFour_Hours": 24}
 _RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
@@ -20,26 +20,26 @@ _CRON = re.compile(r"cron\((?P<fields>.*)\)")
 _WEEK = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 _MONTHS, _YEARS = timedelta(days=31), timedelta(days=366)
 SCHEDULED = ("periodic", "schedule", "config-poll-rule")
-"""c7n's modes whose function looks at everything, by the clock."""
+"""The modes of c7n whose function evaluates every resource on a schedule."""
 
 
 def is_scheduled(policy: Policy) -> bool:
-    """Whether the policy's function looks at every resource by the clock, so that its output is a whole answer."""
+    """Whether the policy's function evaluates every resource on a schedule, so that its output is complete."""
     return policy.mode["type"] in SCHEDULED
 
 
 def good_for(policy: Policy) -> timedelta | None:
-    """How old the policy's newest answer may be; None when it is to run once only.
+    """How old the policy's latest output may be; None for a policy that runs only once.
 
-    Two intervals of its schedule, and an hour at least. A cron's interval is a day, or the longest pause between the
-    days that it names. A policy without a schedule is taken for a daily one.
+    Two intervals of its schedule, but at least an hour. The interval of a cron expression is a day, or the longest
+    time between two of its days. A policy without a schedule counts as daily.
     """
     interval = interval_of(policy)
     return None if interval is None else max(_INTERVALS * interval, _AT_LEAST)
 
 
 def interval_of(policy: Policy) -> timedelta | None:
-    """How far apart the policy's runs are at most; None when it is to run once only."""
+    """The longest time between two runs of the policy; None for a policy that runs only once."""
     schedule = str(policy.mode.get("schedule") or "")
     if schedule in _POLLS:
         return timedelta(hours=_POLLS[schedule])
@@ -65,14 +65,14 @@ def _between_days(fields: list[str]) -> timedelta:
         return DAY
     days = sorted(_days(of_week))
     if not days:
-        # The last Friday (6L), the second Monday (2#2): once a month.
+        # 6L (the last Friday) and 2#2 (the second Monday) run once a month.
         return _MONTHS
     pauses = [after - before for before, after in zip(days, [*days[1:], days[0] + 7], strict=True)]
     return timedelta(days=max(pauses))
 
 
 def _days(of_week: str) -> set[int]:
-    """The days that a cron's fifth field names, 0 for Sunday; none when it is in a form that names no weekdays."""
+    """The weekdays in the fifth field of a cron, 0 for Sunday; empty if the field lists no weekdays."""
     found: set[int] = set()
     for part in of_week.upper().split(","):
         numbers = [_day(name) for name in part.split("-")]
@@ -86,5 +86,5 @@ def _days(of_week: str) -> set[int]:
 def _day(name: str) -> int | None:
     if name in _WEEK:
         return _WEEK.index(name)
-    # AWS counts from 1, Sunday.
+    # AWS counts from 1 for Sunday.
     return int(name) - 1 if name.isdigit() and 1 <= int(name) <= 7 else None

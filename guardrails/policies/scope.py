@@ -1,6 +1,7 @@
-"""Where a policy has to run: in every region, or once for the account.
+"""Where a policy has to run: in every region, or once in an account.
 
-IAM answers the same in every region; run in each, one user without a second factor would be three findings.
+IAM returns the same resources in every region. If a policy ran in three regions, one user without MFA would be three
+findings.
 """
 from __future__ import annotations
 
@@ -10,31 +11,33 @@ from .policy import Kind, Policy
 
 
 class Scope(StrEnum):
+    """Where a policy has to run."""
+
     ACCOUNT = "account"
-    """Once an account."""
+    """Once in each account."""
     REGION = "region"
-    """In each region."""
+    """In each region of each account."""
 
 
 SCOPES = tuple(Scope)
-# Services whose calls CloudTrail records in us-east-1 alone, wherever they were made. Sign-ins are not among them: a
-# user's is recorded in the region of the sign-in page that it came through, the root's in us-east-1.
+# Services whose calls CloudTrail records only in us-east-1, wherever they were made. Sign-ins are not included: those
+# of users are recorded in the region of their sign-in page, those of the root user in us-east-1.
 _RECORDED_ONCE = frozenset(
     f"{service}.amazonaws.com" for service in ("iam", "organizations", "route53", "cloudfront", "shield")
 )
 
 
 def audit_scope(policy: Policy) -> Scope:
-    """Where a sweep runs the policy: as its functions and exceptions see it too."""
+    """Where an audit runs the policy; functions and exceptions use the same rule."""
     from custom_actions.resources import whole_account
 
     return Scope.ACCOUNT if whole_account(policy.data) else Scope.REGION
 
 
 def deploy_scope(policy: Policy) -> Scope:
-    """Where the policy's function has to be, so that each event or resource reaches exactly one.
+    """Where the policy's function has to be deployed, so that each event or resource reaches exactly one function.
 
-    An event is delivered where CloudTrail records it, and AWS Config records a bucket in the bucket's region.
+    Events are delivered in the region where CloudTrail records them. AWS Config records a bucket in its own region.
     """
     if "scope" in policy.metadata:
         return Scope(policy.metadata["scope"])
@@ -44,8 +47,6 @@ def deploy_scope(policy: Policy) -> Scope:
     if policy.kind is Kind.CONFIG_RULE and policy.resource == "aws.s3":
         return Scope.REGION
     return audit_scope(policy)
-
-
 
 
 def _event_sources(policy: Policy) -> set[str]:

@@ -1,4 +1,4 @@
-"""Every check of the policy files, and all that they find: nothing here stops at the first error."""
+"""The validation of policy files. It reports every error, not only the first."""
 from __future__ import annotations
 
 import gc
@@ -16,7 +16,7 @@ from custom_actions.vocabulary import CALLING, EXPOSURES, PASSIVE, RESPONSES, SE
 from ..suggest import nearest
 from ..yamlfile import YamlError, YamlFile, read
 from .catalogue import Catalogue
-from .engine import Complaint, complaints, is_lambda_mode, modes, type_of, walk
+from .engine import PolicyProblem, is_lambda_mode, modes, policy_problems, type_of, walk
 from .policy import Kind, Policy
 from .scope import SCOPES
 
@@ -24,27 +24,27 @@ PACKAGE = "custom_actions"
 HANDLER = "custom_actions.lambda_entry.run"
 NAME_LIMIT = 64
 DESCRIPTION_LIMIT = 256
-# What cannot be taken back. With `options` (iam-user) only parts go, such as the console password.
+# Actions that cannot be undone. With `options` (iam-user) they remove only parts, such as the console password.
 _DESTRUCTIVE = frozenset({
     "terminate", "delete", "deregister", "delete-empty", "delete-environment", "delete-inline-policies",
     "delete-ssh-keys", "release", "remove-keys", "trim-versions",
 })
-# Settings with which an action of that name takes nothing away for good.
+# Settings with which such an action deletes nothing.
 _GENTLE = {"remove-keys": "disable"}
-# What Lambda takes: seconds, and MB.
+# The limits of Lambda, in seconds and MB.
 _LIMITS = {"timeout": (1, 900), "memory": (128, 10240)}
 _FUNCTION_NAME = re.compile(r"[A-Za-z0-9_-]+")
-# What every policy's metadata has, and what it says.
+# The required metadata of a policy, and their meaning.
 METADATA = {
-    "title": "one line that says what holds when all is well",
+    "title": "one line with the rule, as it is when a resource complies",
     "severity": f"one of {', '.join(SEVERITIES)}",
     "response": f"one of {', '.join(RESPONSES)}",
-    "controls": "a mapping of framework to ids: {cis-aws-5.0: ['5.3']}; {} when there is none",
+    "controls": "a mapping of framework to control ids: {cis-aws-5.0: ['5.3']}; {} if there are none",
     "rationale": "why it matters",
-    "fix": "what the policy does about it, or what a person has to do",
-    "replaces": "a list of the old rules that it stands for; [] when there is none",
+    "fix": "what the policy does, or what a person has to do",
+    "replaces": "a list of the old rules that it replaces; [] if there are none",
 }
-# What c7n fills in itself, at deployment or when an action runs.
+# Variables that c7n fills in itself, at deployment or when an action runs.
 RUNTIME_VARIABLES = frozenset({
     "account", "account_id", "partition", "region", "policy", "event", "op", "action_date", "now", "service",
     "bucket_region", "bucket_name", "source_bucket_name", "source_bucket_region", "target_bucket_name",
@@ -58,8 +58,8 @@ _POLICY_KEYS = (
 
 
 @dataclass(frozen=True)
-class Problem:
-    """One error in one file."""
+class FileProblem:
+    """One error, with its file and line."""
 
     file: Path
     line: int
@@ -69,25 +69,25 @@ class Problem:
 
 @dataclass(frozen=True)
 class Validation:
-    """What the checks found, and how much they looked at."""
+    """The errors found, and the numbers of files, policies and resource types that were checked."""
 
-    problems: tuple[Problem, ...]
+    problems: tuple[FileProblem, ...]
     files: int
     policies: int
     resource_types: int
     checked: tuple[Policy, ...] = ()
-    """The policies whose shape is right enough to look at."""
+    """The policies that are well-formed enough to be checked in detail."""
 
 
 def validate_files(files: Iterable[Path], catalogues: Mapping[str, Catalogue]) -> Validation:
-    """Check every file. `catalogues`: the frameworks that a policy may name, by name."""
+    """Check every file. `catalogues`: the frameworks that a policy may name, by their names."""
     with _no_collection():
         return _validate_files(files, catalogues)
 
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Python looks for garbage in cycles again and again, a quarter of the time; what is read here is kept anyway."""
+    """Disable garbage collection, which takes a quarter of the time here and finds little: what is read is kept."""
     on = gc.isenabled()
     gc.disable()
     try:
@@ -98,7 +98,7 @@ def _no_collection() -> Iterator[None]:
 
 
 def _validate_files(files: Iterable[Path], catalogues: Mapping[str, Catalogue]) -> Validation:
-    problems: list[Problem] = []
+    problems: list[FileProblem] = []
     named: dict[str, tuple[Path, int]] = {}
     resources, policies = set(), 0
     checked: list[Policy] = []
@@ -107,7 +107,7 @@ def _validate_files(files: Iterable[Path], catalogues: Mapping[str, Catalogue]) 
         try:
             source = read(file)
         except YamlError as error:
-            problems.append(Problem(file, error.line, error.message))
+            problems.append(FileProblem(file, error.line, error.message))
             continue
         structure = list(_structure(source.data))
         problems.extend(_located(source, (), structure))
@@ -120,20 +120,20 @@ def _validate_files(files: Iterable[Path], catalogues: Mapping[str, Catalogue]) 
                 policy = Policy(data, source, index)
                 checked.append(policy)
                 resources.add(policy.resource)
-                found = [*_policy(policy, catalogues), *complaints(data, policy.resource)]
+                found = [*_policy(policy, catalogues), *policy_problems(data, policy.resource)]
                 at = (file, source.line(("policies", index, "name")))
                 first = named.setdefault(policy.name, at)
                 if first != at:
-                    found.append(Complaint(
-                        ("name",), f"the name {policy.name} is taken by {first[0]}:{first[1]}",
-                        "rename one: functions, findings and output directories go by the name",
+                    found.append(PolicyProblem(
+                        ("name",), f"duplicate policy name {policy.name}; the other one is in {first[0]}:{first[1]}",
+                        "rename one of them: functions, findings and output directories use the name",
                     ))
             problems.extend(_located(source, ("policies", index), found))
     return Validation(tuple(in_order(problems)), len(files), policies, len(resources), tuple(checked))
 
 
-def in_order(problems: Iterable[Problem]) -> Iterator[Problem]:
-    """Each error once, by file and line; ours of the length of names and c7n's own say the same."""
+def in_order(problems: Iterable[FileProblem]) -> Iterator[FileProblem]:
+    """Each error once, by file and line: c7n and our own checks may report the same one."""
     seen = set()
     for problem in sorted(problems, key=lambda problem: (str(problem.file), problem.line)):
         if (problem.file, problem.line, problem.problem) not in seen:
@@ -141,57 +141,59 @@ def in_order(problems: Iterable[Problem]) -> Iterator[Problem]:
             yield problem
 
 
-def _located(source: YamlFile, base: tuple[str | int, ...], found: Iterable[Complaint]) -> Iterator[Problem]:
-    for complaint in found:
+def _located(source: YamlFile, base: tuple[str | int, ...], found: Iterable[PolicyProblem]) -> Iterator[FileProblem]:
+    for problem in found:
         name = ""
         if base:
             data = source.data["policies"][base[1]]
             name = f"{data['name']}: " if isinstance(data, Mapping) and data.get("name") else ""
-        yield Problem(
-            source.path, source.line((*base, *complaint.path)), name + complaint.problem, complaint.fix
+        yield FileProblem(
+            source.path, source.line((*base, *problem.path)), name + problem.problem, problem.fix
         )
 
 
-def _structure(data: Any) -> Iterator[Complaint]:
-    """What is wrong with the file as a whole."""
+def _structure(data: Any) -> Iterator[PolicyProblem]:
+    """Errors of the file as a whole."""
     if not isinstance(data, Mapping):
-        yield Complaint((), "no policy file: the top is no mapping", "start it with `policies:` and a list")
+        yield PolicyProblem(
+            (), "not a policy file: the top level must be a mapping", "start the file with `policies:` and a list")
         return
     for key in data:
         if key not in _FILE_KEYS:
-            yield Complaint((str(key),), f"no such key at the top of a file: {key}",
+            yield PolicyProblem((str(key),), f"unknown key at the top level: {key}",
                             nearest(str(key), _FILE_KEYS, give_all=True))
     if not isinstance(data.get("policies"), list):
-        yield Complaint(("policies",), "no list `policies:`", "put the policies into a list under `policies:`")
+        yield PolicyProblem(
+            ("policies",), "the file must have a list `policies:`", "put the policies into a list under `policies:`")
 
 
-def _shape(data: Any) -> Iterator[Complaint]:
-    """What keeps a policy from being looked at any further."""
+def _shape(data: Any) -> Iterator[PolicyProblem]:
+    """Errors that prevent any further check of a policy."""
     if not isinstance(data, Mapping):
-        yield Complaint((), "a policy is a mapping", "- name: …")
+        yield PolicyProblem((), f"a policy must be a mapping, got {data!r}", "- name: …")
         return
     for key in ("name", "resource"):
         if not isinstance(data.get(key), str):
-            yield Complaint((), f"no {key}", f"give it a {key}")
+            yield PolicyProblem((), f"the policy has no {key}, or it is not a string", f"add {key}: …")
     for key in data:
         if key not in _POLICY_KEYS:
-            yield Complaint((str(key),), f"a policy has no key {key}", nearest(str(key), _POLICY_KEYS))
+            yield PolicyProblem((str(key),), f"unknown key in a policy: {key}", nearest(str(key), _POLICY_KEYS))
     for key in ("filters", "actions"):
         if not isinstance(data.get(key, []), list):
-            yield Complaint((key,), f"{key} is no list", f"- type: …, under {key}:")
+            yield PolicyProblem((key,), f"{key} must be a list", f"write each as `- type: …` under {key}:")
     if "mode" in data:
         mode = data["mode"]
         if not isinstance(mode, Mapping) or not isinstance(mode.get("type"), str):
-            yield Complaint(("mode",), "mode has no type", f"mode: {{type: one of {', '.join(modes())}}}")
+            yield PolicyProblem(("mode",), "mode has no type", f"mode: {{type: …}}, one of {', '.join(modes())}")
         elif mode["type"] not in modes():
-            yield Complaint(("mode", "type"), f"there is no mode {mode['type']}",
+            yield PolicyProblem(("mode", "type"), f"unknown mode {mode['type']}",
                             nearest(mode["type"], modes(), give_all=True))
     if not isinstance(data.get("metadata", {}), Mapping):
-        yield Complaint(("metadata",), "metadata is no mapping", f"it has {', '.join(METADATA)}")
+        yield PolicyProblem(("metadata",), "metadata must be a mapping", f"its keys are {', '.join(METADATA)}")
 
 
-def _policy(policy: Policy, catalogues: Mapping[str, Catalogue]) -> Iterator[Complaint]:
-    yield from metadata_complaints(policy.metadata, catalogues)
+def _policy(policy: Policy, catalogues: Mapping[str, Catalogue]) -> Iterator[PolicyProblem]:
+    yield from metadata_problems(policy.metadata, catalogues)
     yield from _parameters(policy)
     yield from _response(policy)
     yield from _destruction(policy)
@@ -200,73 +202,79 @@ def _policy(policy: Policy, catalogues: Mapping[str, Catalogue]) -> Iterator[Com
         yield from _function(policy)
 
 
-def metadata_complaints(
+def metadata_problems(
     metadata: Mapping[str, Any], catalogues: Mapping[str, Catalogue]
-) -> Iterator[Complaint]:
-    """What is missing from a policy's metadata or not well formed."""
+) -> Iterator[PolicyProblem]:
+    """Errors in the metadata of a policy: what is missing or malformed."""
     if not metadata:
-        yield Complaint(("metadata",), "no metadata", f"metadata: with {', '.join(METADATA)}")
+        yield PolicyProblem(("metadata",), "the policy has no metadata", f"add metadata: with {', '.join(METADATA)}")
         return
     for key, expected in METADATA.items():
         if key not in metadata:
             near = nearest(key, [str(other) for other in metadata if other not in METADATA])
-            yield Complaint(("metadata",), f"metadata has no {key}", near or f"{key}: {expected}")
+            yield PolicyProblem(("metadata",), f"metadata has no {key}", near or f"{key}: {expected}")
     for key in ("title", "rationale", "fix"):
         if key in metadata and not (isinstance(metadata[key], str) and metadata[key].strip()):
-            yield Complaint(("metadata", key), f"metadata.{key} says nothing", f"{key}: {METADATA[key]}")
+            yield PolicyProblem(
+                ("metadata", key), f"metadata.{key} must be a string that is not empty", f"{key}: {METADATA[key]}")
     for key, known in (("severity", SEVERITIES), ("response", RESPONSES), ("scope", SCOPES), ("exposure", EXPOSURES)):
         if key in metadata and metadata[key] not in known:
-            yield Complaint(
-                ("metadata", key), f"{metadata[key]!r} is no {key}", nearest(str(metadata[key]), known, give_all=True)
+            yield PolicyProblem(
+                ("metadata", key), f"unknown {key} {metadata[key]!r}", nearest(str(metadata[key]), known, give_all=True)
             )
     if not isinstance(metadata.get("replaces", []), list):
-        yield Complaint(("metadata", "replaces"), "metadata.replaces is no list", f"replaces: {METADATA['replaces']}")
+        yield PolicyProblem(
+            ("metadata", "replaces"), "metadata.replaces must be a list", f"replaces: {METADATA['replaces']}")
     controls = metadata.get("controls", {})
     if not isinstance(controls, Mapping):
-        yield Complaint(("metadata", "controls"), "metadata.controls is no mapping",
+        yield PolicyProblem(("metadata", "controls"), "metadata.controls must be a mapping",
                         f"controls: {METADATA['controls']}")
         return
     for framework, ids in controls.items():
         path = ("metadata", "controls", str(framework))
         if framework not in catalogues:
-            yield Complaint(path, f"there is no framework {framework}: no file controls/{framework}.yml",
+            yield PolicyProblem(path, f"unknown framework {framework}: there is no file controls/{framework}.yml",
                             nearest(str(framework), catalogues, give_all=True))
         elif not isinstance(ids, list):
-            yield Complaint(path, f"the controls of {framework} are no list", f"{framework}: ['1.1']")
+            yield PolicyProblem(path, f"the controls of {framework} must be a list", f"{framework}: ['1.1']")
         else:
             requirements = catalogues[framework].by_id
             for index, control in enumerate(ids):
                 if not isinstance(control, str):
-                    yield Complaint((*path, index), f"{framework} {control!r} is no text", f'quote it: "{control}"')
+                    yield PolicyProblem(
+                        (*path, index), f"the control {control!r} of {framework} must be a string",
+                        f'quote it: "{control}"')
                 elif control not in requirements:
-                    yield Complaint((*path, index), f"{framework} has no control {control}",
+                    yield PolicyProblem((*path, index), f"{framework} has no control {control}",
                                     nearest(control, requirements) or f"see {catalogues[framework].path}")
 
 
-def _parameters(policy: Policy) -> Iterator[Complaint]:
-    """Parameters: a default for every `{name}`, a comment for every default, and none that nobody uses."""
+def _parameters(policy: Policy) -> Iterator[PolicyProblem]:
+    """Parameters: every `{name}` needs a default, and a profile must be disabled by default."""
     defaults = policy.metadata.get("parameters", {})
     if not isinstance(defaults, Mapping):
-        yield Complaint(("metadata", "parameters"), "metadata.parameters is no mapping", "parameters: *parameters")
+        yield PolicyProblem(
+            ("metadata", "parameters"), "metadata.parameters must be a mapping", "parameters: *parameters")
         return
     named = used_parameters(policy.data)
     for name in sorted(named - defaults.keys() - RUNTIME_VARIABLES):
-        yield Complaint((), f"{{{name}}} has no default",
+        yield PolicyProblem((), f"the parameter {{{name}}} has no default",
                         nearest(name, [str(key) for key in defaults])
-                        or f"put {name} into vars.parameters at the head of the file, with a comment")
+                        or f"add {name} to vars.parameters at the top of the file, with a comment")
     profile = policy.metadata.get("profile")
     chosen = defaults.get("profiles")
     if profile is not None and isinstance(chosen, list) and profile in chosen:
-        yield Complaint(("metadata", "profile"), f"the profile {profile} is on by default: nobody has chosen it",
-                        "profiles: [] at the head of the file; accounts.yml chooses")
+        yield PolicyProblem(
+            ("metadata", "profile"), f"the profile {profile} is enabled by default; an account must choose it",
+            "set profiles: [] at the top of the file, and choose profiles in accounts.yml")
     if profile is not None and "profiles" not in named:
-        yield Complaint(("metadata", "profile"), f"nothing keeps the policy off where the profile {profile} is not "
-                        "chosen", 'conditions: [{type: value, key: policy.metadata.profile, op: in, '
-                        'value: "{profiles}"}]')
+        yield PolicyProblem(
+            ("metadata", "profile"), f"no condition disables the policy where the profile {profile} is not chosen",
+            'add conditions: [{type: value, key: policy.metadata.profile, op: in, value: "{profiles}"}]')
 
 
-def _defaults(source: YamlFile) -> Iterator[Complaint]:
-    """The block of parameters at the head of a file."""
+def _defaults(source: YamlFile) -> Iterator[PolicyProblem]:
+    """Errors in the block of parameters at the top of a file."""
     defaults = (source.data.get("vars") or {}).get("parameters") if isinstance(source.data, Mapping) else None
     if not isinstance(defaults, Mapping):
         return
@@ -277,41 +285,42 @@ def _defaults(source: YamlFile) -> Iterator[Complaint]:
         path = ("vars", "parameters", str(name))
         line = source.line(path)
         if name in RUNTIME_VARIABLES or not re.fullmatch(r"[a-z][a-z0-9_]*", str(name)):
-            yield Complaint(path, f"a parameter cannot be called {name}",
-                            "lower-case letters, digits and _; not one of c7n's own variables")
+            yield PolicyProblem(path, f"invalid parameter name {name}",
+                            "use lower-case letters, digits and _, and none of c7n's own variables")
         elif name not in named:
-            yield Complaint(path, f"no policy of this file uses {{{name}}}", "use it, or drop it")
+            yield PolicyProblem(path, f"no policy in this file uses {{{name}}}", "use it, or remove it")
         if "#" not in lines[line - 1] and not lines[line - 2].lstrip().startswith("#"):
-            yield Complaint(path, f"{name} has no comment", "say in a comment above it what it means, and its unit")
+            yield PolicyProblem(
+                path, f"the parameter {name} has no comment", "explain its meaning and unit in a comment above it")
 
 
 def used_parameters(data: Mapping[str, Any]) -> set[str]:
-    """The names that a policy has in braces, wherever but in the defaults themselves; c7n's own among them."""
+    """The names in braces in a policy, except in the defaults themselves; c7n's own variables are included."""
     metadata = {key: value for key, value in (data.get("metadata") or {}).items() if key != "parameters"}
     return placeholders({**data, "metadata": metadata})
 
 
-def _response(policy: Policy) -> Iterator[Complaint]:
-    """Whether what the policy says it does and what it does are the same: `heal` goes by the first."""
+def _response(policy: Policy) -> Iterator[PolicyProblem]:
+    """Whether metadata.response agrees with the actions: `heal` relies on the response."""
     response = policy.metadata.get("response")
     if response not in RESPONSES:
         return
     actions = [(path, type_of(entry)) for path, entry in walk(policy.data.get("actions"), ("actions",))]
     if response == "none" and actions:
-        yield Complaint(("actions",), "response is none, and there are actions",
-                        "name the response, or drop the actions")
+        yield PolicyProblem(("actions",), "metadata.response is none, but the policy has actions",
+                        "set the response that the actions make, or remove the actions")
     elif response != "none" and not actions:
-        yield Complaint(("metadata", "response"), f"response is {response}, and there are no actions",
-                        "add the action, or say response: none")
+        yield PolicyProblem(("metadata", "response"), f"metadata.response is {response}, but the policy has no actions",
+                        "add the action, or set response: none")
     elif response in PASSIVE:
         for path, name in actions:
             if name not in TELLING | CALLING:
-                yield Complaint(path, f"response is alert, and the action {name} may change the resource",
-                                f"name the response ({', '.join(r for r in RESPONSES if r not in PASSIVE)})")
+                yield PolicyProblem(path, f"metadata.response is alert, but the action {name} may change the resource",
+                                f"set one of {', '.join(r for r in RESPONSES if r not in PASSIVE)}")
 
 
-def _destruction(policy: Policy) -> Iterator[Complaint]:
-    """What cannot be taken back is chosen by the team, and announced before it happens."""
+def _destruction(policy: Policy) -> Iterator[PolicyProblem]:
+    """An action that cannot be undone needs a profile, and an earlier policy that announces it."""
     filters = {type_of(entry) for _, entry in walk(policy.data.get("filters"), ("filters",))}
     for path, entry in walk(policy.data.get("actions"), ("actions",)):
         name = type_of(entry)
@@ -319,50 +328,52 @@ def _destruction(policy: Policy) -> Iterator[Complaint]:
         if name not in _DESTRUCTIVE or "options" in given or given.get(_GENTLE.get(name, "")):
             continue
         if not policy.metadata.get("profile"):
-            yield Complaint(path, f"the action {name} cannot be taken back, and the policy is on by default",
-                            "give it a metadata.profile and its condition")
+            yield PolicyProblem(path, f"the action {name} cannot be undone, and the policy is enabled by default",
+                            "add a metadata.profile and its condition")
         if "marked-for-op" not in filters:
-            yield Complaint(path, f"the action {name} cannot be taken back, and nothing announced it",
-                            f"a first policy with notify and mark-for-op, and here {{type: marked-for-op, op: {name}}}")
+            yield PolicyProblem(path, f"the action {name} cannot be undone, and no earlier policy announces it",
+                            "add a policy with notify and mark-for-op, and to this one the filter "
+                            f"{{type: marked-for-op, op: {name}}}")
 
 
-def _folder(policy: Policy) -> Iterator[Complaint]:
+def _folder(policy: Policy) -> Iterator[PolicyProblem]:
     folders = [part for part in policy.source.path.parts if part in tuple(Kind)]
     mode = policy.mode["type"]
     if folders and folders[-1] != policy.kind:
-        yield Complaint(("mode", "type"), f"mode {mode} does not belong in the folder {folders[-1]}",
+        yield PolicyProblem(("mode", "type"), f"a policy with mode {mode} does not belong in the folder {folders[-1]}",
                         f"move it to {policy.kind}/, or change the mode")
 
 
-def _function(policy: Policy) -> Iterator[Complaint]:
-    """What would make the Lambda function fail to deploy, or deploy green and die on its first event."""
+def _function(policy: Policy) -> Iterator[PolicyProblem]:
+    """Errors with which the Lambda function could not be deployed, or would fail on its first event."""
     if len(policy.function) > NAME_LIMIT:
-        yield Complaint(("name",), f"the function's name {policy.function} has {len(policy.function)} characters; "
-                        f"Lambda takes {NAME_LIMIT}", f"shorten the name by {len(policy.function) - NAME_LIMIT}")
+        yield PolicyProblem(("name",), f"the function name {policy.function} has {len(policy.function)} characters; "
+                        f"Lambda allows {NAME_LIMIT}", f"shorten the name by {len(policy.function) - NAME_LIMIT}")
     if not _FUNCTION_NAME.fullmatch(policy.function):
-        yield Complaint(("name",), f"the function's name {policy.function} has a character that Lambda does not take",
-                        "letters, digits, - and _")
+        yield PolicyProblem(
+            ("name",), f"the function name {policy.function} has a character that Lambda does not allow",
+            "use letters, digits, - and _")
     for setting, (least, most) in _LIMITS.items():
         value = policy.mode.get(setting)
         if isinstance(value, int | float) and not least <= value <= most:
-            yield Complaint(("mode", setting), f"mode.{setting} is {value}", f"Lambda takes {least} to {most}")
+            yield PolicyProblem(("mode", setting), f"mode.{setting} is {value}", f"Lambda allows {least} to {most}")
     description = str(policy.data.get("description", ""))
     if len(description) > DESCRIPTION_LIMIT:
-        yield Complaint(("description",), f"the description has {len(description)} characters; "
-                        f"Lambda takes {DESCRIPTION_LIMIT}", "move the rest to metadata.rationale")
+        yield PolicyProblem(("description",), f"the description has {len(description)} characters; "
+                        f"Lambda allows {DESCRIPTION_LIMIT}", "move the rest to metadata.rationale")
     ours = sorted(own_elements(policy))
     verb = "is" if len(ours) == 1 else "are"
     if ours:
-        used = f"{' and '.join(ours)} {verb} ours, and without this the function dies on its first event"
+        used = f"{' and '.join(ours)} {verb} part of this project, so without it the function fails on its first event"
     elif policy.kind is Kind.CONFIG_RULE:
-        used = "without this AWS Config gets the verdicts of c7n's own mode: a resource just fixed is NON_COMPLIANT"
+        used = "without it AWS Config gets the results of c7n's own mode: a resource just fixed is NON_COMPLIANT"
     else:
         return
     if PACKAGE not in (policy.mode.get("packages") or ()):
-        yield Complaint(("mode",), f"mode has no packages: [{PACKAGE}]; {used}", f"packages: [{PACKAGE}]")
+        yield PolicyProblem(("mode",), f"mode has no packages: [{PACKAGE}]; {used}", f"add packages: [{PACKAGE}]")
     if policy.mode.get("handler") != HANDLER:
-        yield Complaint(("mode", "handler"), f"mode.handler is {policy.mode.get('handler', 'not set')}; {used}",
-                        f"handler: {HANDLER}")
+        yield PolicyProblem(("mode", "handler"), f"mode.handler is {policy.mode.get('handler', 'not set')}; {used}",
+                        f"set handler: {HANDLER}")
 
 
 def own_elements(policy: Policy) -> set[str]:

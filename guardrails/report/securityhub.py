@@ -1,13 +1,12 @@
-"""Findings into AWS Security Hub: each into the hub of its own account and region, with that account's credentials.
+"""Imports findings into AWS Security Hub: each into the hub of its account and region, with that account's credentials.
 
-Every finding of the run is sent, also one that has not changed: Security Hub forgets a finding 90 days after its last
-update, so what was sent once and still drifts would vanish and look fixed. What was fixed is archived. What was not
-seen is not sent, and stays as the hub has it.
+Every finding of the run is sent, including unchanged ones: Security Hub deletes a finding 90 days after its last
+update, so an open finding that is sent only once would disappear and look fixed. Fixed findings are archived. Checks
+that did not complete send nothing, so their findings stay as they are.
 
-Whether a finding is suppressed is the customer's to say. So an exception suppresses with a note of ours, and takes
-back only what such a note suppressed: a person's suppression stays, and so does a person's NOTIFIED. Notes are set
-before the import: a finding that is not there yet gets its first one by the import itself, and Security Hub needs
-minutes to know it for an update.
+The workflow status belongs to the customer. An exception suppresses a finding with a note of ours, and only findings
+with such a note are released again: what a person has suppressed or set to NOTIFIED stays. Notes are set before the
+import. A new finding gets its note with the import itself, because Security Hub needs minutes until it can be updated.
 
 Needs securityhub:GetFindings, BatchUpdateFindings and BatchImportFindings in each account.
 """
@@ -21,8 +20,6 @@ from typing import Any
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from custom_actions.vocabulary import GLOBAL
-
 from ..accounts import AWS_ERRORS, Account, reason_of
 from ..assessment import Assessment, counted
 from ..limits import SECURITY_HUBS
@@ -30,17 +27,17 @@ from .formats.asff import PROVIDER, asff, product_arn
 from .formats.aws import real_region, regions_of
 
 _AT_ONCE = 100
-"""Findings that a call takes."""
+"""The limit of BatchImportFindings and BatchUpdateFindings: findings in one call."""
 _NAMED_AT_MOST = 20
 _CLIENT = Config(connect_timeout=10, read_timeout=60, retries={"mode": "standard", "max_attempts": 8})
 _OFF = ("InvalidAccess", "InvalidAccessException")
-"""What Security Hub says where it is not switched on."""
-_NO_LONGER = "No longer excepted: the exception expired or was taken away"
+"""The error codes of an account and region where Security Hub is not enabled."""
+_NO_LONGER = "No longer excepted: the exception has expired or was removed"
 
 
 @dataclass(frozen=True)
-class Failure:
-    """A finding that a hub refused."""
+class RefusedFinding:
+    """A finding that Security Hub refused."""
 
     account: str
     region: str
@@ -51,55 +48,54 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Closed:
-    """A hub that took nothing, or nothing more."""
+class UnavailableHub:
+    """A hub that cannot import, or that stopped importing."""
 
     account: str
     account_name: str
     region: str
     findings: int
-    """Those that it should have had."""
+    """The findings that it did not import."""
     reason: str
 
 
 @dataclass(frozen=True)
 class ImportResult:
-    """What became of an import."""
+    """The result of an import."""
 
     imported: int = 0
     archived: int = 0
-    """Of those imported: the fixed ones."""
+    """The imported findings that are fixed."""
     suppressed: int = 0
-    """Findings that were there and that an exception now covers."""
+    """Findings that existed, and that an exception now covers."""
     released: int = 0
-    """Findings that no exception covers any more: they are NEW again."""
-    failed: tuple[Failure, ...] = ()
-    closed: tuple[Closed, ...] = ()
+    """Findings that no exception covers any longer: their workflow status is NEW again."""
+    failed: tuple[RefusedFinding, ...] = ()
+    closed: tuple[UnavailableHub, ...] = ()
 
     @property
     def whole(self) -> bool:
-        """Whether every finding is where it belongs."""
+        """Whether every finding was imported."""
         return not self.failed and not self.closed
 
     def lines(self) -> list[str]:
-        """What to tell the user."""
-        said = [f"Security Hub: {counted(self.imported, 'finding')} imported, of these {self.archived} archived; "
-                f"{self.suppressed} suppressed, {self.released} no longer"]
-        named = [
+        """The result in sentences for the user."""
+        total = (f"Security Hub: {counted(self.imported, 'finding')} imported ({self.archived} of them archived); "
+                 f"{self.suppressed} suppressed, {self.released} no longer suppressed")
+        failures = [
             f"Security Hub: {counted(hub.findings, 'finding')} of {hub.account_name} ({hub.account}), {hub.region} "
             f"not imported: {hub.reason}" for hub in self.closed]
-        named += [f"Security Hub: {one.id} of {one.account}, {one.region} refused: {one.code}: {one.message}"
-                  for one in self.failed]
-        more = len(named) - _NAMED_AT_MOST
-        return said + named[:_NAMED_AT_MOST] + ([f"Security Hub: and {more} more of these"] if more > 0 else [])
+        failures += [f"Security Hub: {one.id} of {one.account}, {one.region} refused: {one.code}: {one.message}"
+                     for one in self.failed]
+        more = len(failures) - _NAMED_AT_MOST
+        return [total, *failures[:_NAMED_AT_MOST], *([f"Security Hub: and {more} more failures"] if more > 0 else [])]
 
 
 def import_findings(assessment: Assessment, accounts: Iterable[Account]) -> ImportResult:
-    """Send every finding of the run to Security Hub; `accounts` are those that there is a way into.
+    """Send every finding of the run to Security Hub; `accounts` are the accounts that can be reached.
 
-    What belongs to a whole account goes to the region where AWS has it (us-east-1 in most partitions) when the run
-    names that, else to the first that it names: an organization may have closed the other. Raises nothing for a hub
-    that is off or out of reach: the result names it.
+    `formats.aws.real_region` says which region a finding of the whole account goes to. A hub that is disabled or
+    cannot be reached raises nothing: it is listed in the result.
     """
     ways: dict[str, Account] = {}
     for account in accounts:
@@ -107,10 +103,7 @@ def import_findings(assessment: Assessment, accounts: Iterable[Account]) -> Impo
     regions = regions_of(assessment.accounts)
     hubs: dict[tuple[str, str], _Hub] = {}
     for finding in assessment.findings():
-        named = regions.get(finding.account, ())
-        region = real_region(finding.region, named)
-        if finding.region == GLOBAL and named and region not in named:
-            region = named[0]
+        region = real_region(finding.region, regions.get(finding.account, ()))
         hub = hubs.get((finding.account, region))
         if hub is None:
             hub = _Hub(finding.account, finding.account_name, region, ways.get(finding.account))
@@ -130,13 +123,15 @@ def _result(hubs: Iterable[_Hub]) -> ImportResult:
         sum(hub.imported for hub in hubs), sum(hub.archived for hub in hubs), sum(hub.suppressed for hub in hubs),
         sum(hub.released for hub in hubs),
         tuple(failure for hub in hubs for failure in hub.failed),
-        tuple(Closed(hub.account, hub.account_name, hub.region, hub.lost, hub.closed) for hub in hubs if hub.closed),
+        tuple(
+            UnavailableHub(hub.account, hub.account_name, hub.region, hub.lost, hub.closed)
+            for hub in hubs if hub.closed),
     )
 
 
 @dataclass
 class _Hub:
-    """The Security Hub of one account and region, and what came of sending to it."""
+    """The Security Hub of one account and region, with the results of the import."""
 
     account: str
     account_name: str
@@ -147,22 +142,22 @@ class _Hub:
     archived: int = 0
     suppressed: int = 0
     released: int = 0
-    failed: list[Failure] = field(default_factory=list)
+    failed: list[RefusedFinding] = field(default_factory=list)
     lost: int = 0
     closed: str = ""
-    """Why it takes nothing; empty while it does."""
+    """Why it cannot import; empty while it can."""
     _client: Any = None
     _notes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """The findings that are suppressed there, with the note of each."""
+    """The suppressed findings of the hub: id to note."""
 
     def flush(self) -> None:
-        """Send what waits."""
+        """Send the waiting findings."""
         findings, self.waiting = self.waiting, []
         if not findings:
             return
         try:
             if self.way is None:
-                self.closed = "there is no way into the account"
+                self.closed = "the account cannot be reached"
             elif not self.closed:
                 self._open(self.way)
                 self._set_workflow(findings)
@@ -184,7 +179,7 @@ class _Hub:
         self._client = client
 
     def _set_workflow(self, findings: Sequence[Mapping[str, Any]]) -> None:
-        """Suppress what an exception covers now, and take back what none covers any more."""
+        """Suppress the findings that an exception covers now, and release those that none covers any longer."""
         notes: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
         for finding in findings:
             there = self._notes.get(finding["Id"])
@@ -203,7 +198,7 @@ class _Hub:
                 self.suppressed += done
 
     def _update(self, findings: Sequence[Mapping[str, Any]], status: str, text: str) -> int:
-        """Set workflow and note; returns of how many. What is refused is kept with the failures."""
+        """Set workflow status and note; returns the number of updated findings. Refusals go to `failed`."""
         try:
             answer = self._client.batch_update_findings(
                 FindingIdentifiers=[{"Id": one["Id"], "ProductArn": one["ProductArn"]} for one in findings],
@@ -212,12 +207,12 @@ class _Hub:
             code = error.response.get("Error", {}).get("Code", "")
             if code in _OFF:
                 raise
-            # An import without the right to suppress is still worth more than none.
+            # Without the permission to suppress, importing is still useful.
             self.failed += [self._failure(one["Id"], code, reason_of(error)) for one in findings]
             return 0
         self.failed += [
             self._failure(one["FindingIdentifier"]["Id"], one["ErrorCode"], one["ErrorMessage"])
-            # What is not there yet is made by the import that follows, with workflow and note.
+            # A finding that does not exist yet is created by the import that follows, with workflow and note.
             for one in answer["UnprocessedFindings"] if one["ErrorCode"] != "FindingNotFound"]
         return len(answer["ProcessedFindings"])
 
@@ -232,11 +227,11 @@ class _Hub:
         self.imported += len(taken)
         self.archived += sum(one["RecordState"] == "ARCHIVED" for one in taken)
 
-    def _failure(self, identity: str, code: str, message: str) -> Failure:
-        return Failure(self.account, self.region, identity, code, message)
+    def _failure(self, identity: str, code: str, message: str) -> RefusedFinding:
+        return RefusedFinding(self.account, self.region, identity, code, message)
 
 
-_OFF_HERE = "Security Hub is off there: switch it on, or leave the region out"
+_OFF_HERE = "Security Hub is disabled there: enable it, or exclude the region"
 
 
 def _why(error: Exception) -> str:

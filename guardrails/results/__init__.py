@@ -1,4 +1,4 @@
-"""What a run has found: findings, the state of each check, the run's file, the history and exceptions."""
+"""The results of a run: findings, the state of each check, the run's file, the history, and exceptions."""
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 from custom_actions.face import face
 
 if TYPE_CHECKING:
-    from .exceptions import Entry, Exceptions, ExceptionState, exceptions_in_force, load
-    from .finding import Finding, Status, findings_of, in_order, rank
-    from .history import Changes, History, Line, PastRun
+    from .exceptions import ExceptionEntry, Exceptions, ExceptionState, exceptions_in_force, load
+    from .finding import TABLE, Finding, Status, controls_text, findings_of, in_order, rank
+    from .history import History, PastRun, RunChanges, RunScore
     from .state import THROTTLED, State, state_of
     from .store import FILE, AccountInfo, CheckRow, PolicyInfo, RunStore
 
 __getattr__, __all__ = face(
     __name__,
-    exceptions=("Entry", "ExceptionState", "Exceptions", "exceptions_in_force", "load"),
-    finding=("Finding", "Status", "findings_of", "in_order", "rank"),
-    history=("Changes", "History", "Line", "PastRun"),
+    exceptions=("ExceptionEntry", "ExceptionState", "Exceptions", "exceptions_in_force", "load"),
+    finding=("Finding", "Status", "TABLE", "controls_text", "findings_of", "in_order", "rank"),
+    history=("History", "PastRun", "RunChanges", "RunScore"),
     state=("State", "THROTTLED", "state_of"),
     store=("AccountInfo", "CheckRow", "FILE", "PolicyInfo", "RunStore"),
 )

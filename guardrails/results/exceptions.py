@@ -1,7 +1,7 @@
-"""The operator's side of exceptions: the file with its lines, what it lets off, and what has become of each entry.
+"""The operator's side of exceptions: the file with its lines, the findings that it covers, and the state of each entry.
 
-An exception that nobody needs any more is a hole that waits for its resource, so a report names those that have ended,
-will soon end, or matched nothing. Nothing is called unused of which not everything was seen.
+An exception that is no longer needed is a risk: a new resource may match it. So a report lists the exceptions that
+have expired, expire soon, or matched nothing. An exception is called unused only if all its checks completed.
 """
 from __future__ import annotations
 
@@ -25,63 +25,63 @@ from .state import State
 
 _NAMED = 5
 Check = tuple[str, str, str, str]
-"""Account, region (`global` for the whole account), policy, and how the check ended."""
+"""Account, region (`global` for the whole account), policy, and state of a check."""
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One exception of the file, and what it has done in a run."""
+class ExceptionEntry:
+    """One exception of the file, with its use in a run."""
 
     rule: ExceptionRule
     where: str
     """`exceptions.yml:7`."""
     days_left: int
-    """Days after today on which it still holds; negative when it is over."""
+    """Days until it expires, 0 on its last day; negative when it has expired."""
     findings: int = 0
-    """Those that it covers; several entries may cover one."""
+    """The findings that it covers; several entries may cover the same one."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The rule, and what became of it, as JSON has it."""
+        """The exception for JSON."""
         return {
             **self.rule.to_dict(), "where": self.where, "days_left": self.days_left, "findings": self.findings}
 
     def __str__(self) -> str:
-        """In a few words, for a sentence."""
+        """A short description for a sentence."""
         return f"{self.rule.policy} on {self.rule.resource} ({self.rule.owner}, {self.where})"
 
 
 @dataclass(frozen=True)
 class ExceptionState:
-    """What became of each exception in a run. `expiring`, `unused` and `unknown` are among those in force."""
+    """The exceptions by their state in a run. `expiring`, `unused` and `unknown` are subsets of `in_force`."""
 
-    in_force: Sequence[Entry] = ()
-    expired: Sequence[Entry] = ()
-    """They count as not there."""
-    expiring: Sequence[Entry] = ()
-    """They end within `warn_days`."""
-    unused: Sequence[Entry] = ()
-    """They let nothing off, and everything that the run asked of what they speak of was seen."""
-    unknown: Sequence[Entry] = ()
-    """They let nothing off, and not everything that they speak of was asked for and seen."""
-    misnamed: Sequence[Entry] = ()
-    """In force or not, they name no policy that there is."""
+    in_force: Sequence[ExceptionEntry] = ()
+    expired: Sequence[ExceptionEntry] = ()
+    """Expired exceptions; they have no effect."""
+    expiring: Sequence[ExceptionEntry] = ()
+    """Exceptions that expire within `warn_days`."""
+    unused: Sequence[ExceptionEntry] = ()
+    """Exceptions that matched nothing although every check that they could apply to completed."""
+    unknown: Sequence[ExceptionEntry] = ()
+    """Exceptions that matched nothing so far: not every check that they could apply to ran and completed."""
+    misnamed: Sequence[ExceptionEntry] = ()
+    """Exceptions, in force or expired, whose policy does not exist."""
     warn_days: int = WARN_DAYS
 
     def notes(self) -> list[str]:
-        """What a reader should do something about, in short sentences; empty when there is nothing."""
-        said = []
+        """Short sentences about exceptions that need attention; empty when none does."""
+        notes = []
         if self.expired:
-            said.append(f"{_counted(self.expired)} ended, and let nothing off: {_named(self.expired)}")
+            notes.append(f"{_counted(self.expired)} expired and without effect: {_named(self.expired)}")
         if self.expiring:
-            said.append(f"{_counted(self.expiring)} will end within {self.warn_days} days: {_named(self.expiring)}")
+            notes.append(f"{_counted(self.expiring)} will expire within {self.warn_days} days: {_named(self.expiring)}")
         if self.unused:
-            said.append(f"{_counted(self.unused)} matched nothing: {_named(self.unused)}")
+            notes.append(f"{_counted(self.unused)} matched nothing: {_named(self.unused)}")
         if self.misnamed:
-            said.append(f"{_counted(self.misnamed)} named no policy that there is: {_named(self.misnamed)}")
-        return said
+            notes.append(f"{_counted(self.misnamed)} for a policy that does not exist: {_named(self.misnamed)}")
+        return notes
 
     def to_dict(self) -> dict[str, Any]:
-        """Every list, as JSON has it."""
+        """All lists for JSON."""
         return {
             name: [entry.to_dict() for entry in getattr(self, name)]
             for name in ("in_force", "expired", "expiring", "unused", "unknown", "misnamed")
@@ -90,25 +90,25 @@ class ExceptionState:
 
 @dataclass(frozen=True)
 class Exceptions:
-    """The exceptions that a verb works with."""
+    """The exceptions of one run."""
 
     path: Path | None = None
-    """The file in force; None when there is none."""
+    """The exceptions file; None when there is none."""
     rules: Sequence[ExceptionRule] = ()
     lines: Sequence[int] = ()
     """The line of each rule."""
     warn_days: int = WARN_DAYS
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
-    """When it is asked whether a rule has ended: once a run, so that all of a run says the same."""
+    """The time that expiry dates are compared with; one time for the whole run, so that the run is consistent."""
 
     def rule_for(self, finding: Finding) -> ExceptionRule | None:
-        """The rule in force that covers the finding."""
+        """The exception in force that covers the finding, if any."""
         return holds(self.rules, _subject(finding), self.now)
 
     def apply(self, finding: Finding) -> Finding:
-        """The finding as excepted, with the rule, when one in force covers it; else as open, without one.
+        """The finding with status excepted and its exception if one in force covers it, else with status open.
 
-        What is fixed stays as it is.
+        A fixed finding is returned unchanged.
         """
         if finding.status is Status.FIXED:
             return finding
@@ -117,20 +117,20 @@ class Exceptions:
             return replace(finding, status=Status.OPEN, exception={})
         return replace(finding, status=Status.EXCEPTED, exception=rule.to_dict())
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[ExceptionEntry]:
         """Every entry of the file."""
         for rule, line in zip(self.rules, self.lines, strict=True):
-            yield Entry(rule, f"{self.path}:{line}", rule.days_left(self.now))
+            yield ExceptionEntry(rule, f"{self.path}:{line}", rule.days_left(self.now))
 
     def state(
         self, excepted: Iterable[Finding], checks: Iterable[Check], policies: Iterable[str] | None = None
     ) -> ExceptionState:
-        """What became of each entry in a run, by its excepted findings and its checks.
+        """The state of each entry in a run, from its excepted findings and its checks.
 
-        `policies` are the names of all policies that there are, also of those that the run was not asked for; without
-        them nothing is called misnamed.
+        `policies` are the names of all existing policies, including those that the run did not select. Without them
+        no exception is reported as misnamed.
         """
-        # All that cover a finding, not the first alone: nobody should take away the second as matching nothing.
+        # Count every rule that covers a finding, not only the first: the others must not be reported as unused.
         used: Counter[ExceptionRule] = Counter()
         for finding in excepted:
             subject = _subject(finding)
@@ -154,9 +154,9 @@ class Exceptions:
 
 
 def load(path: Path | None, *, now: datetime | None = None) -> Exceptions:
-    """The exceptions of the file, by default the project's own `exceptions.yml` when it is there.
+    """The exceptions of the file, by default of the project's `exceptions.yml` if it exists.
 
-    Raises GuardrailsError with the line when the file is not there, or says what must not be used.
+    Raises GuardrailsError, with the line, for a file that is missing or invalid.
     """
     now = now or datetime.now(UTC)
     if path is None:
@@ -177,20 +177,20 @@ def load(path: Path | None, *, now: datetime | None = None) -> Exceptions:
 
 
 def _all_seen(rules: Sequence[ExceptionRule], checks: Iterable[Check]) -> set[ExceptionRule]:
-    """The rules of which something was asked for, and everything that was asked for was seen."""
+    """The rules that apply to at least one check, and whose checks all completed."""
     seen: set[ExceptionRule] = set()
     missing: set[ExceptionRule] = set()
     for account, region, policy, state in checks:
         if state == State.SKIPPED:
             continue
         for rule in rules:
-            if _speaks_of(rule, account, region, policy):
+            if _applies_to(rule, account, region, policy):
                 (seen if state == State.RAN else missing).add(rule)
     return seen - missing
 
 
-def _speaks_of(rule: ExceptionRule, account: str, region: str, policy: str) -> bool:
-    """Whether the rule can cover what this check finds; what its ARN says of account and region counts too."""
+def _applies_to(rule: ExceptionRule, account: str, region: str, policy: str) -> bool:
+    """Whether the rule can cover findings of this check, judging by account, region and policy, and by its ARN."""
     if not (rule.concerns(policy, account) and (region == GLOBAL or fnmatchcase(region, rule.region))):
         return False
     parts = rule.resource.split(":", 5)
@@ -205,18 +205,18 @@ def _subject(finding: Finding) -> Subject:
     return Subject(finding.policy, finding.account, finding.region, finding.resource, finding.arn)
 
 
-def _counted(entries: Sequence[Entry]) -> str:
+def _counted(entries: Sequence[ExceptionEntry]) -> str:
     return f"{len(entries)} exception" + ("" if len(entries) == 1 else "s")
 
 
-def _named(entries: Sequence[Entry]) -> str:
+def _named(entries: Sequence[ExceptionEntry]) -> str:
     more = len(entries) - _NAMED
     return "; ".join(map(str, entries[:_NAMED])) + (f"; and {more} more" if more > 0 else "")
 
 
 @contextmanager
 def exceptions_in_force(file: Path | None) -> Iterator[None]:
-    """While it lasts, the exceptions of that file hold in this process; none without one."""
+    """Inside this context, c7n in this process applies the exceptions of the file; without a file it applies none."""
     before = os.environ.get(VARIABLE)
     os.environ[VARIABLE] = str(file or "")
     try:

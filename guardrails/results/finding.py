@@ -1,58 +1,83 @@
-"""A finding: one resource that a policy matched, in terms that a report can compare and count."""
+"""A finding: one resource that violates a policy, in a form that runs can compare and reports can count."""
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from hashlib import sha256
-from typing import Any
+from typing import Annotated, Any
 
 from custom_actions.resources import evidence, resource_arn, resource_id
 from custom_actions.vocabulary import SEVERITIES
 
 from ..accounts import Account
 from ..policies import Policy
+from .columns import Column, FindingTable, json_text
 
 
 class Status(StrEnum):
-    """Where a finding stands."""
+    """The status of a finding."""
 
     OPEN = "open"
     EXCEPTED = "excepted"
-    """An exception in force covers it: the drift is there, and somebody answers for it."""
+    """The resource violates the policy, and an exception in force covers it."""
     FIXED = "fixed"
-    """An earlier run found it; this one looked there, and it was gone."""
+    """An earlier run found it. This run checked the same place and did not."""
 
 
-@dataclass(frozen=True)
+def controls_text(controls: Mapping[str, Sequence[str]]) -> str:
+    """`cis-aws-5.0: 2.1.1, 2.1.2; pci-dss-4.0: 1.2`."""
+    return "; ".join(f"{framework}: {', '.join(ids)}" for framework, ids in controls.items())
+
+
+_POLICY = Column(sql="")
+_POLICY_HIDDEN = Column(sql="", cells={})
+_IDENTITY = Column(updated=False)
+_JSON = Column(write=json_text, read=json.loads)
+_STATUS = Column(read=Status, cells={"status": str})
+_TYPE = Column(updated=False, cells={"service": lambda resource_type: resource_type.partition(".")[2]})
+_CONTROLS = Column(sql="", cells={"controls": controls_text})
+_EXCEPTION = Column(write=json_text, read=json.loads, cells={
+    "exception_reason": lambda exception: exception.get("reason", ""),
+    "exception_owner": lambda exception: exception.get("owner", ""),
+    "exception_expires": lambda exception: exception.get("expires", ""),
+})
+
+
+@dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One drifted resource."""
+    """One resource that violates a policy. The fields are the table of columns: see `columns.py`."""
 
-    account: str
-    account_name: str
-    region: str
+    status: Annotated[Status, _STATUS] = Status.OPEN
+    severity: Annotated[str, _POLICY]
+    account: Annotated[str, _IDENTITY]
+    """The account's id."""
+    account_name: Annotated[str, Column()]
+    region: Annotated[str, Column()]
     """`global` for what belongs to the whole account."""
-    policy: str
-    resource_type: str
-    resource: str
+    resource_type: Annotated[str, _TYPE]
+    """`aws.s3`."""
+    policy: Annotated[str, _IDENTITY]
+    """The policy's name."""
+    title: Annotated[str, _POLICY]
+    resource: Annotated[str, _IDENTITY]
     """The resource's id, as AWS has it."""
-    arn: str
-    """Empty where the id and the type do not tell it."""
-    severity: str
-    title: str
-    response: str
-    controls: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    evidence: Mapping[str, Any] = field(default_factory=dict)
-    """The values that made it match, and what our filters noted; long ones are cut."""
-    fix: str = ""
-    exposure: str = "internal"
-    """From where it can be reached: internet, cross-account or internal; it weights the risk."""
-    status: Status = Status.OPEN
-    first_seen: str = ""
-    """ISO 8601, UTC. Both are empty in a run that no history was kept of."""
-    last_seen: str = ""
-    exception: Mapping[str, Any] = field(default_factory=dict)
-    """The exception that covers it; empty when none does."""
+    arn: Annotated[str, _IDENTITY]
+    """Empty when the id and the type are not enough to build it."""
+    first_seen: Annotated[str, _IDENTITY] = ""
+    """ISO 8601, UTC. Empty, as `last_seen`, in a run without a history."""
+    last_seen: Annotated[str, Column()] = ""
+    controls: Annotated[Mapping[str, Sequence[str]], _CONTROLS] = field(default_factory=dict)
+    """Framework to the ids of its requirements."""
+    exception: Annotated[Mapping[str, Any], _EXCEPTION] = field(default_factory=dict)
+    """The exception that covers the finding; empty when none does."""
+    evidence: Annotated[Mapping[str, Any], _JSON] = field(default_factory=dict)
+    """The values that made the resource match, and what our filters added; long values are cut."""
+    fix: Annotated[str, _POLICY] = ""
+    response: Annotated[str, _POLICY_HIDDEN]
+    exposure: Annotated[str, _POLICY_HIDDEN] = "internal"
+    """Who can reach the resource: internet, cross-account or internal. It weights the risk."""
 
     @property
     def id(self) -> str:
@@ -60,30 +85,32 @@ class Finding:
         return sha256("\0".join(self.key).encode(errors="backslashreplace")).hexdigest()[:32]
 
     @property
-    def at_home(self) -> bool:
-        """Whether it was seen in the region that its ARN names."""
+    def in_home_region(self) -> bool:
+        """Whether it was found in the region that its ARN names."""
         return f":{self.region}:" in self.arn
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What makes two findings the same resource and policy, in whatever region they were seen."""
+        """Account, policy and resource: equal for the same drift, whichever region showed it."""
         name = self.arn or self.resource
-        # Every region has an account's settings of its own, all under the ARN of the account.
-        of_the_region = not self.arn or (self.arn.endswith(":root") and self.region != GLOBAL)
-        return (self.account, self.policy, f"{self.region}/{name}" if of_the_region else name)
+        # An account has settings in every region, all under the ARN of the account.
+        regional = not self.arn or (self.arn.endswith(":root") and self.region != GLOBAL)
+        return (self.account, self.policy, f"{self.region}/{name}" if regional else name)
 
     def to_dict(self) -> dict[str, Any]:
-        """The finding as JSON has it."""
+        """The finding for JSON: its id, and every field."""
         return {"id": self.id, **asdict(self)}
 
 
 GLOBAL = "global"
+"""The region of what belongs to the whole account."""
+TABLE = FindingTable(Finding)
 
 
 def findings_of(
     policy: Policy, account: Account, region: str, resources: Iterable[Mapping[str, Any]], *, whole_account: bool
 ) -> list[Finding]:
-    """The findings of one policy's output in one account and region."""
+    """The findings of one policy in one account and region: one for each resource that it matched."""
     return [
         Finding(
             account=account.id,
@@ -106,18 +133,18 @@ def findings_of(
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:
-    """Each resource and policy once, the most severe first.
+    """The findings, the most severe first, with each pair of resource and policy once.
 
-    Some services show one resource in every region (a multi-region trail); the one in its home region is kept.
+    Some services list one resource in every region (a multi-region trail): the finding of its home region is kept.
     """
     kept: dict[tuple[str, str, str], Finding] = {}
     for finding in findings:
         other = kept.get(finding.key)
-        if other is None or (finding.at_home and not other.at_home):
+        if other is None or (finding.in_home_region and not other.in_home_region):
             kept[finding.key] = finding
     return sorted(kept.values(), key=lambda f: (rank(f.severity), f.account_name, f.region, f.policy, f.resource))
 
 
 def rank(severity: str) -> int:
-    """0 for the most severe."""
+    """The place of a severity, 0 for the most severe; an unknown one comes last."""
     return SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)

@@ -1,8 +1,8 @@
-"""What earlier runs found: since when a finding is open, what was fixed, and how the score went.
+"""The results of earlier runs: since when a finding is open, which ones are fixed, and how the score developed.
 
-One SQLite file over many runs (see docs/report.md for its tables). A finding is fixed when an earlier run found it,
-and a later one looked at the same account, region and policy to the end and did not. What a run did not look at keeps
-its status: a report of buckets alone fixes no security group.
+One SQLite file for many runs; docs/report.md lists its tables. A finding is fixed when an earlier run found it, and a
+later run completed the same check (account, region, policy) without finding it. A finding whose check did not run or
+did not complete keeps its status: an audit of buckets alone marks no security group as fixed.
 """
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import GuardrailsError
+from .finding import TABLE
 from .store import RunStore
 
 VERSION = 1
@@ -29,110 +30,107 @@ create table if not exists scores (
     primary key (run, kind, name)
 ) without rowid;
 create table if not exists findings (
-    id text primary key, account text not null, account_name text not null, region text not null,
-    policy text not null, resource_type text not null, resource text not null, arn text not null,
-    evidence text not null, exception text not null, status text not null, first_seen text not null,
-    last_seen text not null, first_run text not null, reopened_run text not null default '',
-    fixed_run text not null default ''
+    {columns}, first_run text not null, reopened_run text not null default '', fixed_run text not null default ''
 ) without rowid;
 create index if not exists findings_of on findings (policy, account, region);
 """
-_COLUMNS = (
-    "id, account, account_name, region, policy, resource_type, resource, arn, evidence, exception, status, "
-    "first_seen, last_seen"
-)
-
-
 @dataclass(frozen=True)
-class Changes:
-    """What a run changed in comparison with all earlier ones."""
+class RunChanges:
+    """What a run changed in comparison with all earlier runs."""
 
     new: int = 0
-    """Open findings that no earlier run had."""
+    """Open findings that no earlier run found."""
     reopened: int = 0
     """Open findings that were fixed in between."""
     fixed: int = 0
     previous: str = ""
-    """When the last run over the same accounts, regions and policies was; empty when this is the first."""
+    """When the previous run of the same accounts, regions and policies started; empty for the first run."""
     score_before: float | None = None
-    """Of that run."""
+    """The score of the previous run."""
 
 
 @dataclass(frozen=True)
-class Line:
-    """One number of one run: the score, its share seen and the open findings of an account, a framework, or all."""
+class RunScore:
+    """The score of a part of a run: of an account, a framework, a severity, or of everything."""
 
     kind: str
     """`all`, `account`, `framework` or `severity`."""
     name: str
-    """The account's id, the framework's or the severity's name; empty for all."""
+    """The id of the account, the name of the framework or of the severity; empty for `all`."""
     score: float | None
-    """0 to 100; None where there is none (a severity)."""
+    """0 to 100; None for a severity, which has no score."""
     seen: float | None
-    """0 to 1."""
+    """The share of completed checks (of a framework: of evaluated requirements), 0 to 1; None for a severity."""
     open: int
+    """Open findings; of a framework, failed requirements."""
 
 
 @dataclass(frozen=True)
 class PastRun:
-    """One run as the history keeps it."""
+    """One run in the history."""
 
     id: str
     scope: str
-    """A fingerprint of what was asked: only runs of one scope have comparable scores."""
+    """A fingerprint of the accounts, regions and policies. Only runs with the same scope have comparable scores."""
     started: str
     finished: str
     complete: bool
     asked: int
+    """Checks that should have run."""
     seen: int
+    """Checks that completed."""
     score: float
     open: int
     excepted: int
     fixed: int
     new: int
-    lines: tuple[Line, ...] = ()
+    lines: tuple[RunScore, ...] = ()
 
 
 class History:
-    """The file of all runs; `open` makes it when it is not there."""
+    """The file with the results of all runs. It is created when it does not exist."""
 
     def __init__(self, path: Path) -> None:
-        """Raises GuardrailsError when `path` cannot be made or is something else."""
+        """Raises GuardrailsError when `path` cannot be created or is not a history."""
         self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with closing(sqlite3.connect(path)) as db:
                 version = db.execute("pragma user_version").fetchone()[0]
                 if version not in (0, VERSION):
-                    raise GuardrailsError(f"{path}: written by another version of guardrails", "name another --history")
-                db.executescript(_TABLES)
+                    raise GuardrailsError(
+                        f"{path}: written by another version of guardrails (format {version}, not {VERSION})",
+                        "name another file with --history")
+                db.executescript(_TABLES.format(columns=TABLE.definitions))
+                # A history is kept for years: it gets new columns, where a run.db of another version is refused.
+                for name in TABLE.missing(row[1] for row in db.execute("pragma table_info(findings)")):
+                    db.execute(f"alter table findings add column {TABLE.definition(name)}")
                 db.execute(f"pragma user_version = {VERSION}")
         except (OSError, sqlite3.Error) as error:
-            raise GuardrailsError(f"{path}: {error}", "name a file that can be written with --history") from None
+            raise GuardrailsError(f"{path}: {error}", "name a writable file with --history") from None
 
     def merge(self, store: RunStore, run: str, started: str) -> None:
-        """Bring a run's findings and the history's together, in both files.
+        """Update the history with the findings of a run, and the run with what the history knows.
 
-        The run's get their first and last time; what it showed to be fixed joins them. Doing it again for the same
-        run, when it was resumed, gives what one pass would have given.
+        The run's findings get their first and last time, and the findings that it shows to be fixed are added to it.
+        Repeating it for a run that was resumed gives the same result as a single pass.
         """
         stamps = {"run": run, "at": started}
+        columns = ", ".join(TABLE.names)
+        # In the history both times are those of the run, until a later run finds the same.
+        selected = ", ".join(":at" if name in ("first_seen", "last_seen") else name for name in TABLE.names)
+        updated = ", ".join(f"{name} = excluded.{name}" for name, column in TABLE.stored.items() if column.updated)
         with store.attached(self.path, "h") as db, db:
-            # Those of an earlier pass; what a function put right before any run knew of it stays.
+            # Of an earlier pass over this run. A finding that a function fixed before any run knew of it stays.
             db.execute("delete from main.findings where status = 'fixed' and id in (select id from h.findings)")
             db.execute(
-                f"insert or ignore into h.findings ({_COLUMNS}, first_run, fixed_run) "  # noqa: S608
-                "select id, account, account_name, region, policy, resource_type, resource, arn, evidence, exception, "
-                "status, :at, :at, :run, :run from main.findings where status = 'fixed'", stamps)
+                f"insert or ignore into h.findings ({columns}, first_run, fixed_run) "  # noqa: S608
+                f"select {selected}, :run, :run from main.findings where status = 'fixed'", stamps)
             db.execute(
-                f"insert into h.findings ({_COLUMNS}, first_run) "  # noqa: S608
-                "select id, account, account_name, region, policy, resource_type, resource, arn, evidence, exception, "
-                "status, :at, :at, :run from main.findings where status <> 'fixed' "
-                "on conflict (id) do update set last_seen = excluded.last_seen, evidence = excluded.evidence, "
-                "exception = excluded.exception, status = excluded.status, account_name = excluded.account_name, "
-                "region = excluded.region, reopened_run = case when findings.status = 'fixed' then :run "
-                "else findings.reopened_run end, "
-                "fixed_run = ''", stamps)
+                f"insert into h.findings ({columns}, first_run) "  # noqa: S608
+                f"select {selected}, :run from main.findings where status <> 'fixed' "
+                f"on conflict (id) do update set {updated}, reopened_run = "
+                "case when findings.status = 'fixed' then :run else findings.reopened_run end, fixed_run = ''", stamps)
             db.execute(
                 "update h.findings set status = 'fixed', fixed_run = :run where status <> 'fixed' "
                 "and id not in (select id from main.findings) and exists (select 1 from main.checks c where "
@@ -141,14 +139,13 @@ class History:
             db.execute(
                 "update main.findings set first_seen = (select first_seen from h.findings b where b.id = findings.id), "
                 "last_seen = :at", stamps)
-            # Only of policies that the run knows: a report says nothing of others.
+            # Of the policies of this run only: its report shows no others.
             db.execute(
-                "insert or replace into main.findings select id, account, account_name, region, policy, "
-                "resource_type, resource, arn, status, first_seen, last_seen, evidence, exception from h.findings "
+                f"insert or replace into main.findings ({columns}) select {columns} from h.findings "  # noqa: S608
                 "where fixed_run = :run and policy in (select name from main.policies)", stamps)
 
-    def changes(self, run: str, scope: str) -> Changes:
-        """What the run changed, once it is merged."""
+    def changes(self, run: str, scope: str) -> RunChanges:
+        """What the run changed. Call `merge` first."""
         with self._reading() as db:
             new, reopened = db.execute(
                 "select coalesce(sum(first_run = :run), 0), coalesce(sum(reopened_run = :run and first_run <> :run), 0)"
@@ -157,16 +154,16 @@ class History:
             before = db.execute(
                 "select started, score from runs where scope = ? and id <> ? order by started desc limit 1",
                 (scope, run)).fetchone()
-        return Changes(new, reopened, fixed, *(before or ("", None)))
+        return RunChanges(new, reopened, fixed, *(before or ("", None)))
 
     def reopened(self, run: str) -> set[str]:
-        """The ids of the open findings that were fixed before this run found them again."""
+        """The ids of the open findings that had been fixed before this run found them again."""
         with self._reading() as db:
             return {row[0] for row in db.execute(
                 "select id from findings where reopened_run = ? and status = 'open'", (run,))}
 
     def record(self, run: PastRun) -> None:
-        """Keep a run's numbers; in place of those that it had before it was resumed."""
+        """Store the numbers of a run; they replace those from before it was resumed."""
         with closing(sqlite3.connect(self.path, timeout=30)) as db, db:
             db.execute(
                 "insert or replace into runs values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -177,7 +174,7 @@ class History:
                 (run.id, line.kind, line.name, line.score, line.seen, line.open) for line in run.lines])
 
     def runs(self, scope: str = "", limit: int = 0) -> list[PastRun]:
-        """The last `limit` runs (all, when 0) of a scope (of any, when empty), the oldest first, with their lines."""
+        """The last `limit` runs (0: all) of a scope (empty: of any), the oldest first, with all their scores."""
         with self._reading() as db:
             found = db.execute(
                 "select * from runs where ? in ('', scope) order by started desc, id limit ?",
@@ -196,4 +193,4 @@ def _past(row: Sequence[Any], db: sqlite3.Connection) -> PastRun:
     number, scope, started, finished, complete, asked, seen, score, opened, excepted, fixed, new = row
     return PastRun(
         number, scope, started, finished, bool(complete), asked, seen, score, opened, excepted, fixed, new,
-        tuple(Line(*line) for line in lines))
+        tuple(RunScore(*line) for line in lines))

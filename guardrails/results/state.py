@@ -1,4 +1,4 @@
-"""How one policy ended in one account and region."""
+"""The state of a check: how one policy ended in one account and region."""
 from __future__ import annotations
 
 import re
@@ -6,26 +6,28 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """How one policy ended in one account and region."""
+    """The state of a check: how one policy ended in one account and region."""
 
     RAN = "ran"
     DENIED = "denied"
-    """A permission is missing, or there was no way into the account."""
+    """A permission is missing, or the account could not be reached."""
     THROTTLED = "throttled"
-    """AWS refused calls for their number; what was read may be cut short."""
+    """AWS rejected calls because there were too many; the result may be partial."""
     ERROR = "error"
+    """The policy failed."""
     NOT_RUN = "not-run"
+    """The policy did not start, or did not end."""
     SKIPPED = "skipped"
-    """The policy's own conditions say that it does not apply here."""
+    """The policy's own conditions exclude this account or region."""
 
     @property
     def seen(self) -> bool:
-        """Whether the answer is known in full; only this counts as seen."""
+        """Whether the check completed, so that its result is known in full."""
         return self is State.RAN
 
     @property
     def missing(self) -> bool:
-        """Whether an answer that was asked for is not there, or not whole."""
+        """Whether the check should have a result, and has none or only a part of it."""
         return self not in (State.RAN, State.SKIPPED)
 
 
@@ -35,11 +37,11 @@ _DENIED = re.compile(
 )
 
 
-def state_of(message: str, otherwise: State = State.ERROR) -> State:
-    """Denied or throttled when an error says so, else `otherwise`."""
+def state_of(message: str, default: State = State.ERROR) -> State:
+    """The state that an error message means: denied, throttled, or else `default`."""
     if THROTTLED.search(message):
         return State.THROTTLED
-    return State.DENIED if _DENIED.search(message) else otherwise
+    return State.DENIED if _DENIED.search(message) else default
 
 
 THROTTLED = re.compile(r"Throttl|RequestLimitExceeded|TooManyRequests|Rate exceeded|SlowDown|LimitExceededException")

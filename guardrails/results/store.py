@@ -1,9 +1,9 @@
-"""One run in one SQLite file: what was asked, what came of it, what drifts. Every report is made from it.
+"""One run in one SQLite file: its options, its checks and its findings. Every report is made from this file.
 
-A sweep of many accounts does not fit in memory, and may be interrupted. So each (account, region, policy) is written
-with its findings, in one transaction, when it has ended; `audit --resume` asks the file what is left, and the formats
-read it row by row. SQLite, because the rows are small and are written by one process, its file survives a kill, every
-language reads it, and it comes with Python. The tables are described in docs/report.md.
+The results of many accounts do not fit in memory, and a run may be interrupted. So each check (account, region,
+policy) is written with its findings in one transaction as soon as it has ended. `audit --resume` reads from the file
+which checks are left, and the report formats read it row by row. SQLite fits: the rows are small, one process writes
+them, the file survives a kill, every language can read it, and Python includes it. docs/report.md lists the tables.
 """
 from __future__ import annotations
 
@@ -18,10 +18,13 @@ from typing import Any
 from custom_actions.vocabulary import SEVERITIES
 
 from ..errors import GuardrailsError
-from .finding import Finding, Status
+from .finding import TABLE, Finding, Status
 
 FORMAT = 1
-"""Of the tables; a file of another format is refused."""
+"""The version of the tables. Raise it when a table changes; a file of another version is refused.
+
+The columns of `findings` are compared one by one, so they need no new version.
+"""
 FILE = "run.db"
 
 _TABLES = """
@@ -34,12 +37,7 @@ create table checks (
     state text not null, reason text not null, matched integer not null,
     primary key (account_name, region, policy)
 ) without rowid;
-create table findings (
-    id text primary key, account text not null, account_name text not null, region text not null,
-    policy text not null, resource_type text not null, resource text not null, arn text not null,
-    status text not null, first_seen text not null, last_seen text not null,
-    evidence text not null, exception text not null
-) without rowid;
+create table findings ({columns}) without rowid;
 create index findings_of on findings (policy, account, region);
 """
 _RANK = "case p.severity " + " ".join(f"when '{s}' then {n}" for n, s in enumerate(SEVERITIES)) + " else 9 end"
@@ -47,7 +45,7 @@ _RANK = "case p.severity " + " ".join(f"when '{s}' then {n}" for n, s in enumera
 
 @dataclass(frozen=True)
 class PolicyInfo:
-    """What a report says of a policy; kept with the run, so that a later edit changes no earlier report."""
+    """A policy as a report shows it. It is stored with the run, so that a later edit changes no earlier report."""
 
     name: str
     title: str
@@ -60,16 +58,16 @@ class PolicyInfo:
     """config-rule, periodic or realtime."""
     response: str
     profile: str
-    """The profile that switches it on; empty when it is always on."""
+    """The profile that enables it; empty when it is always enabled."""
     controls: Mapping[str, Sequence[str]]
     rationale: str
     fix: str
     yaml: str
-    """The policy as its file has it, anchors resolved."""
+    """The policy's source, with anchors resolved."""
     location: str
     """`policies/config-rule/s3.yml:66`."""
     audited: bool
-    """False for what judges events and cannot be swept."""
+    """False for a realtime policy: it evaluates events, so an audit cannot run it."""
 
     @property
     def service(self) -> str:
@@ -85,12 +83,12 @@ class AccountInfo:
     name: str
     regions: tuple[str, ...]
     reason: str = ""
-    """Why there was no way into it; empty when it was reached."""
+    """Why the account could not be reached; empty when it was."""
 
 
 @dataclass(frozen=True)
 class CheckRow:
-    """One (account, region, policy), and how it ended."""
+    """One check: a policy in one account and region, and how it ended."""
 
     account: str
     account_name: str
@@ -101,7 +99,7 @@ class CheckRow:
     """ran, denied, throttled, error, not-run or skipped."""
     reason: str
     matched: int
-    """Resources that the policy matched, those with an exception too."""
+    """Resources that the policy matched, including those with an exception."""
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -110,12 +108,12 @@ class CheckRow:
 
     @property
     def seen(self) -> bool:
-        """Whether the answer is known in full."""
+        """Whether the check completed, so that its result is known in full."""
         return self.state == "ran"
 
     @property
     def missing(self) -> bool:
-        """Whether an answer that was asked for is not there, or not whole."""
+        """Whether the check should have a result, and has none or only a part of it."""
         return self.state not in ("ran", "skipped")
 
 
@@ -128,34 +126,43 @@ class RunStore:
 
     @classmethod
     def create(cls, path: Path) -> RunStore:
-        """A new file. Raises GuardrailsError when there is one already, or when it cannot be made."""
+        """Create the file. Raises GuardrailsError when it exists, or when it cannot be created."""
         if path.exists():
-            raise GuardrailsError(f"{path} is there already", "name another directory with -o, or --resume this one")
+            raise GuardrailsError(f"{path} already exists", "name another directory with -o, or --resume this one")
         try:
             connection = sqlite3.connect(path)
-            connection.executescript(_TABLES)
+            connection.executescript(_TABLES.format(columns=TABLE.definitions))
         except sqlite3.Error as error:
-            raise GuardrailsError(f"{path}: {error}", "is the directory writable, and is the disk full?") from None
+            raise GuardrailsError(
+                f"{path}: {error}", "check that the directory is writable and that the disk is not full") from None
         store = cls(path, _settled(connection))
         store["format"] = FORMAT
         return store
 
     @classmethod
     def open(cls, path: Path) -> RunStore:
-        """The file of an earlier run; `path` is the file or its directory. Raises GuardrailsError."""
+        """Open the file of an earlier run; `path` is the file or its directory.
+
+        Raises GuardrailsError when there is no such file, and when it is not a run or of another version.
+        """
         file = path / FILE if path.is_dir() else path
-        mend = "name the directory of an audit (its -o)"
+        fix = "name the directory of an audit (its -o)"
         if not file.is_file():
-            raise GuardrailsError(f"{file}: no such file", mend)
+            raise GuardrailsError(f"{file}: no such file", fix)
         connection = sqlite3.connect(file)
         try:
             found = connection.execute("select value from run where key = 'format'").fetchone()
+            present = {row[1] for row in connection.execute("pragma table_info(findings)")}
         except sqlite3.Error as error:
             connection.close()
-            raise GuardrailsError(f"{file}: not a run of guardrails: {error}", mend) from None
-        if found is None or json.loads(found[0]) != FORMAT:
+            raise GuardrailsError(f"{file}: not a run of guardrails: {error}", fix) from None
+        version = None if found is None else json.loads(found[0])
+        differing = sorted(present ^ set(TABLE.names))
+        if version != FORMAT or differing:
             connection.close()
-            raise GuardrailsError(f"{file}: written by another version of guardrails", "run the audit again")
+            why = f"format {version}, not {FORMAT}" if version != FORMAT else (
+                f"its table findings differs in {', '.join(differing)}")
+            raise GuardrailsError(f"{file}: written by another version of guardrails: {why}", "run the audit again")
         return cls(file, _settled(connection))
 
     def close(self) -> None:
@@ -167,7 +174,7 @@ class RunStore:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    # What is known of the run itself: any JSON value by name.
+    # Facts about the run itself: any JSON value by name.
 
     def __setitem__(self, key: str, value: Any) -> None:
         with self._connection:
@@ -187,7 +194,7 @@ class RunStore:
     # Writing.
 
     def set_accounts(self, accounts: Iterable[AccountInfo]) -> None:
-        """The accounts of the run, in place of those known before."""
+        """Store the accounts of the run; they replace the ones stored before."""
         with self._connection:
             self._connection.execute("delete from accounts")
             self._connection.executemany(
@@ -195,16 +202,16 @@ class RunStore:
                 [(a.id, a.name, json.dumps(a.regions), a.reason) for a in accounts])
 
     def set_policies(self, policies: Iterable[PolicyInfo]) -> None:
-        """The policies of the run, in place of those known before."""
+        """Store the policies of the run; they replace the ones stored before."""
         with self._connection:
             self._connection.execute("delete from policies")
             self._connection.executemany(
                 "insert into policies values (?, ?)", [(p.name, json.dumps(vars(p), default=str)) for p in policies])
 
     def add(self, checks: Iterable[tuple[CheckRow, Iterable[Finding]]]) -> None:
-        """Checks that have ended, each with its findings, in one transaction.
+        """Store checks that have ended, each with its findings, in one transaction.
 
-        A check that is there is replaced, and so are the findings that it had. A resource that several regions show
+        A check that is stored already is replaced, and so are its findings. A resource that several regions list
         (a multi-region trail) is one finding: that of its home region.
         """
         with self._connection as db:
@@ -215,18 +222,19 @@ class RunStore:
                 db.execute("delete from findings where policy = ? and account = ? and region = ?",
                            (check.policy, check.account, check.region))
                 for finding in findings:
-                    # What an interrupted run of the same file took for fixed, and is there.
+                    # An interrupted run of the same file may have recorded it as fixed.
                     db.execute("delete from findings where id = ? and status = 'fixed'", (finding.id,))
-                    replace = "or replace" if finding.at_home else "or ignore"
-                    db.execute(f"insert {replace} into findings values (?{', ?' * 12})", _row(finding))  # noqa: S608
+                    conflict = "or replace" if finding.in_home_region else "or ignore"
+                    db.execute(f"insert {conflict} into findings {TABLE.insertion}", TABLE.row(finding))
 
     def update(self, findings: Iterable[Finding]) -> None:
-        """Write these findings again, or for the first time: what the history knows of them."""
+        """Insert or replace these findings."""
         with self._connection as db:
-            db.executemany(f"insert or replace into findings values (?{', ?' * 12})", map(_row, findings))  # noqa: S608
+            db.executemany(
+                f"insert or replace into findings {TABLE.insertion}", map(TABLE.row, findings))
 
     def change_each(self, change: Callable[[Finding], Finding]) -> None:
-        """Give every finding to `change`, and write what it returns where that is another."""
+        """Replace every finding by what `change` returns for it."""
         changed = []
         for finding in self.findings():
             if (now := change(finding)) != finding:
@@ -236,19 +244,19 @@ class RunStore:
     # Reading.
 
     def accounts(self) -> list[AccountInfo]:
-        """By name."""
+        """The accounts of the run, by name."""
         return [
             AccountInfo(number, name, tuple(json.loads(regions)), reason)
             for number, name, regions, reason in self._connection.execute("select * from accounts order by name")
         ]
 
     def policies(self) -> dict[str, PolicyInfo]:
-        """By name."""
+        """Name to policy, by name."""
         rows = self._connection.execute("select name, data from policies order by name")
         return {name: PolicyInfo(**json.loads(data)) for name, data in rows}
 
     def checks(self, *, missing: bool = False) -> Iterator[CheckRow]:
-        """Every check, or those without a whole answer, by account, region and policy."""
+        """Every check, or with `missing` those that did not complete, by account, region and policy."""
         where = "where state not in ('ran', 'skipped')" if missing else ""
         query = f"select * from checks {where} order by account_name, region, policy"  # noqa: S608
         with closing(self._connection.execute(query)) as rows:
@@ -256,26 +264,27 @@ class RunStore:
                 yield CheckRow(*row)
 
     def states(self) -> dict[tuple[str, str, str], str]:
-        """Account name, region and policy to the state of each check."""
+        """The state of each check, by account name, region and policy."""
         return {tuple(row[:3]): row[3] for row in self._connection.execute(
             "select account_name, region, policy, state from checks")}
 
     def findings(self, *statuses: Status) -> Iterator[Finding]:
-        """The findings of these statuses (all, when none is named), the most severe first."""
+        """The findings with these statuses (with any, when none is given), the most severe first."""
         chosen = statuses or tuple(Status)
         infos = self.policies()
         marks = ", ".join("?" * len(chosen))
         query = (
-            "select f.* from findings f join (select name, json_extract(data, '$.severity') as severity "  # noqa: S608
-            f"from policies) p on p.name = f.policy where f.status in ({marks}) "
+            f"select {TABLE.selection}, p.name "  # noqa: S608
+            "from findings f join (select name, json_extract(data, '$.severity') as severity from policies) p "
+            f"on p.name = f.policy where f.status in ({marks}) "
             f"order by {_RANK}, f.account_name, f.region, f.policy, f.resource, f.id"
         )
         with closing(self._connection.execute(query, [status.value for status in chosen])) as rows:
             for row in rows:
-                yield _finding(row, infos[row[4]])
+                yield TABLE.finding(row[:-1], infos[row[-1]])
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        """The rows of any query; for the counts of a report."""
+        """The rows of any query, for the counts of a report."""
         return self._connection.execute(query, values).fetchall()
 
     @contextmanager
@@ -292,26 +301,3 @@ def _settled(connection: sqlite3.Connection) -> sqlite3.Connection:
     connection.execute("pragma busy_timeout = 30000")
     connection.execute("pragma synchronous = normal")
     return connection
-
-
-def _row(finding: Finding) -> tuple[str, ...]:
-    return (
-        finding.id, finding.account, finding.account_name, finding.region, finding.policy, finding.resource_type,
-        _sound(finding.resource), _sound(finding.arn), finding.status.value, finding.first_seen, finding.last_seen,
-        json.dumps(finding.evidence, default=str), json.dumps(finding.exception, default=str),
-    )
-
-
-def _sound(name: str) -> str:
-    # SQLite takes no half of a surrogate pair, which a name out of JSON may hold.
-    return name.encode(errors="backslashreplace").decode()
-
-
-def _finding(row: Sequence[str], policy: PolicyInfo) -> Finding:
-    (_, account, account_name, region, _, resource_type, resource, arn, status, first, last, evidence, exception) = row
-    return Finding(
-        account=account, account_name=account_name, region=region, policy=policy.name, resource_type=resource_type,
-        resource=resource, arn=arn, severity=policy.severity, title=policy.title, response=policy.response,
-        controls=policy.controls, evidence=json.loads(evidence), fix=policy.fix, exposure=policy.exposure,
-        status=Status(status), first_seen=first, last_seen=last, exception=json.loads(exception),
-    )

@@ -9,13 +9,12 @@ if TYPE_CHECKING:
     from .accounting import Check, not_reached, receipts_in
     from .audit import AuditRequest, AuditRun, resume_audit, start_audit
     from .c7n_org import DEPLOY, Concurrency, Target, Work, work_for
-    from .collection import collect
     from .diff import PolicyChange, PolicyDiff, PolicyDifference, compare
     from .heal import Heal, HealRun, fixable
     from .outputs import S3Url, with_output
     from .progress import Advance, Progress
     from .report import assess_source
-    from .rollback import RollbackPlan, RollbackStep, UndoCall, UndoState, account_of_credentials, read_receipts, undo
+    from .rollback import RollbackPlan, UndoState, account_of_credentials, read_receipts, undo
     from .sweeps import execute
     from .trend import TrendRow, comparable_runs, trend_rows
 
@@ -24,15 +23,12 @@ __getattr__, __all__ = face(
     accounting=("Check", "not_reached", "receipts_in"),
     audit=("AuditRequest", "AuditRun", "resume_audit", "start_audit"),
     c7n_org=("Concurrency", "DEPLOY", "Target", "Work", "work_for"),
-    collection=("collect",),
     diff=("PolicyChange", "PolicyDiff", "PolicyDifference", "compare"),
     heal=("Heal", "HealRun", "fixable"),
     outputs=("S3Url", "with_output"),
     progress=("Advance", "Progress"),
     report=("assess_source",),
-    rollback=(
-        "RollbackPlan", "RollbackStep", "UndoCall", "UndoState", "account_of_credentials", "read_receipts", "undo",
-    ),
+    rollback=("RollbackPlan", "UndoState", "account_of_credentials", "read_receipts", "undo"),
     sweeps=("execute",),
     trend=("TrendRow", "comparable_runs", "trend_rows"),
 )

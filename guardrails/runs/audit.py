@@ -13,7 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 from ..accounts import Accounts, find_accounts
-from ..assessment import Assessment, NotChosen
+from ..assessment import Assessment, UnselectedPolicy
 from ..errors import GuardrailsError, NothingSelected
 from ..policies import Policy, Selection, audit_scope, load
 from ..results import FILE, AccountInfo, CheckRow, Exceptions, Finding, PolicyInfo, RunStore
@@ -221,7 +221,7 @@ def describe(
     store.set_policies(policy_info(policy) for policy in policies)
     chosen = {policy.name for policy in policies}
     store["not_chosen"] = {
-        policy.name: asdict(NotChosen(policy.controls, policy.sweeps))
+        policy.name: asdict(UnselectedPolicy(policy.controls, policy.sweeps))
         for policy in every if policy.name not in chosen}
     store.set_accounts(_infos(accounts))
 

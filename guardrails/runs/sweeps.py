@@ -145,12 +145,12 @@ def execute(
 
 def refuse_invalid(policies: Iterable[Policy], how: How) -> None:
     """Raise GuardrailsError for the first policy that c7n would reject when run like this."""
-    from ..policies import complaints
+    from ..policies import policy_problems
 
     for policy in policies:
         data = merged([policy], mode=how.mode, actions=how.actions)["policies"][0]
-        for complaint in complaints(data, policy.resource):
+        for problem in policy_problems(data, policy.resource):
             raise GuardrailsError(
-                f"{policy.where}: {policy.name}: {complaint.problem}",
-                complaint.fix or "./run.sh validate shows every error",
+                f"{policy.where}: {policy.name}: {problem.problem}",
+                problem.fix or "./run.sh validate shows every error",
             )

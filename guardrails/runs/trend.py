@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import GuardrailsError
-from ..results import History, Line, PastRun
+from ..results import History, PastRun, RunScore
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class TrendRow:
     """One run in the trend, or one account or framework in that run."""
 
     run: PastRun
-    line: Line | None
+    line: RunScore | None
     """The numbers; None if the run did not include the account or framework."""
     change: float | None
     """Difference of the score to the last earlier run that has one; None for the first."""

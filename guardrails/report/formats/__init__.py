@@ -1,7 +1,7 @@
-"""The formats of a report. Each is a small module that lays out the same Assessment.
+"""The formats of a report. Each is a small module that writes the same Assessment.
 
-A format reads the run's file row by row and streams, so that 50,000 findings take no more memory than ten. Each says
-in its own terms what was not seen: docs/formats.md lists how.
+A format reads the run's file row by row and streams, so that 50,000 findings need no more memory than ten. Each shows
+incomplete checks in its own way; docs/formats.md lists them.
 """
 from __future__ import annotations
 
@@ -17,40 +17,39 @@ from .files import whole
 
 
 @dataclass(frozen=True)
-class Format:
-    """The files of one format, and what writes them."""
+class ReportFormat:
+    """The files of one format, and the functions that write them."""
 
     files: Mapping[str, str]
     """File name to `module:function`, loaded when the file is written. It takes the assessment and a stream."""
     itself: bool = False
-    """The function takes a path in place of the stream, and sees itself to it that the file is whole."""
+    """The function takes a path instead of a stream, and replaces the file atomically itself."""
 
 
-FORMATS: Mapping[str, Format] = {
-    "html": Format({"report.html": "guardrails.report.html:write_html"}, itself=True),
-    "json": Format({"report.json": "guardrails.report.formats.jsonreport:write"}),
-    "markdown": Format({"report.md": "guardrails.report.formats.markdown:write"}),
-    "csv": Format({
+FORMATS: Mapping[str, ReportFormat] = {
+    "html": ReportFormat({"report.html": "guardrails.report.html:write_html"}, itself=True),
+    "json": ReportFormat({"report.json": "guardrails.report.formats.jsonreport:write"}),
+    "markdown": ReportFormat({"report.md": "guardrails.report.formats.markdown:write"}),
+    "csv": ReportFormat({
         "findings.csv": "guardrails.report.formats.spreadsheet:write",
         "not-seen.csv": "guardrails.report.formats.spreadsheet:write_not_seen",
     }),
-    "sarif": Format({"report.sarif": "guardrails.report.formats.sarif:write"}),
-    "junit": Format({"report.junit.xml": "guardrails.report.formats.junit:write"}),
-    "json-ocsf": Format({"report.ocsf.json": "guardrails.report.formats.ocsf:write"}),
-    "asff": Format({"report.asff.json": "guardrails.report.formats.asff:write"}),
+    "sarif": ReportFormat({"report.sarif": "guardrails.report.formats.sarif:write"}),
+    "junit": ReportFormat({"report.junit.xml": "guardrails.report.formats.junit:write"}),
+    "json-ocsf": ReportFormat({"report.ocsf.json": "guardrails.report.formats.ocsf:write"}),
+    "asff": ReportFormat({"report.asff.json": "guardrails.report.formats.asff:write"}),
 }
 
 
 def write(names: Iterable[str], assessment: Assessment, directory: Path) -> list[Path]:
-    """Write the formats into the directory, each file whole or not at all; returns the paths, in the order of `names`.
+    """Write the formats into the directory, each file completely or not at all; returns the paths by `names`.
 
-    Raises GuardrailsError for a name that no format has (before anything is written), and for a file that cannot be
-    written.
+    Raises GuardrailsError for an unknown format (before anything is written), and for a file that cannot be written.
     """
     names = list(dict.fromkeys(names))
     for name in names:
         if name not in FORMATS:
-            raise GuardrailsError(f"no format {name}", f"known: {', '.join(FORMATS)}")
+            raise GuardrailsError(f"unknown format: {name}", f"use one of {', '.join(FORMATS)}")
     written = []
     for name in names:
         for file, writer in FORMATS[name].files.items():

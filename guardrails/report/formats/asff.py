@@ -1,9 +1,9 @@
-"""ASFF, the AWS Security Finding Format, as BatchImportFindings of Security Hub takes it.
+"""ASFF, the AWS Security Finding Format, for BatchImportFindings of Security Hub.
 
-Severity and types are the provider's to say at any time, under FindingProviderFields. Workflow and note belong to the
-customer: an import sets them when it creates a finding, and Security Hub disregards them later, so that
-`guardrails.report.securityhub` sets them once more by BatchUpdateFindings. Texts are cut to the lengths that AWS
-documents, for one long tag would otherwise lose the finding.
+A provider may update severity and types at any time, under FindingProviderFields. Workflow and note belong to the
+customer: an import sets them when it creates a finding, and Security Hub ignores them in later imports, so
+`guardrails.report.securityhub` also sets them with BatchUpdateFindings. Texts are cut to the lengths that AWS
+documents, because Security Hub rejects a finding with a longer one.
 """
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 from ...assessment import Assessment
-from ...results import Finding, PolicyInfo, Status
+from ...results import Finding, PolicyInfo, Status, controls_text
 from .aws import identity, partition, real_region, regions_of
-from .spreadsheet import controls
 from .stream import dumps, write_array
 from .text import cut, sound
 
 PROVIDER = "aws-guardrails"
-"""Who writes the notes; and the head of every id."""
+"""The author of notes, and the prefix of every finding's id."""
 
 _SEVERITIES = {"critical": "CRITICAL", "high": "HIGH", "medium": "MEDIUM", "low": "LOW"}
 _TYPE = "Software and Configuration Checks/AWS Security Best Practices"
@@ -48,11 +47,11 @@ _TYPES = {
     "aws.subnet": "AwsEc2Subnet",
     "aws.vpc": "AwsEc2Vpc",
 }
-"""Resource types that ASFF has a name for; the others are `Other`."""
+"""The resource types that ASFF defines; the others are `Other`."""
 
 
 def write(assessment: Assessment, stream: TextIO) -> None:
-    """One list of findings, the most severe first; BatchImportFindings takes 100 of them, of one account and region."""
+    """One list of findings, the most severe first. BatchImportFindings takes up to 100, of one account and region."""
     write_array(stream, findings(assessment))
     stream.write("\n")
 
@@ -66,10 +65,10 @@ def findings(assessment: Assessment) -> Iterator[dict[str, Any]]:
 
 
 def asff(finding: Finding, policy: PolicyInfo, assessment: Assessment, region: str) -> dict[str, Any]:
-    """One finding as the Security Hub of `region` takes it."""
+    """One finding for the Security Hub of `region`."""
     first, last = finding.first_seen or assessment.started, finding.last_seen or assessment.started
     fixed = finding.status is Status.FIXED
-    made: dict[str, Any] = {
+    result: dict[str, Any] = {
         "SchemaVersion": "2018-10-08",
         "Id": finding_id(finding),
         "ProductArn": product_arn(finding.account, region),
@@ -79,7 +78,7 @@ def asff(finding: Finding, policy: PolicyInfo, assessment: Assessment, region: s
         "AwsAccountId": finding.account,
         "AwsAccountName": _text(finding.account_name, 50),
         "CreatedAt": first,
-        # Security Hub takes only what is newer than what it has.
+        # Security Hub ignores an update that is not newer than the finding that it has.
         "UpdatedAt": assessment.finished,
         "FirstObservedAt": first,
         "LastObservedAt": last,
@@ -90,7 +89,7 @@ def asff(finding: Finding, policy: PolicyInfo, assessment: Assessment, region: s
         "Description": _text(f"{finding.resource}: {policy.rationale or finding.title}", 1024),
         "ProductFields": {f"{PROVIDER}/{key}": _text(value, 2048) for key, value in {
             "policy": finding.policy, "status": finding.status.value, "exposure": finding.exposure,
-            "controls": controls(finding.controls), "evidence": dumps(finding.evidence),
+            "controls": controls_text(finding.controls), "evidence": dumps(finding.evidence),
         }.items()},
         "Resources": [{
             "Type": _TYPES.get(finding.resource_type, "Other"),
@@ -99,7 +98,7 @@ def asff(finding: Finding, policy: PolicyInfo, assessment: Assessment, region: s
             "Region": region,
         }],
         "Compliance": {
-            # An exception says that somebody answers for the drift, not that it is gone.
+            # With an exception the resource still violates the policy.
             "Status": "PASSED" if fixed else "FAILED",
             "RelatedRequirements": _requirements(finding.controls),
         },
@@ -107,24 +106,24 @@ def asff(finding: Finding, policy: PolicyInfo, assessment: Assessment, region: s
         "Workflow": {"Status": "SUPPRESSED" if finding.status is Status.EXCEPTED else "NEW"},
     }
     if finding.fix:
-        made["Remediation"] = {"Recommendation": {"Text": _text(finding.fix, 512)}}
+        result["Remediation"] = {"Recommendation": {"Text": _text(finding.fix, 512)}}
     if finding.status is Status.EXCEPTED:
-        made["Note"] = {"Text": note(finding.exception), "UpdatedBy": PROVIDER, "UpdatedAt": assessment.finished}
-    return made
+        result["Note"] = {"Text": note(finding.exception), "UpdatedBy": PROVIDER, "UpdatedAt": assessment.finished}
+    return result
 
 
 def finding_id(finding: Finding) -> str:
-    """The same in every run."""
+    """The id in Security Hub, the same in every run."""
     return f"{PROVIDER}/{finding.id}"
 
 
 def product_arn(account: str, region: str) -> str:
-    """The product that every account has for findings of its own."""
+    """The ARN of the product that every account has for its own findings."""
     return f"arn:{partition(region)}:securityhub:{region}:{account}:product/{account}/default"
 
 
 def note(exception: Mapping[str, Any]) -> str:
-    """Why a finding is suppressed, who answers for it, and how long."""
+    """The note of a suppressed finding: reason, owner, ticket and expiry date of its exception."""
     known = [f"{name} {exception[name]}" for name in ("owner", "ticket", "expires") if exception.get(name)]
     return _text(f"Excepted ({', '.join(known)}): {exception.get('reason', '')}", 512)
 
@@ -139,6 +138,6 @@ def _requirements(of: Mapping[str, Sequence[str]]) -> list[str]:
 
 
 def _text(value: object, limit: int) -> str:
-    """Not blank, and not too long: Security Hub refuses both."""
+    """The value as text that is neither blank nor too long: Security Hub rejects both."""
     found = cut(sound(str(value)), limit)
     return found if found.strip() else "-"

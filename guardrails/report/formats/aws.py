@@ -1,4 +1,4 @@
-"""What several formats have to say of AWS itself: partitions, the account's own ARN, where a finding belongs."""
+"""AWS facts that several formats need: partitions, ARNs, and the region of a finding."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -19,12 +19,12 @@ def partition(region: str) -> str:
 
 
 def account_arn(account: str, region: str) -> str:
-    """The ARN of the account itself."""
+    """The ARN of the account's root."""
     return f"arn:{partition(region)}:iam::{account}:root"
 
 
 def regions_of(accounts: Sequence[AccountInfo]) -> Mapping[str, tuple[str, ...]]:
-    """Account id to the regions that the run names for it."""
+    """Account id to the regions of the run in that account."""
     found: dict[str, tuple[str, ...]] = {}
     for account in accounts:
         found[account.id] = (*found.get(account.id, ()), *account.regions)
@@ -32,10 +32,18 @@ def regions_of(accounts: Sequence[AccountInfo]) -> Mapping[str, tuple[str, ...]]
 
 
 def real_region(region: str, regions: Sequence[str]) -> str:
-    """A region that AWS has: for `global` the one that holds what belongs to the whole account."""
-    return account_region(regions) if region == GLOBAL else region
+    """The AWS region of a finding or a check, which has `global` for what belongs to the whole account.
+
+    For `global` it is the region that AWS reports global resources in (us-east-1 in most partitions), if the run
+    covers it, else the first of `regions`, the regions of the run in the account: an organization may have disabled
+    the other one.
+    """
+    if region != GLOBAL:
+        return region
+    usual = account_region(regions)
+    return usual if usual in regions or not regions else regions[0]
 
 
 def identity(finding: Finding, region: str) -> str:
-    """What names the resource best: its ARN, else its id, else the account's ARN."""
+    """The resource's ARN; without one its id; without that the account's ARN."""
     return finding.arn or finding.resource or account_arn(finding.account, region)

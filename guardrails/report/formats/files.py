@@ -1,4 +1,4 @@
-"""A file that is written row by row, and still is there whole or not at all."""
+"""Writes a file row by row, and still completely or not at all."""
 from __future__ import annotations
 
 import os
@@ -13,20 +13,20 @@ from ...errors import GuardrailsError
 
 @contextmanager
 def whole(path: Path) -> Iterator[TextIO]:
-    """A UTF-8 stream into a temporary file beside `path`, which takes its place when the block ends well.
+    """A UTF-8 stream into a temporary file next to `path`, which replaces `path` when the block ends without error.
 
-    Line ends are written as they come. Raises GuardrailsError when the file cannot be written; after any error there
-    is no new file, and an old one is untouched.
+    Line ends are written unchanged. Raises GuardrailsError when the file cannot be written. After any error no new
+    file exists, and an old one is unchanged.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as error:
-        raise GuardrailsError(f"{path}: {error.strerror}", "is the directory writable?") from None
+        raise GuardrailsError(f"{path}: {error.strerror}", "check that the directory is writable") from None
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
             yield stream
-        # mkstemp makes the file private; a report is as readable as any other file of the user.
+        # mkstemp makes the file private; a report gets the permissions of any other file of the user.
         umask = os.umask(0)
         os.umask(umask)
         os.chmod(name, 0o666 & ~umask)
@@ -34,5 +34,5 @@ def whole(path: Path) -> Iterator[TextIO]:
     except BaseException as error:
         Path(name).unlink(missing_ok=True)
         if isinstance(error, OSError):
-            raise GuardrailsError(f"{path}: {error.strerror or error}", "is the disk full?") from None
+            raise GuardrailsError(f"{path}: {error.strerror or error}", "check that the disk is not full") from None
         raise

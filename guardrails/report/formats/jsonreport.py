@@ -1,4 +1,4 @@
-"""JSON: all that a report says, for programs. Its keys are listed in docs/formats.md and keep their meaning."""
+"""JSON: the whole report, for programs. docs/formats.md lists the keys, which keep their meaning."""
 from __future__ import annotations
 
 from dataclasses import asdict
@@ -10,11 +10,11 @@ from ...results import CheckRow
 from .stream import write_object
 
 SCHEMA = 2
-"""Of the keys: 2 has findings of every status, where 1 had open ones alone."""
+"""The version of the keys: 2 has findings with every status, 1 had open ones only."""
 
 
 def write(assessment: Assessment, stream: TextIO) -> None:
-    """One object; findings and runs come last, for they are long."""
+    """One object. The long lists, findings and runs, come last."""
     regions = {account.name: account for account in assessment.accounts}
     write_object(stream, {
         "schema": SCHEMA,
@@ -73,7 +73,7 @@ def _framework(result: FrameworkResult) -> dict[str, Any]:
     return {
         "name": result.name, "title": catalogue.title, "version": catalogue.version, "whole": catalogue.whole,
         "note": catalogue.note, "percentage": result.percentage, "summary": result.summary(), "total": result.total,
-        "judged": result.judged, "requirements_by_verdict": {key.value: n for key, n in result.counts.items()},
+        "judged": result.evaluated, "requirements_by_verdict": {key.value: n for key, n in result.counts.items()},
         "requirements": [
             {
                 "id": one.requirement.id, "title": one.requirement.title, "section": one.requirement.section,

@@ -1,7 +1,7 @@
-"""JUnit XML, for CI: a test suite an account and region, a test case a policy.
+"""JUnit XML, for CI: one test suite for each account and region, one test case for each policy.
 
-A policy with open findings is a failure. One that was not seen is an error, so that no build goes green on what nobody
-looked at. One whose findings are all excepted, or whose conditions do not hold there, is skipped.
+A policy with open findings is a failure. A check that did not complete is an error, so that no build passes on missing
+results. A policy whose findings are all excepted, or that does not apply there, is skipped.
 """
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ...results import CheckRow
 from .text import plain
 
 NAMED_AT_MOST = 100
-"""Resources that a test case names; the others are counted."""
+"""The resources that a test case lists; further ones are counted."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,14 @@ def _case(check: CheckRow, assessment: Assessment) -> _Case:
         return _Case(check.policy, f"{check.account_name}.{check.region}", outcome, kind, message, text)
 
     if check.missing:
-        besides = f"; {counted(len(opened), 'open finding')} so far" if opened else ""
-        return case("error", check.state, f"not seen ({check.state}): {check.reason}{besides}")
+        so_far = f"; {counted(len(opened), 'open finding')} so far" if opened else ""
+        return case("error", check.state, f"did not complete ({check.state}): {check.reason}{so_far}")
     if opened:
-        return case("failure", policy.severity, f"{policy.title}: {counted(len(opened), 'finding')}")
+        return case("failure", policy.severity, f"Violated: {policy.title}: {counted(len(opened), 'open finding')}")
     if not check.seen:
         return case("skipped", check.state, check.reason or check.state)
     if excepted:
-        return case("skipped", "excepted", f"{counted(len(excepted), 'finding')}, excepted")
+        return case("skipped", "excepted", f"{counted(len(excepted), 'finding')}, covered by exceptions")
     return case("", "", "")
 
 
@@ -83,5 +83,5 @@ def _suite(stream: TextIO, name: str, cases: list[_Case], assessment: Assessment
 
 
 def _tag(tag: str, /, **attributes: object) -> str:
-    # quoteattr also turns line ends into references, which an attribute would lose.
+    # quoteattr also escapes line ends, which an attribute would lose.
     return f"<{tag}{''.join(f' {key}={quoteattr(plain(value))}' for key, value in attributes.items())}>"

@@ -1,7 +1,7 @@
 """JSON-OCSF: Compliance Findings (class 2003) of the Open Cybersecurity Schema Framework, with its cloud profile.
 
-One object a finding, and one for every check that was not seen: its compliance status is Warning, OCSF's word for a
-check that gave no result because information is missing.
+One object for each finding, and one for each check that did not complete: its compliance status is Warning, which OCSF
+defines for a check without a result because information is missing.
 """
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .aws import account_arn, identity, partition, real_region, regions_of
 from .stream import write_array
 
 VERSION = "1.5.0"
-"""Of OCSF."""
+"""The version of OCSF."""
 
 _CLASS = 2003
 _SEVERITIES = {
@@ -31,7 +31,7 @@ _AWS_ACCOUNT = 10
 
 
 def write(assessment: Assessment, stream: TextIO) -> None:
-    """One list of findings, the most severe first, then what was not seen."""
+    """One list: the findings, the most severe first, then the checks that did not complete."""
     write_array(stream, objects(assessment))
     stream.write("\n")
 
@@ -56,9 +56,9 @@ def _of_finding(finding: Finding, policy: PolicyInfo, assessment: Assessment, re
             assessment, policy, finding.account, finding.account_name, region,
             activity=_CLOSE if fixed else _CREATE if new else _UPDATE,
             severity=_SEVERITIES.get(finding.severity, _UNKNOWN),
-            # An exception says that somebody answers for the drift, not that it is gone.
+            # With an exception the resource still violates the policy.
             compliance=_PASS if fixed else _FAIL,
-            message=f"{finding.title}: {finding.resource}",
+            message=f"{'Fixed' if fixed else 'Violated'}: {finding.title}: {finding.resource}",
         ),
         **_pair("status", _STATUSES[finding.status]),
         **({"status_detail": _because(exception)} if exception else {}),
@@ -86,13 +86,13 @@ def _of_check(check: CheckRow, policy: PolicyInfo, assessment: Assessment, regio
     return {
         **_event(
             assessment, policy, check.account, check.account_name, region, activity=_CREATE, severity=_UNKNOWN,
-            compliance=_WARNING, message=f"not seen ({check.state}): {policy.title}",
+            compliance=_WARNING, message=f"Check did not complete ({check.state}): {policy.title}",
         ),
         **_pair("status", _STATUSES[Status.OPEN]),
         "status_detail": check.reason or check.state,
         "finding_info": {
             "uid": sha256("\0".join(("not-seen", *key)).encode()).hexdigest()[:32],
-            "title": f"Not seen: {policy.title}", "types": ["Coverage"],
+            "title": f"Check did not complete: {policy.title}", "types": ["Coverage"],
         },
         "resources": [{
             "uid": account_arn(check.account, region), "name": check.account, "type": "aws.account",
@@ -106,7 +106,7 @@ def _event(
     assessment: Assessment, policy: PolicyInfo, account: str, account_name: str, region: str, *,
     activity: tuple[int, str], severity: tuple[int, str], compliance: tuple[int, str], message: str,
 ) -> dict[str, Any]:
-    """What all objects have."""
+    """The attributes that all objects have."""
     return {
         **_pair("activity", activity, name="activity_name"),
         "category_uid": 2, "category_name": "Findings",
@@ -133,16 +133,16 @@ def _event(
 
 
 def _pair(key: str, value: tuple[int, str], *, name: str = "") -> dict[str, Any]:
-    """OCSF's enumerations: the number, and the caption beside it."""
+    """An enumeration of OCSF: its number and its caption."""
     return {f"{key}_id": value[0], name or key: value[1]}
 
 
 def _because(exception: Mapping[str, Any]) -> str:
     until = f" until {exception['expires']}" if exception.get("expires") else ""
-    return f"excepted{until}: {exception.get('reason', '')}"
+    return f"Excepted{until}: {exception.get('reason', '')}"
 
 
 def _milliseconds(time: str) -> int:
-    """Of an ISO 8601 time; one without a zone is UTC."""
+    """An ISO 8601 time as milliseconds since 1970; UTC if it has no time zone."""
     moment = datetime.fromisoformat(time)
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)

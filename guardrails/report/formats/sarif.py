@@ -1,7 +1,7 @@
 """SARIF 2.1.0, for code scanning and CI: rules are the policies, results are the findings.
 
-A finding has no line of code; its place is the policy's, and its logical location is the resource. What was not seen
-is a notification of the invocation, which then was not successful.
+A finding has no line of code: its physical location is that of the policy, its logical location is the resource. A
+check that did not complete is a notification of the invocation, which then counts as unsuccessful.
 """
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sar
 FINGERPRINT = "guardrailsFinding/v1"
 
 _LEVELS = {"critical": "error", "high": "error", "medium": "warning", "low": "note", "info": "note"}
-# The bands that GitHub shows as critical (over 9), high (7 to 9), medium (4 to 7) and low.
+# GitHub shows these as critical (above 9), high (7 to 9), medium (4 to 7) and low.
 _NUMBERS = {"critical": "9.5", "high": "8.0", "medium": "5.5", "low": "3.0", "info": "0.0"}
 _NOT_SEEN = "not-seen"
 
@@ -33,7 +33,7 @@ def write(assessment: Assessment, stream: TextIO) -> None:
             "name": "aws-guardrails", "version": assessment.version,
             "rules": [_rule(policy) for policy in rules],
             "notifications": [{
-                "id": _NOT_SEEN, "shortDescription": {"text": "A check did not run to its end"},
+                "id": _NOT_SEEN, "shortDescription": {"text": "A check did not complete"},
                 "defaultConfiguration": {"level": "error"},
             }],
         }},
@@ -73,8 +73,8 @@ def _results(assessment: Assessment, rules: Mapping[str, int]) -> Iterator[dict[
         yield {
             "ruleId": policy.name, **({"ruleIndex": rules[policy.name]} if policy.name in rules else {}),
             "level": _LEVELS.get(policy.severity, "note"),
-            "message": {"text": f"{policy.title}: {finding.resource} "
-                                f"(account {finding.account_name}, region {finding.region})"},
+            "message": {"text": f"{'Fixed' if finding.status is Status.FIXED else 'Violated'}: {policy.title}: "
+                                f"{finding.resource} (account {finding.account_name}, region {finding.region})"},
             "locations": [{
                 **_physical(policy.location),
                 "logicalLocations": [{
@@ -83,7 +83,7 @@ def _results(assessment: Assessment, rules: Mapping[str, int]) -> Iterator[dict[
             }],
             "partialFingerprints": {FINGERPRINT: finding.id},
             **_baseline(finding, assessment),
-            # Given for every result or for none: without one a suppression is unknown, not absent.
+            # SARIF wants suppressions for all results or for none: a missing list means unknown.
             "suppressions": _suppressions(finding),
             "properties": {
                 "account": finding.account, "accountName": finding.account_name, "region": finding.region,
@@ -94,7 +94,7 @@ def _results(assessment: Assessment, rules: Mapping[str, int]) -> Iterator[dict[
 
 
 def _physical(location: str) -> dict[str, Any]:
-    """`policies/s3.yml:66` as a physical location; none where a policy names no file."""
+    """`policies/s3.yml:66` as a physical location; empty for a policy without a file."""
     path, _, line = location.rpartition(":")
     if not (path and line.isdigit() and int(line)):
         path, line = location, ""
@@ -108,7 +108,7 @@ def _physical(location: str) -> dict[str, Any]:
 
 
 def _baseline(finding: Finding, assessment: Assessment) -> dict[str, str]:
-    """What became of it since earlier runs; nothing in a run that no history was kept of."""
+    """The change since earlier runs; empty in a run without a history."""
     if not finding.first_seen:
         return {}
     if finding.status is Status.FIXED:
@@ -131,8 +131,8 @@ def _notification(row: MissingRow) -> dict[str, Any]:
     return {
         "descriptor": {"id": _NOT_SEEN, "index": 0},
         "level": "error",
-        "message": {"text": f"{row.state}: {counted(len(row.policies), 'policy', 'policies')} in {row.account_name} "
-                            f"({row.account}), {row.region}: {row.reason}"},
+        "message": {"text": f"Did not complete ({row.state}): {counted(len(row.policies), 'policy', 'policies')} in "
+                            f"{row.account_name} ({row.account}), {row.region}: {row.reason}"},
         "properties": {
             "account": row.account, "accountName": row.account_name, "region": row.region, "state": row.state,
             "reason": row.reason, "policies": list(row.policies),

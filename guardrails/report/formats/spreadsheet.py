@@ -1,9 +1,9 @@
-"""CSV: `findings.csv`, a row a finding, and `not-seen.csv`, a row for every check that has no whole answer.
+"""CSV: `findings.csv`, one row for each finding, and `not-seen.csv`, one for each check that did not complete.
 
-A spreadsheet takes a cell that begins with = + - or @ for a formula, and a bucket's tag may say what it likes. So
-every cell is in quotes, quotes are doubled, and where a formula would begin an apostrophe comes first, as OWASP
-advises. Spreadsheets skip blanks, invisible characters and quotes before a formula, take full-width signs for the
-plain ones, and where the list separator is a semicolon they split a quoted cell after one; so those places count too.
+A spreadsheet reads a cell that begins with = + - or @ as a formula, and anybody can put one into a bucket's tag. So
+every cell is quoted, quotes are doubled, and an apostrophe is put before anything that would begin a formula, as OWASP
+recommends. Spreadsheets skip blanks, invisible characters and quotes before a formula, read full-width signs as the
+plain ones, and split a quoted cell at a semicolon where that is the list separator; those places are covered too.
 """
 from __future__ import annotations
 
@@ -13,31 +13,26 @@ from typing import TextIO
 from unicodedata import normalize
 
 from ...assessment import Assessment
-from ...results import Finding
+from ...results import TABLE
 from .stream import dumps
 from .text import plain
 
-COLUMNS = (
-    "id", "status", "severity", "account", "account_name", "region", "service", "policy", "title", "resource", "arn",
-    "first_seen", "last_seen", "controls", "exception_reason", "exception_owner", "exception_expires", "evidence",
-    "fix",
-)
 NOT_SEEN = ("account", "account_name", "region", "policy", "severity", "title", "state", "reason")
 
 _FORMULA = frozenset("=+-@")
 _MINUS = "\N{MINUS SIGN}"
 _SKIPPED = frozenset("\"'")
-# After these a reader with another separator, or none for quotes, begins a new cell.
+# After these a program with another separator, or one that ignores quotes, begins a new cell.
 _SPLITS = frozenset(";\t\n\r")
 
 
 def write(assessment: Assessment, stream: TextIO) -> None:
     """The findings, the most severe first."""
-    _table(stream, COLUMNS, (_row(finding) for finding in assessment.findings()))
+    _table(stream, TABLE.heads, (TABLE.cells(finding).values() for finding in assessment.findings()))
 
 
 def write_not_seen(assessment: Assessment, stream: TextIO) -> None:
-    """What did not run to its end; only the head where everything did."""
+    """The checks that did not complete; only the head when all completed."""
     _table(stream, NOT_SEEN, (
         (check.account, check.account_name, check.region, check.policy, assessment.policies[check.policy].severity,
          assessment.policies[check.policy].title, check.state, check.reason)
@@ -46,47 +41,32 @@ def write_not_seen(assessment: Assessment, stream: TextIO) -> None:
 
 
 def harmless(value: object) -> str:
-    """A value as a cell that no spreadsheet takes for a formula.
+    """The value as text that no spreadsheet reads as a formula; a mapping (evidence) becomes JSON.
 
-    An apostrophe is put before a sign that would begin one; to get a value back, take it away.
+    An apostrophe is put before a sign that would begin a formula. Remove it to get the value back.
     """
-    text = plain(value)
-    made, begins = [], True
+    text = plain(dumps(value) if isinstance(value, Mapping) else value)
+    cell, begins = [], True
     for index, character in enumerate(text):
         if begins and _begins_formula(character):
-            made.append("'")
+            cell.append("'")
             begins = False
         elif character in _SPLITS:
-            # OWASP counts a tab or a line end at the head of a cell among the signs.
+            # OWASP lists a tab or a line end at the start of a cell among the dangerous characters.
             if index == 0:
-                made.append("'")
+                cell.append("'")
             begins = True
         elif begins and not (character.isspace() or character in _SKIPPED or not character.isprintable()):
             begins = False
-        made.append(character)
-    return "".join(made)
-
-
-def controls(of: Mapping[str, Sequence[str]]) -> str:
-    """`cis-aws-5.0: 2.1.1, 2.1.2; pci-dss-4.0: 1.2`."""
-    return "; ".join(f"{framework}: {', '.join(ids)}" for framework, ids in of.items())
+        cell.append(character)
+    return "".join(cell)
 
 
 def _begins_formula(character: str) -> bool:
     return normalize("NFKC", character)[:1] in _FORMULA or character == _MINUS
 
 
-def _row(finding: Finding) -> Sequence[object]:
-    exception = finding.exception
-    return (
-        finding.id, finding.status.value, finding.severity, finding.account, finding.account_name, finding.region,
-        finding.resource_type.partition(".")[2], finding.policy, finding.title, finding.resource, finding.arn,
-        finding.first_seen, finding.last_seen, controls(finding.controls), exception.get("reason", ""),
-        exception.get("owner", ""), exception.get("expires", ""), dumps(finding.evidence), finding.fix,
-    )
-
-
-def _table(stream: TextIO, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def _table(stream: TextIO, columns: Sequence[str], rows: Iterable[Iterable[object]]) -> None:
     writer = csv.writer(stream, quoting=csv.QUOTE_ALL)
     writer.writerow(columns)
     writer.writerows([harmless(value) for value in row] for row in rows)

@@ -1,4 +1,4 @@
-"""JSON that is written as it comes: its long lists are iterators, and are never held."""
+"""Streams JSON: long lists are iterators, and are never held in memory."""
 from __future__ import annotations
 
 import json
@@ -9,12 +9,12 @@ from .text import sound
 
 
 def dumps(value: Any) -> str:
-    """One value on one line, in ASCII: what is invisible shows as an escape. What JSON does not know becomes text."""
+    """One value on one line, in ASCII, so that invisible characters are escaped. Unknown types (dates) become text."""
     return json.dumps(sound(value), default=str)
 
 
 def write_array(stream: TextIO, items: Iterable[Any]) -> None:
-    """A list, an item a line; an item that is a Mapping with an iterator in it is streamed too."""
+    """Write a list with one item per line; an item that is a Mapping with an iterator in it is streamed too."""
     stream.write("[")
     for index, item in enumerate(items):
         stream.write(",\n" if index else "\n")
@@ -23,7 +23,7 @@ def write_array(stream: TextIO, items: Iterable[Any]) -> None:
 
 
 def write_object(stream: TextIO, value: Mapping[str, Any]) -> None:
-    """An object, a key a line. A value that is an iterator is written as a list, item by item."""
+    """Write an object with one key per line; a value that is an iterator is written as a list, item by item."""
     stream.write("{")
     for index, (key, item) in enumerate(value.items()):
         stream.write(",\n" if index else "\n")

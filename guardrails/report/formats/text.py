@@ -1,6 +1,6 @@
-"""Text from AWS, made fit for a file: names and tags may hold anything, half a surrogate pair and NUL too.
+"""Makes text from AWS safe for files: names and tags may contain anything, even NUL and half of a surrogate pair.
 
-What a format cannot hold becomes a visible escape (`\\x00`, `\\ud800`), never a silent gap.
+A character that a format does not allow becomes a visible escape (`\\x00`, `\\ud800`); it is never dropped.
 """
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from collections.abc import Mapping
 from typing import Any
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-# XML 1.0 knows these neither as they are nor as references. A carriage return is allowed, but readers turn it into a
+# XML 1.0 allows these neither as characters nor as references. It allows a carriage return, but parsers turn it into a
 # line feed.
 _NOT_XML = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 def sound(value: Any) -> Any:
-    """A value of JSON in which every text is valid Unicode; half a surrogate pair becomes its escape.
+    """The JSON value with valid Unicode in every text: half of a surrogate pair is replaced by its escape.
 
-    Such a text cannot be written as UTF-8, and readers of JSON refuse it or lose it.
+    UTF-8 cannot encode it, and JSON parsers reject or drop it.
     """
     if isinstance(value, str):
         return value if value.isascii() else _SURROGATE.sub(_escape, value)
@@ -29,18 +29,18 @@ def sound(value: Any) -> Any:
 
 
 def plain(value: object) -> str:
-    """A value as text that XML and tables can hold: control characters but tab and line feed become escapes."""
+    """The value as text for XML and tables: control characters except tab and line feed become escapes."""
     return _NOT_XML.sub(_escape, str(value))
 
 
 def cut(value: object, limit: int) -> str:
-    """A value as text of at most `limit` characters; what was cut off shows as an ellipsis."""
+    """The value as text of at most `limit` characters; an ellipsis marks a cut."""
     text = str(value)
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def zulu(time: str) -> str:
-    """An ISO 8601 time in UTC as formats ask for it that know no other zone: with a Z."""
+    """An ISO 8601 time in UTC with a Z, for formats that accept no other zone."""
     return time.replace("+00:00", "Z")
 
 

@@ -1,9 +1,9 @@
-"""The HTML report: one file that opens from a disk, without a network, and holds 50,000 findings.
+"""The HTML report: one file that opens from a disk without a network, with up to 50,000 findings.
 
-What a reader has to see at once (is it complete, the score, what changed, what to do first) is written into the page,
-and is there without JavaScript and on paper too. The findings are data in the page, which a script shows, filters and
-opens. Names and tags come from AWS and may hold anything: here they are escaped, the script writes them as text, and
-the page's own policy lets no script run but the one that was written with it.
+The most important facts (completeness, score, changes, what to fix first) are part of the page's HTML, so they show
+without JavaScript and in print. The findings are JSON in the page; a script lists, filters and opens them. Names and
+tags come from AWS and may contain anything: the templates escape them, the script adds them as text, and the page's
+Content-Security-Policy allows only the page's own script.
 """
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ __all__ = ["write_html"]
 def write_html(assessment: Assessment, path: Path) -> None:
     """Write the report to `path`, whole or not at all.
 
-    Findings are read and written in blocks, so that memory does not grow with them. Raises GuardrailsError when the
-    file cannot be written.
+    Findings are read and written in blocks, so that memory does not grow with their number. Raises GuardrailsError
+    when the file cannot be written.
     """
     with whole(path) as file:
         for piece in stream(assessment):

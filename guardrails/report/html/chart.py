@@ -1,4 +1,4 @@
-"""Lines over the runs of a history, as the coordinates of an SVG; a run is a step on the line, whenever it was."""
+"""Line charts over the runs of a history, as coordinates for SVG. Runs have equal distances, whenever they were."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -7,37 +7,37 @@ from dataclasses import dataclass
 WIDTH, HEIGHT = 380, 118
 _LEFT, _RIGHT, _TOP, _BOTTOM = 34, 46, 8, 16
 MOST = 40
-"""Runs that are drawn; more would be a smear."""
+"""The maximum number of runs in a chart; more would be unreadable."""
 
 
 @dataclass(frozen=True)
-class Value:
+class ChartValue:
     """One run."""
 
     at: str
-    """When it was, as it is to be shown."""
+    """When the run started, as text."""
     value: float
     shown: str
     whole: bool
-    """Whether everything was seen; a run that was not is drawn hollow."""
+    """Whether the run is complete; an incomplete one is drawn as a hollow point."""
 
 
 @dataclass(frozen=True)
-class Point:
-    """A value in its place."""
+class ChartPoint:
+    """A value and its coordinates."""
 
     x: float
     y: float
-    value: Value
+    value: ChartValue
 
 
 @dataclass(frozen=True)
 class Chart:
-    """One line."""
+    """One line chart."""
 
-    points: tuple[Point, ...]
+    points: tuple[ChartPoint, ...]
     ticks: tuple[tuple[float, str], ...]
-    """Height and label of each line of the grid."""
+    """Height and label of each grid line."""
     left: float = _LEFT
     right: float = WIDTH - _RIGHT
     width: float = WIDTH
@@ -49,8 +49,8 @@ class Chart:
         return " ".join(f"{point.x:g},{point.y:g}" for point in self.points)
 
 
-def chart(values: Sequence[Value], top: float) -> Chart:
-    """A line from 0 to `top` through the last values; fewer than two make no line, and no chart should be shown."""
+def chart(values: Sequence[ChartValue], top: float) -> Chart:
+    """A chart of the last `MOST` values on a scale from 0 to `top`; give it at least two."""
     drawn = values[-MOST:]
     step = (WIDTH - _LEFT - _RIGHT) / max(1, len(drawn) - 1)
 
@@ -58,12 +58,12 @@ def chart(values: Sequence[Value], top: float) -> Chart:
         return round(_TOP + (HEIGHT - _TOP - _BOTTOM) * (1 - value / top), 1)
 
     return Chart(
-        tuple(Point(round(_LEFT + step * n, 1), height(value.value), value) for n, value in enumerate(drawn)),
+        tuple(ChartPoint(round(_LEFT + step * n, 1), height(value.value), value) for n, value in enumerate(drawn)),
         tuple((height(tick), f"{tick:,.0f}") for tick in (0, top / 2, top)))
 
 
 def round_up(value: float) -> float:
-    """The next number of the kind 10, 20, 50, 100: a scale's end that halves well."""
+    """The next of 10, 20, 50, 100, ...: a scale's end that is easy to halve."""
     power = 10.0
     while True:
         for step in (1, 2, 5):

@@ -1,7 +1,7 @@
-"""The findings as the page's script reads them: columns of small numbers, in blocks, and the tables they point into.
+"""The findings for the page's script: columns of small numbers, in blocks, and the tables that they refer to.
 
-A finding as an object would say its policy, account and region in full, 50,000 times. Evidence is most of the data
-and is needed only when a finding is opened, so it has blocks of its own, which the script parses when it is asked to.
+Findings as objects would repeat policy, account and region 50,000 times. Evidence is most of the data and is needed
+only when a finding is opened, so it has separate blocks, which the script parses on demand.
 """
 from __future__ import annotations
 
@@ -20,18 +20,17 @@ from ...results import Finding, PolicyInfo, Status, rank
 
 BLOCK = 1000
 CHANGES = ("none", "new", "reopened")
-# Neither the end of the element nor the start of a comment can be in it, and it is ASCII: no character of the data
-# means anything to the HTML parser.
+# Without these characters the data cannot end the script element or start a comment, and json.dumps writes ASCII only.
 _ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
 
 def embedded(value: Any) -> Markup:
-    """A value as JSON that can stand in a script element."""
+    """The value as JSON that is safe inside a script element."""
     return Markup(json.dumps(value, default=str, separators=(",", ":")).translate(_ESCAPES))  # noqa: S704
 
 
 class _Table:
-    """Values, each once, and their numbers."""
+    """A table of different values; each has a number."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
@@ -44,8 +43,8 @@ class _Table:
         return [json.loads(value) for value in self._numbers]
 
 
-class Columns:
-    """The findings of a run. `blocks` is to be read to its end before `tables`, which it fills."""
+class FindingColumns:
+    """The findings of a run. Read `blocks` to its end before `tables`, which it fills."""
 
     def __init__(self, assessment: Assessment) -> None:
         self._run = assessment
@@ -56,7 +55,7 @@ class Columns:
         self._exceptions = _Table()
 
     def blocks(self) -> Iterator[tuple[Markup, Markup]]:
-        """The columns and the evidence of each block of findings, the most severe first."""
+        """The columns and the evidence of each block of findings, the most severe findings first."""
         rows = self._run.findings()
         while findings := list(islice(rows, BLOCK)):
             evidence = _Table()
@@ -82,7 +81,7 @@ class Columns:
         }
 
     def change(self, finding: Finding) -> str:
-        """`new`, `reopened` or `none`, in comparison with the runs before; a first run has nothing to compare."""
+        """`new`, `reopened` or `none`, compared with earlier runs; always `none` in a first run."""
         changes = self._run.changes
         if changes is None or not changes.previous or finding.status is not Status.OPEN:
             return "none"
@@ -91,9 +90,10 @@ class Columns:
         return "new" if finding.first_seen == self._run.started else "none"
 
     def tables(self) -> Markup:
-        """What the numbers in the blocks stand for."""
+        """The tables that the numbers in the blocks refer to, and the names of the columns."""
         return embedded({
             "block": BLOCK,
+            "columns": list(self._columns(())),
             "severities": SEVERITIES,
             "statuses": [status.value for status in Status],
             "changes": CHANGES,
@@ -107,7 +107,7 @@ class Columns:
         })
 
     def _frameworks(self) -> dict[str, Any]:
-        """The titles of the frameworks, and of those requirements that a policy covers."""
+        """The titles of the frameworks, and of the requirements that a policy covers."""
         return {
             result.name: {
                 "title": f"{result.catalogue.title} {result.catalogue.version}",
@@ -119,7 +119,7 @@ class Columns:
 
     @cached_property
     def _controls(self) -> dict[str, dict[str, list[str]]]:
-        """Policy and framework to the requirements that it covers, also those whose catalogue says so."""
+        """Policy and framework to the covered requirements, including those that the catalogue assigns."""
         covered: dict[str, dict[str, list[str]]] = {}
         for result in self._run.frameworks:
             for of in result.requirements:
@@ -129,7 +129,7 @@ class Columns:
 
 
 def heals(policy: PolicyInfo) -> bool:
-    """Whether `heal` would change something for it."""
+    """Whether `heal` has an automatic fix for the policy."""
     return policy.audited and policy.response not in PASSIVE
 
 

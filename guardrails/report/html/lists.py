@@ -1,4 +1,4 @@
-"""Lists as a reader wants them: what was not seen, put together; the worst resources; exceptions that need a look."""
+"""Lists of the report: incomplete checks, grouped; the resources with the most risk; the exceptions by urgency."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from custom_actions.vocabulary import SEVERITIES
 
 from ...assessment import Assessment, MissingRow, risk
-from ...results import Entry, ExceptionState
+from ...results import ExceptionEntry, ExceptionState
 
 _NAMED_IN_PLACE = 4
 
 
 @dataclass(frozen=True)
 class NotSeen:
-    """Checks of one account that ended alike, in one or more regions."""
+    """Incomplete checks of one account with the same state, reason and policies, in one or more regions."""
 
     account: str
     account_name: str
@@ -23,7 +23,7 @@ class NotSeen:
     reason: str
     policies: tuple[str, ...]
     listed: int = 0
-    """The number of the list that names the policies; 0 when they are few and named in place."""
+    """The number of the list with the policies; 0 when they are few and shown in the row."""
 
     @property
     def checks(self) -> int:
@@ -32,15 +32,15 @@ class NotSeen:
 
 @dataclass(frozen=True)
 class NotSeenTable:
-    """Everything that was not seen."""
+    """All incomplete checks."""
 
     rows: tuple[NotSeen, ...]
     lists: tuple[tuple[str, ...], ...]
-    """Policies that many rows share, each list once: an account that was not reached lacks them all."""
+    """Long lists of policies, each once: every account that was not reached has the same one."""
 
 
 def not_seen(missing: Iterable[MissingRow]) -> NotSeenTable:
-    """Put together what differs in the region alone, and long lists of policies that are the same."""
+    """Group rows that differ only in the region, and share long lists of policies."""
     grouped: dict[tuple[str, str, str, str, tuple[str, ...]], list[str]] = {}
     for row in missing:
         key = (row.account, row.account_name, row.state, row.reason, row.policies)
@@ -55,33 +55,33 @@ def not_seen(missing: Iterable[MissingRow]) -> NotSeenTable:
 
 @dataclass(frozen=True)
 class ExceptionRow:
-    """One exception, with all that is to be said of it."""
+    """One exception with its states."""
 
-    entry: Entry
+    entry: ExceptionEntry
     states: tuple[str, ...]
     """ended, expiring, misnamed, unused, unknown or in-force."""
 
     @property
     def key(self) -> str:
-        """What the page's filter `exception` takes."""
+        """The value for the page's filter `exception`."""
         rule = self.entry.rule
         return " ".join([rule.policy, rule.account, rule.region, rule.resource, rule.expires.isoformat()])
 
 
 def exception_rows(state: ExceptionState) -> list[ExceptionRow]:
-    """Every exception of the run, those first that somebody should look at."""
+    """Every exception of the run, those that need attention first."""
     lists = {
         "ended": state.expired, "expiring": state.expiring, "misnamed": state.misnamed, "unused": state.unused,
         "unknown": state.unknown, "in-force": state.in_force,
     }
-    states: dict[Entry, list[str]] = {}
+    states: dict[ExceptionEntry, list[str]] = {}
     for name, listed in lists.items():
         for entry in listed:
             states.setdefault(entry, []).append(name)
     order = list(lists)
     rows = [
-        ExceptionRow(entry, tuple(said[:-1] if len(said) > 1 and said[-1] == "in-force" else said))
-        for entry, said in states.items()]
+        ExceptionRow(entry, tuple(names[:-1] if len(names) > 1 and names[-1] == "in-force" else names))
+        for entry, names in states.items()]
     return sorted(rows, key=lambda row: (order.index(row.states[0]), row.entry.days_left))
 
 
@@ -90,7 +90,7 @@ class WorstResource:
     """One resource with its open findings."""
 
     key: str
-    """What the page's filter `resource` takes."""
+    """The value for the page's filter `resource`."""
     resource: str
     arn: str
     account: str
@@ -101,7 +101,7 @@ class WorstResource:
 
 
 def worst_resources(run: Assessment, limit: int) -> list[WorstResource]:
-    """The resources whose open findings carry the most risk together."""
+    """The `limit` resources with the highest total risk of open findings."""
     weights = [
         value for policy in run.policies.values() for value in (policy.name, risk(policy.severity, policy.exposure))]
     marks = ", ".join(["(?, ?)"] * len(run.policies))

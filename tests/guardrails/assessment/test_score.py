@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from custom_actions.vocabulary import EXPOSURES, SEVERITIES
-from guardrails.assessment.score import ScoreInput, risk, risk_of, riskiest, score
+from guardrails.assessment.score import OpenFindings, ScoreInput, risk, risk_of, riskiest, score
 
 checks = st.builds(
     ScoreInput, st.sampled_from(SEVERITIES), st.sampled_from(EXPOSURES), st.booleans(), st.integers(0, 200),
@@ -122,7 +122,7 @@ def test_the_riskiest_come_first() -> None:
         "keys": Policy("Keys are rotated", "high", "internal"),
         "clean": Policy("All is well", "critical", "internet"),
     }
-    counts = [("tags", 5000, 9), ("bucket", 1, 1), ("keys", 4, 2), ("clean", 0, 0)]
+    counts = [OpenFindings(*row) for row in (("tags", 5000, 9), ("bucket", 1, 1), ("keys", 4, 2), ("clean", 0, 0))]
     found = riskiest(policies, counts)
     assert [thing.policy for thing in found] == ["bucket", "keys", "tags"]
     assert [thing.risk for thing in found[:2]] == [128, 48]

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from guardrails.errors import GuardrailsError
 from guardrails.policies.catalogue import Catalogue, Requirement
 from guardrails.policies.frameworks import (
-    JUDGED,
+    EVALUATED,
     PolicyResult,
-    Verdict,
+    RequirementVerdict,
     covering,
     dangling,
     framework_results,
@@ -35,7 +35,7 @@ def catalogue(*requirements: Requirement, name: str = "bank", whole: bool = True
     return Catalogue(name, "Bank", "1", "Bank", "https://example.com", whole, "", requirements, Path(f"{name}.yml"))
 
 
-def verdict(*results: PolicyResult, automatable: bool = True, others: Sequence[str] = ()) -> Verdict:
+def verdict(*results: PolicyResult, automatable: bool = True, others: Sequence[str] = ()) -> RequirementVerdict:
     """Of a requirement that these policies cover, and `others`, which were not chosen for the run."""
     policies = {result.policy: Named(result.policy, {"bank": ["1"]}, result.audited) for result in results}
     policies |= {name: Named(name, {"bank": ["1"]}) for name in others}
@@ -53,39 +53,39 @@ CLEAN, OFF, EVENTS = result("clean", 4, 4), result("off", skipped=4), result("ev
 
 
 @pytest.mark.parametrize(("results", "expected"), [
-    ([CLEAN], Verdict.PASSED),
-    ([CLEAN, result("other", 4, 4)], Verdict.PASSED),
-    ([CLEAN, result("let-off", 4, 4, excepted=3)], Verdict.PASSED),
-    ([CLEAN, result("partly-off", 2, 2, skipped=2)], Verdict.PASSED),
+    ([CLEAN], RequirementVerdict.PASSED),
+    ([CLEAN, result("other", 4, 4)], RequirementVerdict.PASSED),
+    ([CLEAN, result("let-off", 4, 4, excepted=3)], RequirementVerdict.PASSED),
+    ([CLEAN, result("partly-off", 2, 2, skipped=2)], RequirementVerdict.PASSED),
     # What is off, or judges events, says nothing either way.
-    ([CLEAN, OFF, EVENTS], Verdict.PASSED),
-    ([OFF], Verdict.NOT_EVALUATED),
-    ([EVENTS], Verdict.NOT_EVALUATED),
-    ([OFF, EVENTS], Verdict.NOT_EVALUATED),
+    ([CLEAN, OFF, EVENTS], RequirementVerdict.PASSED),
+    ([OFF], RequirementVerdict.NOT_EVALUATED),
+    ([EVENTS], RequirementVerdict.NOT_EVALUATED),
+    ([OFF, EVENTS], RequirementVerdict.NOT_EVALUATED),
     # One check that was not seen is enough for a doubt, and none for a finding.
-    ([CLEAN, result("denied", 4, 3)], Verdict.UNKNOWN),
-    ([CLEAN, result("denied", 4, 0)], Verdict.UNKNOWN),
-    ([result("denied", 4, 0)], Verdict.UNKNOWN),
-    ([CLEAN, result("open", 4, 4, opened=1)], Verdict.FAILED),
-    ([result("open", 4, 1, opened=1), result("denied", 4, 0)], Verdict.FAILED),
+    ([CLEAN, result("denied", 4, 3)], RequirementVerdict.UNKNOWN),
+    ([CLEAN, result("denied", 4, 0)], RequirementVerdict.UNKNOWN),
+    ([result("denied", 4, 0)], RequirementVerdict.UNKNOWN),
+    ([CLEAN, result("open", 4, 4, opened=1)], RequirementVerdict.FAILED),
+    ([result("open", 4, 1, opened=1), result("denied", 4, 0)], RequirementVerdict.FAILED),
     # Found before the check was cut short.
-    ([result("cut", 4, 0, opened=1)], Verdict.FAILED),
+    ([result("cut", 4, 0, opened=1)], RequirementVerdict.FAILED),
 ])
-def test_verdict_of_a_covered_requirement(results: list[PolicyResult], expected: Verdict) -> None:
+def test_verdict_of_a_covered_requirement(results: list[PolicyResult], expected: RequirementVerdict) -> None:
     assert verdict(*results) is expected
     # That the framework leaves it to a person changes nothing of what was seen.
     assert verdict(*results, automatable=False) is expected
 
 
 def test_verdict_without_a_policy() -> None:
-    assert verdict() is Verdict.NOT_COVERED
-    assert verdict(automatable=False) is Verdict.NOT_AUTOMATABLE
+    assert verdict() is RequirementVerdict.NOT_COVERED
+    assert verdict(automatable=False) is RequirementVerdict.NOT_AUTOMATABLE
 
 
 def test_a_policy_that_was_not_chosen_is_a_gap() -> None:
-    assert verdict(CLEAN, others=["not-chosen"]) is Verdict.UNKNOWN
-    assert verdict(others=["not-chosen"]) is Verdict.NOT_EVALUATED
-    assert verdict(result("open", 1, 1, opened=1), others=["not-chosen"]) is Verdict.FAILED
+    assert verdict(CLEAN, others=["not-chosen"]) is RequirementVerdict.UNKNOWN
+    assert verdict(others=["not-chosen"]) is RequirementVerdict.NOT_EVALUATED
+    assert verdict(result("open", 1, 1, opened=1), others=["not-chosen"]) is RequirementVerdict.FAILED
 
 
 @st.composite
@@ -105,10 +105,10 @@ def test_passed_means_that_everything_asked_was_seen_and_nothing_is_open(results
     audited = [one for one in results if one.audited]
     opened = sum(one.open for one in audited)
     asked, seen = sum(one.asked for one in audited), sum(one.seen for one in audited)
-    if found is Verdict.PASSED:
+    if found is RequirementVerdict.PASSED:
         assert not opened and seen == asked > 0
-    assert (found is Verdict.FAILED) == (opened > 0)
-    assert (found is Verdict.NOT_EVALUATED) == (asked == 0)
+    assert (found is RequirementVerdict.FAILED) == (opened > 0)
+    assert (found is RequirementVerdict.NOT_EVALUATED) == (asked == 0)
 
 
 def test_denominators_are_said() -> None:
@@ -119,20 +119,20 @@ def test_denominators_are_said() -> None:
     policies = {r.policy: Named(r.policy, {"bank": [str(n)]}, r.audited) for n, r in enumerate(results, 1)}
     [found] = framework_results({"bank": one}, policies, {r.policy: r for r in results})
     assert found.counts == {
-        Verdict.PASSED: 2, Verdict.FAILED: 1, Verdict.UNKNOWN: 1, Verdict.NOT_EVALUATED: 1, Verdict.NOT_COVERED: 1,
-        Verdict.NOT_AUTOMATABLE: 1}
-    assert (found.judged, found.total, found.percentage) == (4, 7, 50)
+        RequirementVerdict.PASSED: 2, RequirementVerdict.FAILED: 1, RequirementVerdict.UNKNOWN: 1,
+        RequirementVerdict.NOT_EVALUATED: 1, RequirementVerdict.NOT_COVERED: 1, RequirementVerdict.NOT_AUTOMATABLE: 1}
+    assert (found.evaluated, found.total, found.percentage) == (4, 7, 50)
     assert found.seen_share == 3 / 7
     assert found.summary() == (
-        "2 of 4 judged requirements passed (50 %); 1 failed, 1 unknown, 1 not evaluated, 1 not covered, "
+        "2 of 4 evaluated requirements passed (50 %); 1 failed, 1 unknown, 1 not evaluated, 1 not covered, "
         "1 not automatable; 7 listed, not the whole framework")
-    assert sum(found.counts[verdict] for verdict in JUDGED) == found.judged
+    assert sum(found.counts[verdict] for verdict in EVALUATED) == found.evaluated
 
 
-def test_nothing_judged_has_no_percentage() -> None:
+def test_nothing_evaluated_has_no_percentage() -> None:
     [found] = framework_results({"bank": catalogue(Requirement("1", "One", True))}, {}, {})
     assert found.percentage is None
-    assert found.summary() == "no requirement was judged; 1 not covered; 1 in all"
+    assert found.summary() == "no requirement was evaluated; 1 not covered; 1 in total"
 
 
 BANK = catalogue(
@@ -170,7 +170,7 @@ def test_selection_by_framework(asked: list[str], expected: set[str]) -> None:
 
 
 @pytest.mark.parametrize(("asked", "what", "mend"), [
-    ("ciss", "there is no framework ciss", "did you mean cis?"),
+    ("ciss", "unknown framework ciss", "did you mean cis?"),
     ("cis:2.2", "cis has no requirement 2.2", "did you mean 2.1 or 1.2?"),
     ("cis:9.*", "cis has no requirement 9.*", "coverage --framework cis lists them"),
     ("bank:N-5", "no policy covers it", "coverage --framework bank"),
@@ -183,4 +183,4 @@ def test_a_selection_of_nothing_is_an_error(asked: str, what: str, mend: str) ->
 
 
 def test_a_catalogue_s_names_must_lead_somewhere() -> None:
-    assert dangling(CATALOGUES, ["mfa"]) == ["bank.yml:0: N-1: no policy is called sg-*"]
+    assert dangling(CATALOGUES, ["mfa"]) == ["bank.yml:0: N-1: no policy matches sg-*"]

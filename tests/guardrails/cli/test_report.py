@@ -27,10 +27,10 @@ def test_an_incomplete_run_says_so_first_and_unknown_is_not_passed(tmp_path: Pat
     made = assess(tmp_path)
     first, second = printed(made).splitlines()[:2]
     # One denied in blue, and all five of the account that there was no way into; one was skipped.
-    assert first == "INCOMPLETE: 5 of 15 checks did not run to their end (3 accounts, 2 regions)"
+    assert first == "INCOMPLETE: 5 of 15 checks did not complete (3 accounts, 2 regions)"
     # Over what was seen: what was denied is in no percentage.
     assert second == (
-        "6 findings (1 critical, 3 high, 1 medium, 1 low), 1 excepted; 5 of 10 checks seen passed (50 %)")
+        "6 open findings (1 critical, 3 high, 1 medium, 1 low), 1 excepted; 5 of 10 completed checks passed (50 %)")
     rows = {row.policy.name: row for row in made.by_policy}
     assert {name: row.verdict for name, row in rows.items()} == dict.fromkeys(
         ("public-bucket", "open-ssh", "user-mfa", "volume-encryption"), "failed")

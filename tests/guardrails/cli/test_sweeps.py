@@ -162,7 +162,7 @@ def test_what_was_not_seen_is_named_and_everything_else_is_complete(
     )
     assert result.exit_code == 2
     # One call denied in blue, and every check of the account that there was no way into.
-    assert result.stdout.startswith("INCOMPLETE: 5 of 8 checks did not run to their end")
+    assert result.stdout.startswith("INCOMPLETE: 5 of 8 checks did not complete")
     report = json.loads((tmp_path / "out/report.json").read_text())
     del truth[BLUE, "global", "a-user-mfa"]
     assert counted(report) == truth
@@ -252,7 +252,7 @@ def test_a_heal_leaves_what_somebody_answers_for(cloud: Cloud, tmp_path: Path) -
     report = json.loads((tmp_path / "after/report.json").read_text())
     assert [(f["resource"], f["status"], f["exception"]["owner"]) for f in report["findings"]] == [
         (kept, "excepted", "ops@example.org")]
-    assert "1 exception will end within 30 days" in audited.stdout
+    assert "1 exception will expire within 30 days" in audited.stdout
     # The report can be had again, in another format.
     again = guardrails("report", tmp_path / "after", "--format", "csv", "--exceptions", file, "-o", tmp_path / "again")
     assert again.exit_code == 0, again.output

@@ -48,28 +48,28 @@ def test_good_policies_are_one_quiet_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("old", "new", "line", "what", "mend"), [
-    ("aws.security-group", "aws.security-grup", 3, "there is no resource type aws.security-grup", "aws.security-group"),
+    ("aws.security-group", "aws.security-grup", 3, "unknown resource type aws.security-grup", "aws.security-group"),
     ("ingress-drift", "ingres-drift", 19, "has no filter 'ingres-drift'", "did you mean ingress-drift"),
     ("[revert-ingress]", "[revert-ingres]", 21, "has no action 'revert-ingres'", "did you mean revert-ingress"),
     ("        forbidden:", "        forbiden:", 20, "ingress-drift has no setting forbiden", "did you mean forbidden"),
     ("[tcp 22 from world]", "[tcp 22 from mars]", 19, "cannot read the source 'mars'", ""),
-    ("[tcp 22 from world]", "tcp 22 from world", 20, "no form of it is accepted", ""),
-    ("severity: critical", "severity: critcal", 11, "'critcal' is no severity", "did you mean critical"),
-    ("response: revert", "response: none", 21, "response is none, and there are actions", "name the response"),
+    ("[tcp 22 from world]", "tcp 22 from world", 20, "invalid value", ""),
+    ("severity: critical", "severity: critcal", 11, "unknown severity 'critcal'", "did you mean critical"),
+    ("response: revert", "response: none", 21, "response is none, but the policy has actions", "set the response"),
     ("response: revert", "response: alert", 21, "the action revert-ingress may change the resource", "revert"),
     ("      rationale:", "      rationele:", 9, "metadata has no rationale", "did you mean rationele"),
     ('"5.3"', '"5.33"', 14, "cis-aws-5.0 has no control 5.33", "did you mean 5.3"),
-    ('"5.3"', "5.3", 14, "cis-aws-5.0 5.3 is no text", 'quote it: "5.3"'),
-    ("cis-aws-5.0", "cis-aws-5", 14, "there is no framework cis-aws-5:", "did you mean cis-aws-5.0"),
-    ("config-rule", "config-rul", 5, "there is no mode config-rul", "did you mean config-rule"),
+    ('"5.3"', "5.3", 14, "the control 5.3 of cis-aws-5.0 must be a string", 'quote it: "5.3"'),
+    ("cis-aws-5.0", "cis-aws-5", 14, "unknown framework cis-aws-5:", "did you mean cis-aws-5.0"),
+    ("config-rule", "config-rul", 5, "unknown mode config-rul", "did you mean config-rule"),
     ("      packages: [custom_actions]\n", "", 4, "mode has no packages: [custom_actions]", "packages: "),
-    ("lambda_entry.run", "lambda_entry.go", 8, "dies on its first event", "handler: custom_actions.lambda_entry.run"),
-    ("name: open-ssh", "name: open-ssh" + "-x" * 30, 2, "Lambda takes 64", "shorten the name by 14"),
-    ("    mode:", f"    description: {'d' * 257}\n    mode:", 4, "257 characters; Lambda takes 256", "rationale"),
-    ("    filters:", "    filtres: []\n    filters:", 18, "a policy has no key filtres", "did you mean filters"),
-    ("    filters:", "    name: again\n    filters:", 18, "the key 'name' is given twice", ""),
-    ("policies:", "polices:", 1, "no such key at the top of a file: polices", "did you mean policies"),
-    ("    filters:\n", "    filters: [\n", 19, "is not YAML", ""),
+    ("lambda_entry.run", "lambda_entry.go", 8, "fails on its first event", "handler: custom_actions.lambda_entry.run"),
+    ("name: open-ssh", "name: open-ssh" + "-x" * 30, 2, "Lambda allows 64", "shorten the name by 14"),
+    ("    mode:", f"    description: {'d' * 257}\n    mode:", 4, "257 characters; Lambda allows 256", "rationale"),
+    ("    filters:", "    filtres: []\n    filters:", 18, "unknown key in a policy: filtres", "did you mean filters"),
+    ("    filters:", "    name: again\n    filters:", 18, "duplicate key 'name'", ""),
+    ("policies:", "polices:", 1, "unknown key at the top level: polices", "did you mean policies"),
+    ("    filters:\n", "    filters: [\n", 19, "invalid YAML", ""),
 ])
 def test_an_error_has_line_and_remedy(tmp_path: Path, old: str, new: str, line: int, what: str, mend: str) -> None:
     assert old in GOOD
@@ -86,7 +86,7 @@ def test_every_error_of_every_file_is_shown(tmp_path: Path) -> None:
     (tmp_path / "c.yml").write_text("policies: [")
     result = guardrails("validate", tmp_path)
     assert result.exit_code == 1
-    for place in ("a.yml:11", "a.yml:14", "b.yml:19", "c.yml:1", "b.yml:2: open-ssh: the name open-ssh is taken by"):
+    for place in ("a.yml:11", "a.yml:14", "b.yml:19", "c.yml:1", "b.yml:2: open-ssh: duplicate policy name open-ssh"):
         # As short as it can be said from where the user is.
         assert place in {line[:len(place)] for line in result.stdout.splitlines()}, result.stdout
     assert result.stdout.splitlines()[-1].startswith("5 errors in 2 policies on 1 resource types in 3 files")
@@ -134,11 +134,11 @@ policies:
 
 
 @pytest.mark.parametrize(("old", "new", "line", "what"), [
-    ("unused: 1", "unused: 1", 5, "no policy of this file uses {unused}"),
+    ("unused: 1", "unused: 1", 5, "no policy in this file uses {unused}"),
     ("unused: 1", "unused: 1", 5, "unused has no comment"),
-    ('"{open_group}"', '"{open_grup}"', 7, "{open_grup} has no default"),
-    ("open_group: front", "region: front", 4, "a parameter cannot be called region"),
-    ("      title:", "      profile: strict\n      title:", 10, "nothing keeps the policy off where the profile"),
+    ('"{open_group}"', '"{open_grup}"', 7, "the parameter {open_grup} has no default"),
+    ("open_group: front", "region: front", 4, "invalid parameter name region"),
+    ("      title:", "      profile: strict\n      title:", 10, "no condition disables the policy where the profile"),
 ])
 def test_parameters_are_checked(tmp_path: Path, old: str, new: str, line: int, what: str) -> None:
     said = check(tmp_path, PARAMETERS.replace(old, new, 1))
@@ -152,8 +152,8 @@ def test_good_parameters_are_quiet(tmp_path: Path) -> None:
 def test_what_cannot_be_taken_back_is_off_by_default_and_announced(tmp_path: Path) -> None:
     deleting = GOOD.replace("[revert-ingress]", "[delete]").replace("response: revert", "response: terminate")
     said = check(tmp_path, deleting)
-    assert "the action delete cannot be taken back, and the policy is on by default" in said
-    assert "nothing announced it" in said
+    assert "the action delete cannot be undone, and the policy is enabled by default" in said
+    assert "no earlier policy announces it" in said
     marked = deleting.replace("    filters:\n", """    conditions:
       - {type: value, key: policy.metadata.profile, op: in, value: "{profiles}"}
     filters:
@@ -168,7 +168,7 @@ def test_config_rules_take_our_handler_for_their_verdicts(tmp_path: Path) -> Non
 """, "      - {type: ingress, Ports: [22]}\n")
     native = native.replace("[revert-ingress]", "[{type: remove-permissions, ingress: matched}]")
     assert check(tmp_path, native) == ""
-    assert "verdicts of c7n's own mode" in check(tmp_path, native.replace("      packages: [custom_actions]\n", ""))
+    assert "results of c7n's own mode" in check(tmp_path, native.replace("      packages: [custom_actions]\n", ""))
 
 
 def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:

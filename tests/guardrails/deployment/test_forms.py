@@ -13,7 +13,7 @@ from guardrails.accounts.response import Response, healing, refuse_invalid_respo
 from guardrails.cli.main import main
 from guardrails.deployment.forms import as_deployed, is_ours, marked
 from guardrails.errors import GuardrailsError
-from guardrails.policies.engine import complaints
+from guardrails.policies.engine import policy_problems
 from guardrails.policies.policy import Policy, load
 from guardrails.yamlfile import YamlFile
 
@@ -85,7 +85,7 @@ def test_every_policy_of_the_project_can_observe() -> None:
         observed = as_deployed(each, Response.OBSERVE)
         kinds = {a["type"] if isinstance(a, dict) else a for a in observed.data.get("actions", ())}
         assert kinds <= TELLING
-        assert complaints(observed.data, observed.resource) == []
+        assert policy_problems(observed.data, observed.resource) == []
 
 
 def test_what_is_deployed_carries_our_tag_unless_the_policy_says_otherwise() -> None:

@@ -51,9 +51,10 @@ def receipt(outcome: str = "reverted", **more: Any) -> dict[str, Any]:
 def test_a_fix_says_what_where_who_and_the_way_back(moto: Moto, tmp_path: Path) -> None:
     message = made(moto.client, POLICY, [{**GROUP, RECEIPTS: [receipt()]}], tmp_path, EVENT)
     wanted = (
-        "[CRITICAL]", "Ports are closed", "Put right", "A port was opened.", "Scanners find it.", ACCOUNT, REGION,
+        "[CRITICAL]", "Ports are closed", "Fixed and verified", "A port was opened.", "Scanners find it.", ACCOUNT,
+        REGION,
         f"arn:aws:ec2:{REGION}:{ACCOUNT}:security-group/sg-1", "front", "GroupName: web", "tag:Name: front",
-        "Nothing.there: not there", "tcp 22 from 0.0.0.0/0", "user/mallory", "192.0.2.1", "aws-cli/2", "e-1",
+        "Nothing.there: not set", "tcp 22 from 0.0.0.0/0", "user/mallory", "192.0.2.1", "aws-cli/2", "e-1",
         "AuthorizeSecurityGroupIngress", "reverted", "./run.sh rollback", "The ports are closed.", "5.3, 5.4",
         f"aws ec2 authorize-security-group-ingress --region {REGION} --cli-input-json '{{\"GroupId\": \"sg-1\"}}'",
     )
@@ -69,7 +70,7 @@ def test_a_fix_says_what_where_who_and_the_way_back(moto: Moto, tmp_path: Path) 
     ([TELL], [], "Nothing was changed"),
     (["revert-ingress", TELL], [receipt("failed", reason="AccessDenied: no", inverse=[])], "AccessDenied: no"),
     ([{"type": "revert-ingress", "otherwise": TELL}], [receipt("refused", reason="default", inverse=[])], "on purpose"),
-    (["revert-ingress", TELL], [receipt(), receipt("partial", reason="left: x")], "Not put right"),
+    (["revert-ingress", TELL], [receipt(), receipt("partial", reason="left: x")], "Not fixed, or only in part"),
     (["delete", TELL], [], "Done: delete"),
     ([TELL, {"type": "mark-for-op", "days": 14, "op": "delete"}], [], "Next: mark-for-op"),
 ])
@@ -79,8 +80,8 @@ def test_what_became_of_it(
     group = {**GROUP, **({RECEIPTS: receipts} if receipts else {})}
     for kind, text in three(made(moto.client, {**POLICY, "actions": actions}, [group], tmp_path)).items():
         assert said in text, (kind, text)
-        assert "not known" in text
-        assert ("Take it back" in text) == any(each["inverse"] for each in receipts)
+        assert "unknown" in text
+        assert ("Undo the fix" in text) == any(each["inverse"] for each in receipts)
 
 
 def test_a_policy_that_says_little_and_a_type_that_nobody_knows(moto: Moto, tmp_path: Path) -> None:
@@ -95,7 +96,7 @@ def test_many_resources_are_cut_and_counted(moto: Moto, tmp_path: Path) -> None:
     groups = [{**GROUP, "GroupId": f"sg-{number}", RECEIPTS: [large]} for number in range(60)]
     said = three(made(moto.client, POLICY, groups, tmp_path, EVENT))
     assert "and 40 more" in said["html"] and "and 40 more" in said["text"] and "and 55 more" in said["slack"]
-    assert "and 40 more fixes" in said["html"] and "have no room here: 50" in said["slack"]
+    assert "and 40 more fixes" in said["html"] and "do not fit into this message: 50" in said["slack"]
     assert "removed: 10 more" in said["text"]
 
 
@@ -103,7 +104,7 @@ def test_a_call_that_slack_has_no_room_for_is_left_out_and_not_cut(moto: Moto, t
     long = {"service": "s3", "operation": "put_bucket_policy", "parameters": {"Bucket": "b", "Policy": "p" * 5000}}
     message = made(moto.client, POLICY, [{**GROUP, RECEIPTS: [receipt(inverse=[long])]}], tmp_path)
     _, said = slack(message)
-    assert "put-bucket-policy" not in said and "have no room here: 1" in said
+    assert "put-bucket-policy" not in said and "do not fit into this message: 1" in said
     assert f"aws s3api put-bucket-policy --region {REGION} " in rendered(message, "guardrails.txt")
 
 

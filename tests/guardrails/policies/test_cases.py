@@ -50,10 +50,10 @@ def test_the_policy_is_valid(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("old", "new", "line", "what"), [
-    ("profiles: []", "profiles: [clean]", 15, "the profile clean is on by default: nobody has chosen it"),
+    ("profiles: []", "profiles: [clean]", 15, "the profile clean is enabled by default; an account must choose it"),
     ("memory: 256", "memory: 64", 4, "mode.memory is 64"),
     ("memory: 256", "timeout: 1000", 4, "mode.timeout is 1000"),
-    ("name: old-volumes", "name: old^volumes", 2, "has a character that Lambda does not take"),
+    ("name: old-volumes", "name: old^volumes", 2, "has a character that Lambda does not allow"),
 ])
 def test_what_is_not_safe_is_an_error(tmp_path: Path, old: str, new: str, line: int, what: str) -> None:
     assert old in POLICY
@@ -71,7 +71,7 @@ def test_credentials_that_are_deleted_cannot_be_taken_back(tmp_path: Path, actio
     text = text.replace("{type: marked-for-op, op: delete}", "access-key").replace("terminate", "disable")
     text = text.replace("- access-key", "- {UserName: eve}")
     said = validate(tmp_path, text + "\n")
-    assert said.count("cannot be taken back") == errors, said
+    assert said.count("cannot be undone") == errors, said
 
 
 def test_each_policy_has_a_case_when_cases_are_asked_for(tmp_path: Path) -> None:
@@ -80,17 +80,17 @@ def test_each_policy_has_a_case_when_cases_are_asked_for(tmp_path: Path) -> None
     file = cases / "periodic" / "ebs.yml"
     file.write_text("old-volume:\n  - case: one\n")
     said = validate(tmp_path, POLICY, "--cases", cases)
-    assert "periodic/ebs.yml:2: old-volumes: no case tries it\n    did you mean old-volume?" in said
+    assert "periodic/ebs.yml:2: old-volumes: the policy has no test case\n    did you mean old-volume?" in said
     file.write_text("old-volumes: []\n")
-    assert "write one into cases/periodic/ebs.yml: docs/policies.md" in validate(tmp_path, POLICY, "--cases", cases)
+    assert "add one to cases/periodic/ebs.yml; see docs/policies.md" in validate(tmp_path, POLICY, "--cases", cases)
     file.write_text("old-volumes:\n  - case: one\n")
     assert validate(tmp_path, POLICY, "--cases", cases) == ""
     file.write_text("old-volumes: [")
-    assert "cases/periodic/ebs.yml:1: is not YAML" in validate(tmp_path, POLICY, "--cases", cases)
+    assert "cases/periodic/ebs.yml:1: invalid YAML" in validate(tmp_path, POLICY, "--cases", cases)
 
 
 def test_the_projects_own_policies_have_cases_and_a_case_has_its_policy() -> None:
     policies = load()
     assert list(case_problems(policies, CASES, whole=True)) == []
     [missing] = case_problems(policies[1:], CASES, whole=True)
-    assert missing.problem == f"{policies[0].name}: cases of a policy that is not there"
+    assert missing.problem == f"{policies[0].name}: these cases belong to no policy"

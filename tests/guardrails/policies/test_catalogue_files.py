@@ -70,16 +70,16 @@ A = '{id: "1", title: A, automatable: true}'
 
 
 @pytest.mark.parametrize(("requirement", "what"), [
-    (A, r"bank\.yml:8: the id 1 stands for two requirements; the other is in line 7"),
-    ("{id: 1.10, title: B, automatable: true}", r"bank\.yml:8: the id 1\.1 is no text"),
-    ('{id: "2", title: B}', r"bank\.yml:8: 2: it is not said whether a policy could witness it"),
-    ('{id: "2", automatable: true}', r"bank\.yml:8: no title"),
-    ('{id: "2", title: B, automatable: true, polices: []}', r"bank\.yml:8: no such key here: polices"),
-    ('{id: "2", title: B, automatable: true, policies: x}', r"bank\.yml:8: policies is no list of texts"),
-    ('{id: "2", title: B, automatable: true, severity: urgent}', r"bank\.yml:8: urgent is no severity"),
-    ('{id: "2", title: B, automatable: true, same_as: {bnk: []}}', r"bank\.yml:8: 2: same_as: there is no framework"),
+    (A, r"bank\.yml:8: duplicate id 1; the other one is in line 7"),
+    ("{id: 1.10, title: B, automatable: true}", r"bank\.yml:8: the id must be a string, got 1\.1"),
+    ('{id: "2", title: B}', r"bank\.yml:8: 2: `automatable` must be true or false"),
+    ('{id: "2", automatable: true}', r"bank\.yml:8: title is missing or empty"),
+    ('{id: "2", title: B, automatable: true, polices: []}', r"bank\.yml:8: unknown key polices"),
+    ('{id: "2", title: B, automatable: true, policies: x}', r"bank\.yml:8: policies must be a list of strings"),
+    ('{id: "2", title: B, automatable: true, severity: urgent}', r"bank\.yml:8: unknown severity urgent"),
+    ('{id: "2", title: B, automatable: true, same_as: {bnk: []}}', r"bank\.yml:8: 2: same_as: unknown framework"),
     ('{id: "2", title: B, automatable: true, same_as: {bank: ["3"]}}', r"bank\.yml:8: 2: .*bank has no requirement 3"),
-    ("just text", r"bank\.yml:8: a requirement is a mapping"),
+    ("just text", r"bank\.yml:8: a requirement must be a mapping"),
 ])
 def test_an_error_says_where(tmp_path: Path, requirement: str, what: str) -> None:
     with pytest.raises(GuardrailsError, match=what) as caught:
@@ -89,12 +89,12 @@ def test_an_error_says_where(tmp_path: Path, requirement: str, what: str) -> Non
 
 @pytest.mark.parametrize(("text", "what"), [
     ("- {id: '1', title: A}\n", r"bank\.yml:1: not a catalogue"),
-    (HEAD.replace("whole: true\n", "") + f"- {A}\n", r"bank\.yml:1: it is not said whether the catalogue is the whole"),
-    (HEAD.replace("'1'", "1.0") + f"- {A}\n", r"bank\.yml:2: version is no text: 1\.0"),
-    (HEAD.replace("title: T\n", "") + f"- {A}\n", r"bank\.yml:1: no title"),
-    ("titel: T\n" + HEAD + f"- {A}\n", r"bank\.yml:1: no such key here: titel"),
-    ("title: [\n", r"bank\.yml:1: is not YAML"),
-    (HEAD + "  []\n", r"bank\.yml:6: no requirement in it"),
+    (HEAD.replace("whole: true\n", "") + f"- {A}\n", r"bank\.yml:1: `whole` must be true or false"),
+    (HEAD.replace("'1'", "1.0") + f"- {A}\n", r"bank\.yml:2: version must be a string, got 1\.0"),
+    (HEAD.replace("title: T\n", "") + f"- {A}\n", r"bank\.yml:1: title is missing or empty"),
+    ("titel: T\n" + HEAD + f"- {A}\n", r"bank\.yml:1: unknown key titel"),
+    ("title: [\n", r"bank\.yml:1: invalid YAML"),
+    (HEAD + "  []\n", r"bank\.yml:6: the list of requirements is empty"),
 ])
 def test_a_file_that_is_no_catalogue_is_refused(tmp_path: Path, text: str, what: str) -> None:
     (tmp_path / "bank.yml").write_text(text, encoding="utf-8")
@@ -105,7 +105,7 @@ def test_a_file_that_is_no_catalogue_is_refused(tmp_path: Path, text: str, what:
 
 def test_a_framework_comes_once(tmp_path: Path) -> None:
     write(tmp_path, "aws-fsbp", A)
-    with pytest.raises(GuardrailsError, match=r"aws-fsbp\.yml:1: there is a framework aws-fsbp already"):
+    with pytest.raises(GuardrailsError, match=r"aws-fsbp\.yml:1: duplicate framework aws-fsbp"):
         load_catalogues([tmp_path])
     assert load_catalogues([tmp_path, tmp_path], base=tmp_path).keys() == {"aws-fsbp"}
 

@@ -55,6 +55,6 @@ def test_every_policy_of_the_project_goes_the_short_way() -> None:
 def test_another_name_of_a_type_is_known() -> None:
     policy = {"name": "p", "resource": "aws.network-addr", "filters": [{"PublicIp": "192.0.2.1"}]}
     for name in ("aws.network-addr", "aws.elastic-ip"):
-        assert engine.complaints({**policy, "resource": name}, name) == []
+        assert engine.policy_problems({**policy, "resource": name}, name) == []
         wrong = {**policy, "resource": name, "filters": [{"type": "value", "opp": 1}]}
-        assert engine.complaints(wrong, name)[0].problem == "value has no setting opp"
+        assert engine.policy_problems(wrong, name)[0].problem == "value has no setting opp"

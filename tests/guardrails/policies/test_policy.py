@@ -62,7 +62,7 @@ def test_a_name_that_nothing_has_is_no_empty_selection(policies: dict[str, Polic
 def test_a_name_used_twice_is_refused(tmp_path: Path) -> None:
     for name in ("a.yml", "b.yml"):
         (tmp_path / name).write_text("policies: [{name: x, resource: s3}]")
-    with pytest.raises(GuardrailsError, match=r"b\.yml:1: the name x is taken by .*a\.yml:1"):
+    with pytest.raises(GuardrailsError, match=r"b\.yml:1: duplicate policy name x; the other one is in .*a\.yml:1"):
         load(tmp_path)
 
 

@@ -44,7 +44,7 @@ def test_an_error_names_file_and_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("text", "said"), [
-    ("exceptions: [", ":1: is not YAML"), ("warn_days: 1\nwarn_days: 2\n", ":2: the key 'warn_days' is given twice")])
+    ("exceptions: [", ":1: invalid YAML"), ("warn_days: 1\nwarn_days: 2\n", ":2: duplicate key 'warn_days'")])
 def test_an_error_of_yaml_names_the_line_too(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "e.yml").write_text(text, encoding="utf-8")
     with pytest.raises(GuardrailsError, match=said):

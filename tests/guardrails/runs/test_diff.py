@@ -67,7 +67,9 @@ def test_what_is_matched_now_and_no_longer(cloud: Cloud, tmp_path: Path) -> None
 
 
 def finding(resource: str, account: str = HOME, region: str = "us-east-1") -> Finding:
-    return Finding(account, account, region, "open-ssh", "aws.security-group", resource, "", "high", "t", "none")
+    return Finding(
+        account=account, account_name=account, region=region, policy="open-ssh", resource_type="aws.security-group",
+        resource=resource, arn="", severity="high", title="t", response="none")
 
 
 def ssh(tmp_path: Path) -> PolicyChange:

@@ -20,7 +20,9 @@ RED = Account("111111111111", "red", ("eu-west-1",))
 POLICY = Policy({"name": "cached", "resource": "aws.rest-stage"}, YamlFile(Path("p.yml"), {}, None), 0)
 ARN = "arn:aws:apigateway:eu-west-1::/restapis/a1/stages/prod"
 STAGE = {"restApiId": "a1", "stageName": "prod"}
-FINDING = Finding(RED.id, RED.name, "eu-west-1", "cached", "aws.rest-stage", "a1/prod", ARN, "high", "t", "encrypt")
+FINDING = Finding(
+    account=RED.id, account_name=RED.name, region="eu-west-1", policy="cached", resource_type="aws.rest-stage",
+    resource="a1/prod", arn=ARN, severity="high", title="t", response="encrypt")
 
 
 def swept(state: State, *, receipts: tuple[Mapping[str, Any], ...] = (), drift: bool = False) -> Sweep:

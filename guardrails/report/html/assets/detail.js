@@ -1,6 +1,6 @@
-// One finding, opened: what was seen, why it matters, what mends it, and the policy that says so.
+// The details of one finding: the evidence, why it matters, how to fix it, and the policy.
 
-/** A value of the evidence: short ones in line, the others as indented JSON. */
+/** A value of the evidence: short values inline, others as indented JSON. */
 function evidenceValue(value) {
   if (value === null) return h("span", { class: "mono muted" }, "null (not set)");
   if (Array.isArray(value) && value.length && value.every((entry) => typeof entry !== "object")) {
@@ -12,7 +12,7 @@ function evidenceValue(value) {
 
 const terms = (...pairs) => h("dl", { class: "terms" },
   ...pairs.filter((pair) => pair && pair[1] !== "")
-    .flatMap(([term, ...said]) => [h("dt", {}, term), h("dd", {}, ...said)]));
+    .flatMap(([term, ...content]) => [h("dt", {}, term), h("dd", {}, ...content)]));
 
 const part = (title, ...content) => h("section", {}, h("h3", {}, title), ...content);
 
@@ -21,7 +21,7 @@ const filterLink = (name, value, text = value) => {
   return h("a", { href: `#findings?${query}` }, text);
 };
 
-/** The sheet in which a finding is opened; one for the page. */
+/** The dialog that shows a finding; the page has one. */
 class Detail {
   /**
    * @param {Model} model
@@ -68,10 +68,11 @@ class Detail {
       h("p", { class: "chips" }, severityChip(policy.severity), statusChip(status),
         policy.exposure === "internal" ? null : h("span", { class: "chip exposure" }, EXPOSURES[policy.exposure]),
         model.change[row] ? h("span", { class: "chip change" }, capital(model.changes[model.change[row]])) : null),
+      h("p", { class: "muted small" }, status === "fixed" ? "Fixed violation of the policy" : "Violated policy"),
       h("h2", { id: "detail-title", tabindex: "-1" }, policy.title),
       this.where(row),
       this.exception(row),
-      part("What was seen", this.evidence(row)),
+      part("Evidence", this.evidence(row)),
       policy.rationale ? part("Why it matters", h("p", {}, policy.rationale)) : null,
       this.fix(policy, status),
       this.controls(policy),
@@ -90,24 +91,25 @@ class Detail {
       ["First seen", minute(model.times[model.first[row]])],
       ["Last seen", minute(model.times[model.last[row]])],
       ["Policy", h("span", { class: "mono" }, model.policyOf(row).name)],
-      ["Id", h("span", { class: "mono muted" }, model.id[row])],
-      ["Others", filterLink("policy", model.policyOf(row).name, "of this policy"), " · ",
+      ["Finding ID", h("span", { class: "mono muted" }, model.id[row])],
+      ["Other findings", filterLink("policy", model.policyOf(row).name, "of this policy"), " · ",
         filterLink("resource", model.resourceKey(row), "of this resource")],
     );
   }
 
   exception(row) {
-    const said = this.model.exceptionOf(row);
-    if (!said) return null;
+    const exception = this.model.exceptionOf(row);
+    if (!exception) return null;
     const known = ["reason", "owner", "ticket", "expires"];
-    const rest = Object.keys(said).filter((name) => !known.includes(name));
-    return part("Exception", terms(...[...known, ...rest].filter((name) => said[name])
-      .map((name) => [capital(name), typeof said[name] === "object" ? evidenceValue(said[name]) : String(said[name])])));
+    const rest = Object.keys(exception).filter((name) => !known.includes(name));
+    return part("Exception", terms(...[...known, ...rest].filter((name) => exception[name])
+      .map((name) => [capital(name).replace("_", " "),
+        typeof exception[name] === "object" ? evidenceValue(exception[name]) : String(exception[name])])));
   }
 
   evidence(row) {
     const entries = Object.entries(this.model.evidenceOf(row));
-    if (!entries.length) return h("p", { class: "muted" }, "The policy's filters left no values; see the policy below.");
+    if (!entries.length) return h("p", { class: "muted" }, "The policy recorded no values. Its filters are shown below.");
     return h("dl", { class: "terms evidence" }, ...entries.flatMap(([key, value]) => [
       h("dt", { class: "mono" }, key.replace(/^c7n[:.]/, "")), h("dd", {}, evidenceValue(value))]));
   }
@@ -117,8 +119,8 @@ class Detail {
     const command = `./run.sh heal --policy ${policy.name}`;
     const runs = policy.heals && status !== "fixed"
       ? [h("p", { class: "muted" }, policy.profile
-        ? `Runs where the profile ${policy.profile} is on; it shows what it would do, and asks:`
-        : "It shows what it would do, and asks:"),
+        ? `This command shows the planned changes and asks before it makes them. It applies to accounts with the profile ${policy.profile}:`
+        : "This command shows the planned changes and asks before it makes them:"),
       h("p", { class: "command" }, h("code", {}, command), copyButton(command, "the command"))]
       : [];
     return part("Fix", policy.fix ? h("p", {}, policy.fix) : null, ...runs);
@@ -135,7 +137,7 @@ class Detail {
 
   source(policy) {
     return h("section", {}, h("details", {},
-      h("summary", {}, h("h3", {}, "The policy"), h("span", { class: "mono muted" }, policy.location)),
+      h("summary", {}, h("h3", {}, "Policy"), h("span", { class: "mono muted" }, policy.location)),
       h("p", { class: "muted" }, `${KINDS[policy.kind] || policy.kind} Response: ${policy.response}.`),
       h("pre", { class: "yaml", tabindex: "0" }, yaml(policy.yaml))));
   }
@@ -143,7 +145,7 @@ class Detail {
 
 const EXPOSURES = { internet: "Internet", "cross-account": "Other accounts", internal: "Internal" };
 const KINDS = {
-  "config-rule": "Judged by AWS Config on every change.",
-  periodic: "Judged on a schedule.",
-  realtime: "Judges events as they happen.",
+  "config-rule": "AWS Config evaluates it on every change.",
+  periodic: "Evaluated on a schedule.",
+  realtime: "Evaluates events as they happen.",
 };

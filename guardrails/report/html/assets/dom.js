@@ -1,6 +1,6 @@
-// Elements. Data reaches the page as text nodes and nothing else: no text is ever parsed as HTML by this script.
+// Creating elements. Data is added as text nodes only: this script never parses text as HTML.
 
-// What cannot be seen or turns the writing around shows as its code: a name must not look like another.
+// Invisible characters, and those that change the direction of text, are shown as codes: no name can imitate another.
 const INVISIBLE = /[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff]/gu;
 const visible = (text) => text.replace(INVISIBLE, (sign) => `\\u${sign.codePointAt(0).toString(16).padStart(4, "0")}`);
 
@@ -36,17 +36,17 @@ const minute = (time) => (time.length > 15 ? `${time.slice(0, 10)} ${time.slice(
 const severityChip = (severity) => h("span", { class: `chip severity-${severity}` }, capital(severity));
 const statusChip = (status) => h("span", { class: `chip status-${status}` }, capital(status));
 
-/** A button that copies `text` and says that it did. */
+/** A button that copies `text` and confirms it. */
 function copyButton(text, what) {
   const button = h("button", { type: "button", class: "quiet copy", "aria-label": `Copy ${what}` }, "Copy");
-  const said = (word) => {
+  const show = (word) => {
     button.textContent = word;
     setTimeout(() => { button.textContent = "Copy"; }, 1500);
   };
   button.addEventListener("click", () => {
-    // Some browsers keep the clipboard from pages that were opened as files.
-    if (!navigator.clipboard) said("Select it by hand");
-    else navigator.clipboard.writeText(text).then(() => said("Copied"), () => said("Select it by hand"));
+    // Some browsers deny the clipboard to pages that were opened from a file.
+    if (!navigator.clipboard) show("Copy it by hand");
+    else navigator.clipboard.writeText(text).then(() => show("Copied"), () => show("Copy it by hand"));
   });
   return button;
 }

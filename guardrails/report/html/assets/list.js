@@ -1,7 +1,7 @@
 // The table of findings (or of resources), its filters and its pages.
 
 const PAGE = 50;
-/** Filters that are a drop-down, and what their values are called. */
+/** The filters that are drop-down lists. */
 const SELECTS = ["account", "region", "service", "policy", "exposure", "framework", "control", "change"];
 const BOXES = ["status", "severity"];
 
@@ -41,7 +41,7 @@ class List {
     window.addEventListener("hashchange", () => this.readAddress(true));
   }
 
-  /** Shows what the address asks for; an address about another part of the page leaves the list as it is. */
+  /** Applies the filters in the address; an address of another section leaves the list unchanged. */
   readAddress(move) {
     const query = Query.read(location.hash);
     if (!query) {
@@ -58,7 +58,7 @@ class List {
     }
   }
 
-  /** Another query, in the address and on the page. */
+  /** Applies a query to the page and the address. */
   go(query) {
     this.query = query;
     history.replaceState(null, "", query.hash);
@@ -100,7 +100,7 @@ class List {
     byId("findings").scrollIntoView();
   }
 
-  // What is shown.
+  // Showing.
 
   update() {
     const { rows, counts } = this.query.run(this.model);
@@ -127,7 +127,7 @@ class List {
     this.markOrder();
   }
 
-  /** Filters as the query has them, each value with the number that it would leave. */
+  /** Sets the filters from the query, and shows for each value how many findings it would leave. */
   fill(counts) {
     const { chosen } = this.query;
     for (const name of BOXES) {
@@ -152,7 +152,7 @@ class List {
     const framework = [...this.query.chosen.framework][0] || value.split(":")[0];
     const values = [...new Set([...counts.keys(), ...this.query.chosen[name]])]
       .filter((key) => key !== "none" && (name !== "control" || key.startsWith(`${framework}:`)))
-      .map((key) => [key, this.called(name, key)])
+      .map((key) => [key, this.labelOf(name, key)])
       .sort(([, a], [, b]) => a.localeCompare(b, "en", { numeric: true }));
     select.replaceChildren(h("option", { value: "" }, "Any"), ...values.map(
       ([key, text]) => h("option", { value: key }, `${text} (${number(counts.get(key) || 0)})`)));
@@ -161,8 +161,8 @@ class List {
     select.closest(".field").classList.toggle("active", value !== "");
   }
 
-  /** What a filter's value is called. */
-  called(name, value) {
+  /** The label of a filter's value. */
+  labelOf(name, value) {
     if (name === "account") {
       const account = this.model.accounts.find((known) => known.id === value);
       return account && account.name !== value ? `${account.name} ${value}` : value;
@@ -235,7 +235,7 @@ class List {
 
   clicked(event) {
     const row = event.target.closest("tr[data-row]");
-    // Somebody who marks text in a row wants the text.
+    // A click that ends a text selection must not open the row.
     if (row && String(getSelection()) === "") this.openRow(Number(row.dataset.row));
   }
 
@@ -255,12 +255,12 @@ class List {
     this.detail.show(row, this.placeOf(row));
   }
 
-  /** A finding by its id, also when the filters would hide it. */
+  /** Opens a finding by its id, even if the filters hide it. */
   openById(id) {
     const row = this.model.id.indexOf(id);
     if (row < 0) {
       this.query.finding = "";
-      byId("count").textContent = visible(`This report has no finding ${id}`);
+      byId("count").textContent = visible(`This report has no finding with the ID ${id}`);
     } else this.openRow(row);
   }
 
@@ -268,7 +268,7 @@ class List {
     const at = this.rows.indexOf(row);
     byId("detail-before").disabled = at <= 0;
     byId("detail-after").disabled = at < 0 || at === this.rows.length - 1;
-    return at < 0 ? "not among those shown" : `${number(at + 1)} of ${number(this.rows.length)}`;
+    return at < 0 ? "not in the filtered list" : `${number(at + 1)} of ${number(this.rows.length)}`;
   }
 
   step(by) {

@@ -1,22 +1,11 @@
-// The findings: columns that come in blocks, and the tables that their numbers point into.
+// The findings: columns in blocks, and the tables that their numbers refer to.
 
-/** What the page knows, as columns; a row is an index. */
+/** All findings as columns; a row is an index into them. */
 class Model {
   constructor() {
     Object.assign(this, JSON.parse(byId("tables").textContent));
     const blocks = all("script.findings").map((block) => JSON.parse(block.textContent));
-    const joined = (name) => blocks.flatMap((block) => block[name]);
-    this.policy = joined("policy");
-    this.account = joined("account");
-    this.region = joined("region");
-    this.status = joined("status");
-    this.change = joined("change");
-    this.first = joined("first");
-    this.last = joined("last");
-    this.exception = joined("exception");
-    this.resource = joined("resource");
-    this.arn = joined("arn");
-    this.id = joined("id");
+    for (const name of this.columns) this[name] = blocks.flatMap((block) => block[name]);
     this.length = this.policy.length;
     this.evidenceBlocks = all("script.evidence");
     this.evidenceRead = new Map();
@@ -33,18 +22,18 @@ class Model {
   statusOf(row) { return this.statuses[this.status[row]]; }
   exceptionOf(row) { return this.exception[row] < 0 ? null : this.exceptions[this.exception[row]]; }
 
-  /** What the exception that covers a finding speaks of, as its row in the list of exceptions has it. */
+  /** The key of the exception that covers a finding; the links in the table of exceptions use the same key. */
   exceptionKey(row) {
     const rule = this.exceptionOf(row);
     return rule ? [rule.policy, rule.account, rule.region || "*", rule.resource, rule.expires].join(" ") : "";
   }
 
-  /** What makes two findings of the same resource; of those without an ARN the place belongs to it. */
+  /** Equal for two findings of the same resource; without an ARN, account and region are part of it. */
   resourceKey(row) {
     return this.arn[row] || `${this.accountOf(row).id}/${this.regionOf(row)}/${this.resource[row]}`;
   }
 
-  /** The evidence of a block, read when it is first asked for: it is most of the file. */
+  /** The evidence of a block, parsed on first use: it is most of the file. */
   evidenceBlock(index) {
     if (!this.evidenceRead.has(index)) {
       this.evidenceRead.set(index, JSON.parse(this.evidenceBlocks[index].textContent));
@@ -57,7 +46,7 @@ class Model {
     return block.values[block.of[row % this.block]];
   }
 
-  /** What a search looks into, in small letters. */
+  /** The text of each row for the search, in lower case. */
   get searchable() {
     if (!this.haystack) {
       const policies = this.policies.map((policy) => `${policy.name} ${policy.title} ${policy.service}`);

@@ -1,11 +1,11 @@
-// What the rest of the page can do: light and dark, sorting of small tables, the list of requirements, printing.
+// The rest of the page: light and dark theme, sorting of small tables, the list of requirements, printing.
 
-/** Light, dark or as the system has it; remembered where the browser allows a file to remember. */
+/** Light, dark, or as the system is set; remembered if the browser allows storage to a local file. */
 function themes() {
   const button = byId("theme");
   const kept = {
     get value() { try { return localStorage.getItem("guardrails-theme"); } catch { return null; } },
-    set value(theme) { try { localStorage.setItem("guardrails-theme", theme); } catch { /* for this visit only */ } },
+    set value(theme) { try { localStorage.setItem("guardrails-theme", theme); } catch { /* for this session only */ } },
   };
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const apply = (theme) => {
@@ -23,7 +23,7 @@ function themes() {
   dark.addEventListener("change", () => { now = apply(document.documentElement.dataset.theme); });
 }
 
-/** Sorting of a static table by the buttons in its head; a cell's `data-value` stands for its text. */
+/** Sorts a static table by the buttons in its head; a cell's `data-value`, if any, replaces its text. */
 function sortable(table) {
   const heads = all("thead th", table);
   const valueOf = (row, column) => {
@@ -48,7 +48,7 @@ function sortable(table) {
   });
 }
 
-/** The requirements of all frameworks, by text and verdict. */
+/** Filters the requirements of all frameworks by text and verdict. */
 function requirements() {
   const [text, verdict] = [byId("requirement-text"), byId("requirement-verdict")];
   if (!text) return;
@@ -61,9 +61,9 @@ function requirements() {
     let [shown, of] = [0, 0];
     for (const { details, rows } of frameworks) {
       let here = 0;
-      for (const { row, text: said } of rows) {
+      for (const { row, text: content } of rows) {
         row.hidden = !((!verdict.value || row.dataset.verdict === verdict.value)
-          && words.every((word) => said.includes(word)));
+          && words.every((word) => content.includes(word)));
         here += row.hidden ? 0 : 1;
       }
       const filtered = words.length > 0 || verdict.value !== "";
@@ -79,7 +79,7 @@ function requirements() {
   byId("requirement-filters").addEventListener("submit", (event) => event.preventDefault());
 }
 
-/** A link to something inside closed details opens them. */
+/** Opens the closed details that contain the target of a link. */
 function openTarget() {
   let id = "";
   try { id = decodeURIComponent(location.hash.slice(1)); } catch { return; }
@@ -91,12 +91,12 @@ function openTarget() {
   }
 }
 
-/** On paper: what is filtered is what is printed, and closed parts are open. */
+/** Before printing: applies the filters to the printed table, and opens closed sections. */
 function printing(list) {
   const table = byId("printed-findings");
   const [rows, words] = [table && [...table.tBodies[0].rows], byId("printed-words")];
   const limit = Number(byId("printed").dataset.limit);
-  const said = words.textContent;
+  const original = words.textContent;
   let opened = [];
   window.addEventListener("beforeprint", () => {
     opened = all("details:not([open]):not(.aside)");
@@ -105,16 +105,16 @@ function printing(list) {
     const shown = list.rows.slice(0, limit);
     table.tBodies[0].replaceChildren(...shown.map((row) => list.row(row)));
     words.textContent = `Filtered by ${visible(list.query.words)}: ${counted(list.rows.length, "finding")}.`
-      + (list.rows.length > limit ? ` The first ${number(limit)} are printed; the others are in the CSV of this run.` : "");
+      + (list.rows.length > limit ? ` The first ${number(limit)} are printed; findings.csv of this run lists all.` : "");
   });
   window.addEventListener("afterprint", () => {
     opened.forEach((details) => { details.open = false; });
-    words.textContent = said;
+    words.textContent = original;
     if (table) table.tBodies[0].replaceChildren(...rows);
   });
 }
 
-/** `/` goes to the search, as on many sites; not while somebody types. */
+/** The key / moves to the search field, except while typing. */
 function shortcuts(list) {
   document.addEventListener("keydown", (event) => {
     if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || list.detail.open) return;

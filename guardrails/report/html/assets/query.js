@@ -1,6 +1,6 @@
-// Which findings are shown, in which order: kept in the address, so that a filter can be sent to somebody.
+// Which findings are shown, and in which order. It is kept in the address, so that a link includes the filters.
 
-/** Filter name to the values that a row has of it. A row passes a filter when one of its values is chosen. */
+/** Filter name to the values of a row. A row matches a filter when one of its values is chosen. */
 const DIMENSIONS = {
   status: (model, row) => [model.statusOf(row)],
   severity: (model, row) => [model.policyOf(row).severity],
@@ -15,12 +15,12 @@ const DIMENSIONS = {
   resource: (model, row) => [model.resourceKey(row)],
   exception: (model, row) => [model.exceptionKey(row)],
 };
-/** Filters that only a link sets; nobody would choose them from a list. */
+/** Filters that only a link sets; they have no drop-down list. */
 const LINKED = ["resource", "exception"];
 const NAMES = Object.keys(DIMENSIONS);
 const ANY = "any";
 
-/** Column name to the values that are compared; the findings themselves come in order of severity. */
+/** Column name to the value that is compared; the findings themselves are in order of severity. */
 const ORDERS = {
   severity: (model, row) => model.policyOf(row).rank,
   finding: (model, row) => model.policyOf(row).title,
@@ -31,7 +31,7 @@ const ORDERS = {
   status: (model, row) => model.status[row],
 };
 
-/** What is asked of the findings; it comes from the address and goes into it. */
+/** Filters, order, page and view; read from the address and written to it. */
 class Query {
   constructor() {
     this.chosen = Object.fromEntries(NAMES.map((name) => [name, new Set()]));
@@ -44,7 +44,7 @@ class Query {
     this.finding = "";
   }
 
-  /** @param {string} hash `#findings?severity=high&q=bucket`; null for an address that is about something else */
+  /** @param {string} hash `#findings?severity=high&q=bucket`; null for any other address */
   static read(hash) {
     const match = /^#findings\?(.*)$/s.exec(hash);
     if (!match) return null;
@@ -64,36 +64,36 @@ class Query {
     return query;
   }
 
-  /** Whether only open findings are asked for, as at first. */
+  /** Whether only open findings are shown, which is the default. */
   get openOnly() { return this.chosen.status.size === 1 && this.chosen.status.has("open"); }
 
   /** The address of this query. */
   get hash() {
-    const said = new URLSearchParams();
+    const parameters = new URLSearchParams();
     for (const name of NAMES) {
-      for (const value of this.chosen[name]) said.append(name, value);
+      for (const value of this.chosen[name]) parameters.append(name, value);
     }
-    if (!this.chosen.status.size) said.append("status", ANY);
-    else if (this.openOnly) said.delete("status");
-    if (this.text) said.set("q", this.text);
-    if (this.sort !== "severity" || this.down) said.set("sort", `${this.down ? "-" : ""}${this.sort}`);
-    if (this.page) said.set("page", this.page + 1);
-    if (this.view !== "findings") said.set("view", this.view);
-    if (this.finding) said.set("finding", this.finding);
-    return `#findings?${said}`;
+    if (!this.chosen.status.size) parameters.append("status", ANY);
+    else if (this.openOnly) parameters.delete("status");
+    if (this.text) parameters.set("q", this.text);
+    if (this.sort !== "severity" || this.down) parameters.set("sort", `${this.down ? "-" : ""}${this.sort}`);
+    if (this.page) parameters.set("page", this.page + 1);
+    if (this.view !== "findings") parameters.set("view", this.view);
+    if (this.finding) parameters.set("finding", this.finding);
+    return `#findings?${parameters}`;
   }
 
-  /** The filters in words, for the printed page; empty when all open findings are shown. */
+  /** The filters as text, for the printed page; empty when all open findings are shown. */
   get words() {
-    const said = NAMES.filter((name) => this.chosen[name].size)
+    const words = NAMES.filter((name) => this.chosen[name].size)
       .map((name) => `${name} ${[...this.chosen[name]].join(" or ")}`);
-    if (!this.chosen.status.size) said.unshift("any status");
-    if (this.text) said.push(`text “${this.text}”`);
-    return said.length === 1 && this.openOnly ? "" : said.join("; ");
+    if (!this.chosen.status.size) words.unshift("any status");
+    if (this.text) words.push(`text “${this.text}”`);
+    return words.length === 1 && this.openOnly ? "" : words.join("; ");
   }
 
   /**
-   * The rows that pass, in order, and for every filter how many rows each of its values would leave.
+   * The rows that match, in order, and for each filter how many rows each of its values would match.
    * @param {Model} model
    * @returns {{rows: number[], counts: Object<string, Map<string, number>>}}
    */
@@ -108,7 +108,7 @@ class Query {
       const failed = NAMES.filter((name, n) => this.chosen[name].size
         && !values[n].some((value) => this.chosen[name].has(value)));
       if (!failed.length) rows.push(row);
-      // A filter's own choice does not count for its own numbers: they say what another choice would show.
+      // A filter does not apply to its own numbers: they show what another choice would match.
       NAMES.forEach((name, n) => {
         if (LINKED.includes(name) || failed.length > 1 || (failed.length === 1 && failed[0] !== name)) return;
         for (const value of values[n]) counts[name].set(value, (counts[name].get(value) || 0) + 1);
@@ -130,7 +130,7 @@ class Query {
 }
 
 /**
- * The rows by resource, the one with the most risk first.
+ * The rows grouped by resource, highest risk first.
  * @returns {{row: number, rows: number[], risk: number}[]} `row` is the first of its findings
  */
 function byResource(model, rows) {

@@ -1,4 +1,4 @@
-// Light colours for YAML as PyYAML writes it: comments, keys, strings and what is no string.
+// Syntax highlighting for YAML as PyYAML writes it: comments, keys, strings and other values.
 
 const YAML_LINE = /^(\s*(?:- )*)(?:([^\s'"#][^:]*|'[^']*'|"[^"]*")(:)(?=\s|$))?(.*)$/;
 

@@ -35,7 +35,7 @@ def test_each_is_written_where_it_was_asked_for(assessment: Assessment, tmp_path
 
 
 def test_an_unknown_format_writes_nothing(assessment: Assessment, tmp_path: Path) -> None:
-    with pytest.raises(GuardrailsError, match="no format jsno") as caught:
+    with pytest.raises(GuardrailsError, match="unknown format: jsno") as caught:
         write(["json", "jsno"], assessment, tmp_path / "out")
     assert "json-ocsf" in caught.value.fix
     assert not (tmp_path / "out").exists()

@@ -32,7 +32,7 @@ def test_a_case_a_check_in_a_suite_an_account_and_region(assessment: Assessment)
             len(list(suite)), *(sum(isinstance(one, kind) for one in results) for kind in (Failure, Error, Skipped)))
     [open_ssh] = cases[f"red.{EAST}", "open-ssh"].result
     assert isinstance(open_ssh, Failure)
-    assert (open_ssh.type, open_ssh.message) == ("high", "About open-ssh: 2 findings")
+    assert (open_ssh.type, open_ssh.message) == ("high", "Violated: About open-ssh: 2 open findings")
     assert f"arn:aws:ec2:{EAST}:{RED}:security-group/sg-1" in open_ssh.text
     assert "Fix open-ssh." in open_ssh.text
     assert cases[f"red.{WEST}", "open-ssh"].result == []
@@ -43,7 +43,7 @@ def test_what_was_not_seen_is_an_error(assessment: Assessment) -> None:
     errors = {key for key, case in cases.items() if case.result and isinstance(case.result[0], Error)}
     assert errors == {
         (f"{check.account_name}.{check.region}", check.policy) for check in assessment.checks(missing=True)}
-    assert cases["blue.global", "user-mfa"].result[0].message == "not seen (denied): AccessDenied on ListUsers"
+    assert cases["blue.global", "user-mfa"].result[0].message == "did not complete (denied): AccessDenied on ListUsers"
 
 
 def test_findings_of_a_check_that_was_cut_short_are_named_and_it_stays_an_error(tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_findings_of_a_check_that_was_cut_short_are_named_and_it_stays_an_error(
     _, cases = read(made)
     [result] = cases[f"red.{EAST}", "open-ssh"].result
     assert isinstance(result, Error)
-    assert result.message == "not seen (throttled): Rate exceeded; 2 open findings so far"
+    assert result.message == "did not complete (throttled): Rate exceeded; 2 open findings so far"
     assert "sg-2" in result.text
     made.store.close()
 
@@ -61,7 +61,7 @@ def test_excepted_alone_is_skipped_and_what_does_not_apply_too(tmp_path: Path) -
     bucket = finding("public-bucket", "web-1", region="global", status=Status.EXCEPTED, exception=EXCEPTION)
     made = assess(tmp_path, [bucket])
     _, cases = read(made)
-    for key, message in ((("red.global", "public-bucket"), "1 finding, excepted"),
+    for key, message in ((("red.global", "public-bucket"), "1 finding, covered by exceptions"),
                          ((f"blue.{EAST}", "volume-encryption"), "its conditions do not hold here")):
         [result] = cases[key].result
         assert isinstance(result, Skipped)

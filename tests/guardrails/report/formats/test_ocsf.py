@@ -53,7 +53,7 @@ def test_status_and_place_of_each_finding(assessment: Assessment) -> None:
         "data": ("New", "Fail", "Create"), "web-1": ("Suppressed", "Fail", "Update"),
         "gone": ("Resolved", "Pass", "Close"), "sg-1": ("New", "Fail", "Update"),
     }
-    assert found["web-1"]["status_detail"] == "excepted until 2026-12-31: a public web site"
+    assert found["web-1"]["status_detail"] == "Excepted until 2026-12-31: a public web site"
     bucket, group = found["data"], found["sg-3"]
     # What belongs to the whole account is where AWS has it.
     assert (bucket["cloud"]["region"], bucket["cloud"]["account"]["uid"]) == (EAST, RED)

@@ -13,10 +13,10 @@ import pytest
 from custom_actions.exceptions.rules import ExceptionRule
 from guardrails.assessment.assessment import Assessment
 from guardrails.policies.catalogue import load_catalogues
-from guardrails.policies.frameworks import Verdict
+from guardrails.policies.frameworks import RequirementVerdict
 from guardrails.report.formats import jsonreport, markdown
 from guardrails.report.formats.markdown import FINDINGS_AT_MOST, cell
-from guardrails.results.exceptions import Entry, ExceptionState
+from guardrails.results.exceptions import ExceptionEntry, ExceptionState
 from tests.reporting import BLUE, EAST, LOCKED, RED, WEST, assess, group
 
 
@@ -73,7 +73,7 @@ def test_markdown_says_first_what_is_missing(assessment: Assessment) -> None:
     assert lines[2].startswith("**INCOMPLETE: ")
     heads = [line for line in lines if line.startswith("## ")]
     assert heads == [f"## {head}" for head in (
-        "Did not run to the end", "Do first", "Findings", "Excepted", "Fixed since earlier runs", "Frameworks",
+        "Checks that did not complete", "Fix first", "Findings", "Excepted", "Fixed since earlier runs", "Frameworks",
         "Policies")]
     assert "| locked | us-east-1 |" in text
     assert "AccessDenied on ListUsers" in text
@@ -82,9 +82,9 @@ def test_markdown_says_first_what_is_missing(assessment: Assessment) -> None:
 
 
 def test_each_exception_is_there_once_with_what_became_of_it(assessment: Assessment) -> None:
-    def entry(resource: str, days: int, line: int) -> Entry:
+    def entry(resource: str, days: int, line: int) -> ExceptionEntry:
         rule = ExceptionRule("public-bucket", RED, resource, "a web site", "web", date(2026, 2, 1) + timedelta(days))
-        return Entry(rule, f"/etc/exceptions.yml:{line}", days, 0 if line == 5 else 1)
+        return ExceptionEntry(rule, f"/etc/exceptions.yml:{line}", days, 0 if line == 5 else 1)
 
     over, soon, idle = entry("web-1", -1, 3), entry("web-2", 9, 4), entry("web-3", 9, 5)
     made = replace(assessment, exceptions=ExceptionState(
@@ -113,7 +113,7 @@ def test_of_many_findings_the_first_are_named_and_the_others_counted(tmp_path: P
     text = as_markdown(made)
     assert sum(line.startswith("| high | red | us-east-1 | open-ssh | sg-") for line in text.splitlines()) \
         == FINDINGS_AT_MOST
-    assert "And 7 more" in text
+    assert "list 7 more" in text
     made.store.close()
 
 
@@ -123,11 +123,11 @@ def test_without_findings_none_is_said(tmp_path: Path) -> None:
     made.store.close()
 
 
-@pytest.mark.parametrize("verdict", list(Verdict))
-def test_each_verdict_is_a_column(assessment: Assessment, verdict: Verdict) -> None:
+@pytest.mark.parametrize("verdict", list(RequirementVerdict))
+def test_each_verdict_is_a_column(assessment: Assessment, verdict: RequirementVerdict) -> None:
     text = as_markdown(replace(assessment, catalogues=load_catalogues()))
     [head] = [line for line in text.splitlines() if line.startswith("| framework |")]
-    assert f" {verdict.value} " in head
+    assert f" {verdict.value.replace('-', ' ')} " in head
 
 
 def test_a_cell_stays_on_its_line_and_is_no_markup() -> None:

@@ -68,7 +68,8 @@ def test_each_goes_into_the_hub_of_its_account_and_region(hubs: dict[tuple[str, 
     assert (result.imported, result.archived, result.whole) == (232, 0, True)
     assert {key: len(there(client)) for key, client in hubs.items()} == {
         (RED, EAST): 231, (RED, WEST): 0, (BLUE, EAST): 0, (BLUE, WEST): 1}
-    assert result.lines() == ["Security Hub: 232 findings imported, of these 0 archived; 0 suppressed, 0 no longer"]
+    assert result.lines() == [
+        "Security Hub: 232 findings imported (0 of them archived); 0 suppressed, 0 no longer suppressed"]
 
 
 def test_what_belongs_to_the_whole_account_stays_in_the_regions_of_the_run(
@@ -135,8 +136,8 @@ def test_hubs_that_are_off_or_out_of_reach_are_named(hubs: dict[tuple[str, str],
     closed = {(hub.account, hub.region): hub for hub in result.closed}
     assert set(closed) == {(RED, WEST), (BLUE, EAST)}
     assert (closed[RED, WEST].findings, closed[BLUE, EAST].findings) == (101, 1)
-    assert "Security Hub is off" in closed[RED, WEST].reason
-    assert "no way into the account" in closed[BLUE, EAST].reason
+    assert "Security Hub is disabled" in closed[RED, WEST].reason
+    assert "the account cannot be reached" in closed[BLUE, EAST].reason
     assert any("101 findings of red" in line and WEST in line for line in result.lines())
 
 
@@ -181,7 +182,7 @@ def test_a_finding_that_is_refused_is_named_with_its_code() -> None:
 def test_a_hub_that_refuses_every_finding_because_it_is_off_is_off() -> None:
     failed = {"FailedFindings": [{"Id": name, "ErrorCode": "InvalidAccess", "ErrorMessage": "off"} for name in "ab"]}
     hub = flushed(Answers(batch_import_findings=failed, batch_update_findings=UPDATES_ALL))
-    assert "Security Hub is off" in hub.closed
+    assert "Security Hub is disabled" in hub.closed
     assert (hub.imported, hub.lost, hub.failed) == (0, 2, [])
 
 

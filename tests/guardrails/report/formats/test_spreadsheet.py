@@ -10,8 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from guardrails.assessment.assessment import Assessment
-from guardrails.report.formats.spreadsheet import COLUMNS, NOT_SEEN, harmless, write, write_not_seen
-from guardrails.results.finding import Status
+from guardrails.report.formats.spreadsheet import NOT_SEEN, harmless, write, write_not_seen
+from guardrails.results.finding import TABLE, Status
 from tests.reporting import BLUE, LOCKED
 
 
@@ -23,7 +23,7 @@ def test_a_row_a_finding_the_most_severe_first(assessment: Assessment) -> None:
     stream = io.StringIO(newline="")
     write(assessment, stream)
     found = rows(stream.getvalue())
-    assert tuple(found[0]) == COLUMNS
+    assert tuple(found[0]) == TABLE.heads
     assert [row["id"] for row in found] == [one.id for one in assessment.findings()]
     by = {row["resource"]: row for row in found}
     assert {row["status"] for row in found} == {status.value for status in Status}

@@ -15,7 +15,7 @@ from guardrails.policies.catalogue import load_catalogues
 from guardrails.policies.policy import load
 from guardrails.results.exceptions import Exceptions, ExceptionState
 from guardrails.results.finding import GLOBAL, Finding, Status
-from guardrails.results.history import Changes, PastRun
+from guardrails.results.history import PastRun, RunChanges
 from guardrails.results.store import FILE, AccountInfo, CheckRow, PolicyInfo, RunStore
 from guardrails.runs.audit import policy_info
 
@@ -170,7 +170,7 @@ def run(
     back = frozenset(one.id for one in opened[::40] if one.first_seen != STARTED)
     return replace(
         made, reopened=back, trend=_trend(made),
-        changes=Changes(
+        changes=RunChanges(
             new=sum(one.first_seen == STARTED for one in opened), reopened=len(back),
             fixed=sum(one.status is Status.FIXED for one in found), previous=BEFORE, score_before=58.4))
 
@@ -202,7 +202,7 @@ def clean(directory: Path) -> Assessment:
     rows = [
         CheckRow(account.id, account.name, region, policy.name, "skipped" if policy.profile else "ran", "", 0)
         for account in accounts for policy in infos.values() if policy.audited for region in _regions(policy, account)]
-    made = run(directory, [], rows, accounts, changes=Changes())
+    made = run(directory, [], rows, accounts, changes=RunChanges())
     return replace(made, trend=_trend(made)[-1:], exceptions=ExceptionState())
 
 

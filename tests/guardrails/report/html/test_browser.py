@@ -107,8 +107,10 @@ def test_the_first_screen_says_what_matters(browser: Browser) -> None:
       return [...document.querySelectorAll('.banner, .card h2, .first li')].filter((e) => {
         const box = e.getBoundingClientRect(); return box.height > 0 && box.top < innerHeight;
       }).map((e) => e.innerText)""")
-    assert visible[0].startswith("INCOMPLETE:") and "checks that were not seen" in visible[0]
-    assert {"Score", "Changes", "Open findings", "Coverage", "Do these first", "Trend"} <= set(visible)
+    assert visible[0].startswith("INCOMPLETE:") and "incomplete checks" in visible[0]
+    assert {
+        "Score", "Changes", "Open findings", "Coverage", "Fix first: the violated policies with the highest risk",
+        "Trend"} <= set(visible)
     assert len(browser.all(".first li")) == 10
     browser.one(".banner a").click()
     shown = browser.one("#not-seen").text
@@ -127,13 +129,13 @@ def test_the_riskiest_lead_to_their_findings(browser: Browser) -> None:
 def test_a_clean_first_run_says_so_and_no_more(browser: Browser) -> None:
     browser.open("clean")
     text = browser.one("#overview").text
-    assert "COMPLETE: all" in text and "Nothing is open." in text and "First run" in text and not browser.all(".chart")
+    assert "COMPLETE: all" in text and "No open findings." in text and "First run" in text and not browser.all(".chart")
 
 
 def test_a_run_that_saw_nothing_claims_nothing(browser: Browser) -> None:
     browser.open("unseen")
     text = browser.one("#overview").text
-    assert "INCOMPLETE" in text and "nothing can be said" in text and "Nothing is open." not in text
+    assert "INCOMPLETE" in text and "open findings are unknown" in text and "No open findings." not in text
     assert "passed" not in {row.get_attribute("data-verdict") for row in browser.all("[data-verdict]")}
 
 
@@ -211,7 +213,7 @@ def test_a_search_finds_names_and_evidence(browser: Browser) -> None:
     search.clear()
     search.send_keys("there is no such thing")
     browser.wait(lambda: browser.one("#none").is_displayed())
-    assert "were not seen and may hide some" in browser.one("#none").text
+    assert "did not complete, so there may be more findings" in browser.one("#none").text
 
 
 def test_columns_sort_both_ways(browser: Browser) -> None:
@@ -293,7 +295,7 @@ def test_a_finding_has_an_address(browser: Browser) -> None:
 
 def test_an_address_of_nothing_harms_nothing(browser: Browser) -> None:
     browser.open(address="#findings?finding=nobody&severity=<b>&sort=toString&page=-7&view=%00")
-    assert browser.count == "This report has no finding nobody"
+    assert browser.count == "This report has no finding with the ID nobody"
     browser.open(address="#%E0%A4%A")
     assert browser.shown > 0
 
@@ -495,7 +497,7 @@ def test_without_a_script_the_findings_are_there(browser: Browser) -> None:
     browser.command("Emulation.setScriptExecutionDisabled", value=True)
     browser.chrome.get(browser.report("run").as_uri())
     assert browser.one("#printed-findings tbody tr").is_displayed()
-    assert "needs JavaScript" in browser.one("#printed").text
+    assert "JavaScript is needed" in browser.one("#printed").text
     assert browser.one("#not-seen").is_displayed() and not browser.one("#filters").is_displayed()
     assert browser.run(VISIBLE, "tr[data-verdict]") == 0
     browser.command("Emulation.setEmulatedMedia", media="print", features=[])

@@ -20,7 +20,7 @@ from guardrails.assessment.assessment import MissingRow
 from guardrails.assessment.score import risk
 from guardrails.errors import GuardrailsError
 from guardrails.report.html import write_html
-from guardrails.report.html.chart import HEIGHT, WIDTH, Value, chart, round_up
+from guardrails.report.html.chart import HEIGHT, WIDTH, ChartValue, chart, round_up
 from guardrails.report.html.columns import embedded
 from guardrails.report.html.lists import exception_rows, not_seen, worst_resources
 from guardrails.report.html.page import PRINTED, bar, link, stream
@@ -152,7 +152,7 @@ def test_each_account_has_its_own_share_of_the_frameworks(tmp_path: Path) -> Non
     made = runs.run(tmp_path)
     with made.store:
         page = Page("".join(stream(made)))
-        wanted = [f"{of.passed} of {of.judged}" for row in made.by_account for of in made.frameworks_of(row.key)]
+        wanted = [f"{of.passed} of {of.evaluated}" for row in made.by_account for of in made.frameworks_of(row.key)]
     start = page.texts.index("Frameworks by account")
     end = page.texts.index("Services", start)
     assert [text for text in page.texts[start:end] if re.fullmatch(r"\d+ of \d+", text)] == wanted
@@ -218,7 +218,7 @@ def test_exceptions_that_need_a_look_come_first(tmp_path: Path) -> None:
 def test_the_page_says_what_is_not_printed(report: Callable[[str], Path]) -> None:
     page = Page(report("run").read_text())
     (text,) = [text for text in page.texts if "are not printed" in text]
-    assert re.search(rf"first {PRINTED} open findings by severity\. \d+ more", text) and "findings.csv" in text
+    assert re.search(rf"first {PRINTED} open findings by severity\. The other \d+ ", text) and "findings.csv" in text
 
 
 def test_every_requirement_and_its_verdict_is_in_the_page(page: Page) -> None:
@@ -231,7 +231,7 @@ def test_every_requirement_and_its_verdict_is_in_the_page(page: Page) -> None:
 
 @given(st.lists(st.floats(0, 100), min_size=2, max_size=60))
 def test_a_line_stays_inside_its_chart(values: list[float]) -> None:
-    made = chart([Value("", value, "", True) for value in values], 100)
+    made = chart([ChartValue("", value, "", True) for value in values], 100)
     assert all(0 <= point.x <= WIDTH and 0 <= point.y <= HEIGHT for point in made.points)
     assert made.points[-1].x == made.right and made.points[0].x == made.left
 
