@@ -31,3 +31,5 @@ FORWARD_ROLE = "guardrails-forward"
 SWEEP_ROLE, HEAL_ROLE = "guardrails-sweep", "guardrails-heal"
 DEPLOY_ROLE, DOCTOR_ROLE = "guardrails-deploy", "guardrails-doctor"
 """The roles that people run the verbs with, unless the stack says otherwise."""
+OPERATOR_ROLES = frozenset({FUNCTION_ROLE, RESPONDER_ROLE, HUB_ROLE, MEMBER_ROLE, HEAL_ROLE})
+"""The roles that change resources on a policy's word: a fix never undoes their changes in their own account."""

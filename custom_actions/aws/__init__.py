@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from . import config_history
     from .calls import AWS_ERRORS, call, code_of, may_have_happened, readings, reason_of
     from .event_history import earlier_events, earlier_named, event_by_id
-    from .events import Actor, actor_of, detail_of, is_own
+    from .events import Actor, actor_of, detail_of, is_own, principal_of
 
 __getattr__, __all__ = face(
     __name__,
     calls=("AWS_ERRORS", "call", "code_of", "may_have_happened", "readings", "reason_of"),
     config_history=("config_history",),
     event_history=("earlier_events", "earlier_named", "event_by_id"),
-    events=("Actor", "actor_of", "detail_of", "is_own"),
+    events=("Actor", "actor_of", "detail_of", "is_own", "principal_of"),
 )

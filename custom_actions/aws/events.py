@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..names import OPERATOR_ROLES
+
 
 @dataclass(frozen=True)
 class Actor:
@@ -53,12 +55,27 @@ def role_of(arn: str) -> tuple[str, str] | None:
 
 
 def is_own(event: Mapping[str, Any] | None, own_arn: str) -> bool:
-    """Whether the role that we run as (`own_arn`, from sts:GetCallerIdentity) caused `event`.
+    """Whether the role that we run as (`own_arn`, from sts:GetCallerIdentity), or an operator's role, caused `event`.
 
     Roles are compared, not sessions: all our functions may share a role, and a fix by one of them must not be
-    undone by another. Only a role can be our own; a person's credentials never silence a fix.
+    undone by another. The roles of OPERATOR_ROLES in the same account are ours too: what `heal` and the responder fix
+    must not be undone. Only a role can be our own; a person's credentials never silence a fix.
     """
     identity = detail_of(event).get("userIdentity") or {}
     issuer = ((identity.get("sessionContext") or {}).get("sessionIssuer") or {}).get("arn") or ""
-    theirs = role_of(issuer) or role_of(identity.get("arn") or "")
-    return theirs is not None and theirs == role_of(own_arn)
+    theirs, own = role_of(issuer) or role_of(identity.get("arn") or ""), role_of(own_arn)
+    if theirs is None:
+        return False
+    account = own_arn.split(":")[4] if own_arn.count(":") >= 4 else ""
+    return theirs == own or (theirs[0] == account and theirs[1] in OPERATOR_ROLES)
+
+
+def principal_of(record: Mapping[str, Any]) -> str:
+    """Who made the call of a CloudTrail record: the role behind a session, or else the user, the root or the service.
+
+    Empty where the record does not say. A session is named by its role's ARN, path included, for what it calls
+    itself is its own choice.
+    """
+    identity = record.get("userIdentity") or {}
+    issuer = ((identity.get("sessionContext") or {}).get("sessionIssuer") or {}).get("arn")
+    return str(issuer or identity.get("arn") or identity.get("invokedBy") or "")

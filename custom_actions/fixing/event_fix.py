@@ -9,13 +9,14 @@ would be told of every change of our own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any, ClassVar
 
 from c7n.actions import EventAction, Notify
 from c7n.exceptions import PolicyValidationError
 from c7n.utils import local_session
 
-from ..aws import AWS_ERRORS, actor_of, call, detail_of, is_own, reason_of
+from ..aws import AWS_ERRORS, actor_of, call, detail_of, is_own, principal_of, reason_of
 from .confirmation import confirm
 from .engine import FixResult
 from .fix import fix_each
@@ -146,8 +147,10 @@ class EventFix(EventAction):
         return True
 
     def is_ours(self, record: Record) -> bool:
-        """Whether the role that we run as made the change that `record` tells."""
-        return is_own({"detail": record}, self.own_arn)
+        """Whether the change that `record` tells was made by our own role, an operator's, or an approved one."""
+        principal = principal_of(record)
+        approved = self.data.get("approved-roles") or ()
+        return is_own({"detail": record}, self.own_arn) or any(fnmatchcase(principal, each) for each in approved)
 
     def _otherwise(self) -> Notify:
         return Notify(self.data["otherwise"], self.manager)

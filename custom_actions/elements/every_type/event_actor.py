@@ -9,18 +9,7 @@ from c7n.exceptions import PolicyValidationError
 from c7n.filters import Filter
 from c7n.utils import type_schema
 
-from ...aws import detail_of
-
-
-def principal_of(record: Mapping[str, Any]) -> str:
-    """Who made the call of a CloudTrail record: the role behind a session, or else the user, the root or the service.
-
-    Empty where the record does not say. A session is named by its role's ARN, path included, for what it calls
-    itself is its own choice.
-    """
-    identity = record.get("userIdentity") or {}
-    issuer = ((identity.get("sessionContext") or {}).get("sessionIssuer") or {}).get("arn")
-    return str(issuer or identity.get("arn") or identity.get("invokedBy") or "")
+from ...aws import detail_of, principal_of
 
 
 def is_allowed(principal: str, allowed: Sequence[str]) -> bool:

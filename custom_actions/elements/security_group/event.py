@@ -1,12 +1,16 @@
-"""What a CloudTrail record says was done to a group's ingress, and how to turn it round.
+"""What a CloudTrail record says was done to a group's ingress, and how to undo it.
 
 Three API calls change ingress: AuthorizeSecurityGroupIngress, RevokeSecurityGroupIngress and
-ModifySecurityGroupRules. CloudTrail spells them its own way (`ipPermissions.items[].ipRanges.items[].cidrIp`), and
-a modification, or a revocation by rule ids, does not tell what the rule was before: earlier records do.
+ModifySecurityGroupRules. CloudTrail spells them its own way (`ipPermissions.items[].ipRanges.items[].cidrIp`). A
+modification, and a revocation by rule ids, do not tell what the rule was before: earlier records do.
+
+A rule that was added only moments before it was revoked or modified (`SETTLED`) is not restored: whoever may open a
+group could otherwise have the fix open it again after every defender's revocation.
 """
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from .baseline import Undo
@@ -17,6 +21,8 @@ AUTHORISE, REVOKE, MODIFY = (
     "AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress", "ModifySecurityGroupRules",
 )
 EVENTS = (AUTHORISE, REVOKE, MODIFY)
+SETTLED = timedelta(minutes=15)
+"""How long a rule must have been there to be restored."""
 
 
 def undo_of(
@@ -53,16 +59,65 @@ def _undo_authorise(record: Record, current: Sequence[Rule]) -> Undo:
 
 
 def _undo_revoke(record: Record, earlier: Callable[[], Iterable[Record]]) -> Undo:
-    closed = _answered(record, "revokedSecurityGroupRuleSet") or _requested(record)
-    if closed:
-        return Undo(added=(), removed=tuple(closed))
-    ids = [item["securityGroupRuleId"] for item in _items(_parameters(record).get("securityGroupRuleIds"))]
-    before = _contents(ids, earlier)
+    closed, ids = _revoked(record)
+    if not closed and not ids:
+        return Undo(added=(), removed=())
+    history = _read_once(earlier)
+    before = _contents(ids, history)
+    new = _new_rules(record, history())
     return Undo(
         added=(),
-        removed=tuple(rule for rule in before.values() if rule),
+        removed=tuple(rule for rule in (*closed, *before.values()) if rule not in new),
         unknown=tuple(f"what {rule_id} was is in no earlier event" for rule_id in ids if rule_id not in before),
+        notes=tuple(f"{rule} is not restored: it was added only moments before"
+                    for rule in (*closed, *before.values()) if rule in new),
     )
+
+
+def _read_once(earlier: Callable[[], Iterable[Record]]) -> Callable[[], Iterator[Record]]:
+    """The records for several readers: each is asked for once, and only as far as a reader goes."""
+    kept: list[Record] = []
+    rest: list[Iterator[Record]] = []
+
+    def read() -> Iterator[Record]:
+        yield from kept
+        if not rest:
+            rest.append(iter(earlier()))
+        for record in rest[0]:
+            kept.append(record)
+            yield record
+
+    return read
+
+
+def _revoked(record: Record) -> tuple[Sequence[Rule], Sequence[str]]:
+    """The rules that a revocation removed, as far as the record tells; and the ids of those that it only names by id.
+
+    AWS answers with success also where nothing matches: what it did not find is in `unknownIpPermissionSet`.
+    """
+    answer = record.get("responseElements") or {}
+    if closed := _answered(record, "revokedSecurityGroupRuleSet"):
+        return closed, ()
+    unknown = set(_from_ip_permissions(_items(answer.get("unknownIpPermissionSet"))))
+    ids = [item["securityGroupRuleId"] for item in _items(_parameters(record).get("securityGroupRuleIds"))]
+    if "revokedSecurityGroupRuleSet" in answer and unknown:
+        return (), ()
+    requested = [rule for rule in _requested(record) if rule not in unknown]
+    return requested, () if requested else ids
+
+
+def _new_rules(record: Record, earlier: Iterable[Record]) -> set[Rule]:
+    """The rules that were added less than `SETTLED` before `record`, by the records before it."""
+    limit = datetime.fromisoformat(record["eventTime"]) - SETTLED
+    found: set[Rule] = set()
+    for change in earlier:
+        if datetime.fromisoformat(change["eventTime"]) < limit:
+            break
+        if change.get("eventName") == AUTHORISE:
+            found.update(_answered(change, "securityGroupRuleSet") or _requested(change))
+        elif change.get("eventName") == MODIFY:
+            found.update(rule for _, rule in _modified(change))
+    return found
 
 
 def _undo_modify(
@@ -71,18 +126,22 @@ def _undo_modify(
     ids = {rule_id for rule_id, _ in _modified(record)}
     # An id that is not among the ingress rules is an egress rule, or a rule that is gone: nothing to undo.
     now = {rule.rule_id: rule for rule in current if rule.rule_id in ids}
-    before = _contents(list(now), earlier)
-    added, removed, unknown = [], [], []
+    history = _read_once(earlier)
+    before, new = _contents(list(now), history), _new_rules(record, history()) if now else set()
+    added, removed, unknown, notes = [], [], [], []
     for rule_id, rule in now.items():
         was = before.get(rule_id)
         if was and was != rule:
             added.append(rule)
-            removed.append(was)
+            if was in new:
+                notes.append(f"{was} is not restored: it was added only moments before")
+            else:
+                removed.append(was)
         elif not was and revoke_unknown:
             added.append(rule)
         elif not was:
             unknown.append(f"what {rule_id} ({rule}) was before is in no earlier event")
-    return Undo(tuple(added), tuple(removed), tuple(unknown))
+    return Undo(tuple(added), tuple(removed), tuple(unknown), tuple(notes))
 
 
 def _contents(ids: Iterable[str], earlier: Callable[[], Iterable[Record]]) -> dict[str, Rule]:
@@ -146,6 +205,9 @@ def _from_ip_permissions(permissions: Iterable[Mapping[str, Any]]) -> Iterator[R
     for permission in permissions:
         for listed, key, kind in _LISTS:
             for source in _items(permission.get(listed)):
+                if not source.get(key):
+                    named = source.get("groupName") or source.get("prefixListName") or "it names none"
+                    raise RuleError(f"the record names a source by no {key} ({named}), so it cannot be told which it is")
                 yield Rule.of(
                     permission["ipProtocol"], permission.get("fromPort"), permission.get("toPort"),
                     kind, source[key],

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from c7n.exceptions import PolicyValidationError
 
-from custom_actions.elements.every_type.event_actor import is_allowed, principal_of
+from custom_actions.aws.events import principal_of
+from custom_actions.elements.every_type.event_actor import is_allowed
 from tests import engine
 from tests.custom_actions.fixing.cloud import Cloud, event, policy, record
 
