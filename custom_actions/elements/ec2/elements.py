@@ -12,6 +12,7 @@ from c7n.utils import chunks, local_session, type_schema
 from ...addresses import DEFAULT_SHARE, AddressError, share_of
 from ...aws import call
 from ...parameters import placeholders
+from ...ports import ADMIN
 from ..security_group import SHARE_SCHEMA, WORLD_SHARE, PrefixListReader, Rule, from_permissions
 from .exposure import PortsError, exposures, watched
 from .tags import wrong_tags
@@ -22,6 +23,8 @@ _FILTER_VALUES = 200
 
 class ExposedPorts(Filter):
     """Instances of which the world can reach one of the `ports`, as far as their security groups go.
+
+    Without `ports`, those are the ports on which nobody serves the public, `ADMIN` in `custom_actions/ports.py`.
 
     A port is open when the rules of a network interface's groups, together, open it to the world by TCP, UDP or as all
     traffic: when their sources cover more than `world-share` (default 1/256) of what the internet sends from, IPv4 and
@@ -46,7 +49,7 @@ class ExposedPorts(Filter):
                 ports: [22, 3389, 5985-5986]
     """
 
-    schema = type_schema("exposed-ports", required=["ports"], ports={
+    schema = type_schema("exposed-ports", ports={
         "oneOf": [
             {"type": "string"},
             {"type": "array", "items": {"type": ["integer", "string"]}},
@@ -56,7 +59,7 @@ class ExposedPorts(Filter):
     annotation_key = "c7n:ExposedPorts"
 
     def validate(self) -> ExposedPorts:
-        ports = self.data["ports"]
+        ports = self._ports()
         if not placeholders(ports):
             if isinstance(ports, str):
                 raise PolicyValidationError(f"{self.type}: ports must be a list such as [22, 5985-5986], got {ports!r}")
@@ -68,6 +71,9 @@ class ExposedPorts(Filter):
             self._share()
         return self
 
+    def _ports(self) -> Any:
+        return self.data.get("ports", [service.ports for service in ADMIN])
+
     def _share(self) -> Fraction:
         try:
             return share_of(self.data.get(WORLD_SHARE, DEFAULT_SHARE))
@@ -76,7 +82,7 @@ class ExposedPorts(Filter):
 
     def process(self, resources: list[dict[str, Any]], event: Any = None) -> list[dict[str, Any]]:
         lists = PrefixListReader(lambda: local_session(self.manager.session_factory).client("ec2"))
-        ports = watched(self.data["ports"], share=self._share(), lists=lists)
+        ports = watched(self._ports(), share=self._share(), lists=lists)
         interfaces = {instance["InstanceId"]: list(_interfaces(instance)) for instance in resources}
         rules = self._rules({group for listed in interfaces.values() for groups in listed for group in groups})
         exposed = []

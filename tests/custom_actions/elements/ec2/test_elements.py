@@ -26,11 +26,11 @@ def instance(moto: Moto, **settings: Any) -> str:
     return str(ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, **settings)["Instances"][0]["InstanceId"])
 
 
-def open_group(moto: Moto, name: str) -> str:
+def open_group(moto: Moto, name: str, port: int = 22) -> str:
     ec2 = moto.client("ec2")
     group = ec2.create_security_group(GroupName=name, Description="x")["GroupId"]
     ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[
-        {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}])
+        {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}])
     return str(group)
 
 
@@ -73,6 +73,13 @@ def test_a_prefix_list_that_is_not_shown_is_unknown(
     [found] = engine.pull(policy(type="exposed-ports", ports=[22]), tmp_path, dryrun=True)
     assert found["c7n:ExposedPorts"] == [
         f"unknown: tcp 22 from {prefix_list} may be open to the world: the contents of {prefix_list} are unknown"]
+
+
+def test_without_ports_the_admin_ports_are_watched(moto: Moto, tmp_path: Path) -> None:
+    exposed = instance(moto, SecurityGroupIds=[open_group(moto, "ssh")])
+    instance(moto, SecurityGroupIds=[open_group(moto, "web", 443)])
+    [found] = engine.pull(policy(type="exposed-ports"), tmp_path, dryrun=True)
+    assert found["InstanceId"] == exposed
 
 
 def test_the_reasons_are_kept_on_the_instance(moto: Moto, tmp_path: Path) -> None:
