@@ -8,7 +8,7 @@ from ..face import face
 if TYPE_CHECKING:
     from .confirmation import ATTEMPT, NotYet, function, wait
     from .engine import FixPlan, FixResult, Left, Step, calls, carry_out, fix_by_plan, summary
-    from .event_fix import CONFIRM, OTHERWISE, EventFix, Record, check_events, events_of
+    from .event_fix import CONFIRM, LIST_OF_ROLES, OTHERWISE, EventFix, Record, check_events, events_of
     from .fix import Fix, fix_each
     from .receipt import RECEIPTS, Call, FixIncomplete, Outcome, finish
 
@@ -16,7 +16,7 @@ __getattr__, __all__ = face(
     __name__,
     confirmation=("ATTEMPT", "NotYet", "function", "wait"),
     engine=("FixPlan", "FixResult", "Left", "Step", "calls", "carry_out", "fix_by_plan", "summary"),
-    event_fix=("CONFIRM", "EventFix", "OTHERWISE", "Record", "check_events", "events_of"),
+    event_fix=("CONFIRM", "EventFix", "LIST_OF_ROLES", "OTHERWISE", "Record", "check_events", "events_of"),
     fix=("Fix", "fix_each"),
     receipt=("Call", "FixIncomplete", "Outcome", "RECEIPTS", "finish"),
 )

@@ -182,6 +182,7 @@ def carry_out(
     problems = list(work.problems)
     if remaining is not None and not remaining:
         # Whatever went wrong on the way, the resource is as it should be, as far as this fix can bring it there.
+        work.notes += problems
         problems = []
         outcome = Outcome.REVERTED if made else Outcome.ALREADY_OK
         if cannot:

@@ -28,6 +28,8 @@ Record = Mapping[str, Any]
 OTHERWISE: dict[str, Any] = {"type": "object", "required": ["type"], "properties": {"type": {"enum": ["notify"]}}}
 """The schema of `otherwise`: c7n's own action checks the rest of it."""
 
+LIST_OF_ROLES: dict[str, Any] = {"oneOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}]}
+"""The schema of `approved-roles`: ARNs of roles, with `*` and `?`; a string is a parameter in braces."""
 CONFIRM: dict[str, Any] = {"type": "boolean"}
 """The schema of `confirm`: false opens and restores without asking CloudTrail's event history. See docs/security.md."""
 

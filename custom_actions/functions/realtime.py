@@ -16,8 +16,9 @@ from typing import Any
 
 from c7n.exceptions import PolicyValidationError
 from c7n.policy import CloudTrailMode
+from c7n.utils import local_session
 
-from ..aws import detail_of
+from ..aws import call, detail_of
 from .probe import PROBE_SOURCE
 
 AWS_SOURCE = {"prefix": "aws."}
@@ -54,6 +55,23 @@ class RealtimeMode(CloudTrailMode):
                 raise PolicyValidationError(
                     f"policy:{self.policy.name} mode.pattern.source accepts {source!r}: an event whose source does not "
                     'begin with "aws." can be invented by anyone who has events:PutEvents')
+
+
+    def resolve_resources(self, event: Mapping[str, Any]) -> list[Any]:
+        """c7n's, and where an event names a security group by its name only, the group of that name."""
+        found: list[Any] = super().resolve_resources(event)
+        request = detail_of(event).get("requestParameters")
+        name = request.get("groupName") if isinstance(request, Mapping) else None
+        if found or self.policy.resource_type not in ("security-group", "aws.security-group") or not name:
+            return found
+        # AWS takes a name for a group of the default VPC only.
+        client = local_session(self.policy.session_factory).client("ec2")
+        default = call(client.describe_vpcs, Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"]
+        groups = call(client.describe_security_groups, Filters=[
+            {"Name": "group-name", "Values": [str(name)]},
+            {"Name": "vpc-id", "Values": [vpc["VpcId"] for vpc in default]},
+        ])["SecurityGroups"] if default else []
+        return list(self.policy.resource_manager.get_resources([group["GroupId"] for group in groups]))
 
 
 def distrust(message: Mapping[str, Any], own_account: str) -> str:

@@ -5,6 +5,9 @@ from typing import Any
 
 import yaml
 
+from custom_actions import ports
+from custom_actions.addresses import merge
+from custom_actions.elements.security_group.rules import from_policy, port_ranges
 from custom_actions.parameters import placeholders
 
 from .harness import POLICIES, policy_files
@@ -48,6 +51,44 @@ def test_a_check_in_two_modes_is_one_check() -> None:
         types = {_type(each) for each in others}
         assert {_type(each) for each in own} <= types, f"{event} and {state} do not look in the same way"
         assert placeholders(own) == placeholders(others), f"{event} and {state} have other parameters"
+
+
+EC2_19 = (
+    20, 21, 22, 23, 25, 110, 135, 143, 445, 1433, 1434, 3000, 3306, 3389, 4333, 5000, 5432, 5500, 5601, 8080, 8088,
+    8888, 9200, 9300,
+)
+"""The high-risk ports of Security Hub's control EC2.19."""
+
+
+def opened(name: str) -> dict[str, list[tuple[int, int]]]:
+    """The ports of a parameter with rules, by protocol, for IPv4 and IPv6 alike."""
+    [entries] = {
+        tuple(parameters[name]) for data in files().values()
+        if name in (parameters := (data.get("vars") or {}).get("parameters") or {})
+    }
+    rules = [rule for entry in entries for rule in from_policy(entry)]
+    assert all(str(entry).endswith(" from world") for entry in entries)
+    return {
+        protocol: merge((rule.from_port, rule.to_port) for rule in rules if rule.protocol == protocol)
+        for protocol in sorted({rule.protocol for rule in rules})
+    }
+
+
+def test_the_policies_lists_of_ports_are_those_of_the_one_list() -> None:
+    for name, services in (("admin_ports", ports.ADMIN), ("web_ports", ports.WEB)):
+        assert opened(name) == {protocol: merge(found) for protocol, found in ports.ranges(services).items()}, name
+    [exposed] = [
+        parameters["ec2_exposed_ports"] for data in files().values()
+        if "ec2_exposed_ports" in (parameters := (data.get("vars") or {}).get("parameters") or {})
+    ]
+    assert merge(port_ranges(exposed)) == merge((each.first, each.last) for each in ports.ADMIN)
+
+
+def test_every_port_of_ec2_19_is_found_and_none_is_in_two_classes() -> None:
+    admin, web = ports.ranges(ports.ADMIN)["tcp"], ports.ranges(ports.WEB)["tcp"]
+    for port in EC2_19:
+        assert sum(first <= port <= last for first, last in (*admin, *web)) == 1, port
+    assert not any(first <= end and start <= last for first, last in admin for start, end in web)
 
 
 def _type(entry: Any) -> str:

@@ -56,6 +56,9 @@ class Account:
             data = yaml.safe_load(path.read_text(encoding="utf-8"))
             for policy in data["policies"]:
                 policy["mode"].pop("delay", None)
+                if "settled_minutes" in (parameters := policy["metadata"].get("parameters") or {}):
+                    # Everything in a case is of this minute.
+                    policy["metadata"]["parameters"] = {**parameters, "settled_minutes": 0}
                 if profile := policy["metadata"].get("profile"):
                     policy["metadata"]["parameters"] = {**policy["metadata"]["parameters"], "profiles": [profile]}
             files.append(directory / path.name)

@@ -9,10 +9,11 @@ Source: IAM's JSON policy grammar; API Gateway's developer guide, "Control acces
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from ...wildcards import matches
 
 
 class PolicyError(ValueError):
@@ -40,7 +41,7 @@ class Statement:
     """Its Sid, or its place in the policy."""
     allows: bool
     everyone: bool
-    """Whether it speaks of every caller."""
+    """Whether it applies to every caller."""
     actions: tuple[str, ...]
     resources: tuple[str, ...]
     conditions: tuple[Condition, ...]
@@ -69,7 +70,7 @@ def read(policy: str, api_arn: str) -> tuple[Statement, ...]:
     document = _parse(policy)
     listed = _list(document.get("Statement"))
     if not all(isinstance(statement, Mapping) for statement in listed):
-        raise PolicyError("a statement is no object")
+        raise PolicyError("each statement must be an object")
     return tuple(_statement(statement, number, api_arn) for number, statement in enumerate(listed, 1))
 
 
@@ -83,7 +84,7 @@ def _parse(policy: str) -> Mapping[str, Any]:
             continue
         if isinstance(parsed, Mapping):
             return parsed
-    raise PolicyError("it is no JSON object")
+    raise PolicyError("it is not a JSON object")
 
 
 def _statement(data: Mapping[str, Any], number: int, api_arn: str) -> Statement:
@@ -107,10 +108,10 @@ def _statement(data: Mapping[str, Any], number: int, api_arn: str) -> Statement:
 
 def _conditions(block: Any, number: int) -> Iterable[Condition]:
     if block is not None and not isinstance(block, Mapping):
-        raise PolicyError(f"the condition of statement {number} is no object")
+        raise PolicyError(f"the condition of statement {number} must be an object")
     for operator, tests in (block or {}).items():
         if not isinstance(tests, Mapping):
-            raise PolicyError(f"{operator} in statement {number} is no object")
+            raise PolicyError(f"{operator} in statement {number} must be an object")
         for key, values in tests.items():
             yield Condition(str(operator).lower(), str(key).lower(), _strings(values))
 
@@ -130,9 +131,7 @@ def _resource(resource: str, api_arn: str, *, allows: bool) -> str:
 
 def _wider(pattern: str, other: str) -> bool:
     """Whether `pattern` matches all that the pattern `other` matches; sometimes False where it does."""
-    parts = {"*": ".*", "?": "[^*]"}
-    expression = "".join(parts.get(character, re.escape(character)) for character in pattern)
-    return re.fullmatch(expression, other, re.DOTALL) is not None
+    return matches(pattern, other, never="*")
 
 
 def _strings(value: Any) -> tuple[str, ...]:

@@ -132,14 +132,17 @@ class OpenBeyondNetworks(_Open):
             return self
         if isinstance(networks, str):
             raise PolicyValidationError(f"{self.type}: networks is a list, or the name of one in braces: {networks!r}")
-        try:
-            Networks.of(networks)
-        except ValueError as error:
-            raise PolicyValidationError(f"{self.type}: networks: {error}") from None
+        self._networks()
         return self
 
     def limit(self, statements: list[Statement]) -> Limit:
-        return Networks.of(self.data["networks"])
+        return self._networks()
+
+    def _networks(self) -> Networks:
+        try:
+            return Networks.of(self.data["networks"])
+        except ValueError as error:
+            raise PolicyValidationError(f"{self.type}: networks: {error}") from None
 
 
 class EncryptCache(EventAction):

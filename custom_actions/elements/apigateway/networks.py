@@ -1,14 +1,15 @@
 """Where callers may come from: VPCs and endpoints of the account, or networks of a list."""
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 from typing import Any, ClassVar
 
 from c7n.utils import chunks
 
+from ...addresses import LAST, SOURCE_IP, AddressError, Block, block, is_world, let_in, merge
 from ...aws import call
 from .document import Condition
 
@@ -17,14 +18,12 @@ VPC, ENDPOINT = "aws:sourcevpc", "aws:sourcevpce"
 _FILTER_VALUES = 200
 """How many values EC2 takes in one filter."""
 
-_Network = IPv4Network | IPv6Network
-
 
 @dataclass(frozen=True)
 class OwnVpcs:
     """Callers come through VPCs and VPC endpoints of this account and region; nothing else exists.
 
-    `StringLike` is as exact as `StringEquals` here, for a pattern is no id that exists.
+    `StringLike` is as exact as `StringEquals` here, because no id that exists is a pattern.
     """
 
     existing: Mapping[str, Collection[str]]
@@ -33,50 +32,63 @@ class OwnVpcs:
     keys: ClassVar[frozenset[str]] = frozenset({VPC, ENDPOINT})
     equals: ClassVar[frozenset[str]] = frozenset({"stringequals", "stringequalsignorecase", "stringlike"})
     differs: ClassVar[frozenset[str]] = frozenset({"stringnotequals", "stringnotequalsignorecase", "stringnotlike"})
-    words: ClassVar[str] = "no VPC or endpoint of this account and region"
 
     def outside(self, condition: Condition) -> list[str]:
         return [value for value in condition.values if value not in self.existing[condition.key]]
+
+    def why(self, strange: Sequence[str]) -> str:
+        verb = "is" if len(strange) == 1 else "are"
+        return f"{', '.join(strange)} {verb} no VPC or endpoint of this account and region"
 
 
 @dataclass(frozen=True)
 class Networks:
     """Callers come from addresses in a list of networks; neighbours in the list count as one."""
 
-    allowed: tuple[_Network, ...]
+    allowed: tuple[Block, ...]
+    """In order, apart from each other."""
 
-    keys: ClassVar[frozenset[str]] = frozenset({"aws:sourceip"})
+    keys: ClassVar[frozenset[str]] = frozenset({SOURCE_IP})
     equals: ClassVar[frozenset[str]] = frozenset({"ipaddress"})
     differs: ClassVar[frozenset[str]] = frozenset({"notipaddress"})
-    words: ClassVar[str] = "not inside the networks that may call"
 
     @classmethod
     def of(cls, networks: Iterable[str]) -> Networks:
-        """From addresses and CIDRs, host bits or not. Raises ValueError for what is neither."""
-        parsed = [ip_network(network, strict=False) for network in networks]
-        return cls((
-            *collapse_addresses(network for network in parsed if isinstance(network, IPv4Network)),
-            *collapse_addresses(network for network in parsed if isinstance(network, IPv6Network)),
+        """From addresses and CIDRs, host bits or not.
+
+        Raises AddressError, a ValueError, for what is neither, and for a list that is the world: it would limit nobody.
+        """
+        blocks = list(map(block, networks))
+        if is_world(blocks):
+            raise AddressError("together these networks are open to the world, so the list would limit nobody")
+        return cls(tuple(
+            Block(version, first, last) for version in (4, 6)
+            for first, last in merge((each.first, each.last) for each in blocks if each.version == version)
         ))
 
     def outside(self, condition: Condition) -> list[str]:
         return [value for value in condition.values if not self._contains(value)]
 
+    def why(self, strange: Sequence[str]) -> str:
+        named = f"{', '.join(strange)} {'is' if len(strange) == 1 else 'are'}"
+        blocks = let_in("IpAddress", strange)
+        if blocks is not None and is_world(blocks):
+            return f"{named} open to the world"
+        return f"{named} not inside the networks that may call"
+
     def _contains(self, value: str) -> bool:
         try:
-            network = ip_network(value, strict=False)
-        except ValueError:
+            wanted = block(value)
+        except AddressError:
             return False
-        return any(
-            network.version == allowed.version and network.subnet_of(allowed)  # type: ignore[arg-type]
-            for allowed in self.allowed
-        )
+        at = bisect_right(self.allowed, Block(wanted.version, wanted.first, LAST[wanted.version])) - 1
+        return at >= 0 and self.allowed[at].holds(wanted)
 
 
 def existing(ec2: Any, account: str, named: Collection[tuple[str, str]]) -> dict[str, set[str]]:
     """Of the VPCs and endpoints named, as pairs of key and id, those that the account has in the client's region.
 
-    One call for each kind, none for a kind that nobody names. Raises ClientError.
+    One call for each kind, none for a kind that is not named. Raises ClientError.
     """
     found = {}
     for key, operation, name, listed, identifier in (

@@ -4,8 +4,8 @@ A policy limits callers in one of two ways, and both count:
 
 * the Allow says from where: `StringEquals aws:SourceVpce`, `IpAddress aws:SourceIp`;
 * the Allow lets everybody in, and a Deny for everybody turns away those from elsewhere: `StringNotEquals
-  aws:SourceVpce`, `NotIpAddress aws:SourceIp`. This is the form that AWS documents first. A Deny counts when it speaks
-  of every caller, reaches every action and resource that the Allow reaches, and has no condition beside these: any
+  aws:SourceVpce`, `NotIpAddress aws:SourceIp`. This is the form that AWS documents first. A Deny counts when it applies
+  to every caller, reaches every action and resource that the Allow reaches, and has no condition beside these: any
   other one would let callers past it. Several keys in one Deny are alternatives (turned away is who fails both), and
   all of them are limits then.
 
@@ -30,21 +30,24 @@ class Limit(Protocol):
     """Operators that hold for the values given, in lower case."""
     differs: ClassVar[frozenset[str]]
     """Their negations."""
-    words: ClassVar[str]
-    """What a value outside is, for a reader."""
 
     def outside(self, condition: Condition) -> list[str]:
         """The values of a condition on one of `keys` from which nobody may come."""
+        ...
+
+    def why(self, strange: Sequence[str]) -> str:
+        """What is wrong with such values, for a reader."""
         ...
 
 
 def open_statements(statements: Sequence[Statement], limit: Limit) -> list[str]:
     """Why callers beyond the limit get in, one line for each Allow that lets them; empty when none does."""
     denials = [statement for statement in statements if not statement.allows and _turns_away(statement, limit)]
+    strict = [denial for denial in denials if not _outside(denial.conditions, limit)]
     return [
         f"{statement.name}: {_why(statement, denials, limit)}" for statement in statements
         if statement.allows and not _limited(statement, limit)
-        and not any(denial.covers(statement) for denial in denials if not _outside(denial.conditions, limit))
+        and not any(denial.covers(statement) for denial in strict)
     ]
 
 
@@ -87,5 +90,5 @@ def _why(allow: Statement, denials: Iterable[Statement], limit: Limit) -> str:
         condition for denial in denials if denial.covers(allow) for condition in denial.conditions]
     strange = list(dict.fromkeys(_outside(named, limit)))
     if strange:
-        return f"{', '.join(strange)} {'is' if len(strange) == 1 else 'are'} {limit.words}"
+        return limit.why(strange)
     return f"nothing limits it by {' or '.join(sorted(limit.keys))}"

@@ -2,15 +2,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 from typing import Any
 
 from c7n.exceptions import PolicyExecutionError, PolicyValidationError
 from c7n.filters import Filter
 from c7n.utils import chunks, local_session, type_schema
 
+from ...addresses import DEFAULT_SHARE, AddressError, share_of
 from ...aws import call
 from ...parameters import placeholders
-from ..security_group import Rule, from_permissions
+from ...ports import ADMIN
+from ..security_group import SHARE_SCHEMA, WORLD_SHARE, PrefixListReader, Rule, from_permissions
 from .exposure import PortsError, exposures, watched
 from .tags import wrong_tags
 
@@ -21,13 +24,18 @@ _FILTER_VALUES = 200
 class ExposedPorts(Filter):
     """Instances of which the world can reach one of the `ports`, as far as their security groups go.
 
-    A rule offends when it opens a watched port, by TCP, UDP or as all traffic, to every IPv4 or every IPv6 address;
-    a range offends when it overlaps. Which rule of which group it is, is kept on the instance as `c7n:ExposedPorts`.
-    The groups of every network interface are read; one that AWS does not show makes the policy fail, for nobody
-    knows then what it opens. What a prefix list contains is not looked at.
+    Without `ports`, those are the ports on which nobody serves the public, `ADMIN` in `custom_actions/ports.py`.
+
+    A port is open when the rules of a network interface's groups, together, open it to the world by TCP, UDP or as all
+    traffic: when their sources cover more than `world-share` (default 1/256) of what the internet sends from, IPv4 and
+    IPv6 each. One rule for 0.0.0.0/0 does, and so do two halves of it, or many blocks; a prefix list counts by its
+    contents. The rules that would have to go are kept on the instance as `c7n:ExposedPorts`.
+
+    An instance also matches when AWS does not show the contents of a prefix list on a watched port; the line then
+    begins with `unknown`. A group that AWS does not show makes the policy fail, because what it opens is not known.
 
     Written because c7n's `security-group` with a JMESPath expression cannot compare a list of ports that is a
-    parameter, and does not name the rule.
+    parameter, does not add rules up, and does not name the rule.
 
     :example:
 
@@ -41,34 +49,46 @@ class ExposedPorts(Filter):
                 ports: [22, 3389, 5985-5986]
     """
 
-    schema = type_schema("exposed-ports", required=["ports"], ports={
+    schema = type_schema("exposed-ports", ports={
         "oneOf": [
             {"type": "string"},
             {"type": "array", "items": {"type": ["integer", "string"]}},
         ]
-    })
-    permissions = ("ec2:DescribeSecurityGroups",)
+    }, **{WORLD_SHARE: SHARE_SCHEMA})
+    permissions = ("ec2:DescribeSecurityGroups", "ec2:GetManagedPrefixListEntries")
     annotation_key = "c7n:ExposedPorts"
 
     def validate(self) -> ExposedPorts:
-        ports = self.data["ports"]
+        ports = self._ports()
         if not placeholders(ports):
             if isinstance(ports, str):
-                raise PolicyValidationError(f"{self.type}: ports is a list, such as [22, 5985-5986], not {ports!r}")
+                raise PolicyValidationError(f"{self.type}: ports must be a list such as [22, 5985-5986], got {ports!r}")
             try:
                 watched(ports)
             except PortsError as error:
                 raise PolicyValidationError(f"{self.type}: {error}") from None
+        if not placeholders(self.data.get(WORLD_SHARE)):
+            self._share()
         return self
 
+    def _ports(self) -> Any:
+        return self.data.get("ports", [service.ports for service in ADMIN])
+
+    def _share(self) -> Fraction:
+        try:
+            return share_of(self.data.get(WORLD_SHARE, DEFAULT_SHARE))
+        except AddressError as error:
+            raise PolicyValidationError(f"{self.type}: {WORLD_SHARE}: {error}") from None
+
     def process(self, resources: list[dict[str, Any]], event: Any = None) -> list[dict[str, Any]]:
-        ports = watched(self.data["ports"])
+        lists = PrefixListReader(lambda: local_session(self.manager.session_factory).client("ec2"))
+        ports = watched(self._ports(), share=self._share(), lists=lists)
         interfaces = {instance["InstanceId"]: list(_interfaces(instance)) for instance in resources}
         rules = self._rules({group for listed in interfaces.values() for groups in listed for group in groups})
         exposed = []
         for instance in resources:
             if found := exposures(interfaces[instance["InstanceId"]], rules, ports):
-                instance[self.annotation_key] = [str(exposure) for exposure in found]
+                instance[self.annotation_key] = found.lines()
                 exposed.append(instance)
         return exposed
 

@@ -6,19 +6,19 @@ Source: IAM's reference of policy elements. An element may be one value or a lis
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
-from functools import cache
 from typing import Any
+
+from ...wildcards import matches
 
 Statement = Mapping[str, Any]
 
 _ANY_TEXT, _ANY_OTHER_TEXT = "\x01", "\x02\x03/\x02"
-"""Two texts that no policy spells out: a pattern that takes both in a place takes everything there."""
+"""Two strings that no policy spells out: a pattern that matches both in a place matches everything there."""
 
 
 def statements(document: str | None) -> list[Statement]:
-    """The statements of a policy; none of a policy that is not there. A single statement may stand without a list."""
+    """The statements of a policy; none where there is no policy. A single statement needs no list."""
     found = json.loads(document).get("Statement") if document else None
     return [found] if isinstance(found, Mapping) else list(found or ())
 
@@ -30,7 +30,7 @@ def values(element: Any) -> list[str]:
 
 
 def everyone(statement: Statement) -> bool:
-    """Whether the statement speaks of every principal, those without credentials among them."""
+    """Whether the statement applies to every principal, including those without credentials."""
     principal = statement.get("Principal")
     return "*" in values(principal.get("AWS") if isinstance(principal, Mapping) else principal)
 
@@ -43,13 +43,7 @@ def conditions(statement: Statement) -> Iterator[tuple[str, str, list[str]]]:
 
 
 def covers(pattern: str, text: str) -> bool:
-    """Whether `pattern` matches `text`. A text that ends with `*` stands for all that begin with what is before it."""
+    """Whether `pattern` matches `text`. A text that ends with `*` is every text that begins with what is before it."""
     if not text.endswith("*"):
-        return bool(_compiled(pattern).fullmatch(text))
-    return all(_compiled(pattern).fullmatch(text[:-1] + some) for some in (_ANY_TEXT, _ANY_OTHER_TEXT))
-
-
-@cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    parts = {"*": ".*", "?": "."}
-    return re.compile("".join(parts.get(character, re.escape(character)) for character in pattern), re.DOTALL)
+        return matches(pattern, text)
+    return all(matches(pattern, text[:-1] + some) for some in (_ANY_TEXT, _ANY_OTHER_TEXT))

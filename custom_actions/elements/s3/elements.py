@@ -56,7 +56,9 @@ class PublicAccess(BucketFilter):
     Everyone, or everyone with any AWS account, gets in through the bucket's ACL or through its policy. A public
     access block closes the one with IgnorePublicAcls, the other with RestrictPublicBuckets, and it may be the
     bucket's or the account's; BlockPublicAcls and BlockPublicPolicy refuse new ones and close nothing that is there.
-    Whether a policy is public is S3's verdict. The ways in are kept on the bucket as `c7n:PublicAccess`.
+    Whether a policy is public is S3's verdict. One more kind is found, which S3 does not call public and no block
+    closes: statements for everyone whose `aws:SourceIp` blocks, together, hold more than 1/256 of the internet. The
+    ways in are kept on the bucket as `c7n:PublicAccess`.
 
     * `access`: `read`, `write`, or `any` of the two, which is the default. The right to change the ACL is both.
     * `through`: `acl` or `policy`; without it both are looked at.
@@ -134,8 +136,10 @@ class PublicAccess(BucketFilter):
         if through != public.ACL and bucket.get("Policy", "unknown"):
             status = _absent(
                 client.get_bucket_policy_status, "NoSuchBucketPolicy", Bucket=bucket["Name"])
-            if status and status["PolicyStatus"]["IsPublic"]:
-                found.append(public.policy_opening(bucket.get("Policy") or _policy_of(client, bucket["Name"])))
+            if status:
+                document = bucket.get("Policy") or _policy_of(client, bucket["Name"])
+                found += [public.policy_opening(document)] if status["PolicyStatus"]["IsPublic"] else (
+                    public.address_openings(document))
         return found
 
     def _account_block(self, session: Any) -> public.Block:

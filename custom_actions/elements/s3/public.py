@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
+from ... import addresses
+from ...addresses import DEFAULT_SHARE, SOURCE_IP, all_but, coverage, is_world, let_in
 from .document import Statement, conditions, everyone, statements, values
 
 READ, WRITE = "read", "write"
@@ -30,7 +33,7 @@ _GRANTS: Mapping[str, frozenset[str]] = {
 _BOTH = frozenset({READ, WRITE})
 _READING = ("s3:get", "s3:list")
 _RESTRICTING = frozenset({
-    "aws:sourceip", "aws:sourcearn", "aws:sourcevpc", "aws:sourcevpce", "aws:sourceowner", "aws:sourceaccount",
+    SOURCE_IP, "aws:sourcearn", "aws:sourcevpc", "aws:sourcevpce", "aws:sourceowner", "aws:sourceaccount",
     "aws:userid", "aws:principalorgid", "aws:principalarn", "aws:principalaccount",
     "s3:x-amz-server-side-encryption-aws-kms-key-id", "s3:dataaccesspointarn", "s3:dataaccesspointaccount",
 })
@@ -45,11 +48,13 @@ class Opening:
         through: `acl` or `policy`.
         access: what it lets strangers do: `read`, `write` or both.
         said: the way in words.
+        blockable: whether a public access block closes it. One closes only policies that S3 itself calls public.
     """
 
     through: str
     access: frozenset[str]
     said: str
+    blockable: bool = True
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,9 @@ class Block:
 
     def closes(self, opening: Opening) -> bool:
         """Whether nobody gets through."""
-        return self.ignores_acls if opening.through == ACL else self.restricts_policy
+        if opening.through == ACL:
+            return self.ignores_acls
+        return self.restricts_policy and opening.blockable
 
 
 def acl_openings(grants: Iterable[Mapping[str, Any]]) -> list[Opening]:
@@ -99,8 +106,58 @@ def policy_opening(document: str | None) -> Opening:
     return Opening(POLICY, access, f"{_words(access)} by everyone, policy statement {named or 'unknown'}")
 
 
+def address_openings(document: str | None, share: Fraction = DEFAULT_SHARE) -> list[Opening]:
+    """The ways in through statements for everyone that name addresses, which together are open to the world.
+
+    S3 looks at one block at a time: it calls a policy public for an IPv4 block wider than a /8. Many narrower ones, in
+    one statement or several, can hold the whole internet, and S3 does not call that public. What is read and what is
+    written are added up each for itself.
+
+    Args:
+        document: a policy.
+        share: of the internet's addresses; more than that is the world.
+    """
+    named = [
+        (str(statement.get("Sid") or f"number {number}"), _access(statement), sources)
+        for number, statement in enumerate(statements(document), start=1)
+        if statement.get("Effect") == "Allow" and (everyone(statement) or "NotPrincipal" in statement)
+        and (sources := _sources(statement)) is not None
+    ]
+    openings = []
+    for access in (READ, WRITE):
+        own = [(name, sources) for name, accesses, sources in named if access in accesses]
+        covered = coverage(block for _, sources in own for block in sources)
+        if any(part > share for part in covered.values()):
+            largest, part = max(covered.items(), key=lambda each: each[1])
+            openings.append(Opening(
+                POLICY, frozenset({access}),
+                f"{access} from {float(part):.1%} of {largest}, policy statement {', '.join(name for name, _ in own)}",
+                blockable=False))
+    return openings
+
+
+def _sources(statement: Statement) -> list[addresses.Block] | None:
+    """The addresses that a statement lets in, where addresses are what limits it; None where something else may."""
+    limits = [(operator, wanted) for operator, key, wanted in conditions(statement) if key == SOURCE_IP]
+    if not limits or any(key in _RESTRICTING and key != SOURCE_IP for _, key, _ in conditions(statement)):
+        return None
+    shut_out: list[addresses.Block] = []
+    for operator, wanted in limits:
+        found = let_in(operator, wanted)
+        if found is None:
+            return None
+        # All the conditions of a statement must hold, so what one of them shuts out stays out.
+        shut_out += all_but(found)
+    return all_but(shut_out)
+
+
 def _may_be_restricted(statement: Statement) -> bool:
-    return any(key in _RESTRICTING for _, key, _ in conditions(statement))
+    if any(key in _RESTRICTING and key != SOURCE_IP for _, key, _ in conditions(statement)):
+        return True
+    sources = _sources(statement)
+    if sources is None:
+        return any(key == SOURCE_IP for _, key, _ in conditions(statement))
+    return not is_world(sources)
 
 
 def _access(statement: Statement) -> frozenset[str]:

@@ -47,7 +47,8 @@ def steps_of(group_id: str, plan: Plan, *, confirm: bool = False) -> list[Step]:
     """The plan as steps, in their order.
 
     What is missing is opened, what is extra is closed, and each wide rule is narrowed: its replacement is opened
-    before it goes. A group that is full has room for missing rules after the extra ones are closed. `confirm`: what is
+    before it goes. In a group that is full the rules that must go go first, whoever filled it; what then finds room is
+    opened. `confirm`: what is
     missing comes from an event or from history, so the event must be confirmed before it is opened.
     """
     steps = [
@@ -56,7 +57,7 @@ def steps_of(group_id: str, plan: Plan, *, confirm: bool = False) -> list[Step]:
     ]
     for narrowing in plan.narrow:
         chain = f"narrow {narrowing.wide.rule_id or narrowing.wide}"
-        steps += _opening(group_id, narrowing.added, chain=chain)
+        steps += _opening(group_id, narrowing.added, try_later=_FULL, chain=chain)
         steps += _closing(group_id, [narrowing.wide], chain=chain)
     return steps
 
@@ -74,16 +75,19 @@ def apply(
     if plan.refused:
         raise Refusal(plan.refused)
     steps = steps_of(group_id, plan, confirm=from_history)
+    if not steps and plan.undecided:
+        return FixResult(Outcome.FAILED, "; ".join(f"unknown: {line}" for line in plan.undecided), notes=notes)
     if not steps:
-        return FixResult(Outcome.ALREADY_OK, notes=notes)
+        return FixResult(Outcome.ALREADY_OK, notes=[*plan.notes, *notes])
 
     def left() -> Left:
         try:
             now = replan(read_rules(client, group_id))
         except RuleError as error:
             raise CannotRead(str(error)) from error
-        return [f"refused: {now.refused}"] if now.refused else steps_of(
-            group_id, now, confirm=from_history)
+        if now.refused:
+            return [f"refused: {now.refused}"]
+        return [*steps_of(group_id, now, confirm=from_history), *(f"unknown: {line}" for line in now.undecided)]
 
     return carry_out(
         steps, calls(lambda service: client), left, notes=[*plan.notes, *notes], rounds=_ROUNDS, confirm=confirm,

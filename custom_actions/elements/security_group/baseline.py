@@ -1,4 +1,4 @@
-"""What a group's ingress should be, and which part of each rule offends against it.
+"""What a group's ingress should be, and which part of each rule violates it.
 
 Every baseline answers one question, `offending(rules)`: for each rule that must not stay as it is, the traffic in
 it that must go. Traffic is counted per protocol as ranges on one line from 0 to 65535: ports for TCP and UDP, type
@@ -6,22 +6,28 @@ and code for ICMP, and the whole line for a protocol without either. All traffic
 """
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import collapse_addresses
+from fractions import Fraction
 from typing import Protocol
 
-from .rules import ALL_TRAFFIC, LAST_PORT, Rule
+from ... import addresses
+from ...addresses import DEFAULT_SHARE, LAST, Block, Space, merge, spaces_of, subtract
+from .coverage import Lanes, Pieces, Range, Source, Traffic, Union, apart, to_close
+from .rules import ALL_TRAFFIC, CIDR4, CIDR6, LAST_PORT, PREFIX_LIST, WORLD4, WORLD6, Rule
 
-Range = tuple[int, int]
-Traffic = dict[str, list[Range]]
-"""Protocol to the ranges of its line, in order, apart from each other."""
+Line = tuple[str, int, int]
+"""Protocol, first and last port of a rule."""
 
 EVERY: Range = (0, LAST_PORT)
 OTHER = "other"
 """In `Traffic`, all protocols that nobody names: only a rule for all traffic lets them in."""
 _NAMED = ("tcp", "udp", "icmp", "icmpv6")
+_VERSIONS = {CIDR4: 4, CIDR6: 6}
+_WORLDS = (WORLD4, WORLD6)
+_EVERY4, _EVERY6 = (Space(f"IPv{version}", version, ((0, LAST[version]),)) for version in (4, 6))
 
 
 class Baseline(Protocol):
@@ -36,6 +42,9 @@ class Baseline(Protocol):
 
     def missing(self, rules: Iterable[Rule]) -> list[Rule]:
         """The rules that must be added."""
+
+    def undecided(self, rules: Iterable[Rule]) -> tuple[str, ...]:
+        """What nobody can decide, a line for each rule; empty when all is known."""
 
 
 @dataclass(frozen=True)
@@ -54,88 +63,188 @@ class Required:
         present = set(rules)
         return [rule for rule in dict.fromkeys(self.rules) if rule not in present]
 
+    def undecided(self, rules: Iterable[Rule]) -> tuple[str, ...]:
+        return ()
+
 
 @dataclass(frozen=True)
 class Allowed:
-    """What may be open. A rule is fine when the allowed rules together let in all that it lets in."""
+    """What may be open. A rule complies when the allowed rules together let in all that it lets in."""
 
     rules: tuple[Rule, ...]
 
     def offending(self, rules: Iterable[Rule]) -> dict[Rule, Traffic]:
         rules = list(rules)
         names = protocols([*rules, *self.rules])
-        found = {rule: self._outside(rule, names) for rule in rules}
-        return {rule: outside for rule, outside in found.items() if outside}
+        found: dict[Rule, Traffic] = {}
+        for kind, space in ((CIDR4, _EVERY4), (CIDR6, _EVERY6)):
+            found |= self._outside(_of_kind(rules, kind), _of_kind(self.rules, kind), space, names)
+        granted: dict[tuple[str, str], list[Traffic]] = defaultdict(list)
+        for allowed in self.rules:
+            granted[allowed.peer_kind, allowed.peer].append(traffic(allowed, names))
+        for rule in rules:
+            if rule.block is None:
+                outside = _beyond(traffic(rule, names), granted[rule.peer_kind, rule.peer])
+                if outside:
+                    found[rule] = outside
+        return {rule: found[rule] for rule in rules if rule in found}
 
     def missing(self, rules: Iterable[Rule]) -> list[Rule]:
         return []
 
-    def _outside(self, rule: Rule, names: tuple[str, ...]) -> Traffic:
-        """The traffic of `rule` that no allowed rules cover for every address of its source."""
-        outside: Traffic = {}
-        for protocol, [span] in traffic(rule, names).items():
-            grants = [
-                (allowed, granted[protocol][0])
-                for allowed in self.rules
-                if protocol in (granted := traffic(allowed, names)) and allowed.peer_kind == rule.peer_kind
-            ]
-            ranges = [
-                piece for piece in _cut(span, (granted for _, granted in grants))
-                if not _covers((allowed for allowed, granted in grants if _within(piece, granted)), rule)
-            ]
-            if ranges:
-                outside[protocol] = _merge(ranges)
-        return outside
+    def undecided(self, rules: Iterable[Rule]) -> tuple[str, ...]:
+        return ()
+
+    def _outside(
+        self, rules: Sequence[Rule], allowed: Sequence[Rule], space: Space, names: tuple[str, ...]
+    ) -> dict[Rule, Traffic]:
+        """For rules whose sources are addresses: what of each the allowed ones do not cover for its whole source."""
+        lines = _lines((*rules, *allowed), names)
+        whole = _ranges(lines[line] for line in {_line(rule) for rule in rules})
+        pieces = Pieces({protocol: merge(ranges) for protocol, ranges in whole.items()}, _ranges(lines.values()))
+        lanes = Lanes(len(pieces), space.size)
+        masks = {line: lanes.mask(_within(pieces, opened)) for line, opened in lines.items()}
+        union = Union(lanes, space, map(_block, (*rules, *allowed)))
+        for rule in allowed:
+            union.add(_block(rule), masks[_line(rule)])
+        found = {}
+        for rule in rules:
+            lacking = union.missing(_block(rule), mask := masks[_line(rule)])
+            if lacking:
+                found[rule] = pieces.traffic(lanes.runs(mask & ~lanes.up_to(lacking, 0)))
+        return found
+
+
+PrefixLists = Callable[[str], Sequence[str] | None]
+"""Gives the CIDR blocks in a prefix list, by its id; None when they are unknown."""
+
+
+def no_lists(prefix_list: str) -> None:
+    """The resolver of somebody who cannot look a prefix list up: every one is unknown."""
 
 
 @dataclass(frozen=True)
 class Forbidden:
-    """What must not be open to the whole of a source: the rest is nobody's business.
+    """What must not be open to a source. Other traffic is left alone.
 
-    `tcp 22 from world` offends when SSH is reachable from every address, be it through one rule for 0.0.0.0/0 or
-    through two halves of the world; 10.0.0.0/8 beside them stays. For a source that is a group or a prefix list,
-    the rule must name the same one.
+    `tcp 22 from world` offends when at that port the rules of one IP version, together, are open to the world as
+    `addresses.is_world` decides: one rule for 0.0.0.0/0, two halves of it, or many blocks that add up to more than
+    `share` of what the internet sends from. The source 0.0.0.0/0 is the world of IPv4, ::/0 that of IPv6. Another
+    CIDR block is open when the rules together cover all of it; of a group or a prefix list, a rule must name the same
+    one. Which rules offend is decided by `coverage.to_close`: the fewest and largest, such that what is left is
+    not open.
+
+    A prefix list counts by its contents, which `lists` gives. Where it gives None the contents are
+    unknown: the rule is not counted as closed or as open, and `undecided` says so.
+
+    Attributes:
+        rules: the traffic, and the sources that it must not be open to.
+        share: of the internet's addresses; more than that is the world.
+        lists: looks up the contents of prefix lists.
     """
 
     rules: tuple[Rule, ...]
+    share: Fraction = DEFAULT_SHARE
+    lists: PrefixLists = no_lists
 
     def offending(self, rules: Iterable[Rule]) -> dict[Rule, Traffic]:
-        rules = list(rules)
+        rules = list(dict.fromkeys(rules))
         names = protocols([*rules, *self.rules])
-        found: dict[Rule, Traffic] = defaultdict(lambda: defaultdict(list))
-        for forbidden in self.rules:
-            for protocol, [span] in traffic(forbidden, names).items():
-                open_here = [
-                    (rule, opened[protocol][0])
-                    for rule in rules
-                    if rule.peer_kind == forbidden.peer_kind
-                    and protocol in (opened := traffic(rule, names))
-                    and _overlap(opened[protocol][0], span)
-                ]
-                for piece in _cut(span, (opened for _, opened in open_here)):
-                    inside = [rule for rule, opened in open_here if _within(piece, opened)]
-                    for rule in _letting_in(inside, forbidden):
-                        found[rule][protocol].append(piece)
-        return {
-            rule: {protocol: _merge(ranges) for protocol, ranges in offence.items()}
-            for rule, offence in found.items()
-        }
+        lines = _lines(rules, names)
+        found: dict[Rule, list[Traffic]] = defaultdict(list)
+        for (kind, peer), spans in self._targets(names).items():
+            version = _VERSIONS.get(kind)
+            if version is None:
+                for rule in rules:
+                    if (rule.peer_kind, rule.peer) == (kind, peer) and (shared := _shared(lines[_line(rule)], spans)):
+                        found[rule].append(shared)
+            elif peer in _WORLDS:
+                self._close(rules, lines, spans, spaces_of(version), self._most, found)
+            else:
+                block = addresses.block(peer)
+                space = Space(peer, version, ((block.first, block.last),))
+                self._close(rules, lines, spans, (space,), lambda space: space.size - 1, found)
+        return {rule: _sum(found[rule]) for rule in rules if rule in found}
 
     def missing(self, rules: Iterable[Rule]) -> list[Rule]:
         return []
 
+    def undecided(self, rules: Iterable[Rule]) -> tuple[str, ...]:
+        """A line for each rule that may be open to a forbidden source, through a prefix list that is not known."""
+        rules = [rule for rule in rules if rule.peer_kind == PREFIX_LIST]
+        names = protocols([*rules, *self.rules])
+        targets = [
+            ("the world" if peer in _WORLDS else peer, spans)
+            for (kind, peer), spans in self._targets(names).items() if kind in _VERSIONS
+        ]
+        return tuple(dict.fromkeys(
+            f"{rule} may be open to {source}: the contents of {rule.peer} are unknown"
+            for rule in rules for source, spans in targets
+            if _shared(traffic(rule, names), spans) and self.lists(rule.peer) is None
+        ))
 
-def only_open_to_world(ports: Mapping[str, Iterable[Range]]) -> Forbidden:
-    """The baseline by which of TCP and UDP only `ports` may be open to every address; `ports`: protocol to ranges.
+    def _targets(self, names: tuple[str, ...]) -> dict[tuple[str, str], Traffic]:
+        """The forbidden traffic for each source, by its kind and name."""
+        ranges: dict[tuple[str, str], dict[str, list[Range]]] = defaultdict(lambda: defaultdict(list))
+        for forbidden in self.rules:
+            for protocol, spans in traffic(forbidden, names).items():
+                ranges[forbidden.peer_kind, forbidden.peer][protocol] += spans
+        return {
+            target: {protocol: merge(found) for protocol, found in spoken.items()} for target, spoken in ranges.items()
+        }
 
-    Every other port is forbidden `from world`, so what lets in less than the world is nobody's business.
+    def _most(self, space: Space) -> int:
+        return space.limit(self.share)
+
+    def _close(
+        self, rules: Sequence[Rule], lines: Mapping[Line, Traffic], spans: Traffic, spaces: Sequence[Space],
+        most: Callable[[Space], int], found: dict[Rule, list[Traffic]],
+    ) -> None:
+        """Note in `found` what must close, of the rules whose sources have addresses in the spaces."""
+        touching = {
+            line for line, opened in lines.items()
+            if any(_overlap(opened.get(protocol, ()), ranges) for protocol, ranges in spans.items())
+        }
+        counted = [
+            (rule, blocks) for rule in rules
+            if _line(rule) in touching and (blocks := tuple(
+                block for block in self._blocks(rule)
+                if any(block.version == space.version and space.measure(block.first, block.last) for space in spaces)
+            ))
+        ]
+        used = {_line(rule) for rule, _ in counted}
+        pieces = Pieces(spans, _ranges(lines[line] for line in used))
+        within = {line: tuple(_within(pieces, lines[line])) for line in used}
+        sources = [Source(blocks, within[_line(rule)]) for rule, blocks in counted]
+        for (rule, _), runs in zip(counted, to_close(sources, len(pieces), spaces, most), strict=True):
+            if runs:
+                found[rule].append(pieces.traffic(runs))
+
+    def _blocks(self, rule: Rule) -> tuple[Block, ...]:
+        """The addresses of a rule's source; none for a group, or where they are unknown."""
+        if rule.block is not None:
+            return (rule.block,)
+        return apart(map(addresses.block, self.lists(rule.peer) or ())) if rule.peer_kind == PREFIX_LIST else ()
+
+
+def only_open_to_world(
+    ports: Mapping[str, Iterable[Range]], *, share: Fraction = DEFAULT_SHARE, lists: PrefixLists = no_lists
+) -> Forbidden:
+    """The baseline by which of TCP and UDP only `ports` may be open to the world.
+
+    Every other port is forbidden `from world`; what is open to less than the world is left alone.
+
+    Args:
+        ports: protocol to ranges of ports.
+        share: as in `Forbidden`.
+        lists: as in `Forbidden`.
     """
     return Forbidden(tuple(
         Rule.of(protocol, start, end, kind, every)
         for protocol in ("tcp", "udp")
-        for start, end in _subtract(EVERY, ports.get(protocol, ()))
-        for kind, every in (("CidrIp", "0.0.0.0/0"), ("CidrIpv6", "::/0"))
-    ))
+        for start, end in subtract(EVERY, ports.get(protocol, ()))
+        for kind, every in ((CIDR4, WORLD4), (CIDR6, WORLD6))
+    ), share, lists)
 
 
 @dataclass(frozen=True)
@@ -146,11 +255,13 @@ class Undo:
         added: rules that the change opened.
         removed: rules that the change closed.
         unknown: why a part of the change cannot be undone, empty when all of it can.
+        notes: what is left on purpose, and why.
     """
 
     added: tuple[Rule, ...]
     removed: tuple[Rule, ...]
     unknown: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = field(default=())
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -166,6 +277,9 @@ class Undo:
     def missing(self, rules: Iterable[Rule]) -> list[Rule]:
         present = set(rules)
         return [rule for rule in dict.fromkeys(self.removed) if rule not in present]
+
+    def undecided(self, rules: Iterable[Rule]) -> tuple[str, ...]:
+        return ()
 
 
 def protocols(rules: Iterable[Rule]) -> tuple[str, ...]:
@@ -194,7 +308,9 @@ def rest(rule: Rule, offence: Mapping[str, list[Range]], names: tuple[str, ...])
     kept: list[Rule] = []
     lossy = False
     for protocol, [span] in traffic(rule, names).items():
-        left = _subtract(span, offence.get(protocol, ()))
+        if offence.get(protocol) == [span]:
+            continue
+        left = subtract(span, offence.get(protocol, ()))
         if not left or (rule.peer_kind, protocol) in (("CidrIp", "icmpv6"), ("CidrIpv6", "icmp")):
             continue
         if protocol in ("tcp", "udp"):
@@ -212,78 +328,71 @@ def _icmp(kind: int, code: int) -> Range:
     return (kind * 256, kind * 256 + 255) if code == -1 else (kind * 256 + code, kind * 256 + code)
 
 
-def _letting_in(rules: list[Rule], forbidden: Rule) -> list[Rule]:
-    """The rules that let in the whole of `forbidden`'s source: widest first, until the rest no longer do."""
-    guilty: list[Rule] = []
-    while _covers(rules, forbidden):
-        widest = [rule for rule in rules if _touches(rule, forbidden) and not _is_within_another(rule, rules)]
-        guilty += widest
-        rules = [rule for rule in rules if rule not in widest]
-    return guilty
+def _block(rule: Rule) -> Block:
+    assert rule.block is not None, f"{rule} has no addresses"
+    return rule.block
 
 
-def _covers(rules: Iterable[Rule], wanted: Rule) -> bool:
-    """Whether the sources of `rules` together hold the whole source of `wanted`; all are of one kind."""
-    if wanted.network is None:
-        return any(rule.peer == wanted.peer for rule in rules)
-    # Collapsed, a union is the largest aligned blocks that it holds, so one of them holds a block that it covers.
-    blocks = collapse_addresses([network for rule in rules if (network := rule.network)])  # type: ignore[type-var]
-    return any(wanted.network.subnet_of(block) for block in blocks)  # type: ignore[arg-type]
+def _of_kind(rules: Iterable[Rule], kind: str) -> list[Rule]:
+    return [rule for rule in rules if rule.peer_kind == kind]
 
 
-def _touches(rule: Rule, forbidden: Rule) -> bool:
-    if rule.network is None or forbidden.network is None:
-        return rule.peer == forbidden.peer
-    return rule.network.overlaps(forbidden.network)
+def _line(rule: Rule) -> Line:
+    """What a rule opens, without its source. Many rules of a group have the same."""
+    return rule.protocol, rule.from_port, rule.to_port
 
 
-def _is_within_another(rule: Rule, rules: Iterable[Rule]) -> bool:
-    if rule.network is None:
-        return False
-    return any(
-        other.network is not None and other.network != rule.network
-        and rule.network.subnet_of(other.network)  # type: ignore[arg-type]
-        for other in rules
-    )
+def _lines(rules: Iterable[Rule], names: tuple[str, ...]) -> dict[Line, Traffic]:
+    """The traffic of the rules, once for those that open the same."""
+    return {line: traffic(rule, names) for line, rule in {_line(rule): rule for rule in rules}.items()}
 
 
-def _overlap(one: Range, other: Range) -> bool:
-    return one[0] <= other[1] and other[0] <= one[1]
+def _sum(parts: Sequence[Traffic]) -> Traffic:
+    """The traffic that one of the parts has."""
+    if len(parts) == 1:
+        return parts[0]
+    return {protocol: merge(ranges) for protocol, ranges in _ranges(parts).items()}
 
 
-def _within(piece: Range, whole: Range) -> bool:
-    return whole[0] <= piece[0] and piece[1] <= whole[1]
+def _ranges(opened: Iterable[Traffic]) -> dict[str, list[Range]]:
+    """All the ranges of each protocol."""
+    found: dict[str, list[Range]] = defaultdict(list)
+    for each in opened:
+        for protocol, ranges in each.items():
+            found[protocol] += ranges
+    return found
 
 
-def _cut(span: Range, others: Iterable[Range]) -> list[Range]:
-    """`span` in pieces, such that each of `others` holds a piece wholly or not at all."""
-    starts = {span[0]}
-    for start, end in others:
-        starts |= {point for point in (start, end + 1) if span[0] < point <= span[1]}
-    ordered = sorted(starts)
+def _within(pieces: Pieces, opened: Traffic) -> list[Range]:
     return [
-        (start, following - 1) for start, following in zip(ordered, [*ordered[1:], span[1] + 1], strict=True)
+        found for protocol, ranges in opened.items() for start, end in ranges
+        if (found := pieces.within(protocol, start, end)) and found[0] < found[1]
     ]
 
 
-def _merge(ranges: Iterable[Range]) -> list[Range]:
-    """The same numbers in the fewest ranges."""
-    merged: list[Range] = []
-    for start, end in sorted(ranges):
-        if merged and start <= merged[-1][1] + 1:
-            merged[-1] = merged[-1][0], max(merged[-1][1], end)
-        else:
-            merged.append((start, end))
-    return merged
+def _overlap(ranges: Iterable[Range], spans: Sequence[Range]) -> bool:
+    """Whether one of the ranges overlaps one of the spans, which are in order and apart."""
+    for start, end in ranges:
+        at = bisect_right(spans, (end, LAST_PORT)) - 1
+        if at >= 0 and spans[at][1] >= start:
+            return True
+    return False
 
 
-def _subtract(span: Range, holes: Iterable[Range]) -> list[Range]:
-    left: list[Range] = []
-    start = span[0]
-    for hole_start, hole_end in _merge(holes):
-        if hole_start > start:
-            left.append((start, min(hole_start - 1, span[1])))
-        start = max(start, hole_end + 1)
-    if start <= span[1]:
-        left.append((start, span[1]))
-    return left
+def _shared(opened: Traffic, spans: Traffic) -> Traffic:
+    """The traffic that both have."""
+    found = {
+        protocol: [
+            (max(start, first), min(end, last)) for start, end in ranges for first, last in spans.get(protocol, ())
+            if first <= end and start <= last
+        ]
+        for protocol, ranges in opened.items()
+    }
+    return {protocol: ranges for protocol, ranges in found.items() if ranges}
+
+
+def _beyond(opened: Traffic, granted: Iterable[Traffic]) -> Traffic:
+    """The traffic that none of `granted` has."""
+    holes = _ranges(granted)
+    found = {protocol: subtract(span, holes.get(protocol, ())) for protocol, [span] in opened.items()}
+    return {protocol: ranges for protocol, ranges in found.items() if ranges}

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from c7n.exceptions import PolicyValidationError
@@ -10,10 +11,14 @@ from c7n.utils import local_session
 
 from ...aws import config_history, detail_of, earlier_events
 from ...errors import Refusal
-from ...fixing import CONFIRM, OTHERWISE, EventFix, FixResult
+from ...fixing import CONFIRM, LIST_OF_ROLES, OTHERWISE, EventFix, FixResult
+from . import prefix_lists
 from .apply import apply, read_rules
 from .baseline import Baseline, Required
-from .event import EVENTS, undo_of
+from .event import EVENTS, SETTLED, undo_of
+from .plan import Plan
+from .prefix_lists import PrefixListReader
+from .restore import NEVER, bounded
 from .rules import Rule, RuleError, from_config_item, from_permissions
 from .settings import BASELINES, EVENT, LAST_COMPLIANT, Settings, schema_of
 
@@ -72,7 +77,7 @@ class IngressDrift(Filter):
     """
 
     schema = schema_of("ingress-drift")
-    permissions = ("ec2:DescribeSecurityGroups",)
+    permissions = ("ec2:DescribeSecurityGroups", *prefix_lists.PERMISSIONS)
     annotation_key = "c7n:IngressPlan"
 
     def validate(self) -> IngressDrift:
@@ -83,9 +88,10 @@ class IngressDrift(Filter):
         settings = Settings(self.type, self.data)
         settings.check_filled()
         drifted = []
+        lists = PrefixListReader(lambda: local_session(self.manager.session_factory).client("ec2"))
         for group in resources:
             rules = from_permissions(group.get("IpPermissions") or ())
-            plan = settings.plan(rules, settings.baseline(group["GroupId"]))
+            plan = settings.plan(rules, settings.baseline(group["GroupId"], lists))
             if plan:
                 group[self.annotation_key] = plan.lines()
                 drifted.append(group)
@@ -113,6 +119,12 @@ class RevertIngress(EventFix):
       `required`: what is missing comes back with its description, what is extra goes. The verdicts of all rules
       count together, or with `config-rule` those of one. Where AWS Config recorded no such version the group is
       refused.
+
+    A restore (`event`, `last-compliant`) is bounded. It never opens what `never-restore` lists, rules as in
+    `forbidden`; by default the admin ports, to the world. It never restores a rule that was added less than `settled-minutes` (15)
+    before it was revoked or modified. It never undoes a change by one of our own roles or of `approved-roles` (ARNs of
+    roles, with `*` and `?`). It opens only on an event that CloudTrail's event history confirms (`confirm: false`
+    switches that off; see docs/security.md).
 
     Rules are revoked by their ids, so an innocent source on the same port stays. With `narrow: true` a wide rule
     (0-65535, all traffic) loses only what offends: the rest is authorised first, in the fewest rules.
@@ -191,6 +203,9 @@ class RevertIngress(EventFix):
         **{
             "when-unknown": {"enum": ["refuse", "revoke"]},
             "config-rule": {"type": "string", "minLength": 1},
+            "settled-minutes": {"type": ["number", "string"]},
+            "never-restore": schema_of("ingress-drift")["properties"]["forbidden"],
+            "approved-roles": LIST_OF_ROLES,
             "include-default": {"type": "boolean"},
         },
     )
@@ -198,6 +213,7 @@ class RevertIngress(EventFix):
         "ec2:DescribeSecurityGroupRules",
         "ec2:AuthorizeSecurityGroupIngress",
         "ec2:RevokeSecurityGroupIngress",
+        *prefix_lists.PERMISSIONS,
     )
 
     def get_permissions(self) -> tuple[str, ...]:
@@ -232,6 +248,7 @@ class RevertIngress(EventFix):
             raise Refusal("an exact ingress on a default group needs include-default: true in the policy")
         settings.check_filled()
         notes: tuple[str, ...] = ()
+        lists = PrefixListReader(lambda: client)
         try:
             rules = read_rules(client, group_id)
             if settings.kind == EVENT:
@@ -240,14 +257,23 @@ class RevertIngress(EventFix):
                 baseline, at = self._last_compliant(group_id)
                 notes = (f"the baseline is the version that AWS Config recorded at {at}",)
             else:
-                baseline = settings.baseline(group_id)
+                baseline = settings.baseline(group_id, lists)
         except config_history.NoCompliantVersion as error:
             raise Refusal(str(error)) from error
         except RuleError as error:
             raise Refusal(f"the group, or what it was, cannot be read: {error}") from error
+        restores = settings.kind in (EVENT, LAST_COMPLIANT)
+        forbidden = Settings(self.type, {"forbidden": self.data.get("never-restore", list(NEVER))})
+
+        def plan(now: Sequence[Rule]) -> Plan:
+            made = settings.plan(now, baseline)
+            return bounded(made, now, forbidden.baseline(group_id, lists)) if restores else made
+
+        first = plan(rules)
+        if first.notes and not first:
+            raise Refusal("; ".join(first.notes))
         yield apply(
-            client, group_id, settings.plan(rules, baseline), lambda now: settings.plan(now, baseline), notes,
-            from_history=settings.kind in (EVENT, LAST_COMPLIANT),
+            client, group_id, first, plan, notes, from_history=restores,
             confirm=self.confirm(session, event) if self._in_event_mode() else None)
 
     def _undo(self, group_id: str, rules: Sequence[Rule], event: Mapping[str, Any] | None) -> Baseline:
@@ -258,6 +284,7 @@ class RevertIngress(EventFix):
         return undo_of(
             detail, rules, lambda: earlier_events(trail, group_id, detail),
             revoke_unknown=self.data.get("when-unknown") == "revoke",
+            settled=timedelta(minutes=float(self.data.get("settled-minutes", SETTLED.total_seconds() / 60))),
         )
 
     def _last_compliant(self, group_id: str) -> tuple[Baseline, str]:

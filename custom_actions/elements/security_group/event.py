@@ -26,7 +26,8 @@ SETTLED = timedelta(minutes=15)
 
 
 def undo_of(
-    record: Record, current: Sequence[Rule], earlier: Callable[[], Iterable[Record]], *, revoke_unknown: bool = False
+    record: Record, current: Sequence[Rule], earlier: Callable[[], Iterable[Record]], *, revoke_unknown: bool = False,
+    settled: timedelta = SETTLED,
 ) -> Undo:
     """The way back from the change that `record` tells, for a group whose ingress is `current`.
 
@@ -36,6 +37,7 @@ def undo_of(
         earlier: gives the records on the group before this one, newest first; called only when it is needed.
         revoke_unknown: revoke a modified rule whose earlier content nobody can tell, where the undo would
             otherwise be refused.
+        settled: how long a rule must have been there to be restored.
 
     Raises RuleError when the record is not one of `EVENTS`, or a rule in it cannot be read.
     """
@@ -43,9 +45,9 @@ def undo_of(
     if name == AUTHORISE:
         return _undo_authorise(record, current)
     if name == REVOKE:
-        return _undo_revoke(record, earlier)
+        return _undo_revoke(record, earlier, settled)
     if name == MODIFY:
-        return _undo_modify(record, current, earlier, revoke_unknown)
+        return _undo_modify(record, current, earlier, revoke_unknown, settled)
     raise RuleError(f"the event {name} is not one that changes ingress: {', '.join(EVENTS)}")
 
 
@@ -58,13 +60,13 @@ def _undo_authorise(record: Record, current: Sequence[Rule]) -> Undo:
     return Undo(added=tuple(_requested(record)), removed=())
 
 
-def _undo_revoke(record: Record, earlier: Callable[[], Iterable[Record]]) -> Undo:
+def _undo_revoke(record: Record, earlier: Callable[[], Iterable[Record]], settled: timedelta) -> Undo:
     closed, ids = _revoked(record)
     if not closed and not ids:
         return Undo(added=(), removed=())
     history = _read_once(earlier)
     before = _contents(ids, history)
-    new = _new_rules(record, history())
+    new = _new_rules(record, history(), settled)
     return Undo(
         added=(),
         removed=tuple(rule for rule in (*closed, *before.values()) if rule not in new),
@@ -106,9 +108,9 @@ def _revoked(record: Record) -> tuple[Sequence[Rule], Sequence[str]]:
     return requested, () if requested else ids
 
 
-def _new_rules(record: Record, earlier: Iterable[Record]) -> set[Rule]:
-    """The rules that were added less than `SETTLED` before `record`, by the records before it."""
-    limit = datetime.fromisoformat(record["eventTime"]) - SETTLED
+def _new_rules(record: Record, earlier: Iterable[Record], settled: timedelta) -> set[Rule]:
+    """The rules that were added less than `settled` before `record`, by the records before it."""
+    limit = datetime.fromisoformat(record["eventTime"]) - settled
     found: set[Rule] = set()
     for change in earlier:
         if datetime.fromisoformat(change["eventTime"]) < limit:
@@ -121,13 +123,14 @@ def _new_rules(record: Record, earlier: Iterable[Record]) -> set[Rule]:
 
 
 def _undo_modify(
-    record: Record, current: Sequence[Rule], earlier: Callable[[], Iterable[Record]], revoke_unknown: bool
+    record: Record, current: Sequence[Rule], earlier: Callable[[], Iterable[Record]], revoke_unknown: bool,
+    settled: timedelta,
 ) -> Undo:
     ids = {rule_id for rule_id, _ in _modified(record)}
     # An id that is not among the ingress rules is an egress rule, or a rule that is gone: nothing to undo.
     now = {rule.rule_id: rule for rule in current if rule.rule_id in ids}
     history = _read_once(earlier)
-    before, new = _contents(list(now), history), _new_rules(record, history()) if now else set()
+    before, new = _contents(list(now), history), _new_rules(record, history(), settled) if now else set()
     added, removed, unknown, notes = [], [], [], []
     for rule_id, rule in now.items():
         was = before.get(rule_id)
@@ -207,7 +210,7 @@ def _from_ip_permissions(permissions: Iterable[Mapping[str, Any]]) -> Iterator[R
             for source in _items(permission.get(listed)):
                 if not source.get(key):
                     named = source.get("groupName") or source.get("prefixListName") or "it names none"
-                    raise RuleError(f"the record names a source by no {key} ({named}), so it cannot be told which it is")
+                    raise RuleError(f"the record names a source without its {key} ({named}), so it is not known")
                 yield Rule.of(
                     permission["ipProtocol"], permission.get("fromPort"), permission.get("toPort"),
                     kind, source[key],

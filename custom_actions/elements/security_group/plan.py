@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_network
 
+from ...addresses import block
 from .baseline import Baseline, Undo, protocols, rest
 from .rules import Rule
 
@@ -31,13 +31,16 @@ class Plan:
         authorise: rules that are missing.
         revoke: rules that are extra, each with its id when the group was read from EC2.
         narrow: wide rules that lose a part.
+        undecided: rules that may violate the baseline, a line for each: what they open is not known. The plan does
+            not touch them, and it is not empty: a group that nobody can judge is not compliant.
         refused: why nothing may be done; empty when the plan may be carried out.
-        notes: what a person should know that the rules do not tell.
+        notes: what a person should know beyond the rules.
     """
 
     authorise: tuple[Rule, ...] = ()
     revoke: tuple[Rule, ...] = ()
     narrow: tuple[Narrowing, ...] = ()
+    undecided: tuple[str, ...] = ()
     refused: str = ""
     notes: tuple[str, ...] = field(default=())
 
@@ -52,11 +55,11 @@ class Plan:
         return (*self.authorise, *(rule for narrowing in self.narrow for rule in narrowing.added))
 
     def __bool__(self) -> bool:
-        """Whether there is drift: something to do, or something that was refused."""
-        return bool(self.removed or self.added or self.refused)
+        """Whether there is drift: something to do, something that is not known, or something that was refused."""
+        return bool(self.removed or self.added or self.undecided or self.refused)
 
     def inverse(self) -> Plan:
-        """The plan that gives the start back."""
+        """The plan that restores the group as it was."""
         return Plan(authorise=self.removed, revoke=self.added)
 
     def after(self, rules: Iterable[Rule]) -> set[Rule]:
@@ -71,17 +74,18 @@ class Plan:
         for narrowing in self.narrow:
             kept = ", ".join(map(str, narrowing.added)) or "rules that the group already has"
             steps.append(f"narrow {narrowing.wide} to {kept}")
+        steps += [f"unknown: {line}" for line in self.undecided]
         return steps + [f"note: {note}" for note in self.notes]
 
 
 @dataclass(frozen=True)
 class Protection:
-    """Rules that must never be revoked: they keep somebody's way in open.
+    """Rules that must never be revoked, such as the way in for an emergency.
 
     Attributes:
         cidrs: a rule is protected when its source lies within one of these.
-        descriptions: regular expressions; a rule is protected when its description has a match of one.
-        tags: a rule is protected when it has one of these tags; an empty value stands for any.
+        descriptions: regular expressions; a rule is protected when its description matches one.
+        tags: a rule is protected when it has one of these tags; an empty value matches any.
     """
 
     cidrs: tuple[str, ...] = ()
@@ -90,10 +94,9 @@ class Protection:
 
     def reason(self, rule: Rule) -> str:
         """Why `rule` is protected; empty when it is not."""
-        network = rule.network
+        source = rule.block
         for cidr in self.cidrs:
-            protected = ip_network(cidr, strict=False)
-            if network and network.version == protected.version and network.subnet_of(protected):  # type: ignore[arg-type]
+            if source and block(cidr).holds(source):
                 return f"its source lies in {cidr}"
         for pattern in self.descriptions:
             if re.search(pattern, rule.description):
@@ -118,7 +121,7 @@ def plan_ingress(
         return Plan(refused="; ".join(baseline.unknown))
     revoke: list[Rule] = []
     narrowings: list[Narrowing] = []
-    notes: list[str] = []
+    notes: list[str] = list(baseline.notes) if isinstance(baseline, Undo) else []
     have = set(current)
     names = protocols([*current, *baseline.rules])
     for rule, offence in baseline.offending(current).items():
@@ -133,7 +136,9 @@ def plan_ingress(
             notes.append(
                 f"{rule} also let in other IP protocols or ICMP types; EC2 cannot hold 'all but', so they are closed"
             )
-    plan = Plan(tuple(baseline.missing(current)), tuple(revoke), tuple(narrowings), notes=tuple(notes))
+    plan = Plan(
+        tuple(baseline.missing(current)), tuple(revoke), tuple(narrowings), baseline.undecided(current),
+        notes=tuple(notes))
     for rule in plan.removed:
         if protection and (why := protection.reason(rule)):
             return Plan(refused=f"{rule.rule_id or 'a rule'} ({rule}) is protected: {why}")

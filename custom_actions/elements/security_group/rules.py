@@ -9,10 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
-Network = IPv4Network | IPv6Network
+from ...addresses import AddressError, Block, block, normal
 
 ALL_TRAFFIC = "-1"
 LAST_PORT = 65535
@@ -22,6 +21,8 @@ _PROTOCOL_NAMES = {"all": ALL_TRAFFIC, "1": "icmp", "6": "tcp", "17": "udp", "58
 
 CIDR4, CIDR6, PREFIX_LIST, GROUP = "CidrIp", "CidrIpv6", "PrefixListId", "GroupId"
 PEER_KINDS = (CIDR4, CIDR6, PREFIX_LIST, GROUP)
+WORLD4, WORLD6 = "0.0.0.0/0", "::/0"
+"""As sources that a policy forbids: the world, however a group spells it."""
 SELF = "self"
 """As a `GroupId` in a policy: the group that the rule stands in."""
 
@@ -79,9 +80,9 @@ class Rule:
         )
 
     @property
-    def network(self) -> Network | None:
+    def block(self) -> Block | None:
         """The addresses of the source; None for a prefix list or a group, whose members the rule does not tell."""
-        return ip_network(self.peer) if self.peer_kind in (CIDR4, CIDR6) else None
+        return block(self.peer) if self.peer_kind in (CIDR4, CIDR6) else None
 
     def in_group(self, group_id: str) -> Rule:
         """The rule as it stands in `group_id`: a source of `self` becomes that group."""
@@ -149,7 +150,7 @@ def from_policy(entry: str | Mapping[str, Any]) -> list[Rule]:
     if isinstance(entry, str):
         return list(_from_short(entry))
     if not isinstance(entry, Mapping):
-        raise RuleError(f"a rule is a text or a mapping, not {entry!r}")
+        raise RuleError(f"a rule must be a string or a mapping, got {entry!r}")
     kinds = [kind for kind in PEER_KINDS if kind in entry]
     if len(kinds) != 1:
         raise RuleError(f"a rule needs exactly one of {', '.join(PEER_KINDS)}: {dict(entry)}")
@@ -269,7 +270,7 @@ def _from_short(text: str) -> Iterator[Rule]:
 
 def _short_peers(peer: str, text: str) -> list[tuple[str, str]]:
     if peer.lower() == "world":
-        return [(CIDR4, "0.0.0.0/0"), (CIDR6, "::/0")]
+        return [(CIDR4, WORLD4), (CIDR6, WORLD6)]
     if peer.startswith("pl-"):
         return [(PREFIX_LIST, peer)]
     if peer.startswith("sg-") or peer == SELF:
@@ -301,9 +302,9 @@ def _peer(kind: str, peer: str) -> str:
             raise RuleError(f"{kind} is empty")
         return peer
     try:
-        network = ip_network(peer, strict=False)
-    except ValueError as error:
-        raise RuleError(f"{peer!r} is not a CIDR block: {error}") from None
-    if network.version != (4 if kind == CIDR4 else 6):
+        spelled, found = normal(peer)
+    except AddressError as error:
+        raise RuleError(str(error)) from None
+    if found.version != (4 if kind == CIDR4 else 6):
         raise RuleError(f"{peer} belongs under {CIDR6 if kind == CIDR4 else CIDR4}, not {kind}")
-    return str(network)
+    return spelled

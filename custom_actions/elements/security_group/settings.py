@@ -1,28 +1,33 @@
-"""What a policy says of ingress: the schema that both elements share, and its reading.
+"""What a policy says about ingress: the schema that both elements share, and how it is read.
 
-A list of rules, an entry of it, or a port may be a parameter, `"{admin_ports}"`. `custodian validate` does not fill
-parameters in, so one that is still in braces is passed by when the policy is validated, and is an error when it runs.
+A list of rules, an entry of it, a port or `world-share` may be a parameter, `"{admin_ports}"`. `custodian validate`
+does not fill parameters in. One that is still in braces is accepted when the policy is validated, and is an error when
+the policy runs.
 """
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from fractions import Fraction
 from typing import Any
 
 from c7n.exceptions import PolicyValidationError
 
+from ...addresses import DEFAULT_SHARE, AddressError, share_of
 from ...parameters import placeholders
-from .baseline import Allowed, Baseline, Forbidden, Required, only_open_to_world
+from .baseline import Allowed, Baseline, Forbidden, PrefixLists, Required, no_lists, only_open_to_world
 from .plan import Plan, Protection, plan_ingress
 from .rules import PEER_KINDS, Rule, RuleError, from_policy, port_ranges
 
 EVENT, LAST_COMPLIANT = "event", "last-compliant"
-_OPEN_TO_WORLD = "open-to-world"
-_LISTS: dict[str, Callable[[tuple[Rule, ...]], Baseline]] = {
-    "required": Required, "allowed": Allowed, "forbidden": Forbidden,
-}
+_OPEN_TO_WORLD, _FORBIDDEN = "open-to-world", "forbidden"
+_EXACT: dict[str, Callable[[tuple[Rule, ...]], Baseline]] = {"required": Required, "allowed": Allowed}
+_LISTS = (*_EXACT, _FORBIDDEN)
 BASELINES = (*_LISTS, _OPEN_TO_WORLD)
 """What a policy spells out; the other two, EVENT and LAST_COMPLIANT, are looked up."""
+WORLD_SHARE = "world-share"
+SHARE_SCHEMA = {"type": ["string", "number"], "default": str(DEFAULT_SHARE)}
+"""A share of the internet's addresses: sources that together cover more than it are the world."""
 
 _PARAMETER = {"type": "string", "pattern": r"^\{[a-z][a-z0-9_]*\}$"}
 
@@ -62,6 +67,7 @@ _PROPERTIES = {
         "minProperties": 1,
         "properties": {"tcp": _PORTS, "udp": _PORTS},
     },
+    WORLD_SHARE: SHARE_SCHEMA,
     "narrow": {"type": "boolean"},
     "protect": {
         "type": "object",
@@ -77,7 +83,7 @@ _PROPERTIES = {
 
 
 def schema_of(element: str, **properties: Any) -> dict[str, Any]:
-    """The schema of an element: c7n's `type_schema` cannot make it, for it takes `required` to be JSON schema's."""
+    """The schema of an element. c7n's `type_schema` cannot make it: it would read `required` as JSON schema's own."""
     return {
         "type": "object",
         "additionalProperties": False,
@@ -101,11 +107,15 @@ class Settings:
         self.element = element
         self.kind = given[0]
         self.narrow = bool(data.get("narrow"))
-        if self.narrow and self.kind not in ("allowed", "forbidden", _OPEN_TO_WORLD):
+        if self.narrow and self.kind not in ("allowed", _FORBIDDEN, _OPEN_TO_WORLD):
             raise PolicyValidationError(
                 f"{element}: narrow goes with allowed, forbidden or {_OPEN_TO_WORLD}, not with {self.kind}")
+        if WORLD_SHARE in data and self.kind not in (_FORBIDDEN, _OPEN_TO_WORLD):
+            raise PolicyValidationError(
+                f"{element}: {WORLD_SHARE} goes with forbidden or {_OPEN_TO_WORLD}, not with {self.kind}")
         self._unfilled: set[str] = set()
         try:
+            self.share = self._share(data.get(WORLD_SHARE, DEFAULT_SHARE))
             self._rules = tuple(self._read(data))
             self.protection = self._protection(data.get("protect") or {})
         except RuleError as error:
@@ -120,12 +130,19 @@ class Settings:
                 "by --vars-file or an account's vars"
             )
 
-    def baseline(self, group_id: str) -> Baseline:
-        """The baseline for one group, where the policy spells it out."""
+    def baseline(self, group_id: str, lists: PrefixLists = no_lists) -> Baseline:
+        """The baseline for one group, where the policy spells it out.
+
+        Args:
+            group_id: what `self` means as a source.
+            lists: gives the contents of a prefix list by its id, such as `prefix_lists.PrefixListReader`. Without it,
+                a prefix list on a port that is forbidden to the world is unknown, and the plan says so.
+        """
         self.check_filled()
         if self.kind == _OPEN_TO_WORLD:
-            return Forbidden(self._rules)
-        return _LISTS[self.kind](tuple(rule.in_group(group_id) for rule in self._rules))
+            return Forbidden(self._rules, self.share, lists)
+        rules = tuple(rule.in_group(group_id) for rule in self._rules)
+        return Forbidden(rules, self.share, lists) if self.kind == _FORBIDDEN else _EXACT[self.kind](rules)
 
     def plan(self, rules: Iterable[Rule], baseline: Baseline) -> Plan:
         """The plan for a group with these rules."""
@@ -138,16 +155,25 @@ class Settings:
         elif self.kind in _LISTS:
             entries = list(self._entries(data[self.kind]))
             # The schema has seen the parameter's name, not its value. With `forbidden` an empty one forbids nothing.
-            if not entries and not self._unfilled and self.kind != "forbidden":
+            if not entries and not self._unfilled and self.kind != _FORBIDDEN:
                 raise RuleError("the list is empty, by which every rule of the group would go")
             for entry in entries:
                 yield from from_policy(entry)
+
+    def _share(self, given: Any) -> Fraction:
+        if names := placeholders(given):
+            self._unfilled |= names
+            return DEFAULT_SHARE
+        try:
+            return share_of(given)
+        except AddressError as error:
+            raise RuleError(f"{WORLD_SHARE}: {error}") from None
 
     def _entries(self, given: Any) -> Iterator[Any]:
         """The entries of a list, those inside a parameter's value too; an unfilled parameter is noted, and none."""
         if not isinstance(given, list | tuple):
             if not placeholders(given):
-                raise RuleError(f"{given!r} is no list")
+                raise RuleError(f"must be a list, got {given!r}")
             self._unfilled |= placeholders(given)
             return
         for entry in given:

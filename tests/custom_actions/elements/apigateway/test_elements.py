@@ -103,7 +103,7 @@ def test_a_policy_that_cannot_be_read_is_reported_and_hides_no_other(moto: Moto,
     nothing, opened = make_api(moto), make_api(moto, OPEN)
     found = apis(tmp_path, {"type": "open-beyond-networks", "networks": []})
     assert found == {
-        broken: ["the resource policy cannot be read: it is no JSON object"],
+        broken: ["the resource policy cannot be read: it is not a JSON object"],
         nothing: ["the API has no resource policy"],
         opened: ["statement 1: nothing limits it by aws:sourceip"],
     }

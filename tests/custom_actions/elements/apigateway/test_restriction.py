@@ -146,6 +146,34 @@ def test_what_does_not_limit_to_networks(statements: list[dict[str, Any]]) -> No
     assert len(reasons(OFFICE, *statements)) == 1
 
 
+def test_networks_that_together_are_the_world_are_called_so() -> None:
+    [reason] = reasons(OFFICE, allow({"IpAddress": {"aws:SourceIp": ["0.0.0.0/1", "128.0.0.0/1"]}}))
+    assert reason == "statement 1: 0.0.0.0/1, 128.0.0.0/1 are open to the world"
+    [reason] = reasons(OFFICE, allow({"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}))
+    assert reason == "statement 1: 10.0.0.0/8 is not inside the networks that may call"
+
+
+@pytest.mark.parametrize("networks", [["0.0.0.0/0"], ["0.0.0.0/1", "128.0.0.0/1"], ["2000::/3", "10.0.0.0/8"]])
+def test_a_list_of_allowed_networks_that_limits_nobody_is_refused(networks: list[str]) -> None:
+    with pytest.raises(ValueError, match="open to the world"):
+        Networks.of(networks)
+
+
+def test_each_deny_is_compared_with_the_limit_once() -> None:
+    compared = []
+
+    class Counting(Networks):
+        def outside(self, condition: Any) -> list[str]:
+            compared.append(condition)
+            return super().outside(condition)
+
+    limit = Counting(OFFICE.allowed)
+    allows = [allow({"IpAddress": {"aws:SourceIp": "198.51.100.1"}}, Sid=f"a{number}") for number in range(100)]
+    denials = [deny({"NotIpAddress": {"aws:SourceIp": "198.51.100.1"}}) for _ in range(100)]
+    assert reasons(limit, *allows, *denials) == []
+    assert len(compared) == 200
+
+
 def test_nothing_is_inside_an_empty_list() -> None:
     assert len(reasons(Networks.of([]), allow({"IpAddress": {"aws:SourceIp": "198.51.100.1"}}))) == 1
 

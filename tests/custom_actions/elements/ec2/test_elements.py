@@ -26,11 +26,11 @@ def instance(moto: Moto, **settings: Any) -> str:
     return str(ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, **settings)["Instances"][0]["InstanceId"])
 
 
-def open_group(moto: Moto, name: str) -> str:
+def open_group(moto: Moto, name: str, port: int = 22) -> str:
     ec2 = moto.client("ec2")
     group = ec2.create_security_group(GroupName=name, Description="x")["GroupId"]
     ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[
-        {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}])
+        {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}])
     return str(group)
 
 
@@ -39,6 +39,47 @@ def test_the_rule_is_kept_on_the_instance(moto: Moto, tmp_path: Path) -> None:
     instance(moto, SecurityGroupIds=[group])
     [found] = engine.pull(policy(type="exposed-ports", ports=[22]), tmp_path, dryrun=True)
     assert found["c7n:ExposedPorts"] == [f"{group}: tcp 22 from 0.0.0.0/0"]
+
+
+def list_group(moto: Moto, name: str, *cidrs: str) -> tuple[str, str]:
+    """A group with port 22 open to a prefix list: their ids."""
+    ec2 = moto.client("ec2")
+    listed = ec2.create_managed_prefix_list(
+        PrefixListName=name, AddressFamily="IPv4", MaxEntries=5, Entries=[{"Cidr": cidr} for cidr in cidrs])
+    prefix_list = listed["PrefixList"]["PrefixListId"]
+    group = ec2.create_security_group(GroupName=name, Description="x")["GroupId"]
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[
+        {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "PrefixListIds": [{"PrefixListId": prefix_list}]}])
+    return str(group), str(prefix_list)
+
+
+def test_a_prefix_list_counts_by_its_contents(moto: Moto, tmp_path: Path) -> None:
+    halves, prefix_list = list_group(moto, "halves", "0.0.0.0/1", "128.0.0.0/1")
+    offices, _ = list_group(moto, "offices", "10.0.0.0/8", "198.51.100.0/24")
+    exposed = instance(moto, SecurityGroupIds=[halves])
+    instance(moto, SecurityGroupIds=[offices])
+    [found] = engine.pull(policy(type="exposed-ports", ports=[22]), tmp_path, dryrun=True)
+    assert found["InstanceId"] == exposed
+    assert found["c7n:ExposedPorts"] == [f"{halves}: tcp 22 from {prefix_list}"]
+
+
+def test_a_prefix_list_that_is_not_shown_is_unknown(
+    moto: Moto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group, prefix_list = list_group(moto, "offices", "10.0.0.0/8")
+    instance(moto, SecurityGroupIds=[group])
+    answering(monkeypatch, GetManagedPrefixListEntries=ClientError(
+        {"Error": {"Code": "UnauthorizedOperation", "Message": "no"}}, "GetManagedPrefixListEntries"))
+    [found] = engine.pull(policy(type="exposed-ports", ports=[22]), tmp_path, dryrun=True)
+    assert found["c7n:ExposedPorts"] == [
+        f"unknown: tcp 22 from {prefix_list} may be open to the world: the contents of {prefix_list} are unknown"]
+
+
+def test_without_ports_the_admin_ports_are_watched(moto: Moto, tmp_path: Path) -> None:
+    exposed = instance(moto, SecurityGroupIds=[open_group(moto, "ssh")])
+    instance(moto, SecurityGroupIds=[open_group(moto, "web", 443)])
+    [found] = engine.pull(policy(type="exposed-ports"), tmp_path, dryrun=True)
+    assert found["InstanceId"] == exposed
 
 
 def test_the_reasons_are_kept_on_the_instance(moto: Moto, tmp_path: Path) -> None:
@@ -76,9 +117,21 @@ def test_a_refused_call_is_not_taken_for_closed(
         engine.pull(policy(type="exposed-ports", ports=[22]), tmp_path, dryrun=True)
 
 
+def test_an_error_that_says_nothing_about_a_prefix_list_ends_the_policy(
+    moto: Moto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group, _ = list_group(moto, "offices", "10.0.0.0/8")
+    instance(moto, SecurityGroupIds=[group])
+    answering(monkeypatch, GetManagedPrefixListEntries=ClientError(
+        {"Error": {"Code": "InternalFailure", "Message": "no"}}, "GetManagedPrefixListEntries"))
+    with pytest.raises(ClientError, match="InternalFailure"):
+        engine.pull(policy(type="exposed-ports", ports=[22]), tmp_path, dryrun=True)
+
+
 @pytest.mark.parametrize(("element", "problem"), [
-    ({"type": "exposed-ports", "ports": ["ssh"]}, "is no port"),
-    ({"type": "exposed-ports", "ports": "22"}, "ports is a list"),
+    ({"type": "exposed-ports", "ports": ["ssh"]}, "is not a port"),
+    ({"type": "exposed-ports", "ports": "22"}, "ports must be a list"),
+    ({"type": "exposed-ports", "ports": [22], "world-share": "all"}, "not a share"),
     ({"type": "tag-values", "tags": "Owner"}, "tags is a mapping"),
     ({"type": "tag-values", "tags": {"Owner": "me"}}, "tags is a mapping"),
     ({"type": "tag-values", "tags": {"Owner": []}}, "tags is a mapping"),

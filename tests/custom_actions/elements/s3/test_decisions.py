@@ -8,7 +8,7 @@ import pytest
 
 from custom_actions.elements.s3.document import covers, statements
 from custom_actions.elements.s3.encryption import shortfall
-from custom_actions.elements.s3.public import Block, Opening, acl_openings, policy_opening
+from custom_actions.elements.s3.public import Block, Opening, acl_openings, address_openings, policy_opening
 from custom_actions.elements.s3.transport import open_without_tls
 
 ARN = "arn:aws:s3:::bucket"
@@ -120,6 +120,59 @@ def test_a_block_closes_its_own_way_only() -> None:
     assert restricting.closes(through_policy) and not restricting.closes(acl)
     refusing = Block.of({"BlockPublicAcls": True, "BlockPublicPolicy": True})
     assert not refusing.closes(acl) and not refusing.closes(through_policy)
+
+
+def from_addresses(*cidrs: str, action: str = "s3:GetObject", operator: str = "IpAddress", **more: Any) -> Any:
+    return {"Effect": "Allow", "Principal": "*", "Action": action, "Condition": {
+        operator: {"aws:SourceIp": list(cidrs)}, **more}}
+
+
+@pytest.mark.parametrize("cidrs", [["0.0.0.0/1", "128.0.0.0/1"], ["2000::/3"]])
+def test_a_source_that_is_the_world_restricts_nothing(cidrs: list[str]) -> None:
+    found = policy_opening(policy(
+        from_addresses("203.0.113.7", action="s3:PutObject"), from_addresses(*cidrs)))
+    assert found.access == READ and "number 2" in found.said
+
+
+def test_blocks_that_s3_takes_one_by_one_are_added_up() -> None:
+    slash_nine = [f"{first}.{half}.0.0/9" for first in (3, 4) for half in (0, 128)]
+    for document in (policy(from_addresses(*slash_nine)), policy(*map(from_addresses, slash_nine))):
+        [opening] = address_openings(document)
+        assert opening.access == READ and opening.through == "policy"
+        assert opening.said.startswith("read from 0.9% of public IPv4, policy statement number 1")
+        assert not Block.of({"RestrictPublicBuckets": True}).closes(opening), "S3 does not call it public"
+
+
+@pytest.mark.parametrize("listed", [
+    [],
+    [from_addresses("10.0.0.0/8", "3.3.0.0/16")],
+    # One is read, the other written: neither is open to the world.
+    [from_addresses("3.0.0.0/9"), from_addresses("3.128.0.0/9", action="s3:PutObject")],
+    [{**from_addresses("3.0.0.0/9", "3.128.0.0/9"), "Effect": "Deny"}],
+    [{**from_addresses("3.0.0.0/9", "3.128.0.0/9"), "Principal": {"AWS": "123456789012"}}],
+    [from_addresses("3.0.0.0/8", StringEquals={"aws:SourceVpce": "vpce-1"})],
+    # Both conditions must hold.
+    [from_addresses("3.0.0.0/8", NotIpAddress={"aws:SourceIp": ["3.0.0.0/9"]})],
+    [{"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject"}],
+    [from_addresses("*", operator="StringLike")],
+])
+def test_addresses_that_do_not_add_up_to_the_world(listed: list[Any]) -> None:
+    assert address_openings(policy(*listed)) == []
+
+
+@pytest.mark.parametrize("statement", [
+    from_addresses("3.0.0.0/8", Bool={"aws:SecureTransport": "true"}),
+    from_addresses("203.0.113.0/24", operator="NotIpAddress"),
+    {**from_addresses("3.0.0.0/8"), "Principal": {"AWS": "*"}},
+])
+def test_other_ways_to_name_the_world_by_addresses(statement: Any) -> None:
+    assert [opening.access for opening in address_openings(policy(statement))] == [READ]
+
+
+def test_a_hostile_pattern_takes_no_longer_than_another() -> None:
+    """As a regular expression this would not end; the operations of the matcher are at most the product."""
+    assert not covers("*a" * 40 + "*b", "a" * 63)
+    assert covers("*a" * 40 + "*", "a" * 63)
 
 
 # -- transport --------------------------------------------------------------------------------------------------

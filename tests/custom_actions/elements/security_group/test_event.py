@@ -1,14 +1,37 @@
 """What each CloudTrail record means for a group, and how it is turned round."""
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from custom_actions.elements.security_group.event import undo_of
+from custom_actions.elements.security_group import event as events
+from custom_actions.elements.security_group.baseline import Undo
 from custom_actions.elements.security_group.plan import plan_ingress
+from custom_actions.elements.security_group.restore import NEVER, bounded
 from custom_actions.elements.security_group.rules import Rule, RuleError, from_policy
+from custom_actions.elements.security_group.settings import Settings
+
+CASES = Path(__file__).parents[3] / "cases"
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+
+def at(minutes_ago: float) -> str:
+    return (NOW - timedelta(minutes=minutes_ago)).isoformat()
+
+
+def undo_of(
+    record: Mapping[str, Any], current: Sequence[Rule], earlier: Callable[[], Iterable[Mapping[str, Any]]],
+    **options: Any,
+) -> Undo:
+    """Of a record that is of NOW, after records that are an hour old, where they do not say otherwise."""
+    return events.undo_of(
+        {"eventTime": at(0), **record}, current, lambda: [{"eventTime": at(60), **each} for each in earlier()],
+        **options)
 
 
 def rule(text: str, rule_id: str = "", description: str = "") -> Rule:
@@ -80,7 +103,7 @@ def test_authorise_in_the_flat_form_of_older_clients() -> None:
 
 def test_revoke_brings_the_rules_back_with_their_descriptions() -> None:
     record = {**AUTHORISE, "eventName": "RevokeSecurityGroupIngress"}
-    undo = undo_of(record, [], never)
+    undo = undo_of(record, [], list)
     assert (str(undo.removed[0]), undo.removed[0].description) == ("tcp 22 from 0.0.0.0/0", "oops")
     assert not undo.added
 
@@ -91,7 +114,7 @@ def test_revoke_by_id_is_told_by_the_answer_or_by_an_earlier_event() -> None:
     answer = {"responseElements": {"revokedSecurityGroupRuleSet": {"items": [
         answered("sgr-1", **SSH, cidrIpv4="10.0.0.0/8"),
     ]}}}
-    assert [str(found) for found in undo_of({**record, **answer}, [], never).removed] == ["tcp 22 from 10.0.0.0/8"]
+    assert [str(found) for found in undo_of({**record, **answer}, [], list).removed] == ["tcp 22 from 10.0.0.0/8"]
 
     opened = {"eventName": "AuthorizeSecurityGroupIngress", "responseElements": {"securityGroupRuleSet": {"items": [
         answered("sgr-1", **SSH, cidrIpv4="192.0.2.0/24"),
@@ -148,3 +171,84 @@ def test_a_modified_egress_rule_is_nobodys_business_here() -> None:
 def test_another_event_is_an_error() -> None:
     with pytest.raises(RuleError, match="CreateSecurityGroup"):
         undo_of({"eventName": "CreateSecurityGroup"}, [], never)
+
+
+def case(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((CASES / f"{name}.json").read_text(encoding="utf-8"))
+    return found
+
+
+def test_a_revoke_that_removed_nothing_has_nothing_to_undo() -> None:
+    assert not undo_of(case("revoke-unknown"), [], never).removed
+
+
+def test_of_a_revoke_only_what_was_there_comes_back() -> None:
+    """Older answers do not list what was revoked: what was asked for, less what AWS did not find."""
+    record = case("revoke-unknown")
+    del record["responseElements"]["revokedSecurityGroupRuleSet"]
+    record["requestParameters"]["ipPermissions"]["items"].append({
+        "ipProtocol": "tcp", "fromPort": 443, "toPort": 443, "ipRanges": {"items": [{"cidrIp": "10.0.0.0/8"}]}})
+    assert [str(found) for found in undo_of(record, [], list).removed] == ["tcp 443 from 10.0.0.0/8"]
+
+
+def test_the_answer_goes_before_the_request() -> None:
+    record = case("revoke-by-groupname")
+    assert [str(found) for found in undo_of(record, [], list).removed] == ["tcp 443 from 10.0.0.0/8"]
+
+
+def test_a_source_that_is_only_named_is_not_guessed() -> None:
+    with pytest.raises(RuleError, match=r"without its groupId \(bastion\)"):
+        undo_of(case("src-group-by-name"), [], list)
+
+
+def authorised(text: str, minutes_ago: float) -> dict[str, Any]:
+    found = rule(text)
+    return {
+        "eventName": "AuthorizeSecurityGroupIngress", "eventTime": at(minutes_ago),
+        "requestParameters": {"groupId": "sg-1", "ipPermissions": {"items": [{
+            "ipProtocol": found.protocol, "fromPort": found.from_port, "toPort": found.to_port,
+            "ipRanges": {"items": [{"cidrIp": found.peer}]}}]}},
+    }
+
+
+@pytest.mark.parametrize(("minutes", "restored"), [(1, False), (14, False), (16, True), (600, True)])
+def test_a_rule_that_was_added_moments_before_is_not_restored(minutes: float, restored: bool) -> None:
+    """Or whoever opens a group has the fix open it again after every defender's revocation."""
+    opened = "tcp 22 from 198.51.100.7/32"
+    record = {**authorised(opened, 0), "eventName": "RevokeSecurityGroupIngress"}
+    undo = undo_of(record, [], lambda: [authorised(opened, minutes)])
+    assert [str(found) for found in undo.removed] == ([opened] if restored else [])
+    assert bool(undo.notes) is not restored
+    assert undo_of(record, [], lambda: [authorised(opened, minutes)], settled=timedelta()).removed
+
+
+def test_a_modification_does_not_go_back_to_what_stood_for_moments() -> None:
+    now = [rule("tcp 22 from 198.51.100.7/32", "sgr-1")]
+    before = {"eventName": "AuthorizeSecurityGroupIngress", "eventTime": at(2), "responseElements": {
+        "securityGroupRuleSet": {"items": [answered("sgr-1", **SSH, cidrIpv4="198.51.0.0/16")]}}}
+    plan = plan_ingress(now, undo_of(modify(("sgr-1", {**OPEN, "CidrIpv4": "198.51.100.7/32"})), now, lambda: [before]))
+    assert [found.rule_id for found in plan.revoke] == ["sgr-1"]
+    assert plan.authorise == ()
+    assert "moments before" in plan.notes[0]
+
+
+@pytest.mark.parametrize(("there", "closed", "restored"), [
+    ([], "tcp 22 from 0.0.0.0/0", False),
+    ([], "tcp 0-65535 from 0.0.0.0/0", False),
+    ([], "all from ::/0", False),
+    # With what is open already it would add up to the world.
+    (["tcp 22 from 0.0.0.0/1"], "tcp 22 from 128.0.0.0/1", False),
+    ([], "tcp 443 from 0.0.0.0/0", True),
+    ([], "tcp 22 from 10.0.0.0/8", True),
+    # What is open to the world already, and this does not make wider.
+    (["tcp 3389 from 0.0.0.0/0"], "tcp 443 from 0.0.0.0/0", True),
+    # Nobody knows what is in the list.
+    ([], "tcp 22 from pl-12345678", False),
+])
+def test_a_restore_never_opens_what_is_forbidden(there: list[str], closed: str, restored: bool) -> None:
+    rules = [rule(text, f"sgr-{number}") for number, text in enumerate(there)]
+    undo = Undo(added=(), removed=(rule(closed),))
+    forbidden = Settings("x", {"forbidden": list(NEVER)}).baseline("sg-1")
+    plan = bounded(plan_ingress(rules, undo), rules, forbidden)
+    assert [str(found) for found in plan.authorise] == ([closed] if restored else [])
+    assert bool(plan.notes) is not restored

@@ -23,9 +23,13 @@ def rules(*entries: str) -> list[Rule]:
     return [rule for entry in entries for rule in from_policy(entry)]
 
 
+LISTS = {"pl-1": ["10.0.0.0/8", "198.51.100.0/24"], "pl-2": ["0.0.0.0/1"]}
+"""What is in the prefix lists that anybody can look up."""
+
+
 def plan(data: dict[str, Any], *entries: str) -> list[str]:
     settings = Settings("ingress-drift", data)
-    return settings.plan(rules(*entries), settings.baseline("sg-1")).lines()
+    return settings.plan(rules(*entries), settings.baseline("sg-1", LISTS.get)).lines()
 
 
 def policy(drift: dict[str, Any], **parameters: Any) -> dict[str, Any]:
@@ -78,8 +82,8 @@ def test_parameters_are_filled_in_as_a_list_as_an_entry_and_inside_a_rule(moto: 
 @pytest.mark.parametrize(("drift", "said"), [
     ({"required": []}, "every rule of the group would go"),
     ({"allowed": []}, "every rule of the group would go"),
-    ({"forbidden": "tcp 22 from world"}, "is no list"),
-    ({"forbidden": [22]}, "a text or a mapping"),
+    ({"forbidden": "tcp 22 from world"}, "must be a list"),
+    ({"forbidden": [22]}, "must be a string or a mapping"),
     ({"open-to-world": {"tcp": ["https"]}}, "cannot read the ports"),
     ({"open-to-world": {"tcp": [443]}, "forbidden": ["tcp 22 from world"]}, "exactly one"),
 ])
@@ -121,9 +125,56 @@ def test_other_ports_are_closed_to_the_world_and_nothing_else(wrong: str, steps:
     assert plan(OPEN, wrong, "tcp 22 from 10.0.0.0/8") == steps
 
 
-def test_two_halves_of_the_world_are_the_world() -> None:
+def test_two_halves_of_the_world_are_the_world_and_each_of_them_is() -> None:
     assert len(plan(OPEN, "tcp 22 from 0.0.0.0/1", "tcp 22 from 128.0.0.0/1")) == 2
-    assert plan(OPEN, "tcp 22 from 0.0.0.0/1") == []
+    assert plan(OPEN, "tcp 22 from 0.0.0.0/1") == ["revoke tcp 22 from 0.0.0.0/1"]
+
+
+def test_the_share_that_is_the_world_is_the_policys() -> None:
+    half = "tcp 22 from 0.0.0.0/1"
+    assert plan({**OPEN, "world-share": "3/4"}, half) == []
+    assert plan({**OPEN, "world-share": 0.75}, half) == []
+    assert plan({"forbidden": ["tcp 22 from world"], "world-share": "1/4"}, half) == [f"revoke {half}"]
+    assert plan({"forbidden": ["tcp 22 from world"], "world-share": "1/60000"}, "tcp 22 from 3.3.0.0/16") != []
+
+
+@pytest.mark.parametrize(("drift", "said"), [
+    ({**OPEN, "world-share": "1/0"}, "not a share"),
+    ({**OPEN, "world-share": "some"}, "not a share"),
+    ({**OPEN, "world-share": 1}, "above 0 and below 1"),
+    ({**OPEN, "world-share": "-1/2"}, "above 0 and below 1"),
+    ({"allowed": ["tcp 22 from world"], "world-share": "1/2"}, "goes with forbidden"),
+])
+def test_a_share_that_cannot_be_meant_is_refused(drift: dict[str, Any], said: str) -> None:
+    with pytest.raises(PolicyValidationError, match=said):
+        Settings("ingress-drift", drift)
+
+
+def test_a_share_may_be_a_parameter() -> None:
+    settings = Settings("ingress-drift", {**OPEN, "world-share": "{world_share}"})
+    with pytest.raises(PolicyValidationError, match=r"\{world_share\} was never filled in"):
+        settings.check_filled()
+
+
+def test_a_prefix_list_counts_by_its_contents() -> None:
+    assert plan(OPEN, "tcp 22 from pl-2") == ["revoke tcp 22 from pl-2"]
+    assert plan({"forbidden": ["tcp 22 from world"]}, "tcp 22 from pl-1", "tcp 22 from pl-2") == [
+        "revoke tcp 22 from pl-2"]
+
+
+def test_a_prefix_list_that_cannot_be_looked_up_is_unknown_and_never_fine() -> None:
+    unknown = "unknown: tcp 22 from pl-9 may be open to the world: the contents of pl-9 are unknown"
+    assert plan(OPEN, "tcp 22 from pl-9") == [unknown]
+    assert plan(OPEN, "tcp 22 from pl-9", "tcp 22 from world") == [
+        "revoke tcp 22 from 0.0.0.0/0", "revoke tcp 22 from ::/0", unknown]
+    # Nothing forbids these ports to the world.
+    assert plan(OPEN, "tcp 443 from pl-9") == []
+    assert plan({"forbidden": ["tcp 22 from 10.0.0.0/8"]}, "tcp 22 from pl-9") == [
+        unknown.replace("the world", "10.0.0.0/8")]
+    assert plan({"forbidden": ["tcp 22 from 10.0.0.0/8"]}, "tcp 22 from pl-1") == ["revoke tcp 22 from pl-1"]
+    settings = Settings("ingress-drift", OPEN)
+    found = settings.plan(rules("tcp 22 from pl-1"), settings.baseline("sg-1"))
+    assert found.undecided and found, "nobody looked the list up"
 
 
 @given(st.lists(st.tuples(st.integers(0, 65535), st.integers(0, 200)), max_size=4), st.integers(0, 65535))

@@ -1,0 +1,40 @@
+"""What a fix must not restore, though an event or a recorded state says that it was there. Pure: no AWS, no c7n.
+
+A restore opens something on the word of the past. So it never opens to the world a port that attackers look for, or
+what the policy lists in `never-restore`: another policy forbids it, and a `heal` that closed it must not be undone.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from ...ports import ADMIN
+from .baseline import Baseline
+from .plan import Plan
+from .rules import Rule
+
+NEVER = tuple(f"{service.protocol} {service.ports} from world" for service in ADMIN)
+"""What is never restored unless the policy says otherwise: the admin ports, open to the world."""
+
+
+def bounded(plan: Plan, rules: Iterable[Rule], forbidden: Baseline) -> Plan:
+    """The plan without the rules that would open what is forbidden; each is named in the plan's notes.
+
+    Args:
+        plan: a plan that restores.
+        rules: the group's rules before it.
+        forbidden: the baseline of what must not be opened. What cannot be decided is not opened either.
+    """
+    refused = _refused(plan.authorise, list(rules), forbidden)
+    if not refused:
+        return plan
+    return replace(
+        plan, authorise=tuple(rule for rule in plan.authorise if rule not in refused),
+        notes=(*plan.notes, *(f"{rule} is not restored: it would open what must not be open" for rule in refused)))
+
+
+def _refused(restored: Sequence[Rule], rules: list[Rule], forbidden: Baseline) -> list[Rule]:
+    """The rules among `restored` that, together with the group's own, open something that is forbidden."""
+    offending = set(forbidden.offending([*rules, *restored])) - set(forbidden.offending(rules))
+    # A rule whose source cannot be read is not opened on a guess.
+    return [rule for rule in restored if rule in offending or forbidden.undecided([rule])]
