@@ -19,22 +19,24 @@ _COLUMNS = ("Policy", "Mode", "Resource", "Severity", "Response", "Controls", "P
 
 
 @click.command()
-@click.option("--check", is_flag=True, help="Write nothing; exit with 1 when docs/rules.md is not what it should be.")
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 when a page is not what it should be.")
 def rules(check: bool) -> None:
-    """Write docs/rules.md anew: every policy, and the row of every old rule.
+    """Write docs/rules.md and docs/attacks.md again, from the policies.
 
     \b
     Example:
       ./run.sh rules
       ./run.sh rules --check
     """
-    from ..policies import load
+    from ..policies import ATTACKS_PAGE, attacks_page, load
 
-    text = page(load(), replaced_rules())
-    if not check:
-        out().print(f"written: {write_text(PAGE, text)}")
-    elif not PAGE.is_file() or PAGE.read_text(encoding="utf-8") != text:
-        raise GuardrailsError("docs/rules.md is not what the policies say", "run ./run.sh rules, and commit it")
+    policies = load()
+    for path, text in ((PAGE, page(policies, replaced_rules())), (ATTACKS_PAGE, attacks_page(policies=policies))):
+        if not check:
+            out().print(f"written: {write_text(path, text)}")
+        elif not path.is_file() or path.read_text(encoding="utf-8") != text:
+            raise GuardrailsError(
+                f"docs/{path.name} is not what the policies say", "run ./run.sh rules, and commit it")
 
 
 def replaced_rules(path: Path = REPLACED) -> list[str]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from custom_actions.face import face
 
 if TYPE_CHECKING:
+    from .attacks import ATTACKS_PAGE, Attack, attacks_page, load_attacks, seen_by
     from .cases import case_problems
     from .catalogue import Catalogue, Requirement, load_catalogues
     from .conditions import conditions_hold
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 __getattr__, __all__ = face(
     __name__,
+    attacks=("ATTACKS_PAGE", "Attack", "attacks_page", "load_attacks", "seen_by"),
     cases=("case_problems",),
     catalogue=("Catalogue", "Requirement", "load_catalogues"),
     conditions=("conditions_hold",),
