@@ -1,7 +1,7 @@
 """docs/attacks.md: what is claimed to be seen is seen, by policies that deploy, and what is not is said.
 
-Which policies see a row is asked twice: of attacks.py, from patterns and filters alone, and of c7n, which gets the row's
-event as a deployed function would.
+Which policies see a row is asked twice: of attacks.py, which has patterns and filters alone, and of c7n, which gets the
+row's event as a deployed function would.
 """
 from __future__ import annotations
 
@@ -94,7 +94,8 @@ def test_c7n_says_the_same_of_every_row(moto: Moto, monkeypatch: pytest.MonkeyPa
     """For policies on the account; for those on a resource the cases make the resource."""
     for name, value in moto.environment().items():
         monkeypatch.setenv(name, value)
-    on_account = [policy for policy in realtime() if policy.resource == "aws.account" and not policy.metadata.get("profile")]
+    on_account = [
+        policy for policy in realtime() if policy.resource == "aws.account" and not policy.metadata.get("profile")]
     loaded = {
         policy.name: engine.load(
             {**policy.data, "actions": [], "mode": {**policy.mode, "type": "cloudtrail"}}, tmp_path)
@@ -132,18 +133,19 @@ def test_every_pattern_is_within_eventbridges_quota() -> None:
 _SERVICES = {
     "monitoring": ["cloudwatch"], "elasticmapreduce": ["emr"], "states": ["stepfunctions"], "es": ["opensearch", "es"],
     "sso": ["sso-admin"], "elasticfilesystem": ["efs"], "ses": ["ses", "sesv2"], "s3": ["s3", "s3control"],
-    "access-analyzer": ["accessanalyzer"], "servicequotas": ["service-quotas"], "firehose": ["firehose"],
-    "elasticloadbalancing": ["elbv2"], "bedrock-agentcore": ["bedrock-agentcore-control"],
+    "access-analyzer": ["accessanalyzer"], "servicequotas": ["service-quotas"],
+    "bedrock": ["bedrock", "bedrock-runtime"], "bedrock-agentcore": ["bedrock-agentcore-control"],
 }
 # And where CloudTrail has another name for the call, or the call is one of a console that has no public API.
 _RENAMED = {
     "PutBucketLifecycle": "PutBucketLifecycleConfiguration", "PutBucketPublicAccessBlock": "PutPublicAccessBlock",
     "DeleteBucketPublicAccessBlock": "DeletePublicAccessBlock", "PutAccountPublicAccessBlock": "PutPublicAccessBlock",
-    "DeleteAccountPublicAccessBlock": "DeletePublicAccessBlock", "CreateStoreImageTask": "CreateStoreImageTask",
+    "DeleteAccountPublicAccessBlock": "DeletePublicAccessBlock",
     "PutBucketObjectLockConfiguration": "PutObjectLockConfiguration",
 }
 _CONSOLE_ONLY = {
     "signin": None, "sso-directory": None, "cloudshell": None, "ec2-instance-connect": {"OpenTunnel"},
+    "bedrock": {"PutFoundationModelEntitlement"},
 }
 
 
@@ -199,7 +201,8 @@ _HEAD = "techniques: {T1: One}\ntactics:\n  Impact:\n"
     ("- {attack: T2, event: 'iam:X', gain: x}", "the technique T2 has no name"),
     ("- {attack: T1, event: CreateUser, gain: x}", "CreateUser must be source:Name"),
     ("- {attack: T1, event: 'iam:X', gain: x, state: odd}", "there is no state odd"),
-    ("- {attack: T1, event: 'iam:X', gain: x}\n    - {attack: T1, event: 'iam:X', gain: y}", "the same row is in line 4"),
+    ("- {attack: T1, event: 'iam:X', gain: x}\n    - {attack: T1, event: 'iam:X', gain: y}",
+     "the same row is in line 4"),
     ("- {attack: T1", "is not YAML"),
 ])
 def test_a_wrong_row_is_named_with_its_line(tmp_path: Path, row: str, problem: str) -> None:
@@ -245,10 +248,10 @@ def test_documents_that_lead_to_everything(statement: dict[str, Any], dangerous:
     document = _document(**statement)
     assert ("iam-privilege-granted-alert" in _seen("iam", "PutRolePolicy", policyDocument=document)) == dangerous
     # In a list, after a harmless statement, spread over lines, and with every letter escaped.
-    listed = json.dumps({"Statement": [{"Effect": "Allow", "Action": "s3:GetObject"}, json.loads(document)["Statement"]]},
-                        indent=2)
+    harmless = {"Effect": "Allow", "Action": "s3:GetObject"}
+    listed = json.dumps({"Statement": [harmless, json.loads(document)["Statement"]]}, indent=2)
     assert ("iam-privilege-granted-alert" in _seen("iam", "CreatePolicyVersion", policyDocument=listed)) == dangerous
-    escaped = re.sub(r'(?<=")[^"\\]+(?=")', lambda m: "".join(f"\\u{ord(c):04x}" for c in m[0]), document)
+    escaped = re.sub(r'"([^"]*)"', lambda m: '"' + "".join(f"\\u{ord(c):04x}" for c in m[1]) + '"', document)
     assert json.loads(escaped) == json.loads(document)
     assert ("iam-privilege-granted-alert" in _seen("iam", "PutRolePolicy", policyDocument=escaped)) == dangerous
 
