@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .catalogue import Catalogue, Requirement, load_catalogues
     from .conditions import conditions_hold
     from .engine import complaints, is_lambda_mode, resource_class, type_of, walk
-    from .event_pattern import UnknownComparison, comparable, mismatches, parsed, pattern_of
+    from .event_pattern import UnknownComparison, calls_of, comparable, mismatches, parsed, pattern_of
     from .frameworks import FrameworkResult, PolicyResult, Verdict, covering, dangling, framework_results, policies_for
     from .policy import Kind, Policy, Selection, is_part, load, merged, policy_files
     from .schedules import DAY, SCHEDULED, good_for, interval_of, is_scheduled
@@ -25,7 +25,7 @@ __getattr__, __all__ = face(
     catalogue=("Catalogue", "Requirement", "load_catalogues"),
     conditions=("conditions_hold",),
     engine=("complaints", "is_lambda_mode", "resource_class", "type_of", "walk"),
-    event_pattern=("UnknownComparison", "comparable", "mismatches", "parsed", "pattern_of"),
+    event_pattern=("UnknownComparison", "calls_of", "comparable", "mismatches", "parsed", "pattern_of"),
     frameworks=(
         "FrameworkResult", "PolicyResult", "Verdict", "covering", "dangling", "framework_results", "policies_for",
     ),
