@@ -246,7 +246,7 @@ def _limits() -> Iterator[str]:
         "- An event is seen in the regions where the functions are deployed, and in no other. Deploy to every region "
         "that is enabled; `account:EnableRegion` is seen.",
         "- CloudTrail delivers an event within seconds to minutes. The alert comes after the change, not before it.",
-        "- A call by a role in `approved_change_roles` or `remote_access_roles` is not reported. Both are empty by "
+        "- A call by a role in `expected_change_roles` or `remote_access_roles` is not reported. Both are empty by "
         "default. Put the role of your pipeline there, or every deployment is an alert.",
         "- A call that AWS refused is not reported, but for sign-ins and the root user.",
         "- Whoever can change our functions, rules or topic can silence them. Keep these permissions from everybody "

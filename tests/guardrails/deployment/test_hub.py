@@ -220,8 +220,8 @@ def test_patterns_are_split_at_the_quota() -> None:
 def test_one_service_with_many_events_is_split_too() -> None:
     events = [{"source": "ec2.amazonaws.com", "event": f"{'Long' * 12}{number}", "ids": "x"} for number in range(60)]
     beside = {"source": "iam.amazonaws.com", "event": "Other", "ids": "x"}
-    policy = Policy({"name": "p", "resource": "aws.account", "mode": {"type": "cloudtrail", "events": [*events, beside]}},
-                    PORTS.source, 0)
+    mode = {"type": "cloudtrail", "events": [*events, beside]}
+    policy = Policy({"name": "p", "resource": "aws.account", "mode": mode}, PORTS.source, 0)
     made = patterns([policy])
     assert all(len(json.dumps(pattern)) <= PATTERN_CHARACTERS for pattern in made)
     names = [name for pattern in made for name in pattern["detail"]["eventName"]]

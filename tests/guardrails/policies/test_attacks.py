@@ -303,6 +303,47 @@ def test_a_bucket_for_everybody_is_told_once_and_one_for_a_stranger_too() -> Non
     assert _seen("s3", "PutBucketPolicy", bucketName="b", bucketPolicy=stranger) == {"resource-policy-outside-alert"}
 
 
+@pytest.mark.parametrize(("source", "event", "parameters", "outside"), [
+    ("lambda", "AddPermission20150331v2", {"principal": "*"}, True),
+    ("lambda", "AddPermission20150331v2", {"principal": "*", "principalOrgID": "o-zzzzzzzzzz"}, True),
+    ("lambda", "AddPermission20150331v2", {"principal": OTHER}, True),
+    ("lambda", "AddPermission20150331v2", {"principal": f"arn:aws:iam::{OTHER}:role/x"}, True),
+    ("lambda", "AddPermission20150331v2", {"principal": ACCOUNT}, False),
+    ("lambda", "AddPermission20150331v2", {"principal": "s3.amazonaws.com", "sourceAccount": ACCOUNT}, False),
+    ("lambda", "AddLayerVersionPermission20181031", {"principal": "*"}, True),
+    ("lambda", "AddLayerVersionPermission20181031", {"principal": "*", "organizationId": "o-zzzzzzzzzz"}, True),
+    ("events", "PutPermission", {"principal": "*", "action": "events:PutEvents"}, True),
+    ("events", "PutPermission", {"principal": OTHER, "action": "events:PutEvents"}, True),
+    ("sqs", "AddPermission", {"aWSAccountIds": [ACCOUNT, OTHER]}, True),
+    ("sqs", "AddPermission", {"aWSAccountIds": [ACCOUNT]}, False),
+    ("kms", "CreateGrant", {"granteePrincipal": f"arn:aws:sts::{OTHER}:assumed-role/x/y"}, True),
+    ("kms", "CreateGrant", {"granteePrincipal": "rds.us-east-1.amazonaws.com"}, False),
+    ("ram", "CreateResourceShare", {"principals": [f"arn:aws:organizations::{OTHER}:organization/o-zzzzzzzzzz"]}, True),
+    ("ram", "CreateResourceShare", {"principals": [ACCOUNT]}, False),
+    ("ec2", "ModifyImageAttribute", {"launchPermission": {"add": {"items": [{"group": "all"}]}}}, False),
+    ("rds", "ModifyDBSnapshotAttribute", {"attributeName": "restore", "valuesToAdd": ["all"]}, False),
+    ("rds", "ModifyDBSnapshotAttribute", {"attributeName": "restore", "valuesToRemove": [OTHER]}, False),
+])
+def test_principals_that_are_no_document(
+    source: str, event: str, parameters: dict[str, Any], outside: bool
+) -> None:
+    """What everybody got of disks and databases is for the policies that take it back."""
+    ours = {"resource-policy-outside-alert", "function-exposed-alert", "data-shared-outside-alert"}
+    assert bool(_seen(source, event, **parameters) & ours) == outside
+
+
+def test_a_trusted_organization_may_use_a_layer() -> None:
+    [policy] = [policy for policy in realtime() if policy.name == "function-exposed-alert"]
+    metadata = {**policy.metadata, "parameters": {**policy.metadata["parameters"],
+                                                  "trusted_accounts": f"{ACCOUNT}|o-abc1234567"}}
+    trusting = Policy({**policy.data, "metadata": metadata}, policy.source, policy.index)
+    parameters = {"principal": "*", "organizationId": "o-abc1234567"}
+    attack = Attack("t", "T1", "One", "lambda.amazonaws.com", "AddLayerVersionPermission20181031", "x",
+                    example={"requestParameters": parameters})
+    assert seen_by(attack, [policy]) == [policy]
+    assert seen_by(attack, [trusting]) == []
+
+
 @pytest.mark.parametrize("parameters", [
     None, {}, {"policyDocument": "no JSON"}, {"policyDocument": "[]"}, {"policyDocument": "7"}, {"omitted": True},
     {"policyDocument": '{"Statement": "x"}'}, {"attributeValue": "true"}, {"policy": {"a": [1]}},
