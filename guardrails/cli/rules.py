@@ -8,9 +8,9 @@ from .console import out
 
 
 @click.command()
-@click.option("--check", is_flag=True, help="Write nothing; exit with 1 if docs/rules.md is out of date.")
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 if a page is out of date.")
 def rules(check: bool) -> None:
-    """Write docs/rules.md: every policy, and the policies that replace each rule of the earlier rule set.
+    """Write docs/rules.md (every policy) and docs/attacks.md (what attackers do, and which policy sees it).
 
     \b
     Example:
@@ -18,10 +18,13 @@ def rules(check: bool) -> None:
       ./run.sh rules --check
     """
     from ..paths import write_text
-    from ..policies import RULES_PAGE, load, render_rules, replaced_rules
+    from ..policies import ATTACKS_PAGE, RULES_PAGE, attacks_page, load, render_rules, replaced_rules
 
-    text = render_rules(load(), replaced_rules())
-    if not check:
-        out().print(f"written: {write_text(RULES_PAGE, text)}")
-    elif not RULES_PAGE.is_file() or RULES_PAGE.read_text(encoding="utf-8") != text:
-        raise GuardrailsError("docs/rules.md does not match the policies", "run ./run.sh rules and commit the result")
+    policies = load()
+    pages = {RULES_PAGE: render_rules(policies, replaced_rules()), ATTACKS_PAGE: attacks_page(policies=policies)}
+    for path, text in pages.items():
+        if not check:
+            out().print(f"written: {write_text(path, text)}")
+        elif not path.is_file() or path.read_text(encoding="utf-8") != text:
+            raise GuardrailsError(
+                f"docs/{path.name} does not match the policies", "run ./run.sh rules and commit the result")

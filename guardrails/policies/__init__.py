@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 from custom_actions.face import face
 
 if TYPE_CHECKING:
+    from .attacks import ATTACKS_PAGE, Attack, attacks_page, load_attacks, seen_by
     from .catalogue import Catalogue, load_catalogues
     from .conditions import conditions_hold
     from .coverage import CoverageLevel, FrameworkCoverage, coverage_of, profile_of
     from .editor_schema import policy_schema
     from .engine import is_lambda_mode, policy_problems, resource_class, type_of, walk
-    from .event_pattern import UnknownComparison, comparable, mismatches, parsed, pattern_of
+    from .event_pattern import UnknownComparison, calls_of, comparable, mismatches, parsed, pattern_of
     from .file_checks import check_files
     from .frameworks import FrameworkResult, PolicyResult, RequirementVerdict, dangling, framework_results, policies_for
     from .policy import Kind, Policy, Selection, is_part, load, merged, policy_files
@@ -22,12 +23,13 @@ if TYPE_CHECKING:
 
 __getattr__, __all__ = face(
     __name__,
+    attacks=("ATTACKS_PAGE", "Attack", "attacks_page", "load_attacks", "seen_by"),
     catalogue=("Catalogue", "load_catalogues"),
     conditions=("conditions_hold",),
     coverage=("CoverageLevel", "FrameworkCoverage", "coverage_of", "profile_of"),
     editor_schema=("policy_schema",),
     engine=("is_lambda_mode", "policy_problems", "resource_class", "type_of", "walk"),
-    event_pattern=("UnknownComparison", "comparable", "mismatches", "parsed", "pattern_of"),
+    event_pattern=("UnknownComparison", "calls_of", "comparable", "mismatches", "parsed", "pattern_of"),
     file_checks=("check_files",),
     frameworks=(
         "FrameworkResult", "PolicyResult", "RequirementVerdict", "dangling", "framework_results", "policies_for",

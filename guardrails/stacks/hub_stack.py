@@ -16,7 +16,7 @@ from custom_actions.names import FORWARD_ROLE, FUNCTION_PREFIX, HUB_ROLE, MEMBER
 
 from ..accounts import Account, Response
 from ..deployment import answered_centrally, as_deployed, telling_the_hub
-from ..policies import Policy, pattern_of
+from ..policies import Policy, calls_of, pattern_of
 from .iam.documents import PolicyDocument, documents, grants
 from .iam.needs import Permission, of_policy
 from .iam.template import substituted
@@ -40,8 +40,8 @@ def patterns(policies: Iterable[Policy]) -> list[Pattern]:
         pattern = pattern_of(policy)
         if set(pattern) == _BY_CALL and set(pattern["detail"]) == {"eventSource", "eventName"}:
             [kind] = pattern["detail-type"]
-            for source in pattern["detail"]["eventSource"]:
-                calls.setdefault(kind, {}).setdefault(source, set()).update(pattern["detail"]["eventName"])
+            for source, name in calls_of(policy):
+                calls.setdefault(kind, {}).setdefault(source, set()).add(name)
         elif pattern and pattern not in others:
             others.append(pattern)
     return [*(pattern for kind in sorted(calls) for pattern in _packed(kind, calls[kind])), *others]
@@ -50,14 +50,26 @@ def patterns(policies: Iterable[Policy]) -> list[Pattern]:
 def _packed(kind: str, calls: Mapping[str, set[str]]) -> Iterable[Pattern]:
     sources: list[str] = []
     names: set[str] = set()
-    for source in sorted(calls):
-        grown = _pattern(kind, [*sources, source], names | calls[source])
+    for source, part in _parts(kind, calls):
+        grown = _pattern(kind, [*sources, source], names | part)
         if sources and len(json.dumps(grown)) > PATTERN_CHARACTERS:
             yield _pattern(kind, sources, names)
             sources, names = [], set()
-        sources, names = [*sources, source], names | calls[source]
+        sources, names = [*sources, source], names | part
     if sources:
         yield _pattern(kind, sources, names)
+
+
+def _parts(kind: str, calls: Mapping[str, set[str]]) -> Iterable[tuple[str, set[str]]]:
+    """Each source with its names; a source with more names than one pattern takes comes in several parts."""
+    for source in sorted(calls):
+        part: set[str] = set()
+        for name in sorted(calls[source]):
+            if part and len(json.dumps(_pattern(kind, [source], part | {name}))) > PATTERN_CHARACTERS:
+                yield source, part
+                part = set()
+            part.add(name)
+        yield source, part
 
 
 def _pattern(kind: str, sources: Sequence[str], names: Iterable[str]) -> Pattern:

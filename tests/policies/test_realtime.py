@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from c7n.mu import CloudWatchEventSource
 
 from guardrails.sandbox import Sandbox
 from tests.moto_server import ACCOUNT, REGION
@@ -38,7 +42,9 @@ class Account:
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
         self.client = lambda service: sandbox.client(service, ACCOUNT, REGION)
-        self._put: list[str] = []
+        self._put: list[tuple[str, str]] = []
+        self._before = 0
+        self._idle: dict[str, tuple[int, int]] = {}
         self._handled: dict[str, int] = {}
         self._open: dict[str, int] = {}
         self.client("iam").create_role(RoleName="guardrails", AssumeRolePolicyDocument="{}")
@@ -63,13 +69,30 @@ class Account:
                     policy["metadata"]["parameters"] = {**policy["metadata"]["parameters"], "profiles": [profile]}
             files.append(directory / path.name)
             files[-1].write_text(yaml.safe_dump(data), encoding="utf-8")
-        deploy(self.sandbox, directory, files)
+        # What hears of new functions comes last, so that it hears of few.
+        deploy(self.sandbox, directory, sorted(files, key=lambda file: "lambda.amazonaws.com" in file.read_text()))
+        self._start()
+
+    def _start(self) -> None:
+        """Wait until the events of the deployment itself have been handled; what follows is counted from here."""
+        end = time.monotonic() + PATIENCE
+        while (idle := self._invocations()) != self._idle or any(begun != ended for begun, ended in idle.values()):
+            assert time.monotonic() < end, f"the deployment's own events were not handled within {PATIENCE} s: {idle}"
+            self._idle = idle
+            time.sleep(2)
+        self._before = len(self.sandbox.events(ACCOUNT))
+
+    def _invocations(self) -> dict[str, tuple[int, int]]:
+        """How often each policy's function has begun and ended."""
+        logs = {name: self.sandbox.logs(f"custodian-{name}", ACCOUNT, REGION)
+                for name, (mode, _) in policies().items() if mode == "realtime"}
+        return {name: (log.count("START RequestId"), log.count("END RequestId")) for name, log in logs.items()}
 
     def put(self, detail_type: str, detail: dict[str, Any]) -> None:
         """Put an event on the bus that no API call makes."""
         entry = {"Source": "sandbox", "DetailType": detail_type, "Detail": json.dumps(detail)}
         assert not self.client("events").put_events(Entries=[entry])["FailedEntryCount"]
-        self._put.append(detail["eventName"])
+        self._put.append((detail["eventSource"], detail["eventName"]))
 
     def unanswered(self) -> dict[str, int]:
         """For each policy, how many events that it subscribes to its function has not finished with.
@@ -78,15 +101,16 @@ class Account:
         too, so that equal numbers mean that nothing is left. A log is read only while something of it is to come.
         """
         for name in self._open:
-            self._handled[name] = self.sandbox.logs(f"custodian-{name}", ACCOUNT, REGION).count("END RequestId")
-        names = [record["eventName"] for record in self.sandbox.events(ACCOUNT) if not record.get("errorCode")]
-        names += self._put
+            ended = self.sandbox.logs(f"custodian-{name}", ACCOUNT, REGION).count("END RequestId")
+            self._handled[name] = ended - self._idle[name][1]
+        calls = [(record["eventSource"], record["eventName"]) for record in self.sandbox.events(ACCOUNT)[self._before:]
+                 if not record.get("errorCode")]
+        calls += self._put
         self._open = {}
         for name, (mode, policy) in policies().items():
             if mode != "realtime":
                 continue
-            subscribed = {event if isinstance(event, str) else event["event"] for event in policy["mode"]["events"]}
-            if waiting := sum(1 for event in names if event in subscribed) - self._handled.get(name, 0):
+            if waiting := sum(1 for call in calls if call in _subscribed(policy)) - self._handled.get(name, 0):
                 self._open[name] = waiting
         return self._open
 
@@ -106,6 +130,19 @@ class Account:
                 found.append(read_notify(json.loads(message["Body"])["Message"]))
                 sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
         return found
+
+
+@cache
+def _patterns() -> dict[str, frozenset[tuple[str, str]]]:
+    """For each policy, the sources and names of the events that its rule lets through: c7n makes all pairs of them."""
+    patterns = {name: CloudWatchEventSource(deepcopy(dict(policy["mode"])), None).render_event_pattern()
+                for name, (mode, policy) in policies().items() if mode == "realtime"}
+    details = {name: json.loads(pattern)["detail"] for name, pattern in patterns.items()}
+    return {name: frozenset(product(detail["eventSource"], detail["eventName"])) for name, detail in details.items()}
+
+
+def _subscribed(policy: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
+    return _patterns()[policy["name"]]
 
 
 # What other parameters than the defaults decide is for test_realtime_decisions: the functions are deployed once.

@@ -120,11 +120,13 @@ class RevertIngress(EventFix):
       count together, or with `config-rule` those of one. Where AWS Config recorded no such version the group is
       refused.
 
-    A restore (`event`, `last-compliant`) is bounded. It never opens what `never-restore` lists, rules as in
-    `forbidden`; by default the admin ports, to the world. It never restores a rule that was added less than `settled-minutes` (15)
-    before it was revoked or modified. It never undoes a change by one of our own roles or of `approved-roles` (ARNs of
-    roles, with `*` and `?`). It opens only on an event that CloudTrail's event history confirms (`confirm: false`
-    switches that off; see docs/security.md).
+    A restore (`event`, `last-compliant`) is bounded:
+
+    * It never opens what `never-restore` lists, rules as in `forbidden`; by default the admin ports, to the world.
+    * It never restores a rule that was added less than `settled-minutes` (15) before it was revoked or modified.
+    * It never undoes a change by one of our own roles or of `approved-roles`: ARNs of roles, with `*` and `?`.
+    * It opens only on an event that CloudTrail's event history confirms. `confirm: false` switches that off; see
+      docs/security.md.
 
     Rules are revoked by their ids, so an innocent source on the same port stays. With `narrow: true` a wide rule
     (0-65535, all traffic) loses only what offends: the rest is authorised first, in the fewest rules.

@@ -219,6 +219,18 @@ def test_patterns_are_split_at_the_quota() -> None:
     assert sum(len(pattern["detail"]["eventName"]) for pattern in made) == 60
 
 
+def test_one_service_with_many_events_is_split_too() -> None:
+    events = [{"source": "ec2.amazonaws.com", "event": f"{'Long' * 12}{number}", "ids": "x"} for number in range(60)]
+    beside = {"source": "iam.amazonaws.com", "event": "Other", "ids": "x"}
+    mode = {"type": "cloudtrail", "events": [*events, beside]}
+    policy = Policy({"name": "p", "resource": "aws.account", "mode": mode}, PORTS.source, 0)
+    made = patterns([policy])
+    assert all(len(json.dumps(pattern)) <= PATTERN_CHARACTERS for pattern in made)
+    names = [name for pattern in made for name in pattern["detail"]["eventName"]]
+    # Each is sent on once, and the one of the other service is not put beside all of them.
+    assert sorted(names) == sorted(event["event"] for event in [*events, beside])
+
+
 def test_the_templates_are_what_cloudformation_takes(hub: Account, tmp_path: Path) -> None:
     member = member_template(REALTIME, hub, [{}])
     for name, template in (("hub", hub_template()), ("member", member), ("compliance", compliance())):
