@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from functools import cache
 from itertools import product
@@ -20,6 +20,7 @@ from c7n.mu import CloudWatchEventSource
 
 from guardrails.sandbox import Sandbox
 from tests.moto_server import ACCOUNT, REGION
+from tests.sandboxed import emit
 
 from .harness import POLICIES, Case, World, cases, deploy, policies, policy_files, read_notify
 
@@ -28,12 +29,19 @@ PATIENCE = 90.0
 
 
 @pytest.fixture(scope="module")
-def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+def account(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     directory = tmp_path_factory.mktemp("realtime")
     with Sandbox.start(directory=directory / "sandbox") as sandbox:
         account = Account(sandbox)
-        account.deploy(directory)
+        account.deploy(directory, _selected(request.session.items))
         yield account
+
+
+def _selected(items: Iterable[pytest.Item]) -> frozenset[str]:
+    """The policies that the selected tests of this file are about: a few with `-k`, and else all of them."""
+    own = [item for item in items if item.path == Path(__file__) and isinstance(item, pytest.Function)]
+    chosen = [item.callspec.params["case"].policy["name"] for item in own if hasattr(item, "callspec")]
+    return frozenset(chosen if len(chosen) == len(own) else _patterns())
 
 
 class Account:
@@ -47,19 +55,24 @@ class Account:
         self._idle: dict[str, tuple[int, int]] = {}
         self._handled: dict[str, int] = {}
         self._open: dict[str, int] = {}
+        self._deployed: frozenset[str] = frozenset()
         self.client("iam").create_role(RoleName="guardrails", AssumeRolePolicyDocument="{}")
         topic = self.client("sns").create_topic(Name="guardrails-compliance")["TopicArn"]
         self.queue = self.client("sqs").create_queue(QueueName="alerts")["QueueUrl"]
         arn = self.client("sqs").get_queue_attributes(QueueUrl=self.queue, AttributeNames=["QueueArn"])
         self.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn["Attributes"]["QueueArn"])
 
-    def deploy(self, directory: Path) -> None:
-        """Deploy the realtime policies with every profile on, and without delays, for nothing is pending in moto."""
+    def deploy(self, directory: Path, names: frozenset[str]) -> None:
+        """Deploy realtime policies with every profile on, and without delays, because nothing is pending in moto."""
+        self._deployed = names
         files = []
         for path in policy_files():
             if path.parent.name != "realtime":
                 continue
             data = yaml.safe_load(path.read_text(encoding="utf-8"))
+            data["policies"] = [policy for policy in data["policies"] if policy["name"] in names]
+            if not data["policies"]:
+                continue
             for policy in data["policies"]:
                 policy["mode"].pop("delay", None)
                 if "settled_minutes" in (parameters := policy["metadata"].get("parameters") or {}):
@@ -84,14 +97,12 @@ class Account:
 
     def _invocations(self) -> dict[str, tuple[int, int]]:
         """How often each policy's function has begun and ended."""
-        logs = {name: self.sandbox.logs(f"custodian-{name}", ACCOUNT, REGION)
-                for name, (mode, _) in policies().items() if mode == "realtime"}
+        logs = {name: self.sandbox.logs(f"custodian-{name}", ACCOUNT, REGION) for name in sorted(self._deployed)}
         return {name: (log.count("START RequestId"), log.count("END RequestId")) for name, log in logs.items()}
 
     def put(self, detail_type: str, detail: dict[str, Any]) -> None:
         """Put an event on the bus that no API call makes."""
-        entry = {"Source": "sandbox", "DetailType": detail_type, "Detail": json.dumps(detail)}
-        assert not self.client("events").put_events(Entries=[entry])["FailedEntryCount"]
+        emit(self.sandbox, ACCOUNT, REGION, detail_type, detail)
         self._put.append((detail["eventSource"], detail["eventName"]))
 
     def unanswered(self) -> dict[str, int]:
@@ -107,9 +118,8 @@ class Account:
                  if not record.get("errorCode")]
         calls += self._put
         self._open = {}
-        for name, (mode, policy) in policies().items():
-            if mode != "realtime":
-                continue
+        for name in sorted(self._deployed):
+            policy = policies()[name][1]
             if waiting := sum(1 for call in calls if call in _subscribed(policy)) - self._handled.get(name, 0):
                 self._open[name] = waiting
         return self._open
