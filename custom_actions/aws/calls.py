@@ -95,3 +95,12 @@ def reason_of(error: Exception) -> str:
     if isinstance(error, ClientError):
         return f"{error.operation_name}: {code_of(error)}: {error.response.get('Error', {}).get('Message', '')}"
     return " ".join(str(error).split())[:500] or type(error).__name__
+
+
+# AWS has many codes for what does not exist: InvalidGroup.NotFound, NoSuchEntity, DBInstanceNotFoundFault, …
+_ABSENT = ("NotFound", "NoSuch", "DoesNotExist")
+
+
+def does_not_exist(error: Exception) -> bool:
+    """Whether AWS says that what was asked for does not exist (or does not show yet)."""
+    return any(word in code_of(error) for word in _ABSENT)

@@ -14,11 +14,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from c7n.cwe import CloudWatchEvents
 from c7n.exceptions import PolicyValidationError
-from c7n.policy import CloudTrailMode
+from c7n.policy import CloudTrailMode, LambdaMode
 from c7n.utils import local_session
 
-from ..aws import call, detail_of
+from ..aws import call, detail_of, readings
 from .probe import PROBE_SOURCE
 
 AWS_SOURCE = {"prefix": "aws."}
@@ -58,8 +59,16 @@ class RealtimeMode(CloudTrailMode):
 
 
     def resolve_resources(self, event: Mapping[str, Any]) -> list[Any]:
-        """c7n's, and where an event names a security group by its name only, the group of that name."""
-        found: list[Any] = super().resolve_resources(event)
+        """c7n's. A resource that does not show yet is asked for again; a group may be named by its name only.
+
+        Raises one of AWS_ERRORS when a resource cannot be read, so that Lambda delivers the event again.
+        """
+        found: list[Any] = list(super().resolve_resources(event))
+        if not found and CloudWatchEvents.get_ids(event, self.policy.data["mode"]):
+            # LambdaMode's, without the policy's `delay`.
+            for found in readings(lambda: list(LambdaMode.resolve_resources(self, event))):
+                if found:
+                    break
         request = detail_of(event).get("requestParameters")
         name = request.get("groupName") if isinstance(request, Mapping) else None
         if found or self.policy.resource_type not in ("security-group", "aws.security-group") or not name:

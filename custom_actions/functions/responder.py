@@ -31,7 +31,7 @@ from c7n.policy import LambdaMode, PolicyCollection
 from c7n.resources import load_resources
 from c7n.utils import local_session
 
-from ..aws import detail_of, event_by_id, reason_of
+from ..aws import detail_of, does_not_exist, event_by_id, reason_of
 from ..errors import Refusal
 from ..fixing import ATTEMPT, FixIncomplete, NotYet, wait
 from ..names import FUNCTION_PREFIX
@@ -44,8 +44,6 @@ log = logging.getLogger("custodian.guardrails.responder")
 
 Resource = dict[str, Any]
 Data = dict[str, Any]
-# AWS has many codes for a resource that does not exist: InvalidGroup.NotFound, NoSuchEntity, DBInstanceNotFoundFault, …
-_GONE = ("NotFound", "NoSuch", "DoesNotExist")
 
 
 class StillDrifting(Exception):
@@ -77,8 +75,7 @@ class Fix(Judge, LambdaMode):
         try:
             return self.read_again(resources)
         except ClientError as error:
-            code = error.response.get("Error", {}).get("Code", "")
-            if any(word in code for word in _GONE):
+            if does_not_exist(error):
                 log.info("policy:%s %s", self.policy.name, reason_of(error))
                 return []
             raise

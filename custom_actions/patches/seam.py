@@ -115,6 +115,12 @@ PATCHES = (
                    "ordering_ts, evaluations)"),
         )),
     Patch(
+        "unreadable_resources", "c7n takes a resource that cannot be read for one that does not exist",
+        required=True, targets=(
+            Target("c7n.query:QueryResourceManager.get_resources", "(self, ids, cache=True, augment=True)"),
+            Target("c7n.query:QueryResourceManager._get_cached_resources", "(self, ids)"),
+        )),
+    Patch(
         "ask_once", "policies of one sweep ask AWS the same questions; c7n's cache shares wrong answers",
         required=False, targets=(
             Target("c7n.policy:PullMode.run", "(self, *args, **kw)"),
