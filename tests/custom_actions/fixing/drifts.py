@@ -88,37 +88,30 @@ def exact(cloud: Cloud) -> Drift:
             f"missing {rule}" for rule in baseline if rule not in rules}
 
     required = {"type": "ingress-drift", "required": ["tcp 80-80,81-81 from 10.0.0.0/8", "tcp 443 from 0.0.0.0/0"]}
-    return Drift(pulled("security-group", "revert-ingress", required), groups, _ingress(cloud, groups), wrong)
+    return Drift(pulled("security-group", "revert-ingress", required), groups, _ingress(cloud, groups), wrong,
+                 picks=lambda group: group["GroupId"] in groups)
 
 
 @drifts("security-group", "revert-ingress", "event")
-def modified(cloud: Cloud) -> Drift:
+def revoked(cloud: Cloud) -> Drift:
     group, _ = _groups(cloud, (80, 80, "10.0.0.0/8"))
-    ec2 = cloud.client("ec2")
-    [rule] = [
-        rule["SecurityGroupRuleId"] for rule in ec2.describe_security_group_rules(
-            Filters=[{"Name": "group-id", "Values": [group]}])["SecurityGroupRules"] if not rule["IsEgress"]]
-
-    def content(source: str) -> dict[str, Any]:
-        return {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "CidrIpv4": source}
-
-    def change(source: str, **more: Any) -> dict[str, Any]:
-        return record("ModifySecurityGroupRules", {"ModifySecurityGroupRulesRequest": {
-            "GroupId": group, "SecurityGroupRule": {"SecurityGroupRuleId": rule, "SecurityGroupRule": content(source)},
-        }}, source="ec2", **more)
-
-    cloud.history = [change("10.0.0.0/8", minutes_ago=60)]
-    # As if the rule had been modified: the id of the event is found anew where a check has taken the fix back.
-    ec2.modify_security_group_rules(
-        GroupId=group, SecurityGroupRules=[{"SecurityGroupRuleId": rule, "SecurityGroupRule": content("0.0.0.0/0")}])
-    made = change("0.0.0.0/0")
+    # The event names the rule by its id alone: what it was is in the history.
+    opened = {"securityGroupRuleId": "sgr-1", "groupId": group, "isEgress": False, "ipProtocol": "tcp",
+              "fromPort": 443, "toPort": 443, "cidrIpv4": "0.0.0.0/0"}
+    cloud.history = [record(
+        "AuthorizeSecurityGroupIngress", {"groupId": group}, {"securityGroupRuleSet": {"items": [opened]}},
+        source="ec2", minutes_ago=60)]
+    made = record("RevokeSecurityGroupIngress", {
+        "groupId": group, "securityGroupRuleIds": {"items": [{"securityGroupRuleId": "sgr-1"}]}}, source="ec2")
 
     def wrong(rules: Any) -> set[str]:
-        return {"open to the world"} if [80, 80, "0.0.0.0/0"] in rules else set()
+        lacking = {f"lacks {port}" for port, source in ((80, "10.0.0.0/8"), (443, "0.0.0.0/0"))
+                   if [port, port, source] not in rules}
+        return lacking | {f"has {rule}" for rule in rules if rule[0] not in (80, 443)}
 
     return Drift(
         policy("security-group", {"type": "revert-ingress", "baseline": "event"}, "ec2",
-               ("ModifySecurityGroupRules", "requestParameters.ModifySecurityGroupRulesRequest.GroupId")),
+               ("RevokeSecurityGroupIngress", "requestParameters.groupId")),
         [group], _ingress(cloud, [group]), wrong, event(made), ONE_EVENT,
         picks=lambda resource: resource["GroupId"] == group)
 
@@ -126,11 +119,12 @@ def modified(cloud: Cloud) -> Drift:
 # -- CloudTrail -------------------------------------------------------------------------------------------------
 
 
-def _trail(cloud: Cloud, made: Mapping[str, Any], state: Callable[[Any], Any], wrong: Callable[[Any], set[str]]) -> Drift:
-    client, ids = cloud.client("cloudtrail"), {"StopLogging": "requestParameters.name"}
-    name = str(made["eventName"])
+def _trail(
+    cloud: Cloud, made: Mapping[str, Any], state: Callable[[Any], Any], wrong: Callable[[Any], set[str]]
+) -> Drift:
+    client = cloud.client("cloudtrail")
     return Drift(
-        policy("cloudtrail", "revert-trail", "cloudtrail", (name, ids.get(name, "requestParameters.name"))),
+        policy("cloudtrail", "revert-trail", "cloudtrail", (str(made["eventName"]), "requestParameters.name")),
         [trails.ARN], lambda: {trails.ARN: state(client)}, wrong, event(made), ONE_EVENT)
 
 
@@ -173,7 +167,9 @@ def selected_trail(cloud: Cloud) -> Drift:
     _make_trail(cloud).put_event_selectors(TrailName="audit", EventSelectors=selectors)
     return _trail(
         cloud, trails.select({"EventSelectors": selectors}),
-        lambda client: client.get_event_selectors(TrailName="audit")["EventSelectors"],
+        # An empty part has no meaning, and moto leaves it out as it was put.
+        lambda client: [{key: value for key, value in each.items() if value != []} for each in
+                        client.get_event_selectors(TrailName="audit")["EventSelectors"]],
         lambda found: set() if any(
             each["ReadWriteType"] == "All" and each["IncludeManagementEvents"] for each in found
         ) else {"not all management events"})
@@ -341,7 +337,8 @@ def _shared(kind: str, names: Sequence[str], read: Callable[[str], Sequence[str]
             set() if FRIEND in parties else {"not shared with a friend"})
 
     return Drift(pulled(kind, "revert-sharing", OUTSIDE), names,
-                 lambda: {name: sorted(read(name)) for name in names}, wrong)
+                 # moto keeps a value that is added twice twice.
+                 lambda: {name: sorted(set(read(name))) for name in names}, wrong)
 
 
 @drifts("ebs-snapshot", "revert-sharing")
@@ -609,8 +606,8 @@ def _full_star(cloud: Cloud, kind: str) -> Drift:
 
     def wrong(found: Any) -> set[str]:
         names = {*found["attached"], *found["inline"]}
-        return {f"has {name}" for name in names if "everything" in name} | (
-            {"lost one"} - ({"lost one"} if {"some", "inline-some"} <= names else set()))
+        return {f"has {name}" for name in names if "everything" in name} | {
+            f"lost {name}" for name in ("some", "inline-some") if name not in names}
 
     return Drift(pulled(f"iam-{kind}", "revoke-full-star", "full-star"), list(principals),
                  _policies(cloud, kind, principals), wrong)

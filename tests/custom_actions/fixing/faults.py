@@ -5,11 +5,14 @@ import copy
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
 from botocore.client import BaseClient
 from botocore.exceptions import (
     ClientError,
@@ -18,10 +21,13 @@ from botocore.exceptions import (
     ParamValidationError,
     ReadTimeoutError,
 )
+from botocore.httpsession import URLLib3Session
 from c7n.actions import EventAction
+from werkzeug.test import Client
 
 from custom_actions.fixing.receipt import FixIncomplete
 from tests import engine
+from tests.moto_server import ACCOUNT, Moto
 
 from .cloud import Cloud
 
@@ -96,6 +102,8 @@ FAULTS: Mapping[str, Fault] = {
     "denied from here on": Fault(_answer("AccessDenied", 403), lasting=True),
 }
 READ_TIMEOUT = "read timeout"
+NO_WAY_BACK = "no call that undoes it is known"
+"""The note of a receipt when an id was in an answer that never came, and nothing could be read again."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +171,13 @@ class Faults:
 
 
 class Trial:
-    """One drift, and its fix, which may be run again and again: each check ends in the state at the beginning."""
+    """One drift, and its fix, which may be run again and again: each check ends in the state at the beginning.
+
+    Attributes:
+        lost: whether the last check could not: no call was known that takes the fix back.
+    """
+
+    lost = False
 
     def __init__(self, drift: Drift, cloud: Cloud, faults: Faults, output: Path) -> None:
         self.drift, self._cloud, self._faults = drift, cloud, faults
@@ -208,19 +222,27 @@ class Trial:
 
     def _check(self, receipts: Sequence[Mapping[str, Any]]) -> None:
         after, touched = self.drift.state(), self._touched()
-        assert sorted(receipt["resource"] for receipt in receipts) == sorted(self.drift.names), receipts
+        found = [receipt["resource"] for receipt in receipts]
+        if found == [ACCOUNT] != list(self.drift.names):
+            # Who we are is not known: the account fails, before the event is read.
+            assert [receipt["outcome"] for receipt in receipts] == ["failed"], receipts
+            assert after == self.start, receipts
+            return
+        assert sorted(found) == sorted(self.drift.names), receipts
         for receipt in receipts:
             name = receipt["resource"]
             told = f"{receipt}\nbefore: {self.start[name]}\nafter: {after.get(name)}"
-            wrong, first = self.drift.wrong(after.get(name)), self.drift.wrong(self.start[name])
+            wrong, first = self.drift.wrong(after[name]), self.drift.wrong(self.start[name])
             assert wrong <= first, f"worse than before: {wrong - first}\n{told}"
             if name not in touched:
                 assert receipt["outcome"] == "reverted", f"no call of it failed, and it is not fixed\n{told}"
-            self._agree(receipt, wrong, changed=after.get(name) != self.start[name], told=told)
-        for receipt in reversed(receipts):
+            self._agree(receipt, wrong, changed=after[name] != self.start[name], told=told)
+        for receipt in receipts:
             self._take_back(receipt)
         again = self.drift.state()
-        assert again == self.start, f"taken back, it is {again}\nit was {self.start}\n{receipts}"
+        self.lost = any(NO_WAY_BACK in note for receipt in receipts for note in receipt["notes"])
+        if not self.lost:
+            assert again == self.start, f"taken back, it is {again}\nit was {self.start}\n{receipts}"
 
     def _agree(self, receipt: Mapping[str, Any], wrong: set[str], *, changed: bool, told: str) -> None:
         outcome = receipt["outcome"]
@@ -228,13 +250,15 @@ class Trial:
         assert outcome in ("reverted", "partial", "failed"), told
         if outcome == "reverted":
             assert not wrong, f"drift is left: {wrong}\n{told}"
-            assert receipt["inverse"] or any("no call that undoes it" in note for note in receipt["notes"]), told
+            assert receipt["inverse"], told
             assert receipt["removed"] or receipt["added"], told
         elif outcome == "failed":
             assert not changed, f"failed, and yet something was changed\n{told}"
             assert not receipt["inverse"], told
             assert not receipt["removed"], told
             assert not receipt["added"], told
+        else:
+            assert receipt["inverse"] or any(NO_WAY_BACK in note for note in receipt["notes"]), told
         if outcome != "reverted":
             assert receipt["reason"], told
 
@@ -262,8 +286,8 @@ class Trial:
         return touched
 
 
-def cached_clients(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let sessions of a test share their clients: making one takes longer than most calls."""
+def without_detours(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let sessions share their clients, and requests reach moto without a socket: most of the time goes into these."""
     known: dict[tuple[Any, ...], Any] = {}
     original = boto3.Session.client
 
@@ -273,4 +297,24 @@ def cached_clients(monkeypatch: pytest.MonkeyPatch) -> None:
             known[key] = original(session, service, region_name=region_name, **more)
         return known[key]
 
+    server = Client(moto.server._server.app)
+
+    def send(_: Any, request: Any) -> AWSResponse:
+        body = request.body.read() if hasattr(request.body, "read") else request.body
+        url = urlsplit(request.url)
+        headers = {key: value.decode() if isinstance(value, bytes) else value for key, value in request.headers.items()}
+        answer = server.open(
+            path=url.path, query_string=url.query, base_url=f"{url.scheme}://{url.netloc}", method=request.method,
+            headers=headers, data=body)
+        return AWSResponse(request.url, answer.status_code, answer.headers, _Raw(answer.get_data()))
+
     monkeypatch.setattr(boto3.Session, "client", client)
+    monkeypatch.setattr(URLLib3Session, "send", send)
+
+
+class _Raw(BytesIO):
+    """A response's body, as urllib3 gives it."""
+
+    def stream(self, *_: Any, **__: Any) -> Iterator[bytes]:
+        while chunk := self.read():
+            yield chunk
