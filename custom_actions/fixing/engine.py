@@ -242,7 +242,7 @@ class _Work:
 
     def _forget_errors_of(self, step: Step) -> None:
         leaves = {id(leaf) for leaf in step.leaves}
-        self._tried = [(tried, answer) for tried, answer in self._tried if answer is not None or id(tried) not in leaves]
+        self._tried = [each for each in self._tried if each[1] is not None or id(each[0]) not in leaves]
 
     def _failed(self, step: Step, error: Exception, later: list[Step] | None) -> bool:
         if may_have_happened(error):

@@ -89,17 +89,17 @@ def _timeout(_: str) -> Exception:
 FAULTS: Mapping[str, Fault] = {
     "read timeout": Fault(_timeout),
     "read timeout, done": Fault(_timeout, done=True),
-    "connection closed": Fault(lambda _: ConnectionClosedError(endpoint_url="https://aws")),
-    "connection closed, done": Fault(lambda _: ConnectionClosedError(endpoint_url="https://aws"), done=True),
-    "no connection": Fault(lambda _: EndpointConnectionError(endpoint_url="https://aws")),
-    "unknown parameter": Fault(lambda _: ParamValidationError(report="injected")),
-    "denied": Fault(_answer("AccessDenied", 403)),
     "500, done": Fault(_answer("InternalFailure", 500), done=True),
     # Our `call` tries again after this code.
     "500 and tried again, done": Fault(_answer("InternalError", 500), done=True),
     "read timeouts from here on": Fault(_timeout, lasting=True),
     "read timeouts from here on, this one done": Fault(_timeout, done=True, lasting=True),
     "denied from here on": Fault(_answer("AccessDenied", 403), lasting=True),
+    "connection closed": Fault(lambda _: ConnectionClosedError(endpoint_url="https://aws")),
+    "connection closed, done": Fault(lambda _: ConnectionClosedError(endpoint_url="https://aws"), done=True),
+    "no connection": Fault(lambda _: EndpointConnectionError(endpoint_url="https://aws")),
+    "unknown parameter": Fault(lambda _: ParamValidationError(report="injected")),
+    "denied": Fault(_answer("AccessDenied", 403)),
 }
 READ_TIMEOUT = "read timeout"
 NO_WAY_BACK = "no call that undoes it is known"
@@ -126,7 +126,8 @@ class _Watched(list[Any]):
     current: int | None = None
 
     def __iter__(self) -> Iterator[Any]:
-        for self.current, each in enumerate(list.__iter__(self)):
+        for place, each in enumerate(super().__iter__()):
+            self.current = place
             yield each
         self.current = None
 
@@ -300,12 +301,13 @@ def without_detours(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> None:
     server = Client(moto.server._server.app)
 
     def send(_: Any, request: Any) -> AWSResponse:
-        body = request.body.read() if hasattr(request.body, "read") else request.body
+        body = request.body.read() if hasattr(request.body, "read") else request.body or b""
+        body = body.encode() if isinstance(body, str) else body
         url = urlsplit(request.url)
         headers = {key: value.decode() if isinstance(value, bytes) else value for key, value in request.headers.items()}
         answer = server.open(
             path=url.path, query_string=url.query, base_url=f"{url.scheme}://{url.netloc}", method=request.method,
-            headers=headers, data=body)
+            headers=headers, input_stream=BytesIO(body), content_length=len(body))
         return AWSResponse(request.url, answer.status_code, answer.headers, _Raw(answer.get_data()))
 
     monkeypatch.setattr(boto3.Session, "client", client)
