@@ -23,7 +23,7 @@ from .receipt import Call, Outcome
 
 Answer = Mapping[str, Any]
 """What AWS answered to a call."""
-Inverse = Call | Sequence[Call] | Callable[[Answer], Call]
+Inverse = Call | Sequence[Call] | Callable[[Answer], Call | None]
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,9 @@ class Step:
     Attributes:
         does: what it does, for a reader.
         call: the call.
-        inverse: the calls that undo it, in the order to make them; or what makes that call from AWS's answer, where
-            AWS gives an id.
+        inverse: the calls that undo it, in the order to make them; or a function that makes that call from AWS's
+            answer, where AWS gives an id. The answer is empty when it was lost on the way; the function may then take
+            the id from a later reading, or return None.
         removed: what the call takes away.
         added: what is there instead.
         note: what a person should know once it is made.
@@ -45,6 +46,8 @@ class Step:
         chain: steps with the same name depend on each other: when one fails, those after it are not made.
         confirm: it adds access, or takes settings from history: made only when the event is confirmed
             (confirmation.py).
+        unsure: set by `carry_out` on a step that AWS may or may not have done, because the call ended with an error
+            and the resource could not be read again.
     """
 
     does: str
@@ -59,6 +62,7 @@ class Step:
     try_later: frozenset[str] = frozenset()
     chain: str = ""
     confirm: bool = False
+    unsure: bool = False
 
     @property
     def leaves(self) -> Sequence[Step]:
@@ -67,9 +71,8 @@ class Step:
 
     def undo(self, answer: Answer) -> list[Call]:
         """The calls that undo it, once AWS has answered."""
-        if isinstance(self.inverse, Call):
-            return [self.inverse]
-        return [self.inverse(answer)] if callable(self.inverse) else list(self.inverse)
+        found = self.inverse(answer) if callable(self.inverse) else self.inverse
+        return [found] if isinstance(found, Call) else list(found or ())
 
 
 @dataclass(frozen=True)
@@ -241,9 +244,9 @@ class _Work:
 
     def __init__(self, make: Make) -> None:
         self._make = make
-        self._made: list[tuple[Step, Answer]] = []
-        # AWS may have done them though the call ended with an error: reading again tells.
-        self._unsure: dict[int, Step] = {}
+        # In the order of the calls, in which the inverses are turned round. The answer is None where the call ended
+        # with an error and AWS may have done it all the same: reading again tells.
+        self._tried: list[tuple[Step, Answer | None]] = []
         self.problems: list[str] = []
         self.notes: list[str] = []
 
@@ -269,14 +272,18 @@ class _Work:
         if refused:
             self.problems += refused
             return False
-        self._made.append((step, answer))
-        for leaf in step.leaves:
-            self._unsure.pop(id(leaf), None)
+        self._forget_errors_of(step)
+        self._tried.append((step, answer))
         return True
+
+    def _forget_errors_of(self, step: Step) -> None:
+        leaves = {id(leaf) for leaf in step.leaves}
+        self._tried = [each for each in self._tried if each[1] is not None or id(each[0]) not in leaves]
 
     def _failed(self, step: Step, error: Exception, later: list[Step] | None) -> bool:
         if may_have_happened(error):
-            self._unsure.update({id(leaf): leaf for leaf in step.leaves})
+            self._forget_errors_of(step)
+            self._tried += [(leaf, None) for leaf in step.leaves]
         if len(step.parts) > 1 and (not step.split_on or code_of(error) in step.split_on):
             made = [self._try(part, later) for part in step.parts]
             return all(made)
@@ -295,7 +302,8 @@ class _Work:
         remaining: Left | None = None
         try:
             for remaining in readings(left):
-                if not remaining or settled(remaining) or (self.problems and not self._unsure):
+                unsure = any(answer is None for _, answer in self._tried)
+                if not remaining or settled(remaining) or (self.problems and not unsure):
                     break
                 # New drift is made right in a further round; an old answer is waited out.
                 if further and not self._shows_an_old_answer(remaining):
@@ -306,23 +314,22 @@ class _Work:
         return remaining
 
     def _shows_an_old_answer(self, remaining: Left) -> bool:
-        made = [leaf.call for step, _ in self._made for leaf in step.leaves]
+        made = [leaf.call for step, answer in self._tried if answer is not None for leaf in step.leaves]
         return any(leaf.call in made for step in remaining if isinstance(step, Step) for leaf in step.leaves)
 
     def made_of(self, remaining: Left | None) -> list[tuple[Step, Answer]]:
         """The steps that were made, and those of the unsure ones that reading again shows, or cannot deny."""
         still = [leaf.call for step in remaining or () if isinstance(step, Step) for leaf in step.leaves]
-        lines = any(isinstance(each, str) for each in remaining or ())
-        made = list(self._made)
-        for unsure in self._unsure.values():
-            if unsure.call in still:
+        known = remaining is not None and not any(isinstance(each, str) for each in remaining)
+        made: list[tuple[Step, Answer]] = []
+        for step, answer in self._tried:
+            if answer is not None:
+                made.append((step, answer))
                 continue
-            step = unsure
-            known = remaining is not None and not lines
+            if step.call in still:
+                continue
             self.notes.append(f"{step.does}: AWS answered with an error, and {'had' if known else 'may have'} done it")
-            if callable(step.inverse):
-                # The id that it takes was in the answer that never came.
+            if callable(step.inverse) and not step.undo({}):
                 self.notes.append(f"{step.does}: no call that undoes it is known")
-                step = replace(step, inverse=())
-            made.append((step, {}))
+            made.append((replace(step, unsure=not known), {}))
         return made

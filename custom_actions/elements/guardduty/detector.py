@@ -5,7 +5,7 @@ detector.
 """
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,22 +26,27 @@ LOST = (
 )
 
 
-def plan_detector(detectors: Mapping[str, str], event: str, settings: Mapping[str, Any]) -> FixPlan:
+def plan_detector(
+    detectors: Mapping[str, str], event: str, settings: Mapping[str, Any], made: Callable[[], str] = str
+) -> FixPlan:
     """Make the detector that is missing, or enable the one that is there.
 
     Args:
         detectors: the status (ENABLED, DISABLED) of the region's detectors, by id.
         event: the name of the event.
         settings: CreateDetector's parameters as the history tells them.
+        made: gives the id of the detector that was found last. The inverse falls back on it when the answer to
+            CreateDetector is lost: a region has one detector, so it is the one that the call made.
     """
     if not detectors:
-        def delete(answer: Mapping[str, Any]) -> Call:
-            return Call("guardduty", "delete_detector", {"DetectorId": answer["DetectorId"]})
+        def delete(answer: Mapping[str, Any]) -> Call | None:
+            detector = answer.get("DetectorId") or made()
+            return Call("guardduty", "delete_detector", {"DetectorId": detector}) if detector else None
 
-        made = {**settings, "Enable": True}
+        wanted = {**settings, "Enable": True}
         notes = [LOST] if settings else [LOST, "no event tells what it was: made with GuardDuty's own defaults"]
         return FixPlan([Step(
-            "make a detector", Call("guardduty", "create_detector", made), delete, added=made,
+            "make a detector", Call("guardduty", "create_detector", wanted), delete, added=wanted,
         )], notes=notes if event == DELETE else ())
 
     def update(detector: str, enable: bool) -> Call:
@@ -150,9 +155,13 @@ class RevertDetector(EventFix):
                 settings.append(self._known(session, detector, record, notes))
             return settings[0]
 
+        found: list[str] = []
+
         def plan() -> FixPlan:
             detectors = read(guardduty)
-            return plan_detector(detectors, record["eventName"], {} if detectors else known())
+            found[:] = detectors
+            return plan_detector(
+                detectors, record["eventName"], {} if detectors else known(), lambda: found[0] if found else "")
 
         fixed = fix_by_plan(lambda service: guardduty, plan)
         yield replace(

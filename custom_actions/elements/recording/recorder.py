@@ -12,7 +12,7 @@ from typing import Any
 from c7n.utils import type_schema
 
 from ...aws import AWS_ERRORS, call, detail_of, earlier_named, reason_of
-from ...fixing import CONFIRM, OTHERWISE, Call, EventFix, FixPlan, FixResult, Record, Step, fix_by_plan
+from ...fixing import CONFIRM, OTHERWISE, Call, EventFix, FixPlan, FixResult, Outcome, Record, Step, fix_by_plan
 
 STOP, DELETE_RECORDER, DELETE_CHANNEL = (
     "StopConfigurationRecorder", "DeleteConfigurationRecorder", "DeleteDeliveryChannel",
@@ -124,8 +124,10 @@ class RevertRecorder(EventFix):
 
         fixed = fix_by_plan(
             lambda service: config, lambda: plan_recorder(read(config), known), confirm=self.confirm(session, event))
+        # What could not be read may well be there: that is a failure, which somebody hears of, and no refusal.
+        outcome = Outcome.FAILED if lost and fixed.outcome is Outcome.REFUSED else fixed.outcome
         yield replace(
-            fixed, reason="; ".join(filter(None, [fixed.reason, *lost[:1]])),
+            fixed, outcome=outcome, reason="; ".join(filter(None, [fixed.reason, *lost[:1]])),
             resource=str(_name(record) or resource["account_id"]), resource_type="aws.config-recorder",
         )
 

@@ -136,13 +136,25 @@ def _summary(group_id: str, made: Sequence[tuple[Step, Mapping[str, Any]]]) -> F
     leaves = [leaf for step, _ in made for leaf in step.leaves if isinstance(leaf, RuleStep) and leaf.rule]
     removed = [leaf.rule for leaf in leaves if leaf.rule and not leaf.opens]
     added = [leaf.rule for leaf in leaves if leaf.rule and leaf.opens]
+    unsure = [leaf.rule for leaf in leaves if leaf.rule and leaf.unsure]
     return FixResult(
         Outcome.REVERTED, removed=[rule.to_dict() for rule in removed], added=[rule.to_dict() for rule in added],
-        inverse=inverse(group_id, removed, added))
+        inverse=inverse(group_id, removed, added, unsure))
 
 
-def inverse(group_id: str, removed: Sequence[Rule], added: Sequence[Rule]) -> list[Call]:
-    """The calls that bring the removed rules back and close the added ones, in the order to make them."""
+def inverse(group_id: str, removed: Sequence[Rule], added: Sequence[Rule], unsure: Sequence[Rule] = ()) -> list[Call]:
+    """The calls that bring the removed rules back and close the added ones, in the order to make them.
+
+    Args:
+        unsure: those of which it is not known whether they were removed or added. Each has a call of its own: EC2
+            refuses a whole call when one of its rules is there already, or is not there.
+    """
+    if unsure:
+        certain = inverse(
+            group_id, [rule for rule in removed if rule not in unsure], [rule for rule in added if rule not in unsure])
+        return certain + [
+            each for rule in dict.fromkeys(unsure)
+            for each in inverse(group_id, [rule] if rule in removed else [], [rule] if rule in added else [])]
     found: list[Call] = []
     # A rule that came and went in several rounds counts once.
     back = [rule for rule in dict.fromkeys(removed) if rule not in added]

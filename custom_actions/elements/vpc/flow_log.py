@@ -73,19 +73,26 @@ def destination(flow_log: Mapping[str, Any]) -> str:
     return str(flow_log.get("LogGroupName") or given)
 
 
-def plan_flow_log(parameters: Mapping[str, Any], now: Iterable[Mapping[str, Any]]) -> FixPlan:
+def plan_flow_log(parameters: Mapping[str, Any], now: Iterable[Mapping[str, Any]], made: list[str]) -> FixPlan:
     """Make a flow log again, unless its resource has an equal one.
 
     Args:
         parameters: CreateFlowLogs' parameters.
         now: the resource's flow logs as DescribeFlowLogs gives them.
+        made: takes the ids of the equal ones among them. The inverse falls back on it when the answer to
+            CreateFlowLogs is lost: there was no equal one before, so what is there afterwards is what the call made.
     """
     wanted = (destination(parameters), parameters.get("TrafficType"))
-    if any((destination(flow_log), flow_log.get("TrafficType")) == wanted for flow_log in now):
+    made[:] = [
+        flow_log["FlowLogId"] for flow_log in now
+        if (destination(flow_log), flow_log.get("TrafficType")) == wanted
+    ]
+    if made:
         return FixPlan()
 
-    def delete(answer: Mapping[str, Any]) -> Call:
-        return Call("ec2", "delete_flow_logs", {"FlowLogIds": list(answer["FlowLogIds"])})
+    def delete(answer: Mapping[str, Any]) -> Call | None:
+        ids = list(answer.get("FlowLogIds") or made)
+        return Call("ec2", "delete_flow_logs", {"FlowLogIds": ids}) if ids else None
 
     return FixPlan([Step(
         f"make the flow log of {parameters['ResourceIds'][0]} again",
@@ -168,10 +175,12 @@ class RecreateFlowLog(EventFix):
 
 
 def _planner(ec2: Any, parameters: Mapping[str, Any]) -> Any:
+    made: list[str] = []
+
     def plan() -> FixPlan:
         [resource] = parameters["ResourceIds"]
         pages = call(lambda: list(ec2.get_paginator("describe_flow_logs").paginate(
             Filters=[{"Name": "resource-id", "Values": [resource]}])))
-        return plan_flow_log(parameters, [flow_log for page in pages for flow_log in page["FlowLogs"]])
+        return plan_flow_log(parameters, [flow_log for page in pages for flow_log in page["FlowLogs"]], made)
 
     return plan

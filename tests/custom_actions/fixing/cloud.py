@@ -72,8 +72,10 @@ class Cloud:
             if attribute["AttributeKey"] == "EventId":
                 known = _delivered.get(attribute["AttributeValue"])
                 return {"Events": [{"CloudTrailEvent": json.dumps(known)}] if known else []}
+            by_name, wanted = attribute["AttributeKey"] == "EventName", attribute["AttributeValue"]
             found = sorted(
-                (made for made in self.history if made["eventName"] == attribute["AttributeValue"]),
+                (made for made in self.history if wanted == made["eventName"] or (
+                    not by_name and wanted in json.dumps(made))),
                 key=lambda made: made["eventTime"], reverse=True)
             return {"Events": [{"CloudTrailEvent": json.dumps(made)} for made in found]}
 

@@ -15,7 +15,7 @@ from botocore.exceptions import (
 )
 
 from custom_actions.elements.iam.documents import DocumentError
-from custom_actions.fixing.engine import FixPlan, Step, calls, carry_out, fix_by_plan
+from custom_actions.fixing.engine import FixPlan, FixResult, Step, calls, carry_out, fix_by_plan, summary
 from custom_actions.fixing.receipt import Call, Outcome
 
 
@@ -239,6 +239,39 @@ def test_what_aws_did_not_do_is_not_in_the_receipt(error: Exception) -> None:
     result = fix_by_plan(lambda service: lamp, lambda: FixPlan([step("a")] if lamp.dark else []))
     assert (result.outcome, result.removed, result.inverse) == (Outcome.FAILED, [], [])
     assert "still to do: light a" in result.reason
+
+
+def test_inverses_are_in_the_order_of_the_calls_also_after_an_error() -> None:
+    """The first call does its work and ends with an error; the second, which needs the first, is answered."""
+    lamps = Lamps("a", "b")
+    lost = [True]
+
+    def make(wanted: Step) -> Mapping[str, Any]:
+        made = lamps.light(wanted.call.parameters["Lamp"])
+        if lost:
+            lost.clear()
+            raise ReadTimeoutError(endpoint_url="https://x")
+        return made
+
+    result = carry_out([step("a"), step("b")], make, lambda: [step(lamp) for lamp in sorted(lamps.dark)])
+    assert result.outcome is Outcome.REVERTED
+    assert [undo.parameters["Lamp"] for undo in result.inverse] == ["b", "a"]
+
+
+def test_a_step_knows_whether_aws_may_have_done_it() -> None:
+    lamp = Flaky(ReadTimeoutError(endpoint_url="https://x"), does=True)
+    seen: list[bool] = []
+
+    def summed(made: Any) -> FixResult:
+        seen.extend(each.unsure for each, _ in made)
+        return summary(made)
+
+    def unreadable() -> list[Step]:
+        raise answer("AccessDenied", 403)
+
+    carry_out([step("a")], calls(lambda service: lamp), unreadable, summarise=summed)
+    carry_out([step("a")], calls(lambda service: lamp), list, summarise=summed)
+    assert seen == [True, False]
 
 
 def test_a_refused_answer_that_another_has_made_true_is_not_ours() -> None:

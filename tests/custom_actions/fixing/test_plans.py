@@ -177,9 +177,9 @@ def test_which_flow_logs_were_deleted() -> None:
 
 @pytest.mark.parametrize(("now", "expected"), [
     ([], ["create_flow_logs"]),
-    ([{"LogGroupName": "g", "TrafficType": "ALL"}], []),
-    ([{"LogGroupName": "other", "TrafficType": "ALL"}], ["create_flow_logs"]),
-    ([{"LogGroupName": "g", "TrafficType": "REJECT"}], ["create_flow_logs"]),
+    ([{"FlowLogId": "fl-2", "LogGroupName": "g", "TrafficType": "ALL"}], []),
+    ([{"FlowLogId": "fl-2", "LogGroupName": "other", "TrafficType": "ALL"}], ["create_flow_logs"]),
+    ([{"FlowLogId": "fl-2", "LogGroupName": "g", "TrafficType": "REJECT"}], ["create_flow_logs"]),
 ])
 def test_an_equal_flow_log_is_not_made_twice(now: list[dict[str, str]], expected: list[str]) -> None:
     """A log group may be named by its ARN, and is shown by its name."""
@@ -187,7 +187,18 @@ def test_an_equal_flow_log_is_not_made_twice(now: list[dict[str, str]], expected
         "ResourceIds": ["vpc-1"], "TrafficType": "ALL",
         "LogDestination": "arn:aws:logs:us-east-1:123456789012:log-group:g:*",
     }
-    assert operations(flow_log.plan_flow_log(wanted, now)) == expected
+    equal: list[str] = []
+    assert operations(flow_log.plan_flow_log(wanted, now, equal)) == expected
+    assert equal == ([] if expected else ["fl-2"])
+
+
+def test_a_flow_log_whose_id_was_lost_is_deleted_by_the_id_that_is_found() -> None:
+    wanted, equal = {"ResourceIds": ["vpc-1"], "TrafficType": "ALL", "LogGroupName": "g"}, list[str]()
+    [step] = flow_log.plan_flow_log(wanted, [], equal).steps
+    assert step.undo({}) == []
+    assert step.undo({"FlowLogIds": ["fl-1"]})[0].parameters == {"FlowLogIds": ["fl-1"]}
+    flow_log.plan_flow_log(wanted, [{"FlowLogId": "fl-2", "TrafficType": "ALL", "LogGroupName": "g"}], equal)
+    assert step.undo({})[0].parameters == {"FlowLogIds": ["fl-2"]}
 
 
 # -- AWS Config -------------------------------------------------------------------------------------------------
@@ -226,6 +237,11 @@ def test_a_detector() -> None:
     assert plan.steps[0].call.parameters == {"Tags": {"team": "sec"}, "Enable": True}
     assert list(plan.notes) == [detector.LOST]
     assert "defaults" in detector.plan_detector({}, "DeleteDetector", {}).notes[1]
+    [step] = plan.steps
+    assert step.undo({}) == []
+    assert step.undo({"DetectorId": "d"}) == [Call("guardduty", "delete_detector", {"DetectorId": "d"})]
+    [step] = detector.plan_detector({}, "DeleteDetector", {}, lambda: "e").steps
+    assert step.undo({}) == [Call("guardduty", "delete_detector", {"DetectorId": "e"})]
 
 
 def test_what_a_detector_was() -> None:
