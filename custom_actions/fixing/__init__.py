@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .engine import FixPlan, FixResult, Left, Step, calls, carry_out, fix_by_plan, summary
     from .event_fix import CONFIRM, LIST_OF_ROLES, OTHERWISE, EventFix, Record, check_events, events_of
     from .fix import Fix, fix_each
+    from .journal import JOURNAL, interrupted
     from .receipt import RECEIPTS, Call, FixIncomplete, Outcome, finish
 
 __getattr__, __all__ = face(
@@ -18,5 +19,6 @@ __getattr__, __all__ = face(
     engine=("FixPlan", "FixResult", "Left", "Step", "calls", "carry_out", "fix_by_plan", "summary"),
     event_fix=("CONFIRM", "EventFix", "LIST_OF_ROLES", "OTHERWISE", "Record", "check_events", "events_of"),
     fix=("Fix", "fix_each"),
+    journal=("JOURNAL", "interrupted"),
     receipt=("Call", "FixIncomplete", "Outcome", "RECEIPTS", "finish"),
 )

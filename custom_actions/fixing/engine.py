@@ -19,6 +19,7 @@ from typing import Any
 from ..aws import AWS_ERRORS, call, code_of, may_have_happened, readings, reason_of
 from ..errors import CannotRead, Refusal
 from .confirmation import NotYet
+from .journal import write_down
 from .receipt import Call, Outcome
 
 Answer = Mapping[str, Any]
@@ -68,6 +69,12 @@ class Step:
     def leaves(self) -> Sequence[Step]:
         """The smallest calls that it consists of."""
         return [leaf for part in self.parts for leaf in part.leaves] if self.parts else [self]
+
+    def known_undo(self) -> list[Call]:
+        """The calls that undo it, as far as they are known before it is made: an id that AWS gives is not."""
+        if callable(self.inverse):
+            return []
+        return self.undo({}) or [undo for part in self.parts for undo in part.known_undo()]
 
     def undo(self, answer: Answer) -> list[Call]:
         """The calls that undo it, once AWS has answered."""
@@ -263,6 +270,11 @@ class _Work:
 
     def _try(self, step: Step, later: list[Step] | None) -> bool:
         """Make a step; returns whether those that depend on it may follow. `later` takes what is tried once more."""
+        try:
+            write_down(step.does, step.call, step.known_undo())
+        except OSError as error:
+            self.problems.append(f"{step.does}: not tried, because its journal cannot be written: {error.strerror}")
+            return False
         try:
             answer = self._make(step) or {}
         except AWS_ERRORS as error:

@@ -10,6 +10,7 @@ from c7n.utils import local_session
 from ..aws import AWS_ERRORS, Actor, reason_of
 from ..errors import CannotRead, Refusal
 from .engine import FixResult
+from .journal import Journal
 from .receipt import Outcome, Receipt, finish, receipt_of
 
 Resource = dict[str, Any]
@@ -30,13 +31,34 @@ def fix_each(
     Returns each resource with its receipts, in order.
     """
     fixed = []
+    journal = Journal(action)
     for resource in resources:
-        for result in _results(action, resource, fix):
+        for result in _in_journal(action, journal, resource, fix):
             receipt = _receipt(action, resource, result, actor)
+            try:
+                journal.ended(receipt.to_dict())
+            except OSError as error:
+                # The receipt is in the log, too.
+                action.log.error("%s: the journal cannot be written: %s", action.type, error.strerror)
             level = action.log.error if receipt.outcome.needs_a_person else action.log.info
             level("%s %s: %s %s", action.type, receipt.resource, receipt.outcome, receipt.reason)
             fixed.append((resource, receipt))
     return fixed
+
+
+def _in_journal(
+    action: Any, journal: Journal, resource: Resource, fix: Callable[[Resource], Iterable[FixResult]]
+) -> Iterator[FixResult]:
+    """The results of one resource, each made with the journal open for the resource."""
+    head = _receipt(action, resource, FixResult(Outcome.INTERRUPTED), None).to_dict()
+    wanted = ("resource", "resource_type", "account", "region", "policy", "at")
+    results = _results(action, resource, fix)
+    while True:
+        with journal.of({key: head[key] for key in wanted}):
+            result = next(results, None)
+        if result is None:
+            return
+        yield result
 
 
 def _results(

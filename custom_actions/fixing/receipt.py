@@ -32,6 +32,8 @@ class Outcome(StrEnum):
     """Something was changed, and drift is left; the reason says why."""
     FAILED = "failed"
     """Nothing could be changed; the reason says why."""
+    INTERRUPTED = "interrupted"
+    """The process ended in the middle of the fix; the journal tells which calls may have been made."""
     WAITING = "waiting"
     """What is left waits until CloudTrail's event history confirms the event; the event is delivered again."""
     REFUSED = "refused"
@@ -40,7 +42,7 @@ class Outcome(StrEnum):
     @property
     def needs_a_person(self) -> bool:
         """Whether the drift may still be there though the fix was asked to remove it."""
-        return self in (Outcome.PARTIAL, Outcome.FAILED)
+        return self in (Outcome.PARTIAL, Outcome.FAILED, Outcome.INTERRUPTED)
 
 
 @dataclass(frozen=True)

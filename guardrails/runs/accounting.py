@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from custom_actions.fixing import JOURNAL, interrupted
+
 from ..accounts import Account
 from ..policies import Policy
 from ..results import State, state_of
@@ -245,6 +247,10 @@ def _policy_log(text: str) -> Iterator[str]:
 
 
 def _receipts(directory: Path) -> Iterator[Mapping[str, Any]]:
+    """The receipts of a policy's fixes, by its journal: it also has those of a run that was killed in the middle."""
+    if (journal := _bytes(directory / JOURNAL)) is not None:
+        yield from interrupted(journal)
+        return
     for file in sorted(directory.glob("action-*")):
         yield from receipts_in(_bytes(file) or b"")
 

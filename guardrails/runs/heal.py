@@ -38,6 +38,8 @@ class FixOutcome(StrEnum):
     """By its receipt: the fix left the resource alone on purpose; the reason says why."""
     PARTIAL = Outcome.PARTIAL.value
     """By its receipt: the fix removed some of the drift."""
+    INTERRUPTED = Outcome.INTERRUPTED.value
+    """By its journal: the run was ended in the middle of the fix."""
     FAILED = Outcome.FAILED.value
     """By its receipt: the fix removed nothing."""
     STILL_THERE = "still-there"
@@ -53,7 +55,8 @@ class FixOutcome(StrEnum):
     @property
     def failed(self) -> bool:
         """Whether drift may be left against the fix's intention; a refused fix did not fail."""
-        return self in (FixOutcome.PARTIAL, FixOutcome.FAILED, FixOutcome.STILL_THERE, FixOutcome.UNKNOWN)
+        return self in (
+            FixOutcome.PARTIAL, FixOutcome.FAILED, FixOutcome.INTERRUPTED, FixOutcome.STILL_THERE, FixOutcome.UNKNOWN)
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,8 @@ def _opening(
     leaves = [
         RuleStep(
             f"authorise {rule}", Call("ec2", "authorize_security_group_ingress", _authorisation(group_id, [rule])),
-            no_harm=_THERE, try_later=try_later, chain=chain, confirm=confirm, rule=rule, opens=True)
+            inverse(group_id, [], [rule]), no_harm=_THERE, try_later=try_later, chain=chain, confirm=confirm, rule=rule,
+            opens=True)
         for rule in rules
     ]
     return _together(leaves, f"authorise {len(rules)} rules", "authorize_security_group_ingress",
@@ -114,7 +115,7 @@ def _closing(group_id: str, rules: Sequence[Rule], *, chain: str = "") -> list[S
 
     leaves = [
         RuleStep(f"revoke {rule}", Call("ec2", "revoke_security_group_ingress", parameters([rule])),
-                 no_harm=_GONE, chain=chain, rule=rule)
+                 inverse(group_id, [rule], []), no_harm=_GONE, chain=chain, rule=rule)
         for rule in rules
     ]
     return _together(

@@ -1,0 +1,110 @@
+"""What undoes a call is on disk before the call: a process that is killed leaves a way back."""
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from custom_actions.fixing.journal import JOURNAL, interrupted
+from custom_actions.fixing.receipt import FixIncomplete
+from tests import engine
+from tests.moto_server import ACCOUNT, REGION, Moto
+
+POLICY = {
+    "name": "p", "resource": "aws.security-group",
+    "filters": [{"type": "value", "key": "GroupName", "op": "glob", "value": "g*"},
+                {"type": "ingress-drift", "forbidden": ["tcp 22 from world"]}],
+    "actions": ["revert-ingress"],
+}
+
+
+def opened(moto: Moto, number: int) -> list[str]:
+    ec2, groups = moto.client("ec2"), []
+    for index in range(number):
+        groups.append(ec2.create_security_group(GroupName=f"g{index}", Description="g")["GroupId"])
+        ec2.authorize_security_group_ingress(
+            GroupId=groups[-1], IpProtocol="tcp", FromPort=22, ToPort=22, CidrIp="0.0.0.0/0")
+    return groups
+
+
+def ingress(moto: Moto, group: str) -> list[Any]:
+    return list(moto.client("ec2").describe_security_groups(GroupIds=[group])["SecurityGroups"][0]["IpPermissions"])
+
+
+def lines(output: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (output / "p" / JOURNAL).read_text(encoding="utf-8").splitlines()]
+
+
+def test_each_call_is_written_down_before_it_with_what_undoes_it(moto: Moto, tmp_path: Path) -> None:
+    [group] = opened(moto, 1)
+    engine.pull(POLICY, tmp_path)
+    begins, ended = lines(tmp_path)
+    assert begins["begins"] == "revoke tcp 22 from 0.0.0.0/0"
+    assert (begins["resource"], begins["account"], begins["region"], begins["policy"]) == (group, ACCOUNT, REGION, "p")
+    [inverse] = begins["inverse"]
+    assert (inverse["operation"], inverse["parameters"]["GroupId"]) == ("authorize_security_group_ingress", group)
+    assert ended["receipt"]["outcome"] == "reverted"
+    assert stat.S_IMODE((tmp_path / "p" / JOURNAL).stat().st_mode) == 0o600
+    # What ended is a receipt as it is, and nothing besides.
+    assert interrupted((tmp_path / "p" / JOURNAL).read_bytes()) == [ended["receipt"]]
+
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from botocore.client import BaseClient
+real, made = BaseClient._make_api_call, []
+def call(self, operation, parameters):
+    answer = real(self, operation, parameters)
+    if operation == "RevokeSecurityGroupIngress":
+        made.append(operation)
+        if len(made) == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+    return answer
+BaseClient._make_api_call = call
+from tests import engine
+from tests.custom_actions.fixing.test_journal import POLICY
+engine.pull(POLICY, Path(sys.argv[1]))
+"""
+
+
+def test_kill_9_in_the_middle_leaves_a_way_back_for_every_group(moto: Moto, tmp_path: Path) -> None:
+    groups = opened(moto, 6)
+    done = subprocess.run([sys.executable, "-c", _KILLED, str(tmp_path)], capture_output=True, text=True, check=False,
+                          env={**os.environ, **moto.environment()}, cwd=Path(__file__).parents[3])
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    changed = {group for group in groups if not ingress(moto, group)}
+    assert len(changed) == 3
+    receipts = interrupted((tmp_path / "p" / JOURNAL).read_bytes())
+    assert {receipt["resource"]: receipt["outcome"] for receipt in receipts}.keys() == changed
+    assert sorted(receipt["outcome"] for receipt in receipts) == ["interrupted", "reverted", "reverted"]
+    for receipt in receipts:
+        for undo in receipt["inverse"]:
+            getattr(moto.client(undo["service"]), undo["operation"])(**undo["parameters"])
+    assert all(ingress(moto, group) for group in groups)
+
+
+def test_what_cannot_be_written_down_is_not_done(
+    moto: Moto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [group] = opened(moto, 1)
+
+    def full(*_: Any) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("custom_actions.fixing.journal.os.write", full)
+    with pytest.raises(FixIncomplete, match="its journal cannot be written: No space left on device"):
+        engine.pull(POLICY, tmp_path)
+    assert ingress(moto, group)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"[1]\n{}\n", b'{"begins": "x", "inverse": [', b"[" * 100_000])
+def test_what_is_no_journal_tells_nothing(content: bytes) -> None:
+    assert interrupted(content) == []
