@@ -110,7 +110,7 @@ def _on_resource_type(_: Any, resource_class: Any) -> None:
     if resource_class is None:
         return
     # Imported here: c7n.policy is not whole yet while the AWS provider is loaded.
-    from .elements.every_type import for_resource
+    from .elements.every_type import OnlyResources, for_resource
     from .exceptions import TYPE, Excepted
     from .patches import DoesNotFit, install
 
@@ -123,6 +123,8 @@ def _on_resource_type(_: Any, resource_class: Any) -> None:
         raise SystemExit(str(error)) from None
     if "scope" not in resource_class.filter_registry:
         resource_class.filter_registry.register("scope", for_resource(resource_class))
+    if "only-resources" not in resource_class.filter_registry:
+        resource_class.filter_registry.register("only-resources", OnlyResources)
     if TYPE not in resource_class.filter_registry:
         resource_class.filter_registry.register(TYPE, Excepted)
     for element in ELEMENTS:

@@ -23,3 +23,5 @@ OUTPUTS_READ = 8
 """Objects that are read from S3 at the same time."""
 SECURITY_HUBS = 16
 """(account, region) targets into which findings are imported at the same time."""
+HEAL_LIMIT = 100
+"""Resources that one `heal` changes at most, unless --limit says more: a wrong policy must not change a whole fleet."""

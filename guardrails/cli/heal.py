@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..limits import HEAL_LIMIT
 from .options import (
     INCOMPLETE,
     account_options,
@@ -34,11 +35,13 @@ if TYPE_CHECKING:
 @controls_option
 @exceptions_option
 @concurrency_options
+@click.option("--limit", type=click.IntRange(min=1), default=HEAL_LIMIT, show_default=True, metavar="N",
+              help="Change nothing if more resources than this would be changed.")
 @output_option
 @yes_option
 @verbose_option
 def heal(
-    sweeps: int, workers: int | None, output: str | None, yes: bool, verbose: bool, **selection: Any
+    sweeps: int, workers: int | None, limit: int, output: str | None, yes: bool, verbose: bool, **selection: Any
 ) -> None:
     """Sweep, list what would be fixed, ask, fix it, and sweep again.
 
@@ -53,7 +56,7 @@ def heal(
     """
     from ..paths import output_directory, write_json
     from ..report import write
-    from ..runs import AuditRequest, Concurrency, HealRun, fixable
+    from ..runs import AuditRequest, Concurrency, HealRun, fixable, refuse_more_than
     from .console import confirm, need_an_answer
     from .progress import progress_bar
     from .show import show_files
@@ -68,6 +71,7 @@ def heal(
                  concurrency=Concurrency(sweeps, workers)) as run:
         if findings := run.find_drift():
             _show_findings(findings)
+            refuse_more_than(limit, findings)
             number = len({finding.policy for finding in findings})
             confirm(f"Run the fixes of {number} policies on these {len(findings)} findings?", yes=yes)
         healed = run.fix()

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from .audit import AuditRequest, AuditRun, resume_audit, start_audit
     from .c7n_org import DEPLOY, Concurrency, Target, Work, work_for
     from .diff import PolicyChange, PolicyDiff, PolicyDifference, compare
-    from .heal import Heal, HealRun, fixable
+    from .heal import Heal, HealRun, fixable, refuse_more_than
     from .outputs import S3Url, with_output
     from .progress import Advance, Progress
     from .report import assess_source
@@ -24,7 +24,7 @@ __getattr__, __all__ = face(
     audit=("AuditRequest", "AuditRun", "resume_audit", "start_audit"),
     c7n_org=("Concurrency", "DEPLOY", "Target", "Work", "work_for"),
     diff=("PolicyChange", "PolicyDiff", "PolicyDifference", "compare"),
-    heal=("Heal", "HealRun", "fixable"),
+    heal=("Heal", "HealRun", "fixable", "refuse_more_than"),
     outputs=("S3Url", "with_output"),
     progress=("Advance", "Progress"),
     report=("assess_source",),

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,7 @@ from custom_actions.fixing import Outcome
 
 from ..accounts import Accounts
 from ..assessment import Assessment
-from ..errors import NothingSelected
+from ..errors import GuardrailsError, NothingSelected
 from ..policies import Policy
 from ..results import FILE, CheckRow, Exceptions, Finding, RunStore, Status
 from .audit import AuditRequest, AuditRun, check_row, describe
@@ -143,7 +143,7 @@ class HealRun:
         return self._findings
 
     def fix(self) -> Heal:
-        """Run the fixes where `find_drift` found drift, then sweep the same checks again."""
+        """Run the fixes on what `find_drift` has found, and on nothing else; then sweep the same checks again."""
         drifted = {(finding.account, finding.region, finding.policy) for finding in self._findings}
 
         def has_drift(target: Target, policy: Policy) -> bool:
@@ -151,8 +151,10 @@ class HealRun:
             return (account.id, self._plan.reported(policy, region), policy.name) in drifted
 
         plan = SweepPlan(self._plan.policies, self._plan.accounts, has_drift)
+        shown = SweepPlan(
+            [_only(policy, self._findings) for policy in self._plan.policies], self._plan.accounts, has_drift)
         fixing = sweep(
-            plan, self._directory / "fix", how=HEAL, exceptions=self._exceptions.path, progress=self._progress,
+            shown, self._directory / "fix", how=HEAL, exceptions=self._exceptions.path, progress=self._progress,
             concurrency=self._concurrency)
         return Heal(self._findings, self._before, fixing, self._sweep(plan, "after"))
 
@@ -166,6 +168,21 @@ class HealRun:
 
     def _sweep(self, plan: SweepPlan, name: str) -> Sweep:
         return sweep(plan, self._directory / name, progress=self._progress, concurrency=self._concurrency)
+
+
+def _only(policy: Policy, findings: Sequence[Finding]) -> Policy:
+    """The policy, for the resources of its findings."""
+    listed = [[each.account, each.region, each.resource] for each in findings if each.policy == policy.name]
+    only = {"type": "only-resources", "resources": listed}
+    return replace(policy, data={**policy.data, "filters": [*(policy.data.get("filters") or ()), only]})
+
+
+def refuse_more_than(limit: int, findings: Sequence[Finding]) -> None:
+    """Raise GuardrailsError when there are more findings to fix than `limit`."""
+    if len(findings) > limit:
+        raise GuardrailsError(
+            f"{len(findings)} resources would be changed, and the limit is {limit}: nothing was changed",
+            "select fewer (--policy, --severity, --service, --region), or raise the limit with --limit")
 
 
 def fixable(request: AuditRequest) -> list[Policy]:

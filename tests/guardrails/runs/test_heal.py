@@ -2,17 +2,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from guardrails.accounts.account import Account, Accounts
+from guardrails.errors import GuardrailsError
 from guardrails.policies.policy import Policy
 from guardrails.results.finding import Finding
 from guardrails.results.state import State
 from guardrails.runs.accounting import Check
-from guardrails.runs.heal import FixOutcome, Heal, fixes
+from guardrails.runs.heal import FixOutcome, Heal, fixes, refuse_more_than
 from guardrails.runs.sweeps import Sweep, SweepPlan
 from guardrails.yamlfile import YamlFile
 
@@ -84,3 +86,10 @@ def test_a_heal_is_complete_when_everything_ran_and_no_fix_failed(
 
 def test_every_outcome_is_done_or_failed_or_refused() -> None:
     assert [outcome for outcome in FixOutcome if outcome.done == outcome.failed] == [FixOutcome.REFUSED]
+
+
+def test_more_than_the_limit_is_refused_before_anything_is_changed() -> None:
+    several = [replace(FINDING, resource=f"sg-{number}") for number in range(3)]
+    refuse_more_than(3, several)
+    with pytest.raises(GuardrailsError, match="3 resources would be changed, and the limit is 2: nothing was changed"):
+        refuse_more_than(2, several)
