@@ -25,7 +25,12 @@ from .probe import PROBE_SOURCE
 AWS_SOURCE = {"prefix": "aws."}
 """What the pattern of an event rule demands of an event's source."""
 _DETAIL_TYPE = re.compile(r"AWS [A-Za-z ]+ via CloudTrail")
-_ACCOUNT = re.compile(r"\d{12}")
+_ACCOUNT, _REGION = re.compile(r"\d{12}"), re.compile(r"[a-z]{2,3}(?:-[a-z]+)+-\d{1,2}")
+# What these look like in CloudTrail's records. They go into log lines, so nothing else may be in them.
+_WORDS = {
+    "eventName": re.compile(r"[A-Za-z0-9_]{1,128}"), "eventSource": re.compile(r"[a-z0-9.-]{1,128}"),
+    "eventID": re.compile(r"[A-Za-z0-9-]{1,64}"), "eventTime": re.compile(r"[0-9TZ:.+-]{1,40}"),
+}
 
 
 def with_aws_source(mode: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,11 +100,15 @@ def distrust(message: Mapping[str, Any], own_account: str) -> str:
         return f"its source is {source!r}, and only events of AWS have a source that begins with 'aws.'"
     if not isinstance(kind, str) or not _DETAIL_TYPE.fullmatch(kind):
         return f"its detail-type is {kind!r}, which is not CloudTrail's"
-    if not isinstance(account, str) or not _ACCOUNT.fullmatch(account) or not isinstance(region, str):
+    if not (isinstance(account, str) and _ACCOUNT.fullmatch(account)
+            and isinstance(region, str) and _REGION.fullmatch(region)):
         return f"it must have account and region; it has {account!r} and {region!r}"
     if own_account and account != own_account:
         return f"it is of account {account}, and this function answers for {own_account}"
     record = detail_of(message)
+    for name, form in _WORDS.items():
+        if (value := record.get(name)) is not None and not (isinstance(value, str) and form.fullmatch(value)):
+            return f"its detail.{name} is {str(value)[:100]!r}, which is not CloudTrail's form"
     for name, expected in (("recipientAccountId", account), ("awsRegion", region)):
         if record.get(name, expected) != expected:
             return f"its detail.{name} is {record[name]!r}, but the event is of {expected}"

@@ -127,6 +127,10 @@ FORGED = [
     ({"account": "222222222222"}, "it is of account 222222222222, and this function answers for 123456789012"),
     ({"detail": {"recipientAccountId": "222222222222"}}, "its detail.recipientAccountId is '222222222222'"),
     ({"detail": {"awsRegion": "eu-west-3"}}, "its detail.awsRegion is 'eu-west-3'"),
+    ({"region": "eu-west-1\nERROR forged"}, "it must have account and region"),
+    ({"detail": {"eventName": "AuthorizeSecurityGroupIngress\nERROR x"}}, "its detail.eventName is"),
+    ({"detail": {"eventID": "a\x1b[2J"}}, "its detail.eventID is"),
+    ({"detail": {"eventTime": {"a": 1}}}, "its detail.eventTime is"),
     ({"region": "eu-west-3", "detail": {"awsRegion": REGION}}, "but the event is of eu-west-3"),
 ]
 
