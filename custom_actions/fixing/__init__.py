@@ -10,7 +10,26 @@ if TYPE_CHECKING:
     from .engine import FixPlan, FixResult, Left, Step, calls, carry_out, fix_by_plan, summary
     from .event_fix import CONFIRM, OTHERWISE, EventFix, Record, check_events, events_of
     from .fix import Fix, fix_each
-    from .receipt import RECEIPTS, Call, FixIncomplete, Outcome, finish
+    from .inverses import (
+        ROLLED_BACK,
+        UNDID,
+        Inverse,
+        again,
+        inverse_of,
+        is_account,
+        is_added,
+        is_api,
+        is_listener,
+        is_removed,
+        is_topic,
+        one_id,
+        only,
+        only_in_region,
+        problem,
+        redo_calls,
+        unshare,
+    )
+    from .receipt import RECEIPTS, Call, FixIncomplete, Outcome, finish, printable
 
 __getattr__, __all__ = face(
     __name__,
@@ -18,5 +37,9 @@ __getattr__, __all__ = face(
     engine=("FixPlan", "FixResult", "Left", "Step", "calls", "carry_out", "fix_by_plan", "summary"),
     event_fix=("CONFIRM", "EventFix", "OTHERWISE", "Record", "check_events", "events_of"),
     fix=("Fix", "fix_each"),
-    receipt=("Call", "FixIncomplete", "Outcome", "RECEIPTS", "finish"),
+    inverses=(
+        "Inverse", "ROLLED_BACK", "UNDID", "again", "inverse_of", "is_account", "is_added", "is_api", "is_listener",
+        "is_removed", "is_topic", "one_id", "only", "only_in_region", "problem", "redo_calls", "unshare",
+    ),
+    receipt=("Call", "FixIncomplete", "Outcome", "RECEIPTS", "finish", "printable"),
 )

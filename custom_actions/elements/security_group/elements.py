@@ -10,7 +10,7 @@ from c7n.utils import local_session
 
 from ...aws import config_history, detail_of, earlier_events
 from ...errors import Refusal
-from ...fixing import CONFIRM, OTHERWISE, EventFix, FixResult
+from ...fixing import CONFIRM, OTHERWISE, EventFix, FixResult, Inverse, again
 from .apply import apply, read_rules
 from .baseline import Baseline, Required
 from .event import EVENTS, undo_of
@@ -193,6 +193,14 @@ class RevertIngress(EventFix):
             "config-rule": {"type": "string", "minLength": 1},
             "include-default": {"type": "boolean"},
         },
+    )
+    inverses = (
+        Inverse("ec2", "authorize_security_group_ingress", "GroupId", optional=("IpPermissions", "TagSpecifications"),
+                already=("InvalidPermission.Duplicate",), split="IpPermissions",
+                redo=again("revoke_security_group_ingress", "TagSpecifications")),
+        Inverse("ec2", "revoke_security_group_ingress", "GroupId", optional=("IpPermissions",),
+                already=("InvalidPermission.NotFound",), split="IpPermissions",
+                redo=again("authorize_security_group_ingress")),
     )
     permissions: tuple[str, ...] = (
         "ec2:DescribeSecurityGroupRules",
