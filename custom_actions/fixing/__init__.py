@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .fix import Fix, fix_each
     from .inverses import (
         ROLLED_BACK,
+        ROLLS_BACK,
         UNDID,
         Inverse,
         again,
@@ -38,8 +39,8 @@ __getattr__, __all__ = face(
     event_fix=("CONFIRM", "EventFix", "OTHERWISE", "Record", "check_events", "events_of"),
     fix=("Fix", "fix_each"),
     inverses=(
-        "Inverse", "ROLLED_BACK", "UNDID", "again", "inverse_of", "is_account", "is_added", "is_api", "is_listener",
-        "is_removed", "is_topic", "one_id", "only", "only_in_region", "problem", "redo_calls", "unshare",
+        "Inverse", "ROLLED_BACK", "ROLLS_BACK", "UNDID", "again", "inverse_of", "is_account", "is_added", "is_api",
+        "is_listener", "is_removed", "is_topic", "one_id", "only", "only_in_region", "problem", "redo_calls", "unshare",
     ),
     receipt=("Call", "FixIncomplete", "Outcome", "RECEIPTS", "finish", "printable"),
 )

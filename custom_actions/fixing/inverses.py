@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from typing import Any
+
+from .receipt import Outcome
 
 Receipt = Mapping[str, Any]
 """A receipt as its JSON has it."""
@@ -27,10 +29,12 @@ Redo = Callable[[Parameters, Receipt], tuple[str, dict[str, Any]]]
 
 ROLLED_BACK = "rolled-back"
 """The outcome in a receipt of `rollback` itself."""
-UNDID = "undid"
-"""The key under which a receipt of `rollback` has the calls that were made."""
+UNDID, ROLLS_BACK = "undid", "rolls_back"
+"""The keys under which a receipt of `rollback` has the calls that were made, and the receipt that they are from."""
+_OUTCOMES = {*Outcome, ROLLED_BACK}
 
 _FIELDS = ("account", "region", "resource", "resource_type", "policy", "outcome", "at", "inverse")
+_SAME = ("account", "region", "resource", "resource_type")
 _CALL = {"service", "operation", "parameters"}
 _ACCOUNT = re.compile(r"\d{12}")
 _REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}")
@@ -250,16 +254,20 @@ def problem(receipt: Any) -> str:
     """
     if found := _malformed(receipt):
         return found
-    undone = receipt.get(UNDID)
-    if receipt["outcome"] == ROLLED_BACK:
-        # What a rollback made must be what a fix declares, and its inverse must follow from that.
-        if not isinstance(undone, list):
-            return f"outcome is {ROLLED_BACK}, so it needs the list {UNDID!r} of the calls that were made"
-        if found := _calls_problem(receipt, undone):
-            return found
-        expected = redo_calls(receipt, undone)
-        return "" if receipt["inverse"] == expected else "its inverse does not make the fix's changes again"
-    return _calls_problem(receipt, receipt["inverse"])
+    if ROLLS_BACK not in receipt:
+        return _calls_problem(receipt, receipt["inverse"])
+    # What a rollback made must be what a fix declares, and its inverse must follow from that.
+    fix = receipt[ROLLS_BACK]
+    if found := _malformed(fix) or ("it is of a rollback too" if ROLLS_BACK in fix else ""):
+        return f"{ROLLS_BACK}: {found}"
+    if different := [name for name in _SAME if receipt[name] != fix[name]]:
+        return f"{ROLLS_BACK}: another {', '.join(different)} than the receipt's"
+    if not isinstance(made := receipt.get(UNDID), list):
+        return f"{UNDID}: must be the list of calls that the rollback made"
+    if found := _calls_problem(fix, made):
+        return f"{UNDID}: {found}"
+    expected = redo_calls(fix, made)
+    return "" if receipt["inverse"] == expected else "its inverse does not make the fix's changes again"
 
 
 def as_read(record: Receipt) -> dict[str, Any]:
@@ -268,7 +276,7 @@ def as_read(record: Receipt) -> dict[str, Any]:
     return found
 
 
-def redo_calls(receipt: Receipt, made: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def redo_calls(receipt: Receipt, made: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The calls that make the fix's changes again, after the calls `made` by a rollback; the last one first."""
     found = []
     for call in reversed(made):
@@ -293,6 +301,8 @@ def _malformed(receipt: Any) -> str:
         return f"account: {receipt['account']!r} is not an account id of 12 digits"
     if not _REGION.fullmatch(receipt["region"]):
         return f"region: {receipt['region']!r} is not a region"
+    if receipt["outcome"] not in _OUTCOMES:
+        return f"outcome: {receipt['outcome']!r} is not one of {', '.join(sorted(_OUTCOMES))}"
     try:
         at = datetime.fromisoformat(receipt["at"])
     except ValueError:
