@@ -63,7 +63,7 @@ def _echo(line: str) -> None:
 
 
 def _show(plan: RollbackPlan, check: RollbackCheck) -> None:
-    from .console import err, table
+    from .console import err, table, text
 
     err().print(table(
         "Calls", ("account", "region", "resource", "call", "parameters"),
@@ -75,7 +75,9 @@ def _show(plan: RollbackPlan, check: RollbackCheck) -> None:
     ))
     for title, lines in (("Changed since the fix", check.differences), ("Cannot be compared", check.unknown)):
         if lines:
-            err().print(table(title, ("receipt and difference",), [(line,) for line in lines]))
+            err().print(text(title, "bold"))
+        for line in lines:
+            err().print(text(line))
 
 
 def _undo(work: Rollback, check: RollbackCheck, target: Path) -> None:

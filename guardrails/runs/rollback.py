@@ -152,7 +152,7 @@ class RollbackCheck:
         """Raise GuardrailsError if a resource has changed since its fix, unless `force`."""
         if self.differences and not force:
             raise GuardrailsError(
-                f"nothing was called: {len(self.differences)} resources have changed since the fix",
+                f"nothing was called: resources that have changed since the fix: {len(self.differences)}",
                 "compare the differences above; to make the calls all the same, add --force")
 
 
