@@ -143,7 +143,7 @@ def test_a_rollback_stops_at_the_first_failure_and_says_where(cloud: Cloud, tmp_
     refused = guardrails("rollback", file, "--yes")
     assert refused.exit_code == 1
     assert "receipt 1 (sg-12345678): " in refused.stderr
-    assert "cannot be read: DescribeSecurityGroups: InvalidGroup" in refused.stderr
+    assert "cannot be read: InvalidGroup.NotFound on DescribeSecurityGroups" in refused.stderr
     assert "done:" not in refused.stdout
     result = guardrails("rollback", file, "--yes", "--force", "-o", tmp_path / "out")
     assert result.exit_code == 1

@@ -386,7 +386,7 @@ def test_an_attached_policy_is_compared(cloud: Cloud, tmp_path: Path) -> None:
     gone = rollback(
         written(tmp_path / "gone.json", {**made, "at": "2026-03-01T00:00:00+00:00"}), tmp_path / "three")
     assert gone.exit_code == 1
-    assert "cannot be read: ListAttachedRolePolicies: NoSuchEntity" in gone.stderr
+    assert "cannot be read: NoSuchEntity on ListAttachedRolePolicies" in gone.stderr
 
 
 def test_a_key_that_is_gone_and_a_block_that_was_changed_are_differences(cloud: Cloud, tmp_path: Path) -> None:
