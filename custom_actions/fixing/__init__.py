@@ -10,8 +10,28 @@ if TYPE_CHECKING:
     from .engine import FixPlan, FixResult, Left, Step, calls, carry_out, fix_by_plan, summary
     from .event_fix import CONFIRM, LIST_OF_ROLES, OTHERWISE, EventFix, Record, check_events, events_of
     from .fix import Fix, fix_each
+    from .inverses import (
+        ROLLED_BACK,
+        ROLLS_BACK,
+        UNDID,
+        Inverse,
+        again,
+        inverse_of,
+        is_account,
+        is_added,
+        is_api,
+        is_listener,
+        is_removed,
+        is_topic,
+        one_id,
+        only,
+        only_in_region,
+        problem,
+        redo_calls,
+        unshare,
+    )
     from .journal import JOURNAL, interrupted
-    from .receipt import RECEIPTS, Call, FixIncomplete, Outcome, finish
+    from .receipt import RECEIPTS, Call, FixIncomplete, Outcome, finish, printable
 
 __getattr__, __all__ = face(
     __name__,
@@ -19,6 +39,11 @@ __getattr__, __all__ = face(
     engine=("FixPlan", "FixResult", "Left", "Step", "calls", "carry_out", "fix_by_plan", "summary"),
     event_fix=("CONFIRM", "EventFix", "LIST_OF_ROLES", "OTHERWISE", "Record", "check_events", "events_of"),
     fix=("Fix", "fix_each"),
+    inverses=(
+        "Inverse", "ROLLED_BACK", "ROLLS_BACK", "UNDID", "again", "inverse_of", "is_account", "is_added", "is_api",
+        "is_listener", "is_removed", "is_topic", "one_id", "only", "only_in_region", "problem", "redo_calls",
+        "unshare",
+    ),
     journal=("JOURNAL", "interrupted"),
-    receipt=("Call", "FixIncomplete", "Outcome", "RECEIPTS", "finish"),
+    receipt=("Call", "FixIncomplete", "Outcome", "RECEIPTS", "finish", "printable"),
 )

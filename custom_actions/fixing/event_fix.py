@@ -20,6 +20,7 @@ from ..aws import AWS_ERRORS, actor_of, call, detail_of, is_own, principal_of, r
 from .confirmation import confirm
 from .engine import FixResult
 from .fix import fix_each
+from .inverses import Inverse
 from .receipt import RECEIPTS, Outcome, Receipt, finish
 
 Record = Mapping[str, Any]
@@ -41,10 +42,12 @@ class EventFix(EventAction):
 
     Attributes:
         events: the names of the events that it can undo; empty when it also works without one.
+        inverses: the calls that may be in the receipts' inverses.
         own_arn: the role that we run as, known while `process` runs.
     """
 
     events: ClassVar[tuple[str, ...]] = ()
+    inverses: ClassVar[tuple[Inverse, ...]] = ()
     own_arn = ""
 
     @property

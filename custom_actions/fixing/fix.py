@@ -2,7 +2,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from traceback import format_tb
+from typing import Any, ClassVar
 
 from c7n.actions import BaseAction
 from c7n.utils import local_session
@@ -10,8 +11,9 @@ from c7n.utils import local_session
 from ..aws import AWS_ERRORS, Actor, reason_of
 from ..errors import CannotRead, Refusal
 from .engine import FixResult
+from .inverses import Inverse
 from .journal import Journal
-from .receipt import Outcome, Receipt, finish, receipt_of
+from .receipt import Outcome, Receipt, finish, printable, receipt_of
 
 Resource = dict[str, Any]
 
@@ -41,7 +43,7 @@ def fix_each(
                 # The receipt is in the log, too.
                 action.log.error("%s: the journal cannot be written: %s", action.type, error.strerror)
             level = action.log.error if receipt.outcome.needs_a_person else action.log.info
-            level("%s %s: %s %s", action.type, receipt.resource, receipt.outcome, receipt.reason)
+            level("%s %s: %s %s", action.type, printable(receipt.resource), receipt.outcome, printable(receipt.reason))
             fixed.append((resource, receipt))
     return fixed
 
@@ -51,7 +53,7 @@ def _in_journal(
 ) -> Iterator[FixResult]:
     """The results of one resource, each made with the journal open for the resource."""
     head = _receipt(action, resource, FixResult(Outcome.INTERRUPTED), None).to_dict()
-    wanted = ("resource", "resource_type", "account", "region", "policy", "at")
+    wanted = ("resource", "resource_type", "account", "region", "policy", "action", "at")
     results = _results(action, resource, fix)
     while True:
         with journal.of({key: head[key] for key in wanted}):
@@ -70,8 +72,11 @@ def _results(
         yield FixResult(Outcome.REFUSED, str(refusal))
     except (*AWS_ERRORS, CannotRead) as error:
         yield FixResult(Outcome.FAILED, reason_of(error))
-    except Exception as error:
-        action.log.exception("%s: the fix of one resource ended with an unexpected error", action.type)
+    except Exception as error:  # noqa: BLE001 - it ends one resource, and is logged with its traceback
+        # Not log.exception: the error's own text may have line breaks that an attacker chose.
+        action.log.error(
+            "%s: the fix of one resource ended with an unexpected error: %s: %s\n%s", action.type,
+            type(error).__name__, printable(error), "".join(format_tb(error.__traceback__)))
         yield FixResult(Outcome.FAILED, f"unexpected {type(error).__name__}: {reason_of(error)}")
 
 
@@ -96,6 +101,9 @@ def _receipt(action: Any, resource: Mapping[str, Any], result: FixResult, actor:
 
 class Fix(BaseAction):
     """The base of the fixes that answer no event: a subclass says in `fix` what happens to one resource."""
+
+    inverses: ClassVar[tuple[Inverse, ...]] = ()
+    """The calls that may be in the receipts' inverses."""
 
     @property
     def name(self) -> str:

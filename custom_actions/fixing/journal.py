@@ -17,7 +17,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from .receipt import Call, Outcome
+from .receipt import Call, Outcome, log_line
 
 JOURNAL = "fixes.jsonl"
 """The journal's name in a policy's output."""
@@ -53,7 +53,7 @@ class Journal:
         self._write({"receipt": receipt})
 
     def _write(self, entry: Mapping[str, Any]) -> None:
-        line = json.dumps(entry, default=str)
+        line = log_line(entry)
         self._action.log.info("%s journal %s", self._action.type, line)
         if self._path is None:
             return

@@ -17,6 +17,9 @@ from c7n.utils import dumps
 
 from ..aws import Actor
 
+_MENTIONS = str.maketrans({character: f"\\u{ord(character):04x}" for character in "<>&@`\x7f"})
+"""What chat programs and Markdown read as a mention, a link or a tag, as JSON escapes it."""
+
 RECEIPTS = "c7n:Receipts"
 """The key of a resource under which the fixes leave their receipts, for the actions after them."""
 
@@ -70,6 +73,8 @@ class Receipt:
     inverse: Sequence[Call] = ()
     caused_by: Actor | None = None
     notes: Sequence[str] = ()
+    action: str = ""
+    """The c7n action that made the fix; `rollback` accepts only the calls that this action declares."""
     at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
     def to_dict(self) -> dict[str, Any]:
@@ -86,8 +91,28 @@ def receipt_of(action: Any, resource: str, outcome: Outcome, **what: Any) -> Rec
     own = {
         "resource_type": f"aws.{manager.type}", "account": manager.config.account_id or "",
         "region": manager.config.region or "", "policy": manager.data.get("name", ""),
+        "action": str(action.type),
     }
     return Receipt(resource=resource, outcome=outcome, **{**own, **what})
+
+
+def printable(value: object) -> str:
+    """A text as one line of a log or a terminal, whoever chose it.
+
+    Names and descriptions come from AWS, where attackers choose them. Line breaks, control characters and invisible
+    characters are escaped, and `receipt {` cannot be read as the start of a receipt.
+    """
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(value))
+    return shown.replace("receipt {", "receipt \\x7b")
+
+
+def log_line(record: Mapping[str, Any]) -> str:
+    """A receipt as JSON in ASCII on one line. No value in it can end the line, look like the
+    start of a receipt, control a terminal or mention people.
+
+    json.loads gives the same values again.
+    """
+    return json.dumps(record, default=str).translate(_MENTIONS).replace("receipt {", "receipt \\u007b")
 
 
 class FixIncomplete(Exception):
@@ -96,7 +121,7 @@ class FixIncomplete(Exception):
     def __init__(self, action: str, receipts: Sequence[Receipt]) -> None:
         left = [receipt for receipt in receipts if receipt.outcome.needs_a_person]
         named = "; ".join(f"{receipt.resource} {receipt.outcome}: {receipt.reason}" for receipt in left)
-        super().__init__(f"{action}: {len(left)} of {len(receipts)} resources still drift: {named}")
+        super().__init__(printable(f"{action}: {len(left)} of {len(receipts)} resources still drift: {named}"))
 
 
 def finish(action: Any, fixed: Iterable[tuple[dict[str, Any], Receipt]]) -> list[dict[str, Any]]:
@@ -113,7 +138,7 @@ def finish(action: Any, fixed: Iterable[tuple[dict[str, Any], Receipt]]) -> list
     for resource, receipt in fixed:
         record = receipt.to_dict()
         # A function's log is kept where its output directory is not.
-        action.log.info("%s receipt %s", action.type, json.dumps(record, default=str))
+        action.log.info("%s receipt %s", action.type, log_line(record))
         resource[RECEIPTS] = [*resource.get(RECEIPTS, ()), record]
         receipts.append(receipt)
         records.append(record)

@@ -2,49 +2,69 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from ..errors import GuardrailsError
-from .options import yes_option
+from .options import output_option, yes_option
 
 if TYPE_CHECKING:
-    from ..runs import RollbackPlan
+    from ..runs import Rollback, RollbackCheck, RollbackPlan
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RECEIPTS...")
+@click.option("--force", is_flag=True, help="Make the calls though a resource has changed since its fix.")
+@output_option
 @yes_option
-def rollback(files: tuple[Path, ...], yes: bool) -> None:
+def rollback(files: tuple[Path, ...], force: bool, output: str | None, yes: bool) -> None:
     """Undo fixes with the AWS API calls in their receipts.
 
-    RECEIPTS are the files that our actions write (action-revert-ingress, beside resources.json), or the receipts.json
-    of a heal. Shows the calls and asks before it makes them. Stops at the first call that fails, and lists what was
-    done and what was not. Uses the current credentials, which must belong to the account of the receipts. A policy
-    that is still active will fix the same drift again: switch it off first, or add an exception.
+    RECEIPTS are the files that our actions write (action-revert-ingress and the journal fixes.jsonl, beside
+    resources.json), the receipts.json of a heal, or that of a rollback. Only calls that the receipt's fix declares are
+    made, on the receipt's resource, with credentials of its account. A resource that has changed since its fix is
+    shown and refused, unless --force.
+    Shows the calls and asks before it makes them, and stops at the first call that fails. A rollback that was stopped
+    goes on when you run it again. It writes receipts of its own. A policy that is still active will fix the same
+    drift again: switch it off first, or add an exception.
 
     \b
     Example:
       ./run.sh rollback output/heal-20260101T120000Z/receipts.json
     """
-    from ..runs import RollbackPlan, account_of_credentials, read_receipts
+    from ..paths import output_directory
+    from ..runs import Journal, Rollback, RollbackPlan, account_of_credentials, private_directory, read_receipts
     from .console import confirm
 
     plan = RollbackPlan.of(read_receipts(files))
     for receipt in plan.empty:
-        click.echo(f"nothing to undo: {receipt}")
-    if not plan.calls:
+        _echo(f"nothing to undo: {receipt}")
+    if not plan.receipts:
         return
     plan.refuse_other_accounts(account_of_credentials(plan.region))
-    _show_calls(plan)
-    confirm(f"Make these {len(plan.calls)} calls?", yes=yes)
-    _undo(plan)
+    plan.check_parameters()
+    with ExitStack() as stack:
+        used = dict.fromkeys(receipt.file for receipt in plan.receipts)
+        work = Rollback(plan, {file: stack.enter_context(Journal(file)) for file in used})
+        check = work.check()
+        _show(plan, check)
+        check.refuse_differences(force=force)
+        confirm(f"Make these {len(plan.calls)} calls?", yes=yes)
+        _undo(work, check, private_directory(output_directory(output, "rollback")))
 
 
-def _show_calls(plan: RollbackPlan) -> None:
-    from .console import err, table
+def _echo(line: str) -> None:
+    """Print a line in which names and texts from AWS cannot control the terminal."""
+    from .console import text
+
+    click.echo(text(line).plain)
+
+
+def _show(plan: RollbackPlan, check: RollbackCheck) -> None:
+    from .console import err, table, text
 
     err().print(table(
         "Calls", ("account", "region", "resource", "call", "parameters"),
@@ -54,20 +74,30 @@ def _show_calls(plan: RollbackPlan) -> None:
             for call in plan.calls
         ],
     ))
+    for title, lines in (("Changed since the fix", check.differences), ("Cannot be compared", check.unknown)):
+        if lines:
+            err().print(text(title, "bold"))
+        for line in lines:
+            err().print(text(line))
 
 
-def _undo(plan: RollbackPlan) -> None:
-    """Make the calls and print each result. Raises GuardrailsError if one failed."""
-    from ..runs import UndoState, undo
+def _undo(work: Rollback, check: RollbackCheck, target: Path) -> None:
+    """Make the calls, print each result and write the receipts. Raises GuardrailsError if one failed."""
+    from ..runs import RollbackStep, UndoState, write_record
 
-    steps = []
-    for step in undo(plan.calls):
+    steps: list[RollbackStep] = []
+    written = target
+    for step in work.undo(check):
         steps.append(step)
-        click.echo(f"{step.state}: {step.call}" + (f"\n  {step.reason}" if step.reason else ""))
+        _echo(f"{step.state}: {step.call}")
+        if step.reason:
+            _echo(f"  {step.reason}")
+        written = write_record(target, work, steps)
+    click.echo(f"receipts of this rollback: {written}")
     states = [step.state for step in steps]
     if UndoState.FAILED in states:
         number, total = states.index(UndoState.FAILED), len(steps)
         raise GuardrailsError(
             f"stopped at call {number + 1} of {total}: {number} done, {total - number} not",
-            "fix the cause and run it again: calls whose security group rules are back already count as done",
+            "fix the cause and run it again: it goes on where it stopped",
         )

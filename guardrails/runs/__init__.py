@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from .outputs import S3Url, with_output
     from .progress import Advance, Progress
     from .report import assess_source
-    from .rollback import RollbackPlan, UndoState, account_of_credentials, read_receipts, undo
+    from .rollback import Rollback, RollbackCheck, RollbackPlan, RollbackStep, account_of_credentials, read_receipts
+    from .rollback_journal import Journal, UndoState
+    from .rollback_record import private_directory, write_record
     from .sweeps import execute
     from .trend import TrendRow, comparable_runs, trend_rows
 
@@ -28,7 +30,9 @@ __getattr__, __all__ = face(
     outputs=("S3Url", "with_output"),
     progress=("Advance", "Progress"),
     report=("assess_source",),
-    rollback=("RollbackPlan", "UndoState", "account_of_credentials", "read_receipts", "undo"),
+    rollback=("Rollback", "RollbackCheck", "RollbackPlan", "RollbackStep", "account_of_credentials", "read_receipts"),
+    rollback_journal=("Journal", "UndoState"),
+    rollback_record=("private_directory", "write_record"),
     sweeps=("execute",),
     trend=("TrendRow", "comparable_runs", "trend_rows"),
 )

@@ -12,7 +12,7 @@ from c7n.filters import Filter
 from c7n.utils import get_partition, local_session, type_schema
 
 from ...errors import CannotRead
-from ...fixing import FixResult, finish, fix_each
+from ...fixing import FixResult, Inverse, finish, fix_each, is_api
 from ...parameters import placeholders
 from .cache import StageName, encrypt
 from .document import PolicyError, Statement, read
@@ -145,6 +145,13 @@ class OpenBeyondNetworks(_Open):
             raise PolicyValidationError(f"{self.type}: networks: {error}") from None
 
 
+def _decrypts(operations: Any, _: Any) -> bool:
+    """A patch that only switches the encryption of methods' caches off."""
+    return isinstance(operations, list) and bool(operations) and all(
+        isinstance(each, Mapping) and each.keys() == {"op", "path", "value"} and each["op"] == "replace"
+        and str(each["path"]).endswith("/caching/dataEncrypted") and each["value"] == "false" for each in operations)
+
+
 class EncryptCache(EventAction):
     """Encrypt what a stage caches, in every method setting that caches and does not encrypt.
 
@@ -171,6 +178,11 @@ class EncryptCache(EventAction):
     """
 
     schema = type_schema("encrypt-cache")
+    inverses = (
+        Inverse("apigateway", "update_stage", "restApiId", is_api, {
+            "stageName": lambda name, receipt: receipt["resource"].endswith(f"/stages/{name}"),
+            "patchOperations": _decrypts}),
+    )
     permissions = ("apigateway:GET", "apigateway:PATCH")
 
     @property

@@ -12,12 +12,24 @@ from c7n.utils import local_session, type_schema
 
 from ...aws import AWS_ERRORS, Actor, actor_of, detail_of, reason_of
 from ...errors import Refusal
-from ...fixing import CONFIRM, OTHERWISE, EventFix, FixPlan, FixResult, Outcome, check_events, events_of, fix_by_plan
+from ...fixing import (
+    CONFIRM,
+    OTHERWISE,
+    EventFix,
+    FixPlan,
+    FixResult,
+    Inverse,
+    Outcome,
+    again,
+    check_events,
+    events_of,
+    fix_by_plan,
+)
 from .apply import TrailGone, fix_plan, read_trail, summarised
 from .event import CREATE, DELETE, EVENTS, SELECT, STOP, UPDATE, Record, arn_of
 from .history import CHANGES, earlier_changes, last_known
 from .plan import Declared, EventError, foreign, plan_trail, target_of
-from .state import DEFAULT_SELECTORS, Selectors
+from .state import DEFAULT_SELECTORS, SETTINGS, Selectors
 
 _PERMISSIONS = {
     STOP: ("cloudtrail:GetTrailStatus", "cloudtrail:StartLogging"),
@@ -125,6 +137,12 @@ class RevertTrail(EventFix):
             "confirm": CONFIRM,
         },
     }
+    inverses = (
+        Inverse("cloudtrail", "stop_logging", "Name", redo=again("start_logging")),
+        Inverse("cloudtrail", "put_event_selectors", "TrailName",
+                optional=("EventSelectors", "AdvancedEventSelectors")),
+        Inverse("cloudtrail", "update_trail", "Name", optional=SETTINGS),
+    )
     permissions: tuple[str, ...] = tuple(dict.fromkeys(
         ("sts:GetCallerIdentity", *(name for names in _PERMISSIONS.values() for name in names))
     ))

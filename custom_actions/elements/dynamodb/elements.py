@@ -10,7 +10,7 @@ from c7n.utils import type_schema
 
 from ...aws import call, code_of, reason_of
 from ...errors import Refusal
-from ...fixing import Fix, FixPlan, FixResult, fix_by_plan
+from ...fixing import Fix, FixPlan, FixResult, Inverse, fix_by_plan
 from ...parameters import placeholders
 from .encryption import steps_of
 
@@ -43,6 +43,7 @@ class SetKmsEncryption(Fix):
 
     schema = type_schema("set-kms-encryption", key={"type": "string"})
     # DynamoDB asks KMS in the name of who calls UpdateTable.
+    inverses = (Inverse("dynamodb", "update_table", "TableName", values={"SSESpecification": {"Enabled": False}}),)
     permissions = ("dynamodb:DescribeTable", "dynamodb:UpdateTable", "kms:DescribeKey", "kms:CreateGrant")
 
     def validate(self) -> SetKmsEncryption:

@@ -8,7 +8,7 @@ from c7n.filters import Filter
 from c7n.utils import local_session, type_schema
 
 from ...errors import Refusal
-from ...fixing import Fix, FixPlan, FixResult, fix_by_plan
+from ...fixing import Fix, FixPlan, FixResult, Inverse, fix_by_plan, is_listener
 from .apply import read_listeners, steps_of
 from .redirect import offending, plan_redirects
 
@@ -83,6 +83,10 @@ class RedirectToHttps(Fix):
     """
 
     schema = type_schema("redirect-to-https", port={"type": "integer", "minimum": 1, "maximum": 65535})
+    inverses = (
+        Inverse("elbv2", "modify_listener", "ListenerArn", is_listener, optional=("DefaultActions",)),
+        Inverse("elbv2", "modify_rule", "RuleArn", is_listener, optional=("Actions",)),
+    )
     permissions = (
         *_READS, "elasticloadbalancing:ModifyListener", "elasticloadbalancing:ModifyRule",
     )

@@ -13,7 +13,19 @@ from typing import Any
 from c7n.utils import type_schema
 
 from ...aws import AWS_ERRORS, call, detail_of, earlier_named, reason_of
-from ...fixing import OTHERWISE, Call, EventFix, FixPlan, FixResult, Record, Step, fix_by_plan
+from ...fixing import (
+    OTHERWISE,
+    Call,
+    EventFix,
+    FixPlan,
+    FixResult,
+    Inverse,
+    Record,
+    Step,
+    again,
+    fix_by_plan,
+    only_in_region,
+)
 
 CREATE, UPDATE, DELETE = "CreateDetector", "UpdateDetector", "DeleteDetector"
 
@@ -133,6 +145,12 @@ class RevertDetector(EventFix):
     """
 
     schema = type_schema("revert-detector", otherwise=OTHERWISE)
+    inverses = (
+        Inverse("guardduty", "delete_detector", "DetectorId", only_in_region, type="aws.guardduty-detector",
+                already=("BadRequestException: not owned by the current account",)),
+        Inverse("guardduty", "update_detector", "DetectorId", only_in_region, {"Enable": False},
+                type="aws.guardduty-detector", redo=again("update_detector", Enable=True)),
+    )
     permissions: tuple[str, ...] = (
         "guardduty:ListDetectors", "guardduty:GetDetector", "guardduty:CreateDetector", "guardduty:UpdateDetector",
         "cloudtrail:LookupEvents",

@@ -10,7 +10,7 @@ from typing import Any
 from c7n.utils import type_schema
 
 from ...aws import call, detail_of
-from ...fixing import OTHERWISE, Call, EventFix, FixPlan, FixResult, Step, fix_by_plan
+from ...fixing import OTHERWISE, Call, EventFix, FixPlan, FixResult, Inverse, Step, again, fix_by_plan, is_removed
 
 
 def plan_key(user: str, key_id: str, keys: Sequence[Mapping[str, Any]]) -> FixPlan:
@@ -59,6 +59,10 @@ class DisableCreatedKey(EventFix):
     """
 
     schema = type_schema("disable-created-key", otherwise=OTHERWISE)
+    inverses = (
+        Inverse("iam", "update_access_key", "UserName", values={"AccessKeyId": is_removed, "Status": "Active"},
+                redo=again("update_access_key", Status="Inactive")),
+    )
     permissions: tuple[str, ...] = ("iam:ListAccessKeys", "iam:UpdateAccessKey")
     events = ("CreateAccessKey",)
 

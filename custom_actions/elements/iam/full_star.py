@@ -11,7 +11,7 @@ from c7n.utils import local_session, type_schema
 
 from ...aws import call
 from ...errors import Refusal
-from ...fixing import Call, FixResult, Step
+from ...fixing import Call, FixResult, Inverse, Step, again, is_removed
 from ...parameters import placeholders
 from .documents import allows_everything, parse
 from .fix import IamFix
@@ -129,6 +129,13 @@ class RevokeFullStar(IamFix):
     """
 
     schema = type_schema("revoke-full-star")
+    inverses = tuple(inverse for kind in ("user", "group", "role") for inverse in (
+        Inverse("iam", f"attach_{kind}_policy", f"{kind.capitalize()}Name", values={"PolicyArn": is_removed},
+                type=f"aws.iam-{kind}", redo=again(f"detach_{kind}_policy")),
+        Inverse("iam", f"put_{kind}_policy", f"{kind.capitalize()}Name",
+                values={"PolicyName": is_removed, "PolicyDocument": is_removed},
+                type=f"aws.iam-{kind}", redo=again(f"delete_{kind}_policy", "PolicyDocument")),
+    ))
     permissions: tuple[str, ...] = ("sts:GetCallerIdentity", *_READ_MANAGED)
 
     def get_permissions(self) -> tuple[str, ...]:

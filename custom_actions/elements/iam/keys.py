@@ -16,7 +16,7 @@ from c7n.utils import local_session, type_schema
 
 from ...aws import call, code_of
 from ...errors import Refusal
-from ...fixing import Call, FixResult, Step
+from ...fixing import Call, FixResult, Inverse, Step, again, is_removed
 from ...parameters import placeholders
 from .fix import IamFix
 from .principals import GONE
@@ -117,6 +117,10 @@ class DisableKeys(IamFix):
     """
 
     schema = type_schema("disable-keys")
+    inverses = (
+        Inverse("iam", "update_access_key", "UserName", values={"AccessKeyId": is_removed, "Status": "Active"},
+                redo=again("update_access_key", Status="Inactive")),
+    )
     permissions: tuple[str, ...] = ("iam:ListAccessKeys", "iam:UpdateAccessKey")
 
     def validate(self) -> DisableKeys:

@@ -13,7 +13,7 @@ from c7n.resources.aws import shape_validate
 from c7n.utils import type_schema
 
 from ...aws import call, code_of
-from ...fixing import Call, FixResult, Step
+from ...fixing import Call, FixResult, Inverse, Step, is_account
 from ...parameters import placeholders
 from .fix import IamFix
 from .principals import GONE
@@ -95,6 +95,10 @@ class StrengthenPasswordPolicy(IamFix):
             "type": "object", "minProperties": 1, "additionalProperties": False,
             "properties": {key: {"type": ["boolean", "integer", "string"]} for key in STRICTER},
         })
+    inverses = (
+        Inverse("iam", "delete_account_password_policy", matches=is_account, already=("NoSuchEntity",)),
+        Inverse("iam", "update_account_password_policy", matches=is_account, optional=(*STRICTER, _KEPT)),
+    )
     permissions: tuple[str, ...] = ("iam:GetAccountPasswordPolicy", "iam:UpdateAccountPasswordPolicy")
 
     def validate(self) -> StrengthenPasswordPolicy:

@@ -13,7 +13,7 @@ from c7n.filters import Filter
 from c7n.utils import get_partition, local_session, type_schema
 
 from ...aws import call
-from ...fixing import Call, FixResult, Step
+from ...fixing import Call, FixResult, Inverse, Step, again, is_added
 from ...parameters import placeholders
 from .fix import IamFix
 from .principals import Principal, Reader
@@ -146,6 +146,10 @@ class AttachMissingPolicies(IamFix):
     """
 
     schema = type_schema("attach-missing-policies")
+    inverses = tuple(
+        Inverse("iam", f"detach_{kind}_policy", f"{kind.capitalize()}Name", values={"PolicyArn": is_added},
+                already=("NoSuchEntity",), type=f"aws.iam-{kind}", redo=again(f"attach_{kind}_policy"))
+        for kind in ("user", "role"))
     permissions: tuple[str, ...] = ()
 
     def get_permissions(self) -> tuple[str, ...]:

@@ -16,7 +16,20 @@ from typing import Any, TypeVar
 from c7n.utils import type_schema
 
 from ...aws import AWS_ERRORS, call, detail_of, earlier_named, reason_of
-from ...fixing import CONFIRM, OTHERWISE, Call, EventFix, FixPlan, FixResult, Record, Step, events_of, fix_by_plan
+from ...fixing import (
+    CONFIRM,
+    OTHERWISE,
+    Call,
+    EventFix,
+    FixPlan,
+    FixResult,
+    Inverse,
+    Record,
+    Step,
+    again,
+    events_of,
+    fix_by_plan,
+)
 
 _Told = TypeVar("_Told")
 
@@ -136,6 +149,13 @@ class RevertKey(EventFix):
     """
 
     schema = type_schema("revert-key", otherwise=OTHERWISE, confirm=CONFIRM)
+    inverses = (
+        Inverse("kms", "disable_key", "KeyId", redo=again("enable_key")),
+        Inverse("kms", "disable_key_rotation", "KeyId", redo=again("enable_key_rotation")),
+        Inverse("kms", "schedule_key_deletion", "KeyId", optional=("PendingWindowInDays",),
+                already=("KMSInvalidStateException: pending deletion",),
+                redo=again("cancel_key_deletion", "PendingWindowInDays")),
+    )
     permissions: tuple[str, ...] = tuple(dict.fromkeys(name for names in _PERMISSIONS.values() for name in names))
     events = (DISABLE, DELETE, ROTATION_OFF)
 

@@ -9,12 +9,12 @@ from c7n.exceptions import PolicyValidationError
 from c7n.filters import Filter
 from c7n.utils import local_session, type_schema
 
-from ...fixing import Fix, FixResult
+from ...fixing import Fix, FixResult, Inverse, is_added, is_topic
 from ...parameters import placeholders
 from .apply import apply
 from .chain import Link, Verdict, judge
 from .pattern import Expression, PatternError, cases, covers, parse_conditions, whole
-from .plan import Settings, plan_alarms
+from .plan import ALARM_SETTINGS, FILTER_SETTINGS, Settings, plan_alarms
 from .read import AwsSource
 
 _LONGEST_PATTERN = 1024
@@ -163,6 +163,14 @@ class CreateLogAlarm(Fix):
         topic={"type": "string", "minLength": 1},
         email={"type": "string"},
         namespace={"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_-]{0,99}$"},
+    )
+    inverses = (
+        Inverse("sns", "delete_topic", "TopicArn", is_topic),
+        Inverse("logs", "put_metric_filter", "filterName", is_added, optional=FILTER_SETTINGS),
+        Inverse("logs", "delete_metric_filter", "filterName", is_added, {"logGroupName": is_added},
+                already=("ResourceNotFoundException",)),
+        Inverse("cloudwatch", "put_metric_alarm", "AlarmName", is_added, optional=ALARM_SETTINGS),
+        Inverse("cloudwatch", "delete_alarms", "AlarmNames", is_added, already=("ResourceNotFound",)),
     )
     permissions = (
         *_READ, "cloudwatch:DescribeAlarms", "sns:ListSubscriptionsByTopic",

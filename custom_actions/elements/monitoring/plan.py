@@ -16,14 +16,14 @@ from .pattern import whole
 TOPIC = ""
 """In a step's `events`: the topic serves all of them."""
 
-_ALARM_SETTINGS = (
+ALARM_SETTINGS = (
     "AlarmName", "AlarmDescription", "ActionsEnabled", "OKActions", "AlarmActions", "InsufficientDataActions",
     "MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Dimensions", "Period", "Unit", "EvaluationPeriods",
     "DatapointsToAlarm", "Threshold", "ComparisonOperator", "TreatMissingData", "EvaluateLowSampleCountPercentile",
     "Metrics", "ThresholdMetricId",
 )
 """What DescribeAlarms tells, and PutMetricAlarm takes."""
-_FILTER_SETTINGS = (
+FILTER_SETTINGS = (
     "logGroupName", "filterName", "filterPattern", "metricTransformations", "applyOnTransformedLogs",
     "fieldSelectionCriteria", "emitSystemFieldDimensions",
 )
@@ -159,7 +159,7 @@ def _steps(
                 "metricTransformations": [
                     {"metricNamespace": metric.namespace, "metricName": metric.name, "metricValue": "1"}],
             },
-            _settings(before, _FILTER_SETTINGS),
+            _settings(before, FILTER_SETTINGS),
             Call("logs", "delete_metric_filter", {"logGroupName": group.name, "filterName": name}),
         ))
     if verdict.missing < Link.ALARM or not any(
@@ -178,7 +178,7 @@ def _steps(
                 "TreatMissingData": "notBreaching",
                 "ActionsEnabled": True, "AlarmActions": [topic],
             },
-            _settings(before, _ALARM_SETTINGS),
+            _settings(before, ALARM_SETTINGS),
             Call("cloudwatch", "delete_alarms", {"AlarmNames": [name]}),
         ))
     return steps

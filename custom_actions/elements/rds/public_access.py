@@ -10,7 +10,7 @@ from typing import Any
 from c7n.utils import type_schema
 
 from ...aws import call
-from ...fixing import OTHERWISE, Call, EventFix, FixPlan, FixResult, Step, fix_by_plan
+from ...fixing import OTHERWISE, Call, EventFix, FixPlan, FixResult, Inverse, Step, again, fix_by_plan
 
 NOT_YET = ("creating", "backing-up", "restoring", "starting")
 """States in which RDS refuses a modification that it takes a little later."""
@@ -65,6 +65,10 @@ class RevertPublicAccess(EventFix):
     """
 
     schema = type_schema("revert-public-access", otherwise=OTHERWISE)
+    inverses = (
+        Inverse("rds", "modify_db_instance", "DBInstanceIdentifier", values={"PubliclyAccessible": True},
+                redo=again("modify_db_instance", PubliclyAccessible=False)),
+    )
     permissions: tuple[str, ...] = ("rds:DescribeDBInstances", "rds:ModifyDBInstance")
 
     def undoes_the_event(self) -> bool:

@@ -12,7 +12,21 @@ from typing import Any
 from c7n.utils import type_schema
 
 from ...aws import AWS_ERRORS, call, detail_of, earlier_named, reason_of
-from ...fixing import CONFIRM, OTHERWISE, Call, EventFix, FixPlan, FixResult, Outcome, Record, Step, fix_by_plan
+from ...fixing import (
+    CONFIRM,
+    OTHERWISE,
+    Call,
+    EventFix,
+    FixPlan,
+    FixResult,
+    Inverse,
+    Outcome,
+    Record,
+    Step,
+    again,
+    fix_by_plan,
+    only_in_region,
+)
 
 STOP, DELETE_RECORDER, DELETE_CHANNEL = (
     "StopConfigurationRecorder", "DeleteConfigurationRecorder", "DeleteDeliveryChannel",
@@ -101,6 +115,14 @@ class RevertRecorder(EventFix):
     """
 
     schema = type_schema("revert-recorder", otherwise=OTHERWISE, confirm=CONFIRM)
+    inverses = (
+        Inverse("config", "delete_configuration_recorder", "ConfigurationRecorderName", only_in_region,
+                already=("NoSuchConfigurationRecorderException",), type="aws.config-recorder"),
+        Inverse("config", "delete_delivery_channel", "DeliveryChannelName", only_in_region,
+                already=("NoSuchDeliveryChannelException",), type="aws.config-recorder"),
+        Inverse("config", "stop_configuration_recorder", "ConfigurationRecorderName", only_in_region,
+                type="aws.config-recorder", redo=again("start_configuration_recorder")),
+    )
     permissions: tuple[str, ...] = (
         "config:DescribeConfigurationRecorders", "config:DescribeConfigurationRecorderStatus",
         "config:DescribeDeliveryChannels", "config:PutConfigurationRecorder", "config:PutDeliveryChannel",

@@ -12,7 +12,7 @@ from c7n.resources.s3 import get_region
 from c7n.utils import type_schema
 
 from ...aws import call, code_of
-from ...fixing import OTHERWISE, Call, EventFix, FixPlan, FixResult, Step, fix_by_plan
+from ...fixing import OTHERWISE, Call, EventFix, FixPlan, FixResult, Inverse, Step, again, fix_by_plan
 from .public import acl_openings
 
 BLOCK = {
@@ -85,6 +85,14 @@ class CloseBucket(EventFix):
     """
 
     schema = type_schema("close-bucket", otherwise=OTHERWISE)
+    inverses = (
+        Inverse("s3", "put_bucket_acl", "Bucket", optional=("AccessControlPolicy",)),
+        Inverse("s3", "put_public_access_block", "Bucket",
+                optional=("PublicAccessBlockConfiguration",),
+                redo=again("put_public_access_block", PublicAccessBlockConfiguration=BLOCK)),
+        Inverse("s3", "delete_public_access_block", "Bucket", already=("NoSuchPublicAccessBlockConfiguration",),
+                redo=again("put_public_access_block", PublicAccessBlockConfiguration=BLOCK)),
+    )
     permissions: tuple[str, ...] = (
         "s3:GetBucketAcl", "s3:PutBucketAcl", "s3:GetBucketPublicAccessBlock", "s3:PutBucketPublicAccessBlock",
     )

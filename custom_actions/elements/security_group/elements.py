@@ -11,7 +11,7 @@ from c7n.utils import local_session
 
 from ...aws import config_history, detail_of, earlier_events
 from ...errors import Refusal
-from ...fixing import CONFIRM, LIST_OF_ROLES, OTHERWISE, EventFix, FixResult
+from ...fixing import CONFIRM, LIST_OF_ROLES, OTHERWISE, EventFix, FixResult, Inverse, again
 from . import prefix_lists
 from .apply import apply, read_rules
 from .baseline import Baseline, Required
@@ -210,6 +210,14 @@ class RevertIngress(EventFix):
             "approved-roles": LIST_OF_ROLES,
             "include-default": {"type": "boolean"},
         },
+    )
+    inverses = (
+        Inverse("ec2", "authorize_security_group_ingress", "GroupId", optional=("IpPermissions", "TagSpecifications"),
+                already=("InvalidPermission.Duplicate",), split="IpPermissions",
+                redo=again("revoke_security_group_ingress", "TagSpecifications")),
+        Inverse("ec2", "revoke_security_group_ingress", "GroupId", optional=("IpPermissions",),
+                already=("InvalidPermission.NotFound",), split="IpPermissions",
+                redo=again("authorize_security_group_ingress")),
     )
     permissions: tuple[str, ...] = (
         "ec2:DescribeSecurityGroupRules",

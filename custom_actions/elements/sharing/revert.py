@@ -13,7 +13,19 @@ from c7n.filters import Filter
 from c7n.utils import local_session, type_schema
 
 from ...aws import call
-from ...fixing import OTHERWISE, Call, EventFix, FixPlan, FixResult, Step, fix_by_plan
+from ...fixing import (
+    OTHERWISE,
+    Call,
+    EventFix,
+    FixPlan,
+    FixResult,
+    Inverse,
+    Step,
+    fix_by_plan,
+    is_removed,
+    only,
+    unshare,
+)
 
 PUBLIC = "all"
 """What AWS calls everybody."""
@@ -214,6 +226,20 @@ class RevertSharing(EventFix):
     """
 
     schema = type_schema("revert-sharing", otherwise=OTHERWISE)
+    inverses = (
+        Inverse("ec2", "modify_snapshot_attribute", "SnapshotId", values={
+            "Attribute": "createVolumePermission", "CreateVolumePermission": only(Add=is_removed)},
+            redo=unshare("modify_snapshot_attribute")),
+        Inverse("ec2", "modify_image_attribute", "ImageId", values={
+            "Attribute": "launchPermission", "LaunchPermission": only(Add=is_removed)},
+            redo=unshare("modify_image_attribute")),
+        Inverse("rds", "modify_db_snapshot_attribute", "DBSnapshotIdentifier", values={
+            "AttributeName": "restore", "ValuesToAdd": is_removed},
+            redo=unshare("modify_db_snapshot_attribute")),
+        Inverse("rds", "modify_db_cluster_snapshot_attribute", "DBClusterSnapshotIdentifier", values={
+            "AttributeName": "restore", "ValuesToAdd": is_removed},
+            redo=unshare("modify_db_cluster_snapshot_attribute")),
+    )
     permissions: tuple[str, ...] = tuple(dict.fromkeys(name for kind in KINDS.values() for name in kind.permissions))
 
     def get_permissions(self) -> tuple[str, ...]:

@@ -14,7 +14,20 @@ from typing import Any
 from c7n.utils import type_schema
 
 from ...aws import AWS_ERRORS, call, detail_of, earlier_named, reason_of
-from ...fixing import CONFIRM, OTHERWISE, Call, EventFix, FixPlan, FixResult, Outcome, Record, Step, fix_by_plan
+from ...fixing import (
+    CONFIRM,
+    OTHERWISE,
+    Call,
+    EventFix,
+    FixPlan,
+    FixResult,
+    Inverse,
+    Outcome,
+    Record,
+    Step,
+    fix_by_plan,
+    one_id,
+)
 
 CREATE, DELETE = "CreateFlowLogs", "DeleteFlowLogs"
 
@@ -138,6 +151,10 @@ class RecreateFlowLog(EventFix):
 
     schema = type_schema("recreate-flow-log", otherwise=OTHERWISE, confirm=CONFIRM)
     # PassRole: a flow log into CloudWatch Logs writes with a role.
+    inverses = (
+        Inverse("ec2", "delete_flow_logs", "FlowLogIds", one_id, already=("InvalidFlowLogId.NotFound",),
+                type="aws.flow-log"),
+    )
     permissions: tuple[str, ...] = (
         "ec2:DescribeFlowLogs", "ec2:CreateFlowLogs", "cloudtrail:LookupEvents", "iam:PassRole",
     )

@@ -124,8 +124,8 @@ def test_a_rollback_stops_at_the_first_failure_and_says_where(cloud: Cloud, tmp_
     group = cloud.open_group(HOME, EAST)
 
     def receipt(resource: str, at: str, *inverse: dict[str, Any]) -> dict[str, Any]:
-        return {"account": HOME, "region": EAST, "resource": resource, "outcome": "reverted", "at": at,
-                "inverse": list(inverse)}
+        return {"account": HOME, "region": EAST, "resource": resource, "resource_type": "aws.security-group",
+                "policy": "open-ssh", "outcome": "reverted", "at": f"{at}+00:00", "inverse": list(inverse)}
 
     def opens(target: str, cidr: str) -> dict[str, Any]:
         return {"service": "ec2", "operation": "authorize_security_group_ingress", "parameters": {
@@ -135,12 +135,17 @@ def test_a_rollback_stops_at_the_first_failure_and_says_where(cloud: Cloud, tmp_
 
     file = tmp_path / "receipts.json"
     file.write_text(json.dumps([
-        receipt("sg-none", "2026-01-01T00:00:00", opens("sg-12345678", "10.0.0.0/8")),
+        receipt("sg-12345678", "2026-01-01T00:00:00", opens("sg-12345678", "10.0.0.0/8")),
         receipt(group, "2026-01-02T00:00:00", opens(group, "10.0.0.0/8")),
         receipt("sg-ok", "2026-01-03T00:00:00"),
-        receipt("sg-last", "2025-01-01T00:00:00", opens(group, "10.9.0.0/16")),
+        receipt(group, "2025-01-01T00:00:00", opens(group, "10.9.0.0/16")),
     ]))
-    result = guardrails("rollback", file, "--yes")
+    refused = guardrails("rollback", file, "--yes")
+    assert refused.exit_code == 1
+    assert "receipt 1 (sg-12345678): " in refused.stderr
+    assert "cannot be read: InvalidGroup.NotFound on DescribeSecurityGroups" in refused.stderr
+    assert "done:" not in refused.stdout
+    result = guardrails("rollback", file, "--yes", "--force", "-o", tmp_path / "out")
     assert result.exit_code == 1
     assert "nothing to undo: sg-ok (reverted)" in result.stdout
     assert [line.split()[0] for line in result.stdout.splitlines() if line.startswith(("done", "failed", "not done"))] \
@@ -224,7 +229,7 @@ def test_a_heal_fixes_looks_again_and_can_be_taken_back(cloud: Cloud, tmp_path: 
         next((tmp_path / "out/fix").rglob("action-revert-ingress")).read_text()
     )
     for line in ("done: ec2:authorize_security_group_ingress", "already done: ec2:authorize_security_group_ingress"):
-        back = guardrails("rollback", receipts, "--yes")
+        back = guardrails("rollback", receipts, "--yes", "-o", tmp_path / line.partition(":")[0])
         assert back.exit_code == 0, back.output
         assert line in back.stdout
         assert cloud.sources(HOME, EAST, group) == ["0.0.0.0/0", "10.1.2.3/32"]
@@ -260,10 +265,11 @@ def test_a_heal_leaves_what_somebody_answers_for(cloud: Cloud, tmp_path: Path) -
 
 
 def test_a_receipt_of_another_account_is_refused_whole(cloud: Cloud, tmp_path: Path) -> None:
-    call = {"service": "ec2", "operation": "disable_ebs_encryption_by_default", "parameters": {}}
+    call = {"service": "kms", "operation": "disable_key", "parameters": {"KeyId": "x"}}
     file = tmp_path / "receipts.json"
     file.write_text(json.dumps([
-        {"account": account, "region": EAST, "resource": "x", "inverse": [call]} for account in (HOME, RED)
+        {"account": account, "region": EAST, "resource": "x", "resource_type": "aws.kms-key", "policy": "p",
+         "outcome": "reverted", "at": "2026-01-01T00:00:00+00:00", "inverse": [call]} for account in (HOME, RED)
     ]))
     result = guardrails("rollback", file, "--yes")
     assert result.exit_code == 1

@@ -1,0 +1,81 @@
+"""The receipts of a rollback itself: what was called for each receipt, how it ended, and how to make the fix again."""
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from custom_actions.fixing import ROLLED_BACK, ROLLS_BACK, UNDID, Outcome, redo_calls
+
+from ..errors import GuardrailsError
+from .rollback import Rollback, RollbackStep, SourcedReceipt
+from .rollback_journal import UndoState
+
+
+def private_directory(path: Path) -> Path:
+    """Make a directory private (0700): receipts have documents and names of the account."""
+    os.chmod(path, 0o700)
+    return path
+
+
+def write_record(directory: Path, rollback: Rollback, steps: Sequence[RollbackStep]) -> Path:
+    """Write the receipts of every receipt that was worked on into `receipts.json` (0600), whole or not at all.
+
+    Raises GuardrailsError if it cannot be written.
+    """
+    path, temporary = directory / "receipts.json", directory / ".receipts.json.new"
+    found = []
+    for source in rollback.plan.receipts:
+        own = [step for step in steps if step.source is source]
+        if any(step.state is not UndoState.NOT_DONE for step in own):
+            found.append(receipt_of_rollback(source, rollback, own))
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(found, file, indent=1, default=str)
+            file.flush()
+            os.fsync(descriptor)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise GuardrailsError(
+            f"{path}: {error.strerror}: stopped, because the rollback's receipts cannot be written",
+            "make room on the disk, and run the rollback again: it goes on from here") from None
+    return path
+
+
+def receipt_of_rollback(
+    source: SourcedReceipt, rollback: Rollback, steps: Sequence[RollbackStep]
+) -> dict[str, Any]:
+    """The receipt of the rollback of one receipt. After the rollback of a rollback it is one of the fix again."""
+    receipt = source.receipt
+    made = [{"service": call.service, "operation": call.operation, "parameters": dict(call.parameters)}
+            for call in rollback.made(source)]
+    states = {step.state for step in steps}
+    reason = "; ".join(step.reason for step in steps if step.state is UndoState.FAILED)
+    outcome: str = ROLLED_BACK if made else Outcome.ALREADY_OK
+    if UndoState.FAILED in states or UndoState.NOT_DONE in states:
+        outcome = Outcome.PARTIAL if made else Outcome.FAILED
+    record: dict[str, Any] = {
+        name: receipt[name] for name in ("resource", "resource_type", "account", "region", "policy")
+    } | {
+        "action": receipt.get("action", ""), "outcome": outcome, "reason": reason,
+        "removed": list(receipt.get("added") or ()), "added": list(receipt.get("removed") or ()),
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    if (fix := receipt.get(ROLLS_BACK)) is None:
+        record |= {"inverse": redo_calls(receipt, made), UNDID: made, ROLLS_BACK: dict(receipt)}
+        return record | {"notes": _notes(record, made)}
+    if outcome == ROLLED_BACK:
+        # The fix holds again, so its own inverse undoes it.
+        record |= {"outcome": str(Outcome.REVERTED), "inverse": list(receipt[UNDID])}
+        return record | {"notes": [f"the rollback of {receipt['at']} was rolled back"]}
+    return record | {"inverse": [], "notes": [
+        f"the rollback of {receipt['at']} was not rolled back in full; the fix is of {fix['at']}"]}
+
+
+def _notes(record: Mapping[str, Any], made: Sequence[Mapping[str, Any]]) -> list[str]:
+    left = len(made) - len(record["inverse"])
+    return [f"{left} of the calls cannot be taken back with this receipt: run the fix again"] if left else []
