@@ -28,7 +28,7 @@ from tests.moto_server import ACCOUNT, REGION, Moto
 SECRET = "do-not-show-7f3a"
 FIELD = "now.__init__.__globals__[os].environ[GUARDRAILS_TEST_SECRET]"
 READS = f"{{{FIELD}}}"
-HEALTHY: dict[str, Any] = {"name": "p", "resource": "aws.s3", "filters": [{"Name": "b"}]}
+HEALTHY: dict[str, Any] = {"name": "p", "resource": "aws.s3", "filters": [{"Name": "bucket-1"}]}
 
 
 # ---- which strings are refused
@@ -160,11 +160,11 @@ def run(moto: Moto, directory: Path, *arguments: str) -> subprocess.CompletedPro
 
 
 def with_bucket(moto: Moto) -> None:
-    moto.client("s3").create_bucket(Bucket="b")
+    moto.client("s3").create_bucket(Bucket="bucket-1")
 
 
 def tags(moto: Moto) -> list[dict[str, str]]:
-    return list(moto.client("s3").get_bucket_tagging(Bucket="b")["TagSet"])
+    return list(moto.client("s3").get_bucket_tagging(Bucket="bucket-1")["TagSet"])
 
 
 BAD = {"read in the policy": {**HEALTHY, "description": READS, "actions": [{"type": "tag", "tags": {"k": "v"}}]},
@@ -181,7 +181,8 @@ def test_the_programs_refuse_it(moto: Moto, tmp_path: Path, command: tuple[str, 
     with_bucket(moto)
     write(tmp_path, data)
     done = run(moto, tmp_path, *command)
-    assert done.returncode != 0, done.stderr
+    # c7n-org ends with 0 after the error of a worker, whatever the error is; our own verbs read its log.
+    assert (done.returncode != 0) == (command[0] == "custodian"), done.stderr
     assert "reads an attribute or an item of a variable" in done.stderr
     with pytest.raises(moto.client("s3").exceptions.ClientError):
         tags(moto)
