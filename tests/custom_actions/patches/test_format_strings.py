@@ -115,7 +115,7 @@ def test_the_formatter_looks_into_no_variable_whatever_its_name_is(moto: Moto, t
 def test_plain_names_and_escaped_braces_are_filled_in_as_ever(moto: Moto, tmp_path: Path) -> None:
     made = engine.load({
         **HEALTHY, "description": "{{a.b}} of {account_id}", "filters": [{"Name": "{{a.b}}"}],
-        "actions": [{"type": "notify", "subject": "{{ account.name }} {% if a.b %}x{% endif %}", "to": ["a@example.org"],
+        "actions": [{"type": "notify", "subject": "{{ account.name }} {% if a.b %}x{% endif %}", "to": ["a@b.example"],
                      "violation_desc": "{{a.b}}", "transport": {"type": "sns", "topic": "t"}},
                     {"type": "mark-for-op", "op": "delete", "days": 1, "msg": "gone: {op}@{action_date}"}],
     }, tmp_path)

@@ -46,7 +46,8 @@ def problems(directory: Path, text: str) -> list[FileProblem]:
     file.write_text(text, encoding="utf-8")
     found = [problem for problem in validate_files(sorted(directory.glob("*.yml")), {}).problems
              if "metadata" not in problem.problem]
-    assert [problem.problem for problem in found if problem.file.name == "wrong.yml"] == ["aws.s3 has no filter nope"]
+    assert [problem.problem for problem in found if problem.file.name == "wrong.yml"] == [
+        "wrong: aws.s3 has no filter 'nope'"]
     assert not [problem for problem in found if problem.file.name == "healthy.yml"]
     return [problem for problem in found if problem.file == file]
 
@@ -54,7 +55,8 @@ def problems(directory: Path, text: str) -> list[FileProblem]:
 def test_validate_refuses_braces_that_read_the_process_each_with_its_line(directory: Path) -> None:
     found = problems(directory, READS)
     assert [problem.line for problem in found] == [4, 8]
-    assert [problem.problem.partition(":")[0] for problem in found] == ["description", "filters.0.value"]
+    assert [problem.problem.split(": ")[:2] for problem in found] == [
+        ["reads-the-process", "description"], ["reads-the-process", "filters.0.value"]]
     for problem in found:
         assert "reads an attribute or an item of a variable" in problem.problem
         assert "{account_id}" in problem.fix
