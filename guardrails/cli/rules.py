@@ -22,6 +22,6 @@ def rules(check: bool) -> None:
 
     text = render_rules(load(), replaced_rules())
     if not check:
-        out().print(f"written: {write_text(RULES_PAGE, text)}")
+        out().print(f"written: {write_text(RULES_PAGE, text, shared=True)}")
     elif not RULES_PAGE.is_file() or RULES_PAGE.read_text(encoding="utf-8") != text:
         raise GuardrailsError("docs/rules.md does not match the policies", "run ./run.sh rules and commit the result")

@@ -105,7 +105,7 @@ def read_receipts(files: Iterable[Path]) -> list[Mapping[str, Any]]:
     for file in files:
         try:
             found = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise GuardrailsError(f"{file}: cannot be read as JSON: {error}", _HINT) from None
         if not isinstance(found, list) or not all(
             isinstance(receipt, dict) and {"account", "region", "resource", "inverse"} <= set(receipt)
