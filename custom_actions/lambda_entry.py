@@ -114,7 +114,7 @@ def messages(event: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for text in records:
         try:
             message = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             message = None
         if isinstance(message, dict):
             yield {**message, "source": f"sns:{message.get('source')}"} if "source" in message else message

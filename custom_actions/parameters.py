@@ -1,18 +1,37 @@
-"""Parameters of policies: a default at the head of the file, and c7n-org's `vars` over it.
+"""Parameters of policies: a default at the top of the file, and c7n-org's `vars` over it.
 
-A policy says `"{access_key_max_age_days}"` where the value goes, and carries the defaults of its file in
-`metadata.parameters`. A value of another kind than the default's is refused, for a policy would quietly match nothing
-with it. `patches/parameters.py` has c7n fill them in.
+A policy has `"{access_key_max_age_days}"` where the value goes, and the defaults of its file in `metadata.parameters`.
+A value of another kind than the default's is refused, because a policy would silently match nothing with it.
+`patches/parameters.py` makes c7n fill them in.
+
+c7n fills in braces with Python's format strings, which can do more than insert a value: `{now.__init__.__globals__}`
+looks into the object behind `now`, and from there reads the environment of the process, with its AWS credentials. So
+a policy may only use plain names. `lookups` finds every other use.
 """
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from string import Formatter
 from typing import Any
 
 from c7n.exceptions import PolicyValidationError
 
+Path = tuple[str | int, ...]
+USE_PLAIN_NAMES = ("use a plain name such as {account_id} or {now}; write braces that are text twice, and without a "
+                   "dot or bracket after the name: {{ }}")
+"""How to fix what `lookups` finds."""
+WIDTH_LIMIT = 1000
+"""Characters: `{region:>2000000000}` would fill the memory."""
+
 _PLACEHOLDER = re.compile(r"(?<!\{)\{([a-z][a-z0-9_]*)\}(?!\})")
+# The names that c7n could fill in. Log filter patterns such as `{ $.eventName = "X" }` are not among them.
+_NAME = re.compile(r"[\w-]*")
+# A format specification of a string or a number. Those of dates have a %, and are of c7n's own kind.
+_SPECIFICATION = re.compile(r"(?:.?[<>=^])?[-+ ]?z?#?0?(\d*)[,_]?(?:\.(\d+))?[a-zA-Z]?", re.DOTALL)
+_NESTED = 5
+# The elements of which c7n formats only some settings again when they run.
+_FORMATTED_AGAIN = {"notify": ("transport", "to_from", "cc_from"), "value": ("value_from",), "excepted": ()}
 
 
 def effective(policy: str, defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -33,7 +52,7 @@ def kind_of(value: Any) -> str:
     """What kind of value it is, in words."""
     if isinstance(value, bool):
         return "true or false"
-    for kinds, name in (((int, float), "a number"), ((str,), "a text"), ((list, tuple), "a list"),
+    for kinds, name in (((int, float), "a number"), ((str,), "a string"), ((list, tuple), "a list"),
                         ((dict,), "a mapping")):
         if isinstance(value, kinds):
             return name
@@ -47,3 +66,86 @@ def placeholders(data: Any) -> set[str]:
     if isinstance(data, list | tuple):
         return {name for value in data for name in placeholders(value)}
     return set(_PLACEHOLDER.findall(data)) if isinstance(data, str) else set()
+
+
+def lookups(data: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
+    """Each string in `data`, keys included, whose braces do more than insert a value: its path, and what is wrong.
+
+    These are attributes (`{a.b}`), items (`{a[b]}`), the same inside a format specification, and a width or precision
+    above WIDTH_LIMIT. Doubled braces (`{{ account.name }}`, for the mailer) and Jinja blocks (`{% if a.b %}`) are text.
+    """
+    if isinstance(data, Mapping):
+        for key, value in data.items():
+            here = (*path, str(key))
+            if isinstance(key, str) and (found := _problem(key)):
+                yield here, found
+            yield from lookups(value, here)
+    elif isinstance(data, list | tuple):
+        for index, value in enumerate(data):
+            yield from lookups(value, (*path, index))
+    elif isinstance(data, str) and (found := _problem(data)):
+        yield path, found
+
+
+def lookups_after(policy: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """The same for a policy whose variables are filled in: only settings that c7n formats again when it runs.
+
+    Doubled braces are single braces by now, and the values of accounts.yml are in their places. What c7n never formats
+    again, such as a description or the value of a value filter, is text.
+    """
+    for kind in ("filters", "actions"):
+        yield from _after(policy.get(kind), (kind,))
+    for key in ("member-role", "execution-options"):
+        yield from lookups((policy.get("mode") or {}).get(key), ("mode", key))
+
+
+def _after(entry: Any, path: Path) -> Iterator[tuple[Path, str]]:
+    if isinstance(entry, list | tuple):
+        for index, value in enumerate(entry):
+            yield from _after(value, (*path, index))
+    elif isinstance(entry, Mapping):
+        name = str(entry.get("type", "value" if len(entry) == 1 else ""))
+        block = next(iter(entry), None) if len(entry) == 1 else None
+        if block in ("and", "or", "not"):
+            yield from _after(entry[block], (*path, str(block)))
+        elif name in _FORMATTED_AGAIN:
+            for key in _FORMATTED_AGAIN[name]:
+                yield from lookups(entry.get(key), (*path, key))
+        else:
+            yield from lookups(entry, path)
+
+
+def refusal(policy: str, path: Path, problem: str) -> PolicyValidationError:
+    """The error with which a run ends instead of filling in the policy."""
+    where = ".".join(str(step) for step in path)
+    return PolicyValidationError(f"policy:{policy} {where}: {problem}; {USE_PLAIN_NAMES}")
+
+
+def _problem(text: str, depth: int = 0) -> str:
+    """What is wrong with the braces of a string; empty when nothing is."""
+    if "{" not in text:
+        return ""
+    try:
+        for _, name, specification, conversion in Formatter().parse(text):
+            if name is None:
+                continue
+            root = re.split(r"[.\[]", name, maxsplit=1)[0]
+            if root != name and _NAME.fullmatch(root):
+                shown = f"{{{name}{'!' + conversion if conversion else ''}}}"
+                return f"{_short(shown)} reads an attribute or an item of a variable, which can expose the process"
+            if not specification:
+                continue
+            if depth < _NESTED and (inner := _problem(specification, depth + 1)):
+                return inner
+            found = _SPECIFICATION.fullmatch(specification)
+            if found and any(len(digits) > 9 or int(digits) > WIDTH_LIMIT for digits in found.groups() if digits):
+                return f"{_short(f'{{{name}:{specification}}}')} is wider than {WIDTH_LIMIT} characters"
+    except ValueError:
+        # Braces that do not match. What was before them is judged; c7n cannot format such a string, and says so.
+        return ""
+    return ""
+
+
+def _short(text: str) -> str:
+    """For a message: printable, and short."""
+    return text if len(text) <= 80 and text.isprintable() else f"{ascii(text)[1:78]}…"

@@ -13,10 +13,16 @@ from .errors import GuardrailsError
 ROOT = Path(__file__).resolve().parents[1]
 POLICIES = ROOT / "policies"
 CONTROLS = ROOT / "controls"
+PRIVATE_DIRECTORY, PRIVATE_FILE = 0o700, 0o600
+PRIVATE_UMASK = 0o077
+"""For processes that write below a run's directory."""
 
 
-def write_text(path: Path, text: str) -> Path:
+def write_text(path: Path, text: str, *, shared: bool = False) -> Path:
     """Write `text` to `path` through a temporary file, so that nobody reads a partial file; returns `path`.
+
+    Only the user may read the file (mode 0600): what runs write contains resources, external ids and calls that undo
+    fixes. `shared` is for files that belong into a repository; they get the permissions of any other file of the user.
 
     Raises GuardrailsError when the directory cannot be written.
     """
@@ -28,10 +34,10 @@ def write_text(path: Path, text: str) -> Path:
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
             stream.write(text)
-        # mkstemp makes the file private; a report gets the permissions of any other file of the user.
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(name, 0o666 & ~umask)
+        if shared:  # mkstemp makes the file private
+            umask = os.umask(0)
+            os.umask(umask)
+            os.chmod(name, 0o666 & ~umask)
         os.replace(name, path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
@@ -44,15 +50,33 @@ def write_json(path: Path, data: Any) -> Path:
     return write_text(path, json.dumps(data, indent=1, default=str) + "\n")
 
 
+def make_private(directory: Path) -> None:
+    """Create the directory if it does not exist, and let only the user enter it (mode 0700).
+
+    The mode of a directory that belongs to another user stays: its owner has chosen it. Raises OSError.
+    """
+    directory.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+    if directory.stat().st_uid == os.geteuid():
+        directory.chmod(PRIVATE_DIRECTORY)
+
+
+def create_private(path: Path) -> None:
+    """Create an empty file that only the user may read (mode 0600) if there is none; SQLite's own files copy its mode.
+
+    Raises OSError.
+    """
+    os.close(os.open(path, os.O_CREAT | os.O_WRONLY, PRIVATE_FILE))
+
+
 def output_directory(given: str | None, verb: str) -> Path:
-    """The output directory of a run: `given`, or `output/VERB-<UTC time>` in the current directory.
+    """The output directory of a run: `given`, or `output/VERB-<UTC time>` in the current directory; mode 0700.
 
     Raises GuardrailsError when it is not empty: the results of another run must not be read as those of this one.
     """
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     path = Path(given) if given else Path("output") / f"{verb}-{stamp}"
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        make_private(path)
         if any(path.iterdir()):
             raise GuardrailsError(
                 f"{path} is not empty: files of an earlier run could be read as results of this one",

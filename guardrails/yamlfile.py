@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from custom_actions.yaml_limits import BYTES, events_too_large, nodes_too_large
+
 Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
@@ -52,16 +54,29 @@ class YamlFile:
 
 
 def read(path: Path) -> YamlFile:
-    """Read the file. Raises YamlError when it is not text, not valid YAML, or repeats a key in one mapping."""
+    """Read the file.
+
+    Raises YamlError when it is not text, not valid YAML, repeats a key in one mapping, or is too large: itself, or with
+    its aliases resolved (`custom_actions.yaml_limits`).
+    """
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as stream:
+            content = stream.read(BYTES + 1)
+        if len(content) > BYTES:
+            raise YamlError(f"too large: the limit is {BYTES} bytes; divide it into several files", 1)
+        text = content.decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise YamlError(f"cannot be read: {error}", 1) from None
-    loader = Loader(text)
+    loader = None
     try:
+        if found := events_too_large(yaml.parse(text, Loader=Loader)):
+            raise YamlError(*found)
+        loader = Loader(text)
         root = loader.get_single_node()
         if root is None:
             return YamlFile(path, None, None)
+        if found := nodes_too_large(root):
+            raise YamlError(*found)
         # Before construction, which merges the merge keys into the mapping.
         for key, line in _repeated_keys(root):
             raise YamlError(f"duplicate key {key!r} in one mapping; only the last one would apply", line)
@@ -72,10 +87,12 @@ def read(path: Path) -> YamlFile:
         # PyYAML reports what is missing at the end on the line after it.
         line = min(mark.line + 1, len(text.splitlines())) if mark else 1
         raise YamlError(f"invalid YAML: {what}", max(line, 1)) from None
-    except (yaml.YAMLError, ValueError) as error:
+    # A number that Python cannot convert, in decimal or in base 60, is a ValueError or an OverflowError.
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
         raise YamlError(f"invalid YAML: {error}", 1) from None
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
 
 
 def dump(data: Any) -> str:

@@ -125,7 +125,7 @@ def _arn_of_item(event: Any) -> str:
     """The ARN in AWS Config's item, when the event carries one."""
     try:
         notification = json.loads((event or {}).get("invokingEvent") or "{}")
-    except (AttributeError, TypeError, ValueError):
+    except (AttributeError, TypeError, ValueError, RecursionError):
         return ""
     item = notification.get("configurationItem") or notification.get("configurationItemSummary") or {}
     return str(item.get("ARN") or item.get("arn") or "")

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ..vocabulary import GLOBAL
+from ..yaml_limits import BYTES, events_too_large, nodes_too_large
 
 FILE = "exceptions.yml"
 VARIABLE = "GUARDRAILS_EXCEPTIONS"
@@ -234,10 +235,18 @@ def _read(path: Path, _changed: int, _size: int, today: date) -> ExceptionList:
 
     Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, mapping)
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader)  # noqa: S506 # nosec - a SafeLoader
+        if path.stat().st_size > BYTES:
+            raise InvalidExceptions((), f"it is too large: the limit is {BYTES} bytes")
+        text = path.read_text(encoding="utf-8")
+        deep = events_too_large(yaml.parse(text, Loader=yaml.SafeLoader))
+        loader = Loader("" if deep else text)
+        root = loader.get_single_node()
+        if found := deep or (root is not None and nodes_too_large(root)) or None:
+            raise InvalidExceptions((), f"line {found[1]}: {found[0]}")
+        data = None if root is None else loader.construct_document(root)
     except (OSError, UnicodeDecodeError, TypeError) as error:
         raise InvalidExceptions((), f"it cannot be read: {error}") from None
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
         if isinstance(error, InvalidExceptions):
             raise
         raise InvalidExceptions((), f"it is not YAML: {' '.join(str(error).split())}") from None

@@ -1,27 +1,56 @@
-"""Defaults for the variables of policies.
+"""Defaults for the variables of policies, and no format string that reads more than a value.
 
 c7n fills in what `--vars-file` or an account's `vars` in accounts.yml give, and has no defaults: without a value the
 braces would stay. So `Policy.get_variables` is extended: the defaults of `metadata.parameters`, then what was given.
+
+c7n fills in with format strings, which can read the process's environment (see `..parameters`). So a policy is refused
+
+1. when c7n makes it, before anything is formatted: `custodian`, `c7n-org` and our verbs all make policies this way;
+2. when c7n is about to fill it in, because its data may have changed since;
+3. when a field looks into a variable that exists, whatever the field looks like;
+4. when a value, or doubled braces, would be read as a format string by a filter or an action that formats again.
+
+A deployed function carries the policy as it was filled in, so there the first check is the fourth.
 """
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from c7n.exceptions import PolicyValidationError
 from c7n.policy import Policy
 from c7n.utils import format_string_values, get_partition
 from c7n.varfmt import VarFormat
 
-from ..parameters import effective
+from ..parameters import USE_PLAIN_NAMES, Path, effective, lookups, lookups_after, refusal
 
 
 def install() -> None:
     """Extend c7n's policies; doing it again changes nothing."""
-    original = Policy.get_variables
-    if hasattr(original, "without_defaults"):
+    if hasattr(Policy.get_variables, "without_defaults"):
         return
+    # The formatter is the last guard, and replaced first.
+    VarFormat.get_field = _guarded(VarFormat.get_field)
+    Policy.__init__ = _checked(Policy.__init__)
+    Policy.get_variables = _with_defaults(Policy.get_variables)
+    Policy.expand_variables = _expanded(Policy.expand_variables)
 
+
+def _checked(original: Any) -> Any:
+    @functools.wraps(original)
+    def init(self: Policy, data: Any, options: Any, session_factory: Any = None) -> None:
+        if isinstance(data, Mapping):
+            filled_in = "AWS_LAMBDA_FUNCTION_NAME" in os.environ
+            _refuse(data, lookups_after(data) if filled_in else lookups(data))
+        original(self, data, options, session_factory)
+
+    return init
+
+
+def _with_defaults(original: Any) -> Any:
     @functools.wraps(original)
     def get_variables(self: Policy, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
         region, account = self.options.region, self.options.account_id
@@ -32,4 +61,32 @@ def install() -> None:
         return dict(original(self, effective(self.name, defaults, variables or {})))
 
     get_variables.without_defaults = original  # type: ignore[attr-defined]
-    Policy.get_variables = get_variables
+    return get_variables
+
+
+def _expanded(original: Any) -> Any:
+    @functools.wraps(original)
+    def expand_variables(self: Policy, variables: Any) -> None:
+        _refuse(self.data, lookups(self.data))
+        original(self, variables)
+        _refuse(self.data, lookups_after(self.data))
+
+    return expand_variables
+
+
+def _guarded(original: Any) -> Any:
+    @functools.wraps(original)
+    def get_field(self: VarFormat, field_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        root = re.split(r"[.\[]", field_name, maxsplit=1)[0]
+        if root != field_name and root in kwargs:
+            raise PolicyValidationError(f"{{{field_name}}} reads an attribute or an item of a variable; "
+                                        f"{USE_PLAIN_NAMES}")
+        return original(self, field_name, args, kwargs)
+
+    return get_field
+
+
+def _refuse(data: Mapping[str, Any], found: Iterable[tuple[Path, str]]) -> None:
+    """Raise PolicyValidationError for the first problem found."""
+    for path, problem in found:
+        raise refusal(str(data.get("name")), path, problem)

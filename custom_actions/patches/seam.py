@@ -96,8 +96,13 @@ PATCHES = (
             Target("botocore.loaders:Loader", text="self._search_paths"),
         )),
     Patch(
-        "parameters", "c7n has no defaults for the variables of a policy",
-        required=True, targets=(Target("c7n.policy:Policy.get_variables", "(self, variables=None)"),)),
+        "parameters", "c7n has no defaults for the variables of a policy; its braces read the process's environment",
+        required=True, targets=(
+            Target("c7n.policy:Policy.get_variables", "(self, variables=None)"),
+            Target("c7n.policy:Policy.__init__", "(self, data, options, session_factory=None)"),
+            Target("c7n.policy:Policy.expand_variables", "(self, variables)"),
+            Target("c7n.varfmt:VarFormat.get_field", "(self, field_name, args, kwargs)"),
+        )),
     Patch(
         "exceptions_in_policies", "exceptions.yml has to hold in every policy, also in a deployed function",
         required=True, targets=(Target("c7n.policy:Policy.expand_variables", "(self, variables)"),)),
@@ -138,6 +143,9 @@ READ = (
     Read("custom_actions/plugin.py", "elements are registered as resource types are loaded", (
         Target("c7n.resources.aws:AWS.resources.subscribe", "(func)"),
         Target("c7n.resources.aws:AWS.resources.values", "()"),
+    )),
+    Read("custom_actions/patches/parameters.py", "policies are filled in with the formatter that is guarded", (
+        Target("c7n.policy:Policy", text="formatter=var_fmt.format, **variables"),
     )),
     Read("custom_actions/patches/archive.py", "files go into an archive by name", ARCHIVE),
     Read("custom_actions/functions/rule_function.py", "a rule hears of items that are too large for a message", (

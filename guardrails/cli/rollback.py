@@ -36,7 +36,7 @@ def rollback(files: tuple[Path, ...], force: bool, output: str | None, yes: bool
       ./run.sh rollback output/heal-20260101T120000Z/receipts.json
     """
     from ..paths import output_directory
-    from ..runs import Journal, Rollback, RollbackPlan, account_of_credentials, private_directory, read_receipts
+    from ..runs import Journal, Rollback, RollbackPlan, account_of_credentials, read_receipts
     from .console import confirm
 
     plan = RollbackPlan.of(read_receipts(files))
@@ -53,7 +53,7 @@ def rollback(files: tuple[Path, ...], force: bool, output: str | None, yes: bool
         _show(plan, check)
         check.refuse_differences(force=force)
         confirm(f"Make these {len(plan.calls)} calls?", yes=yes)
-        _undo(work, check, private_directory(output_directory(output, "rollback")))
+        _undo(work, check, output_directory(output, "rollback"))
 
 
 def _echo(line: str) -> None:

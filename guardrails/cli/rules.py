@@ -24,7 +24,7 @@ def rules(check: bool) -> None:
     pages = {RULES_PAGE: render_rules(policies, replaced_rules()), ATTACKS_PAGE: attacks_page(policies=policies)}
     for path, text in pages.items():
         if not check:
-            out().print(f"written: {write_text(path, text)}")
+            out().print(f"written: {write_text(path, text, shared=True)}")
         elif not path.is_file() or path.read_text(encoding="utf-8") != text:
             raise GuardrailsError(
                 f"docs/{path.name} does not match the policies", "run ./run.sh rules and commit the result")

@@ -37,4 +37,4 @@ def schema(output: Path, every: bool, directory: Path, controls: tuple[Path, ...
     if str(output) == "-":
         click.echo(text, nl=False)
         return
-    click.echo(write_text(output, text))
+    click.echo(write_text(output, text, shared=True))

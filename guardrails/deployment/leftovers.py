@@ -1,8 +1,9 @@
 """Deployed functions that no policy needs any more, with everything that starts them.
 
 A function stays deployed when its policy's file is deleted: it keeps evaluating, and fixing, by a policy that nobody
-maintains. c7n tags only the function; its event rule, Config rule, schedule and log group share its name. So the tags
-identify a function of this project, and anything that is not tied to such a function by name and target is left alone.
+maintains. c7n tags only the function; its event rule, Config rule, schedule and log group share its name. Anybody who
+may tag a function can give it our tags, and anybody may choose a name like ours. So a function is ours only with both,
+and anything that is not tied to such a function by name and target is left alone, and shown.
 A function is removed after what starts it: if a step fails, the function is still there and is found again.
 """
 from __future__ import annotations
@@ -69,6 +70,14 @@ class FunctionInventory:
     functions: tuple[DeployedFunction, ...]
     unknown: tuple[tuple[Account, str, str], ...]
     """Account, region, reason."""
+    others: tuple[tuple[DeployedFunction, str], ...] = ()
+    """Functions that look like ours in one respect only, and in which they do not; they are never removed."""
+
+
+def prefixes_of(policies: Iterable[Policy]) -> frozenset[str]:
+    """How the names of our functions may begin: c7n's prefix, and those that policies choose."""
+    return frozenset({FUNCTION_PREFIX, *(str(policy.mode.get("function-prefix", FUNCTION_PREFIX))
+                                         for policy in policies if policy.deploys)} - {""})
 
 
 def places(accounts: Iterable[Account]) -> list[tuple[Account, str]]:
@@ -83,18 +92,34 @@ def _hub_region(account: Account) -> tuple[str, ...]:
     return (account.hub.region,) if account.hub and account.hub.account == account.id else ()
 
 
-def inventory(accounts: Iterable[Account]) -> FunctionInventory:
-    """Every function in the accounts that this project deployed, identified by its tags."""
-    where = places(accounts)
+def inventory(accounts: Iterable[Account], prefixes: Iterable[str] = (FUNCTION_PREFIX,)) -> FunctionInventory:
+    """Every function in the accounts that this project deployed: it has our tags, and a name with one of `prefixes`."""
+    where, beginnings = places(accounts), tuple(prefixes)
     with ThreadPoolExecutor(DEPLOYMENT_READS) as pool:
         found = list(pool.map(_functions, where))
+    functions, others = [], []
+    for function in (function for seen, _ in found for function in seen):
+        tagged, named = is_ours(function.tags), function.name.startswith(beginnings)
+        if tagged and named:
+            functions.append(function)
+        elif tagged:
+            others.append((function, f"{function.name} does not belong to this project: it has the project's tags, but "
+                           f"its name does not begin with {' or '.join(sorted(beginnings))}"))
+        elif named:
+            others.append((function, _without_tags(function.name)))
     return FunctionInventory(
-        tuple(function for functions, _ in found for function in functions),
+        tuple(functions),
         tuple((*place, problem) for place, (_, problem) in zip(where, found, strict=True) if problem),
-    )
+        tuple(others))
+
+
+def _without_tags(name: str) -> str:
+    return (f"{name} does not belong to this project: it lacks the tag project=aws-guardrails, or c7n's tag "
+            "custodian-info")
 
 
 def _functions(place: tuple[Account, str]) -> tuple[list[DeployedFunction], str]:
+    """Every function there with its tags, and why not all of them could be read."""
     account, region = place
     found: list[DeployedFunction] = []
     try:
@@ -103,8 +128,7 @@ def _functions(place: tuple[Account, str]) -> tuple[list[DeployedFunction], str]
             for each in page["Functions"]:
                 response = read_or_none(client.list_tags, Resource=each["FunctionArn"])
                 tags = (response or {}).get("Tags") or {}
-                if is_ours(tags):
-                    found.append(DeployedFunction(account, region, each["FunctionName"], each["FunctionArn"], tags))
+                found.append(DeployedFunction(account, region, each["FunctionName"], each["FunctionArn"], tags))
     except AWS_ERRORS as error:
         return found, reason_of(error)
     return found, ""
@@ -249,8 +273,7 @@ def _why_foreign(function: DeployedFunction, clients: Mapping[str, Any]) -> str:
     """Why a function with this name does not belong to this project; empty when it does, or does not exist."""
     found = read_or_none(clients["lambda"].get_function, FunctionName=function.name)
     if found and not is_ours(found.get("Tags") or {}):
-        return (f"{function.name} does not belong to this project: it lacks the tag project=aws-guardrails, or c7n's "
-                "tag custodian-info")
+        return _without_tags(function.name)
     return ""
 
 
@@ -280,7 +303,10 @@ def _resources_of(function: DeployedFunction, clients: Mapping[str, Any]) -> Ite
     log_group = f"/aws/lambda/{function.name}"
     for group in clients["logs"].describe_log_groups(logGroupNamePrefix=log_group)["logGroups"]:
         if group["logGroupName"] == log_group:
-            yield Leftover(LOG_GROUP, log_group, function)
+            # Nothing but the name ties it to a function that no longer exists.
+            yield Leftover(LOG_GROUP, log_group, function) if function.arn else (
+                f"the function of the log group {log_group} no longer exists, so nothing shows that it was ours; "
+                f"to delete it: aws logs delete-log-group --log-group-name {log_group}")
 
 
 def _event_rules(function: DeployedFunction, events: Any) -> Iterator[Leftover | str]:
@@ -335,7 +361,19 @@ def _remove(place: tuple[Account, str], leftovers: Sequence[Leftover]) -> list[R
         return [Removal(each, reason_of(error)) for each in leftovers]
     removals: list[Removal] = []
     failed: set[DeployedFunction] = set()
+    checked: set[DeployedFunction] = set()
     for each in leftovers:
+        if each.function not in checked:
+            # The question to the user took time: another function may have the name now.
+            checked.add(each.function)
+            try:
+                foreign = _why_foreign(each.function, clients)
+            except AWS_ERRORS as error:
+                foreign = reason_of(error)
+            if foreign:
+                failed.add(each.function)
+                removals.append(Removal(each, foreign))
+                continue
         if each.function in failed:
             removals.append(Removal(each, "kept, because an earlier step failed"))
             continue

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from .leftovers import (
     inventory,
     obsolete,
     places,
+    prefixes_of,
     refuse_partial,
     remove,
     scan,
@@ -32,7 +34,7 @@ class RemovalPlan:
 
     leftovers: tuple[Leftover, ...]
     notes: tuple[tuple[DeployedFunction, str], ...]
-    """What is left alone, and why."""
+    """What is left alone, and why; also what looks like ours by its tags or its name only."""
     unknown: tuple[str, ...]
     """What could not be read, in words."""
     keep_logs: bool
@@ -85,17 +87,20 @@ def plan_removal(
     Raises GuardrailsError when the policies look like only a part of those that are deployed, and when nothing of the
     named policies is deployed.
     """
-    found = inventory(accounts.reached)
+    found = inventory(accounts.reached, prefixes_of(policies))
     scanned = scan(_chosen(found, names, policies, directory, accounts, declared=declared))
+    noted = {function for function, _ in scanned.notes}
+    others = tuple((function, why) for function, why in found.others if function not in noted)
+    selected = any(fnmatchcase(function.name, name) for function, _ in others for name in names)
     plan = RemovalPlan(
-        _without_logs(scanned.leftovers, keep_logs=keep_logs), scanned.notes,
+        _without_logs(scanned.leftovers, keep_logs=keep_logs), (*scanned.notes, *others),
         (
             *(f"account {account}, {region}: {problem}" for account, region, problem in found.unknown),
             *(f"account {account} cannot be reached: {problem}" for account, problem in accounts.unreachable),
             *_unknown(scanned.unknown),
         ),
         keep_logs)
-    if names and not plan.leftovers and not plan.unknown and not plan.notes:
+    if names and not plan.leftovers and not plan.unknown and not scanned.notes and not selected:
         known = ", ".join(sorted({function.policy for function in found.functions})) or "nothing"
         raise GuardrailsError(f"nothing of {', '.join(names)} is deployed there", f"deployed by this project: {known}")
     return plan

@@ -22,7 +22,10 @@ from c7n.provider import get_resource_class
 from c7n.resources import load_resources
 from c7n.schema import JsonSchemaValidator, generate
 
+from custom_actions.parameters import USE_PLAIN_NAMES, lookups
+
 from ..suggest import nearest
+from .policy import foreign_provider
 
 Path = tuple[str | int, ...]
 _BLOCKS = ("and", "or", "not")
@@ -45,13 +48,19 @@ def policy_problems(policy: Mapping[str, Any], resource: str) -> list[PolicyProb
     The fast checks with the clearest messages come first. A later stage runs only if the earlier ones found nothing,
     because it would report the same errors again.
     """
+    # A policy with such braces is refused by `_own` too, but without the place.
+    refused = [PolicyProblem(path, f"{'.'.join(map(str, path))}: {problem}", USE_PLAIN_NAMES)
+               for path, problem in lookups(policy)]
     if unknown := unknown_resource(resource):
-        return [unknown]
-    return list(_elements(policy, resource)) or list(_schema(policy, resource)) or list(_own(policy))
+        return [*refused, unknown]
+    return refused + (list(_elements(policy, resource)) or list(_schema(policy, resource))
+                      or ([] if refused else list(_own(policy))))
 
 
 def unknown_resource(resource: str) -> PolicyProblem | None:
-    """An error when c7n has no such resource type. Loads the type."""
+    """An error when c7n has no such resource type for AWS. Loads the type."""
+    if foreign := foreign_provider(resource):
+        return PolicyProblem(("resource",), *foreign)
     if not load_resources([resource]):
         return None
     from c7n.resources.resource_map import ResourceMap

@@ -10,11 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from custom_actions.names import FUNCTION_PREFIX
+from custom_actions.parameters import USE_PLAIN_NAMES, lookups
 from custom_actions.vocabulary import PASSIVE
 
 from ..errors import GuardrailsError
 from ..paths import POLICIES
+from ..suggest import nearest
 from ..yamlfile import YamlError, YamlFile, read
+
+PROVIDER = "aws"
+"""c7n's name of the only cloud that is evaluated here."""
 
 
 class Kind(StrEnum):
@@ -183,7 +188,39 @@ def policies_of(source: YamlFile) -> list[Policy]:
                 "and a mode needs a type",
                 _see_validate(source.path),
             )
+        _refuse(source, index, data)
     return [Policy(data, source, index) for index, data in enumerate(listed)]
+
+
+def foreign_provider(resource: str) -> tuple[str, str] | None:
+    """What is wrong with a resource type that is not c7n's for AWS (`gcp.instance`), and how to fix it.
+
+    c7n would import the package of that provider, which is not installed here.
+    """
+    provider, dot, _ = resource.partition(".")
+    if not dot or provider == PROVIDER:
+        return None
+    return (
+        f"resource type {resource} is of the provider {provider!r}; this project evaluates AWS only",
+        nearest(provider, (PROVIDER,)) or f"use a resource type of AWS, such as {PROVIDER}.ec2, or move the policy to "
+        "a directory that c7n runs with the package of that provider",
+    )
+
+
+def _refuse(source: YamlFile, index: int, data: Mapping[str, Any]) -> None:
+    """Raise GuardrailsError for a policy that no verb may run: of another cloud, or with braces that read variables."""
+    base = ("policies", index)
+    if not isinstance(data["resource"], str):
+        raise GuardrailsError(
+            f"{source.path}:{source.line((*base, 'resource'))}: resource must be a string, got {data['resource']!r}",
+            "write one resource type, such as aws.ec2, and one policy for each type")
+    if foreign := foreign_provider(data["resource"]):
+        problem, fix = foreign
+        raise GuardrailsError(f"{source.path}:{source.line((*base, 'resource'))}: {data['name']}: {problem}", fix)
+    for path, problem in lookups(data):
+        where = ".".join(map(str, path))
+        raise GuardrailsError(
+            f"{source.path}:{source.line((*base, *path))}: {data['name']}: {where}: {problem}", USE_PLAIN_NAMES)
 
 
 def _see_validate(path: Path) -> str:

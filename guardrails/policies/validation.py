@@ -17,7 +17,7 @@ from ..suggest import nearest
 from ..yamlfile import YamlError, YamlFile, read
 from .catalogue import Catalogue
 from .engine import PolicyProblem, is_lambda_mode, modes, policy_problems, type_of, walk
-from .policy import Kind, Policy
+from .policy import Kind, Policy, foreign_provider
 from .scope import SCOPES
 
 PACKAGE = "custom_actions"
@@ -171,6 +171,11 @@ def _shape(data: Any) -> Iterator[PolicyProblem]:
     """Errors that prevent any further check of a policy."""
     if not isinstance(data, Mapping):
         yield PolicyProblem((), f"a policy must be a mapping, got {data!r}", "- name: …")
+        return
+    resource = data.get("resource")
+    if isinstance(resource, str) and "." in resource and (foreign := foreign_provider(resource)):
+        # The only error of such a policy: none of our rules for policies is about it.
+        yield PolicyProblem(("resource",), *foreign)
         return
     for key in ("name", "resource"):
         if not isinstance(data.get(key), str):

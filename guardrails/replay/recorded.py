@@ -81,11 +81,11 @@ def read_events(path: Path) -> list[RecordedEvent]:
         content = path.read_bytes()
         text = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
         data = json.loads(text)
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, RecursionError) as error:
         raise GuardrailsError(f"{path}: cannot be read as JSON: {error}", f"it must contain {_FORMS}") from None
     try:
         events = list(_events(data))
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
         raise GuardrailsError(f"{path}: not a recorded event: {error}", f"it must contain {_FORMS}") from None
     if not events:
         raise GuardrailsError(f"{path}: contains no event", f"it must contain {_FORMS}")
@@ -112,7 +112,10 @@ def _events(data: Any) -> Iterator[Mapping[str, Any]]:
             yield _invocation({"messageType": _ITEM_CHANGED, "configurationItem": _item(item)}, item)
     elif "invokingEvent" in data:
         inside = data["invokingEvent"]
-        yield {**data, "invokingEvent": inside if isinstance(inside, str) else json.dumps(inside)}
+        text = inside if isinstance(inside, str) else json.dumps(inside)
+        if not isinstance(json.loads(text), Mapping):  # read again by `RecordedEvent.notification`
+            raise ValueError("invokingEvent must be a JSON object")
+        yield {**data, "invokingEvent": text}
     elif "messageType" in data:
         yield _invocation(data, data.get("configurationItem") or data.get("configurationItemSummary") or {})
     elif "resourceType" in data and ("configuration" in data or "configurationItemStatus" in data):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import GuardrailsError
+from ..paths import create_private
 from .finding import TABLE
 from .store import RunStore
 
@@ -95,6 +96,7 @@ class History:
         self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            create_private(path)
             with closing(sqlite3.connect(path)) as db:
                 version = db.execute("pragma user_version").fetchone()[0]
                 if version not in (0, VERSION):

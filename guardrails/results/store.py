@@ -18,6 +18,7 @@ from typing import Any
 from custom_actions.vocabulary import SEVERITIES
 
 from ..errors import GuardrailsError
+from ..paths import create_private
 from .finding import TABLE, Finding, Status
 
 FORMAT = 1
@@ -130,9 +131,10 @@ class RunStore:
         if path.exists():
             raise GuardrailsError(f"{path} already exists", "name another directory with -o, or --resume this one")
         try:
+            create_private(path)
             connection = sqlite3.connect(path)
             connection.executescript(_TABLES.format(columns=TABLE.definitions))
-        except sqlite3.Error as error:
+        except (OSError, sqlite3.Error) as error:
             raise GuardrailsError(
                 f"{path}: {error}", "check that the directory is writable and that the disk is not full") from None
         store = cls(path, _settled(connection))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .report import assess_source
     from .rollback import Rollback, RollbackCheck, RollbackPlan, RollbackStep, account_of_credentials, read_receipts
     from .rollback_journal import Journal, UndoState
-    from .rollback_record import private_directory, write_record
+    from .rollback_record import write_record
     from .sweeps import execute
     from .trend import TrendRow, comparable_runs, trend_rows
 
@@ -32,7 +32,7 @@ __getattr__, __all__ = face(
     report=("assess_source",),
     rollback=("Rollback", "RollbackCheck", "RollbackPlan", "RollbackStep", "account_of_credentials", "read_receipts"),
     rollback_journal=("Journal", "UndoState"),
-    rollback_record=("private_directory", "write_record"),
+    rollback_record=("write_record",),
     sweeps=("execute",),
     trend=("TrendRow", "comparable_runs", "trend_rows"),
 )

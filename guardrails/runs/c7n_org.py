@@ -22,7 +22,7 @@ from typing import Any
 from ..accounts import Account, accounts_file
 from ..errors import GuardrailsError
 from ..limits import SWEEPS, TARGETS_PER_SWEEP, WORKERS_PER_PROCESSOR
-from ..paths import write_text
+from ..paths import PRIVATE_UMASK, create_private, make_private, write_text
 from ..policies import Policy, merged
 from ..results import THROTTLED
 from ..yamlfile import dump
@@ -146,7 +146,9 @@ def run(
     `ended` before KeyboardInterrupt is raised.
     """
     output = directory / "output"
-    output.mkdir(parents=True, exist_ok=True)
+    # Also when an older run is resumed, whose directory was created by an older version.
+    for place in (directory, output):
+        make_private(place)
     waiting = deque((batch, 1) for batch in batches(work))
     running: list[_Process] = []
     started = throttled = number = 0
@@ -220,9 +222,10 @@ class _Process:
         ]
         if self._how.dryrun:
             command.append("--dryrun")
+        create_private(self._log)
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, umask=PRIVATE_UMASK,
                 env={**os.environ, **environment, **(_ASK_ONCE if self._how.ask_once else {})},
             )
 

@@ -15,12 +15,6 @@ from .rollback import Rollback, RollbackStep, SourcedReceipt
 from .rollback_journal import UndoState
 
 
-def private_directory(path: Path) -> Path:
-    """Make a directory private (0700): receipts have documents and names of the account."""
-    os.chmod(path, 0o700)
-    return path
-
-
 def write_record(directory: Path, rollback: Rollback, steps: Sequence[RollbackStep]) -> Path:
     """Write the receipts of every receipt that was worked on into `receipts.json` (0600), whole or not at all.
 

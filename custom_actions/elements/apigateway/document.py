@@ -80,7 +80,7 @@ def _parse(policy: str) -> Mapping[str, Any]:
             parsed = json.loads(text)
             if isinstance(parsed, str):
                 parsed = json.loads(parsed)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(parsed, Mapping):
             return parsed

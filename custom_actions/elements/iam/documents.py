@@ -40,7 +40,7 @@ def parse(document: Any) -> Mapping[str, Any]:
     if isinstance(document, str):
         try:
             document = json.loads(document if document.lstrip().startswith("{") else unquote(document))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DocumentError(f"a policy document is no JSON: {error}") from None
     if not isinstance(document, Mapping):
         raise DocumentError(f"a policy document is no JSON object: {document!r:.100}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from custom_actions.names import FUNCTION_PREFIX, HUB_ROLE, RESPONDER_ROLE, TOPIC
+from custom_actions.names import FUNCTION_PREFIX, FUNCTION_ROLE, HUB_ROLE, RESPONDER_ROLE, TOPIC
 
 from ...policies import Policy
 from .needs import ACCOUNT, PARTITION, IamCondition, Permission, placed
@@ -36,15 +36,23 @@ _ANYWHERE = (
     "lambda:ListFunctions", "events:ListRuleNamesByTarget", "config:DescribeConfigRules", "logs:DescribeLogGroups",
     "ec2:DescribeRegions",
 )
+# What doctor reads of our own functions only: code, environment and logs of others are none of its business.
+_READS_OF_OURS: Mapping[str, tuple[str, ...]] = {
+    "lambda": ("GetFunction", "GetPolicy"),
+    "events": ("ListTargetsByRule",),
+    "scheduler": ("GetSchedule",),
+    "logs": ("FilterLogEvents",),
+}
+# What has no resource in IAM, or whose names others choose: trails, roles of functions, dead-letter queues, and the
+# rules that forward events to the hub.
 _READS = (
-    "lambda:GetFunction", "lambda:GetPolicy", "lambda:ListFunctions", "events:ListRules", "events:ListTargetsByRule",
-    "events:ListRuleNamesByTarget", "events:DescribeRule", "events:DescribeEventBus", "scheduler:GetSchedule",
-    "config:DescribeConfigRules", "config:DescribeConfigRuleEvaluationStatus",
+    "lambda:ListFunctions", "events:ListRules", "events:ListRuleNamesByTarget", "events:DescribeRule",
+    "events:DescribeEventBus", "config:DescribeConfigRules", "config:DescribeConfigRuleEvaluationStatus",
     "config:DescribeConfigurationRecorders", "config:DescribeConfigurationRecorderStatus",
     "cloudtrail:DescribeTrails", "cloudtrail:GetTrailStatus", "cloudtrail:GetEventSelectors", "iam:GetRole",
     "iam:SimulatePrincipalPolicy", "iam:ListRolePolicies", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies",
     "iam:GetPolicy", "iam:GetPolicyVersion", "sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sns:GetTopicAttributes",
-    "sns:ListSubscriptionsByTopic", "cloudwatch:GetMetricData", "logs:FilterLogEvents", "ec2:DescribeRegions",
+    "sns:ListSubscriptionsByTopic", "cloudwatch:GetMetricData", "ec2:DescribeRegions",
 )
 
 
@@ -52,8 +60,7 @@ def of_deploy(policies: Iterable[Policy]) -> list[Permission]:
     """What `deploy` and `undeploy` need for these policies, limited to resources with their functions' names."""
     policies = list(policies)
     by = "deploy, undeploy"
-    prefixes = {policy.mode.get("function-prefix", FUNCTION_PREFIX) for policy in policies}
-    names = sorted(f"{prefix}*" for prefix in {*prefixes, FUNCTION_PREFIX})
+    names = _names(policies)
     permissions = [Permission(action, by, regional=False, resources=_ANY) for action in _ANYWHERE]
     for service, actions in _BY_SERVICE.items():
         resources = tuple(arn for name in names for arn in _arns(service, name))
@@ -64,13 +71,27 @@ def of_deploy(policies: Iterable[Policy]) -> list[Permission]:
     return [replace(each, regional=False) for each in [*permissions, *_passed(policies)]]
 
 
-def of_doctor() -> list[Permission]:
-    """What `doctor` needs, including `--fire`, which puts events on the default bus."""
+def of_doctor(policies: Iterable[Policy] = ()) -> list[Permission]:
+    """What `doctor` needs, including `--fire`, which puts events on the default bus.
+
+    Functions, their rules, schedules and logs are those with our names only: `custodian-*`, `guardrails*`, and what the
+    policies choose as `function-prefix`.
+    """
+    names = [*_names(policies), f"{FUNCTION_ROLE}*"]
     bus = f"arn:{PARTITION}:events:*:{ACCOUNT}:event-bus/default"
     return [
         *(Permission(action, "doctor", regional=False, resources=_ANY) for action in _READS),
+        *(Permission(f"{service}:{action}", "doctor", regional=False,
+                     resources=tuple(arn for name in names for arn in _arns(service, name)))
+          for service, actions in _READS_OF_OURS.items() for action in actions),
         Permission("events:PutEvents", "doctor --fire", regional=False, resources=(bus,)),
     ]
+
+
+def _names(policies: Iterable[Policy]) -> list[str]:
+    """Globs of the names of functions and of what starts them."""
+    prefixes = {policy.mode.get("function-prefix", FUNCTION_PREFIX) for policy in policies}
+    return sorted(f"{prefix}*" for prefix in {*prefixes, FUNCTION_PREFIX})
 
 
 def _arns(service: str, name: str) -> Sequence[str]:

@@ -154,7 +154,7 @@ def _kinds(
            of_responder(responded, request.variables), responded)
     yield (role("Deploy", DEPLOY_ROLE, "deploy, undeploy: the functions and what starts them", hub=True),
            of_deploy(deployed), deployed)
-    yield role("Doctor", DOCTOR_ROLE, "doctor: reads what is deployed", hub=True), of_doctor(), deployed
+    yield role("Doctor", DOCTOR_ROLE, "doctor: reads what is deployed", hub=True), of_doctor(deployed), deployed
 
 
 def _needed(request: RoleRequest, role: IamRole, permissions: Sequence[Permission]) -> NeededRole:

@@ -13,7 +13,16 @@ from moto.core.exceptions import AccessDeniedError
 from moto.events.models import EventsBackend
 
 from guardrails.accounts.account import Account
-from guardrails.deployment.leftovers import DeployedFunction, functions_named, obsolete, refuse_partial
+from guardrails.deployment.leftovers import (
+    DeployedFunction,
+    functions_named,
+    inventory,
+    obsolete,
+    prefixes_of,
+    refuse_partial,
+    remove,
+    scan,
+)
 from guardrails.errors import GuardrailsError
 from guardrails.policies.policy import Policy
 from guardrails.yamlfile import YamlFile
@@ -131,6 +140,61 @@ def test_what_a_function_left_behind_goes_by_name(red: Cloud, accounts_yml: Path
     assert len(red.client("logs", RED, EAST).describe_log_groups()["logGroups"]) == 1
     again = guardrails("undeploy", "odl", *common, tmp_path / "c")
     assert (again.exit_code, "nothing of odl is deployed" in again.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("names", [(), ("*",), ("payments-prod", "custodian-mine")], ids=str)
+def test_a_look_alike_is_never_removed_and_always_shown(
+    red: Cloud, accounts_yml: Path, tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    """Somebody tagged his own function as ours, or named it like ours."""
+    put(red, "payments-prod", **OURS)
+    put(red, "custodian-mine", **{"custodian-info": "mode=periodic:version=0.9.53"})
+    put(red, "custodian-old", **OURS)
+    put(red, "custodian-open-ssh", **OURS)  # its policy is there
+    accounts_yml.write_text("\n".join(accounts_yml.read_text().splitlines()[:2]) + "\n")
+    result = guardrails("undeploy", *names, "-c", accounts_yml, "--policies", POLICIES, "--yes", "-o", tmp_path / "o")
+    assert ("payments-prod does not belong to this project: it has the project's tags, but its name does not begin "
+            "with custodian-") in result.stderr
+    assert "custodian-mine does not belong to this project: it lacks the tag" in result.stderr
+    left = {f["FunctionName"] for f in red.client("lambda", RED, EAST).list_functions()["Functions"]}
+    assert left >= {"payments-prod", "custodian-mine"}
+    assert left - {"payments-prod", "custodian-mine"} == {
+        (): {"custodian-open-ssh"}, ("*",): set()}.get(names, {"custodian-old", "custodian-open-ssh"})
+    assert {rule["Name"] for rule in red.client("events", RED, EAST).list_rules()["Rules"]} == left
+    assert {g["logGroupName"] for g in red.client("logs", RED, EAST).describe_log_groups()["logGroups"]} == {
+        f"/aws/lambda/{name}" for name in left}
+
+
+def test_a_prefix_that_a_policy_chooses_is_one_of_our_names() -> None:
+    [policy] = policies("p")
+    own = Policy({**policy.data, "mode": {"type": "periodic", "function-prefix": "acme-"}}, policy.source, 0)
+    assert prefixes_of([policy, own]) == {"custodian-", "acme-"}
+    empty = Policy({**policy.data, "mode": {"type": "periodic", "function-prefix": ""}}, policy.source, 0)
+    assert prefixes_of([empty]) == {"custodian-"}
+
+
+def test_a_function_that_was_replaced_meanwhile_stays(red: Cloud) -> None:
+    """The question to the user takes time; then another function has the name."""
+    put(red, "custodian-old", **OURS)
+    account = Account(RED, "red", (EAST,), {"role": f"arn:aws:iam::{RED}:role/sweep"})
+    plan = scan(inventory([account]).functions)
+    assert {leftover.kind for leftover in plan.leftovers} == {"event rule", "function", "log group"}
+    client = red.client("lambda", RED, EAST)
+    client.untag_resource(Resource=plan.leftovers[0].function.arn, TagKeys=["project"])
+    removals = remove(plan.leftovers)
+    assert "does not belong to this project" in removals[0].problem
+    assert all(removal.problem for removal in removals)
+    assert client.get_function(FunctionName="custodian-old")
+
+
+def test_the_log_group_of_a_function_that_is_gone_is_shown(red: Cloud, accounts_yml: Path, tmp_path: Path) -> None:
+    """Its name alone does not show that it was ours."""
+    put(red, "custodian-old", **OURS)
+    red.client("lambda", RED, EAST).delete_function(FunctionName="custodian-old")
+    result = guardrails("undeploy", "old", "-c", accounts_yml, "--policies", POLICIES, "--yes", "-o", tmp_path / "o")
+    assert result.stdout.startswith("COMPLETE: 1 of 1 removed")
+    assert "aws logs delete-log-group --log-group-name /aws/lambda/custodian-old" in result.stderr
+    assert len(red.client("logs", RED, EAST).describe_log_groups()["logGroups"]) == 1
 
 
 def test_a_part_of_the_projects_policies_is_no_list(cloud: Cloud) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from typing import Any
 
 import click
+import pytest
 import yaml
 
 from guardrails.cli.main import main
@@ -30,14 +32,72 @@ def test_the_hook_can_be_run() -> None:
     assert re.search(hook["files"], "policies/periodic/iam.yml")
 
 
-def test_the_workflow_calls_verbs_that_there_are_and_gives_no_right_to_all_jobs() -> None:
-    workflow = yaml.safe_load((ROOT / "examples/ci/policies.yml").read_text())
+@pytest.fixture
+def workflow() -> dict[str, Any]:
+    return dict(yaml.safe_load((ROOT / "examples/ci/policies.yml").read_text()))
+
+
+def on_main_only(job: dict[str, Any]) -> bool:
+    return job.get("if") == "github.event_name == 'push' && github.ref == 'refs/heads/main'"
+
+
+def uses(job: dict[str, Any], action: str) -> list[dict[str, Any]]:
+    return [step for step in job["steps"] if step.get("uses", "").startswith(action)]
+
+
+def test_the_workflow_calls_verbs_that_there_are_and_gives_no_right_to_all_jobs(workflow: dict[str, Any]) -> None:
     assert workflow["permissions"] == {}
     commands = [
         shlex.split(line.partition("||")[0])
         for job in workflow["jobs"].values() for step in job["steps"] for line in step.get("run", "").splitlines()
         if line.startswith("guardrails/run.sh")
     ]
-    assert [command[1] for command in commands] == ["validate", "diff"]
+    assert [command[1] for command in commands] == ["validate", "diff", "deploy"]
     for command in commands:
         check(command)
+
+
+def test_every_action_is_pinned_to_a_commit_and_says_which_version_that_is(workflow: dict[str, Any]) -> None:
+    lines = [line for line in (ROOT / "examples/ci/policies.yml").read_text().splitlines() if "uses:" in line]
+    versions: dict[str, set[str]] = {}
+    for line in lines:
+        found = re.fullmatch(r" +- uses: ([a-z-]+/[a-z-]+)@([0-9a-f]{40}) # (v\d+\.\d+\.\d+)", line)
+        assert found, line
+        versions.setdefault(found[1], set()).add(f"{found[2]} {found[3]}")
+    assert all(len(each) == 1 for each in versions.values()), versions
+    assert len(lines) == sum(len(uses(job, "")) for job in workflow["jobs"].values()) - sum(
+        "run" in step for job in workflow["jobs"].values() for step in job["steps"])
+
+
+def test_a_pull_requests_policies_run_without_the_right_to_write(workflow: dict[str, Any]) -> None:
+    triggers = workflow[True]  # YAML 1.1 reads `on` as true
+    # pull_request_target would run with the rights of the base branch.
+    assert set(triggers) == {"pull_request", "push"}
+    assert triggers["push"]["branches"] == ["main"]
+    for name, job in workflow["jobs"].items():
+        writes = {key for key, right in job["permissions"].items() if right != "read"}
+        runs_ours = any("guardrails/run.sh" in step.get("run", "") for step in job["steps"])
+        if on_main_only(job):
+            assert writes == {"id-token"} and job["environment"] == "production", name
+            continue
+        assert "environment" not in job and "secrets." not in yaml.safe_dump(job), name
+        # id-token lets a job assume a role; the only role that a pull request's job assumes is the one that reads.
+        for step in uses(job, "aws-actions/configure-aws-credentials"):
+            assert step["with"]["role-to-assume"] == "${{ vars.AUDIT_ROLE_ARN }}", name
+            assert "head.repo.full_name == github.repository" in job["if"], name
+        if runs_ours:
+            assert writes <= {"id-token"}, name
+        if "id-token" in writes:
+            assert uses(job, "aws-actions/configure-aws-credentials"), name
+        if writes - {"id-token"}:
+            # What may write to the repository has no file of the pull request, and no checkout of anything.
+            assert (writes, uses(job, "actions/checkout")) == ({"pull-requests"}, []), name
+    assert sum(map(on_main_only, workflow["jobs"].values())) == 1
+
+
+def test_no_expression_of_a_pull_request_reaches_a_shell_and_no_checkout_keeps_its_token(
+    workflow: dict[str, Any]
+) -> None:
+    for job in workflow["jobs"].values():
+        assert not any("${{" in step.get("run", "") for step in job["steps"])
+        assert all(step["with"]["persist-credentials"] is False for step in uses(job, "actions/checkout"))

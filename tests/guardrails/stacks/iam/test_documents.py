@@ -152,6 +152,23 @@ def test_who_deploys_touches_functions_by_name_and_passes_their_roles_to_lambda_
     assert changing == ["events:PutEvents"]
 
 
+def test_doctor_reads_functions_and_logs_of_ours_only() -> None:
+    restart = SHIPPED["cloudtrail-logging-restart"]
+    own = replace(restart, data={**restart.data, "mode": {**restart.mode, "function-prefix": "bank-"}})
+    resources = {need.action: need.resources for need in of_doctor([own])}
+    at = "arn:${Partition}:%s:*:${Account}:"
+    for action in ("lambda:GetFunction", "lambda:GetPolicy"):
+        assert resources[action] == tuple(
+            at % "lambda" + f"function:{name}*" for name in ("bank-", "custodian-", "guardrails"))
+    assert resources["logs:FilterLogEvents"] == tuple(
+        at % "logs" + f"log-group:/aws/lambda/{name}*{end}"
+        for name in ("bank-", "custodian-", "guardrails") for end in ("", ":*"))
+    assert resources["scheduler:GetSchedule"][1] == at % "scheduler" + "schedule/*/custodian-*"
+    assert not any(action.startswith("logs:") and "*" in of for action, of in resources.items())
+    # A policy may have an empty prefix; then its functions cannot be told from others.
+    assert "*" not in {arn for need in of_doctor() if need.action == "lambda:GetFunction" for arn in need.resources}
+
+
 def test_what_changes_something_is_bound_to_account_and_region_and_what_reads_to_the_region() -> None:
     needs = [
         Permission("ec2:RevokeSecurityGroupIngress", "x"), Permission("ec2:DescribeVpcs", "x"),
