@@ -1,7 +1,8 @@
 """Defaults for the variables of policies.
 
-c7n fills in what `--vars-file` or an account's `vars` in accounts.yml give, and has no defaults: without a value the
-braces would stay. So `Policy.get_variables` is extended: the defaults of `metadata.parameters`, then what was given.
+c7n fills in variables from `--vars-file` or an account's `vars` in accounts.yml, but has no defaults: without a value
+the braces would stay. So this patch extends `Policy.get_variables`: first the defaults in `metadata.parameters`, then
+the given values.
 """
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ from ..parameters import effective
 
 
 def install() -> None:
-    """Extend c7n's policies; doing it again changes nothing."""
+    """Extend c7n's policies. Calling it again has no effect."""
     original = Policy.get_variables
     if hasattr(original, "without_defaults"):
         return
@@ -28,7 +29,7 @@ def install() -> None:
         standard = {"account_id": account, "region": region, "partition": get_partition(region)}
         defaults = format_string_values(
             dict((self.data.get("metadata") or {}).get("parameters") or {}), formatter=VarFormat().format, **standard)
-        # A copy: c7n adds to what it is given, and c7n-org gives every policy the same.
+        # A copy, because c7n adds to the mapping, and c7n-org passes the same mapping to every policy.
         return dict(original(self, effective(self.name, defaults, variables or {})))
 
     get_variables.without_defaults = original  # type: ignore[attr-defined]

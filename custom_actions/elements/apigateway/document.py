@@ -33,8 +33,8 @@ class Condition:
 class Statement:
     """One statement.
 
-    `actions` and `resources` hold the most that an Allow can reach, and the least that a Deny reaches. With NotAction or
-    NotResource that is everything for an Allow, and nothing for a Deny.
+    `actions` and `resources` hold the most that an Allow can reach, and the least that a Deny reaches. With NotAction
+    or NotResource that is everything for an Allow, and nothing for a Deny.
     """
 
     name: str

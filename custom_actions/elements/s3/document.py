@@ -36,7 +36,7 @@ def everyone(statement: Statement) -> bool:
 
 
 def conditions(statement: Statement) -> Iterator[tuple[str, str, list[str]]]:
-    """Each condition as operator, key and values. Operator and key are not case-sensitive and returned in lower case."""
+    """Each condition as operator, key and values. Operator and key are in lower case: they are not case-sensitive."""
     for operator, keys in (statement.get("Condition") or {}).items():
         for key, wanted in keys.items():
             yield operator.lower(), key.lower(), values(wanted)

@@ -129,8 +129,8 @@ class RevertIngress(EventFix):
     * It opens only on an event that CloudTrail's event history confirms. `confirm: false` switches that off; see
       docs/security.md.
 
-    Rules are revoked by their ids, so other sources on the same port stay. With `narrow: true` a wide rule (0-65535, all
-    traffic) loses only the part that violates the baseline: the rest is authorised first, in the fewest rules.
+    Rules are revoked by their ids, so other sources on the same port stay. With `narrow: true` a wide rule (0-65535,
+    all traffic) loses only the part that violates the baseline: the rest is authorised first, in the fewest rules.
     `protect` names rules that must never be revoked, by source (`cidrs`), description (`descriptions`, regular
     expressions) or tag of the rule (`tags`). A group whose plan would revoke one is refused.
 

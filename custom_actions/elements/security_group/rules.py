@@ -37,8 +37,8 @@ class RuleError(ValueError):
 class Rule:
     """What one source may reach. Create it with `Rule.of` or a `from_…` function, which normalise the spelling.
 
-    For TCP and UDP the ports are 0 to 65535. For ICMP they are type and code, -1 for any. Every other protocol has -1 in
-    both. Two rules are equal if protocol, ports and source are equal; the other fields do not count.
+    For TCP and UDP the ports are 0 to 65535. For ICMP they are type and code, -1 for any. Every other protocol has -1
+    in both. Two rules are equal if protocol, ports and source are equal; the other fields do not count.
     """
 
     protocol: str
