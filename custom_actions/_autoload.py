@@ -1,8 +1,8 @@
 """Makes our filters and actions available in plain `custodian` and `c7n-org`, in every interpreter of the environment.
 
 c7n does not load plug-ins, and the worker processes of c7n-org inherit nothing from their parent if they are started
-with spawn or forkserver. So the environment has a `.pth` file whose one line imports this module whenever an interpreter
-starts. The module waits until `c7n.resources.aws` is imported, and then registers the elements.
+with spawn or forkserver. So the environment has a `.pth` file whose one line imports this module whenever an
+interpreter starts. The module waits until `c7n.resources.aws` is imported, and then registers the elements.
 
 A process that never imports c7n only loads this file: no other imports, and one string comparison for each module that
 it imports. `bench/startup.py` measures this.

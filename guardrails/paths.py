@@ -16,7 +16,7 @@ CONTROLS = ROOT / "controls"
 
 
 def write_text(path: Path, text: str) -> Path:
-    """Write `text` to `path` through a temporary file, so that nobody reads a partial file; returns `path`.
+    """Write `text` to `path` through a temporary file, so that a partial file is never read; returns `path`.
 
     Raises GuardrailsError when the directory cannot be written.
     """
