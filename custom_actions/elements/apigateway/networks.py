@@ -37,8 +37,8 @@ class OwnVpcs:
         return [value for value in condition.values if value not in self.existing[condition.key]]
 
     def why(self, strange: Sequence[str]) -> str:
-        verb = "is" if len(strange) == 1 else "are"
-        return f"{', '.join(strange)} {verb} not in this account and region"
+        what = "is not a VPC or endpoint" if len(strange) == 1 else "are not VPCs or endpoints"
+        return f"{', '.join(strange)} {what} of this account and region"
 
 
 @dataclass(frozen=True)

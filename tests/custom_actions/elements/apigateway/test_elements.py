@@ -69,7 +69,7 @@ def test_only_what_is_named_is_looked_up_and_each_kind_once(
 
     monkeypatch.setattr(BaseClient, "_make_api_call", intercept)
     found = apis(tmp_path, "open-beyond-vpcs")
-    assert found == {foreign: ["statement 1: vpc-0123456789abcdef0 is not in this account and region"]}
+    assert found == {foreign: ["statement 1: vpc-0123456789abcdef0 is not a VPC or endpoint of this account and region"]}
     assert own not in found
     assert [call for call in calls if call.startswith("Describe")] == ["DescribeVpcs"]
 
@@ -110,7 +110,7 @@ def test_a_policy_that_cannot_be_read_is_reported_and_hides_no_other(moto: Moto,
 
 
 @pytest.mark.parametrize(("networks", "problem"), [
-    (["10.0.0.0/33"], "10.0.0.0/33"), (["office"], "office"), ("10.0.0.0/8", "is a list"),
+    (["10.0.0.0/33"], "10.0.0.0/33"), (["office"], "office"), ("10.0.0.0/8", "must be a list"),
 ])
 def test_networks_that_are_none_are_refused(moto: Moto, tmp_path: Path, networks: Any, problem: str) -> None:
     with pytest.raises(PolicyValidationError, match=problem):

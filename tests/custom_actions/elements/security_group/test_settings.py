@@ -80,8 +80,8 @@ def test_parameters_are_filled_in_as_a_list_as_an_entry_and_inside_a_rule(moto: 
 
 
 @pytest.mark.parametrize(("drift", "said"), [
-    ({"required": []}, "every rule of the group would go"),
-    ({"allowed": []}, "every rule of the group would go"),
+    ({"required": []}, "this would remove every rule of the group"),
+    ({"allowed": []}, "this would remove every rule of the group"),
     ({"forbidden": "tcp 22 from world"}, "must be a list"),
     ({"forbidden": [22]}, "must be a string or a mapping"),
     ({"open-to-world": {"tcp": ["https"]}}, "cannot read the ports"),
