@@ -69,7 +69,8 @@ def test_only_what_is_named_is_looked_up_and_each_kind_once(
 
     monkeypatch.setattr(BaseClient, "_make_api_call", intercept)
     found = apis(tmp_path, "open-beyond-vpcs")
-    assert found == {foreign: ["statement 1: vpc-0123456789abcdef0 is not a VPC or endpoint of this account and region"]}
+    assert found == {
+        foreign: ["statement 1: vpc-0123456789abcdef0 is not a VPC or endpoint of this account and region"]}
     assert own not in found
     assert [call for call in calls if call.startswith("Describe")] == ["DescribeVpcs"]
 
