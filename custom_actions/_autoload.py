@@ -1,11 +1,11 @@
-"""Make plain `custodian` and plain `c7n-org` know our elements, in every interpreter of the environment.
+"""Makes our filters and actions available in plain `custodian` and `c7n-org`, in every interpreter of the environment.
 
-c7n loads no plug-ins, and c7n-org runs policies in worker processes that, under the start methods spawn and
-forkserver, inherit nothing from their parent. So the environment holds one `.pth` line that imports this module
-whenever an interpreter starts. It waits for `c7n.resources.aws` to be imported and registers the elements then.
+c7n does not load plug-ins, and the worker processes of c7n-org inherit nothing from their parent if they are started
+with spawn or forkserver. So the environment has a `.pth` file whose one line imports this module whenever an
+interpreter starts. The module waits until `c7n.resources.aws` is imported, and then registers the elements.
 
-A process that never imports c7n pays for this file alone: no other import, and one string comparison for each
-module that it imports. `bench/startup.py` measures it.
+A process that never imports c7n only loads this file: no other imports, and one string comparison for each module that
+it imports. `bench/startup.py` measures this.
 """
 import sys
 
@@ -13,9 +13,9 @@ _TRIGGER = "c7n.resources.aws"
 
 
 class _Finder:
-    """A meta path finder that finds nothing itself: it lets the others load c7n's AWS provider, then registers.
+    """A meta path finder that lets the other finders load c7n's AWS provider, and then registers the elements.
 
-    It needs no base class: `importlib.abc` alone would cost every interpreter some 40 ms.
+    It has no base class, because importing `importlib.abc` would cost every interpreter about 40 ms.
     """
 
     @staticmethod

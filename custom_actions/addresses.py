@@ -1,23 +1,23 @@
-"""Which sets of source addresses are open to the world. Filters, fixes and policy documents all decide it here.
+"""Decides whether source addresses are open to the world, for filters, fixes and policy documents.
 
-A set of sources is open to the world when together they cover more than a share of the addresses that hosts on the
-internet send from. One spelling is not what counts: 0.0.0.0/0, its two halves, and a thousand blocks that add up to as
-much are the same to an attacker. Addresses from which nobody on the internet can send (10.0.0.0/8, documentation,
-multicast) count for nothing.
+A set of sources is open to the world if together they cover more than a certain share of the addresses that internet
+hosts send from. How they are written does not matter: 0.0.0.0/0, its two halves, and a thousand blocks of the same
+total size are equal to an attacker. Addresses that no internet host can send from (10.0.0.0/8, documentation,
+multicast) do not count.
 
-The addresses are counted in five spaces, each for itself:
+The addresses are counted separately in five spaces:
 
-* IPv4: all of it, less what IANA's IPv4 Special-Purpose Address Registry sets apart (RFC 6890), multicast and 240/4.
-* IPv6: 2000::/3, which is the only global unicast space that IANA allocates from, less what IANA's IPv6
-  Special-Purpose Address Registry sets apart: protocol assignments in 2001::/23 (with ORCHID and benchmarking),
-  documentation, and the next two.
+* IPv4: all addresses, except IANA's IPv4 Special-Purpose Address Registry (RFC 6890), multicast and 240/4.
+* IPv6: 2000::/3, the only global unicast space that IANA allocates from, except IANA's IPv6 Special-Purpose Address
+  Registry: protocol assignments in 2001::/23 (with ORCHID and benchmarking), documentation, and the next two spaces.
 * 6to4 (2002::/16, RFC 3056) and Teredo (2001::/32, RFC 4380): every host that has a public IPv4 address, or uses a
-  server that has one, can send from an address in here. The blocks are small parts of IPv6, but each holds the whole of
-  public IPv4, so they are measured by the IPv4 addresses that stand in them.
-* NAT64 (64:ff9b::/96, RFC 6052): likewise. The registry calls it globally reachable.
+  server that has one, can send from an address in these. The blocks are small parts of IPv6, but each contains all of
+  public IPv4, so they are measured by the IPv4 addresses in them.
+* NAT64 (64:ff9b::/96, RFC 6052): measured in the same way. The registry calls it globally reachable.
 
-The few entries of the registries that are globally reachable inside a block that is not (192.0.0.9/32, 2001:1::1/128,
-the ORCHIDv2 and DRIP identifiers) are anycast services and identifiers: no host sends from them, so they do not count.
+A few entries of the registries are globally reachable although they lie inside a reserved block (192.0.0.9/32,
+2001:1::1/128, the ORCHIDv2 and DRIP identifiers). They are anycast services and identifiers that no host sends from, so
+they do not count.
 
 Sources: https://www.iana.org/assignments/iana-ipv4-special-registry and
 https://www.iana.org/assignments/iana-ipv6-special-registry.
@@ -39,11 +39,11 @@ LAST = {4: 2**32 - 1, 6: 2**128 - 1}
 """The last address of each IP version."""
 
 DEFAULT_SHARE = Fraction(1, 256)
-"""More than this share of a space is the world: about an IPv4 /8, or an IPv6 /11."""
+"""Sources that cover more than this share of a space are the world: about an IPv4 /8, or an IPv6 /11."""
 
 
 class AddressError(ValueError):
-    """Not an address, a CIDR block or a share; the message says what is wrong."""
+    """A value that is not an address, a CIDR block or a share. The message says what is wrong."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -65,7 +65,7 @@ class Block:
 
 @lru_cache(maxsize=16384)
 def normal(text: str) -> tuple[str, Block]:
-    """A CIDR block, or a single address, in its normal spelling and as numbers. Host bits are cleared.
+    """A CIDR block, or a single address, in its normal form and as numbers. Host bits are cleared.
 
     Raises AddressError.
     """
@@ -113,10 +113,10 @@ class Space:
     """Addresses of one IP version that are counted together.
 
     Attributes:
-        name: for a reader, such as `public IPv4`.
+        name: for people, such as `public IPv4`.
         version: 4 or 6.
-        spans: the addresses, in order, apart from each other.
-        size: how many there are.
+        spans: the addresses, in order and without overlaps.
+        size: the number of addresses.
     """
 
     name: str
@@ -133,11 +133,11 @@ class Space:
         object.__setattr__(self, "_before", tuple(accumulate(sizes, initial=0)))
 
     def measure(self, first: int, last: int) -> int:
-        """How many addresses of the space lie between `first` and `last`, both included."""
+        """The number of addresses of the space from `first` to `last`, inclusive."""
         return self._below(last + 1) - self._below(first)
 
     def limit(self, share: Fraction) -> int:
-        """The most addresses that may be covered without being more than the share."""
+        """The most addresses that may be covered without exceeding the share."""
         return int(self.size * share)
 
     def _below(self, address: int) -> int:
@@ -162,7 +162,7 @@ _PUBLIC6 = subtract(_GLOBAL6, _spans("2001::/23", "2001:db8::/32", "2002::/16", 
 
 
 def _holding_ipv4(prefix: str, shift: int) -> tuple[Span, ...]:
-    """The IPv6 addresses under a prefix in which a public IPv4 address stands, `shift` bits from the right."""
+    """The IPv6 addresses under a prefix that contain a public IPv4 address, `shift` bits from the right."""
     start = block(prefix).first
     return tuple(merge((start + (first << shift), start + ((last + 1) << shift) - 1) for first, last in _PUBLIC4))
 
@@ -174,7 +174,7 @@ SPACES = (
     Space("Teredo", 6, _holding_ipv4("2001::/32", 64)),
     Space("NAT64", 6, _holding_ipv4("64:ff9b::/96", 0)),
 )
-"""What the internet sends from. Together more than a share of one of them is the world."""
+"""The addresses that internet hosts send from. Sources that cover more than a share of one space are the world."""
 
 
 def spaces_of(version: int) -> tuple[Space, ...]:
@@ -185,7 +185,7 @@ def spaces_of(version: int) -> tuple[Space, ...]:
 def share_of(value: object) -> Fraction:
     """A share as a policy writes it: `1/256`, `0.5` or a number; above 0, below 1. Raises AddressError."""
     try:
-        # By way of text: 0.1 means a tenth, not the binary number beside it.
+        # Converted as text: 0.1 means a tenth, not the nearest binary number.
         share = Fraction(str(value))
     except (ValueError, ZeroDivisionError):
         raise AddressError(f"{value!r} is not a share: write a fraction such as 1/256, or a number such as 0.01") \
@@ -196,7 +196,7 @@ def share_of(value: object) -> Fraction:
 
 
 def coverage(blocks: Iterable[Block], spaces: Iterable[Space] = SPACES) -> dict[str, Fraction]:
-    """For each space that the blocks touch, by its name, how much of it they cover together: above 0, up to 1."""
+    """The share of each space that the blocks cover together, by the space's name: above 0, up to 1."""
     spans: Mapping[int, list[Span]] = {4: [], 6: []}
     for each in blocks:
         spans[each.version].append((each.first, each.last))
@@ -214,7 +214,7 @@ def is_world(blocks: Iterable[Block], share: Fraction = DEFAULT_SHARE, spaces: I
 
 
 def all_but(blocks: Iterable[Block]) -> list[Block]:
-    """All addresses of both IP versions that are in none of the blocks, as ranges. `NotIpAddress` lets these in."""
+    """All addresses of both IP versions outside the blocks, as ranges. `NotIpAddress` admits these."""
     spans: Mapping[int, list[Span]] = {4: [], 6: []}
     for each in blocks:
         spans[each.version].append((each.first, each.last))
@@ -229,15 +229,15 @@ SOURCE_IP = "aws:sourceip"
 
 
 def let_in(operator: str, values: Iterable[str]) -> list[Block] | None:
-    """The sources that a condition on `aws:SourceIp` of an Allow lets in; None when it limits them to nothing known.
+    """The sources that a condition on `aws:SourceIp` in an Allow admits; None if they are unknown.
 
     Args:
-        operator: of the condition, in any case, such as `IpAddress`; `ForAnyValue:` and `IfExists` are read too.
+        operator: the condition's operator, in any case, such as `IpAddress`; also with `ForAnyValue:` or `IfExists`.
         values: addresses and CIDR blocks.
 
-    `IfExists` and `ForAllValues:` hold for requests without the key as well, but those come by way of an AWS service
-    or a VPC endpoint, and have no public address. None: another operator, such as StringLike, or a value that is not an
-    address; what the condition lets in is then unknown, never nothing.
+    `IfExists` and `ForAllValues:` are also true for requests without the key, but those come through an AWS service or
+    a VPC endpoint and have no public address. None means another operator, such as StringLike, or a value that is not
+    an address. Then it is unknown what the condition admits; it must not count as nothing.
 
     Source: IAM's user guide, "IP address condition operators".
     """

@@ -1,35 +1,35 @@
-"""What AWS knows us by: the names of what this project creates there, each in one place.
+"""The names of everything that this project creates in AWS, each defined once.
 
-They stand at the ground because deployed functions need some of them, and policies come before deployments.
+They are in this package because deployed functions need some of them.
 """
 from __future__ import annotations
 
 FUNCTION_PREFIX = "custodian-"
-"""How c7n names a policy's function and rule, unless the policy's `mode.function-prefix` says otherwise."""
+"""The prefix of a policy's function and rule in c7n, unless the policy sets `mode.function-prefix`."""
 PROJECT_TAG, PROJECT = "project", "aws-guardrails"
-"""The tag on everything that this project deploys; `undeploy` goes by it."""
+"""The tag on everything that this project deploys. `undeploy` uses it to find what to remove."""
 
 TOPIC = "guardrails-compliance"
-"""The topic of an account and region where alerts go, and AWS Config's compliance changes."""
+"""The topic of an account and region that receives alerts and AWS Config's compliance changes."""
 FAILED_QUEUE = "guardrails-compliance-failed"
 """The dead-letter queue of the topic's rule, and of the responder."""
 RESPONDER = "custodian-guardrails-responder"
-"""The function that hears that topic where the account's response is `respond`."""
+"""The function that subscribes to that topic in accounts with the response `respond`."""
 MAILER = "guardrails-mailer"
 """The mailer's queue and its role; the second queue is `guardrails-mailer-failed`."""
 
 FUNCTION_ROLE = "guardrails"
-"""What the functions of the project's policies run as."""
+"""The role of the policies' functions."""
 RESPONDER_ROLE = "guardrails-respond"
-"""What the responder runs as."""
+"""The role of the responder."""
 HUB_ROLE, MEMBER_ROLE = "guardrails-central", "guardrails-member"
-"""What the hub's functions run as, and what they assume in an account."""
+"""The role of the hub's functions, and the role that they assume in a member account."""
 REDELIVERY_ROLE = "guardrails-redeliver"
-"""What EventBridge Scheduler assumes to deliver an event to a function again (fixing/confirmation.py)."""
+"""The role that EventBridge Scheduler assumes to deliver an event to a function again (fixing/confirmation.py)."""
 FORWARD_ROLE = "guardrails-forward"
-"""What EventBridge assumes in a member to put events on the hub's bus."""
+"""The role that EventBridge assumes in a member account to put events on the hub's bus."""
 SWEEP_ROLE, HEAL_ROLE = "guardrails-sweep", "guardrails-heal"
 DEPLOY_ROLE, DOCTOR_ROLE = "guardrails-deploy", "guardrails-doctor"
-"""The roles that people run the verbs with, unless the stack says otherwise."""
+"""The default names of the roles that people use to run the commands."""
 OPERATOR_ROLES = frozenset({FUNCTION_ROLE, RESPONDER_ROLE, HUB_ROLE, MEMBER_ROLE, HEAL_ROLE})
-"""The roles that change resources on a policy's word: a fix never undoes their changes in their own account."""
+"""The roles that change resources for a policy. A fix never undoes their changes in their own account."""

@@ -1,4 +1,4 @@
-"""Registers our elements with c7n, each on the resource types that have it, and only when a policy loads them."""
+"""Registers our filters and actions with c7n, on their resource types, when a policy loads these types."""
 from __future__ import annotations
 
 import os
@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 
 
 class Element(NamedTuple):
-    """A filter or an action of ours: where it goes, what policies call it, and where its class is."""
+    """A filter or action of ours: its resource type, its name in policies, and the location of its class."""
 
     resource: str
     kind: str
     """`filter` or `action`."""
     type: str
     path: str
-    """`module:class` in `elements`; imported only when the resource type is loaded."""
+    """`module:class` in the package `elements`; imported only when the resource type is loaded."""
 
 
 ELEMENTS = (
@@ -81,9 +81,9 @@ _registered = False
 
 
 def register() -> None:
-    """Subscribe to c7n's AWS resource types; calling it again changes nothing.
+    """Subscribe to c7n's AWS resource types. Calling it again has no effect.
 
-    Types that c7n has loaded already get their elements at once, so the order of imports does not matter.
+    Types that c7n has already loaded get their elements at once, so the order of imports does not matter.
     """
     from c7n.resources.aws import AWS
 
@@ -106,10 +106,10 @@ def load(element: Element) -> Any:
 
 
 def _on_resource_type(_: Any, resource_class: Any) -> None:
-    """c7n's callback: `resource_class` has just been loaded (None closes a round of loading)."""
+    """c7n's callback: `resource_class` has just been loaded. None ends a round of loading."""
     if resource_class is None:
         return
-    # Imported here: c7n.policy is not whole yet while the AWS provider is loaded.
+    # Imported here: c7n.policy is not fully imported yet while the AWS provider is loaded.
     from .elements.every_type import OnlyResources, for_resource
     from .exceptions import TYPE, Excepted
     from .patches import DoesNotFit, install
@@ -119,7 +119,7 @@ def _on_resource_type(_: Any, resource_class: Any) -> None:
     except DoesNotFit as error:
         if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
             raise
-        # A command (custodian, c7n-org) ends with this line, and no traceback of c7n's.
+        # On the command line (custodian, c7n-org) show only this message, without a traceback.
         raise SystemExit(str(error)) from None
     if "scope" not in resource_class.filter_registry:
         resource_class.filter_registry.register("scope", for_resource(resource_class))

@@ -1,8 +1,8 @@
 """The ports that attackers look for, each with its service: one list for every policy and default.
 
-There are two classes. Nobody serves the public on an `ADMIN` port, so opening one to the world is reverted by default.
-Some teams do serve the public on a `WEB` port, web or mail, so an opening is a finding and an alert, and is reverted
-only where a team chooses so. Both together hold every port of Security Hub's control EC2.19.
+There are two classes. `ADMIN` ports never serve the public, so opening one to the world is reverted by default. `WEB`
+ports (web and mail) serve the public in some teams, so opening one is a finding with an alert, and is reverted only if
+the team chooses that. Together they contain every port of Security Hub's control EC2.19.
 
 Sources: Security Hub's user guide, "[EC2.19] Security groups should not allow unrestricted access to ports with high
 risk"; IANA's Service Name and Transport Protocol Port Number Registry; the products' own documentation.
@@ -19,8 +19,8 @@ class Service:
 
     Attributes:
         protocol: `tcp` or `udp`.
-        first: its first port.
-        last: its last port, `first` where it has one only.
+        first: the first port.
+        last: the last port; equal to `first` if there is only one.
         name: what listens there.
     """
 
@@ -69,7 +69,7 @@ WEB = _services(
     (8088, 8088, "HTTP, YARN"), (8888, 8888, "HTTP, Jupyter"), (9000, 9000, "Portainer, SonarQube"),
     (9090, 9090, "Prometheus, Cockpit"),
 )
-"""Web and mail: some teams serve the public here, and many do not mean to."""
+"""Web and mail: some teams serve the public on these ports, often by mistake."""
 
 
 def ranges(services: Iterable[Service]) -> dict[str, list[tuple[int, int]]]:

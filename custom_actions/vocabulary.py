@@ -1,4 +1,4 @@
-"""The words that policies, reports and functions share, each list in one place."""
+"""The values that policies, reports and functions share, each list defined once."""
 from __future__ import annotations
 
 import re
@@ -8,14 +8,14 @@ RESPONSES = ("revert", "encrypt", "stop", "terminate", "disable", "alert", "none
 PASSIVE = ("alert", "none")
 """The responses that change nothing in the account."""
 EXPOSURES = ("internet", "cross-account", "internal")
-"""Who can reach what a policy looks at."""
+"""Who can reach the resources that a policy checks."""
 GLOBAL = "global"
-"""The region of what belongs to the whole account."""
+"""The region of resources that belong to the whole account."""
 
 TELLING = frozenset({"notify", "webhook", "put-metric", "post-finding", "post-item"})
-"""c7n's actions that tell somebody and change nothing."""
+"""c7n's actions that only notify and change nothing."""
 CALLING = frozenset({"invoke-lambda", "invoke-sfn"})
-"""c7n's actions that hand over to a team's own code: not a change of ours, and not known to be none."""
+"""c7n's actions that call a team's own code. They may or may not change something."""
 
 _READ = re.compile(
     r"(?:Describe|Get|List|Head|Lookup|BatchGet|BatchDescribe|Search|Select|Query|Scan|Simulate|Check|Filter|Validate)"

@@ -1,8 +1,7 @@
-"""Matching the patterns of policies: `*` is any run of characters, `?` any one of them.
+"""Matches the patterns of IAM policies: `*` matches any characters, `?` any single one.
 
-Written because a pattern that is turned into a regular expression can take hours: `*a*a*a*a*b` against a long name
-tries every way to divide it, and an attacker who writes the policy of a bucket chooses both. Here the time is at most
-the product of the two lengths.
+Why not a regular expression: it can take hours. `*a*a*a*a*b` against a long name tries every way to divide the name,
+and an attacker who writes a bucket policy can choose both. Here the time is at most the product of the two lengths.
 
 Source: IAM's user guide, "Using wildcards in paths".
 """
@@ -13,10 +12,10 @@ from functools import lru_cache
 
 @lru_cache(maxsize=16384)
 def matches(pattern: str, text: str, *, never: str = "") -> bool:
-    """Whether the pattern matches the whole text; the case counts.
+    """Whether the pattern matches the whole text. The comparison is case-sensitive.
 
     Args:
-        never: a character that `?` does not match, such as `*` where the text is a pattern itself.
+        never: a character that `?` does not match, such as `*` if the text is a pattern itself.
     """
     at = place = 0
     star, resume = -1, 0
@@ -29,7 +28,7 @@ def matches(pattern: str, text: str, *, never: str = "") -> bool:
             at += 1
             place += 1
         elif star >= 0:
-            # The last star takes one more character; the ones before it never have to take more.
+            # Let the last star match one more character. The stars before it never need to match more.
             resume += 1
             at, place = star + 1, resume
         else:

@@ -19,10 +19,10 @@ PRIVATE_UMASK = 0o077
 
 
 def write_text(path: Path, text: str, *, shared: bool = False) -> Path:
-    """Write `text` to `path` through a temporary file, so that nobody reads a partial file; returns `path`.
+    """Write `text` to `path` through a temporary file, so that a partial file is never read; returns `path`.
 
     Only the user may read the file (mode 0600): what runs write contains resources, external ids and calls that undo
-    fixes. `shared` is for files that belong into a repository; they get the permissions of any other file of the user.
+    fixes. `shared` is for files that belong in a repository; they get the permissions of any other file of the user.
 
     Raises GuardrailsError when the directory cannot be written.
     """

@@ -1,4 +1,4 @@
-"""Every place where c7n, boto3 or botocore is changed: one file each, one table (`seam`), one way to install them."""
+"""All patches to c7n, boto3 and botocore: one file each, listed in one table (`seam`) and installed in one way."""
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

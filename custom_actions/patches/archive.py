@@ -1,9 +1,8 @@
-"""One archive for one policy, wherever it is built.
+"""Makes the archive of a policy identical on every machine.
 
-c7n compares the checksum of a function's archive with the one that Lambda holds, and updates the function when they
-differ. It adds files in the order in which the file system lists them, which another checkout of the same commit does
-not share: each machine of a CI would deploy everything anew. So the files go in by name. Dates and permissions are
-c7n's own constants already.
+c7n compares the checksum of a function's archive with Lambda's, and updates the function if they differ. It adds files
+in the order of the file system, which differs between checkouts of the same commit, so every CI machine would deploy
+everything again. Here the files are sorted by name. c7n already sets constant dates and permissions.
 """
 from __future__ import annotations
 
@@ -22,7 +21,7 @@ Ignore = Callable[[str], bool] | None
 
 
 def install() -> None:
-    """Have c7n build archives in order when it deploys; doing it again changes nothing. Costs a function nothing."""
+    """Make c7n sort the files of archives when it deploys. Calling it again has no effect. No cost in a function."""
     original = LambdaMode.provision
     if hasattr(original, "without_order"):
         return
@@ -37,17 +36,17 @@ def install() -> None:
 
 
 def in_order() -> None:
-    """Have c7n's archives of this process hold their files by name, where c7n still adds them as it did."""
+    """Make c7n sort the files of archives in this process, if c7n's code still fits."""
     from c7n import mu
 
     if problems := [problem for target in ARCHIVE if (problem := target.problem())]:
-        log.warning("archives are built in the file system's order: %s", "; ".join(problems))
+        log.warning("archives are not sorted, so functions may be deployed again: %s", "; ".join(problems))
         return
     mu.PythonPackageArchive.add_directory = add_directory
 
 
 def add_directory(self: Any, path: str, ignore: Ignore = None) -> None:
-    """c7n's `add_directory`, but by name: every file below `path` that is neither compiled nor C."""
+    """c7n's `add_directory`, sorted by name: every file below `path` except compiled and C files."""
     for root, directories, files in os.walk(path):
         directories[:] = sorted(name for name in directories if name != "__pycache__")
         prefix = os.path.relpath(root, os.path.dirname(path))

@@ -1,19 +1,19 @@
-"""One sweep asks AWS one question once.
+"""Makes each AWS call only once in a sweep, and shares the responses between policies.
 
-Policies of one account and region ask the same things: whose access keys these are, which trails there are. c7n's
-cache shares the lists of resources alone; what filters ask about single resources is asked anew by each policy. And
-its cache shares too much: a list that a throttled call has cut short is kept, and only the first policy's log tells
-of it; two policies on `aws.s3` whose `query` says `detect` are given the same buckets, with what the first one reads.
+The policies of one account and region make the same calls, for example to list access keys or trails. c7n's cache
+shares only the lists of resources; calls that filters make for single resources are repeated by every policy. It also
+shares too much: it keeps a list that a throttled call has cut short, and only the first policy's log mentions that. And
+two policies on `aws.s3` whose `query` says `detect` get the same buckets, with the details that the first one read.
 
-Here the answers of single calls are shared, whoever asks: every policy makes its own lists out of them. What AWS
-refused is never kept, so every policy that needs it asks itself and has the refusal in its own log: a denied call is
-logged here, for c7n does not log each. That there is nothing of that name is an answer as any other.
+This patch shares the responses of single calls, and every policy builds its own lists from them. Errors are not kept:
+every policy that needs the data makes the call itself, and has the error in its own log. Denied calls are logged here,
+because c7n does not log all of them. "Not found" errors are kept like other responses.
 
-A client is made once too: c7n makes a session in every thread, and making a client takes longer than most calls.
+Clients are shared too: c7n creates a session in every thread, and creating a client takes longer than most calls.
 
-It holds in dry runs of c7n's pull mode, where GUARDRAILS_ASK_ONCE is set, and for one account and region at a time:
-nothing that a policy of ours does in them changes what was read. A call that is no read makes its service be asked
-again all the same.
+The patch is active in dry runs of c7n's pull mode if GUARDRAILS_ASK_ONCE is set, for one account and region at a time.
+Policies change nothing in a dry run, so shared responses stay valid. After any call that is not a read, the responses
+of that service are discarded all the same.
 """
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ from ..vocabulary import is_read
 log = logging.getLogger("custodian.guardrails.ask_once")
 
 SWITCH = "GUARDRAILS_ASK_ONCE"
-"""The environment variable; anything but an empty value switches it on."""
-# Metrics are asked for with the present time, and never in the same words again.
+"""The environment variable; any value that is not empty switches sharing on."""
+# Calls for metrics contain the current time, so they never repeat.
 _NEVER_THE_SAME = re.compile(r"GetMetric")
-# Whoever asks about a piece of work that AWS is at asks again until it is done.
+# Callers poll running jobs until they are done, so these responses must not be shared.
 _WORK = re.compile(r"(?:Job|Query|Command|Execution|Report|Operation|Task)Id$", re.IGNORECASE)
 _ROLE = "AssumeRole"
 # botocore renews a role's credentials a quarter of an hour before they end.
@@ -55,11 +55,11 @@ _PROTOCOL = pickle.HIGHEST_PROTOCOL
 _LIMIT_BYTES = 256 * 2**20
 
 Place = tuple[str, ...]
-"""Whose answers: the account, the region, and the credentials that ask."""
+"""What responses are shared for: the account, the region, and the credentials of the calls."""
 
 
 class Answers:
-    """What AWS has answered in one place, at most `limit` bytes of it; later answers are then asked for each time."""
+    """The responses of AWS for one place, at most `limit` bytes. Beyond the limit, calls are made every time."""
 
     def __init__(self, place: Place, limit: int = _LIMIT_BYTES) -> None:
         self.place = place
@@ -69,13 +69,13 @@ class Answers:
         self._changes: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._clients: dict[tuple[str, str, str | None], Any] = {}
-        # A client of a role's session is made with a client of STS.
+        # Reentrant: creating a client for a role's session creates an STS client.
         self._making = threading.RLock()
 
     def get(self, client: Any, operation: str, parameters: Mapping[str, Any], ask: Callable[[], Any]) -> Any:
-        """The answer to a call, from `ask` when it is not there yet; what `ask` raises is raised and not kept.
+        """The response to a call. `ask` makes the call if the response is unknown; its errors are raised and not kept.
 
-        The caller may do with it as it likes: each one is a copy.
+        The result is a copy, so the caller may change it.
         """
         service = str(client.meta.service_model.service_name)
         if not (is_read(operation) or operation == _ROLE):
@@ -102,16 +102,16 @@ class Answers:
             if _NOTHING_THERE.search(_code(error.response)):
                 self._keep(service, question, changes, pickle.dumps((error.response, True), _PROTOCOL))
             elif _DENIED.search(_code(error.response)):
-                # c7n notes a denied call on the bucket alone, and a bucket that does not match is not looked at.
-                log.warning("%s on %s: what this policy sees is not all", _code(error.response), operation)
+                # c7n notes a denied call only on the bucket, and nobody sees that if the bucket does not match.
+                log.warning("%s on %s: the results of this policy are incomplete", _code(error.response), operation)
             raise
         self._keep(service, question, changes, pickle.dumps((answer, False), _PROTOCOL))
         return answer
 
     def client(self, session: Any, service: str, region: str | None, make: Callable[[], Any]) -> Any:
-        """The client of a service for the session's credentials; clients may be used by many threads."""
+        """The client of a service for the session's credentials. Clients are thread-safe."""
         credentials = session.get_credentials()
-        # Who has none, or is refused a role, is told so by c7n's own client.
+        # Missing credentials or a denied role cause an error in c7n's own client.
         key = credentials.get_frozen_credentials().access_key if credentials else ""
         with self._making:
             known = (key, service, region or session.region_name)
@@ -121,7 +121,7 @@ class Answers:
 
     def _keep(self, service: str, question: str, changes: int, answer: bytes) -> None:
         with self._lock:
-            # An answer that was on its way while something changed may be of before the change.
+            # If something changed during the call, the response may be from before the change.
             if self._changes[service] == changes and self._size + len(answer) <= self._limit:
                 self._size += len(answer)
                 self._kept.setdefault(service, {})[question] = answer
@@ -133,14 +133,14 @@ class Answers:
 
 
 def _code(answer: Mapping[str, Any]) -> str:
-    """The code of an answer that is an error."""
+    """The error code of a response."""
     return str(answer.get("Error", {}).get("Code", ""))
 
 
 def _can_be_shared(operation: OperationModel, parameters: Mapping[str, Any]) -> bool:
-    """Whether the answer to a read is the same whoever asks and whenever, and can be read more than once."""
+    """Whether a read returns the same response for every caller and at any time, and can be read more than once."""
     if operation.service_model.service_name == "sts":
-        # GetCallerIdentity is answered with who asks, which is no part of the question.
+        # The response of GetCallerIdentity depends on the caller, which is not part of the parameters.
         return operation.name == _ROLE
     return not (
         operation.has_streaming_output or operation.has_event_stream_output
@@ -158,11 +158,11 @@ _last: Answers | None = None
 
 @contextmanager
 def sharing(place: Place) -> Iterator[None]:
-    """While it lasts, the calls of this process share their answers, also those of the last time in the same place."""
+    """In this context the calls of this process share responses, including earlier ones for the same place."""
     global _current, _last
     before = _current
     if _last is None or _last.place != place:
-        # The answers of the place before go: one account and region is what memory has to hold.
+        # Discard the responses of the previous place, so that memory holds one account and region only.
         _last = Answers(place)
     _current = _last
     try:
@@ -172,7 +172,7 @@ def sharing(place: Place) -> Iterator[None]:
 
 
 def install() -> None:
-    """Share answers in dry runs where the environment says so; doing it again changes nothing."""
+    """Share responses in dry runs if the environment variable is set. Calling it again has no effect."""
     if not os.environ.get(SWITCH) or hasattr(PullMode.run, "asks_each_time"):
         return
     run, call, make = PullMode.run, BaseClient._make_api_call, Session.client
@@ -180,7 +180,7 @@ def install() -> None:
     @functools.wraps(run)
     def run_sharing(self: Any, *args: Any, **kwargs: Any) -> Any:
         options = self.policy.options
-        # An organization's policies look into other accounts: what they ask is not of one place.
+        # Policies on an organization call other accounts, so their calls are not for one place.
         if not options.dryrun or self.policy.resource_type.endswith("org-account"):
             return run(self, *args, **kwargs)
         with sharing(_place(options)):
@@ -205,6 +205,6 @@ def install() -> None:
 
 
 def _place(options: Any) -> Place:
-    # c7n-org puts a chain's last credentials into the environment, and names a single role in the options.
+    # For a chain of roles c7n-org puts the last credentials into the environment; a single role is in the options.
     return tuple(str(value) for value in (
         options.account_id, options.region, options.assume_role, options.profile, os.environ.get("AWS_ACCESS_KEY_ID")))

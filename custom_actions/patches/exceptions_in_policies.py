@@ -1,10 +1,9 @@
-"""Every policy takes up the exceptions that speak of it.
+"""Adds the exceptions that apply to a policy to the policy itself.
 
-An exception that a policy's author has to write into the policy is forgotten in the next one, and an exception that
-only a report knows of does not keep a function from "fixing" what was to stay. So the filter `excepted` is appended to
-each policy that a rule of the file speaks of, when c7n fills in the policy's variables: plain `custodian`, plain
-`c7n-org` and our own verbs all pass there, before they run a policy and before they deploy it. From then on the rules
-are a part of the policy, and travel into the function with it.
+If authors had to write exceptions into their policies, they would forget some. If only reports applied exceptions,
+functions would still "fix" the excepted resources. So this patch appends the filter `excepted` to every policy that has
+exceptions, when c7n fills in the policy's variables. `custodian`, `c7n-org` and our own commands all do that before
+they run or deploy a policy. The exceptions are then part of the policy, and of its function.
 """
 from __future__ import annotations
 
@@ -21,14 +20,15 @@ _HANDLER = "custom_actions.lambda_entry.run"
 
 
 def install() -> None:
-    """Let c7n's policies take up the exceptions when they fill in variables; doing it again changes nothing."""
+    """Add exceptions to c7n's policies when their variables are filled in. Calling it again has no effect."""
     original = Policy.expand_variables
     if hasattr(original, "without_exceptions"):
         return
 
     @functools.wraps(original)
     def expand_variables(self: Policy, variables: Any) -> None:
-        # A reason may hold braces, which are no variables: the rules go in after the expansion, and out before another.
+        # A reason may contain braces that are not variables. So the rules are added after the expansion, and removed
+        # before the next one.
         if (before := getattr(self, "_exceptions", None)) is not None:
             self.data["filters"] = [entry for entry in self.data["filters"] if entry != before]
         original(self, variables)
@@ -39,12 +39,12 @@ def install() -> None:
 
 
 def _append(policy: Policy, now: datetime) -> dict[str, Any] | None:
-    """Append the filter with the rules that concern the policy; returns it, or None when no rule does."""
+    """Append the filter with the rules that apply to the policy. Returns the filter, or None without such rules."""
     manager = policy.resource_manager
     if policy.provider_name != "aws":
         return None
     mode = policy.data.get("mode")
-    # With a member role, one function looks into many accounts, and learns from the event into which.
+    # With a member role, one function checks many accounts. The event says which one.
     account = None if (mode or {}).get("member-role") else str(policy.options.account_id)
     rules = rules_for(policy.name, account, now)
     if not rules:
@@ -52,9 +52,9 @@ def _append(policy: Policy, now: datetime) -> dict[str, Any] | None:
     entry = {"type": TYPE, "exceptions": [rule.to_dict() for rule in rules]}
     policy.data["filters"] = [*(policy.data.get("filters") or ()), entry]
     if mode:
-        # A function knows the filter only with our package and by our entry.
+        # A function has the filter only if it contains our package and uses our handler.
         mode["packages"] = [*dict.fromkeys([*(mode.get("packages") or ()), _PACKAGE])]
         mode.setdefault("handler", _HANDLER)
-    # To the manager that there is: a new one would lose what c7n has just carried over to its actions.
+    # Added to the existing manager: a new one would lose what c7n has just passed to its actions.
     manager.filters.append(manager.filter_registry.factory(entry, manager))
     return entry

@@ -1,6 +1,6 @@
 """Replaces c7n's modes `config-rule`, `config-poll-rule` and `cloudtrail`.
 
-functions/config_rules.py and functions/realtime.py say why. The schemas stay c7n's.
+functions/config_rules.py and functions/realtime.py explain why. The schemas stay the same.
 """
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..functions import ConfigPollRule, ConfigRule, RealtimeMode
 
 
 def install() -> None:
-    """Put our modes in the place of c7n's; doing it again changes nothing."""
+    """Replace c7n's modes with ours. Calling it again has no effect."""
     execution.register("config-rule", ConfigRule)
     execution.register("config-poll-rule", ConfigPollRule)
     execution.register("cloudtrail", RealtimeMode)

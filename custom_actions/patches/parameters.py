@@ -1,7 +1,8 @@
 """Defaults for the variables of policies, and no format string that reads more than a value.
 
-c7n fills in what `--vars-file` or an account's `vars` in accounts.yml give, and has no defaults: without a value the
-braces would stay. So `Policy.get_variables` is extended: the defaults of `metadata.parameters`, then what was given.
+c7n fills in variables from `--vars-file` or an account's `vars` in accounts.yml, but has no defaults: without a value
+the braces would stay. So this patch extends `Policy.get_variables`: first the defaults in `metadata.parameters`, then
+the given values.
 
 c7n fills in with format strings, which can read the process's environment (see `..parameters`). So a policy is refused
 
@@ -29,7 +30,7 @@ from ..parameters import USE_PLAIN_NAMES, Path, effective, lookups, lookups_afte
 
 
 def install() -> None:
-    """Extend c7n's policies; doing it again changes nothing."""
+    """Extend c7n's policies. Calling it again has no effect."""
     if hasattr(Policy.get_variables, "without_defaults"):
         return
     # The formatter is the last guard, and replaced first.
@@ -57,7 +58,7 @@ def _with_defaults(original: Any) -> Any:
         standard = {"account_id": account, "region": region, "partition": get_partition(region)}
         defaults = format_string_values(
             dict((self.data.get("metadata") or {}).get("parameters") or {}), formatter=VarFormat().format, **standard)
-        # A copy: c7n adds to what it is given, and c7n-org gives every policy the same.
+        # A copy, because c7n adds to the mapping, and c7n-org passes the same mapping to every policy.
         return dict(original(self, effective(self.name, defaults, variables or {})))
 
     get_variables.without_defaults = original  # type: ignore[attr-defined]

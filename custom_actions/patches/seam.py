@@ -1,14 +1,15 @@
-"""The seam to c7n, c7n-org, boto3 and botocore: all that is replaced there, and all that is read though it is private.
+"""Everything of c7n, c7n-org, boto3 and botocore that this project replaces, or uses although it is private.
 
-`PATCHES` are installed by the plug-in, in their order. Each says what it replaces and how that looked when the patch
-was written. What looks different now is not replaced:
+The plug-in installs `PATCHES` in their order. Each patch lists its targets and their signatures when it was written. If
+a target has changed since, it is not replaced:
 
-- a required patch raises DoesNotFit, with our file and their version: without it a policy would mean something else;
-- a speed-up is left out, with a line in the log: everything works, and takes longer. Lambda's own botocore, which
-  nobody pins, must never be why a function does not answer.
+- A required patch raises DoesNotFit, with our file and the installed version, because without it policies would behave
+  differently.
+- An optional patch (a speed-up) is skipped with a log line: everything works, but slower. Lambda provides its own,
+  unpinned botocore, and a change there must never break a function.
 
-`READ` is what other files use of them beyond what is documented. `tests/custom_actions/patches/test_seam.py` checks
-every row of both tables, so that moving to a new c7n is to change the pins and to read one list (docs/upgrading.md).
+`READ` lists private names that other files use. `tests/custom_actions/patches/test_seam.py` checks every row of both
+tables. So an upgrade of c7n means changing the pins and reading one list of failures (docs/upgrading.md).
 """
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ log = logging.getLogger("custodian.guardrails.patches")
 
 
 class DoesNotFit(Exception):
-    """A required patch does not fit the installed version of what it changes."""
+    """A required patch does not fit the installed version of its target."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,8 @@ class Target:
 
     Attributes:
         path: `module:Class.attribute`.
-        signature: as Python prints it, without annotations; empty for what is not called.
-        text: what must stand in the module's source: for a log line that we read, or an attribute of an instance.
+        signature: as Python prints it, without annotations; empty if the target is not called.
+        text: text that the module's source must contain, such as a log line that we parse or an instance attribute.
     """
 
     path: str
@@ -41,7 +42,7 @@ class Target:
     text: str = ""
 
     def problem(self) -> str:
-        """What is different from what is recorded here; empty when nothing is."""
+        """How the installed target differs from this record; empty if it does not."""
         module_name, _, names = self.path.partition(":")
         try:
             found: Any = import_module(module_name)
@@ -50,7 +51,7 @@ class Target:
         module: ModuleType = found
         for name in filter(None, names.split(".")):
             if not hasattr(found, name):
-                return f"{self.path} is not there"
+                return f"{self.path} does not exist"
             found = getattr(found, name)
         if self.signature and (now := _signature(found)) != self.signature:
             return f"{self.path} takes {now}, expected {self.signature}"
@@ -64,7 +65,7 @@ class Patch:
     """One file of this package: what it replaces, and why."""
 
     module: str
-    """The file's name; its `install` replaces the targets, and doing it again changes nothing."""
+    """The file's name. Its function `install` replaces the targets; calling it again has no effect."""
     why: str
     required: bool
     """False for a speed-up."""
@@ -75,14 +76,14 @@ class Patch:
 
 @dataclass(frozen=True)
 class Read:
-    """What one of our files uses of another package, though nobody promises that it stays."""
+    """Private or undocumented names of another package that one of our files uses."""
 
     file: str
     why: str
     targets: tuple[Target, ...]
 
 
-# Looked at when something is deployed: c7n.mu costs a running function its memory and its start.
+# Checked only for deployments, because importing c7n.mu would cost a running function memory and start-up time.
 ARCHIVE = (
     Target("c7n.mu:PythonPackageArchive.add_directory", "(self, path, ignore=None)"),
     Target("c7n.mu:PythonPackageArchive.add_file", "(self, src, dest=None)"),
@@ -90,7 +91,7 @@ ARCHIVE = (
 
 PATCHES = (
     Patch(
-        "service_models", "c7n makes a session in every thread; each would read botocore's service models from disk",
+        "service_models", "c7n creates a session in every thread, and each reads botocore's service models from disk",
         required=False, targets=(
             Target("botocore.session:create_loader", "(search_path_string=None)"),
             Target("botocore.loaders:Loader", text="self._search_paths"),
@@ -104,7 +105,7 @@ PATCHES = (
             Target("c7n.varfmt:VarFormat.get_field", "(self, field_name, args, kwargs)"),
         )),
     Patch(
-        "exceptions_in_policies", "exceptions.yml has to hold in every policy, also in a deployed function",
+        "exceptions_in_policies", "exceptions.yml must apply to every policy, also in a deployed function",
         required=True, targets=(Target("c7n.policy:Policy.expand_variables", "(self, variables)"),)),
     Patch(
         "modes", "c7n's AWS Config modes send wrong evaluations; its cloudtrail mode accepts events of anyone",
@@ -126,7 +127,7 @@ PATCHES = (
             Target("c7n.query:QueryResourceManager._get_cached_resources", "(self, ids)"),
         )),
     Patch(
-        "ask_once", "policies of one sweep ask AWS the same questions; c7n's cache shares wrong answers",
+        "ask_once", "policies of one sweep make the same calls; c7n's cache shares too little and too much",
         required=False, targets=(
             Target("c7n.policy:PullMode.run", "(self, *args, **kw)"),
             Target("botocore.client:BaseClient._make_api_call", "(self, operation_name, api_params)"),
@@ -147,27 +148,27 @@ READ = (
     Read("custom_actions/patches/parameters.py", "policies are filled in with the formatter that is guarded", (
         Target("c7n.policy:Policy", text="formatter=var_fmt.format, **variables"),
     )),
-    Read("custom_actions/patches/archive.py", "files go into an archive by name", ARCHIVE),
-    Read("custom_actions/functions/rule_function.py", "a rule hears of items that are too large for a message", (
+    Read("custom_actions/patches/archive.py", "the files of an archive are sorted by name", ARCHIVE),
+    Read("custom_actions/functions/rule_function.py", "a rule also receives items that are too large for a message", (
         Target("c7n.mu:PolicyLambda.get_events", "(self, session_factory)"),
         Target("c7n.mu:ConfigRule.get_rule_params", "(self, func)"),
         Target("c7n.mu:ConfigRule.add", "(self, func, existing)"),
     )),
     Read("custom_actions/functions/central.py, custom_actions/functions/responder.py",
-         "one function runs policies that are not its archive's first", (
+         "one function runs all policies of its archive, not only the first", (
              Target("c7n.handler:policy_config"),
              Target("c7n.handler:policy_data"),
              Target("c7n.handler:init_config", "(policy_config)"),
              Target("c7n.handler:dispatch_event", "(event, context)"),
          )),
-    Read("custom_actions/elements/monitoring/elements.py", "what is read for several classes is cached as c7n does", (
+    Read("custom_actions/elements/monitoring/elements.py", "data that several policies read is kept in c7n's cache", (
         Target("c7n.manager:ResourceManager", text="self._cache = "),
     )),
-    Read("guardrails/policies/engine.py", "a policy is tried on the schema of its own type", (
+    Read("guardrails/policies/engine.py", "a policy is validated against the schema of its own resource type", (
         Target("c7n.schema:generate", "(resource_types=())"),
         Target("c7n.schema:JsonSchemaValidator"),
     )),
-    Read("guardrails/deployment/blueprints.py", "what c7n would deploy, without deploying it", (
+    Read("guardrails/deployment/blueprints.py", "computes what c7n would deploy, without deploying it", (
         Target("c7n.policy:Policy._trim_runtime_filters", "(self)"),
         Target("c7n.mu:PolicyLambda.get_archive", "(self)"),
         Target("c7n.mu:custodian_archive", "(packages=None)"),
@@ -175,12 +176,12 @@ READ = (
         Target("c7n.mu:PythonPackageArchive.get_checksum"),
         Target("c7n.mu:get_exec_options", "(options)"),
     )),
-    Read("guardrails/deployment/plans.py", "what c7n has deployed is compared with what it would deploy", (
+    Read("guardrails/deployment/plans.py", "compares what c7n has deployed with what it would deploy", (
         Target("c7n.mu:LambdaManager"),
         Target("c7n.mu:CloudWatchEventSource"),
         Target("c7n.mu:EventBridgeScheduleSource"),
     )),
-    Read("guardrails/runs/accounting.py", "c7n-org tells what it has run in its log alone", (
+    Read("guardrails/runs/accounting.py", "c7n-org reports what it has run only in its log", (
         Target("c7n_org.cli", text='"Running policy:%s account:%s region:%s"'),
         Target("c7n_org.cli", text='Access denied api:%s policy:%s account:%s region:%s'),
         Target("c7n_org.cli", text='"Exception running policy:%s account:%s region:%s error:%s"'),
@@ -192,9 +193,9 @@ _installed: set[str] = set()
 
 
 def install(*modules: str) -> None:
-    """Install the patches of these names, or all of them, where they are not installed yet.
+    """Install the named patches, or all of them, unless they are installed already.
 
-    Raises DoesNotFit for a required one that does not fit.
+    Raises DoesNotFit if a required patch does not fit.
     """
     for patch in PATCHES:
         if patch.module not in _installed and (patch.module in modules or not modules):
@@ -216,7 +217,7 @@ def _install(patch: Patch) -> None:
     message = _message(patch, "; ".join(problems))
     if patch.required:
         raise DoesNotFit(message)
-    log.warning("%s. It is a speed-up, and left out.", message)
+    log.warning("%s. This optional speed-up is skipped.", message)
 
 
 def _message(patch: Patch, problem: str) -> str:
@@ -229,7 +230,7 @@ def _message(patch: Patch, problem: str) -> str:
 
 
 def _version(package: str) -> str:
-    """A package's version; c7n's own constant in a function's archive, which has no metadata."""
+    """A package's version. A function's archive has no package metadata, so c7n's own constant is read."""
     module = import_module("c7n.version" if package == "c7n" else package)
     found = getattr(module, "version", None) or getattr(module, "__version__", None)
     if isinstance(found, str):
@@ -237,7 +238,7 @@ def _version(package: str) -> str:
     try:
         return metadata.version(package.replace("_", "-"))
     except metadata.PackageNotFoundError:
-        return "of an unknown version"
+        return "(unknown version)"
 
 
 def _signature(found: Any) -> str:

@@ -1,7 +1,7 @@
-"""botocore's descriptions of the services, read once in a process.
+"""Reads botocore's service models only once in a process.
 
-c7n makes a session in every thread of every policy, and each would read them from disk anew: a quarter of a second for
-a client instead of a hundredth, in a function's cold start above all.
+c7n creates a session in every thread of every policy, and each would read the models from disk again. Creating a client
+then takes a quarter of a second instead of a hundredth, which matters most in a function's cold start.
 """
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import botocore.session
 
 
 class _Once(list[str]):
-    """Search paths. Every session of boto3 appends its own, and they would grow with the sessions."""
+    """Search paths without duplicates. Every boto3 session appends its own path, so the list would grow."""
 
     def append(self, path: str) -> None:
         if path not in self:
@@ -20,9 +20,9 @@ class _Once(list[str]):
 
 
 def read_once() -> None:
-    """Have all sessions of this process share one loader for each search path, where botocore lets us.
+    """Make all sessions of this process share one loader for each search path, if botocore's code still fits.
 
-    Doing it again changes nothing.
+    Calling it again has no effect.
     """
     from .seam import install
 
@@ -30,7 +30,7 @@ def read_once() -> None:
 
 
 def install() -> None:
-    """Put a loader that is shared in the place of botocore's; doing it again changes nothing."""
+    """Replace botocore's loader with a shared one. Calling it again has no effect."""
     original = botocore.session.create_loader
     if hasattr(original, "cache_info"):
         return
@@ -38,7 +38,7 @@ def install() -> None:
     @functools.cache
     def create_loader(search_path_string: str | None = None) -> Any:
         loader = original(search_path_string)
-        # Lambda's botocore is nobody's to pin: without this name the paths grow, and that is all.
+        # Lambda's botocore is not pinned. Without this name the search paths grow, which does no harm.
         if hasattr(loader, "_search_paths"):
             loader._search_paths = _Once(loader._search_paths)
         return loader

@@ -57,7 +57,7 @@ class Account:
     entry: Mapping[str, Any] = field(default_factory=dict, compare=False)
     """Its entry in accounts.yml without `regions`; empty for the current credentials."""
     hub: Hub | None = field(default=None, compare=False, repr=False)
-    """The hub that answers its events; None when the account answers them itself."""
+    """The hub that handles its events; None if the account handles them itself."""
 
     def __str__(self) -> str:
         return self.id if self.name == self.id else f"{self.name} ({self.id})"

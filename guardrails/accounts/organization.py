@@ -1,4 +1,4 @@
-"""accounts.yml from AWS Organizations, so that no account is forgotten because nobody listed it.
+"""Creates accounts.yml from AWS Organizations, so that no account is forgotten.
 
 c7n-org's own functions walk the organization. This module ensures that every account is either in the file or named
 with the reason why it is not, and that c7n-org and our verbs can read the file: unique names that are valid directory
@@ -121,7 +121,8 @@ def organization_file(
 def choose(organization: Organization, *, exclude: Sequence[str], active_only: bool) -> MemberSelection:
     """Divide the accounts into those that are selected and those that are left out.
 
-    Raises GuardrailsError when an excluded id is no account of the organization: a typing error would include one.
+    Raises GuardrailsError if an excluded id is not an account of the organization, because a typing error would include
+    the wrong account.
     """
     ids = {member.id for member in organization.members}
     if strange := [number for number in exclude if number not in ids]:

@@ -152,7 +152,7 @@ class Graph:
     def mirrored(self, path: str, *, directory: bool) -> str:
         """The test file that is named as a module is: `sandbox/gaps/kms.py`, `sandbox/test_gaps_kms.py`; or empty.
 
-        With `directory`, the nearest directory of tests that mirrors the module's package where there is no such file.
+        With `directory`, if that file does not exist, the nearest test directory that mirrors the module's package.
         """
         parts = PurePosixPath(path).with_suffix("").parts
         tests = set(self.paths.values())
@@ -178,7 +178,7 @@ class Graph:
         return importers
 
     def _targets(self, name: str) -> set[str]:
-        """Everything that a module depends on, also what is not there any more."""
+        """Everything that a module depends on, including modules that no longer exist."""
         tree = self._trees[name]
         found: set[str] = set()
         for node in _at_run_time(tree):
@@ -323,7 +323,7 @@ def _parse(text: str) -> ast.Module:
 
 
 def _at_run_time(tree: ast.AST) -> Iterator[ast.AST]:
-    """Every node but what stands under `if TYPE_CHECKING`, and docstrings."""
+    """Every node except docstrings and the code under `if TYPE_CHECKING`."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
             continue

@@ -69,7 +69,7 @@ def _chosen(found: dict[str, FrameworkCoverage], names: Sequence[str]) -> dict[s
     for name in names:
         if name not in found:
             near = get_close_matches(name, found, n=1)
-            raise GuardrailsError(f"there is no framework {name}",
+            raise GuardrailsError(f"unknown framework {name}",
                                   f"did you mean {near[0]}?" if near else f"known frameworks: {', '.join(found)}")
     return {name: one for name, one in found.items() if not names or name in names}
 

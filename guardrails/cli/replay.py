@@ -100,10 +100,10 @@ def _policy_lines(each: ReplayResult, *, verbose: bool) -> Iterator[str]:
     yield f"{each.policy.name} ({os.path.relpath(file)}:{line}): {each.answer.value}"
     if each.why:
         yield f"  {_clean(each.why)}"
-    for judged in each.resources:
-        verdict = f" {judged.verdict}:" if judged.verdict else ""
-        matches = "matches" if judged.matches else "does not match"
-        yield _clean(f"  {judged.resource}:{verdict} {matches}: {judged.why}")
+    for result in each.resources:
+        verdict = f" {result.verdict}:" if result.verdict else ""
+        matches = "matches" if result.matches else "does not match"
+        yield _clean(f"  {result.resource}:{verdict} {matches}: {result.why}")
     for planned in each.planned:
         yield from _action_lines(planned, verbose=verbose)
     for unanswered in each.unanswered:

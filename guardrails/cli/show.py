@@ -1,4 +1,5 @@
-"""How a report ends up on the terminal, in files and in Security Hub; shared by `audit`, `report` and `heal`."""
+"""Shows a report on the terminal, writes its files, and imports it into Security Hub, for `audit`, `report` and `heal`.
+"""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -25,7 +26,7 @@ def exit_code(*, complete: bool, severities: Sequence[str], fail_on: str | None)
     """The exit code of a report.
 
     Args:
-        complete: whether every check ran to its end.
+        complete: whether every check completed.
         severities: the severities that have open findings.
         fail_on: the lowest severity that fails the run; None if findings never do.
 
@@ -68,7 +69,7 @@ def end_with_report(
 
 
 def show_files(written: Sequence[Path]) -> None:
-    """Print where the report is."""
+    """Print the paths of the report files."""
     click.echo("report: " + ", ".join(str(path) for path in written))
 
 
@@ -104,12 +105,12 @@ def show(assessment: Assessment, console: Console) -> None:
 
 
 def show_missing(missing: Sequence[MissingRow], console: Console) -> None:
-    """Print the checks that did not run to their end, and why. The report files list all of them."""
+    """Print the incomplete checks and the reasons. The report files list all of them."""
     rows = [(row.account_name, row.region, ", ".join(row.policies), row.state, row.reason) for row in missing]
     if not rows:
         return
     console.print()
-    console.print(table("Did not run to their end", ("account", "region", "policies", "state", "reason"),
+    console.print(table("Incomplete checks", ("account", "region", "policies", "state", "reason"),
                         rows[:_NAMED_AT_MOST]))
     if len(rows) > _NAMED_AT_MOST:
         console.print(text(f"and {len(rows) - _NAMED_AT_MOST} more lines in the report files"))

@@ -1,6 +1,6 @@
 """The form in which a policy is deployed: with its fixes, or with notifications only.
 
-A compliance tool that fixes an account before anybody has watched it there can take production down. So an account
+A compliance tool that fixes an account before anyone has observed it there can take production down. So an account
 observes by default. Its entry in accounts.yml can say `guardrails: heal`, or `guardrails: respond`, where one function
 runs all fixes (responder.py) and the others only notify it. The setting is in the account's own entry and not in its
 `vars`: c7n-org accepts any key there and passes it to nothing, and a policy must not depend on it.

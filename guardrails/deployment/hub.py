@@ -31,7 +31,7 @@ def answered_centrally(policy: Policy, account: Account) -> bool:
 
 
 def own_regions(policy: Policy, account: Account) -> Sequence[str]:
-    """The regions in which the account itself has the policy's function; none when the hub answers its events."""
+    """The regions in which the account itself has the policy's function; none if the hub handles its events."""
     return () if answered_centrally(policy, account) else regions_for(policy, account)
 
 

@@ -250,6 +250,6 @@ def _publish(function: Any, account: Account, region: str) -> None:
 
 
 def _stand_in() -> Policy:
-    """A policy that represents the responder in lists of deployments; the responder itself is no policy."""
+    """A policy that represents the responder in lists of deployments; the responder itself is not a policy."""
     data = {"name": RESPONDER.removeprefix(FUNCTION_PREFIX), "resource": "aws.account", "mode": {"type": "sns"}}
     return Policy(data, YamlFile(Path(__file__), {}, None), 0)

@@ -31,7 +31,7 @@ class Check:
     state: State
     reason: str = ""
     resources: tuple[Mapping[str, Any], ...] = ()
-    """The resources that matched; if the policy did not run to its end, those that it had written."""
+    """The resources that matched; if the check is incomplete, those written so far."""
     receipts: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     started: bool = False
     """Whether c7n-org started it."""

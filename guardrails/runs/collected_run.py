@@ -37,7 +37,7 @@ class CollectedRun:
     fixed: frozenset[str] = frozenset()
     """Ids of resources that the run fixed and verified."""
     trouble: str = ""
-    """Why its actions failed, after it had seen everything."""
+    """Why its actions failed, after all resources were evaluated."""
     when: datetime | None = None
     """When the run ended."""
 
@@ -196,7 +196,7 @@ def _elsewhere(metadata: Mapping[str, Any], policy: Policy, account: Account, re
 
 
 def _parts(metadata: Mapping[str, Any], log: str) -> tuple[str, str, int | None]:
-    """The log up to the point where c7n had seen everything, the rest, and the number of resources at that point."""
+    """The log up to the point where c7n had evaluated all resources, the rest, and the number of resources then."""
     counts = [
         m.get("Value") for m in metadata.get("metrics", ())
         if isinstance(m, Mapping) and m.get("MetricName") == "ResourceCount"]

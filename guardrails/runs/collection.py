@@ -292,7 +292,7 @@ def _expected(source: Source, policies: Sequence[Policy], found: Sequence[_Folde
     """The policies whose results are expected.
 
     Of a bucket: those that are deployed to run on a schedule, and those that c7n-org wrote there. Of a directory: those
-    that c7n-org wrote there; nothing tells what else it should hold.
+    that c7n-org wrote there; it does not show what else it should contain.
     """
     there = {policy for folders in found for by in folders.places.values() for policy in by}
     return [

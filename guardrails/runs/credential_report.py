@@ -38,7 +38,7 @@ class Report(StrEnum):
 
     READY = "ready"
     LATE = "late"
-    """Not ready within a minute; c7n then waits for it in its own way."""
+    """Not ready within a minute; then c7n itself waits for it."""
     REFUSED = "refused"
     """AWS refused it; the policies that need it report the error themselves."""
 

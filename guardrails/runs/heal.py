@@ -31,7 +31,7 @@ class FixOutcome(StrEnum):
     REVERTED = Outcome.REVERTED.value
     """By its receipt: the fix changed the resource, read it back, and found no drift."""
     ALREADY_OK = Outcome.ALREADY_OK.value
-    """By its receipt: the drift was gone when the fix read the resource."""
+    """According to the receipt, the drift was gone when the fix read the resource."""
     FIXED = "fixed"
     """There is no receipt; the second sweep did not find the drift again."""
     REFUSED = Outcome.REFUSED.value
@@ -99,7 +99,7 @@ class Heal:
 
     @property
     def complete(self) -> bool:
-        """Whether every check ran to its end and no fix failed."""
+        """Whether every check completed and no fix failed."""
         return not self.missing and not any(fix.outcome.failed for fix in self.fixes)
 
     def headline(self) -> str:

@@ -80,7 +80,7 @@ class S3Url:
         try:
             answer = boto3.Session().client("s3", config=_CLIENT).head_bucket(Bucket=self.bucket)
         except ClientError as error:
-            # Credentials that may only write are denied, but the response has the region all the same.
+            # Credentials that may only write are denied, but the response contains the region.
             answer = error.response
             if answer["ResponseMetadata"].get("HTTPStatusCode") == 404:
                 raise GuardrailsError(f"{self}: no such bucket", "create it first; see docs/scheduling.md") from None

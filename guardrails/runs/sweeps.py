@@ -61,7 +61,7 @@ class SweepPlan:
             self.accounts.unreachable, self._work([account for account, _ in self.accounts.unreachable]))
 
     def findings_of(self, check: Check) -> list[Finding]:
-        """The findings of this check; also those of a policy that did not run to its end."""
+        """The findings of this check; also those of an incomplete check."""
         return findings_of(
             check.policy, check.account, check.region, check.resources,
             whole_account=self.scopes[check.policy.name] is Scope.ACCOUNT)

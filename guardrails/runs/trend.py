@@ -27,7 +27,8 @@ def comparable_runs(file: Path | None, last: int) -> list[PastRun]:
     """
     if file is None or not file.is_file():
         raise GuardrailsError(
-            f"{file or 'none'}: there is no history file", "./run.sh audit writes one; name it with --history")
+            f"{file or 'none'}: the history file does not exist",
+            "run ./run.sh audit to create one, or name another one with --history")
     history = History(file)
     latest = history.runs(limit=1)
     if not latest:

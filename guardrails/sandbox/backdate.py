@@ -1,4 +1,4 @@
-"""Everything in moto is born now; a policy about ages needs something older.
+"""Makes resources in moto older: moto creates everything now, but policies about ages need older resources.
 
 A date is found by its path in moto's own state: service, then attributes of objects and keys of mappings, as in
 `ec2.volumes.vol-1.create_time`. So one function serves every service, and a path that moto no longer has fails.
@@ -25,7 +25,7 @@ def backdate(path: str, days: float, *, account: str, region: str) -> None:
         owner = _inside(owner, step, path)
     old = _inside(owner, last, path)
     if not isinstance(old, datetime):
-        raise LookupError(f"{path} is no date: {old!r}")
+        raise LookupError(f"{path} is not a date: {old!r}")
     setattr(owner, last, datetime.now(old.tzinfo).replace(microsecond=0) - timedelta(days=days))
 
 
@@ -36,4 +36,4 @@ def _inside(owner: Any, step: str, path: str) -> Any:
         return owner[int(step)]
     if hasattr(owner, step):
         return getattr(owner, step)
-    raise LookupError(f"{path}: no {step} in {type(owner).__name__}")
+    raise LookupError(f"{path}: {type(owner).__name__} has no {step}")

@@ -1,6 +1,6 @@
-"""Which operations each role has called: what a role needs is seen, not guessed.
+"""Records which operations each role has called, so that the permissions that a role needs are known.
 
-A request is kept as it came, once, and given its operation's name when somebody asks: every request comes by here.
+Every request passes here, so it is only stored, once. The name of its operation is found when the calls are read.
 """
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Seen = tuple[str, str, str, str]
 
 
 class Callers:
-    """The calls of role sessions so far."""
+    """The calls of all role sessions since the start."""
 
     def __init__(self) -> None:
         self._seen: set[Seen] = set()
@@ -37,7 +37,7 @@ class Callers:
             self._seen.clear()
 
     def calls(self, role: str) -> list[str]:
-        """What the role, by its ARN, has called: `lambda:CreateFunction`; a path that no operation has as it is."""
+        """The calls of a role, by its ARN, such as `lambda:CreateFunction`. An unknown path is returned unchanged."""
         with self._lock:
             seen = [each for each in self._seen if each[0] == role]
         return sorted({f"{service}:{_operation(service, method, said)}" for _, service, method, said in seen})

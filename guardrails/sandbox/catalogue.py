@@ -1,4 +1,4 @@
-"""Which requests are recorded: the table calls.yaml, and how a request is recognised as one of its calls."""
+"""Which requests CloudTrail records: the table calls.yaml, and how a request is matched to one of its calls."""
 from __future__ import annotations
 
 import re
@@ -27,7 +27,7 @@ def calls() -> dict[str, dict[str, dict[str, Any]]]:
 def recorded_operation(
     service: str, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes
 ) -> tuple[str, str] | None:
-    """The table's service and operation that a request is, or None: most requests are not recorded.
+    """The service and operation of a request in the table, or None: most requests are not recorded.
 
     `service` is the signature's. It must be quick, as every request comes by: no model is loaded.
     """

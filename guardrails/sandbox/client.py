@@ -17,11 +17,11 @@ from .state import State
 
 _DEFAULT_REGION = "us-east-1"
 _RESET_SECONDS = 120.0
-_SETTLE_SECONDS = 330.0  # more than the gateway's own limit, which says what is left
+_SETTLE_SECONDS = 330.0  # more than the gateway's own limit, whose error names the remaining work
 
 
 class Sandbox:
-    """A running sandbox. Made by `start` or `attach`; as a context manager it stops on exit what `start` made."""
+    """A running sandbox, from `start` or `attach`. As a context manager it stops a sandbox that `start` started."""
 
     def __init__(self, directory: Path, started: process.Started) -> None:
         self.directory = directory
@@ -50,11 +50,11 @@ class Sandbox:
         return self._started.state
 
     def stop(self) -> list[int]:
-        """Stop it; returns the ids of the processes that were ended."""
+        """Stop the sandbox; returns the ids of the ended processes."""
         ended = process.stop(self.directory)
         if self._started.lifeline is not None:
             os.close(self._started.lifeline)
-            # A child that nobody waits for stays in the process table.
+            # A child process stays in the process table until its parent waits for it.
             with suppress(ChildProcessError):
                 os.waitpid(self.state.pid, 0)
             self._started = process.Started(self.state, new=False)
@@ -70,7 +70,7 @@ class Sandbox:
             self.stop()
 
     def environment(self, account: str = "123456789012", region: str = _DEFAULT_REGION) -> dict[str, str]:
-        """Variables that turn a program to this sandbox as the administrator of `account`.
+        """Environment variables with which a program uses this sandbox as the administrator of `account`.
 
         To be laid over os.environ. The user's own profile, configuration and proxy have no effect under them.
         """
@@ -85,7 +85,7 @@ class Sandbox:
 
         read_once()  # botocore's service models: half a second for EC2
         core = botocore.session.Session(profile="default")
-        # What the user has configured, a profile or an endpoint of their own, is not read.
+        # Ignore the user's own configuration, such as a profile or an endpoint.
         for name, value in _no_configuration(self.directory).items():
             core.set_config_variable({"AWS_CONFIG_FILE": "config_file"}.get(name, "credentials_file"), value)
         core.set_config_variable("ignore_configured_endpoint_urls", True)
@@ -105,18 +105,18 @@ class Sandbox:
         )
 
     def client(self, service: str, account: str, region: str = _DEFAULT_REGION) -> Any:
-        """A boto3 client of the administrator of `account`; the same one when asked again."""
+        """A boto3 client of the administrator of `account`; clients are reused."""
         key = (service, account, region)
         if key not in self._clients:
             self._clients[key] = self.session(account, region).client(service)
         return self._clients[key]
 
     def reset(self) -> None:
-        """Make every account as empty as new, on both sides, without a restart."""
+        """Empty every account, in moto and in ministack, without a restart."""
         self._ask("POST", "/_sandbox/reset")
 
     def settle(self) -> None:
-        """Return when every call so far is recorded and delivered, and AWS Config is done with what they changed.
+        """Wait until every call so far is recorded and delivered, and AWS Config has processed the changes.
 
         That is: its items are recorded, the functions of the rules they concern have ended, and so on for what these
         have changed. Functions that EventBridge has started are not waited for. Raises SandboxError when it does not
@@ -125,7 +125,7 @@ class Sandbox:
         self._ask("POST", "/_sandbox/settle", _SETTLE_SECONDS)
 
     def backdate(self, path: str, days: float, *, account: str, region: str = _DEFAULT_REGION) -> None:
-        """Make a date in moto's state that many days old; see `guardrails.sandbox.backdate`. Raises SandboxError."""
+        """Set a date in moto's state to that many days ago; see `guardrails.sandbox.backdate`. Raises SandboxError."""
         query = urlencode({"path": path, "days": days, "account": account, "region": region})
         self._ask("POST", f"/_sandbox/backdate?{query}")
 
@@ -136,12 +136,12 @@ class Sandbox:
         return events
 
     def calls(self, role: str) -> list[str]:
-        """What sessions of the role, by its ARN, have called so far: `lambda:CreateFunction`."""
+        """The calls of a role's sessions so far, by the role's ARN, such as `lambda:CreateFunction`."""
         calls: list[str] = self._ask("GET", f"/_sandbox/calls?{urlencode({'role': role})}")["calls"]
         return calls
 
     def logs(self, function_name: str, account: str, region: str = _DEFAULT_REGION) -> str:
-        """What the function has logged so far; empty when it has not run."""
+        """The function's log so far; empty if it has not run."""
         logs = self.client("logs", account, region)
         try:
             pages = logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{function_name}")
@@ -179,7 +179,7 @@ def environment(directory: Path, endpoint: str, account: str, region: str) -> di
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
         "AWS_EC2_METADATA_DISABLED": "true",
-        # A profile of the user's cannot be unset from here, so it is replaced by one that says nothing.
+        # The user's profile cannot be unset from here, so it is replaced by an empty one.
         "AWS_PROFILE": "default",
         "AWS_DEFAULT_PROFILE": "default",
         **_no_configuration(directory),

@@ -1,8 +1,8 @@
-"""Where moto's Config differs from AWS in what it keeps: recorders and rules.
+"""Corrects how moto stores AWS Config's recorders and rules.
 
-It refuses a rule for a function that it does not hold (functions are ministack's), answers a rule that nobody made
-with an empty list where AWS says NoSuchConfigRuleException, and shows a rule's scope of tags under a name of its own.
-What is recorded and judged is not moto's: see `config`.
+moto rejects a rule for a function that it does not have (functions are in ministack). It returns an empty list for an
+unknown rule, where AWS returns NoSuchConfigRuleException, and shows a rule's scope of tags under another name.
+Recording and evaluation are not moto's: see `config`.
 """
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .moto_fixes import replaces
 
 
 def apply() -> None:
-    """Put every fix in place. Once in a process."""
+    """Apply the changes, once in a process."""
     _fix_functions_held_elsewhere()
     _fix_unknown_rules()
     _fix_tag_scopes()

@@ -1,14 +1,14 @@
-"""What can go wrong with the sandbox, as a caller may want to tell it apart."""
+"""The errors of the sandbox."""
 from __future__ import annotations
 
 
 class SandboxError(Exception):
-    """The sandbox could not do what was asked; the message says why and what to do."""
+    """The sandbox failed to do something. The message says why and what to do."""
 
 
 class SandboxNotRunning(SandboxError):
-    """There is no sandbox in this directory."""
+    """No sandbox runs in this directory."""
 
 
 class RuntimeNotReady(SandboxError):
-    """The environment that runs the functions could not be made."""
+    """The Python environment of the functions could not be created."""

@@ -1,4 +1,4 @@
-"""From an API call to its CloudTrail record, and from the record to the EventBridge event.
+"""Converts an API call to its CloudTrail record, and the record to its EventBridge event.
 
 What is recorded is data, calls.yaml. The shapes were checked against published records: security groups and
 their `securityGroupRuleSet`, ModifySecurityGroupRules, DeleteFlowLogs, ModifySnapshotAttribute, PutEventSelectors,
@@ -28,7 +28,7 @@ _PROTOCOLS = {
 
 @dataclass(frozen=True)
 class Call:
-    """An API call that moto has answered.
+    """An API call and moto's response.
 
     service and operation are calls.yaml's names; time is ISO 8601 in UTC; path has no function prefix.
     """
@@ -49,7 +49,7 @@ class Call:
 
 
 def record(call: Call) -> dict[str, Any]:
-    """The CloudTrail record of `call`; a call that failed has errorCode and errorMessage and no answer."""
+    """The CloudTrail record of `call`; a failed call has errorCode and errorMessage but no response."""
     entry = calls()[call.service][call.operation]
     region = "us-east-1" if call.service in _GLOBAL else call.region
     request_id = call.answer_headers.get("x-amzn-requestid") or str(uuid.uuid4())
@@ -144,7 +144,7 @@ def _snapshot_permission(spelled: wire.Parameters) -> wire.Parameters:
 
 
 def _permission(spelled: wire.Parameters, member: str, attribute: str) -> wire.Parameters:
-    """Both ways to ask for a permission (groups and users, or a structure) are recorded as the structure."""
+    """Both forms of a permission in a request (groups and users, or a structure) are recorded as the structure."""
     groups = spelled.pop("userGroup", {}).get("items", [])
     users = spelled.pop("userId", {}).get("items", [])
     operation = spelled.pop("operationType", None)
@@ -236,7 +236,7 @@ def _error(call: Call) -> dict[str, str]:
 
 
 def _without(document: wire.Parameters, entry: Mapping[str, Any]) -> wire.Parameters:
-    """`document` less the members that CloudTrail does not record, such as passwords, at any depth."""
+    """`document` without the members that CloudTrail does not record, such as passwords, at any depth."""
     hidden = set(entry.get("hide") or ())
     return {
         key: _without(value, entry) if isinstance(value, dict) else value

@@ -1,4 +1,4 @@
-"""Giving every deployed function an address of its own, so that its calls are known to be its role's.
+"""Gives every deployed function its own address, so that its calls can be attributed to its role.
 
 A function inherits credentials that name only its account, and Lambda forbids setting others in its
 environment. What it may have is `AWS_ENDPOINT_URL`: on CreateFunction the gateway adds one with a path,
@@ -47,7 +47,7 @@ class Functions:
         self._lock = threading.Lock()
 
     def get(self, token: str) -> Function | None:
-        """The function that has this token; None after a reset, or for a token never given out."""
+        """The function of this token; None after a reset, or for an unknown token."""
         return self._by_token.get(token)
 
     def forget_all(self) -> None:
@@ -67,7 +67,7 @@ class Functions:
                 return json.dumps(request).encode()
         elif method == "PUT" and (match := _CONFIGURATION.search(path)):
             request = _load(body)
-            # Variables are replaced as a whole: an update that names none leaves ours in place.
+            # An update replaces all variables; an update without variables keeps ours.
             if "Environment" in request:
                 self._add_address(request, Function(account, region, _short(match["name"]), ""))
                 return json.dumps(request).encode()
@@ -78,7 +78,7 @@ class Functions:
         return body
 
     def on_response(self, method: str, path: str, body: bytes, account: str, region: str) -> bytes:
-        """The body to answer with: as ministack gave it, less what was added here."""
+        """The body of the response: ministack's, without the additions from here."""
         if PREFIX.encode() not in body or path.rstrip("/").endswith("/invocations"):
             return body
         answer = _load(body)
@@ -92,7 +92,7 @@ class Functions:
     def _add_address(self, request: dict[str, Any], function: Function) -> None:
         variables = (request.setdefault("Environment", {}) or {}).get("Variables") or {}
         if _ENDPOINT in variables:
-            return  # the owner's own choice; such a function calls as its account's administrator
+            return  # set by the owner; such a function makes its calls as its account's administrator
         address = f"{self._endpoint}{PREFIX}{self._token_of(function)}"
         request["Environment"] = {
             "Variables": {_S3_CONTROL: s3_control(address), **variables, _ENDPOINT: address}

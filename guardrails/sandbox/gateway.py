@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 
-# What ministack holds; moto holds the rest.
+# The services of ministack; moto has all others.
 _MINISTACK = {"cloudformation", "lambda", "events", "scheduler", "sns", "sqs", "logs"}
 _CREDENTIAL = re.compile(r"Credential=(?P<key>[^/,\s]+)/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
 _MINISTACK_SECONDS = 900.0  # a function may run that long, and its caller wait for it
@@ -70,7 +70,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """A whole answer; header names as sent."""
+    """A complete response; header names as sent."""
 
     status: int
     headers: list[tuple[str, str]]
@@ -108,7 +108,7 @@ class Gateway:
         return _send(answer, start_response)
 
     def warm_up(self) -> None:
-        """Load what the first calls need; each service of moto is otherwise loaded by its first request."""
+        """Load the services that are needed first. moto loads the others on their first request."""
         for service in ("sts", "ec2", "iam", "s3", "cloudtrail"):
             authorization = f"AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/{service}/aws4_request, "
             self._moto.get_application({"PATH_INFO": "/", "HTTP_HOST": "", "HTTP_AUTHORIZATION": authorization})
@@ -118,7 +118,7 @@ class Gateway:
     # -- reading ------------------------------------------------------------------------------------------------
 
     def _read(self, environ: Environ) -> Request | None:
-        """The request, or None when it comes from a function that is no longer known."""
+        """The request, or None if it comes from an unknown function."""
         token = ""
         if environ["PATH_INFO"].startswith(PREFIX):
             token = environ["PATH_INFO"][len(PREFIX):].partition("/")[0]
@@ -190,7 +190,7 @@ class Gateway:
             # 501 is not retried by clients; moto's own 500 would be, five times.
             return _send(_error_answer(request.service, request.headers, 501, "NotImplemented",
                                        f"moto lacks this: {error}"), start_response)
-        except Exception as error:  # noqa: BLE001 - any bug of moto's must be an answer, and in the log
+        except Exception as error:  # noqa: BLE001 - any error in moto must become a response and a log entry
             _log.exception("moto failed on %s %s", request.service, operation or request.path)
             return _send(_error_answer(request.service, request.headers, 501, "InternalFailure",
                                        f"moto failed: {type(error).__name__}: {error}"), start_response)
@@ -280,7 +280,7 @@ class Gateway:
     # -- AWS Config ---------------------------------------------------------------------------------------------
 
     def _tell_config(self, request: Request, region: str, status: int) -> None:
-        """Config looks at what a successful call has changed; its own calls, of which moto holds some, it is told."""
+        """Tell Config about a successful call: it checks what changed, and notes calls to Config that moto answered."""
         if status >= http.client.BAD_REQUEST:
             return
         account = request.caller.account
@@ -299,7 +299,7 @@ class Gateway:
             return _error_answer(request.service, request.headers, 400, error.code, str(error))
 
     def _refuse_rule(self, request: Request) -> Answer | None:
-        """AWS takes a rule only when Config may invoke its function."""
+        """AWS accepts a rule only if Config may invoke its function."""
         source = read_json(request.body).get("ConfigRule", {}).get("Source", {})
         function = source.get("SourceIdentifier", "")
         if source.get("Owner") != "CUSTOM_LAMBDA" or self._may_invoke(function):
@@ -329,7 +329,7 @@ class Gateway:
         return Failure(str(said.get("errorType", headers["x-amz-function-error"])), str(said.get("errorMessage", "")))
 
     def _ask_lambda(self, method: str, function: str, what: str, body: bytes) -> Answer:
-        """A call on a function, as the administrator of the account that its ARN names."""
+        """A call for a function, as the administrator of the account in its ARN."""
         _, _, _, region, account, *_ = [*function.split(":"), "", "", "", "", ""]
         scope = f"Credential={account}/20260101/{region}/lambda/aws4_request"
         return self._ask_ministack(method, f"/2015-03-31/functions/{quote(function, safe='')}/{what}", body, {
@@ -381,7 +381,7 @@ class Gateway:
         return _json_answer(200, {})
 
     def settle(self) -> list[str]:
-        """Return when each call so far is recorded and delivered, and each rule that it concerns has judged.
+        """Wait until each call so far is recorded and delivered, and the rules have evaluated its changes.
 
         What the rules' functions change meanwhile is waited for too. Returns what is left when it takes too long.
         """
@@ -391,7 +391,7 @@ class Gateway:
         return left
 
     def reset(self) -> None:
-        """Make both sides as empty as new. Functions that run are ended first, so that they change nothing after."""
+        """Empty moto and ministack. Running functions are ended first, so that they change nothing afterwards."""
         self.config.stop()
         try:
             self.trail.settle()
@@ -413,7 +413,7 @@ def _is_ready(function: dict[str, Any]) -> bool:
 
 
 def _headers(environ: Environ) -> dict[str, str]:
-    """Request headers in Title-Case, as WSGI has lost their spelling."""
+    """Request headers in Title-Case, because WSGI does not keep their spelling."""
     headers = {
         name[5:].replace("_", "-").title(): value for name, value in environ.items()
         if name.startswith("HTTP_") and isinstance(value, str)

@@ -1,4 +1,4 @@
-"""Who is calling: from the access key of a request to an account and a principal.
+"""Finds the account and the principal of a request from its access key.
 
 Three kinds of keys arrive. Twelve digits are the administrator of that account. A key that moto's STS or IAM
 gave out is that role session or user. A deployed function calls with its account's digits, through an address
@@ -61,7 +61,7 @@ class Caller:
 
 
 def administrator(account: str) -> Caller:
-    """The caller that an account's own digits stand for. No such user exists in IAM: the account stays empty."""
+    """The caller whose access key is the account id. There is no such user in IAM, so the account stays empty."""
     return Caller(
         account=account,
         arn=f"arn:aws:iam::{account}:user/admin",
@@ -85,7 +85,7 @@ def role_session(role_arn: str, session: str, account: str) -> Caller:
 
 
 class Identities:
-    """Resolves access keys and teaches moto's STS the answers."""
+    """Resolves access keys, and registers the callers in moto's STS."""
 
     def __init__(self) -> None:
         self._known: dict[str, Caller] = {}
@@ -93,7 +93,7 @@ class Identities:
         self._teach_sts()
 
     def resolve(self, key: str) -> Caller:
-        """The principal behind `key`; an unknown key is the default account's administrator, as in moto."""
+        """The principal of `key`; an unknown key is the default account's administrator, as in moto."""
         if _ACCOUNT.fullmatch(key):
             return self.remember(administrator(key))
         with self._lock:
@@ -101,7 +101,7 @@ class Identities:
         return known or _issued_by_moto(key) or self.remember(administrator(DEFAULT_ACCOUNT))
 
     def remember(self, caller: Caller) -> Caller:
-        """Make moto's STS know `caller` by its key; returns it."""
+        """Register `caller` in moto's STS under its key, and return it."""
         with self._lock:
             self._known[caller.moto_key] = caller
         return caller
@@ -120,7 +120,7 @@ class Identities:
                 return original(backend, access_key_id, region)
             return caller.principal_id, caller.arn, caller.account
 
-        setattr(STSBackend, "get_caller_identity", get_caller_identity)  # noqa: B010 - a patch, and said so
+        setattr(STSBackend, "get_caller_identity", get_caller_identity)  # noqa: B010 - a deliberate patch
 
 
 def _issued_by_moto(key: str) -> Caller | None:
@@ -145,5 +145,5 @@ def _role_id(role_arn: str, account: str) -> str:
 
 
 def _digest(text: str, length: int) -> str:
-    """A stable stand-in for the random part of an AWS id."""
+    """A stable replacement for the random part of an AWS id."""
     return hashlib.sha256(text.encode()).hexdigest()[:length].upper()

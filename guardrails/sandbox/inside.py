@@ -32,7 +32,7 @@ from ministack.services import eventbridge
 
 
 def leave_with_the_gateway() -> None:
-    """End this process and its functions when the gateway, which holds the other end of the pipe, is gone."""
+    """End this process and its functions when the gateway, which has the other end of the pipe, has ended."""
     os.read(0, 1)
     os.killpg(0, signal.SIGKILL)
 
@@ -41,7 +41,7 @@ _within_a_bus = eventbridge._dispatch_to_event_bus
 
 
 def to_event_bus(spec: Any, event: Mapping[str, Any], rule: Mapping[str, Any], *rest: Any) -> None:
-    """In the place of ministack's `_dispatch_to_event_bus`, which knows one account and region."""
+    """Replaces ministack's `_dispatch_to_event_bus`, which supports one account and region."""
     here = (responses.get_account_id(), responses.get_region())
     if here == (spec.account_id, spec.region):
         _within_a_bus(spec, event, rule, *rest)
@@ -65,7 +65,7 @@ def _arrive(spec: Any, event: dict[str, Any], sender: str) -> None:
 
 
 def _may_put(account: str, bus: str) -> bool:
-    """Whether the bus' policy names the account; whom it names by organization is taken for a member of it."""
+    """Whether the bus's policy admits the account. A policy for an organization admits every account."""
     policy = eventbridge._event_bus_policies.get(bus) or {}
     named = [statement.get("Principal") for statement in policy.get("Statement") or ()]
     named = [each.get("AWS") if isinstance(each, dict) else each for each in named]
@@ -73,11 +73,11 @@ def _may_put(account: str, bus: str) -> bool:
 
 
 _log = threading.Lock()
-"""Held from the reading of a function's log to its queue, so that who holds it knows where each line is."""
+"""Held while a log line moves from a function's output to its queue, so that no line is missed in between."""
 
 
 def read_log(worker: Any) -> None:
-    """In the place of `Worker._read_stderr`: what the function's process logs, line by line, to the worker's queue."""
+    """Replaces `Worker._read_stderr`: puts each line of the function's log into the worker's queue."""
     pipe, lines = worker._proc.stderr.fileno(), worker._stderr_queue
     ready = select.poll()
     ready.register(pipe, select.POLLIN)
@@ -91,18 +91,18 @@ def read_log(worker: Any) -> None:
                 for line in [*whole, begun] if not found and begun else whole:
                     lines.put(line.decode(errors="replace"))
         except (OSError, ValueError):
-            return  # closed, for the function was ended
+            return  # closed, because the function was ended
         if not found:
             return
 
 
 def all_that_was_logged(worker: Any, *_: Any, **__: Any) -> str:
-    """In the place of `Worker._drain_stderr_bounded`, which on a busy machine gives up before a function's last lines.
+    """Replaces `Worker._drain_stderr_bounded`, which on a busy machine stops before a function's last lines.
 
     They are in the pipe when the function answers: when that is empty, they are in the queue.
     """
     end = time.monotonic() + _LOG_SECONDS
-    if worker._proc is None:  # it has been ended, and its log ends with it
+    if worker._proc is None:  # the process has ended, and so has its log
         worker._stderr_thread.join(_LOG_SECONDS)
         end = 0
     while time.monotonic() < end:
@@ -118,7 +118,7 @@ _LOG_SECONDS = 5.0
 
 
 def _unread(process: Any) -> int:
-    """How many bytes of what the process has logged nobody has read yet; none when its log is closed."""
+    """How many bytes of the process's log are not read yet; 0 if the log is closed."""
     count = array.array("i", [0])
     try:
         fcntl.ioctl(process.stderr.fileno(), termios.FIONREAD, count)
@@ -133,7 +133,7 @@ _of_a_client = eventbridge.handle_request
 
 
 async def handle_request(method: str, path: str, headers: Mapping[str, str], body: bytes, query: Any) -> Any:
-    """In the place of ministack's, which puts nothing on a bus that comes from a service it does not hold."""
+    """Replaces ministack's function, which drops events of services that it does not have."""
     if headers.get("x-amz-target") != EMIT:
         return await _of_a_client(method, path, headers, body, query)
     eventbridge._ensure_default_bus()

@@ -1,4 +1,4 @@
-"""Starting and stopping ministack, which runs functions, EventBridge, the scheduler, SNS, SQS and logs."""
+"""Starts and stops ministack, which runs functions, EventBridge, the scheduler, SNS, SQS and logs."""
 from __future__ import annotations
 
 import contextlib
@@ -25,7 +25,7 @@ _INSIDE = Path(__file__).with_name("inside.py")
 
 
 def free_port() -> int:
-    """A port of the loopback interface that nothing listens on now."""
+    """A free port of the loopback interface."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -84,7 +84,7 @@ class Ministack:
         }
 
     def wait(self) -> None:
-        """Return when ministack answers; raises SandboxError when it does not come up."""
+        """Wait until ministack answers. Raises SandboxError if it does not start."""
         deadline = time.monotonic() + _START_SECONDS
         attempts = 1
         while not self._is_healthy():
@@ -115,7 +115,7 @@ class Ministack:
         return self._process.poll() is None
 
     def stop(self) -> None:
-        """End ministack and every function worker; returns when they are gone."""
+        """End ministack and every function worker, and wait until they have ended."""
         end_group(self._process.pid)
         self._process.wait()
         shutil.rmtree(self._home, ignore_errors=True)  # unpacked archives
@@ -132,7 +132,7 @@ class Ministack:
 
 
 def end_group(group: int) -> None:
-    """Kill every process of `group`, which may be gone already. Nothing in it has state worth saving."""
+    """Kill every process of `group`, which may have ended already. No state is lost."""
     with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: EPERM when only zombies are left
         os.killpg(group, signal.SIGKILL)
 
@@ -160,6 +160,6 @@ def _processes() -> Iterator[tuple[int, int, str]]:
             # "pid (name) state parent group …"; the name may hold blanks and brackets.
             head, _, rest = stat.read_text().rpartition(")")
         except OSError:
-            continue  # it has ended meanwhile
+            continue  # it has ended in the meantime
         state, _, group = rest.split()[:3]
         yield int(head.split()[0]), int(group), state

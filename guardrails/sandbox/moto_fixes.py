@@ -1,4 +1,4 @@
-"""Where moto differs from AWS in a way that would mislead a policy or its fix; each class says how.
+"""Corrects differences between moto and AWS that would mislead a policy or its fix. Each class describes one.
 
 Put in place once, in the gateway's process, before the first request.
 """
@@ -31,7 +31,7 @@ _Function = TypeVar("_Function")
 
 
 def apply() -> None:
-    """Put every fix in place. Once in a process: each builds on what it replaces."""
+    """Apply the changes, once in a process: each builds on what it replaces."""
     _fix_security_group_rules()
     _fix_security_group_calls()
     _fix_modify_security_group_rules()
@@ -45,7 +45,7 @@ def apply() -> None:
 
 
 def replaces(owner: Any, name: str) -> Callable[[_Function], _Function]:
-    """Put the decorated function in the place of `owner.name`."""
+    """Replace `owner.name` with the decorated function."""
 
     def put(function: _Function) -> _Function:
         setattr(owner, name, function)
@@ -106,7 +106,7 @@ def _identity(rule: Any) -> tuple[Any, ...]:
 
 
 def _fix_security_group_calls() -> None:
-    """A call with several permissions is done whole or not at all, and answers with every rule it touched.
+    """A call with several permissions succeeds or fails completely, and returns every rule that it changed.
 
     moto answers with the last permission's rules only, keeps what came before a duplicate, does not page
     DescribeSecurityGroupRules, shows ports as absent where AWS says -1, does not list what was revoked, and has
@@ -163,7 +163,7 @@ def _revoke(direction: str) -> Callable[[Any], ActionResult]:
 
 
 def _whole_or_not(call: Any, direction: str, change: Callable[[dict[str, Any]], list[Any]]) -> list[Any]:
-    """The rules that `change` touched, over every permission of the call; an error leaves the group as it was."""
+    """The rules that `change` changed, for all permissions of the call. An error leaves the group unchanged."""
     touched: list[Any] = []
     before: dict[str, list[Any]] = {}
     try:
@@ -172,7 +172,7 @@ def _whole_or_not(call: Any, direction: str, change: Callable[[dict[str, Any]], 
             if group:
                 before.setdefault(group.id, list(getattr(group, f"{direction}_rules")))
             touched += change(args)
-    except Exception:  # whichever error moto has for it, the group must not stay half-changed
+    except Exception:  # whatever the error, the group must not stay half-changed
         for group_id, rules in before.items():
             setattr(call.ec2_backend.get_security_group_from_id(group_id), f"{direction}_rules", rules)
         raise
@@ -246,7 +246,7 @@ def _change_source(rule: Any, new: dict[str, Any]) -> None:
 
 
 def _fix_repeated_ids() -> None:
-    """An id may be asked for twice: AWS answers once, moto fails. And an unknown group is named by its id."""
+    """AWS accepts an id twice in a request; moto fails. And errors name an unknown group by its id."""
     original_instances = InstanceBackend.get_reservations_by_instance_ids
     original_groups = SecurityGroupBackend.describe_security_groups
 
@@ -264,7 +264,7 @@ def _fix_repeated_ids() -> None:
 
 
 def _fix_trails() -> None:
-    """DescribeTrails answers with the trails asked for (moto: with all); DeleteTrail takes an ARN (moto: does nothing).
+    """DescribeTrails returns the requested trails (moto: all); DeleteTrail accepts an ARN (moto: does nothing).
 
     The first made a fix of one trail act on every trail.
     """
@@ -291,7 +291,7 @@ def _fix_trails() -> None:
 
 
 def _fix_services_held_elsewhere() -> None:
-    """Topics and log groups are ministack's, so moto's own look-ups of them would always fail; they are believed."""
+    """Topics and log groups are in ministack, so moto's checks that they exist always fail. They are skipped."""
 
     @replaces(Trail, "check_topic_exists")
     def check_topic_exists(trail: Any) -> None:
@@ -299,7 +299,7 @@ def _fix_services_held_elsewhere() -> None:
 
     @replaces(LogsBackend, "list_tags_log_group")
     def list_tags_log_group(backend: Any, log_group_name: str) -> dict[str, str]:
-        return {}  # asked only to learn whether the group exists
+        return {}  # called only to check that the group exists
 
 
 def _fix_access_key_dates() -> None:
@@ -313,7 +313,7 @@ def _fix_access_key_dates() -> None:
 
 
 def _fix_slow_reset() -> None:
-    """A reset makes every account anew, with its 1500 images and policies, only to throw it away: 10 s for 30 accounts.
+    """A reset creates every account again, with its 1500 images and policies, and discards it: 10 s for 30 accounts.
 
     Backends that have something of their own to let go, such as S3's files, still do.
     """

@@ -1,4 +1,4 @@
-"""What moto does anew for every request or account and need do once; its answers stay the same.
+"""Makes moto do some work once instead of for every request or account. Its responses stay the same.
 
 A new account has 1600 managed policies, and 1300 images in each region: made one by one as moto makes them, the first
 call to IAM or EC2 takes a quarter of a second, in every account of every test.
@@ -16,7 +16,7 @@ from moto.moto_api._internal import mock_random
 
 
 def apply() -> None:
-    """Put everything in place, once in a process; what changes managed policies comes before."""
+    """Apply all changes, once in a process and after any change to managed policies."""
     _list_services_once()
     _list_operations_once()
     _draw_ids_at_once()
@@ -35,7 +35,7 @@ def _list_operations_once() -> None:
 
 
 def _draw_ids_at_once() -> None:
-    """An id of EC2 is drawn letter by letter, and each image brings a volume and a snapshot that have one."""
+    """moto generates EC2 ids letter by letter, and each image also has a volume and a snapshot with an id."""
 
     def random_resource_id(size: int = 8) -> str:
         return f"{mock_random.getrandbits(4 * size):0{size}x}"
@@ -57,7 +57,7 @@ def _make_managed_policies_once() -> None:
 
 
 def _of_account(policy: ManagedPolicy, account: str) -> ManagedPolicy:
-    """The policy as an account sees it: what it is attached to is the account's own, its text is AWS's."""
+    """The policy in one account: the attachments are the account's own, the document is shared."""
     own = copy.copy(policy)
     own.account_id = account
     own.versions, own.tags = list(policy.versions), dict(policy.tags)

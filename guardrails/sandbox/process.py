@@ -1,4 +1,4 @@
-"""Starting, finding and stopping the background process."""
+"""Starts, finds and stops the background process."""
 from __future__ import annotations
 
 import os
@@ -65,13 +65,13 @@ def start(directory: Path, *, detached: bool) -> Started:
         os.close(ours)
     if detached:
         os.close(theirs)
-        process.returncode = 0  # it is meant to outlive us: no warning that it still runs
+        process.returncode = 0  # it outlives this process on purpose: no warning that it still runs
         return Started(state, new=True)
     return Started(state, new=True, lifeline=theirs)
 
 
 def _environment() -> dict[str, str]:
-    """The user's environment without what would change moto: its settings, AWS's, and any proxy."""
+    """The user's environment without variables that would affect moto: moto's and AWS's settings, and proxies."""
     dropped = ("AWS_", "MOTO_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
     return {**kept, "AWS_EC2_METADATA_DISABLED": "true", "NO_PROXY": "127.0.0.1,localhost"}
@@ -112,10 +112,10 @@ def stop(directory: Path) -> list[int]:
     os.kill(state.pid, signal.SIGTERM)
     if not _ended(state.pid):
         end_group(state.pid)
-    end_group(state.ministack_pid)  # gone already, unless the gateway had to be killed
+    end_group(state.ministack_pid)  # ended already, unless the gateway had to be killed
     for group in (state.pid, state.ministack_pid):
         if not _ended(group):
-            raise SandboxError(f"processes {group_members(group)} do not end")
+            raise SandboxError(f"processes {group_members(group)} did not end")
     return processes
 
 

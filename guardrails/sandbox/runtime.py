@@ -28,7 +28,7 @@ def project_root() -> Path:
 
 
 def ensure_runtime(root: Path | None = None) -> Path:
-    """Make `.venv-lambda` under `root` when it is missing or stale, and return its interpreter.
+    """Create `.venv-lambda` under `root` if it is missing or outdated, and return its interpreter.
 
     Stale means made from another lock file, by another Python, or half-made. Takes a minute, once, and needs
     the package index then. Two callers at once make it once. Raises RuntimeNotReady; nothing half-made stays.
@@ -77,7 +77,7 @@ def _make(target: Path, lock: Path, wanted: str) -> None:
              "--require-hashes", "-r", str(lock)],
             f"could not install {lock} into {target}; is the package index reachable (pip's settings, a proxy)?",
         )
-        # The last step: an interrupted run leaves no such file and is made anew.
+        # The last step: after an interrupted run the file is missing, and the environment is created again.
         (target / _MADE_FROM).write_text(wanted)
     except BaseException:
         shutil.rmtree(target, ignore_errors=True)
@@ -85,7 +85,7 @@ def _make(target: Path, lock: Path, wanted: str) -> None:
 
 
 def _run(command: list[str], complaint: str) -> None:
-    # A checkout on PYTHONPATH would satisfy pip and be absent when a function runs.
+    # pip would accept a checkout on PYTHONPATH, which is missing when a function runs.
     environment = {key: value for key, value in os.environ.items() if key not in {"PYTHONPATH", "PYTHONHOME"}}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     if done.returncode:

@@ -19,14 +19,14 @@ _log = logging.getLogger("guardrails.sandbox")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run until told to stop. Returns the exit status: 1 when it could not start, which the log explains."""
+    """Run until stopped. Returns the exit status: 1 if it could not start; the log says why."""
     parser = argparse.ArgumentParser(prog="python -m guardrails.sandbox.server", description=__doc__)
     parser.add_argument("--directory", type=Path, required=True, help="takes the state file and the logs")
     parser.add_argument("--python", type=Path, required=True, help="the functions' interpreter")
     parser.add_argument("--lifeline", type=int, help="a file descriptor; when it closes, the sandbox stops")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # Set before moto is imported: it reads it once. Without it AdministratorAccess does not exist.
+    # Set before moto is imported, because moto reads it once. Without it AdministratorAccess does not exist.
     os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
     directory = StateDirectory(options.directory)
     try:
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _serve(directory: StateDirectory, ministack: Ministack, lifeline: int | None) -> None:
-    # Imported here: moto takes its second while ministack starts.
+    # Imported here: importing moto takes a second, while ministack starts.
     from moto.moto_server.werkzeug_app import MotoRequestHandler
     from werkzeug.serving import ThreadedWSGIServer
 
@@ -47,18 +47,18 @@ def _serve(directory: StateDirectory, ministack: Ministack, lifeline: int | None
     from .gateway import Gateway
 
     class Handler(MotoRequestHandler):
-        """Answers leave at once: with Nagle's algorithm each would wait for the client's acknowledgement."""
+        """Sends responses at once: with Nagle's algorithm each would wait for the client's acknowledgement."""
 
         disable_nagle_algorithm = True
 
         def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-            """Log nothing: the trail keeps what matters."""
+            """Log nothing: the trail records the calls."""
 
     # An account is many thousand objects that stay; the collector need not look through them while they are made.
     gc.set_threshold(50_000)
     moto_fixes.apply()
     config_fixes.apply()
-    # The application must know its own port, so the server is made first, with nothing to serve yet.
+    # The application must know its port, so the server is created first, without an application.
     server = ThreadedWSGIServer("127.0.0.1", 0, _not_ready, handler=Handler)
     endpoint = f"http://127.0.0.1:{server.server_port}"
     ministack.wait()
@@ -81,7 +81,7 @@ def _serve(directory: StateDirectory, ministack: Ministack, lifeline: int | None
 
 
 def _not_ready(environ: object, start_response: object) -> list[bytes]:
-    raise RuntimeError("the server does not serve before it has its application")
+    raise RuntimeError("the server has no application yet")
 
 
 def _stop_when_closed(lifeline: int, stop: Callable[[], None]) -> None:

@@ -33,7 +33,7 @@ class State:
 
 
 class StateDirectory:
-    """One sandbox's directory, made when first used."""
+    """The directory of one sandbox, created on first use."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.resolve()
@@ -42,11 +42,11 @@ class StateDirectory:
         self._lock = self.path / "lock"
 
     def make(self) -> None:
-        """Make the directory if it is not there."""
+        """Create the directory if it does not exist."""
         self.path.mkdir(parents=True, exist_ok=True)
 
     def read(self) -> State | None:
-        """The running sandbox; None when there is none, whatever a stale file says."""
+        """The running sandbox; None if there is none, even if an outdated file exists."""
         if not self.is_held():
             return None
         try:
@@ -55,13 +55,13 @@ class StateDirectory:
             return None  # it is still starting, or stopping
 
     def write(self, state: State) -> None:
-        """Publish `state`, whole or not at all."""
+        """Write `state` atomically."""
         partial = self._state.with_suffix(".partial")
         partial.write_text(json.dumps(asdict(state), indent=2) + "\n")
         os.replace(partial, self._state)
 
     def is_held(self) -> bool:
-        """Whether a sandbox lives in this directory."""
+        """Whether a sandbox runs in this directory."""
         try:
             with self._lock.open("r") as handle:
                 fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -73,11 +73,11 @@ class StateDirectory:
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Be the sandbox of this directory. Raises SandboxError when another one is."""
+        """Claim this directory for this process. Raises SandboxError if another sandbox runs in it."""
         self.make()
         with self._lock.open("w") as handle:
             deadline = time.monotonic() + _HOLD_SECONDS
-            while True:  # someone who asks whether it is held holds it for a moment
+            while True:  # a process that checks the lock holds it for a moment
                 try:
                     fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     break

@@ -1,4 +1,4 @@
-"""What happened: the records so far, their delivery to EventBridge, and CloudTrail's LookupEvents.
+"""CloudTrail's records, their delivery to EventBridge, and LookupEvents.
 
 Recording happens in one thread, in the order of the calls, so that no caller waits for it.
 """
@@ -26,7 +26,7 @@ Deliver = Callable[[str, str, Record], None]
 
 
 class InvalidLookup(Exception):
-    """A LookupEvents request that AWS refuses; `code` is the error's name."""
+    """A LookupEvents request that AWS rejects; `code` is the error's name."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -47,12 +47,12 @@ class Trail:
         self._calls.put(call)
 
     def records(self, account: str | None = None) -> list[Record]:
-        """Every record so far, of one account or of all, oldest first; calls answered before are in it."""
+        """Every record so far, of one account or of all, oldest first; it includes all calls with a response."""
         self.settle()
         return [made for made in self._records if account in (None, made["recipientAccountId"])]
 
     def settle(self) -> None:
-        """Return when every call added so far is recorded and delivered."""
+        """Wait until every call added so far is recorded and delivered."""
         self._calls.join()
 
     def clear(self) -> None:
@@ -83,7 +83,7 @@ class Trail:
             raise InvalidLookup("InvalidLookupAttributesException", "You can use only one attribute")
         page = int(request.get("MaxResults") or _PAGE)
         if not 0 < page <= _PAGE:
-            raise InvalidLookup("InvalidMaxResultsException", f"MaxResults is from 1 to {_PAGE}")
+            raise InvalidLookup("InvalidMaxResultsException", f"MaxResults must be from 1 to {_PAGE}")
         now = time.time()
         start = max(_epoch(request.get("StartTime"), 0.0), now - _KEPT.total_seconds())
         end = _epoch(request.get("EndTime"), now + 1)
@@ -103,7 +103,7 @@ class Trail:
 
 
 def event_bridge_entry(made: Record) -> dict[str, Any]:
-    """What EventBridge is given for a record, with the source that AWS gives it."""
+    """The EventBridge event of a record, with AWS's source."""
     return {
         "Source": f"aws.{str(made['eventSource']).partition('.')[0]}",
         "DetailType": "AWS API Call via CloudTrail",
@@ -160,4 +160,4 @@ def _offset(token: str | None) -> int:
     try:
         return int(base64.b64decode(token)) if token else 0
     except (binascii.Error, ValueError) as error:
-        raise InvalidLookup("InvalidNextTokenException", "The token is not one that was given out") from error
+        raise InvalidLookup("InvalidNextTokenException", "The token is not valid") from error

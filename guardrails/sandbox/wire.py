@@ -1,4 +1,4 @@
-"""Reading AWS's wire formats into the spelling of CloudTrail.
+"""Reads AWS's wire formats and converts them to CloudTrail's spelling.
 
 CloudTrail's spelling follows from the wire by rule. JSON services: the same document, the first letter of each
 key in lower case. Query services (EC2, IAM, RDS): the wire's names, first letter in lower case, typed by the
@@ -87,7 +87,7 @@ def _typed(shape: Shape, text: str) -> Any:
     try:
         return int(text) if shape.type_name in {"integer", "long"} else text
     except ValueError:
-        return text  # moto has refused it; the record shows what was sent
+        return text  # moto has rejected it; the record shows what was sent
 
 
 # -- spelling ---------------------------------------------------------------------------------------------------

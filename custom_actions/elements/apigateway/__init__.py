@@ -1,5 +1,5 @@
-"""REST APIs: who their resource policies let in, and whether what their stages cache is encrypted.
+"""REST APIs: whom their resource policies admit, and whether their stages encrypt cached data.
 
-`document` reads a resource policy, `restriction` decides, `networks` (VPCs, addresses) says to what callers must be
-limited, `cache` plans and carries out the encryption of a cache, and `elements` is what a policy sees.
+`document` reads a resource policy, `restriction` evaluates it, and `networks` describes the allowed VPCs and addresses.
+`cache` plans and carries out the encryption of a cache. `elements` holds what a policy uses.
 """

@@ -1,8 +1,8 @@
-"""Encrypting what a stage caches, method by method: the plan, and carrying it out.
+"""Encrypts the cache of a stage, method by method: the plan, and carrying it out.
 
-A stage's settings are a map of `{resource}/{method}` to what holds there; `*/*` is the default, and each other entry
-overrides it, so encrypting the default leaves the overrides as they were. The resource's slashes stand in the keys as
-`~1` already, the way JSON Pointer wants them, so a key goes into the path of a patch as it is.
+A stage's settings map `{resource}/{method}` to settings. `*/*` is the default and every other entry overrides it, so
+encrypting the default does not change the overrides. The keys already write the slashes of a resource as `~1`, as JSON
+Pointer requires, so a key can be used in the path of a patch unchanged.
 
 Source: API Gateway's GetStage and UpdateStage.
 """
@@ -18,7 +18,7 @@ from ...fixing import Call, FixPlan, FixResult, Step, fix_by_plan, summary
 
 @dataclass(frozen=True)
 class StageName:
-    """A stage, as the calls of API Gateway name it."""
+    """A stage, as API Gateway's calls identify it."""
 
     api: str
     name: str
@@ -29,14 +29,14 @@ class StageName:
         match arn.partition("::/")[2].split("/"):
             case ["restapis", api, "stages", name]:
                 return cls(api, name)
-        raise ValueError(f"{arn!r} names no stage of a REST API")
+        raise ValueError(f"{arn!r} is not the ARN of a REST API stage")
 
     def parameters(self) -> dict[str, str]:
         return {"restApiId": self.api, "stageName": self.name}
 
 
 def unencrypted(stage: Mapping[str, Any]) -> tuple[str, ...]:
-    """The method settings that cache and do not encrypt."""
+    """The method settings that cache without encryption."""
     settings = stage.get("methodSettings") or {}
     return tuple(sorted(
         method for method, setting in settings.items()
@@ -45,13 +45,13 @@ def unencrypted(stage: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def encrypt(client: Any, stage: StageName) -> FixResult:
-    """Encrypt every cache of the stage, and read it again."""
+    """Encrypt every cache of the stage, and verify the result."""
 
     def plan() -> FixPlan:
         methods = unencrypted(call(client.get_stage, **stage.parameters()))
         if not methods:
             return FixPlan()
-        # One call: API Gateway takes all of a patch, or nothing.
+        # One call: API Gateway applies a patch completely or not at all.
         return FixPlan([Step(
             f"encrypt the cache of {', '.join(methods)}",
             Call("apigateway", "update_stage", _patch(stage, methods, encrypted=True)),
@@ -62,7 +62,7 @@ def encrypt(client: Any, stage: StageName) -> FixResult:
 
 
 def _summary(made: Sequence[tuple[Step, Mapping[str, Any]]]) -> FixResult:
-    """One entry a method: whether its cache was encrypted before, and is now."""
+    """One entry for each method: whether its cache was encrypted before, and whether it is now."""
     result = summary(made)
 
     def methods(changes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

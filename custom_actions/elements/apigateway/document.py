@@ -1,8 +1,8 @@
-"""A REST API's resource policy, in one spelling.
+"""A REST API's resource policy in a normal form.
 
-API Gateway gives the policy as a JSON string whose quotes are still escaped (`{\\"Version\\": ...`). The grammar lets
-one entry stand for a list of one almost everywhere, condition keys, operators and actions in any case, and resources
-in short (`execute-api:/*`). Here every statement has lists, lower case and whole ARNs.
+API Gateway returns the policy as a JSON string whose quotes are still escaped (`{\\"Version\\": ...`). The grammar
+allows a single entry in place of a list almost everywhere; condition keys, operators and actions in any case; and
+resources in a short form (`execute-api:/*`). Here every statement has lists, lower case and full ARNs.
 
 Source: IAM's JSON policy grammar; API Gateway's developer guide, "Control access to a REST API with resource policies".
 """
@@ -17,7 +17,7 @@ from ...wildcards import matches
 
 
 class PolicyError(ValueError):
-    """The document cannot be read as a policy; the message says why."""
+    """The document cannot be read as a policy. The message says why."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Condition:
 class Statement:
     """One statement.
 
-    `actions` and `resources` hold what an Allow reaches at most, and what a Deny reaches for sure: with NotAction or
-    NotResource that is everything for an Allow, and nothing for a Deny.
+    `actions` and `resources` hold the most that an Allow can reach, and the least that a Deny reaches. With NotAction
+    or NotResource that is everything for an Allow, and nothing for a Deny.
     """
 
     name: str
@@ -47,9 +47,9 @@ class Statement:
     conditions: tuple[Condition, ...]
 
     def covers(self, other: Statement) -> bool:
-        """Whether every request that the patterns of `other` match is surely matched by those of this statement.
+        """Whether the patterns of this statement certainly match every request that the patterns of `other` match.
 
-        One pattern must match another as a whole; a union that only together is as wide is not looked for.
+        One pattern must cover another completely. Patterns that cover it only together do not count.
         """
         return all(
             any(_wider(mine, theirs) for mine in patterns)
@@ -62,8 +62,8 @@ def read(policy: str, api_arn: str) -> tuple[Statement, ...]:
     """The statements of a policy.
 
     Args:
-        policy: as GetRestApis gives it, or plain JSON.
-        api_arn: the API as policies name it, `arn:aws:execute-api:REGION:ACCOUNT:API`.
+        policy: as GetRestApis returns it, or plain JSON.
+        api_arn: the API's ARN in policies, `arn:aws:execute-api:REGION:ACCOUNT:API`.
 
     Raises PolicyError.
     """
@@ -84,13 +84,13 @@ def _parse(policy: str) -> Mapping[str, Any]:
             continue
         if isinstance(parsed, Mapping):
             return parsed
-    raise PolicyError("it is not a JSON object")
+    raise PolicyError("it must be a JSON object")
 
 
 def _statement(data: Mapping[str, Any], number: int, api_arn: str) -> Statement:
     effect = data.get("Effect")
     if effect not in ("Allow", "Deny"):
-        raise PolicyError(f"the effect of statement {number} is {effect!r}")
+        raise PolicyError(f"the effect of statement {number} must be Allow or Deny, got {effect!r}")
     allows = effect == "Allow"
     everything = ("*",) if allows else ()
     actions = everything if "NotAction" in data else _strings(data.get("Action"))
@@ -99,7 +99,7 @@ def _statement(data: Mapping[str, Any], number: int, api_arn: str) -> Statement:
         name=str(data.get("Sid") or f"statement {number}"),
         allows=allows,
         everyone=_everyone(data.get("Principal")),
-        # A policy of an API speaks of that API only, so "everything" is everything of it.
+        # An API's policy applies to that API only, so "everything" means everything of this API.
         actions=tuple("execute-api:*" if allows and action == "*" else action.lower() for action in actions),
         resources=tuple(_resource(resource, api_arn, allows=allows) for resource in resources),
         conditions=tuple(_conditions(data.get("Condition"), number)),
@@ -125,12 +125,12 @@ def _everyone(principal: Any) -> bool:
 def _resource(resource: str, api_arn: str, *, allows: bool) -> str:
     if resource.startswith("execute-api:/"):
         return api_arn + resource.removeprefix("execute-api:")
-    # What an Allow reaches beyond its own API it does not reach.
+    # An Allow has no effect beyond its own API.
     return f"{api_arn}/*" if allows and _wider(resource, f"{api_arn}/*") else resource
 
 
 def _wider(pattern: str, other: str) -> bool:
-    """Whether `pattern` matches all that the pattern `other` matches; sometimes False where it does."""
+    """Whether `pattern` matches everything that the pattern `other` matches. May return False although it does."""
     return matches(pattern, other, never="*")
 
 

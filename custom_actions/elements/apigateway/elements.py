@@ -1,4 +1,4 @@
-"""What a policy sees: two filters on `aws.rest-api`, and the action `encrypt-cache` on `aws.rest-stage`."""
+"""What a policy uses: two filters on `aws.rest-api`, and the action `encrypt-cache` on `aws.rest-stage`."""
 from __future__ import annotations
 
 import json
@@ -21,11 +21,11 @@ from .restriction import Limit, open_statements, values
 
 
 class _Open(Filter):
-    """APIs whose resource policy lets in callers beyond a limit; how the policies are read is common to all limits."""
+    """APIs whose resource policy admits callers beyond a limit. The base class of the filters for each limit."""
 
     annotation_key = "c7n:Open"
     reports_no_allow = False
-    """Whether a policy that lets nobody in matches too."""
+    """Whether a policy that admits no callers matches too."""
 
     def process(self, resources: list[dict[str, Any]], event: Any = None) -> list[dict[str, Any]]:
         read_policies: list[tuple[dict[str, Any], list[Statement]]] = []
@@ -37,7 +37,7 @@ class _Open(Filter):
                     continue
                 reason = "the API has no resource policy"
             except PolicyError as error:
-                # What cannot be read limits nobody, as far as anyone knows.
+                # A policy that cannot be read may not limit anyone.
                 reason = f"the resource policy cannot be read: {error}"
             api[self.annotation_key] = [reason]
             opened.append(api)
@@ -45,14 +45,14 @@ class _Open(Filter):
         for api, statements in read_policies:
             reasons = open_statements(statements, limit)
             if self.reports_no_allow and not any(statement.allows for statement in statements):
-                reasons = ["the resource policy lets nobody in"]
+                reasons = ["the resource policy admits no callers"]
             if reasons:
                 api[self.annotation_key] = reasons
                 opened.append(api)
         return opened
 
     def limit(self, statements: list[Statement]) -> Limit:
-        """The limit, given all that the policies say."""
+        """The limit, given the statements of all policies."""
         raise NotImplementedError
 
     def _arn(self, api: Mapping[str, Any]) -> str:
@@ -63,14 +63,14 @@ class _Open(Filter):
 class OpenBeyondVpcs(_Open):
     """REST APIs whose resource policy does not limit every caller to this account's own VPCs and VPC endpoints.
 
-    Every Allow has to name VPCs (`aws:SourceVpc`) or endpoints (`aws:SourceVpce`), or a Deny for everybody else has to
-    stand beside it, the form that AWS recommends; all of those named must exist in this account and region. An API
-    without a policy, or whose policy lets nobody in, matches: a private API must have one that lets its VPC in. The
-    reasons are kept on the API as `c7n:Open`. Combine it with a filter on the endpoint's type: on a public API the two
-    keys are missing from every request.
+    Every Allow must name VPCs (`aws:SourceVpc`) or endpoints (`aws:SourceVpce`), or the policy must have a Deny for all
+    other callers, which is the form that AWS recommends. All named VPCs and endpoints must exist in this account and
+    region. An API without a policy, or whose policy admits no callers, matches too: a private API needs a policy that
+    admits its VPC. The reasons are stored on the API as `c7n:Open`. Combine this filter with one on the endpoint type:
+    requests to a public API do not have these two keys.
 
-    Written because c7n's `cross-account` takes fixed lists of VPCs and endpoints, cannot ask which exist, passes a
-    list that mixes own and foreign ones, and knows no Deny.
+    Why not c7n's `cross-account`: it takes fixed lists of VPCs and endpoints, cannot check which ones exist, accepts a
+    list that mixes own and foreign ones, and ignores Deny statements.
 
     :example:
 
@@ -101,12 +101,12 @@ class OpenBeyondVpcs(_Open):
 class OpenBeyondNetworks(_Open):
     """REST APIs whose resource policy does not limit every caller to addresses in a list of networks.
 
-    Every Allow has to name networks (`IpAddress aws:SourceIp`), or a Deny for everybody else (`NotIpAddress`) has to
-    stand beside it; each network must lie inside those of `networks`, addresses or CIDRs, IPv4 and IPv6, with host
-    bits or without. An API without a policy matches, for everybody may call it; one whose policy lets nobody in does
-    not. The reasons are kept on the API as `c7n:Open`.
+    Every Allow must name networks (`IpAddress aws:SourceIp`), or the policy must have a Deny for all other callers
+    (`NotIpAddress`). Each named network must lie inside one of `networks`: addresses or CIDRs, IPv4 and IPv6, with or
+    without host bits. An API without a policy matches, because everyone may call it. An API whose policy admits no
+    callers does not match. The reasons are stored on the API as `c7n:Open`.
 
-    Written because c7n's `cross-account` takes any `aws:SourceIp` for a restriction, even 0.0.0.0/0.
+    Why not c7n's `cross-account`: it accepts any `aws:SourceIp` as a restriction, even 0.0.0.0/0.
 
     :example:
 
@@ -131,7 +131,8 @@ class OpenBeyondNetworks(_Open):
         if placeholders(networks):
             return self
         if isinstance(networks, str):
-            raise PolicyValidationError(f"{self.type}: networks is a list, or the name of one in braces: {networks!r}")
+            raise PolicyValidationError(
+                f"{self.type}: networks must be a list or a parameter in braces, got {networks!r}")
         self._networks()
         return self
 
@@ -153,14 +154,14 @@ def _decrypts(operations: Any, _: Any) -> bool:
 
 
 class EncryptCache(EventAction):
-    """Encrypt what a stage caches, in every method setting that caches and does not encrypt.
+    """Encrypt a stage's cache, in every method setting that caches without encryption.
 
-    Other settings, and methods that do not cache, stay as they are; responses that are cached already may be fetched
-    anew. Each stage ends as reverted, already-ok, partial or failed, in a receipt with the methods changed and the
-    call that takes it back.
+    Other settings, and methods that do not cache, stay as they are. API Gateway may fetch cached responses again. Each
+    stage gets a receipt with the outcome (reverted, already-ok, partial or failed), the changed methods and the call
+    that undoes the fix.
 
-    Written because c7n's `update` patches fixed paths, and the overrides of a stage have paths of their own; and
-    because it needs `restApiId`, which AWS Config's items of stages do not have.
+    Why not c7n's `update`: it patches fixed paths, but the overrides of a stage have paths of their own. It also needs
+    `restApiId`, which AWS Config's items of stages do not have.
 
     :example:
 
@@ -187,11 +188,11 @@ class EncryptCache(EventAction):
 
     @property
     def name(self) -> str:
-        """c7n names the file of the receipts after it."""
+        """c7n uses this as the name of the file with the receipts."""
         return str(self.type)
 
     def process(self, resources: list[dict[str, Any]], event: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-        """Encrypt each stage's cache; returns the receipts. Raises FixIncomplete when one is left unencrypted."""
+        """Encrypt each stage's cache and return the receipts. Raises FixIncomplete if one stays unencrypted."""
         client = local_session(self.manager.session_factory).client("apigateway")
         config = self.manager.config
 
@@ -205,7 +206,7 @@ class EncryptCache(EventAction):
 
 
 def _name_of(stage: Mapping[str, Any], event: Mapping[str, Any] | None) -> StageName:
-    """The stage's API and name: c7n's resources have them, AWS Config's items have them in their id only."""
+    """The stage's API and name. c7n's resources contain them; AWS Config's items have them only in their id."""
     if "restApiId" in stage:
         return StageName(stage["restApiId"], stage["stageName"])
     notification = json.loads((event or {}).get("invokingEvent") or "{}")

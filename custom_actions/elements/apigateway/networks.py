@@ -1,4 +1,4 @@
-"""Where callers may come from: VPCs and endpoints of the account, or networks of a list."""
+"""Where callers may come from: the account's VPCs and endpoints, or the networks of a list."""
 from __future__ import annotations
 
 from bisect import bisect_right
@@ -16,18 +16,18 @@ from .document import Condition
 VPC, ENDPOINT = "aws:sourcevpc", "aws:sourcevpce"
 
 _FILTER_VALUES = 200
-"""How many values EC2 takes in one filter."""
+"""How many values EC2 accepts in one filter."""
 
 
 @dataclass(frozen=True)
 class OwnVpcs:
-    """Callers come through VPCs and VPC endpoints of this account and region; nothing else exists.
+    """Callers must come through VPCs and VPC endpoints of this account and region.
 
-    `StringLike` is as exact as `StringEquals` here, because no id that exists is a pattern.
+    `StringLike` is as exact as `StringEquals` here, because no existing id contains a wildcard.
     """
 
     existing: Mapping[str, Collection[str]]
-    """For each key, the ids that there are."""
+    """For each key, the ids that exist."""
 
     keys: ClassVar[frozenset[str]] = frozenset({VPC, ENDPOINT})
     equals: ClassVar[frozenset[str]] = frozenset({"stringequals", "stringequalsignorecase", "stringlike"})
@@ -37,16 +37,16 @@ class OwnVpcs:
         return [value for value in condition.values if value not in self.existing[condition.key]]
 
     def why(self, strange: Sequence[str]) -> str:
-        verb = "is" if len(strange) == 1 else "are"
-        return f"{', '.join(strange)} {verb} no VPC or endpoint of this account and region"
+        what = "is not a VPC or endpoint" if len(strange) == 1 else "are not VPCs or endpoints"
+        return f"{', '.join(strange)} {what} of this account and region"
 
 
 @dataclass(frozen=True)
 class Networks:
-    """Callers come from addresses in a list of networks; neighbours in the list count as one."""
+    """Callers must come from addresses in a list of networks. Adjacent networks count as one."""
 
     allowed: tuple[Block, ...]
-    """In order, apart from each other."""
+    """In order and without overlaps."""
 
     keys: ClassVar[frozenset[str]] = frozenset({SOURCE_IP})
     equals: ClassVar[frozenset[str]] = frozenset({"ipaddress"})
@@ -54,13 +54,13 @@ class Networks:
 
     @classmethod
     def of(cls, networks: Iterable[str]) -> Networks:
-        """From addresses and CIDRs, host bits or not.
+        """From addresses and CIDRs, with or without host bits.
 
-        Raises AddressError, a ValueError, for what is neither, and for a list that is the world: it would limit nobody.
+        Raises AddressError, a ValueError, for other values, and for a list that covers the world: it has no effect.
         """
         blocks = list(map(block, networks))
         if is_world(blocks):
-            raise AddressError("together these networks are open to the world, so the list would limit nobody")
+            raise AddressError("together these networks cover the world, so the list would limit no one")
         return cls(tuple(
             Block(version, first, last) for version in (4, 6)
             for first, last in merge((each.first, each.last) for each in blocks if each.version == version)
@@ -74,7 +74,7 @@ class Networks:
         blocks = let_in("IpAddress", strange)
         if blocks is not None and is_world(blocks):
             return f"{named} open to the world"
-        return f"{named} not inside the networks that may call"
+        return f"{named} not inside the allowed networks"
 
     def _contains(self, value: str) -> bool:
         try:
@@ -86,9 +86,9 @@ class Networks:
 
 
 def existing(ec2: Any, account: str, named: Collection[tuple[str, str]]) -> dict[str, set[str]]:
-    """Of the VPCs and endpoints named, as pairs of key and id, those that the account has in the client's region.
+    """Those of the named VPCs and endpoints, given as pairs of key and id, that the account has in the client's region.
 
-    One call for each kind, none for a kind that is not named. Raises ClientError.
+    One call for each kind; none for a kind that is not named. Raises ClientError.
     """
     found = {}
     for key, operation, name, listed, identifier in (
@@ -96,7 +96,7 @@ def existing(ec2: Any, account: str, named: Collection[tuple[str, str]]) -> dict
         (ENDPOINT, "describe_vpc_endpoints", "vpc-endpoint-id", "VpcEndpoints", "VpcEndpointId"),
     ):
         ids = sorted(value for kind, value in named if kind == key)
-        # A shared VPC can be described too, and others send from it.
+        # A shared VPC can be described too, but other accounts use it as well.
         found[key] = {
             entry[identifier] for some in chunks(ids, _FILTER_VALUES)
             for page in call(partial(_pages, ec2, operation, name, some)) for entry in page[listed]

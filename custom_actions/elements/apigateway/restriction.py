@@ -1,17 +1,17 @@
-"""Whether a resource policy limits all its callers to where they may come from.
+"""Whether a resource policy limits all its callers to the allowed sources.
 
 A policy limits callers in one of two ways, and both count:
 
-* the Allow says from where: `StringEquals aws:SourceVpce`, `IpAddress aws:SourceIp`;
-* the Allow lets everybody in, and a Deny for everybody turns away those from elsewhere: `StringNotEquals
-  aws:SourceVpce`, `NotIpAddress aws:SourceIp`. This is the form that AWS documents first. A Deny counts when it applies
-  to every caller, reaches every action and resource that the Allow reaches, and has no condition beside these: any
-  other one would let callers past it. Several keys in one Deny are alternatives (turned away is who fails both), and
-  all of them are limits then.
+* The Allow names the sources: `StringEquals aws:SourceVpce`, `IpAddress aws:SourceIp`.
+* The Allow admits everyone, and a Deny for everyone rejects callers from elsewhere: `StringNotEquals aws:SourceVpce`,
+  `NotIpAddress aws:SourceIp`. AWS documents this form first. A Deny counts if it applies to every caller, reaches every
+  action and resource that the Allow reaches, and has no other condition, because any other condition would exempt some
+  callers from it. Several keys in one Deny are alternatives: it rejects a caller that fails all of them, so all of them
+  are limits.
 
-An operator that also holds when the key is not there (`...IfExists`, `ForAllValues:`) is no limit in an Allow, and one
-that does not hold then (`ForAnyValue:` on a negation) is none in a Deny. Other keys (aws:VpceAccount,
-aws:PrincipalOrgID) are not looked at: an API that they alone protect is reported.
+An operator that is also true when the key is missing (`...IfExists`, `ForAllValues:`) is not a limit in an Allow. An
+operator that is false then (`ForAnyValue:` on a negation) is not a limit in a Deny. Other keys (aws:VpceAccount,
+aws:PrincipalOrgID) are ignored: an API that only they protect is reported.
 """
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ class Limit(Protocol):
     """Where callers may come from."""
 
     keys: ClassVar[frozenset[str]]
-    """The condition keys that say where a caller comes from, in lower case."""
+    """The condition keys for the source of a call, in lower case."""
     equals: ClassVar[frozenset[str]]
-    """Operators that hold for the values given, in lower case."""
+    """Operators that are true for the given values, in lower case."""
     differs: ClassVar[frozenset[str]]
     """Their negations."""
 
     def outside(self, condition: Condition) -> list[str]:
-        """The values of a condition on one of `keys` from which nobody may come."""
+        """The values of a condition on one of `keys` that are not allowed sources."""
         ...
 
     def why(self, strange: Sequence[str]) -> str:
-        """What is wrong with such values, for a reader."""
+        """What is wrong with such values, in words."""
         ...
 
 
 def open_statements(statements: Sequence[Statement], limit: Limit) -> list[str]:
-    """Why callers beyond the limit get in, one line for each Allow that lets them; empty when none does."""
+    """Why callers beyond the limit are admitted: one line for each Allow that admits them; empty if none does."""
     denials = [statement for statement in statements if not statement.allows and _turns_away(statement, limit)]
     strict = [denial for denial in denials if not _outside(denial.conditions, limit)]
     return [
@@ -52,7 +52,7 @@ def open_statements(statements: Sequence[Statement], limit: Limit) -> list[str]:
 
 
 def values(statements: Iterable[Statement], limit: Limit) -> set[tuple[str, str]]:
-    """Key and value of every place that the statements name, wherever they stand."""
+    """Key and value of every source that the statements name, in any condition."""
     return {
         (condition.key, value) for statement in statements for condition in statement.conditions
         if condition.key in limit.keys for value in condition.values
@@ -73,7 +73,7 @@ def _limits(allow: Statement, limit: Limit) -> list[Condition]:
 
 
 def _turns_away(deny: Statement, limit: Limit) -> bool:
-    """Whether a Deny turns away everybody but those from the places it names; without a condition, everybody."""
+    """Whether a Deny rejects everyone except callers from the sources that it names; without a condition, everyone."""
     return deny.everyone and all(
         condition.key in limit.keys and condition.values
         and condition.operator.removesuffix("ifexists") in limit.differs
@@ -91,4 +91,4 @@ def _why(allow: Statement, denials: Iterable[Statement], limit: Limit) -> str:
     strange = list(dict.fromkeys(_outside(named, limit)))
     if strange:
         return limit.why(strange)
-    return f"nothing limits it by {' or '.join(sorted(limit.keys))}"
+    return f"no condition limits it by {' or '.join(sorted(limit.keys))}"

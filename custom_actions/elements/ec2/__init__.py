@@ -1,5 +1,5 @@
-"""Instances: which of their ports the world can reach, and which of their tags are not as they should be.
+"""Instances: which ports the internet can reach, and which tags are missing or wrong.
 
-`exposure` and `tags` decide and are pure: no AWS, no c7n. `elements` is what a policy sees: the filters
+`exposure` and `tags` decide and are pure: no AWS, no c7n. `elements` holds what a policy uses: the filters
 `exposed-ports` and `tag-values`.
 """

@@ -1,4 +1,4 @@
-"""What a policy sees: the filters `exposed-ports` and `tag-values` on `aws.ec2`."""
+"""What a policy uses: the filters `exposed-ports` and `tag-values` on `aws.ec2`."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,24 +18,24 @@ from .exposure import PortsError, exposures, watched
 from .tags import wrong_tags
 
 _FILTER_VALUES = 200
-"""How many values EC2 takes for one filter."""
+"""How many values EC2 accepts for one filter."""
 
 
 class ExposedPorts(Filter):
-    """Instances of which the world can reach one of the `ports`, as far as their security groups go.
+    """Instances whose security groups open one of the `ports` to the world.
 
-    Without `ports`, those are the ports on which nobody serves the public, `ADMIN` in `custom_actions/ports.py`.
+    Without `ports`, the filter checks the ports that never serve the public, `ADMIN` in `custom_actions/ports.py`.
 
-    A port is open when the rules of a network interface's groups, together, open it to the world by TCP, UDP or as all
-    traffic: when their sources cover more than `world-share` (default 1/256) of what the internet sends from, IPv4 and
-    IPv6 each. One rule for 0.0.0.0/0 does, and so do two halves of it, or many blocks; a prefix list counts by its
-    contents. The rules that would have to go are kept on the instance as `c7n:ExposedPorts`.
+    A port is open if the rules of a network interface's groups together open it to the world, over TCP, UDP or as all
+    traffic: their sources cover more than `world-share` (default 1/256) of the internet's IPv4 or IPv6 addresses. One
+    rule for 0.0.0.0/0 is enough, and so are its two halves, or many blocks. A prefix list counts by its contents. The
+    rules that would have to be removed are stored on the instance as `c7n:ExposedPorts`.
 
-    An instance also matches when AWS does not show the contents of a prefix list on a watched port; the line then
-    begins with `unknown`. A group that AWS does not show makes the policy fail, because what it opens is not known.
+    An instance also matches if AWS does not show the contents of a prefix list on a watched port; the line then begins
+    with `unknown`. A group that AWS does not show makes the policy fail, because its open ports are unknown.
 
-    Written because c7n's `security-group` with a JMESPath expression cannot compare a list of ports that is a
-    parameter, does not add rules up, and does not name the rule.
+    Why not c7n's `security-group` with a JMESPath expression: it cannot compare a list of ports that is a parameter,
+    does not add up rules, and does not name the rule.
 
     :example:
 
@@ -98,8 +98,8 @@ class ExposedPorts(Filter):
         pages = client.get_paginator("describe_security_groups")
         found: dict[str, list[Rule]] = {}
         for some in chunks(sorted(groups), _FILTER_VALUES):
-            asked = {"Filters": [{"Name": "group-id", "Values": some}], "PaginationConfig": {"PageSize": 1000}}
-            for page in call(lambda asked=asked: list(pages.paginate(**asked))):
+            selection = {"Filters": [{"Name": "group-id", "Values": some}], "PaginationConfig": {"PageSize": 1000}}
+            for page in call(lambda selection=selection: list(pages.paginate(**selection))):
                 for group in page["SecurityGroups"]:
                     found[group["GroupId"]] = from_permissions(group["IpPermissions"])
         if unknown := sorted(groups - found.keys()):
@@ -116,10 +116,10 @@ def _interfaces(instance: Mapping[str, Any]) -> Iterator[list[str]]:
 class TagValues(Filter):
     """Resources with a tag that is missing, empty, or has a value that is not allowed.
 
-    `tags` says for each key its allowed values; `*` is any value that is not empty. A resource matches when at least
-    one tag is not right; which ones, and why, is kept on it as `c7n:TagValues`.
+    `tags` lists the allowed values of each key; `*` allows any value that is not empty. A resource matches if at least
+    one tag is wrong. The wrong tags and the reasons are stored on it as `c7n:TagValues`.
 
-    Written because c7n's `value` filter takes one key, so that what is required could not be one parameter.
+    Why not c7n's `value` filter: it takes one key, so the required tags could not be one parameter.
 
     :example:
 
@@ -151,7 +151,7 @@ class TagValues(Filter):
         tags = self.data["tags"]
         if not placeholders(tags) and not _is_allowed_values(tags):
             raise PolicyValidationError(
-                f"{self.type}: tags is a mapping of keys to lists of texts, such as {{Owner: ['*']}}, not {tags!r}")
+                f"{self.type}: tags must map keys to lists of strings, such as {{Owner: ['*']}}, got {tags!r}")
         return self
 
     def process(self, resources: list[dict[str, Any]], event: Any = None) -> list[dict[str, Any]]:

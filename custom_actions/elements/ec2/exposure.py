@@ -1,4 +1,4 @@
-"""Which security-group rules let the whole world reach a port of an instance."""
+"""Which security-group rules open a port of an instance to the world."""
 from __future__ import annotations
 
 import re
@@ -13,7 +13,7 @@ _PORTS = re.compile(r"(\d+)(?:-(\d+))?")
 
 
 class PortsError(ValueError):
-    """Ports that cannot be read; the message says which, and how to write them."""
+    """Ports that cannot be read. The message names them and says how to write them."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,12 @@ class Exposure:
 def watched(
     ports: Iterable[int | str], *, share: Fraction = DEFAULT_SHARE, lists: PrefixLists = no_lists
 ) -> Forbidden:
-    """What must not be open: these ports, by TCP and UDP, to the world.
+    """The baseline that forbids opening these ports to the world, over TCP and UDP.
 
     Args:
         ports: single ports and ranges, such as 22 or `5985-5986`.
         share: of the internet's addresses; more than that is the world.
-        lists: gives the contents of prefix lists.
+        lists: returns the contents of prefix lists.
 
     Raises PortsError.
     """
@@ -49,18 +49,18 @@ def watched(
 
 @dataclass(frozen=True)
 class Exposures:
-    """What the world reaches through the groups of some network interfaces.
+    """What the world can reach through the groups of some network interfaces.
 
     Attributes:
         open: the rules that open a watched port to the world.
-        undecided: rules that may do so, a line for each: the contents of their prefix lists are unknown.
+        undecided: rules that may do so, one line each, because the contents of their prefix lists are unknown.
     """
 
     open: tuple[Exposure, ...] = ()
     undecided: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        """Whether the world reaches a watched port, or nobody knows."""
+        """Whether the world can reach a watched port, or this is unknown."""
         return bool(self.open or self.undecided)
 
     def lines(self) -> list[str]:
@@ -73,13 +73,13 @@ def exposures(
 ) -> Exposures:
     """The rules that open one of `ports` to the world, each once.
 
-    The groups of one network interface count together: two of them may hold half of the world each. Interfaces with
-    the same groups are looked at once.
+    The groups of one network interface count together, because two groups may each open a port to half of the world.
+    Interfaces with the same groups are evaluated once.
 
     Args:
         interfaces: for each network interface the ids of its groups.
         rules: the ingress rules of every group.
-        ports: as `watched` makes it.
+        ports: the result of `watched`.
     """
     found: dict[Exposure, None] = {}
     undecided: dict[str, None] = {}

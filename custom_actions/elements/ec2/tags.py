@@ -4,17 +4,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 ANY = "*"
-"""As an allowed value: whatever is not empty."""
+"""As an allowed value: any value that is not empty."""
 
 
 def wrong_tags(tags: Mapping[str, str], allowed: Mapping[str, Sequence[str]]) -> list[str]:
-    """What is wrong with the tags, one reason in words for each wrong one; empty when all are right.
+    """What is wrong with the tags: one reason for each wrong tag; empty if all are correct.
 
-    Keys and values are compared letter by letter, as AWS keeps them.
+    The comparison is case-sensitive, as in AWS.
 
     Args:
-        tags: the resource's own, by key.
-        allowed: for each key that must be there its allowed values, or `*`.
+        tags: the resource's tags, by key.
+        allowed: the allowed values of each required key, or `*`.
     """
     return [reason for key, values in allowed.items() if (reason := _wrong(key, tags.get(key), values))]
 

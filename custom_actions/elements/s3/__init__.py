@@ -1,5 +1,5 @@
-"""Buckets: who can reach them, over what, and how they encrypt.
+"""Buckets: public access, TLS and encryption.
 
-`document` reads bucket policies, `public`, `transport` and `encryption` decide and know no AWS; `elements` is what c7n
-sees.
+`document` reads bucket policies. `public`, `transport` and `encryption` decide and are pure: no AWS. `elements` and
+`close_bucket` hold what a policy uses.
 """

@@ -1,4 +1,4 @@
-"""The action `close-bucket`: strangers no longer reach a bucket, through its ACL or its policy.
+"""The action `close-bucket`: removes public access to a bucket through its ACL or its policy.
 
 Source: S3's user guide, "Blocking public access to your Amazon S3 storage"; PutPublicAccessBlock, PutBucketAcl.
 """
@@ -21,24 +21,24 @@ BLOCK = {
 
 
 def plan_bucket(bucket: str, block: Mapping[str, Any] | None, acl: Mapping[str, Any]) -> FixPlan:
-    """Take the grants to strangers out of the ACL, and block public access.
+    """The plan that removes public grants from the ACL and blocks public access.
 
     Args:
-        block: the bucket's public access block; None when it has none.
-        acl: as GetBucketAcl gives it.
+        block: the bucket's public access block; None if it has none.
+        acl: as GetBucketAcl returns it.
     """
     name = {"Bucket": bucket}
     steps = []
-    strangers = [grant for grant in acl["Grants"] if acl_openings([grant])]
-    if strangers:
+    public = [grant for grant in acl["Grants"] if acl_openings([grant])]
+    if public:
         def put(grants: list[Any]) -> Call:
             return Call("s3", "put_bucket_acl", {
                 **name, "AccessControlPolicy": {"Owner": acl["Owner"], "Grants": grants}})
 
-        # Before the block, so that the way back, which is taken from the end, finds no block that refuses it.
+        # Before the block: undoing runs in reverse order, so the block is off again when the grants are restored.
         steps.append(Step(
-            "take strangers out of the ACL", put([grant for grant in acl["Grants"] if grant not in strangers]),
-            put(list(acl["Grants"])), removed={"Grants": strangers},
+            "remove public grants from the ACL", put([grant for grant in acl["Grants"] if grant not in public]),
+            put(list(acl["Grants"])), removed={"Grants": public},
         ))
     if block != BLOCK:
         before = Call("s3", "put_public_access_block", {**name, "PublicAccessBlockConfiguration": dict(block)}) \
@@ -52,15 +52,15 @@ def plan_bucket(bucket: str, block: Mapping[str, Any] | None, acl: Mapping[str, 
 
 
 class CloseBucket(EventFix):
-    """Close a bucket to strangers, and prove it.
+    """Remove public access to a bucket, and verify the result.
 
-    The grants to everyone, and to everyone with an AWS account, go from the ACL; other grants stay. Then all four
-    settings of the bucket's public access block are set. A public policy stays as it is, for its other statements
-    may be in use: the block lets only the account itself and AWS's services in through it, until a person has put
-    it right. Each bucket ends in a receipt with what was there, who did it, and the calls that take it back.
+    The grants to everyone, and to all AWS accounts, are removed from the ACL; other grants stay. Then all four settings
+    of the bucket's public access block are turned on. A public bucket policy stays, because its other statements may be
+    in use. Because of the block it admits only the account itself and AWS services, until a person corrects it. Each
+    bucket gets a receipt with its earlier state, who changed it, and the calls that undo the fix.
 
-    Written because c7n's `set-public-block` and `delete-global-grants` prove nothing, leave no receipt, and know
-    nothing of each other: the way back from both has an order.
+    Why not c7n's `set-public-block` and `delete-global-grants`: they do not verify the result, write no receipt, and
+    are separate actions, although undoing both must happen in a certain order.
 
     :example:
 
@@ -98,7 +98,7 @@ class CloseBucket(EventFix):
     )
 
     def undoes_the_event(self) -> bool:
-        """What is public is closed, whatever became of the event."""
+        """Whether the fix undoes the event. A public bucket is closed regardless of the event."""
         return False
 
     def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterator[FixResult]:

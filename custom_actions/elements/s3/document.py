@@ -1,7 +1,7 @@
-"""Reading a resource policy's JSON: the statements, and what the patterns in them cover.
+"""Reads the JSON of a resource policy: the statements, and what their patterns cover.
 
-Source: IAM's reference of policy elements. An element may be one value or a list, Action is not case-sensitive,
-`*` is any run of characters and `?` any one of them.
+Source: IAM's reference of policy elements. An element may be one value or a list, Action is not case-sensitive, `*`
+matches any characters and `?` any single one.
 """
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from ...wildcards import matches
 Statement = Mapping[str, Any]
 
 _ANY_TEXT, _ANY_OTHER_TEXT = "\x01", "\x02\x03/\x02"
-"""Two strings that no policy spells out: a pattern that matches both in a place matches everything there."""
+"""Two strings that do not occur in policies: a pattern that matches both in one position matches everything there."""
 
 
 def statements(document: str | None) -> list[Statement]:
-    """The statements of a policy; none where there is no policy. A single statement needs no list."""
+    """The statements of a policy; empty without a policy. A single statement may stand without a list."""
     found = json.loads(document).get("Statement") if document else None
     return [found] if isinstance(found, Mapping) else list(found or ())
 
 
 def values(element: Any) -> list[str]:
-    """What one value or a list of values holds, true and false as JSON has them."""
+    """A single value or a list as a list of strings, with true and false as in JSON."""
     listed = element if isinstance(element, list) else [] if element is None else [element]
     return [str(value).lower() if isinstance(value, bool) else str(value) for value in listed]
 
@@ -36,14 +36,14 @@ def everyone(statement: Statement) -> bool:
 
 
 def conditions(statement: Statement) -> Iterator[tuple[str, str, list[str]]]:
-    """Each condition as operator, key and values; operator and key in lower case, as neither minds the case."""
+    """Each condition as operator, key and values. Operator and key are in lower case: they are not case-sensitive."""
     for operator, keys in (statement.get("Condition") or {}).items():
         for key, wanted in keys.items():
             yield operator.lower(), key.lower(), values(wanted)
 
 
 def covers(pattern: str, text: str) -> bool:
-    """Whether `pattern` matches `text`. A text that ends with `*` is every text that begins with what is before it."""
+    """Whether `pattern` matches `text`. A text that ends with `*` means every text with that prefix."""
     if not text.endswith("*"):
         return matches(pattern, text)
     return all(matches(pattern, text[:-1] + some) for some in (_ANY_TEXT, _ANY_OTHER_TEXT))

@@ -1,4 +1,4 @@
-"""What a policy sees: filters on `aws.s3` that c7n lacks, or that read an answer it was denied as compliant."""
+"""What a policy uses: filters on `aws.s3` that c7n lacks, or whose c7n version treats a denied call as compliant."""
 from __future__ import annotations
 
 import json
@@ -23,51 +23,51 @@ _LIST_OR_PLACEHOLDER = {"oneOf": [{"type": "string"}, {"type": "array", "items":
 
 
 class BucketFilter(Filter):
-    """A filter that asks S3 about single buckets, some of them at once, each in its own region.
+    """A filter that calls S3 for each bucket, several at once, each in its own region.
 
-    What S3 refuses to answer is raised: a bucket that nobody could look at is not compliant.
+    Errors of S3 are raised: a bucket that could not be checked is not compliant.
     """
 
     annotation_key: str
 
     def process(self, resources: list[Bucket], event: Any = None) -> list[Bucket]:
-        """The buckets about which `find` has something to say, which is noted on them."""
+        """The buckets for which `find` returns something; the result is stored on them."""
         session = local_session(self.manager.session_factory)
-        # Made here, for sessions are not safe in threads.
+        # Created here, because sessions are not thread-safe.
         clients = {region: session.client("s3", region_name=region) for region in set(map(get_region, resources))}
-        look = self.finder(session)
+        find = self.finder(session)
         with self.executor_factory(max_workers=_PARALLEL) as workers:
-            found = list(workers.map(lambda bucket: look(clients[get_region(bucket)], bucket), resources))
+            found = list(workers.map(lambda bucket: find(clients[get_region(bucket)], bucket), resources))
         matched = []
-        for bucket, said in zip(resources, found, strict=True):
-            if said:
-                bucket[self.annotation_key] = said
+        for bucket, problems in zip(resources, found, strict=True):
+            if problems:
+                bucket[self.annotation_key] = problems
                 matched.append(bucket)
         return matched
 
     def finder(self, session: Any) -> Callable[[Any, Bucket], list[str]]:
-        """What finds out about a bucket, with a client of its region: what is wrong, in words."""
+        """The function that checks one bucket, with a client of its region, and returns what is wrong in words."""
         raise NotImplementedError
 
 
 class PublicAccess(BucketFilter):
-    """Buckets that strangers can read or write, with the ways in.
+    """Buckets with public read or write access, and where the access comes from.
 
-    Everyone, or everyone with any AWS account, gets in through the bucket's ACL or through its policy. A public
-    access block closes the one with IgnorePublicAcls, the other with RestrictPublicBuckets, and it may be the
-    bucket's or the account's; BlockPublicAcls and BlockPublicPolicy refuse new ones and close nothing that is there.
-    Whether a policy is public is S3's verdict. One more kind is found, which S3 does not call public and no block
-    closes: statements for everyone whose `aws:SourceIp` blocks, together, hold more than 1/256 of the internet. The
-    ways in are kept on the bucket as `c7n:PublicAccess`.
+    Public access comes through the bucket's ACL or its policy, for everyone or for every AWS account. A public access
+    block, of the bucket or of the account, closes the first with IgnorePublicAcls and the second with
+    RestrictPublicBuckets. BlockPublicAcls and BlockPublicPolicy only reject new ACLs and policies. S3 itself decides
+    whether a policy is public. The filter also finds access that S3 does not call public and that no block closes:
+    statements for everyone whose `aws:SourceIp` blocks together cover more than 1/256 of the internet. The result is
+    stored on the bucket as `c7n:PublicAccess`.
 
-    * `access`: `read`, `write`, or `any` of the two, which is the default. The right to change the ACL is both.
-    * `through`: `acl` or `policy`; without it both are looked at.
+    * `access`: `read`, `write`, or `any` of the two (the default). Permission to change the ACL counts as both.
+    * `through`: `acl` or `policy`; by default both.
 
-    ACLs of single objects and access points are not looked at. A private bucket without a policy costs no call
-    beyond c7n's own, and the account's block is read once.
+    ACLs of single objects and access points are not checked. A private bucket without a policy needs no call beyond
+    c7n's own, and the account's block is read once.
 
-    Written because c7n's `global-grants`, `cross-account` and `check-public-block` know neither S3's verdict nor
-    the account's block, and a denied block is to them no block.
+    Why not c7n's `global-grants`, `cross-account` and `check-public-block`: they use neither S3's own decision nor the
+    account's block, and treat a block that they may not read as missing.
 
     :example:
 
@@ -99,7 +99,7 @@ class PublicAccess(BucketFilter):
     def validate(self) -> PublicAccess:
         access = self.data.get("access", "any")
         if access not in (public.READ, public.WRITE, "any") and not placeholders(access):
-            raise PolicyValidationError(f"{self.type}: access is read, write or any, not {access!r}")
+            raise PolicyValidationError(f"{self.type}: access must be read, write or any, got {access!r}")
         return self
 
     def finder(self, session: Any) -> Callable[[Any, Bucket], list[str]]:
@@ -122,7 +122,7 @@ class PublicAccess(BucketFilter):
                 openings = [opening for opening in openings if not block.closes(opening)]
             if openings:
                 openings = [opening for opening in openings if not account_block().closes(opening)]
-            return [opening.said for opening in openings]
+            return [opening.description for opening in openings]
 
         return find
 
@@ -132,7 +132,7 @@ class PublicAccess(BucketFilter):
         if through != public.POLICY:
             acl = bucket.get("Acl") or call(client.get_bucket_acl, Bucket=bucket["Name"])
             found += public.acl_openings(acl["Grants"])
-        # None says that there is no policy; no such key that nobody has asked, or that the answer was denied.
+        # None means that there is no policy. A missing key means that it was not read, or that the call was denied.
         if through != public.ACL and bucket.get("Policy", "unknown"):
             status = _absent(
                 client.get_bucket_policy_status, "NoSuchBucketPolicy", Bucket=bucket["Name"])
@@ -149,16 +149,16 @@ class PublicAccess(BucketFilter):
 
 
 class CheckSecureTransport(BucketFilter):
-    """Buckets whose policy does not refuse every request without TLS.
+    """Buckets whose policy does not deny every request without TLS.
 
-    A policy refuses when it denies everyone every action of S3, on the bucket and on its objects, under the one
-    condition that aws:SecureTransport is false. What is left open is kept on the bucket as `c7n:OpenWithoutTLS`.
+    A policy complies if it denies everyone every S3 action, on the bucket and on its objects, under the single
+    condition that aws:SecureTransport is false. What stays open is stored on the bucket as `c7n:OpenWithoutTLS`.
 
-    A bucket that matches has its policy read again and is judged by that: `set-statements` writes a policy as a
-    whole, and an AWS Config item may hold one that somebody has changed since.
+    If a bucket matches, its policy is read again and evaluated again. `set-statements` writes the whole policy, and an
+    AWS Config item may contain an outdated one.
 
-    Written because `has-statement` compares spellings: it misses a denial in two statements, with `Action: "*"` or
-    with a wider resource, and takes one that leaves the objects out.
+    Why not c7n's `has-statement`: it compares the spelling. So it misses a denial in two statements, with `Action: "*"`
+    or with a wider resource, and accepts one that does not cover the objects.
 
     :example:
 
@@ -194,7 +194,7 @@ class CheckSecureTransport(BucketFilter):
             if "Policy" in bucket and not transport.open_without_tls(bucket["Policy"], arn):
                 return []
             now = _policy_of(client, bucket["Name"])
-            # As set-statements takes it: a list of statements.
+            # set-statements expects a list of statements.
             bucket["Policy"] = json.dumps({**json.loads(now), "Statement": statements(now)}) if now else None
             return transport.open_without_tls(now, arn)
 
@@ -202,9 +202,9 @@ class CheckSecureTransport(BucketFilter):
 
 
 class HasPolicy(BucketFilter):
-    """Buckets with a policy; its statements are kept by name as `c7n:BucketPolicy`.
+    """Buckets with a policy. The names of its statements are stored as `c7n:BucketPolicy`.
 
-    Written because a policy that c7n was denied is to `Policy: not-null` none.
+    Why not `Policy: not-null`: it treats a policy that c7n may not read as missing.
 
     :example:
 
@@ -233,14 +233,14 @@ class HasPolicy(BucketFilter):
 
 
 class DefaultEncryption(BucketFilter):
-    """Buckets that do not encrypt new objects as they should; why not is kept as `c7n:DefaultEncryption`.
+    """Buckets without the required default encryption. The reason is stored as `c7n:DefaultEncryption`.
 
-    * `algorithms`: AES256, aws:kms, aws:kms:dsse; without it any will do.
-    * `keys`: ARNs of the KMS keys that will do; without it, or with an empty list, any. A key that the bucket
-      names by an id or an alias is looked up.
+    * `algorithms`: the allowed ones of AES256, aws:kms and aws:kms:dsse; by default all.
+    * `keys`: ARNs of the allowed KMS keys; all by default, or if the list is empty. A key that the bucket names by an
+      id or an alias is looked up.
 
-    Written because `bucket-encryption` takes aws:kms:dsse for no encryption at all, and so would have it replaced by
-    a weaker one, knows one key only, and drops a bucket whose answer was denied as if it were encrypted.
+    Why not c7n's `bucket-encryption`: it treats aws:kms:dsse as no encryption, so a fix would replace it with a weaker
+    one. It also compares one key only, and treats a bucket whose settings it may not read as encrypted.
 
     :example:
 
@@ -268,12 +268,12 @@ class DefaultEncryption(BucketFilter):
         if isinstance(keys, str):
             keys = [keys]
         if strange := [key for key in keys if ":key/" not in key and not placeholders(key)]:
-            raise PolicyValidationError(f"{self.type}: keys are named by their ARNs, not by {', '.join(strange)}")
+            raise PolicyValidationError(f"{self.type}: keys must be key ARNs, got {', '.join(strange)}")
         return self
 
     def finder(self, session: Any) -> Callable[[Any, Bucket], list[str]]:
         algorithms, keys = self.data.get("algorithms") or (), self.data.get("keys") or ()
-        # One client a region, made when a key has to be looked up; a key lives where its bucket does.
+        # One client for each region, created when a key must be looked up. A key is in the region of its bucket.
         managers: dict[str, Any] = {}
         arns: dict[tuple[str, str], str] = {}
 
@@ -289,14 +289,15 @@ class DefaultEncryption(BucketFilter):
             answer = _absent(
                 client.get_bucket_encryption, "ServerSideEncryptionConfigurationNotFoundError", Bucket=bucket["Name"])
             configuration: Mapping[str, Any] = (answer or {}).get("ServerSideEncryptionConfiguration", {})
-            said = encryption.shortfall(configuration, algorithms, keys, lambda key: arn_of(get_region(bucket), key))
-            return [said] if said else []
+            problem = encryption.shortfall(
+                configuration, algorithms, keys, lambda key: arn_of(get_region(bucket), key))
+            return [problem] if problem else []
 
         return find
 
 
 def _absent(operation: Callable[..., Any], code: str, **parameters: Any) -> Any:
-    """The answer, or None when AWS says with `code` that there is nothing. Raises ClientError for anything else."""
+    """The response, or None if AWS returns the error `code`. Raises ClientError for any other error."""
     try:
         return call(operation, **parameters)
     except ClientError as error:

@@ -1,7 +1,7 @@
-"""What a bucket's default encryption falls short of.
+"""Why a bucket's default encryption does not meet the requirements.
 
-Source: S3's GetBucketEncryption. KMSMasterKeyID is a key's id or ARN, or an alias or its ARN; where it is left out,
-the key is the one that AWS manages for S3.
+Source: S3's GetBucketEncryption. KMSMasterKeyID is a key's id or ARN, or an alias or its ARN. If it is missing, the key
+is the AWS managed key for S3.
 """
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ def shortfall(
     configuration: Mapping[str, Any], algorithms: Collection[str], keys: Collection[str],
     arn_of: Callable[[str], str],
 ) -> str:
-    """What is wrong, in words; empty when nothing is.
+    """What is wrong, in words; empty if nothing is.
 
     Args:
-        configuration: the ServerSideEncryptionConfiguration; empty when the bucket has none.
-        algorithms: those that will do; empty for any.
-        keys: ARNs of KMS keys that will do; empty for any. Asked of KMS encryption only.
-        arn_of: the ARN of a key that is named otherwise; empty when there is none.
+        configuration: the ServerSideEncryptionConfiguration; empty if the bucket has none.
+        algorithms: the allowed ones; empty for any.
+        keys: ARNs of the allowed KMS keys; empty for any. Applies to KMS encryption only.
+        arn_of: returns the ARN of a key for its id or alias; empty if there is no such key.
     """
     for rule in configuration.get("Rules") or ():
         default = rule.get("ApplyServerSideEncryptionByDefault")
@@ -36,4 +36,4 @@ def shortfall(
             if arn not in keys:
                 return f"encrypts with the key {key}"
         return ""
-    return "no default encryption"
+    return "has no default encryption"

@@ -1,8 +1,8 @@
-"""Whether strangers reach a bucket: through its ACL or its policy, to read or to write, and what blocks them.
+"""Whether a bucket has public read or write access through its ACL or its policy, and what blocks it.
 
 Source: S3's user guide, "Blocking public access to your Amazon S3 storage", with "The meaning of public", and "Access
-control list overview". Whether a policy is public is S3's own verdict (GetBucketPolicyStatus); what is found out
-here is what its public statements let do.
+control list overview". S3 itself decides whether a policy is public (GetBucketPolicyStatus). This module finds out what
+its public statements allow.
 """
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _GRANTS: Mapping[str, frozenset[str]] = {
     "READ": frozenset({READ}),
     "READ_ACP": frozenset({READ}),
     "WRITE": frozenset({WRITE}),
-    # Who may write the ACL may grant himself the rest.
+    # Permission to write the ACL is enough to grant oneself the rest.
     "WRITE_ACP": frozenset({READ, WRITE}),
     "FULL_CONTROL": frozenset({READ, WRITE}),
 }
@@ -37,31 +37,31 @@ _RESTRICTING = frozenset({
     "aws:userid", "aws:principalorgid", "aws:principalarn", "aws:principalaccount",
     "s3:x-amz-server-side-encryption-aws-kms-key-id", "s3:dataaccesspointarn", "s3:dataaccesspointaccount",
 })
-"""Condition keys with which a statement for everyone may not be public; whether it is depends on the values."""
+"""With one of these condition keys a statement for everyone may not be public, depending on the values."""
 
 
 @dataclass(frozen=True)
 class Opening:
-    """One way in.
+    """One kind of public access.
 
     Attributes:
         through: `acl` or `policy`.
-        access: what it lets strangers do: `read`, `write` or both.
-        said: the way in words.
-        blockable: whether a public access block closes it. One closes only policies that S3 itself calls public.
+        access: what it allows: `read`, `write` or both.
+        description: the access in words.
+        blockable: whether a public access block closes it. A block closes only policies that S3 itself calls public.
     """
 
     through: str
     access: frozenset[str]
-    said: str
+    description: str
     blockable: bool = True
 
 
 @dataclass(frozen=True)
 class Block:
-    """A public access block, of a bucket or of an account: what of it matters for what is there already.
+    """The settings of a public access block, of a bucket or an account, that affect existing ACLs and policies.
 
-    BlockPublicAcls and BlockPublicPolicy refuse new ACLs and policies, and leave those that are there.
+    BlockPublicAcls and BlockPublicPolicy only reject new ACLs and policies.
     """
 
     ignores_acls: bool = False
@@ -69,18 +69,18 @@ class Block:
 
     @classmethod
     def of(cls, configuration: Mapping[str, Any]) -> Block:
-        """From a PublicAccessBlockConfiguration; what it leaves out is off."""
+        """From a PublicAccessBlockConfiguration. Missing settings are off."""
         return cls(bool(configuration.get("IgnorePublicAcls")), bool(configuration.get("RestrictPublicBuckets")))
 
     def closes(self, opening: Opening) -> bool:
-        """Whether nobody gets through."""
+        """Whether the block closes this access."""
         if opening.through == ACL:
             return self.ignores_acls
         return self.restricts_policy and opening.blockable
 
 
 def acl_openings(grants: Iterable[Mapping[str, Any]]) -> list[Opening]:
-    """The grants of an ACL to S3's two groups of strangers."""
+    """The grants of an ACL to S3's two public groups."""
     found = []
     for grant in grants:
         group = _GROUPS.get(grant.get("Grantee", {}).get("URI", ""))
@@ -91,15 +91,15 @@ def acl_openings(grants: Iterable[Mapping[str, Any]]) -> list[Opening]:
 
 
 def policy_opening(document: str | None) -> Opening:
-    """What the public statements of a policy let do, for a policy that S3 calls public.
+    """What the public statements of a policy allow, for a policy that S3 calls public.
 
-    Where no statement can be made out that is public, both: S3 has said that there is one.
+    If no public statement can be identified, the result is both read and write, because S3 reports that there is one.
     """
     allowing = [
         (number, statement) for number, statement in enumerate(statements(document), start=1)
         if statement.get("Effect") == "Allow" and (everyone(statement) or "NotPrincipal" in statement)
     ]
-    # A condition that may restrict a statement makes it a suspect only when there is no better one.
+    # A statement with a condition that may restrict it counts only if no other statement is public.
     public = [each for each in allowing if not _may_be_restricted(each[1])] or allowing
     access = frozenset().union(*(_access(statement) for _, statement in public)) or _BOTH
     named = ", ".join(str(statement.get("Sid") or f"number {number}") for number, statement in public)
@@ -107,11 +107,11 @@ def policy_opening(document: str | None) -> Opening:
 
 
 def address_openings(document: str | None, share: Fraction = DEFAULT_SHARE) -> list[Opening]:
-    """The ways in through statements for everyone that name addresses, which together are open to the world.
+    """Access through statements for everyone whose source addresses together cover the world.
 
-    S3 looks at one block at a time: it calls a policy public for an IPv4 block wider than a /8. Many narrower ones, in
-    one statement or several, can hold the whole internet, and S3 does not call that public. What is read and what is
-    written are added up each for itself.
+    S3 checks one block at a time: it calls a policy public for an IPv4 block wider than a /8. Many narrower blocks, in
+    one statement or several, can cover the whole internet, and S3 does not call that public. Read and write access are
+    added up separately.
 
     Args:
         document: a policy.
@@ -137,7 +137,7 @@ def address_openings(document: str | None, share: Fraction = DEFAULT_SHARE) -> l
 
 
 def _sources(statement: Statement) -> list[addresses.Block] | None:
-    """The addresses that a statement lets in, where addresses are what limits it; None where something else may."""
+    """The addresses that a statement admits, if only addresses limit it; None if something else may limit it."""
     limits = [(operator, wanted) for operator, key, wanted in conditions(statement) if key == SOURCE_IP]
     if not limits or any(key in _RESTRICTING and key != SOURCE_IP for _, key, _ in conditions(statement)):
         return None
@@ -146,7 +146,7 @@ def _sources(statement: Statement) -> list[addresses.Block] | None:
         found = let_in(operator, wanted)
         if found is None:
             return None
-        # All the conditions of a statement must hold, so what one of them shuts out stays out.
+        # All conditions of a statement must be true, so an address that one of them excludes stays excluded.
         shut_out += all_but(found)
     return all_but(shut_out)
 
@@ -171,7 +171,7 @@ def _access(statement: Statement) -> frozenset[str]:
         elif head == action.lower():
             found.add(WRITE)
         else:
-            # A pattern that stops before it says what it is of: `s3:*`.
+            # A pattern whose wildcard comes before the kind of action is known: `s3:*`.
             found |= {READ, WRITE} if any(reading.startswith(head) for reading in _READING) else {WRITE}
     return frozenset(found)
 

@@ -1,4 +1,4 @@
-"""Whether a bucket's policy refuses every request that comes without TLS.
+"""Whether a bucket's policy denies every request without TLS.
 
 Source: S3's security best practices, "Enforce encryption of data in transit"; IAM's global key aws:SecureTransport.
 """
@@ -10,10 +10,10 @@ _OPERATORS = ("bool", "boolifexists", "stringequals", "stringequalsignorecase", 
 
 
 def open_without_tls(document: str | None, arn: str) -> list[str]:
-    """What of the bucket `arn` plain HTTP still reaches: `the bucket`, `its objects`, both or nothing.
+    """What plain HTTP can still reach of the bucket `arn`: `the bucket`, `its objects`, both or nothing.
 
-    A statement counts when it denies every principal every action of S3 under no other condition than
-    aws:SecureTransport being false. Several statements may share the work.
+    A statement counts if it denies every principal every S3 action, with aws:SecureTransport being false as the only
+    condition. Several statements may cover it together.
     """
     denied = [
         pattern for statement in statements(document) if _denies_plain_http(statement)

@@ -1,8 +1,8 @@
-"""Security-group ingress: what a rule means, what a baseline asks for, the plan that leads there, its application.
+"""Security-group ingress: rules, baselines, the plan that brings a group to its baseline, and carrying it out.
 
-`rules`, `coverage`, `baseline` and `plan` are pure: no AWS, no c7n. `apply` carries a plan out, `event` reads
-CloudTrail's records, `prefix_lists` reads what rules name by an id, and `elements` is what a policy sees: the filter
-`ingress-drift` and the action `revert-ingress`.
+`rules`, `coverage`, `baseline` and `plan` are pure: no AWS, no c7n. `apply` carries out a plan, `event` reads
+CloudTrail records, and `prefix_lists` reads the contents of prefix lists. `elements` holds what a policy uses: the
+filter `ingress-drift` and the action `revert-ingress`.
 """
 from __future__ import annotations
 

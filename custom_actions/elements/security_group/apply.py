@@ -1,7 +1,7 @@
-"""A plan for one group as steps, rule by rule, and reading the group.
+"""Reads a group's ingress rules, and carries out a plan for them rule by rule.
 
-Source: EC2's AuthorizeSecurityGroupIngress, RevokeSecurityGroupIngress and DescribeSecurityGroupRules. Each rule of
-EC2 has an id and one source, so a revocation by id cannot touch an innocent source on the same port.
+Source: EC2's AuthorizeSecurityGroupIngress, RevokeSecurityGroupIngress and DescribeSecurityGroupRules. Each EC2 rule
+has an id and one source, so a revocation by id cannot affect another source on the same port.
 """
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _GONE = frozenset({"InvalidPermission.NotFound", "InvalidSecurityGroupRuleId.Not
 _THERE = frozenset({"InvalidPermission.Duplicate"})
 _FULL = frozenset({"RulesPerSecurityGroupLimitExceeded"})
 _NO_SOURCE = frozenset({"InvalidGroup.NotFound", "InvalidPrefixListId.NotFound", "InvalidPrefixListID.NotFound"})
-"""The source is gone since the rule was written down; other rules of the same call can still be opened."""
+"""The source was deleted after the rule was recorded. Other rules of the same call can still be opened."""
 
 _ROUNDS = 3
-"""How often a group is fixed when somebody opens it again while it is being closed."""
+"""How often a group is fixed if someone opens it again while it is being closed."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,11 @@ def read_rules(client: Any, group_id: str) -> list[Rule]:
 def steps_of(group_id: str, plan: Plan, *, confirm: bool = False) -> list[Step]:
     """The plan as steps, in their order.
 
-    What is missing is opened, what is extra is closed, and each wide rule is narrowed: its replacement is opened
-    before it goes. In a group that is full the rules that must go go first, whoever filled it; what then finds room is
-    opened. `confirm`: what is
-    missing comes from an event or from history, so the event must be confirmed before it is opened.
+    Missing rules are opened, extra rules are closed, and wide rules are narrowed: the replacement is opened before the
+    wide rule is closed. If the group is full, rules are closed first, and then as many as fit are opened.
+
+    `confirm`: the missing rules come from an event or from history, so the event must be confirmed before they are
+    opened.
     """
     steps = [
         *_opening(group_id, plan.authorise, try_later=_FULL if plan.revoke else frozenset(), confirm=confirm),
@@ -66,11 +67,11 @@ def apply(
     client: Any, group_id: str, plan: Plan, replan: Callable[[Sequence[Rule]], Plan], notes: Sequence[str] = (),
     *, from_history: bool = False, confirm: Callable[[], None] | None = None,
 ) -> FixResult:
-    """Carry out `plan` on the group; `replan` says what is left to do for the rules that are read again.
+    """Carry out `plan` on the group. `replan` returns what is left to do, from the rules as they are read again.
 
-    `from_history`: the baseline is an event or a recorded state, and `confirm` is asked before something is opened.
+    `from_history`: the baseline is an event or a recorded state, so `confirm` is called before a rule is opened.
 
-    Raises Refusal for a plan that is refused.
+    Raises Refusal for a refused plan.
     """
     if plan.refused:
         raise Refusal(plan.refused)
@@ -126,7 +127,7 @@ def _together(
     leaves: Sequence[RuleStep], does: str, operation: str, parameters: Mapping[str, Any], split_on: frozenset[str],
     chain: str, *, confirm: bool = False,
 ) -> list[Step]:
-    """One call for all the rules, which falls apart when one of them is there already, gone, or has no source."""
+    """One call for all the rules. It is split if a rule exists already, is gone, or has no source any more."""
     if len(leaves) < 2:
         return list(leaves)
     return [Step(
@@ -144,7 +145,7 @@ def _summary(group_id: str, made: Sequence[tuple[Step, Mapping[str, Any]]]) -> F
 
 
 def inverse(group_id: str, removed: Sequence[Rule], added: Sequence[Rule], unsure: Sequence[Rule] = ()) -> list[Call]:
-    """The calls that bring the removed rules back and close the added ones, in the order to make them.
+    """The calls that restore the removed rules and close the added ones, in the order to make them.
 
     Args:
         unsure: those of which it is not known whether they were removed or added. Each has a call of its own: EC2
@@ -157,10 +158,10 @@ def inverse(group_id: str, removed: Sequence[Rule], added: Sequence[Rule], unsur
             each for rule in dict.fromkeys(unsure)
             for each in inverse(group_id, [rule] if rule in removed else [], [rule] if rule in added else [])]
     found: list[Call] = []
-    # A rule that came and went in several rounds counts once.
+    # A rule that was added and removed in several rounds counts once.
     back = [rule for rule in dict.fromkeys(removed) if rule not in added]
     gone = [rule for rule in dict.fromkeys(added) if rule not in removed]
-    # EC2 takes tags for all the rules of one call, so rules are grouped by theirs.
+    # EC2 sets the same tags on all rules of one call, so rules are grouped by their tags.
     for tags in dict.fromkeys(rule.tags for rule in back):
         parameters = _authorisation(group_id, [rule for rule in back if rule.tags == tags])
         if tags:

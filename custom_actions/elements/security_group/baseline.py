@@ -23,7 +23,7 @@ Line = tuple[str, int, int]
 
 EVERY: Range = (0, LAST_PORT)
 OTHER = "other"
-"""In `Traffic`, all protocols that nobody names: only a rule for all traffic lets them in."""
+"""In `Traffic`, all protocols that no rule names: only a rule for all traffic allows them."""
 _NAMED = ("tcp", "udp", "icmp", "icmpv6")
 _VERSIONS = {CIDR4: 4, CIDR6: 6}
 _WORLDS = (WORLD4, WORLD6)
@@ -44,12 +44,12 @@ class Baseline(Protocol):
         """The rules that must be added."""
 
     def undecided(self, rules: Iterable[Rule]) -> tuple[str, ...]:
-        """What nobody can decide, a line for each rule; empty when all is known."""
+        """The rules that cannot be evaluated, one line each; empty if there are none."""
 
 
 @dataclass(frozen=True)
 class Required:
-    """The exact ingress: these rules and no others."""
+    """The exact ingress: only these rules."""
 
     rules: tuple[Rule, ...]
 
@@ -69,7 +69,7 @@ class Required:
 
 @dataclass(frozen=True)
 class Allowed:
-    """What may be open. A rule complies when the allowed rules together let in all that it lets in."""
+    """What may be open. A rule complies if the allowed rules together cover all the traffic that it allows."""
 
     rules: tuple[Rule, ...]
 
@@ -98,7 +98,7 @@ class Allowed:
     def _outside(
         self, rules: Sequence[Rule], allowed: Sequence[Rule], space: Space, names: tuple[str, ...]
     ) -> dict[Rule, Traffic]:
-        """For rules whose sources are addresses: what of each the allowed ones do not cover for its whole source."""
+        """For rules whose sources are addresses: the traffic that is not allowed for the whole of the source."""
         lines = _lines((*rules, *allowed), names)
         whole = _ranges(lines[line] for line in {_line(rule) for rule in rules})
         pieces = Pieces({protocol: merge(ranges) for protocol, ranges in whole.items()}, _ranges(lines.values()))
@@ -116,26 +116,26 @@ class Allowed:
 
 
 PrefixLists = Callable[[str], Sequence[str] | None]
-"""Gives the CIDR blocks in a prefix list, by its id; None when they are unknown."""
+"""Returns the CIDR blocks in a prefix list, by its id; None if they are unknown."""
 
 
 def no_lists(prefix_list: str) -> None:
-    """The resolver of somebody who cannot look a prefix list up: every one is unknown."""
+    """The resolver without access to prefix lists: all of them are unknown."""
 
 
 @dataclass(frozen=True)
 class Forbidden:
     """What must not be open to a source. Other traffic is left alone.
 
-    `tcp 22 from world` offends when at that port the rules of one IP version, together, are open to the world as
-    `addresses.is_world` decides: one rule for 0.0.0.0/0, two halves of it, or many blocks that add up to more than
-    `share` of what the internet sends from. The source 0.0.0.0/0 is the world of IPv4, ::/0 that of IPv6. Another
-    CIDR block is open when the rules together cover all of it; of a group or a prefix list, a rule must name the same
-    one. Which rules offend is decided by `coverage.to_close`: the fewest and largest, such that what is left is
-    not open.
+    `tcp 22 from world` is violated if the rules of one IP version together open that port to the world, as
+    `addresses.is_world` decides: one rule for 0.0.0.0/0, its two halves, or many blocks that add up to more than
+    `share` of the internet's addresses. The source 0.0.0.0/0 means the world of IPv4, ::/0 that of IPv6. Any other
+    CIDR block counts as open if the rules together cover all of it; for a group or a prefix list, a rule must name the
+    same one. `coverage.to_close` decides which rules violate the baseline: the fewest and largest ones that leave
+    the source not open.
 
-    A prefix list counts by its contents, which `lists` gives. Where it gives None the contents are
-    unknown: the rule is not counted as closed or as open, and `undecided` says so.
+    A prefix list counts by its contents, which `lists` returns. If it returns None the contents are unknown: the rule
+    counts neither as closed nor as open, and `undecided` names it.
 
     Attributes:
         rules: the traffic, and the sources that it must not be open to.
@@ -170,7 +170,7 @@ class Forbidden:
         return []
 
     def undecided(self, rules: Iterable[Rule]) -> tuple[str, ...]:
-        """A line for each rule that may be open to a forbidden source, through a prefix list that is not known."""
+        """A line for each rule that may be open to a forbidden source, through a prefix list of unknown contents."""
         rules = [rule for rule in rules if rule.peer_kind == PREFIX_LIST]
         names = protocols([*rules, *self.rules])
         targets = [
@@ -190,7 +190,7 @@ class Forbidden:
             for protocol, spans in traffic(forbidden, names).items():
                 ranges[forbidden.peer_kind, forbidden.peer][protocol] += spans
         return {
-            target: {protocol: merge(found) for protocol, found in spoken.items()} for target, spoken in ranges.items()
+            target: {protocol: merge(found) for protocol, found in each.items()} for target, each in ranges.items()
         }
 
     def _most(self, space: Space) -> int:
@@ -230,9 +230,9 @@ class Forbidden:
 def only_open_to_world(
     ports: Mapping[str, Iterable[Range]], *, share: Fraction = DEFAULT_SHARE, lists: PrefixLists = no_lists
 ) -> Forbidden:
-    """The baseline by which of TCP and UDP only `ports` may be open to the world.
+    """The baseline that lets only these TCP and UDP `ports` be open to the world.
 
-    Every other port is forbidden `from world`; what is open to less than the world is left alone.
+    Every other port is forbidden `from world`. Rules that are open to less than the world are ignored.
 
     Args:
         ports: protocol to ranges of ports.
@@ -249,13 +249,13 @@ def only_open_to_world(
 
 @dataclass(frozen=True)
 class Undo:
-    """What one change did, turned round: rules that it added go, rules that it removed come back.
+    """How to undo one change: remove the rules that it added, restore the rules that it removed.
 
     Attributes:
         added: rules that the change opened.
         removed: rules that the change closed.
-        unknown: why a part of the change cannot be undone, empty when all of it can.
-        notes: what is left on purpose, and why.
+        unknown: why a part of the change cannot be undone; empty if all of it can.
+        notes: what is not undone on purpose, and why.
     """
 
     added: tuple[Rule, ...]
@@ -300,10 +300,10 @@ def traffic(rule: Rule, names: tuple[str, ...]) -> Traffic:
 
 
 def rest(rule: Rule, offence: Mapping[str, list[Range]], names: tuple[str, ...]) -> tuple[list[Rule], bool]:
-    """What is left of `rule` when the traffic `offence` goes, as the fewest rules that EC2 can hold.
+    """What is left of `rule` without the traffic `offence`, as the fewest rules that EC2 can hold.
 
-    Returns the rules, none when nothing is left, and whether something is lost that EC2 cannot say: a part of an
-    ICMP range, or `all traffic but …` for the protocols that are not among `names`.
+    Returns the rules, none if nothing is left, and whether allowed traffic is lost that an EC2 rule cannot express: a
+    part of an ICMP range, or `all traffic except …` for the protocols that are not among `names`.
     """
     kept: list[Rule] = []
     lossy = False
@@ -338,17 +338,17 @@ def _of_kind(rules: Iterable[Rule], kind: str) -> list[Rule]:
 
 
 def _line(rule: Rule) -> Line:
-    """What a rule opens, without its source. Many rules of a group have the same."""
+    """What a rule opens, without its source. Many rules of a group share it."""
     return rule.protocol, rule.from_port, rule.to_port
 
 
 def _lines(rules: Iterable[Rule], names: tuple[str, ...]) -> dict[Line, Traffic]:
-    """The traffic of the rules, once for those that open the same."""
+    """The traffic of the rules, once for rules that open the same."""
     return {line: traffic(rule, names) for line, rule in {_line(rule): rule for rule in rules}.items()}
 
 
 def _sum(parts: Sequence[Traffic]) -> Traffic:
-    """The traffic that one of the parts has."""
+    """The traffic in any of the parts."""
     if len(parts) == 1:
         return parts[0]
     return {protocol: merge(ranges) for protocol, ranges in _ranges(parts).items()}
@@ -380,7 +380,7 @@ def _overlap(ranges: Iterable[Range], spans: Sequence[Range]) -> bool:
 
 
 def _shared(opened: Traffic, spans: Traffic) -> Traffic:
-    """The traffic that both have."""
+    """The traffic in both."""
     found = {
         protocol: [
             (max(start, first), min(end, last)) for start, end in ranges for first, last in spans.get(protocol, ())
@@ -392,7 +392,7 @@ def _shared(opened: Traffic, spans: Traffic) -> Traffic:
 
 
 def _beyond(opened: Traffic, granted: Iterable[Traffic]) -> Traffic:
-    """The traffic that none of `granted` has."""
+    """The traffic that is not in any of `granted`."""
     holes = _ranges(granted)
     found = {protocol: subtract(span, holes.get(protocol, ())) for protocol, [span] in opened.items()}
     return {protocol: ranges for protocol, ranges in found.items() if ranges}

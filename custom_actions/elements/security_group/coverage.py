@@ -2,12 +2,12 @@
 
 A rule is a rectangle: a few CIDR blocks wide, some ports high. All the rules of a group cut the ports into pieces, and
 within one piece each rule is either open or not. There can be two thousand pieces with a thousand rules in each, so the
-pieces are not looked at one by one: a number for each of them is kept in one long integer, side by side in `Lanes` of
-equal width, and one addition or comparison of Python's integers does all of them. CIDR blocks hold one another or have
-nothing in common, so they form a tree (`Union`), and what is covered adds up from the leaves.
+pieces are not processed one by one. One long integer holds a number for each piece, side by side in `Lanes` of equal
+width, and one addition or comparison of Python's integers processes all of them. Two CIDR blocks either nest or do not
+overlap, so they form a tree (`Union`), and the covered addresses add up from the leaves.
 
-The work for a rule is a few operations on integers for each block that holds its own: the thousand rules that AWS
-allows in one group, whatever their shape, take a fraction of a second.
+A rule costs a few integer operations for each block that contains its own. The thousand rules that AWS allows in one
+group take a fraction of a second, whatever their shape.
 """
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from ...addresses import Block, Space
 
 Range = tuple[int, int]
 Traffic = dict[str, list[Range]]
-"""Protocol to the ranges of its line, in order, apart from each other."""
+"""Protocol to its ranges, in order and without overlaps."""
 
 
 class Pieces:
-    """The ranges of some protocols, cut so that each rule holds a piece wholly or not at all.
+    """The ranges of some protocols, cut so that each rule contains a piece completely or not at all.
 
-    A piece is named by its number. Those of one protocol follow each other, in order.
+    A piece is identified by its number. The pieces of one protocol have consecutive numbers, in order.
     """
 
     def __init__(self, spans: Mapping[str, Sequence[Range]], cuts: Mapping[str, Iterable[Range]]) -> None:
-        """`spans`: what to cut, in order, apart from each other. `cuts`: the ranges of the rules, by protocol."""
+        """`spans`: what to cut, in order and without overlaps. `cuts`: the ranges of the rules, by protocol."""
         self._ranges: list[tuple[str, int, int]] = []
         self._chain: list[int] = []
         self._offsets: dict[str, tuple[int, list[int]]] = {}
@@ -76,7 +76,7 @@ class Pieces:
 class Lanes:
     """Long integers that hold one number for each piece, in lanes of equal width.
 
-    A mask has a lane filled with ones, or empty. The highest bit of a lane is spare: it is where a comparison shows.
+    In a mask each lane is either all ones or all zeros. The highest bit of a lane is spare, for results of comparisons.
     """
 
     def __init__(self, count: int, highest: int) -> None:
@@ -156,7 +156,7 @@ class Union:
             return
         self.total += gain
         at: Block | None = each
-        # A lane gains only where no block above is whole, so every block above gains as much.
+        # A lane gains only where no block above is covered completely, so every block above gains as much.
         while at is not None:
             self._covered[at] += gain
             at = self._above[at]
@@ -164,14 +164,14 @@ class Union:
 
 @dataclass(frozen=True)
 class Source:
-    """What one rule opens: blocks that have nothing in common, at some pieces."""
+    """What one rule opens: blocks that do not overlap, at some pieces."""
 
     blocks: tuple[Block, ...]
     pieces: tuple[Range, ...]
 
 
 def apart(blocks: Iterable[Block]) -> tuple[Block, ...]:
-    """The blocks without those that another one holds, in order."""
+    """The blocks without those that another block contains, in order."""
     kept: list[Block] = []
     for each in sorted(set(blocks), key=lambda each: (each.version, each.first, -each.last)):
         if not (kept and kept[-1].holds(each)):
@@ -182,21 +182,21 @@ def apart(blocks: Iterable[Block]) -> tuple[Block, ...]:
 def to_close(
     sources: Sequence[Source], count: int, spaces: Sequence[Space], limit: Callable[[Space], int]
 ) -> list[list[Range]]:
-    """For each source, the pieces at which it must close so that nowhere more than the limits is covered.
+    """For each source, the pieces at which it must close so that the coverage stays within the limits everywhere.
 
-    At each piece the sources are kept from the smallest to the largest, as long as what is kept stays within the limit
-    of every space; the others close. So no source could be left open beside those that are kept, a source within one
-    that is kept or with no address in the spaces is never closed, and small ones stay: of 0.0.0.0/0 and
-    203.0.113.7/32, the first closes. Equal sizes are kept in the order of their addresses.
+    At each piece the sources are kept from the smallest to the largest, as long as the kept ones stay within the limit
+    of every space. The others close. So no closed source could have stayed open beside the kept ones. A source inside a
+    kept one, or without addresses in the spaces, never closes. Small sources stay: of 0.0.0.0/0 and 203.0.113.7/32, the
+    first closes. Sources of equal size are kept in the order of their addresses.
 
     Args:
         sources: the blocks that count, each in one of `spaces`.
         count: how many pieces there are.
-        spaces: of one IP version, without an address in common.
+        spaces: spaces of one IP version that do not overlap.
         limit: how many addresses of a space may be covered.
     """
     everything = {each for source in sources for each in source.blocks}
-    # Where all of them together stay within the limits, no piece can be beyond them.
+    # If all of them together stay within the limits, no piece can exceed them.
     over = [space for space in spaces if _measure(everything, space) > limit(space)]
     if not over:
         return [[] for _ in sources]

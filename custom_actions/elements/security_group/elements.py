@@ -1,4 +1,4 @@
-"""What a policy sees: the filter `ingress-drift` and the action `revert-ingress` on `aws.security-group`."""
+"""What a policy uses: the filter `ingress-drift` and the action `revert-ingress` on `aws.security-group`."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,22 +24,24 @@ from .settings import BASELINES, EVENT, LAST_COMPLIANT, Settings, schema_of
 
 
 class IngressDrift(Filter):
-    """Groups whose ingress is not what the policy says, each with the plan that would put it right.
+    """Groups whose ingress differs from the policy, each with the plan that would fix it.
 
-    The decision is that of `revert-ingress`, made on the rules that c7n has read already: no further call. The
-    plan is logged, and kept on the group as `c7n:IngressPlan`, so that `custodian run --dryrun` prints it and
-    `resources.json` holds it. c7n's own `ingress` cannot say it: its filters on one policy are pooled for each
-    group and not for each rule, it takes single ports only, and it knows no exact set.
+    The decision is the same as in `revert-ingress`, on the rules that c7n has read already, without further calls. The
+    plan is logged and stored on the group as `c7n:IngressPlan`, so that `custodian run --dryrun` prints it and
+    `resources.json` contains it.
+
+    Why not c7n's own `ingress`: its filters in one policy are combined for each group and not for each rule, it takes
+    only single ports, and it cannot check for an exact set of rules.
 
     Give one baseline; the first three are lists of rules, each written as in `set-permissions` or in short:
 
-    * `required`: the exact ingress; what is missing and what is extra is drift.
-    * `allowed`: what may be open; anything beyond it is drift.
+    * `required`: the exact ingress. Missing rules and extra rules are drift.
+    * `allowed`: what may be open. Everything else is drift.
     * `forbidden`: what must not be open to the whole of a source (`world`: every IPv4, every IPv6 address).
-    * `open-to-world`: the only ports of TCP and UDP that may be open to the world, `443` or `1020-1025`. Rules for
-      other sources, and other protocols, are nobody's business.
+    * `open-to-world`: the only TCP and UDP ports that may be open to the world, such as `443` or `1020-1025`. Rules for
+      other sources and other protocols are not checked.
 
-    A list may be a parameter, `"{admin_ports}"`, and so may an entry of it.
+    A list, or an entry of it, may be a parameter: `"{admin_ports}"`.
 
     `narrow` and `protect` are as in `revert-ingress`, which takes them, and the baseline, from this filter.
 
@@ -101,24 +103,23 @@ class IngressDrift(Filter):
 
 
 class RevertIngress(EventFix):
-    """Bring a group's ingress back to a baseline, rule by rule, and prove it.
+    """Bring a group's ingress back to a baseline, rule by rule, and verify the result.
 
-    The baseline is that of the policy's `ingress-drift` filter, or one of its own:
+    The baseline is the one of the policy's `ingress-drift` filter, or one of the action's own:
 
-    * `required`: the exact ingress. What is missing is authorised, what is extra is revoked. A group named
-      `default` is refused, unless `include-default: true`.
-    * `allowed`: what may be open. The rest is revoked; nothing is added.
+    * `required`: the exact ingress. Missing rules are authorised, extra rules are revoked. A group named `default` is
+      refused, unless `include-default: true`.
+    * `allowed`: what may be open. All other rules are revoked; nothing is added.
     * `forbidden`: what must not be open. The rules that open it are revoked; nothing is added.
-    * `open-to-world`: the ports of TCP and UDP that may be open to the world. Rules that open another one to the
-      world are revoked; nothing is added.
+    * `open-to-world`: the TCP and UDP ports that may be open to the world. Rules that open other ports to the world are
+      revoked; nothing is added.
     * `baseline: event`: undo exactly what the CloudTrail event did, for policies in mode `cloudtrail` on
-      AuthorizeSecurityGroupIngress, RevokeSecurityGroupIngress and ModifySecurityGroupRules. What a modified rule
-      was before comes from CloudTrail's event history (90 days); where it tells nothing, the group is refused, or
-      the rule is revoked with `when-unknown: revoke`.
-    * `baseline: last-compliant`: the last version of the group that AWS Config recorded as compliant, taken as
-      `required`: what is missing comes back with its description, what is extra goes. The verdicts of all rules
-      count together, or with `config-rule` those of one. Where AWS Config recorded no such version the group is
-      refused.
+      AuthorizeSecurityGroupIngress, RevokeSecurityGroupIngress and ModifySecurityGroupRules. The previous content of a
+      modified rule comes from CloudTrail's event history (90 days). If the history does not contain it, the group is
+      refused, or with `when-unknown: revoke` the rule is revoked.
+    * `baseline: last-compliant`: the last version of the group that AWS Config recorded as compliant, used as
+      `required`: missing rules are restored with their descriptions, extra rules are revoked. The evaluations of all
+      rules count, or with `config-rule` those of one rule. If AWS Config has no such version, the group is refused.
 
     A restore (`event`, `last-compliant`) is bounded:
 
@@ -128,18 +129,18 @@ class RevertIngress(EventFix):
     * It opens only on an event that CloudTrail's event history confirms. `confirm: false` switches that off; see
       docs/security.md.
 
-    Rules are revoked by their ids, so an innocent source on the same port stays. With `narrow: true` a wide rule
-    (0-65535, all traffic) loses only what offends: the rest is authorised first, in the fewest rules.
-    `protect` names rules that must never go, by source (`cidrs`), description (`descriptions`, regular
-    expressions) or tag of the rule (`tags`); a group whose plan would revoke one is refused.
+    Rules are revoked by their ids, so other sources on the same port stay. With `narrow: true` a wide rule (0-65535,
+    all traffic) loses only the part that violates the baseline: the rest is authorised first, in the fewest rules.
+    `protect` names rules that must never be revoked, by source (`cidrs`), description (`descriptions`, regular
+    expressions) or tag of the rule (`tags`). A group whose plan would revoke one is refused.
 
-    Each group ends as reverted, already-ok, partial, failed or refused, in a receipt with the rules removed and
-    added, the calls that take it back, who caused it and when: in `action-revert-ingress` beside the policy's
-    other output. One failing group does not stop the others; when all are done, a failed or partial one makes the
-    policy fail. An event that the role of the function caused itself is left alone.
+    Each group gets a receipt in `action-revert-ingress`, beside the policy's other output. It holds the outcome
+    (reverted, already-ok, partial, failed or refused), the removed and added rules, the calls that undo the fix, who
+    caused the change and when. A failed group does not stop the others; at the end, a failed or partial group makes the
+    policy fail. Events that the function's own role caused are ignored.
 
-    Written because `remove-permissions` revokes a port with every source on it, stops at the first rule that is
-    gone already, and `set-permissions` does not converge on an exact set.
+    Why not c7n's own actions: `remove-permissions` revokes a port with every source on it and stops at the first rule
+    that is gone already, and `set-permissions` does not converge on an exact set.
 
     :example:
 
@@ -227,7 +228,7 @@ class RevertIngress(EventFix):
     )
 
     def get_permissions(self) -> tuple[str, ...]:
-        """What the action calls; reading a history only where the baseline comes from it."""
+        """The permissions of the action; those for a history only if the baseline comes from it."""
         permissions = self.permissions
         if self._in_event_mode():
             permissions += ("sts:GetCallerIdentity",)
@@ -247,7 +248,7 @@ class RevertIngress(EventFix):
         return self
 
     def undoes_the_event(self) -> bool:
-        """A baseline of the policy's own holds whatever became of the event."""
+        """Whether the fix undoes the event. A baseline in the policy applies regardless of the event."""
         return self._settings().kind == EVENT
 
     def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterator[FixResult]:
@@ -271,13 +272,13 @@ class RevertIngress(EventFix):
         except config_history.NoCompliantVersion as error:
             raise Refusal(str(error)) from error
         except RuleError as error:
-            raise Refusal(f"the group, or what it was, cannot be read: {error}") from error
+            raise Refusal(f"the group or its earlier state cannot be read: {error}") from error
         restores = settings.kind in (EVENT, LAST_COMPLIANT)
         forbidden = Settings(self.type, {"forbidden": self.data.get("never-restore", list(NEVER))})
 
         def plan(now: Sequence[Rule]) -> Plan:
-            made = settings.plan(now, baseline)
-            return bounded(made, now, forbidden.baseline(group_id, lists)) if restores else made
+            full = settings.plan(now, baseline)
+            return bounded(full, now, forbidden.baseline(group_id, lists)) if restores else full
 
         first = plan(rules)
         if first.notes and not first:

@@ -1,11 +1,11 @@
-"""What a CloudTrail record says was done to a group's ingress, and how to undo it.
+"""Reads from a CloudTrail record what was done to a group's ingress, and how to undo it.
 
 Three API calls change ingress: AuthorizeSecurityGroupIngress, RevokeSecurityGroupIngress and
 ModifySecurityGroupRules. CloudTrail spells them its own way (`ipPermissions.items[].ipRanges.items[].cidrIp`). A
-modification, and a revocation by rule ids, do not tell what the rule was before: earlier records do.
+record of a modification, or of a revocation by rule ids, does not contain the earlier rule. Earlier records do.
 
-A rule that was added only moments before it was revoked or modified (`SETTLED`) is not restored: whoever may open a
-group could otherwise have the fix open it again after every defender's revocation.
+A rule that was added only moments before it was revoked or modified (`SETTLED`) is not restored. Otherwise an attacker
+could open a group and have the fix open it again after every revocation by a defender.
 """
 from __future__ import annotations
 
@@ -22,22 +22,21 @@ AUTHORISE, REVOKE, MODIFY = (
 )
 EVENTS = (AUTHORISE, REVOKE, MODIFY)
 SETTLED = timedelta(minutes=15)
-"""How long a rule must have been there to be restored."""
+"""How long a rule must have existed to be restored."""
 
 
 def undo_of(
     record: Record, current: Sequence[Rule], earlier: Callable[[], Iterable[Record]], *, revoke_unknown: bool = False,
     settled: timedelta = SETTLED,
 ) -> Undo:
-    """The way back from the change that `record` tells, for a group whose ingress is `current`.
+    """How to undo the change that `record` describes, for a group whose ingress is `current`.
 
     Args:
         record: a CloudTrail record of one of `EVENTS`.
         current: the group's ingress rules now, with their ids.
-        earlier: gives the records on the group before this one, newest first; called only when it is needed.
-        revoke_unknown: revoke a modified rule whose earlier content nobody can tell, where the undo would
-            otherwise be refused.
-        settled: how long a rule must have been there to be restored.
+        earlier: returns the earlier records of the group, newest first; called only when needed.
+        revoke_unknown: revoke a modified rule whose earlier content is unknown. Without it the undo is refused.
+        settled: how long a rule must have existed to be restored.
 
     Raises RuleError when the record is not one of `EVENTS`, or a rule in it cannot be read.
     """
@@ -55,7 +54,7 @@ def _undo_authorise(record: Record, current: Sequence[Rule]) -> Undo:
     opened = _answered(record, "securityGroupRuleSet")
     if opened:
         ids = {rule.rule_id for rule in opened}
-        # By id: the rule goes even if it was modified since, and an equal rule of a later change is not ours.
+        # By id: the rule is removed even if it was modified since, and an equal rule of a later change stays.
         return Undo(added=tuple(rule for rule in current if rule.rule_id in ids), removed=())
     return Undo(added=tuple(_requested(record)), removed=())
 
@@ -70,14 +69,15 @@ def _undo_revoke(record: Record, earlier: Callable[[], Iterable[Record]], settle
     return Undo(
         added=(),
         removed=tuple(rule for rule in (*closed, *before.values()) if rule not in new),
-        unknown=tuple(f"what {rule_id} was is in no earlier event" for rule_id in ids if rule_id not in before),
+        unknown=tuple(
+            f"no earlier event shows the content of rule {rule_id}" for rule_id in ids if rule_id not in before),
         notes=tuple(f"{rule} is not restored: it was added only moments before"
                     for rule in (*closed, *before.values()) if rule in new),
     )
 
 
 def _read_once(earlier: Callable[[], Iterable[Record]]) -> Callable[[], Iterator[Record]]:
-    """The records for several readers: each is asked for once, and only as far as a reader goes."""
+    """The records for several readers: each is fetched once, and only as far as a reader needs."""
     kept: list[Record] = []
     rest: list[Iterator[Record]] = []
 
@@ -93,9 +93,9 @@ def _read_once(earlier: Callable[[], Iterable[Record]]) -> Callable[[], Iterator
 
 
 def _revoked(record: Record) -> tuple[Sequence[Rule], Sequence[str]]:
-    """The rules that a revocation removed, as far as the record tells; and the ids of those that it only names by id.
+    """The rules that a revocation removed, if the record contains them, and the ids of those that it names only by id.
 
-    AWS answers with success also where nothing matches: what it did not find is in `unknownIpPermissionSet`.
+    AWS returns success even if nothing matches. `unknownIpPermissionSet` holds what it did not find.
     """
     answer = record.get("responseElements") or {}
     if closed := _answered(record, "revokedSecurityGroupRuleSet"):
@@ -109,7 +109,7 @@ def _revoked(record: Record) -> tuple[Sequence[Rule], Sequence[str]]:
 
 
 def _new_rules(record: Record, earlier: Iterable[Record], settled: timedelta) -> set[Rule]:
-    """The rules that were added less than `settled` before `record`, by the records before it."""
+    """The rules that were added less than `settled` before `record`, according to the earlier records."""
     limit = datetime.fromisoformat(record["eventTime"]) - settled
     found: set[Rule] = set()
     for change in earlier:
@@ -127,7 +127,7 @@ def _undo_modify(
     settled: timedelta,
 ) -> Undo:
     ids = {rule_id for rule_id, _ in _modified(record)}
-    # An id that is not among the ingress rules is an egress rule, or a rule that is gone: nothing to undo.
+    # An id that is not among the ingress rules belongs to an egress rule or a deleted rule: nothing to undo.
     now = {rule.rule_id: rule for rule in current if rule.rule_id in ids}
     history = _read_once(earlier)
     before, new = _contents(list(now), history), _new_rules(record, history(), settled) if now else set()
@@ -143,22 +143,22 @@ def _undo_modify(
         elif not was and revoke_unknown:
             added.append(rule)
         elif not was:
-            unknown.append(f"what {rule_id} ({rule}) was before is in no earlier event")
+            unknown.append(f"no earlier event shows the previous content of rule {rule_id} ({rule})")
     return Undo(tuple(added), tuple(removed), tuple(unknown), tuple(notes))
 
 
 def _contents(ids: Iterable[str], earlier: Callable[[], Iterable[Record]]) -> dict[str, Rule]:
-    """For each rule id that an earlier record tells of, the rule as the newest such record left it."""
+    """For each rule id in the earlier records, the rule as the newest of these records left it."""
     wanted = set(ids)
     found: dict[str, Rule] = {}
     if not wanted:
         return found
     for record in earlier():
         name = record.get("eventName")
-        told = _answered(record, "securityGroupRuleSet") if name == AUTHORISE else []
+        rules = _answered(record, "securityGroupRuleSet") if name == AUTHORISE else []
         if name == MODIFY:
-            told = [rule for _, rule in _modified(record)]
-        for rule in told:
+            rules = [rule for _, rule in _modified(record)]
+        for rule in rules:
             if rule.rule_id in wanted:
                 found.setdefault(rule.rule_id, rule)
         if wanted <= set(found):
@@ -171,7 +171,7 @@ def _parameters(record: Record) -> Mapping[str, Any]:
 
 
 def _items(container: Any) -> list[Mapping[str, Any]]:
-    """A list in CloudTrail's EC2 spelling: `{"items": [...]}`, `{}` or nothing; one element may stand bare."""
+    """A list as CloudTrail writes it for EC2: `{"items": [...]}`, `{}` or nothing; one element may have no list."""
     if isinstance(container, Mapping):
         container = container.get("items", [])
     return list(container or [])
@@ -209,8 +209,8 @@ def _from_ip_permissions(permissions: Iterable[Mapping[str, Any]]) -> Iterator[R
         for listed, key, kind in _LISTS:
             for source in _items(permission.get(listed)):
                 if not source.get(key):
-                    named = source.get("groupName") or source.get("prefixListName") or "it names none"
-                    raise RuleError(f"the record names a source without its {key} ({named}), so it is not known")
+                    named = source.get("groupName") or source.get("prefixListName") or "no name either"
+                    raise RuleError(f"a source in the record has no {key} ({named}), so the rule is unknown")
                 yield Rule.of(
                     permission["ipProtocol"], permission.get("fromPort"), permission.get("toPort"),
                     kind, source[key],
@@ -219,7 +219,7 @@ def _from_ip_permissions(permissions: Iterable[Mapping[str, Any]]) -> Iterator[R
 
 
 def _modified(record: Record) -> list[tuple[str, Rule]]:
-    """The rules that a ModifySecurityGroupRules set, by id. One stands bare, several in a list."""
+    """The rules that a ModifySecurityGroupRules set, by id. One rule is an object, several are a list."""
     request = _parameters(record).get("ModifySecurityGroupRulesRequest") or {}
     entries = request.get("SecurityGroupRule") or []
     if isinstance(entries, Mapping):
@@ -227,7 +227,7 @@ def _modified(record: Record) -> list[tuple[str, Rule]]:
     changed = []
     for entry in entries:
         rule_id, content = entry["SecurityGroupRuleId"], entry.get("SecurityGroupRule") or {}
-        # The request is in the API's capitals; the first letter apart, it is what a response spells.
+        # The request uses the API's capitalisation. Apart from the first letter, a response has the same keys.
         lowered = {key[:1].lower() + key[1:]: value for key, value in content.items()}
         changed.append((rule_id, _rule_of(lowered, rule_id)))
     return changed
@@ -244,4 +244,4 @@ def _rule_of(item: Mapping[str, Any], rule_id: str) -> Rule:
                 item["ipProtocol"], item.get("fromPort"), item.get("toPort"), kind, peer, rule_id=rule_id,
                 description=item.get("description") or "", account=referenced.get("userId") or "",
             )
-    raise RuleError(f"the record names no source for {rule_id}")
+    raise RuleError(f"the record has no source for rule {rule_id}")

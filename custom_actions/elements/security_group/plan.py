@@ -1,8 +1,7 @@
 """The plan that brings a group's ingress to its baseline: a pure function, and the plan as data.
 
-A plan is carried out in this order: what is missing is authorised, what is extra is revoked, then each wide rule is
-narrowed, its replacement authorised before it goes. So no traffic that the baseline wants is ever cut, not for a
-moment.
+A plan is carried out in this order: authorise missing rules, revoke extra rules, then narrow each wide rule by
+authorising its replacement before revoking it. So traffic that the baseline allows is never interrupted.
 """
 from __future__ import annotations
 
@@ -17,7 +16,7 @@ from .rules import Rule
 
 @dataclass(frozen=True)
 class Narrowing:
-    """A wide rule and what stays of it; `added` are those of the kept rules that the group does not have yet."""
+    """A wide rule and its replacement. `added` holds the replacing rules that the group does not have yet."""
 
     wide: Rule
     added: tuple[Rule, ...]
@@ -29,12 +28,12 @@ class Plan:
 
     Attributes:
         authorise: rules that are missing.
-        revoke: rules that are extra, each with its id when the group was read from EC2.
+        revoke: rules that are extra, each with its id if the group was read from EC2.
         narrow: wide rules that lose a part.
-        undecided: rules that may violate the baseline, a line for each: what they open is not known. The plan does
-            not touch them, and it is not empty: a group that nobody can judge is not compliant.
-        refused: why nothing may be done; empty when the plan may be carried out.
-        notes: what a person should know beyond the rules.
+        undecided: rules that may violate the baseline, one line each, because what they open is unknown. The plan does
+            not change them, but it counts as drift: a group that cannot be evaluated is not compliant.
+        refused: why nothing may be done; empty if the plan may be carried out.
+        notes: further information for people.
     """
 
     authorise: tuple[Rule, ...] = ()
@@ -46,16 +45,16 @@ class Plan:
 
     @property
     def removed(self) -> tuple[Rule, ...]:
-        """All the rules that are gone afterwards."""
+        """All the rules that the plan removes."""
         return (*self.revoke, *(narrowing.wide for narrowing in self.narrow))
 
     @property
     def added(self) -> tuple[Rule, ...]:
-        """All the rules that are new afterwards."""
+        """All the rules that the plan adds."""
         return (*self.authorise, *(rule for narrowing in self.narrow for rule in narrowing.added))
 
     def __bool__(self) -> bool:
-        """Whether there is drift: something to do, something that is not known, or something that was refused."""
+        """Whether there is drift: something to do, something unknown, or a refusal."""
         return bool(self.removed or self.added or self.undecided or self.refused)
 
     def inverse(self) -> Plan:
@@ -80,12 +79,12 @@ class Plan:
 
 @dataclass(frozen=True)
 class Protection:
-    """Rules that must never be revoked, such as the way in for an emergency.
+    """Rules that must never be revoked, such as emergency access.
 
     Attributes:
-        cidrs: a rule is protected when its source lies within one of these.
-        descriptions: regular expressions; a rule is protected when its description matches one.
-        tags: a rule is protected when it has one of these tags; an empty value matches any.
+        cidrs: a rule is protected if its source lies within one of these.
+        descriptions: regular expressions; a rule is protected if its description matches one.
+        tags: a rule is protected if it has one of these tags; an empty value matches any.
     """
 
     cidrs: tuple[str, ...] = ()
@@ -93,7 +92,7 @@ class Protection:
     tags: Mapping[str, str] = field(default_factory=dict)
 
     def reason(self, rule: Rule) -> str:
-        """Why `rule` is protected; empty when it is not."""
+        """Why `rule` is protected; empty if it is not."""
         source = rule.block
         for cidr in self.cidrs:
             if source and block(cidr).holds(source):
@@ -112,9 +111,9 @@ def plan_ingress(
 ) -> Plan:
     """The plan that brings a group with these ingress rules to the baseline.
 
-    With `narrow`, a rule of which only a part offends is replaced by the rest of it, split into the fewest rules;
-    without, it goes whole. A plan that would revoke a protected rule, or undo a change that is not known in full,
-    is refused as a whole, with the reason.
+    With `narrow`, a rule that violates the baseline only in part is replaced by the rest of it, in the fewest rules.
+    Without `narrow` the whole rule is revoked. A plan that would revoke a protected rule, or undo a change that is not
+    fully known, is refused completely, with the reason.
     """
     current = list(rules)
     if isinstance(baseline, Undo) and baseline.unknown:
@@ -134,7 +133,8 @@ def plan_ingress(
         narrowings.append(Narrowing(rule, added))
         if lossy:
             notes.append(
-                f"{rule} also let in other IP protocols or ICMP types; EC2 cannot hold 'all but', so they are closed"
+                f"{rule} also allowed other IP protocols or ICMP types; EC2 rules cannot exclude a part, so these are "
+                "closed too"
             )
     plan = Plan(
         tuple(baseline.missing(current)), tuple(revoke), tuple(narrowings), baseline.undecided(current),

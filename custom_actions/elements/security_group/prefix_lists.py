@@ -13,10 +13,10 @@ from botocore.exceptions import ClientError
 from ...aws import call, code_of, reason_of
 
 PERMISSIONS = ("ec2:GetManagedPrefixListEntries",)
-"""What an element needs that looks prefix lists up."""
+"""The permissions of an element that looks up prefix lists."""
 
 _HIDDEN = ("InvalidPrefixListId.NotFound", "InvalidPrefixListID.NotFound", "UnauthorizedOperation", "AccessDenied")
-"""The list is gone, is no longer shared with this account, or may not be read."""
+"""The list was deleted, is no longer shared with this account, or the role may not read it."""
 
 log = logging.getLogger("custodian.prefix-lists")
 

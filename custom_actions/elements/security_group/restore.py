@@ -1,7 +1,8 @@
-"""What a fix must not restore, though an event or a recorded state says that it was there. Pure: no AWS, no c7n.
+"""What a fix must not restore, even if an event or a recorded state contains it. Pure: no AWS, no c7n.
 
-A restore opens something on the word of the past. So it never opens to the world a port that attackers look for, or
-what the policy lists in `never-restore`: another policy forbids it, and a `heal` that closed it must not be undone.
+A restore opens ports because they were open before. So it never opens a port that attackers look for to the world, or
+anything that the policy lists in `never-restore`. Another policy forbids it, and a `heal` that closed it must not be
+undone.
 """
 from __future__ import annotations
 
@@ -18,23 +19,23 @@ NEVER = tuple(f"{service.protocol} {service.ports} from world" for service in AD
 
 
 def bounded(plan: Plan, rules: Iterable[Rule], forbidden: Baseline) -> Plan:
-    """The plan without the rules that would open what is forbidden; each is named in the plan's notes.
+    """The plan without the rules that would open something forbidden. The plan's notes name each of them.
 
     Args:
         plan: a plan that restores.
         rules: the group's rules before it.
-        forbidden: the baseline of what must not be opened. What cannot be decided is not opened either.
+        forbidden: the baseline of what must not be opened. Rules that cannot be evaluated are not opened either.
     """
     refused = _refused(plan.authorise, list(rules), forbidden)
     if not refused:
         return plan
     return replace(
         plan, authorise=tuple(rule for rule in plan.authorise if rule not in refused),
-        notes=(*plan.notes, *(f"{rule} is not restored: it would open what must not be open" for rule in refused)))
+        notes=(*plan.notes, *(f"{rule} is not restored: it would open what the policy forbids" for rule in refused)))
 
 
 def _refused(restored: Sequence[Rule], rules: list[Rule], forbidden: Baseline) -> list[Rule]:
     """The rules among `restored` that, together with the group's own, open something that is forbidden."""
     offending = set(forbidden.offending([*rules, *restored])) - set(forbidden.offending(rules))
-    # A rule whose source cannot be read is not opened on a guess.
+    # A rule whose source is unknown is not opened on a guess.
     return [rule for rule in restored if rule in offending or forbidden.undecided([rule])]

@@ -1,8 +1,8 @@
-"""One ingress rule, whoever wrote it: EC2, AWS Config, CloudTrail or a policy.
+"""One ingress rule, as EC2, AWS Config, CloudTrail or a policy writes it.
 
-The same rule is spelled in many ways: `-1` against missing ports, `6` for `tcp`, `2001:DB8:0::/32`, `10.1.2.3/8`,
-one `IpPermission` with many sources against one `SecurityGroupRule` for each. `Rule` holds the meaning, so that two
-rules are equal when they let the same traffic in, and a description or an order makes no difference.
+The same rule can be written in many ways: `-1` or missing ports, `6` for `tcp`, `2001:DB8:0::/32`, `10.1.2.3/8`, one
+`IpPermission` with many sources or one `SecurityGroupRule` for each. `Rule` holds the meaning: two rules are equal when
+they allow the same traffic. Descriptions and order make no difference.
 """
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ _PROTOCOL_NAMES = {"all": ALL_TRAFFIC, "1": "icmp", "6": "tcp", "17": "udp", "58
 CIDR4, CIDR6, PREFIX_LIST, GROUP = "CidrIp", "CidrIpv6", "PrefixListId", "GroupId"
 PEER_KINDS = (CIDR4, CIDR6, PREFIX_LIST, GROUP)
 WORLD4, WORLD6 = "0.0.0.0/0", "::/0"
-"""As sources that a policy forbids: the world, however a group spells it."""
+"""As sources that a policy forbids: the whole internet, however the group's rules write it."""
 SELF = "self"
-"""As a `GroupId` in a policy: the group that the rule stands in."""
+"""As a `GroupId` in a policy: the group that the rule belongs to."""
 
 _SHORT = re.compile(r"(?P<protocol>\S+?)(?:\s+(?P<ports>[\d\s,-]+?|all))?\s+from\s+(?P<peers>\S.*)", re.IGNORECASE)
 
 
 class RuleError(ValueError):
-    """A rule that cannot be read; the message says what is wrong with it and how a right one looks."""
+    """A rule that cannot be read. The message says what is wrong and how to write it."""
 
 
 @dataclass(frozen=True, order=True)
 class Rule:
-    """What one source may reach. Make it with `Rule.of` or a `from_…` reader, which normalise the spelling.
+    """What one source may reach. Create it with `Rule.of` or a `from_…` function, which normalise the spelling.
 
-    For TCP and UDP the ports run from 0 to 65535; for ICMP they are type and code, -1 for any; every other
-    protocol has -1 in both. Two rules are equal when protocol, ports and source are; the other fields go along.
+    For TCP and UDP the ports are 0 to 65535. For ICMP they are type and code, -1 for any. Every other protocol has -1
+    in both. Two rules are equal if protocol, ports and source are equal; the other fields do not count.
     """
 
     protocol: str
@@ -66,7 +66,7 @@ class Rule:
         account: str = "",
         tags: Iterable[tuple[str, str]] = (),
     ) -> Rule:
-        """A rule in normal form. Raises RuleError for what AWS would not take either."""
+        """A rule in normal form. Raises RuleError for a rule that AWS would reject too."""
         name = str(protocol).strip().lower()
         name = _PROTOCOL_NAMES.get(name, name)
         if name not in (ALL_TRAFFIC, *_PORT_PROTOCOLS, *_ICMP_PROTOCOLS) and not (
@@ -81,11 +81,11 @@ class Rule:
 
     @property
     def block(self) -> Block | None:
-        """The addresses of the source; None for a prefix list or a group, whose members the rule does not tell."""
+        """The addresses of the source; None for a prefix list or a group, because the rule does not contain them."""
         return block(self.peer) if self.peer_kind in (CIDR4, CIDR6) else None
 
     def in_group(self, group_id: str) -> Rule:
-        """The rule as it stands in `group_id`: a source of `self` becomes that group."""
+        """The rule as part of `group_id`: the source `self` becomes that group."""
         return replace(self, peer=group_id) if (self.peer_kind, self.peer) == (GROUP, SELF) else self
 
     def with_ports(self, protocol: str, from_port: int, to_port: int) -> Rule:
@@ -140,7 +140,7 @@ _PERMISSION_LISTS = {
 
 
 def from_policy(entry: str | Mapping[str, Any]) -> list[Rule]:
-    """The rules that one entry of a policy stands for.
+    """The rules that one entry of a policy describes.
 
     An entry is a mapping as in c7n's `set-permissions` (`IpProtocol`, `FromPort`, `ToPort` and one of `CidrIp`,
     `CidrIpv6`, `PrefixListId`, `GroupId`), or the shorter `tcp 22,3389 from world`, `udp 1020-1025 from 10.0.0.0/8`,
@@ -172,8 +172,8 @@ def from_permissions(permissions: Iterable[Mapping[str, Any]]) -> list[Rule]:
 def from_config_item(configuration: Mapping[str, Any]) -> list[Rule]:
     """The ingress rules in the `configuration` of AWS Config's item of a security group, of any age.
 
-    Items spell keys in lower camel and unset values as null. IPv4 sources stand in `ipv4Ranges`, and as plain texts
-    in `ipRanges`, which old items have alone; a prefix list is an object, or in old items its id. Raises RuleError.
+    Items have keys in lower camel case, and null for unset values. IPv4 sources are in `ipv4Ranges`, and as strings in
+    `ipRanges`; old items have only the latter. A prefix list is an object, or in old items its id. Raises RuleError.
     """
     return list(_from_permissions(_from_item(entry) for entry in configuration.get("ipPermissions") or ()))
 
@@ -202,18 +202,18 @@ def _rule_peer(rule: Mapping[str, Any]) -> tuple[str, str]:
     ):
         if peer:
             return kind, peer
-    raise RuleError(f"the rule {rule.get('SecurityGroupRuleId')} names no source that this version knows")
+    raise RuleError(f"the rule {rule.get('SecurityGroupRuleId')} has a source of an unknown kind")
 
 
 def _from_permissions(permissions: Iterable[Mapping[str, Any]]) -> Iterator[Rule]:
     for permission in permissions:
         for kind, listed in _PERMISSION_LISTS.items():
             for entry in permission.get(listed) or ():
-                # A bare id: c7n hands on the prefix lists of AWS Config's old items so.
+                # A bare id: c7n passes on the prefix lists of old AWS Config items like this.
                 source = {kind: entry} if isinstance(entry, str) else entry
                 peer = source.get(kind)
                 if not peer:
-                    raise RuleError(f"a source group without an id is from EC2-Classic, which is gone: {dict(source)}")
+                    raise RuleError(f"a source group needs an id (EC2-Classic is not supported): {dict(source)}")
                 yield Rule.of(
                     permission["IpProtocol"], permission.get("FromPort"), permission.get("ToPort"), kind, peer,
                     description=source.get("Description") or "", account=source.get("UserId") or "",
@@ -221,7 +221,7 @@ def _from_permissions(permissions: Iterable[Mapping[str, Any]]) -> Iterator[Rule
 
 
 def _from_item(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """A permission of AWS Config's item as EC2 spells it."""
+    """A permission of an AWS Config item in EC2's format."""
     permission: dict[str, Any] = {
         "IpProtocol": entry["ipProtocol"], "FromPort": entry.get("fromPort"), "ToPort": entry.get("toPort"),
     }

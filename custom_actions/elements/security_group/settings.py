@@ -1,8 +1,8 @@
-"""What a policy says about ingress: the schema that both elements share, and how it is read.
+"""The ingress settings of a policy: the schema that both elements share, and how it is read.
 
 A list of rules, an entry of it, a port or `world-share` may be a parameter, `"{admin_ports}"`. `custodian validate`
-does not fill parameters in. One that is still in braces is accepted when the policy is validated, and is an error when
-the policy runs.
+does not fill in parameters. So a parameter that is still in braces is accepted when the policy is validated, and is an
+error when the policy runs.
 """
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _OPEN_TO_WORLD, _FORBIDDEN = "open-to-world", "forbidden"
 _EXACT: dict[str, Callable[[tuple[Rule, ...]], Baseline]] = {"required": Required, "allowed": Allowed}
 _LISTS = (*_EXACT, _FORBIDDEN)
 BASELINES = (*_LISTS, _OPEN_TO_WORLD)
-"""What a policy spells out; the other two, EVENT and LAST_COMPLIANT, are looked up."""
+"""The baselines that a policy contains. The other two, EVENT and LAST_COMPLIANT, are looked up."""
 WORLD_SHARE = "world-share"
 SHARE_SCHEMA = {"type": ["string", "number"], "default": str(DEFAULT_SHARE)}
-"""A share of the internet's addresses: sources that together cover more than it are the world."""
+"""A share of the internet's addresses. Sources that together cover more than this count as the whole internet."""
 
 _PARAMETER = {"type": "string", "pattern": r"^\{[a-z][a-z0-9_]*\}$"}
 
@@ -83,7 +83,7 @@ _PROPERTIES = {
 
 
 def schema_of(element: str, **properties: Any) -> dict[str, Any]:
-    """The schema of an element. c7n's `type_schema` cannot make it: it would read `required` as JSON schema's own."""
+    """The schema of an element. c7n's `type_schema` cannot build it: it reads `required` as JSON Schema's keyword."""
     return {
         "type": "object",
         "additionalProperties": False,
@@ -93,7 +93,7 @@ def schema_of(element: str, **properties: Any) -> dict[str, Any]:
 
 
 class Settings:
-    """The baseline and its options as a policy wrote them; raises PolicyValidationError for what cannot be read.
+    """The baseline and its options in a policy. Raises PolicyValidationError for values that cannot be read.
 
     Attributes:
         kind: which baseline: one of BASELINES, EVENT or LAST_COMPLIANT.
@@ -126,17 +126,17 @@ class Settings:
         if self._unfilled:
             names = ", ".join(f"{{{name}}}" for name in sorted(self._unfilled))
             raise PolicyValidationError(
-                f"{self.element}: {names} was never filled in: give it a default in metadata.parameters, or a value "
-                "by --vars-file or an account's vars"
+                f"{self.element}: {names} has no value: give it a default in metadata.parameters, or a value in "
+                "--vars-file or an account's vars"
             )
 
     def baseline(self, group_id: str, lists: PrefixLists = no_lists) -> Baseline:
-        """The baseline for one group, where the policy spells it out.
+        """The baseline for one group, if the policy contains it.
 
         Args:
             group_id: what `self` means as a source.
-            lists: gives the contents of a prefix list by its id, such as `prefix_lists.PrefixListReader`. Without it,
-                a prefix list on a port that is forbidden to the world is unknown, and the plan says so.
+            lists: returns the contents of a prefix list by its id, such as `prefix_lists.PrefixListReader`. Without it,
+                the contents of prefix lists are unknown, and the plan names the rules that depend on them.
         """
         self.check_filled()
         if self.kind == _OPEN_TO_WORLD:
@@ -154,9 +154,9 @@ class Settings:
             yield from only_open_to_world(ports).rules
         elif self.kind in _LISTS:
             entries = list(self._entries(data[self.kind]))
-            # The schema has seen the parameter's name, not its value. With `forbidden` an empty one forbids nothing.
+            # The schema checks the parameter's name, not its value. An empty `forbidden` forbids nothing.
             if not entries and not self._unfilled and self.kind != _FORBIDDEN:
-                raise RuleError("the list is empty, by which every rule of the group would go")
+                raise RuleError("the list is empty; this would remove every rule of the group")
             for entry in entries:
                 yield from from_policy(entry)
 
@@ -170,7 +170,7 @@ class Settings:
             raise RuleError(f"{WORLD_SHARE}: {error}") from None
 
     def _entries(self, given: Any) -> Iterator[Any]:
-        """The entries of a list, those inside a parameter's value too; an unfilled parameter is noted, and none."""
+        """The entries of a list, including those in a parameter's value. An unfilled parameter is noted and skipped."""
         if not isinstance(given, list | tuple):
             if not placeholders(given):
                 raise RuleError(f"must be a list, got {given!r}")

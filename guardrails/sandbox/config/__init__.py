@@ -1,8 +1,9 @@
-"""AWS Config: records what resources look like, has rules' functions judge it, and keeps their verdicts.
+"""AWS Config: records the state of resources, has rules' functions evaluate it, and stores their evaluations.
 
-A call that changes something is followed by a look at the resources of its service (`snapshot`); what differs from the
-last item becomes a new one (`recorder`, `history`); each is handed to the functions of the rules that cover it
-(`rules`), and what these post is kept (`evaluations`). `service` ties them together, `api` answers requests.
+After a call that changes something, the resources of its service are read (`snapshot`). A difference from the last item
+becomes a new item (`recorder`, `history`). Each item is passed to the functions of the rules that cover it (`rules`),
+and their evaluations are stored (`evaluations`). `service` connects all of this, and `resource_api` and `verdict_api`
+answer requests.
 """
 from .service import Config
 

@@ -1,4 +1,4 @@
-"""Buckets: a bare configuration, and everything else in a supplementary configuration spelled like nothing else."""
+"""Buckets: a short configuration, and everything else in a supplementary configuration with its own spelling."""
 from __future__ import annotations
 
 import json

@@ -1,4 +1,4 @@
-"""Which requests may change a resource that AWS Config records. It must be quick: every request comes by."""
+"""Which requests may change a resource that AWS Config records. It must be fast: every request passes here."""
 from __future__ import annotations
 
 import re

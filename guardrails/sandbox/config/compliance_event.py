@@ -1,4 +1,4 @@
-"""What AWS Config says on the account's bus when a rule judges a resource otherwise than before.
+"""The event on the account's bus when a rule's evaluation of a resource changes.
 
 Source: AWS Config's developer guide, "Monitoring AWS Config with Amazon EventBridge", and "Example Compliance Change
 Notification".
@@ -16,7 +16,7 @@ COMPLIANCE_CHANGE = "Config Rules Compliance Change"
 
 
 def compliance_change(rule: Rule, place: Place, new: Evaluation, old: Evaluation | None) -> dict[str, Any]:
-    """The event's `detail`; `old` is the verdict before, if there was one."""
+    """The event's `detail`; `old` is the previous evaluation, if there was one."""
     return {
         "resourceId": new.id,
         "resourceType": new.type,

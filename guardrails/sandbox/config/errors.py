@@ -1,9 +1,9 @@
-"""What AWS Config refuses."""
+"""The errors of AWS Config."""
 from __future__ import annotations
 
 
 class ConfigError(Exception):
-    """A refused request; `code` is the error's name."""
+    """A rejected request; `code` is the error's name."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -11,7 +11,7 @@ class ConfigError(Exception):
 
 
 def no_such_rule(name: str) -> ConfigError:
-    """A rule that is not there, or not any more."""
+    """A rule that does not exist."""
     return ConfigError(
         "NoSuchConfigRuleException",
         f"The ConfigRule '{name}' provided in the request is invalid. Please check the configRule name.",

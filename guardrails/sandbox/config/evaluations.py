@@ -1,4 +1,4 @@
-"""The verdicts of rules on resources in one account and region: the newest of each rule on each resource."""
+"""The rules' evaluations of resources in one account and region: the newest of each rule for each resource."""
 from __future__ import annotations
 
 import threading
@@ -12,7 +12,7 @@ INSUFFICIENT_DATA = "INSUFFICIENT_DATA"
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A rule's verdict on a resource; `ordering` is the time, in seconds, of the state that was judged."""
+    """A rule's evaluation of a resource; `ordering` is the time, in seconds, of the evaluated state."""
 
     rule: str
     type: str
@@ -32,7 +32,7 @@ class Evaluations:
         self._lock = threading.Lock()
 
     def put(self, evaluation: Evaluation) -> tuple[bool, Evaluation | None]:
-        """Keep it, unless a newer state was judged before; returns whether it was kept, and the verdict before it."""
+        """Store it, unless a newer state was evaluated already. Returns whether it was stored, and the previous one."""
         key = evaluation.rule, evaluation.type, evaluation.id
         with self._lock:
             before = self._kept.get(key)
@@ -42,7 +42,7 @@ class Evaluations:
             return True, before
 
     def forget(self, rule: str) -> set[tuple[str, str]]:
-        """Drop a rule's verdicts; returns the resources they were on."""
+        """Delete a rule's evaluations; returns their resources."""
         with self._lock:
             keys = [key for key in self._kept if key[0] == rule]
             for key in keys:
@@ -53,7 +53,7 @@ class Evaluations:
         self, *, rule: str | None = None, kind: str | None = None, resource_id: str | None = None,
         compliance: Iterable[str] = (),
     ) -> list[Evaluation]:
-        """The verdicts that fit, oldest first. NOT_APPLICABLE is no verdict: it is found only when it is asked for."""
+        """The matching evaluations, oldest first. NOT_APPLICABLE is included only if it is requested."""
         wanted = set(compliance) or {COMPLIANT, NON_COMPLIANT}
         with self._lock:
             return sorted((
@@ -64,6 +64,6 @@ class Evaluations:
 
 
 def overall(evaluations: Iterable[Evaluation]) -> str:
-    """What several verdicts come to: one that does not comply decides."""
+    """The combined result of several evaluations: not compliant if any is not compliant."""
     found = {made.compliance for made in evaluations}
     return next((value for value in (NON_COMPLIANT, COMPLIANT) if value in found), INSUFFICIENT_DATA)

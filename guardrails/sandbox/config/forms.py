@@ -1,4 +1,4 @@
-"""The forms an item takes: in an API's answer, in a message to a rule's function, in a query's result."""
+"""The formats of an item: in an API's response, in a message to a rule's function, in a query's result."""
 from __future__ import annotations
 
 import json

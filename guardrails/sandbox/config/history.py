@@ -22,19 +22,19 @@ class Item:
 
     @property
     def deleted(self) -> bool:
-        """Whether it says that the resource is gone."""
+        """Whether the resource was deleted."""
         return self.status == DELETED
 
 
 class Clock:
-    """Times of whole milliseconds, as AWS Config's; each later than the one before, so that they tell an order."""
+    """Times in whole milliseconds, as in AWS Config. Each is later than the one before, so that they give an order."""
 
     def __init__(self) -> None:
         self._last = datetime.fromtimestamp(0, UTC)
         self._lock = threading.Lock()
 
     def now(self) -> datetime:
-        """The time, at least a millisecond after any that was given out."""
+        """The time, at least a millisecond after the last one."""
         with self._lock:
             now = datetime.now(UTC)
             now = now.replace(microsecond=now.microsecond // 1000 * 1000)
@@ -51,7 +51,7 @@ class History:
         self._lock = threading.RLock()
 
     def record(self, resource: Resource) -> Item | None:
-        """A new item, or None when the last one says the same."""
+        """A new item, or None if the last one is the same."""
         with self._lock:
             last = self.last(resource.type, resource.id)
             if last and not last.deleted:
@@ -59,7 +59,7 @@ class History:
             return self._add(DISCOVERED, resource)
 
     def record_deleted(self, kind: str, resource_id: str) -> Item | None:
-        """The item that a resource is gone, or None when that is known or it was never there."""
+        """The item for a deleted resource, or None if the deletion is recorded already or it never existed."""
         with self._lock:
             last = self.last(kind, resource_id)
             if last is None or last.deleted:
@@ -85,7 +85,7 @@ class History:
             return list(self._items.get((kind, resource_id), ()))
 
     def newest(self, kind: str | None = None) -> list[Item]:
-        """The newest item of each resource, of one type or of all; also of those that are gone."""
+        """The newest item of each resource, of one type or of all; including deleted resources."""
         with self._lock:
             return [items[-1] for (of, _), items in self._items.items() if kind in (None, of)]
 

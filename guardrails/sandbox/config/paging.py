@@ -1,4 +1,4 @@
-"""Pages of a list: a token is the place to go on from."""
+"""Pages of a list: a token is the position of the next page."""
 from __future__ import annotations
 
 import base64
@@ -23,5 +23,5 @@ def page(rows: Sequence[Any], limit: Any, token: str | None, *, default: int, mo
 
 
 def answer(key: str, rows: list[Any], token_key: str, token: str) -> dict[str, Any]:
-    """An answer of `rows`, with the token when there are more."""
+    """A response with `rows`, and with the token if there are more."""
     return {key: rows, **({token_key: token} if token else {})}

@@ -1,4 +1,4 @@
-"""What Config knows of one account and region."""
+"""Config's state for one account and region."""
 from __future__ import annotations
 
 import secrets
@@ -19,7 +19,7 @@ Tell = Callable[["Place", Evaluation, Evaluation | None], None]
 
 @dataclass(frozen=True)
 class Status:
-    """How a rule's invocations went, as DescribeConfigRuleEvaluationStatus tells it."""
+    """The status of a rule's invocations, as in DescribeConfigRuleEvaluationStatus."""
 
     activated: datetime
     invoked: datetime | None = None
@@ -30,9 +30,9 @@ class Status:
 
 
 class Place:
-    """One account and region: its items, verdicts, and the tokens that its rules' functions post verdicts with.
+    """One account and region: its items, evaluations, and the result tokens of its rules' functions.
 
-    `tell(place, new, old)` is called when a rule's verdict on a resource is another than before.
+    `tell(place, new, old)` is called when a rule's evaluation of a resource changes.
     """
 
     def __init__(self, account: str, region: str, tell: Tell) -> None:
@@ -52,18 +52,18 @@ class Place:
         return token
 
     def judge_of(self, token: str) -> tuple[str, datetime] | None:
-        """The rule that a result token is for and when it was invoked; None when no rule has it, or not any more."""
+        """The rule that a result token is for and when it was invoked; None if no rule has it."""
         name, rule_id, invoked = self._tokens.get(token, ("", "", self.clock.now()))
         known = {(rule.name, rule.id) for rule in rules_of(self.account, self.region)}
         return (name, invoked) if (name, rule_id) in known else None
 
     def judged(self, evaluations: list[Evaluation]) -> None:
-        """Keep verdicts, record how each resource fares now, and tell of those that have changed."""
+        """Store evaluations, record each resource's compliance, and report changes."""
         changed = []
         with self._judging:
             for evaluation in evaluations:
                 kept, before = self.evaluations.put(evaluation)
-                # What no rule has judged yet fares as what a rule does not apply to.
+                # A resource without evaluations counts as one that no rule applies to.
                 if kept and evaluation.compliance != (before.compliance if before else NOT_APPLICABLE):
                     changed.append((evaluation, before))
                 self._record_compliance(evaluation.type, evaluation.id)
@@ -74,18 +74,18 @@ class Place:
             self._tell(self, evaluation, before)
 
     def forget_verdicts(self, rule: str) -> None:
-        """Drop a rule's verdicts."""
+        """Delete a rule's evaluations."""
         with self._judging:
             for kind, resource_id in self.evaluations.forget(rule):
                 self._record_compliance(kind, resource_id)
 
     def forget_rule(self, rule: str) -> None:
-        """Drop all that is known of a rule."""
+        """Delete all data of a rule."""
         self.forget_verdicts(rule)
         self.statuses.pop(rule, None)
 
     def _record_compliance(self, kind: str, resource_id: str) -> None:
-        """The item of how a resource was judged, where it is recorded and has changed."""
+        """The compliance item of a resource, if such items are recorded and it has changed."""
         recorder = running_recorder(self.account, self.region)
         if recorder is None or not recorder.records(COMPLIANCE):
             return

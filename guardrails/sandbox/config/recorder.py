@@ -9,7 +9,7 @@ from moto.config.models import config_backends
 
 @dataclass(frozen=True)
 class Recorder:
-    """A recorder that records."""
+    """A running recorder."""
 
     role_arn: str
     group: dict[str, Any] = field(default_factory=dict)
@@ -25,7 +25,7 @@ class Recorder:
 
 
 def running_recorder(account: str, region: str) -> Recorder | None:
-    """The recorder of an account and region, when it has one and it records."""
+    """The recorder of an account and region, if it has one that is running."""
     for recorder in config_backends[account][region].recorders.values():
         if recorder.status.recording:
             return Recorder(recorder.role_arn, recorder.recording_group.to_dict())

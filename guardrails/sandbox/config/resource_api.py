@@ -17,7 +17,7 @@ _TYPE = re.compile(r"resourceType\s*=\s*'(?P<type>[\w:]+)'", re.IGNORECASE)
 
 
 def get_resource_config_history(place: Place, request: Json) -> Json:
-    """A resource's items within a span of time, newest first unless asked otherwise."""
+    """A resource's items within a span of time, newest first by default."""
     items = place.history.items(request["resourceType"], request["resourceId"])
     if not items:
         raise ConfigError(
@@ -69,7 +69,7 @@ def batch_get_resource_config(place: Place, request: Json) -> Json:
 
 
 def select_resource_config(place: Place, request: Json) -> Json:
-    """The one form of query that there is here: fields of all resources of a type."""
+    """The only supported form of query: fields of all resources of a type."""
     match = _SELECT.fullmatch(request["Expression"])
     of = _TYPE.fullmatch(match["where"]) if match else None
     if match is None or of is None:

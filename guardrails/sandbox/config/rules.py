@@ -1,4 +1,4 @@
-"""Which rules an item concerns, and the events that their functions get. moto holds the rules.
+"""Which rules cover an item, and the events for their functions. moto stores the rules.
 
 Source: AWS Config's developer guide, "Example Events for AWS Config Rules".
 """
@@ -23,7 +23,7 @@ _LARGEST_MESSAGE = 256 * 1024
 
 @dataclass(frozen=True)
 class Rule:
-    """A custom rule: the function that judges, when it does, and what."""
+    """A custom rule: the function that evaluates, when it runs, and what it evaluates."""
 
     name: str
     id: str
@@ -69,7 +69,7 @@ def _rule(shown: dict[str, Any]) -> Rule:
 
 
 def change(rule: Rule, item: Item, previous: Item | None, now: datetime) -> dict[str, Any] | None:
-    """The event for an item, or None when the rule is not to be asked about it.
+    """The event for an item, or None if the rule does not cover it.
 
     A resource that has lost the scope's tag is announced once more, with `eventLeftScope`; one that is gone has no
     tags, so what it had decides. The difference to the last item is left out, as AWS may.
@@ -89,7 +89,7 @@ def change(rule: Rule, item: Item, previous: Item | None, now: datetime) -> dict
 
 
 def schedule(rule: Rule, account: str, now: datetime) -> dict[str, Any]:
-    """The event of a schedule's tick."""
+    """The event of a scheduled run."""
     return _event(rule, account, json.dumps({
         "awsAccountId": account, "notificationCreationTime": timestamp(now), "messageType": SCHEDULED,
         "recordVersion": "1.0",

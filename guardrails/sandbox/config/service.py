@@ -1,4 +1,4 @@
-"""AWS Config as the gateway uses it: it is told of every change, and answers the calls that moto does not."""
+"""AWS Config for the gateway: it is notified of every change, and answers the calls that moto does not."""
 from __future__ import annotations
 
 import json
@@ -75,7 +75,7 @@ class Config:
     # -- what the gateway tells -------------------------------------------------------------------------------------
 
     def changed(self, account: str, region: str, changes: Iterable[Change]) -> None:
-        """Look soon at what a call may have changed. Does nothing where no recorder records."""
+        """Check soon what a call may have changed. Does nothing without a running recorder."""
         if not self._recording:
             return
         for change in changes:
@@ -84,7 +84,7 @@ class Config:
                     self._submit(account, where, change)
 
     def called(self, account: str, region: str, operation: str, request: Json) -> None:
-        """Take note of a call to Config itself that moto has answered."""
+        """Process a call to Config that moto has answered."""
         place = self._place(account, region)
         if operation in _RECORDER:
             recorder = running_recorder(account, region)
@@ -123,7 +123,7 @@ class Config:
         return {}
 
     def settle(self, seconds: float) -> list[str]:
-        """Return when all that follows from the calls so far is done, or after `seconds`: then what is left."""
+        """Wait until all work for the calls so far is done, at most `seconds`; returns what is left then."""
         return self._worker.settle(seconds)
 
     def stop(self) -> None:
@@ -146,7 +146,7 @@ class Config:
             return self._places.setdefault((account, region), Place(account, region, self._tell))
 
     def _tell(self, place: Place, new: Evaluation, old: Evaluation | None) -> None:
-        """Say on the bus that a rule judges a resource otherwise than before."""
+        """Put an event on the bus: a rule's evaluation of a resource has changed."""
         rule = next((each for each in rules.rules_of(place.account, place.region) if each.name == new.rule), None)
         if rule is not None:
             self._emit(place.account, place.region, COMPLIANCE_CHANGE, compliance_change(rule, place, new, old))
@@ -163,7 +163,7 @@ class Config:
                 self._record(place, kind, change.name)
 
     def _record(self, place: Place, kind: Kind, only: str) -> None:
-        """Compare the resources with their last items; what is new is handed to the rules."""
+        """Compare the resources with their last items, and pass new items to the rules."""
         client_of = self._clients.of(place.account, place.region)
         try:
             seen = take(kind, client_of, place.account, place.region, only)
@@ -193,7 +193,7 @@ class Config:
         self._worker.submit(place.account, key, lambda: self._evaluate(place, name))
 
     def _evaluate(self, place: Place, name: str) -> None:
-        """Have a rule judge every recorded resource in its scope, or tell it that its time has come."""
+        """Have a rule evaluate every recorded resource in its scope, or send it a scheduled notification."""
         for rule in rules.rules_of(place.account, place.region):
             if rule.name != name:
                 continue

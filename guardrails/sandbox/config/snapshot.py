@@ -1,4 +1,4 @@
-"""What an account's resources look like now, spelled as AWS Config spells them."""
+"""The current state of an account's resources, in AWS Config's format."""
 from __future__ import annotations
 
 import logging
@@ -22,7 +22,7 @@ ClientOf = Callable[[str], Any]
 
 @dataclass(frozen=True)
 class Resource:
-    """A resource as an item holds it; `configuration` is None once it is gone."""
+    """A resource as an item holds it; `configuration` is None if it was deleted."""
 
     type: str
     id: str
@@ -38,14 +38,14 @@ class Resource:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The resources of a type, and the ids of those that are there but could not be read."""
+    """The resources of a type, and the ids of those that exist but could not be read."""
 
     resources: list[Resource]
     unreadable: set[str]
 
 
 class Unreadable(Exception):
-    """A type's resources cannot be listed: nothing is known of them, also not that they are gone."""
+    """A type's resources cannot be listed, so it is unknown whether they exist."""
 
 
 def take(kind: Kind, client_of: ClientOf, account: str, region: str, only: str = "") -> Snapshot:

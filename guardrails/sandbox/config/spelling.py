@@ -1,4 +1,4 @@
-"""How AWS Config spells what a service's API answers: keys begin small, times are text, by whole milliseconds."""
+"""Converts API responses to AWS Config's format: keys in lower camel case, times as text in whole milliseconds."""
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 COMPLIANCE = "AWS::Config::ResourceCompliance"
-"""The type whose items tell how a resource was judged; made here, not read from a service."""
+"""The type of compliance items; created here, not read from a service."""
 
 
 @dataclass(frozen=True)

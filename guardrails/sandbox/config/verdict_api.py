@@ -1,4 +1,4 @@
-"""The calls that keep evaluations and read them back."""
+"""The calls that store and read evaluations."""
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ _MOST_EVALUATIONS, _LONGEST_ANNOTATION, _MOST_CONTRIBUTORS = 100, 256, 25
 
 
 def put_evaluations(place: Place, request: Json) -> Json:
-    """Keep the verdicts of a rule's function; all or none of them."""
+    """Store the evaluations of a rule's function: all or none of them."""
     posted, token = request.get("Evaluations") or [], request.get("ResultToken") or ""
     if not posted:
         raise ConfigError("InvalidParameterValueException", (
@@ -49,7 +49,7 @@ def put_evaluations(place: Place, request: Json) -> Json:
 
 
 def get_compliance_details_by_config_rule(place: Place, request: Json) -> Json:
-    """A rule's verdicts."""
+    """A rule's evaluations."""
     [rule] = _rules(place, [request["ConfigRuleName"]])
     found = place.evaluations.find(rule=rule, compliance=request.get("ComplianceTypes") or ())
     rows, token = page(found, request.get("Limit"), request.get("NextToken"), default=10)
@@ -57,7 +57,7 @@ def get_compliance_details_by_config_rule(place: Place, request: Json) -> Json:
 
 
 def get_compliance_details_by_resource(place: Place, request: Json) -> Json:
-    """The verdicts on a resource."""
+    """The evaluations of a resource."""
     found = place.evaluations.find(
         kind=request["ResourceType"], resource_id=request["ResourceId"],
         compliance=request.get("ComplianceTypes") or (),
@@ -67,7 +67,7 @@ def get_compliance_details_by_resource(place: Place, request: Json) -> Json:
 
 
 def describe_compliance_by_config_rule(place: Place, request: Json) -> Json:
-    """What each rule's verdicts come to."""
+    """The compliance of each rule."""
     rules = _rules(place, request.get("ConfigRuleNames"))
     found = [
         {"ConfigRuleName": rule, "Compliance": _compliance(place.evaluations.find(rule=rule))} for rule in rules
@@ -77,7 +77,7 @@ def describe_compliance_by_config_rule(place: Place, request: Json) -> Json:
 
 
 def describe_compliance_by_resource(place: Place, request: Json) -> Json:
-    """What the verdicts on each resource come to."""
+    """The compliance of each resource."""
     verdicts = place.evaluations.find(kind=request.get("ResourceType"), resource_id=request.get("ResourceId"))
     found = [
         {
@@ -91,14 +91,14 @@ def describe_compliance_by_resource(place: Place, request: Json) -> Json:
 
 
 def delete_evaluation_results(place: Place, request: Json) -> Json:
-    """Drop a rule's verdicts."""
+    """Delete a rule's evaluations."""
     [rule] = _rules(place, [request["ConfigRuleName"]])
     place.forget_verdicts(rule)
     return {}
 
 
 def describe_config_rule_evaluation_status(place: Place, request: Json) -> Json:
-    """How the invocations of each rule's function went."""
+    """The status of the invocations of each rule's function."""
     wanted = _rules(place, request.get("ConfigRuleNames"))
     found = []
     for rule in rules_of(place.account, place.region):
@@ -122,7 +122,7 @@ def describe_config_rule_evaluation_status(place: Place, request: Json) -> Json:
 
 
 def _rules(place: Place, names: list[str] | None) -> list[str]:
-    """`names`, or every rule's name. Raises ConfigError for one that is not there."""
+    """`names`, or every rule's name. Raises ConfigError for an unknown one."""
     known = [rule.name for rule in rules_of(place.account, place.region)]
     for name in names or ():
         if name not in known:
@@ -136,7 +136,7 @@ def _of_types(found: list[Json], request: Json) -> list[Json]:
 
 
 def _compliance(verdicts: Iterable[Evaluation]) -> Json:
-    """What verdicts come to, and how many decide it."""
+    """The combined compliance, and how many evaluations decide it."""
     verdicts = list(verdicts)
     outcome = overall(verdicts)
     count = sum(made.compliance == outcome for made in verdicts)

@@ -1,4 +1,4 @@
-"""Work that follows a call, one account's after another, in the background."""
+"""Work that follows a call, in the background, one job after another for each account."""
 from __future__ import annotations
 
 import logging
@@ -14,7 +14,7 @@ Job = Callable[[], None]
 class Worker:
     """Does the jobs of each account one by one, in the order they came, in a thread that lives while there are any.
 
-    A job that waits under the same key as a new one stands for both: several calls are followed by one look.
+    If a waiting job has the same key as a new one, it counts for both: several calls cause one check.
     """
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class Worker:
         self._accepts = True
 
     def submit(self, account: str, key: Hashable, job: Job) -> None:
-        """Do `job` soon; returns at once."""
+        """Queue `job`; returns at once."""
         with self._changed:
             if not self._accepts:
                 return
@@ -41,14 +41,14 @@ class Worker:
             return [f"{account}: {', '.join(map(str, jobs)) or 'one job'}" for account, jobs in self._waiting.items()]
 
     def refuse(self) -> None:
-        """Drop what waits and take nothing more, until `accept`; what runs goes on."""
+        """Discard waiting jobs and accept no new ones until `accept`. Running jobs continue."""
         with self._changed:
             self._accepts = False
             for jobs in self._waiting.values():
                 jobs.clear()
 
     def accept(self) -> None:
-        """Take jobs again."""
+        """Accept jobs again."""
         with self._changed:
             self._accepts = True
 

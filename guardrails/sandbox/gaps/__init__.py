@@ -1,6 +1,6 @@
-"""APIs that moto lacks and a policy or its fix needs: one module a service, each with `apply()`.
+"""APIs that policies and their fixes need and moto lacks: one module for each service, with `apply()`.
 
-What is added behaves as AWS documents it, on the state that moto holds. Nothing here answers from a constant.
+What is added behaves as AWS documents it, on the state that moto holds. Nothing here returns a constant response.
 """
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from importlib import import_module
 
 
 def apply() -> None:
-    """Put every service's additions in place. Once in a process."""
+    """Apply the additions of every service, once in a process."""
     for module in pkgutil.iter_modules(__path__):
         import_module(f"{__name__}.{module.name}").apply()

@@ -1,6 +1,6 @@
-"""API Gateway: resource policies as AWS shows them, and caches that nobody asked to encrypt.
+"""API Gateway: resource policies as AWS shows them, and caches without encryption.
 
-moto gives a resource policy back as it was put. AWS stores whole ARNs in the place of `execute-api:/...`, and its
+moto returns a resource policy as it was put. AWS stores whole ARNs in the place of `execute-api:/...`, and its
 answer holds the JSON with its quotes escaped. moto also encrypts the cache of every method setting from the start,
 which AWS does not.
 """
@@ -15,7 +15,7 @@ from ..moto_fixes import replaces
 
 
 def apply() -> None:
-    """Put the additions in place."""
+    """Apply the additions, once in a process."""
     original_dict = RestAPI.to_dict
     original_settings = Stage._get_default_method_settings
 
@@ -35,7 +35,7 @@ def _as_shown(policy: str, api: Any) -> str:
     try:
         document = json.loads(policy)
     except ValueError:
-        return policy  # AWS would have refused it; what moto took is shown as it is
+        return policy  # AWS would have rejected it; what moto accepted is shown unchanged
     arn = f"arn:aws:execute-api:{api.region_name}:{api.account_id}:{api.id}"
     text = json.dumps(_whole(document, arn), separators=(",", ":"))
     return json.dumps(text)[1:-1]

@@ -1,4 +1,4 @@
-"""CloudTrail: what a trail records before anybody selected anything, and what replaces it."""
+"""CloudTrail: the default event selectors of a trail, and how new ones replace them."""
 from __future__ import annotations
 
 from typing import Any
@@ -13,7 +13,7 @@ _DEFAULT = {
 
 
 def apply() -> None:
-    """Put everything in place, in the server's process. Once in a process.
+    """Apply the changes, once in the server's process.
 
     A new trail records all management events, where moto says that it records none. And a trail has basic or
     advanced selectors, never both: moto keeps the advanced ones when basic ones are put.

@@ -13,7 +13,7 @@ from ..moto_fixes import replaces
 
 
 def apply() -> None:
-    """Put everything in place, in the server's process. Once in a process."""
+    """Apply the changes, once in the server's process."""
 
     @replaces(CloudWatchResponse, "describe_alarms_for_metric")
     def describe(call: Any) -> ActionResult:

@@ -13,7 +13,7 @@ from ..moto_fixes import replaces
 
 
 def apply() -> None:
-    """Put everything in place, in the server's process. Once in a process."""
+    """Apply the changes, once in the server's process."""
     _fix_update_of_encryption()
     _let_deletions_take_time()
 
@@ -29,7 +29,7 @@ def _fix_update_of_encryption() -> None:
             raise ResourceInUseException(f"Attempt to change a resource which is still in use: Table: {table.name}")
         wanted = call.body.get("SSESpecification")
         if wanted is not None:
-            # Without a key of its own a table is encrypted all the same, with one that AWS owns and does not show.
+            # A table without a key of its own is encrypted too, with a key that AWS owns and does not show.
             table.sse_specification = _specification(call, table, wanted) if wanted.get("Enabled") else None
         return original(call)
 

@@ -1,4 +1,4 @@
-"""Instances, where moto's are not what AWS's are.
+"""Corrects differences between moto's instances and AWS's.
 
 Source: EC2's RunInstances.
 """
@@ -12,7 +12,7 @@ from ..moto_fixes import replaces
 
 
 def apply() -> None:
-    """Put every fix in place. Once in a process."""
+    """Apply the changes, once in a process."""
     _profile_of_every_instance()
 
 

@@ -24,7 +24,7 @@ _SECONDARY = "guardrails_secondary_address"
 
 
 def apply() -> None:
-    """Put everything in place. Once in a process."""
+    """Apply the changes, once in a process."""
     _give_each_address_its_own()
     _show_each_address_with_its_own()
     _tell_references()
@@ -89,7 +89,7 @@ def _shown(eni: Any) -> Any:
 
 
 def _association(eni: Any, address: dict[str, Any]) -> dict[str, Any]:
-    """The public address of one private address of an interface, as EC2 tells it; empty when it has none."""
+    """The public address of one private address of an interface, as in EC2; empty if it has none."""
     private = address["PrivateIpAddress"]
     if private == eni.private_ip_address:
         return dict(eni.association)

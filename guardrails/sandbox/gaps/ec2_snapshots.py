@@ -1,4 +1,4 @@
-"""EBS snapshots: both ways to say with whom one is shared."""
+"""EBS snapshots: both ways to share one."""
 from __future__ import annotations
 
 from typing import Any
@@ -10,7 +10,7 @@ from ..moto_fixes import replaces
 
 
 def apply() -> None:
-    """Put everything in place, in the server's process. Once in a process."""
+    """Apply the changes, once in the server's process."""
     original = ElasticBlockStore.modify_snapshot_attribute
 
     @replaces(ElasticBlockStore, "modify_snapshot_attribute")

@@ -1,4 +1,4 @@
-"""EFS: an encrypted file system has a key, and its size is not measured anew at every look."""
+"""EFS: an encrypted file system has a key, and its size is not measured again in every response."""
 from __future__ import annotations
 
 from typing import Any
@@ -12,7 +12,7 @@ _ALIAS = "alias/aws/elasticfilesystem"
 
 
 def apply() -> None:
-    """Put everything in place, in the server's process. Once in a process."""
+    """Apply the changes, once in the server's process."""
     _fix_key_of_the_encrypted()
     _fix_time_of_measuring()
 

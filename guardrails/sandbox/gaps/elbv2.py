@@ -11,7 +11,7 @@ _TLS = ("HTTPS", "TLS")
 
 
 def apply() -> None:
-    """Put the additions in place."""
+    """Apply the additions, once in a process."""
     original_create = ELBv2Backend.create_listener
     original_modify = ELBv2Backend.modify_listener
 
@@ -28,5 +28,5 @@ def _with_its_policy(listener: Any) -> FakeListener:
     if listener.protocol not in _TLS:
         listener.ssl_policy = None
     elif listener.ssl_policy is None:
-        listener.ssl_policy = "ELBSecurityPolicy-2016-08"  # what AWS takes when nobody names one
+        listener.ssl_policy = "ELBSecurityPolicy-2016-08"  # AWS's default
     return listener

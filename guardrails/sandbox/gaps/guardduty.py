@@ -19,7 +19,7 @@ class _OneOnly(JsonRESTError):
 
 
 def apply() -> None:
-    """Put everything in place, in the server's process. Once in a process."""
+    """Apply the changes, once in the server's process."""
     original = GuardDutyBackend.create_detector
 
     @replaces(GuardDutyBackend, "create_detector")

@@ -37,14 +37,14 @@ def apply() -> None:
 
 
 def put_user_permissions_boundary(request: Any) -> EmptyResult:
-    """Give a user a boundary, in the place of any other."""
+    """Set a user's boundary; replaces an existing one."""
     user = request.backend.get_user(request._get_param("UserName"))
     _set(request, user, request._get_param("PermissionsBoundary"))
     return EmptyResult()
 
 
 def delete_user_permissions_boundary(request: Any) -> EmptyResult:
-    """Take a user's boundary away."""
+    """Delete a user's boundary."""
     user = request.backend.get_user(request._get_param("UserName"))
     setattr(user, _BOUNDARY, None)
     return EmptyResult()
@@ -71,7 +71,7 @@ def _set(request: Any, user: User, arn: str) -> None:
 
 
 def _check(request: Any, arn: str) -> None:
-    """A boundary is a policy that exists. AWS's own are believed: moto holds them only when it is told to."""
+    """A boundary must be an existing policy. AWS's own are not checked, because moto has them only if configured to."""
     if arn not in request.backend.managed_policies and ":iam::aws:policy/" not in arn:
         raise NotFoundException(f"Policy {arn} does not exist or is not attachable.")
 

@@ -1,4 +1,4 @@
-"""KMS: which calls a key's state takes, what ScheduleKeyDeletion and CancelKeyDeletion answer, rotation's period."""
+"""KMS: the calls that a key's state allows, the responses for key deletion, and the rotation period."""
 from __future__ import annotations
 
 import json
@@ -24,7 +24,7 @@ _STATES = {"PendingDeletion": "pending deletion", "Disabled": "disabled", "Enabl
 
 
 def apply() -> None:
-    """Put everything in place, in the server's process. Once in a process."""
+    """Apply the changes, once in the server's process."""
     _fix_states()
     _fix_deletion()
     _fix_rotation()

@@ -20,7 +20,7 @@ _PAGE = 50
 
 
 def apply() -> None:
-    """Put everything in place, in the server's process. Once in a process."""
+    """Apply the changes, once in the server's process."""
     original_describe = LogsResponse.describe_metric_filters
     original_delete_group = LogsBackend.delete_log_group
 

@@ -1,4 +1,4 @@
-"""Databases, where moto's are not what AWS's are.
+"""Corrects differences between moto's databases and AWS's.
 
 Source: RDS's DescribeDBInstances; "Restoring a DB instance to a specified time" (transaction logs go to S3 every five
 minutes).
@@ -20,7 +20,7 @@ _LOGS_EVERY = timedelta(minutes=5)
 
 
 def apply() -> None:
-    """Put every fix in place. Once in a process."""
+    """Apply the changes, once in a process."""
     _resource_ids()
     _restorable_time()
 

@@ -21,11 +21,11 @@ _FIXED = frozenset({
 })
 _EQUALS = frozenset({"stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike"})
 _WIDEST = {4: 8, 6: 32}
-"""The shortest prefix of a source address that S3 takes for a restriction."""
+"""The shortest prefix of a source address that S3 accepts as a restriction."""
 
 
 def apply() -> None:
-    """Put everything in place, in the server's process. Once in a process."""
+    """Apply the changes, once in the server's process."""
     _fix_policy_status()
     _show_every_grant()
     _keep_mfa_delete()
@@ -84,7 +84,7 @@ def _show_every_grant() -> None:
 
 
 def _keep_mfa_delete() -> None:
-    """MFA delete is kept and shown. The code that AWS wants with the call is not checked, for nobody has a device."""
+    """MFA delete is kept and shown. The MFA code in the call is not checked, because there are no devices."""
     original_put = S3Response._bucket_response_put
 
     @replaces(S3Response, "_bucket_response_put")

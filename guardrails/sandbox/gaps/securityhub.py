@@ -1,4 +1,4 @@
-"""Security Hub: who may import what, what an import leaves alone, and BatchUpdateFindings.
+"""Security Hub: the checks and protected fields of an import, filters, and BatchUpdateFindings.
 
 moto imports into a hub that is off, lets an import overwrite what belongs to the customer, answers GetFindings with
 everything, and lacks BatchUpdateFindings.
@@ -31,11 +31,11 @@ _FIELDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "WorkflowStatus": lambda finding: finding["Workflow"]["Status"],
     "NoteUpdatedBy": lambda finding: finding.get("Note", {}).get("UpdatedBy", ""),
 }
-"""What GetFindings can be asked for here; another filter is an error and not everything."""
+"""The supported filters of GetFindings; any other filter is an error."""
 
 
 def apply() -> None:
-    """Put everything in place, in the server's process. Once in a process."""
+    """Apply the changes, once in the server's process."""
     _fix_import()
     _filter()
     _add_update()
@@ -57,7 +57,7 @@ def _fix_import() -> None:
 
 
 def _import(backend: Any, new: dict[str, Any]) -> str:
-    """Take a finding in; returns what is wrong with it, or nothing."""
+    """Import a finding; returns what is wrong with it, or nothing."""
     if new["AwsAccountId"] != backend.account_id:
         return "AwsAccountId must match the account that calls with the default product ARN"
     if not new["Resources"]:

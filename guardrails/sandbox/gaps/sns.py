@@ -18,11 +18,11 @@ from moto.sns.responses import SNSResponse
 from ..moto_fixes import replaces
 
 _ASKED = ("email", "email-json", "http", "https")
-"""Protocols whose endpoint is asked. The others belong to the account, or need no confirmation."""
+"""Protocols whose endpoint must confirm. The others belong to the account, or need no confirmation."""
 
 
 def apply() -> None:
-    """Put everything in place, in the server's process. Once in a process."""
+    """Apply the changes, once in the server's process."""
     _wait_for_confirmation()
     _show_what_waits()
     _count()

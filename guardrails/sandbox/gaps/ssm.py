@@ -1,4 +1,4 @@
-"""Systems Manager: which instances it manages, and what they report of their compliance.
+"""Systems Manager: which instances it manages, and the compliance that they report.
 
 moto knows neither. Here an instance is managed when the role of its instance profile lets the agent report; there is
 no agent in moto, so every image is taken to have one, as Amazon's do. Compliance items are kept as they are put, and
@@ -72,7 +72,7 @@ def describe_instance_information(request: Any) -> ActionResult:
 
 
 def put_compliance_items(request: Any) -> EmptyResult:
-    """Keep what a resource reports of one compliance type, in the place of what it reported before.
+    """Store a resource's report for one compliance type; replaces its earlier report.
 
     The same content hash again is ignored. A partial upload, of one of State Manager's associations, is refused:
     there are none here.
@@ -83,7 +83,7 @@ def put_compliance_items(request: Any) -> EmptyResult:
     if resource not in {instance["InstanceId"] for instance in _managed(request)}:
         raise InvalidResourceId
     if request._get_param("UploadType") == "PARTIAL":
-        raise _Refused("InvalidItemContentException", "There is no association that is synchronized by hand.")
+        raise _Refused("InvalidItemContentException", "The partial upload has no matching association.")
     kept, content = _kept(request), request._get_param("ItemContentHash")
     if not content or kept.get((resource, kind), {}).get("ItemContentHash") != content:
         kept[resource, kind] = {

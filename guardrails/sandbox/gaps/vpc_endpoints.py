@@ -11,7 +11,7 @@ _ATTRIBUTES = {"vpc-endpoint-id": "id", "vpc-id": "vpc_id", "service-name": "ser
 
 
 def apply() -> None:
-    """Put the additions in place."""
+    """Apply the additions, once in a process."""
     original = VPCEndPoint.get_filter_value
 
     @replaces(VPCEndPoint, "get_filter_value")

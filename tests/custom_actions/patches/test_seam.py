@@ -36,7 +36,7 @@ def test_every_file_of_the_package_is_in_the_table() -> None:
 
 
 @pytest.mark.parametrize(("target", "problem"), [
-    (Target("c7n.policy:Policy.not_there"), "is not there"),
+    (Target("c7n.policy:Policy.not_there"), "does not exist"),
     (Target("c7n.not_there:x"), "cannot be imported"),
     (Target("c7n.policy:Policy.expand_variables", "(self)"), "takes (self, variables), expected (self)"),
     (Target("c7n.policy", text="no such line anywhere in it"), "does not contain"),
@@ -65,7 +65,7 @@ def test_a_speed_up_that_does_not_fit_is_left_out(
     monkeypatch.setattr(seam, "_installed", set())
     with caplog.at_level(logging.WARNING):
         seam.install()
-    assert "c7n.policy:Policy.renamed is not there" in caplog.text
+    assert "c7n.policy:Policy.renamed does not exist" in caplog.text
 
 
 # A function's own process, with another botocore or c7n than ours: a group is reverted, or one line says why not.
@@ -112,5 +112,5 @@ def test_another_c7n_ends_a_function_with_one_clear_error(moto: Moto, tmp_path: 
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]
     assert "custom_actions/patches/parameters.py does not fit c7n 0.9." in last
-    assert "Policy.get_variables is not there" in last
+    assert "Policy.get_variables does not exist" in last
     assert ingress(moto, group_id) != []

@@ -75,7 +75,7 @@ def test_each_thing_that_breaks_is_named(sandbox: Sandbox, tmp_path: Path) -> No
     # One policy goes on, the other goes.
     text = (POLICIES / "realtime" / "cloudtrail.yml").read_text()
     (tmp_path / "policies" / "realtime").mkdir(parents=True)
-    (tmp_path / "policies" / "realtime" / "cloudtrail.yml").write_text(text.replace("logs again.", "is put right."))
+    (tmp_path / "policies" / "realtime" / "cloudtrail.yml").write_text(text.replace("after it was stopped", "at once"))
     code, said = account.doctor("--policies", "policies")
     assert said == {
         (RESTART, "policy"): ("broken", "it is not up to date with the policy's description"),

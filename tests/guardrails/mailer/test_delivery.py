@@ -138,7 +138,7 @@ def test_what_was_closed_is_told_and_the_message_takes_it_back(
     [envelope] = received.mails
     assert (envelope.mail_from, envelope.rcpt_tos) == ("guardrails@example.com", ["security@example.com"])
     mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
-    assert mail["Subject"] == f"A port was opened to the world in {ACCOUNT}"
+    assert mail["Subject"] == f"A port was opened to the internet in {ACCOUNT}"
     assert mail.get_content_type() == "text/html"
     [(path, payload)] = received.chats
     assert path == "/services/T000/B000/xxx"

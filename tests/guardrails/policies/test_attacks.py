@@ -203,7 +203,7 @@ _HEAD = "techniques: {T1: One}\ntactics:\n  Impact:\n"
     ("- {attack: T1, event: 'iam:X', gain: x, state: odd}", "there is no state odd"),
     ("- {attack: T1, event: 'iam:X', gain: x}\n    - {attack: T1, event: 'iam:X', gain: y}",
      "the same row is in line 4"),
-    ("- {attack: T1", "is not YAML"),
+    ("- {attack: T1", "invalid YAML"),
 ])
 def test_a_wrong_row_is_named_with_its_line(tmp_path: Path, row: str, problem: str) -> None:
     file = tmp_path / "aws.yml"

@@ -79,7 +79,7 @@ def test_every_framework_of_ours_is_in_the_overview() -> None:
 def test_a_mistyped_framework_gets_the_nearest() -> None:
     result = guardrails("coverage", "--framework", "cis-aws-5")
     assert (result.exit_code, result.stderr) == (
-        1, "guardrails: there is no framework cis-aws-5\n  did you mean cis-aws-5.0?\n")
+        1, "guardrails: unknown framework cis-aws-5\n  did you mean cis-aws-5.0?\n")
 
 
 def test_validate_knows_a_team_s_own_framework(team: Path) -> None:

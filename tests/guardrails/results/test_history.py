@@ -142,4 +142,4 @@ def test_the_trend_is_of_runs_that_can_be_compared(tmp_path: Path) -> None:
     assert RED in unknown.stderr
     nothing = guardrails("trend", "--history", tmp_path / "no")
     assert nothing.exit_code == 1
-    assert "there is no history file" in nothing.stderr
+    assert "the history file does not exist" in nothing.stderr

@@ -69,7 +69,8 @@ def test_only_what_is_named_is_looked_up_and_each_kind_once(
 
     monkeypatch.setattr(BaseClient, "_make_api_call", intercept)
     found = apis(tmp_path, "open-beyond-vpcs")
-    assert found == {foreign: ["statement 1: vpc-0123456789abcdef0 is no VPC or endpoint of this account and region"]}
+    assert found == {
+        foreign: ["statement 1: vpc-0123456789abcdef0 is not a VPC or endpoint of this account and region"]}
     assert own not in found
     assert [call for call in calls if call.startswith("Describe")] == ["DescribeVpcs"]
 
@@ -103,14 +104,14 @@ def test_a_policy_that_cannot_be_read_is_reported_and_hides_no_other(moto: Moto,
     nothing, opened = make_api(moto), make_api(moto, OPEN)
     found = apis(tmp_path, {"type": "open-beyond-networks", "networks": []})
     assert found == {
-        broken: ["the resource policy cannot be read: it is not a JSON object"],
+        broken: ["the resource policy cannot be read: it must be a JSON object"],
         nothing: ["the API has no resource policy"],
-        opened: ["statement 1: nothing limits it by aws:sourceip"],
+        opened: ["statement 1: no condition limits it by aws:sourceip"],
     }
 
 
 @pytest.mark.parametrize(("networks", "problem"), [
-    (["10.0.0.0/33"], "10.0.0.0/33"), (["office"], "office"), ("10.0.0.0/8", "is a list"),
+    (["10.0.0.0/33"], "10.0.0.0/33"), (["office"], "office"), ("10.0.0.0/8", "must be a list"),
 ])
 def test_networks_that_are_none_are_refused(moto: Moto, tmp_path: Path, networks: Any, problem: str) -> None:
     with pytest.raises(PolicyValidationError, match=problem):
@@ -200,7 +201,7 @@ def test_an_item_of_aws_config_has_the_api_in_its_id_only(moto: Moto, tmp_path: 
     event = {"invokingEvent": json.dumps({"configurationItem": {"resourceId": arn}})}
     [receipt] = action.process([{"stageName": "prod", "deploymentId": "d"}], event)
     assert (receipt["resource"], receipt["outcome"]) == (arn, "reverted")
-    with pytest.raises(FixIncomplete, match="names no stage"):
+    with pytest.raises(FixIncomplete, match="is not the ARN of a REST API stage"):
         action.process([{"stageName": "prod", "deploymentId": "d"}])
 
 

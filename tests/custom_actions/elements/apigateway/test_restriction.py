@@ -42,19 +42,19 @@ def test_an_allow_that_says_from_where(condition: Any) -> None:
 
 
 @pytest.mark.parametrize(("condition", "why"), [
-    (None, "nothing limits it"),
-    ({"StringEquals": {"aws:SourceVpce": ["vpce-own", "vpce-foreign"]}}, "vpce-foreign is no VPC or endpoint"),
-    ({"StringEquals": {"aws:SourceVpc": "vpc-own", "aws:SourceVpce": "vpce-foreign"}}, "vpce-foreign is no"),
+    (None, "no condition limits it"),
+    ({"StringEquals": {"aws:SourceVpce": ["vpce-own", "vpce-foreign"]}}, "vpce-foreign is not a VPC or endpoint"),
+    ({"StringEquals": {"aws:SourceVpc": "vpc-own", "aws:SourceVpce": "vpce-foreign"}}, "vpce-foreign is not a VPC"),
     # An id of the other kind limits to nothing that exists.
-    ({"StringEquals": {"aws:SourceVpc": "vpce-own"}}, "vpce-own is no VPC"),
-    ({"StringLike": {"aws:SourceVpce": "vpce-*"}}, "vpce-* is no"),
-    ({"StringLike": {"aws:SourceVpce": "*"}}, "* is no"),
-    ({"StringEqualsIfExists": {"aws:SourceVpce": "vpce-own"}}, "nothing limits it"),
-    ({"ForAllValues:StringEquals": {"aws:SourceVpce": "vpce-own"}}, "nothing limits it"),
-    ({"StringNotEquals": {"aws:SourceVpce": "vpce-own"}}, "nothing limits it"),
-    ({"StringEquals": {"aws:SourceVpce": []}}, "nothing limits it"),
-    ({"StringEquals": {"aws:SourceAccount": "123456789012"}}, "nothing limits it"),
-    ({"IpAddress": {"aws:SourceIp": "198.51.100.0/24"}}, "nothing limits it"),
+    ({"StringEquals": {"aws:SourceVpc": "vpce-own"}}, "vpce-own is not a VPC"),
+    ({"StringLike": {"aws:SourceVpce": "vpce-*"}}, "vpce-* is not a VPC"),
+    ({"StringLike": {"aws:SourceVpce": "*"}}, "* is not a VPC"),
+    ({"StringEqualsIfExists": {"aws:SourceVpce": "vpce-own"}}, "no condition limits it"),
+    ({"ForAllValues:StringEquals": {"aws:SourceVpce": "vpce-own"}}, "no condition limits it"),
+    ({"StringNotEquals": {"aws:SourceVpce": "vpce-own"}}, "no condition limits it"),
+    ({"StringEquals": {"aws:SourceVpce": []}}, "no condition limits it"),
+    ({"StringEquals": {"aws:SourceAccount": "123456789012"}}, "no condition limits it"),
+    ({"IpAddress": {"aws:SourceIp": "198.51.100.0/24"}}, "no condition limits it"),
 ])
 def test_an_allow_that_lets_others_in(condition: Any, why: str) -> None:
     [reason] = reasons(OWN, allow(condition, Sid="In"))
@@ -100,7 +100,7 @@ def test_a_deny_that_leaves_a_way_in(denial: dict[str, Any]) -> None:
 
 def test_a_deny_that_names_a_strange_place_is_the_reason() -> None:
     [reason] = reasons(OWN, allow(), deny({"StringNotEquals": {"aws:SourceVpc": ["vpc-own", "vpc-foreign"]}}))
-    assert "vpc-foreign is no VPC" in reason
+    assert "vpc-foreign is not a VPC" in reason
 
 
 def test_every_allow_counts_and_each_has_its_reason() -> None:
@@ -150,12 +150,12 @@ def test_networks_that_together_are_the_world_are_called_so() -> None:
     [reason] = reasons(OFFICE, allow({"IpAddress": {"aws:SourceIp": ["0.0.0.0/1", "128.0.0.0/1"]}}))
     assert reason == "statement 1: 0.0.0.0/1, 128.0.0.0/1 are open to the world"
     [reason] = reasons(OFFICE, allow({"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}))
-    assert reason == "statement 1: 10.0.0.0/8 is not inside the networks that may call"
+    assert reason == "statement 1: 10.0.0.0/8 is not inside the allowed networks"
 
 
 @pytest.mark.parametrize("networks", [["0.0.0.0/0"], ["0.0.0.0/1", "128.0.0.0/1"], ["2000::/3", "10.0.0.0/8"]])
 def test_a_list_of_allowed_networks_that_limits_nobody_is_refused(networks: list[str]) -> None:
-    with pytest.raises(ValueError, match="open to the world"):
+    with pytest.raises(ValueError, match="cover the world"):
         Networks.of(networks)
 
 

@@ -132,10 +132,10 @@ def test_an_error_that_says_nothing_about_a_prefix_list_ends_the_policy(
     ({"type": "exposed-ports", "ports": ["ssh"]}, "is not a port"),
     ({"type": "exposed-ports", "ports": "22"}, "ports must be a list"),
     ({"type": "exposed-ports", "ports": [22], "world-share": "all"}, "not a share"),
-    ({"type": "tag-values", "tags": "Owner"}, "tags is a mapping"),
-    ({"type": "tag-values", "tags": {"Owner": "me"}}, "tags is a mapping"),
-    ({"type": "tag-values", "tags": {"Owner": []}}, "tags is a mapping"),
-    ({"type": "tag-values", "tags": {"Owner": [1]}}, "tags is a mapping"),
+    ({"type": "tag-values", "tags": "Owner"}, "tags must map"),
+    ({"type": "tag-values", "tags": {"Owner": "me"}}, "tags must map"),
+    ({"type": "tag-values", "tags": {"Owner": []}}, "tags must map"),
+    ({"type": "tag-values", "tags": {"Owner": [1]}}, "tags must map"),
 ])
 def test_what_cannot_be_read_is_refused(
     element: dict[str, Any], problem: str, moto: Moto, tmp_path: Path

@@ -56,7 +56,7 @@ def test_a_statement_may_stand_alone_and_a_policy_may_be_missing() -> None:
 def test_what_a_grant_lets_do(permission: str, access: set[str]) -> None:
     [opening] = acl_openings([{"Grantee": {"URI": f"{GROUPS}/global/AllUsers"}, "Permission": permission}])
     assert opening.access == access
-    assert permission in opening.said and "everyone" in opening.said
+    assert permission in opening.description and "everyone" in opening.description
 
 
 def test_grants_to_the_known_let_no_stranger_in() -> None:
@@ -66,7 +66,7 @@ def test_grants_to_the_known_let_no_stranger_in() -> None:
     ]) == []
     [account] = acl_openings(
         [{"Grantee": {"URI": f"{GROUPS}/global/AuthenticatedUsers"}, "Permission": "READ"}])
-    assert "every AWS account" in account.said
+    assert "every AWS account" in account.description
 
 
 @pytest.mark.parametrize(("action", "access"), [
@@ -84,7 +84,7 @@ def test_grants_to_the_known_let_no_stranger_in() -> None:
 def test_what_a_public_statement_lets_do(action: Any, access: set[str]) -> None:
     found = policy_opening(policy({"Sid": "Open", "Effect": "Allow", "Principal": "*", "Action": action}))
     assert found.access == access
-    assert "Open" in found.said
+    assert "Open" in found.description
 
 
 def test_only_the_public_statement_counts() -> None:
@@ -95,14 +95,14 @@ def test_only_the_public_statement_counts() -> None:
         {"Effect": "Allow", "Principal": {"AWS": ["*"]}, "Action": "s3:GetObject"},
         {"Effect": "Deny", "Principal": "*", "Action": "s3:*"},
     ))
-    assert found.access == READ and "number 3" in found.said
+    assert found.access == READ and "number 3" in found.description
 
 
 def test_a_condition_that_restricts_nothing_is_found_by_what_is_left() -> None:
     found = policy_opening(policy(
         {"Sid": "Wide", "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject",
          "Condition": {"IpAddress": {"aws:SourceIp": "0.0.0.0/0"}}}))
-    assert found.access == READ and "Wide" in found.said
+    assert found.access == READ and "Wide" in found.description
 
 
 @pytest.mark.parametrize("statement", [
@@ -131,7 +131,7 @@ def from_addresses(*cidrs: str, action: str = "s3:GetObject", operator: str = "I
 def test_a_source_that_is_the_world_restricts_nothing(cidrs: list[str]) -> None:
     found = policy_opening(policy(
         from_addresses("203.0.113.7", action="s3:PutObject"), from_addresses(*cidrs)))
-    assert found.access == READ and "number 2" in found.said
+    assert found.access == READ and "number 2" in found.description
 
 
 def test_blocks_that_s3_takes_one_by_one_are_added_up() -> None:
@@ -139,7 +139,7 @@ def test_blocks_that_s3_takes_one_by_one_are_added_up() -> None:
     for document in (policy(from_addresses(*slash_nine)), policy(*map(from_addresses, slash_nine))):
         [opening] = address_openings(document)
         assert opening.access == READ and opening.through == "policy"
-        assert opening.said.startswith("read from 0.9% of public IPv4, policy statement number 1")
+        assert opening.description.startswith("read from 0.9% of public IPv4, policy statement number 1")
         assert not Block.of({"RestrictPublicBuckets": True}).closes(opening), "S3 does not call it public"
 
 
@@ -256,8 +256,8 @@ def test_encryption_that_will_do(configuration: Any, algorithms: Any, keys: Any)
 
 
 @pytest.mark.parametrize(("configuration", "algorithms", "keys", "said"), [
-    ({}, (), (), "no default encryption"),
-    ({"Rules": [{"BucketKeyEnabled": True}]}, (), (), "no default encryption"),
+    ({}, (), (), "has no default encryption"),
+    ({"Rules": [{"BucketKeyEnabled": True}]}, (), (), "has no default encryption"),
     (default("AES256"), KMS, (), "AES256"),
     (default("aws:kms"), KMS, [KEY], "alias/aws/s3"),
     (default("aws:kms", f"{KEY[:-1]}6"), KMS, [KEY], "555556"),

@@ -197,7 +197,7 @@ def test_the_answer_goes_before_the_request() -> None:
 
 
 def test_a_source_that_is_only_named_is_not_guessed() -> None:
-    with pytest.raises(RuleError, match=r"without its groupId \(bastion\)"):
+    with pytest.raises(RuleError, match=r"has no groupId \(bastion\)"):
         undo_of(case("src-group-by-name"), [], list)
 
 
