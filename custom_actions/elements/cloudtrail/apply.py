@@ -1,4 +1,4 @@
-"""A plan for one trail as steps, and reading the trail.
+"""The steps of a plan for one trail, and reading the trail.
 
 Source: CloudTrail's DescribeTrails, GetTrailStatus, GetEventSelectors, StartLogging, UpdateTrail and
 PutEventSelectors, all in the trail's home region.
@@ -20,15 +20,15 @@ _ONE_STEP = (
     ("CloudWatchLogsLogGroupArn", "CloudWatchLogsRoleArn"),
     ("S3BucketName", "S3KeyPrefix"),
 )
-"""Settings that depend on one another; every other one is a step of its own."""
+"""Settings that depend on each other; every other setting is a step of its own."""
 
 
 class TrailGone(CannotRead):
-    """The trail is not there any more."""
+    """The trail no longer exists."""
 
 
 def read_trail(client: Any, arn: str, event: str) -> Trail:
-    """The trail as it is, in what an event of this name changes. Raises one of AWS_ERRORS, or TrailGone."""
+    """The part of the trail that an event of this name changes. Raises one of AWS_ERRORS, or TrailGone."""
     if event == STOP:
         return Trail(arn, logging=call(client.get_trail_status, Name=arn)["IsLogging"])
     if event == SELECT:
@@ -36,11 +36,11 @@ def read_trail(client: Any, arn: str, event: str) -> Trail:
     for trail in call(client.describe_trails, trailNameList=[arn])["trailList"]:
         if trail["TrailARN"] == arn:
             return Trail(arn, answered_settings(trail))
-    raise TrailGone(f"{arn} is not there any more")
+    raise TrailGone(f"{arn} no longer exists")
 
 
 def fix_plan(trail: Trail, plan: Plan) -> FixPlan:
-    """The plan as steps, in their order, and what nobody knows."""
+    """The plan as steps, in order, and what cannot be restored because it is unknown."""
     steps = []
     if plan.start:
         steps.append(Step(
@@ -49,7 +49,7 @@ def fix_plan(trail: Trail, plan: Plan) -> FixPlan:
             removed={"IsLogging": False}, added={"IsLogging": True}))
     if plan.settings:
         parts = [_setting(trail, plan, settings) for settings in _groups(plan.settings)]
-        # A bad one among them would keep back the others.
+        # One invalid setting must not prevent the others.
         steps.append(_setting(trail, plan, plan.settings, parts if len(parts) > 1 else ()))
     if plan.selectors:
         wanted = plan.selectors.parameters()
@@ -59,13 +59,13 @@ def fix_plan(trail: Trail, plan: Plan) -> FixPlan:
             "put the event selectors", Call("cloudtrail", "put_event_selectors", {"TrailName": trail.arn, **wanted}),
             undo, removed=drifted, added=wanted))
     unknown = (
-        f"what {', '.join(plan.unknown)} was before is in no earlier event, and not declared: left as it is"
+        f"the earlier value of {', '.join(plan.unknown)} is in no event, and the policy declares none: not changed"
         if plan.unknown else "")
     return FixPlan(steps, unknown, plan.notes)
 
 
 def summarised(made: Sequence[tuple[Step, Mapping[str, Any]]]) -> FixResult:
-    """What was changed, as one record of settings each, and the calls that undo it."""
+    """What was removed and added, as one entry each, and the calls that undo it."""
     removed = {name: value for step, _ in made for name, value in step.removed.items()}
     added = {name: value for step, _ in made for name, value in step.added.items()}
     return FixResult(

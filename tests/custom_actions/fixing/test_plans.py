@@ -223,7 +223,7 @@ PUT = {
 def test_the_recorder(now: recorder.Recording, known: dict[str, Any], expected: list[str], cannot: str) -> None:
     plan = recorder.plan_recorder(now, known.get)
     assert operations(plan) == expected
-    assert plan.cannot == (f"what {cannot} was is in no earlier event" if cannot else "")
+    assert plan.cannot == (f"no earlier event contains {cannot}" if cannot else "")
 
 
 # -- GuardDuty --------------------------------------------------------------------------------------------------
