@@ -74,7 +74,7 @@ def last_compliant(client: Any, resource_type: str, resource_id: str, *, rule: s
     found = newest_compliant(versions, times, datetime.now(UTC))
     if found is None:
         raise NoCompliantVersion(
-            f"AWS Config has no version of {name} that {by} found compliant, or that stayed compliant for "
+            f"AWS Config holds no version of {name} that {by} found compliant, or that stayed compliant for "
             f"{SETTLED.seconds // 60} minutes")
     return found
 
