@@ -53,7 +53,7 @@ class EventFix(EventAction):
         return self
 
     def get_permissions(self) -> tuple[str, ...]:
-        """The permissions for the calls of the action and of its `otherwise`."""
+        """What the action calls, and what telling somebody does."""
         return tuple(dict.fromkeys((*self.permissions, "sts:GetCallerIdentity", *self.told_permissions())))
 
     def told_permissions(self) -> tuple[str, ...]:
@@ -129,7 +129,7 @@ class EventFix(EventAction):
         return True
 
     def is_ours(self, record: Record) -> bool:
-        """Whether the role under which this runs made the change in `record`."""
+        """Whether the role that we run as made the change that `record` tells."""
         return is_own({"detail": record}, self.own_arn)
 
     def _otherwise(self) -> Notify:

@@ -40,7 +40,7 @@ def read_trail(client: Any, arn: str, event: str) -> Trail:
 
 
 def fix_plan(trail: Trail, plan: Plan) -> FixPlan:
-    """The plan as steps, in order, and what cannot be restored because it is unknown."""
+    """The plan as steps, in their order, and what nobody knows."""
     steps = []
     if plan.start:
         steps.append(Step(
@@ -49,7 +49,7 @@ def fix_plan(trail: Trail, plan: Plan) -> FixPlan:
             removed={"IsLogging": False}, added={"IsLogging": True}))
     if plan.settings:
         parts = [_setting(trail, plan, settings) for settings in _groups(plan.settings)]
-        # One invalid setting must not prevent the others.
+        # A bad one among them would keep back the others.
         steps.append(_setting(trail, plan, plan.settings, parts if len(parts) > 1 else ()))
     if plan.selectors:
         wanted = plan.selectors.parameters()

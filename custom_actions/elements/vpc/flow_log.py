@@ -95,7 +95,7 @@ def plan_flow_log(parameters: Mapping[str, Any], now: Iterable[Mapping[str, Any]
         return Call("ec2", "delete_flow_logs", {"FlowLogIds": ids}) if ids else None
 
     return FixPlan([Step(
-        f"recreate the flow log of {parameters['ResourceIds'][0]}",
+        f"make the flow log of {parameters['ResourceIds'][0]} again",
         Call("ec2", "create_flow_logs", parameters), delete, added=parameters,
     )])
 
@@ -137,7 +137,7 @@ class RecreateFlowLog(EventFix):
     """
 
     schema = type_schema("recreate-flow-log", otherwise=OTHERWISE)
-    # PassRole: a flow log to CloudWatch Logs has a role.
+    # PassRole: a flow log into CloudWatch Logs writes with a role.
     permissions: tuple[str, ...] = (
         "ec2:DescribeFlowLogs", "ec2:CreateFlowLogs", "cloudtrail:LookupEvents", "iam:PassRole",
     )
