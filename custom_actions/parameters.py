@@ -1,8 +1,8 @@
-"""Parameters of policies: a default at the top of the file, and c7n-org's `vars` over it.
+"""Parameters of policies: defaults at the top of a policy file, which c7n-org's `vars` override for an account.
 
 A policy has `"{access_key_max_age_days}"` where the value goes, and the defaults of its file in `metadata.parameters`.
-A value of another kind than the default's is refused, because a policy would silently match nothing with it.
-`patches/parameters.py` makes c7n fill them in.
+A value of another type than the default is an error, because the policy would silently match nothing.
+`patches/parameters.py` makes c7n fill in the values.
 
 c7n fills in braces with Python's format strings, which can do more than insert a value: `{now.__init__.__globals__}`
 looks into the object behind `now`, and from there reads the environment of the process, with its AWS credentials. So
@@ -35,21 +35,21 @@ _FORMATTED_AGAIN = {"notify": ("transport", "to_from", "cc_from"), "value": ("va
 
 
 def effective(policy: str, defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The values to fill in: `given` over `defaults`.
+    """The values to fill in: those in `given`, and `defaults` for the others.
 
-    Raises PolicyValidationError when a given value is of another kind than its default.
+    Raises PolicyValidationError when a given value has another type than its default.
     """
     for name in defaults.keys() & given.keys():
         if (wanted := kind_of(defaults[name])) != (kind := kind_of(given[name])):
             raise PolicyValidationError(
-                f"policy:{policy} the variable {name} is {kind} ({given[name]!r}), and must be {wanted}, "
-                f"as the default {defaults[name]!r} is"
+                f"policy:{policy} the variable {name} must be {wanted}, like its default {defaults[name]!r}; "
+                f"got {kind}: {given[name]!r}"
             )
     return {**defaults, **given}
 
 
 def kind_of(value: Any) -> str:
-    """What kind of value it is, in words."""
+    """The type of a value, in words."""
     if isinstance(value, bool):
         return "true or false"
     for kinds, name in (((int, float), "a number"), ((str,), "a string"), ((list, tuple), "a list"),
@@ -60,7 +60,7 @@ def kind_of(value: Any) -> str:
 
 
 def placeholders(data: Any) -> set[str]:
-    """The names in braces in any string of `data`, such as `max_age` in `"{max_age}"`; doubled braces are text."""
+    """The names in braces in the strings of `data`, such as `max_age` in `"{max_age}"`; not those in doubled braces."""
     if isinstance(data, Mapping):
         return {name for value in data.values() for name in placeholders(value)}
     if isinstance(data, list | tuple):

@@ -1,4 +1,4 @@
-"""Talking to AWS: one call and its errors, the records of CloudTrail, and what its and AWS Config's history tell.
+"""Calls to AWS and their errors, CloudTrail records, and the histories of CloudTrail and AWS Config.
 
 Imports nothing of the project.
 """

@@ -1,4 +1,4 @@
-"""Calling AWS: throttling is waited out, and every way in which a call can fail is one tuple of errors."""
+"""Calls to AWS. A throttled call is retried; every way in which a call can fail is in one tuple of errors."""
 from __future__ import annotations
 
 import logging
@@ -20,22 +20,23 @@ from botocore.parsers import ResponseParserError
 from c7n.utils import get_retry
 
 AWS_ERRORS = (ClientError, BotoCoreError, ResponseParserError)
-"""What a call may end with: AWS's own errors; a network error, missing credentials or a parameter that this botocore
-does not know; and an answer that is not AWS's (a proxy's page), whose error has no base."""
+"""The errors that a call may raise: an error response from AWS; a network error, missing credentials, or a parameter
+that this version of botocore does not know; and a response that is not from AWS (a proxy's page), whose error class has
+no common base."""
 
 THROTTLED = (
     "Client.RequestLimitExceeded", "RequestLimitExceeded", "RequestThrottled", "RequestThrottledException",
     "Throttled", "ThrottledException", "Throttling", "ThrottlingException", "TooManyRequestsException",
     "InternalError", "InternalServerException", "ServiceUnavailable", "Unavailable",
 )
-"""Codes after which the same call may succeed a little later."""
+"""Error codes after which the same call may succeed a little later."""
 _NEVER_SENT = (
     ParamValidationError, NoCredentialsError, PartialCredentialsError, NoRegionError, EndpointConnectionError,
     ConnectTimeoutError,
 )
 
 _READ_BACK_DELAYS = (0.0, 0.5, 1.0, 2.0)
-"""Seconds before each reading: AWS is eventually consistent, and a first answer may be the old one."""
+"""Seconds to wait before each read: AWS is eventually consistent, so the first response may show the old state."""
 
 _Read = TypeVar("_Read")
 
@@ -43,9 +44,9 @@ _retry = get_retry(THROTTLED, max_attempts=6, min_delay=0.5, log_retries=logging
 
 
 def call(operation: Callable[..., Any], **parameters: Any) -> Any:
-    """`operation(**parameters)`, tried again with growing delays while AWS throttles it (about half a minute).
+    """Call `operation(**parameters)`; retry with growing delays while AWS throttles it (for about half a minute).
 
-    Raises one of AWS_ERRORS for any other error, and for throttling that does not end.
+    Raises one of AWS_ERRORS for any other error, and when the throttling does not end.
     """
     attempts = 0
 
@@ -64,10 +65,10 @@ def call(operation: Callable[..., Any], **parameters: Any) -> Any:
 
 
 def may_have_happened(error: Exception) -> bool:
-    """Whether a call that ended with one of AWS_ERRORS may have done its work all the same.
+    """Whether AWS may have carried out a call although it ended with one of AWS_ERRORS.
 
-    A connection that breaks after the request, an answer of 5xx, and an error to a second attempt leave that open: the
-    first attempt may have been carried out.
+    This is possible when the connection breaks after the request was sent, when the response has a status of 5xx, and
+    when a retry fails: the first attempt may have succeeded.
     """
     if isinstance(error, ClientError):
         metadata = error.response.get("ResponseMetadata", {})
@@ -76,7 +77,7 @@ def may_have_happened(error: Exception) -> bool:
 
 
 def readings(read: Callable[[], _Read]) -> Iterator[_Read]:
-    """What `read` returns after a change, several times with growing delays; the caller stops when the change shows.
+    """The results of repeated calls of `read`, with growing delays. The caller stops when it sees its change.
 
     Raises what `read` raises.
     """
@@ -86,12 +87,12 @@ def readings(read: Callable[[], _Read]) -> Iterator[_Read]:
 
 
 def code_of(error: Exception) -> str:
-    """The error's code, for instance `InvalidPermission.NotFound`; empty for an error that is not AWS's own."""
+    """The error code, for instance `InvalidPermission.NotFound`; empty for an error that is not a response from AWS."""
     return str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else ""
 
 
 def reason_of(error: Exception) -> str:
-    """An error in one line: operation, code and message of AWS's own, and the text of any other."""
+    """An error in one line: operation, code and message of a response from AWS, or the text of any other error."""
     if isinstance(error, ClientError):
         return f"{error.operation_name}: {code_of(error)}: {error.response.get('Error', {}).get('Message', '')}"
     return " ".join(str(error).split())[:500] or type(error).__name__

@@ -1,13 +1,12 @@
-"""What AWS Config recorded of a resource: its versions, its compliance, and its last compliant version.
+"""What AWS Config recorded about a resource: its versions, its compliance, and its last compliant version.
 
-A version is a configuration item of the resource. Compliance is recorded as items of another resource type,
-AWS::Config::ResourceCompliance, one whenever a rule's verdict on the resource changes, so which verdict belongs to
-which version is told by time alone. A verdict comes after the version that it is about, often minutes after; so a
-version that was there while the verdict still was COMPLIANT may be the very one that ended it. A version counts as
-compliant when
+A version is a configuration item of the resource. Compliance is recorded separately, as items of the resource type
+AWS::Config::ResourceCompliance, one for each change of a rule's evaluation of the resource. Only the times show which
+evaluation belongs to which version. An evaluation comes after its version, often by minutes, so a version that existed
+while the evaluation was still COMPLIANT may be the one that ended it. A version counts as compliant when
 
-* the verdict became COMPLIANT while the version stood, and was not taken back within `SETTLED` while it stood, or
-* the version stood for `SETTLED` while the verdict was COMPLIANT: any other verdict on it would have come.
+* the evaluation became COMPLIANT while the version existed, and did not change again within `SETTLED` in that time, or
+* the version existed for `SETTLED` while the evaluation was COMPLIANT: a different one would have arrived by then.
 
 Source: AWS Config's GetResourceConfigHistory, and "Viewing compliance history".
 """
@@ -27,18 +26,18 @@ SETTLED = timedelta(minutes=15)
 
 _COMPLIANT = "COMPLIANT"
 _RECORDED = ("OK", "ResourceDiscovered")
-"""The statuses of an item that holds a configuration; the others say that the resource is gone, or not recorded."""
+"""The statuses of an item with a configuration; the others mean that the resource is deleted or not recorded."""
 
 Item = Mapping[str, Any]
 
 
 class NoCompliantVersion(Exception):
-    """AWS Config recorded no compliant version of a resource; the message says why."""
+    """AWS Config has recorded no compliant version of a resource; the message says why."""
 
 
 @dataclass(frozen=True)
 class Version:
-    """A recorded version of a resource; without a configuration when the item says that there was none."""
+    """A recorded version of a resource; it has no configuration when the item records none."""
 
     at: datetime
     configuration: Mapping[str, Any] | None
@@ -46,7 +45,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Stretch:
-    """A time in which the verdict was COMPLIANT; `end` is None while it still is."""
+    """A period in which the evaluation was COMPLIANT; `end` is None when it still is."""
 
     start: datetime
     end: datetime | None
@@ -57,15 +56,16 @@ def last_compliant(client: Any, resource_type: str, resource_id: str, *, rule: s
 
     Args:
         client: boto3's config client.
-        rule: the rule whose verdicts count; when empty, all rules together.
+        rule: the rule whose evaluations count; when empty, all rules together.
 
-    Raises NoCompliantVersion, and ClientError for what cannot be read.
+    Raises NoCompliantVersion, and one of AWS_ERRORS when the history cannot be read.
     """
     name = f"{resource_type}/{resource_id}"
     compliance = list(history(client, COMPLIANCE, name))
     if not compliance:
         raise NoCompliantVersion(
-            f"AWS Config has recorded no compliance of {name}: no rule has judged it, or {COMPLIANCE} is not recorded")
+            f"AWS Config has recorded no compliance of {name}: no rule has evaluated it, or {COMPLIANCE} is not "
+            "recorded")
     times = stretches(compliance, rule)
     by = f"the rule {rule}" if rule else "the rules"
     if not times:
@@ -74,13 +74,13 @@ def last_compliant(client: Any, resource_type: str, resource_id: str, *, rule: s
     found = newest_compliant(versions, times, datetime.now(UTC))
     if found is None:
         raise NoCompliantVersion(
-            f"AWS Config holds no version of {name} that {by} found compliant, or that stood unopposed for "
+            f"AWS Config holds no version of {name} that {by} found compliant, or that stayed compliant for "
             f"{SETTLED.seconds // 60} minutes")
     return found
 
 
 def history(client: Any, resource_type: str, resource_id: str) -> Iterator[Item]:
-    """The items of a resource, newest first; none when AWS Config does not know it. Raises ClientError."""
+    """The items of a resource, newest first; none when AWS Config does not know it. Raises one of AWS_ERRORS."""
     token: dict[str, str] = {}
     while True:
         try:
@@ -97,13 +97,13 @@ def history(client: Any, resource_type: str, resource_id: str) -> Iterator[Item]
 
 
 def version_of(item: Item) -> Version:
-    """A configuration item, its `configuration` a text as the API gives it, as a version."""
+    """The version in a configuration item of the API, whose `configuration` is a JSON string."""
     recorded = item.get("configurationItemStatus", "OK") in _RECORDED
     return Version(item["configurationItemCaptureTime"], _configuration(item) if recorded else None)
 
 
 def stretches(compliance: Iterable[Item], rule: str = "") -> list[Stretch]:
-    """When the verdict was COMPLIANT, oldest first. `compliance`: items of AWS::Config::ResourceCompliance."""
+    """The periods of COMPLIANT evaluation, oldest first. `compliance`: items of AWS::Config::ResourceCompliance."""
     found: list[Stretch] = []
     since: datetime | None = None
     for item in sorted(compliance, key=lambda item: item["configurationItemCaptureTime"]):
@@ -129,7 +129,7 @@ def newest_compliant(versions: Iterable[Version], times: Iterable[Stretch], now:
 
 
 def _proves(time: Stretch, start: datetime, until: datetime | None, now: datetime) -> bool:
-    """Whether the verdict COMPLIANT of this time is about the version that stood from `start` until `until`."""
+    """Whether the COMPLIANT evaluation of this period is about the version that existed from `start` until `until`."""
     stood_until, held_until = until or now, time.end or now
     if min(stood_until, held_until) - max(start, time.start) >= SETTLED:
         return True
@@ -139,7 +139,7 @@ def _proves(time: Stretch, start: datetime, until: datetime | None, now: datetim
 
 
 def _verdict(item: Item, rule: str) -> str:
-    """The compliance that an item tells, of all rules or of one; empty when it tells none."""
+    """The compliance in an item, of all rules or of one; empty when there is none."""
     if item.get("configurationItemStatus", "OK") not in _RECORDED:
         return ""
     told = _configuration(item)

@@ -1,7 +1,7 @@
-"""What a resource was before a change, from CloudTrail's event history.
+"""The state of a resource before a change, from CloudTrail's event history.
 
-A CloudTrail record tells what a change made of a resource, not what it was before. The earlier records tell that:
-CloudTrail keeps 90 days of them for LookupEvents, free, in every region, with no trail needed.
+A CloudTrail record shows the state after a change, not the state before it. Earlier records show that: CloudTrail keeps
+them for 90 days for LookupEvents, in every region, at no cost and without a trail.
 """
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ PERMISSIONS = ("cloudtrail:LookupEvents",)
 def earlier_events(
     client: Any, name: str, before: Mapping[str, Any], *, attribute: str = "ResourceName"
 ) -> Iterator[Mapping[str, Any]]:
-    """The successful events before the record `before`, newest first, that have `name` in an attribute.
+    """The successful events before the record `before`, newest first, that have `name` as an attribute.
 
     Args:
         client: boto3's cloudtrail client, in the region of the event.
-        name: for instance a group's id, as CloudTrail indexes resources.
+        name: the attribute's value, for instance a group's id, as CloudTrail indexes resources.
         attribute: one of LookupEvents' attribute keys: ResourceName, EventName, …
         before: a CloudTrail record (an EventBridge event's `detail`) with its eventTime and eventID.
 
-    Raises ClientError. Events reach the history some minutes late, and leave it after 90 days: that nothing is
-    found is no proof that nothing was there.
+    Raises one of AWS_ERRORS. Events reach the history some minutes late, and leave it after 90 days: an empty result
+    does not prove that nothing happened.
     """
     until = datetime.fromisoformat(before["eventTime"])
     token: dict[str, str] = {}
@@ -48,9 +48,10 @@ def earlier_events(
 
 
 def earlier_named(client: Any, names: Sequence[str], before: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The successful events of these names before the record `before`, newest first, whatever they are about.
+    """The successful events with these names before the record `before`, newest first, about any resource.
 
-    For what is changed seldom: its name in the history differs from call to call, and its readings would drown it.
+    Use it for resources that change rarely: the history may know one resource by several names, and its many read
+    events would bury the few changes. Raises one of AWS_ERRORS.
     """
     streams = [earlier_events(client, name, before, attribute="EventName") for name in names]
     yield from heapq.merge(*streams, key=lambda each: str(each["eventTime"]), reverse=True)

@@ -1,4 +1,4 @@
-"""Reading CloudTrail's records: who did it, and was it ourselves."""
+"""CloudTrail records: who made a change, and whether it was one of our own functions."""
 from __future__ import annotations
 
 import re
@@ -11,7 +11,7 @@ from ..names import OPERATOR_ROLES
 
 @dataclass(frozen=True)
 class Actor:
-    """Who made a change, as CloudTrail tells it; an empty field is one that the record does not have.
+    """Who made a change, according to CloudTrail; a field is empty when the record does not have it.
 
     Source: the record's userIdentity, eventName, eventID, eventTime and sourceIPAddress.
     """
@@ -30,7 +30,7 @@ def detail_of(event: Mapping[str, Any] | None) -> Mapping[str, Any]:
 
 
 def actor_of(event: Mapping[str, Any] | None) -> Actor | None:
-    """Who caused `event`, an EventBridge event; None when it carries no CloudTrail record."""
+    """Who caused `event`, an EventBridge event; None when it contains no CloudTrail record."""
     detail = detail_of(event)
     if not detail.get("eventName"):
         return None
@@ -49,7 +49,7 @@ _ROLE = re.compile(r"arn:[^:]+:iam::(\d{12}):role/(?:.+/)?([^/]+)")
 
 
 def role_of(arn: str) -> tuple[str, str] | None:
-    """Account and name of the role behind a role's or a role session's ARN; None for any other principal."""
+    """Account and name of the role in the ARN of a role or a role session; None for any other principal."""
     match = _ROLE_SESSION.fullmatch(arn) or _ROLE.fullmatch(arn)
     return (match[1], match[2]) if match else None
 

@@ -1,4 +1,4 @@
-"""Exceptions: drift that somebody answers for until a date. The rules are pure; the filter applies them."""
+"""Exceptions: drift that an owner accepts until a date. The rules are pure functions; the filter applies them."""
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""The filter `excepted`, which every resource type has, and which the plug-in itself appends to policies."""
+"""The filter `excepted`: every resource type has it, and the plug-in adds it to policies."""
 from __future__ import annotations
 
 import functools
@@ -16,16 +16,16 @@ from ..vocabulary import GLOBAL
 from .rules import FILE, KEYS, MANDATORY, ExceptionRule, InvalidExceptions, Subject, holds, parse_rule
 
 TYPE = "excepted"
-LET_OFF = "excepted.json"
-"""Beside `resources.json`: what matched and was let off, so that a report made from the output can name it."""
+EXCEPTED = "excepted.json"
+"""The file beside `resources.json` with what matched and is excepted, so that a report can list it."""
 
 
 class Excepted(Filter):
     """Resources that no exception in force covers.
 
-    Nobody writes it: the plug-in appends it to a policy, with the rules of exceptions.yml that speak of the policy and
-    the account. It stands last, so that only what drifts is held against the rules. Whether a rule has ended is judged
-    when the filter runs, in a deployed function too. What it lets off is logged.
+    You do not write this filter: the plug-in adds it to a policy, with the rules of exceptions.yml for that policy and
+    account. It is the last filter, so that the rules are applied only to resources with drift. Whether a rule has
+    expired is decided when the filter runs, also in a deployed function. Each excepted resource is logged.
 
     :example:
 
@@ -42,7 +42,7 @@ class Excepted(Filter):
                   - policy: s3-public-read
                     account: "111111111111"
                     resource: arn:aws:s3:::public-web-*
-                    reason: a web site for everybody
+                    reason: a public web site
                     owner: web-team@example.org
                     expires: "2027-01-31"
     """
@@ -63,7 +63,7 @@ class Excepted(Filter):
     permissions = ()
 
     def validate(self) -> Excepted:
-        """Raises PolicyValidationError when a rule is no rule, or when another filter comes after this one."""
+        """Raises PolicyValidationError when a rule is invalid, or when another filter comes after this one."""
         where = f"policy:{self.manager.data.get('name')} excepted"
         try:
             _ = self.rules
@@ -71,30 +71,30 @@ class Excepted(Filter):
             raise PolicyValidationError(f"{where}: {error}") from error
         filters = self.manager.filters
         if filters and (filters[-1] is not self or any(isinstance(other, Excepted) for other in filters[:-1])):
-            raise PolicyValidationError(f"{where} stands last among the filters, and once; {FILE} is the place for it")
+            raise PolicyValidationError(f"{where}: must be the last filter, and the only one of its type; use {FILE}")
         return self
 
     @functools.cached_property
     def rules(self) -> tuple[ExceptionRule, ...]:
-        """The rules that it goes by. Raises InvalidExceptions."""
+        """The rules in the policy. Raises InvalidExceptions."""
         return tuple(
             parse_rule(entry, ("exceptions", number)) for number, entry in enumerate(self.data["exceptions"]))
 
     def process(self, resources: list[dict[str, Any]], event: Any = None) -> list[dict[str, Any]]:
-        """The resources that no exception covers now; the others go into the policy's output, where it has one."""
+        """The resources that no exception covers now; the others are written to the policy's output, if it has one."""
         covered = [(resource, self.rule_for(resource, event) is not None) for resource in resources]
-        let_off = [resource for resource, is_let_off in covered if is_let_off]
-        if let_off and (output := self.manager.ctx.output) is not None:
-            output.write_file(LET_OFF, dumps(let_off, indent=2))
-        return [resource for resource, is_let_off in covered if not is_let_off]
+        excepted = [resource for resource, is_covered in covered if is_covered]
+        if excepted and (output := self.manager.ctx.output) is not None:
+            output.write_file(EXCEPTED, dumps(excepted, indent=2))
+        return [resource for resource, is_covered in covered if not is_covered]
 
     def rule_for(self, resource: Mapping[str, Any], event: Any = None) -> ExceptionRule | None:
-        """The rule that covers the resource now, or None; says so in the log when there is one."""
+        """The rule that covers the resource now, or None. A rule that covers it is logged."""
         subject = self._subject(resource, event)
         rule = holds(self.rules, subject, datetime.now(UTC))
         if rule is not None:
             self.log.info(
-                "policy:%s resource:%s is let off: %s", subject.policy, subject.arn or subject.resource, excuse(rule))
+                "policy:%s resource:%s is excepted: %s", subject.policy, subject.arn or subject.resource, excuse(rule))
         return rule
 
     def _subject(self, resource: Mapping[str, Any], event: Any) -> Subject:
@@ -107,7 +107,7 @@ class Excepted(Filter):
             account=str(config.account_id),
             region=GLOBAL if self._whole_account else str(config.region),
             resource=resource_id(resource, kind),
-            # AWS Config's item of a stage says which API it belongs to in its ARN only.
+            # Only the ARN in AWS Config's item of a stage says which API the stage belongs to.
             arn=arn or _arn_of_item(event),
         )
 
@@ -117,12 +117,12 @@ class Excepted(Filter):
 
 
 def excuse(rule: ExceptionRule) -> str:
-    """The rule as an annotation or a log line has it."""
+    """The rule as text for an annotation or a log line."""
     return f"Excepted until {rule.expires}: {' '.join(rule.reason.split())}"
 
 
 def _arn_of_item(event: Any) -> str:
-    """The ARN in AWS Config's item, when the event carries one."""
+    """The ARN in AWS Config's item; empty when the event contains none."""
     try:
         notification = json.loads((event or {}).get("invokingEvent") or "{}")
     except (AttributeError, TypeError, ValueError, RecursionError):

@@ -1,7 +1,7 @@
-"""The exceptions that hold in this process.
+"""The exceptions that apply in this process.
 
-The file is the one that the variable GUARDRAILS_EXCEPTIONS names (empty: none), else `exceptions.yml` beside the
-package's directory, when it is there.
+The environment variable GUARDRAILS_EXCEPTIONS names the file; when it is empty, there are no exceptions. When it is not
+set, the file is `exceptions.yml` beside the package's directory, if it exists.
 """
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DEFAULT = Path(__file__).resolve().parents[2] / FILE
 
 
 def file_in_force() -> Path | None:
-    """The file of exceptions that holds in this process, or None."""
+    """The file of exceptions that applies in this process, or None."""
     given = os.environ.get(VARIABLE)
     if given is None:
         return _DEFAULT if _DEFAULT.is_file() else None
@@ -25,11 +25,10 @@ def file_in_force() -> Path | None:
 
 
 def rules_for(policy: str, account: str | None, now: datetime) -> list[ExceptionRule]:
-    """The rules of the file in force that can cover what the policy finds in the account, and have not ended.
+    """The rules that can cover what the policy finds in the account and have not expired; in any account when None.
 
-    Without an account: in any. A region is no reason to leave one out: what has a region in its ARN is shown in other
-    regions, too. Raises PolicyValidationError when the file is not there, or says what must not be used: never "no
-    exceptions".
+    The region is not considered: a resource with a region in its ARN can be listed in other regions too. Raises
+    PolicyValidationError when the file is missing or invalid; that is never read as "no exceptions".
     """
     path = file_in_force()
     if path is None:

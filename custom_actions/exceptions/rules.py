@@ -1,12 +1,12 @@
-"""Exceptions: drift that somebody answers for, until a day.
+"""Exceptions: drift that an owner accepts until a date.
 
-A team must be able to say "this one stays, we know, until March" without switching a policy off, and nobody may be
-able to say "all of it, for ever". So an exception names a policy, an account and a resource, has an owner and a
-reason, and ends. It goes by ids and ARNs alone: who may tag a resource must not be able to exempt it.
+A team must be able to accept one finding until March without switching a policy off. Nobody must be able to accept
+everything for ever. So an exception names a policy, an account and a resource, has an owner and a reason, and expires.
+It matches ids and ARNs only: permission to tag a resource must not be enough to exempt it.
 
-What is decided here is decided alike for an audit, for a fix, and inside a deployed function: it depends on the
-rules, the resource and the time, and on nothing else. Whether a rule is in force is asked each time, for a function
-that was deployed in January must no longer honour what ended in February.
+An audit, a fix and a deployed function decide in the same way: by the rules, the resource and the time, and by nothing
+else. Whether a rule is in force is decided at each run, because a function that was deployed in January must not apply
+a rule that expired in February.
 """
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ..yaml_limits import BYTES, events_too_large, nodes_too_large
 
 FILE = "exceptions.yml"
 VARIABLE = "GUARDRAILS_EXCEPTIONS"
-"""The environment variable that names the file; empty: no exception holds."""
+"""The environment variable that names the file; empty means no exceptions."""
 MAX_DAYS = 365
 WARN_DAYS = 30
 MANDATORY = ("policy", "account", "resource", "reason", "owner", "expires")
@@ -33,7 +33,7 @@ OPTIONAL = ("region", "ticket")
 KEYS = (*MANDATORY, *OPTIONAL)
 _ACCOUNT = re.compile(r"\d{12}")
 _ACCOUNT_GLOB = re.compile(r"[\d*?\[\]!-]*[*?\[][\d*?\[\]!-]*")
-# Of unlike kinds: what matches them all is no choice.
+# ARNs of different resource types: a pattern that matches all of them selects nothing in particular.
 _UNLIKE = tuple(
     tuple(f"arn:{partition}:{rest}" for rest in ("s3:::b", "ec2:eu-west-1:012345678901:vpc/v", "iam::123456789012:u"))
     for partition in ("aws", "aws-cn", "aws-us-gov")
@@ -43,45 +43,45 @@ Place = tuple[str | int, ...]
 
 
 class InvalidExceptions(ValueError):
-    """A list of exceptions that must not be used: a part of it read wrongly would exempt what nobody meant."""
+    """A list of exceptions that is not used, because a misread entry could exempt resources by mistake."""
 
     def __init__(self, place: Place, problem: str, fix: str = "") -> None:
-        """`place` leads to the entry, or to the value in it; `problem` is wrong with it; `fix` is what to do."""
+        """`place`: the path to the entry or value; `problem`: what is wrong; `fix`: how to correct it."""
         super().__init__(problem)
         self.place = place
         self.problem = problem
         self.fix = fix
 
     def __str__(self) -> str:
-        """The place, counted from 1, and what is wrong there."""
+        """The number of the entry, from 1, and what is wrong with it."""
         entry = f"exception {self.place[1] + 1}: " if len(self.place) > 1 and isinstance(self.place[1], int) else ""
         return f"{entry}{self.problem}" + (f" ({self.fix})" if self.fix else "")
 
 
 @dataclass(frozen=True)
 class Subject:
-    """One resource that a policy matched: what a rule is held against."""
+    """One resource that a policy matched, to be compared with the rules."""
 
     policy: str
     account: str
     """12 digits."""
     region: str
-    """Where the policy ran; `global` for what belongs to the whole account."""
+    """The region in which the policy ran; `global` for resources of the whole account."""
     resource: str
-    """The id by which AWS knows it."""
+    """Its id in AWS."""
     arn: str
     """Empty when it has none."""
 
     @property
     def home(self) -> str:
-        """The region that the ARN names, else where the policy ran: a multi-region trail is shown in every region."""
+        """The region in the ARN, or else the one in which the policy ran: every region lists a multi-region trail."""
         parts = self.arn.split(":", 5)
         return (len(parts) == 6 and parts[3]) or self.region
 
 
 @dataclass(frozen=True)
 class ExceptionRule:
-    """One exception. `policy`, `account`, `region` and `resource` are globs, and case counts."""
+    """One exception. `policy`, `account`, `region` and `resource` are case-sensitive glob patterns."""
 
     policy: str
     account: str
@@ -90,20 +90,20 @@ class ExceptionRule:
     reason: str
     owner: str
     expires: date
-    """The last day on which it holds, in UTC."""
+    """The last day on which it applies, in UTC."""
     region: str = "*"
     ticket: str = ""
 
     def expired(self, now: datetime) -> bool:
-        """Whether its last day is over at `now`, which knows its time zone."""
+        """Whether its last day is over at `now`, a time with a time zone."""
         return now.astimezone(UTC).date() > self.expires
 
     def days_left(self, now: datetime) -> int:
-        """Days after today on which it still holds; negative when it is over."""
+        """The days left after today; negative when it has expired."""
         return (self.expires - now.astimezone(UTC).date()).days
 
     def covers(self, subject: Subject) -> bool:
-        """Whether it speaks of the resource; whether it is still in force is another question."""
+        """Whether it matches the resource, expired or not."""
         return (
             fnmatchcase(subject.policy, self.policy)
             and fnmatchcase(subject.account, self.account)
@@ -112,11 +112,11 @@ class ExceptionRule:
         )
 
     def concerns(self, policy: str, account: str | None) -> bool:
-        """Whether it can cover anything of this policy in this account, or without one in any account."""
+        """Whether it can match a finding of this policy in this account; in any account when None."""
         return fnmatchcase(policy, self.policy) and (account is None or fnmatchcase(account, self.account))
 
     def to_dict(self) -> dict[str, str]:
-        """The rule as a file, a policy or a report has it; what was left out is left out."""
+        """The rule as data for a file, a policy or a report, without the optional fields that are not set."""
         made = {
             "policy": self.policy, "account": self.account, "region": self.region, "resource": self.resource,
             "reason": self.reason, "owner": self.owner, "ticket": self.ticket, "expires": self.expires.isoformat(),
@@ -130,16 +130,16 @@ class ExceptionRule:
 
 @dataclass(frozen=True)
 class ExceptionList:
-    """What a file says."""
+    """The contents of a file of exceptions."""
 
     rules: Sequence[ExceptionRule] = ()
-    """Those that have ended, too."""
+    """Expired ones too."""
     max_days: int = MAX_DAYS
-    """The furthest end that is allowed, from the day on which the file is read."""
+    """The maximum number of days from today, the day of reading, until an exception expires."""
     warn_days: int = WARN_DAYS
-    """From when on a rule is said to be about to end."""
+    """The number of days before its end from which a rule is reported as about to expire."""
     places: Sequence[Place] = field(default=(), compare=False)
-    """Where in the data each rule stands."""
+    """The path to each rule in the data."""
 
 
 def holds(rules: Iterable[ExceptionRule], subject: Subject, now: datetime) -> ExceptionRule | None:
@@ -148,22 +148,22 @@ def holds(rules: Iterable[ExceptionRule], subject: Subject, now: datetime) -> Ex
 
 
 def parse(data: Any, today: date) -> ExceptionList:
-    """What the data of a file says; no data is no exception. Raises InvalidExceptions for the first thing wrong."""
+    """The exceptions in the data of a file; None means no exceptions. Raises InvalidExceptions for the first error."""
     if data is None:
         return ExceptionList()
     if not isinstance(data, Mapping):
-        raise InvalidExceptions((), "it is no mapping", "exceptions: [...]")
+        raise InvalidExceptions((), "the top level must be a mapping", "exceptions: [...]")
     _only(data, ("exceptions", "max_days", "warn_days"), ())
     days = {}
     for name, default in (("max_days", MAX_DAYS), ("warn_days", WARN_DAYS)):
         days[name] = data.get(name, default)
         if isinstance(days[name], bool) or not isinstance(days[name], int) or days[name] < 0:
-            raise InvalidExceptions((name,), f"{name} is {days[name]!r}, which is no number of days")
+            raise InvalidExceptions((name,), f"{name} must be a number of days, got {days[name]!r}")
     listed = data.get("exceptions")
     if listed is None:
         listed = []
     if not isinstance(listed, list):
-        raise InvalidExceptions(("exceptions",), "exceptions is no list")
+        raise InvalidExceptions(("exceptions",), "exceptions must be a list")
     rules = []
     for number, entry in enumerate(listed):
         place = ("exceptions", number)
@@ -171,57 +171,59 @@ def parse(data: Any, today: date) -> ExceptionList:
         if (rule.expires - today).days > days["max_days"]:
             raise InvalidExceptions(
                 (*place, "expires"), f"expires {rule.expires} is more than {days['max_days']} days away",
-                f"the furthest day is {today + timedelta(days=days['max_days'])}; max_days in the file sets it")
+                f"the latest date is {today + timedelta(days=days['max_days'])}; max_days in the file sets it")
         rules.append(rule)
     return ExceptionList(
         tuple(rules), days["max_days"], days["warn_days"], tuple(("exceptions", n) for n in range(len(rules))))
 
 
 def parse_rule(entry: Any, place: Place = ()) -> ExceptionRule:
-    """One entry. Raises InvalidExceptions, which leads to what is wrong from `place` on."""
+    """The rule in an entry. Raises InvalidExceptions, whose place begins with `place`."""
     if not isinstance(entry, Mapping):
-        raise InvalidExceptions(place, f"{entry!r} is no mapping", f"it has {', '.join(KEYS)}")
+        raise InvalidExceptions(place, f"an exception must be a mapping, got {entry!r}", f"with {', '.join(KEYS)}")
     _only(entry, KEYS, place)
     missing = [key for key in MANDATORY if key not in entry]
     if missing:
-        raise InvalidExceptions(place, f"{' and '.join(missing)} missing", f"it must have {', '.join(MANDATORY)}")
+        raise InvalidExceptions(
+            place, f"{' and '.join(missing)} missing", f"an exception must have {', '.join(MANDATORY)}")
     texts = {key: _text(entry[key], key, (*place, key)) for key in KEYS if key in entry and key != "expires"}
     account = texts["account"]
     if not (_ACCOUNT.fullmatch(account) or _ACCOUNT_GLOB.fullmatch(account)):
-        raise InvalidExceptions((*place, "account"), f"account {account!r} is neither 12 digits nor a glob of digits",
-                                "account: '111111111111'")
+        raise InvalidExceptions(
+            (*place, "account"), f"account must be 12 digits or a glob pattern of digits, got {account!r}",
+            "account: '111111111111'")
     rule = ExceptionRule(expires=_day(entry["expires"], (*place, "expires")), **texts)
     if _is_everything(rule.policy) and _is_any_resource(rule.resource):
         raise InvalidExceptions(
-            (*place, "resource"), f"policy {rule.policy!r} and resource {rule.resource!r} except everything",
+            (*place, "resource"), f"policy {rule.policy!r} with resource {rule.resource!r} would except everything",
             "name the policy, or the resource")
     if _in_no_region(rule.resource) and not fnmatchcase(GLOBAL, rule.region):
         raise InvalidExceptions(
-            (*place, "region"), f"{rule.resource} is in no region, so region {rule.region!r} would never match it",
-            f"leave region out, or write {GLOBAL}")
+            (*place, "region"), f"{rule.resource} has no region, so region {rule.region!r} would never match it",
+            f"remove region, or set it to {GLOBAL}")
     return rule
 
 
 def read(path: Path, today: date) -> ExceptionList:
-    """The exceptions of a file.
+    """The exceptions in a file.
 
-    Raises InvalidExceptions when it cannot be read, is no YAML, gives a key twice, or says what must not be used.
+    Raises InvalidExceptions when it cannot be read, is not YAML, has a duplicate key, or has an invalid exception.
     """
     try:
         stamp = path.stat()
     except OSError as error:
         raise InvalidExceptions((), f"it cannot be read: {error.strerror}") from None
-    # A run asks once for each policy, account and region.
+    # A run reads it for each policy, account and region.
     return _read(path, stamp.st_mtime_ns, stamp.st_size, today)
 
 
 @lru_cache(maxsize=8)
 def _read(path: Path, _changed: int, _size: int, today: date) -> ExceptionList:
-    # Not at the head: a function has no PyYAML, and reads no file.
+    # Imported here: a deployed function has no PyYAML, and reads no file.
     import yaml
 
     class Loader(yaml.SafeLoader):
-        """Refuses a key that is given twice, of which YAML would quietly take the last."""
+        """Rejects duplicate keys, of which YAML would silently use the last."""
 
     def mapping(loader: Loader, node: yaml.MappingNode) -> dict[Any, Any]:
         loader.flatten_mapping(node)
@@ -256,7 +258,7 @@ def _read(path: Path, _changed: int, _size: int, today: date) -> ExceptionList:
 def _only(given: Mapping[Any, Any], known: Sequence[str], place: Place) -> None:
     for key in given:
         if key not in known:
-            raise InvalidExceptions((*place, str(key)), f"there is no {key!r}", f"known: {', '.join(known)}")
+            raise InvalidExceptions((*place, str(key)), f"unknown key {key!r}", f"known keys: {', '.join(known)}")
 
 
 def _text(value: Any, key: str, place: Place) -> str:
@@ -264,7 +266,7 @@ def _text(value: Any, key: str, place: Place) -> str:
         raise InvalidExceptions(place, f"{key} is empty")
     if not isinstance(value, str):
         # Unquoted, YAML reads 012345678901 as another number.
-        raise InvalidExceptions(place, f"{key} {value!r} is no text", "put it in quotes")
+        raise InvalidExceptions(place, f"{key} must be a string, got {value!r}", "put it in quotes")
     return value.strip()
 
 
@@ -273,7 +275,7 @@ def _day(value: Any, place: Place) -> date:
         with suppress(ValueError):
             value = date.fromisoformat(value)
     if isinstance(value, datetime) or not isinstance(value, date):
-        raise InvalidExceptions(place, f"expires {value!r} is no date", "expires: 2027-01-31")
+        raise InvalidExceptions(place, f"expires must be a date, got {value!r}", "expires: 2027-01-31")
     return value
 
 
@@ -282,7 +284,7 @@ def _is_everything(glob: str) -> bool:
 
 
 def _in_no_region(glob: str) -> bool:
-    """Whether it is the ARN of a bucket, or of something in IAM; an account's own settings may be of one region."""
+    """Whether it is the ARN of a bucket or an IAM resource. Not the account's ARN: its settings may be regional."""
     parts = glob.split(":", 5)
     return len(parts) == 6 and parts[0] == "arn" and not parts[3] and parts[5] != "root"
 

@@ -1,4 +1,4 @@
-"""What all fixes share: receipts with the calls that undo a fix, its steps, and fixes that answer an event."""
+"""What all fixes share: their steps, the receipts with the calls that undo them, and the base classes."""
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

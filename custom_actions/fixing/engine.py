@@ -1,12 +1,12 @@
-"""How every fix of ours changes AWS: step by step, then read again, then one result.
+"""How every fix changes AWS: it makes its steps, reads the resource again, and returns one result.
 
-What is to be done is decided by pure functions, which give steps; `carry_out` makes their calls. Whatever a call ends
-with (an error of AWS's, a timeout, a parameter that this botocore does not know) is part of the result of its step and
-is never raised, so that the other steps are made, the other resources are fixed, and every receipt is written.
+Pure functions plan the steps; `carry_out` makes their calls. An error of a call (an error response, a timeout, a
+parameter that this version of botocore does not know) becomes part of the result. It is never raised, so that the
+other steps are made, the other resources are fixed, and every receipt is written.
 
-| the resource, read again | something was changed by us | nothing was |
+| the resource, read again | this fix changed something | it changed nothing |
 |---|---|---|
-| has no drift | reverted | already-ok: somebody else was faster |
+| has no drift | reverted | already-ok: someone else fixed it first |
 | has drift, or cannot be read | partial | failed |
 | has drift that this fix cannot remove | partial | refused |
 """
@@ -23,7 +23,7 @@ from .journal import write_down
 from .receipt import Call, Outcome
 
 Answer = Mapping[str, Any]
-"""What AWS answered to a call."""
+"""The response of AWS to a call."""
 Inverse = Call | Sequence[Call] | Callable[[Answer], Call | None]
 
 
@@ -32,7 +32,7 @@ class Step:
     """One call of a fix.
 
     Attributes:
-        does: what it does, for a reader.
+        does: what it does, in words.
         call: the call.
         inverse: the calls that undo it, in the order to make them; or a function that makes that call from AWS's
             answer, where AWS gives an id. The answer is empty when it was lost on the way; the function may then take
@@ -67,7 +67,7 @@ class Step:
 
     @property
     def leaves(self) -> Sequence[Step]:
-        """The smallest calls that it consists of."""
+        """The smallest steps that it consists of."""
         return [leaf for part in self.parts for leaf in part.leaves] if self.parts else [self]
 
     def known_undo(self) -> list[Call]:
@@ -77,7 +77,7 @@ class Step:
         return self.undo({}) or [undo for part in self.parts for undo in part.known_undo()]
 
     def undo(self, answer: Answer) -> list[Call]:
-        """The calls that undo it, once AWS has answered."""
+        """The calls that undo it, given the response of AWS."""
         found = self.inverse(answer) if callable(self.inverse) else self.inverse
         return [found] if isinstance(found, Call) else list(found or ())
 
@@ -88,7 +88,7 @@ class FixPlan:
 
     Attributes:
         steps: in the order to make them; none when there is no drift.
-        cannot: drift that the fix cannot remove, and why: nobody knows how it was, or AWS allows it later only.
+        cannot: drift that the fix cannot remove, and why: the earlier state is unknown, or AWS does not allow it yet.
         notes: what a person should know.
     """
 
@@ -99,12 +99,12 @@ class FixPlan:
 
 @dataclass(frozen=True)
 class FixResult:
-    """How the fix of one resource ended, and what was really changed.
+    """How the fix of one resource ended, and what it changed.
 
     Attributes:
-        resource: the id of what was fixed, where that is not the policy's resource: a flow log, on an account.
-        resource_type: its type, likewise.
-        region: where it is, where that is not the policy's region.
+        resource: the id of what was fixed, when it is not the policy's resource: a flow log of an account.
+        resource_type: its type, in the same case.
+        region: its region, when it is not the policy's region.
     """
 
     outcome: Outcome
@@ -120,13 +120,13 @@ class FixResult:
 
 Make = Callable[[Step], Answer | None]
 Left = Sequence[Step | str]
-"""What is still to be done: steps, or lines for a reader where no step can do it."""
+"""What is still to do: steps, or text where no step can do it."""
 Summary = Callable[[Sequence[tuple[Step, Answer]]], FixResult]
-"""From the steps that were made, with AWS's answers: what was removed and added, and the calls that undo it."""
+"""Takes the steps that were made, with their responses; returns what they changed, and the calls that undo them."""
 
 
 def calls(client: Callable[[str], Any]) -> Make:
-    """Makes a step by its boto3 call. `client` gives boto3's client of a service."""
+    """A function that makes a step with its boto3 call. `client` returns the boto3 client of a service."""
 
     def make(step: Step) -> Answer:
         answer: Answer = call(
@@ -137,7 +137,7 @@ def calls(client: Callable[[str], Any]) -> Make:
 
 
 def summary(made: Sequence[tuple[Step, Answer]]) -> FixResult:
-    """What the steps removed and added, and their inverses from the last to the first."""
+    """What the steps removed and added, and their inverses in reverse order."""
     inverse = [undo for step, answer in reversed(made) for undo in step.undo(answer)]
     return FixResult(
         Outcome.REVERTED, removed=[dict(step.removed) for step, _ in made if step.removed],
@@ -146,7 +146,7 @@ def summary(made: Sequence[tuple[Step, Answer]]) -> FixResult:
 
 
 def nothing_left(left: Left) -> bool:
-    """Whether waiting longer would show nothing else: nothing is left to do."""
+    """Whether reading again would show the same: nothing is left to do."""
     return not left
 
 
@@ -155,14 +155,14 @@ def carry_out(
     rounds: int = 1, settled: Callable[[Left], bool] = nothing_left, summarise: Summary = summary,
     confirm: Callable[[], None] | None = None,
 ) -> FixResult:
-    """Make the steps, read again, and say how it ended.
+    """Make the steps, read the resource again, and return the result.
 
     Args:
         steps: at least one.
-        make: makes one step, and returns AWS's answer; raises one of AWS_ERRORS.
-        left: reads the resource again, and returns what is still to be done.
+        make: makes one step, and returns the response; raises one of AWS_ERRORS.
+        left: reads the resource again, and returns what is still to do.
         cannot, notes: as in FixPlan.
-        rounds: how often what is new drift after all was made is put right, where somebody else makes it.
+        rounds: how often new drift is fixed that someone else causes during the fix.
         settled: whether what is left will not change by waiting.
         summarise: makes receipts of steps that have to be summed up another way.
         confirm: returns when the event is confirmed that steps with `confirm` depend on. Raises NotYet: then only the
@@ -226,11 +226,11 @@ def _unconfirmed(
 
 
 def fix_by_plan(client: Callable[[str], Any], plan: Callable[[], FixPlan], **options: Any) -> FixResult:
-    """Plan, make the calls, and plan again, to say how it ended.
+    """Plan, make the calls, plan again, and return the result.
 
     Args:
-        client: gives boto3's client of a service.
-        plan: reads the resource, and says what to do. May raise one of AWS_ERRORS, CannotRead, or Refusal.
+        client: returns the boto3 client of a service.
+        plan: reads the resource and plans the fix. May raise one of AWS_ERRORS, CannotRead, or Refusal.
         options: those of `carry_out`.
     """
     try:
@@ -247,12 +247,12 @@ def fix_by_plan(client: Callable[[str], Any], plan: Callable[[], FixPlan], **opt
 
 
 class _Work:
-    """The steps of one fix as they are made."""
+    """The steps of one fix while they are made."""
 
     def __init__(self, make: Make) -> None:
         self._make = make
-        # In the order of the calls, in which the inverses are turned round. The answer is None where the call ended
-        # with an error and AWS may have done it all the same: reading again tells.
+        # In the order of the calls; the inverses have the reverse order. The response is None when the call ended with
+        # an error and AWS may have done it all the same: reading again shows whether it did.
         self._tried: list[tuple[Step, Answer | None]] = []
         self.problems: list[str] = []
         self.notes: list[str] = []
@@ -269,7 +269,7 @@ class _Work:
             self._try(step, None)
 
     def _try(self, step: Step, later: list[Step] | None) -> bool:
-        """Make a step; returns whether those that depend on it may follow. `later` takes what is tried once more."""
+        """Make a step; returns whether steps that depend on it may follow. `later` collects what is tried once more."""
         try:
             write_down(step.does, step.call, step.known_undo())
         except OSError as error:
@@ -279,7 +279,7 @@ class _Work:
             answer = self._make(step) or {}
         except AWS_ERRORS as error:
             return self._failed(step, error, later)
-        # Calls on several things at once answer 200, and name those that failed.
+        # A call on several resources returns 200, and lists those that failed.
         refused = [str((each.get("Error") or {}).get("Message")) for each in answer.get("Unsuccessful") or ()]
         if refused:
             self.problems += refused
@@ -310,14 +310,14 @@ class _Work:
     def read_again(
         self, left: Callable[[], Left], *, further: bool, settled: Callable[[Left], bool]
     ) -> Left | None:
-        """What is left to do, once AWS shows the changes; None when the resource could not be read."""
+        """What is left to do, as soon as AWS shows the changes; None when the resource could not be read."""
         remaining: Left | None = None
         try:
             for remaining in readings(left):
                 unsure = any(answer is None for _, answer in self._tried)
                 if not remaining or settled(remaining) or (self.problems and not unsure):
                     break
-                # New drift is made right in a further round; an old answer is waited out.
+                # New drift is fixed in a further round; an old response is not drift, so wait.
                 if further and not self._shows_an_old_answer(remaining):
                     break
         except (*AWS_ERRORS, CannotRead, Refusal) as error:
@@ -330,7 +330,7 @@ class _Work:
         return any(leaf.call in made for step in remaining if isinstance(step, Step) for leaf in step.leaves)
 
     def made_of(self, remaining: Left | None) -> list[tuple[Step, Answer]]:
-        """The steps that were made, and those of the unsure ones that reading again shows, or cannot deny."""
+        """The steps that were made, and the unsure ones that the later read confirms or cannot rule out."""
         still = [leaf.call for step in remaining or () if isinstance(step, Step) for leaf in step.leaves]
         known = remaining is not None and not any(isinstance(each, str) for each in remaining)
         made: list[tuple[Step, Answer]] = []
@@ -340,8 +340,8 @@ class _Work:
                 continue
             if step.call in still:
                 continue
-            self.notes.append(f"{step.does}: AWS answered with an error, and {'had' if known else 'may have'} done it")
+            self.notes.append(f"{step.does}: AWS returned an error, but {'did' if known else 'may have done'} it")
             if callable(step.inverse) and not step.undo({}):
-                self.notes.append(f"{step.does}: no call that undoes it is known")
+                self.notes.append(f"{step.does}: the call that undoes it is unknown")
             made.append((replace(step, unsure=not known), {}))
         return made

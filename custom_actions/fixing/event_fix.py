@@ -1,10 +1,10 @@
-"""What every fix that answers a CloudTrail event has in common.
+"""The base of all fixes that respond to a CloudTrail event.
 
-A call that AWS refused changed nothing. What our own role did is not undone, or two functions would undo each other
-without end. Each resource is fixed by itself, one that fails does not stop the others, and each ends in the log and
-in a receipt. What could not be put right can be told to somebody: `otherwise` takes a `notify`. What was put right is
-told by a `notify` among the actions after the fix. To these only what the fix dealt with is handed on, or somebody
-would be told of every change of our own.
+A call that AWS refused changed nothing. Changes by our own role are not undone, or two functions would undo each
+other's changes for ever. Each resource is fixed separately: one that fails does not stop the others, and each one gets
+a log line and a receipt. `otherwise` takes a `notify` for the resources that could not be fixed. A `notify` among the
+actions after the fix reports the fixed ones; it gets only the resources that the fix handled, or it would report every
+change of our own.
 """
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Record = Mapping[str, Any]
 """A CloudTrail record, an EventBridge event's `detail`."""
 
 OTHERWISE: dict[str, Any] = {"type": "object", "required": ["type"], "properties": {"type": {"enum": ["notify"]}}}
-"""The schema of `otherwise`: c7n's own action checks the rest of it."""
+"""The schema of `otherwise`; c7n's own action validates the rest."""
 
 LIST_OF_ROLES: dict[str, Any] = {"oneOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}]}
 """The schema of `approved-roles`: ARNs of roles, with `*` and `?`; a string is a parameter in braces."""
@@ -38,12 +38,12 @@ _TOLD = (Outcome.PARTIAL, Outcome.FAILED, Outcome.REFUSED)
 
 
 class EventFix(EventAction):
-    """The base of the fixes: a subclass says in `fix` what happens to one resource.
+    """The base class of these fixes: a subclass implements `fix` for one resource.
 
     Attributes:
-        events: the names of the events that it can undo; empty when it also works without one.
+        events: the names of the events that it can undo; empty when it also works without an event.
         inverses: the calls that may be in the receipts' inverses.
-        own_arn: the role that we run as, known while `process` runs.
+        own_arn: the ARN under which this runs; set while `process` runs.
     """
 
     events: ClassVar[tuple[str, ...]] = ()
@@ -52,7 +52,7 @@ class EventFix(EventAction):
 
     @property
     def name(self) -> str:
-        """c7n names the file of the receipts after it."""
+        """The name of the file with the receipts, for c7n."""
         return str(self.type)
 
     def validate(self) -> EventFix:
@@ -75,21 +75,22 @@ class EventFix(EventAction):
         return ("cloudtrail:LookupEvents", "scheduler:CreateSchedule", "iam:PassRole")
 
     def told_permissions(self) -> tuple[str, ...]:
-        """What telling somebody calls."""
+        """The permissions for the calls of its `otherwise`."""
         return tuple(self._otherwise().get_permissions()) if "otherwise" in self.data else ()
 
     def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterable[FixResult]:
-        """Fix `resource` after `event`, an EventBridge event; nothing where the event is not about it.
+        """Fix `resource` after `event`, an EventBridge event; yields nothing when the event is not about it.
 
-        May raise one of AWS_ERRORS, CannotRead or Refusal while nothing has been changed.
+        May raise one of AWS_ERRORS, CannotRead or Refusal before anything has been changed.
         """
         raise NotImplementedError
 
     def process(self, resources: list[dict[str, Any]], event: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Fix each resource; returns the receipts. Raises FixIncomplete when drift is left.
 
-        After an event, `resources` keeps only those that the fix dealt with: a refused call, a change of our own and
-        what needed nothing go, and what `otherwise` has told of.
+        After an event, only the resources that the fix handled stay in `resources`, for the actions after it. Those of
+        a refused call or of a change of our own are removed, and so are those without drift and those that
+        `otherwise` has reported.
         """
         event = event or {}
         record = detail_of(event)
@@ -103,9 +104,9 @@ class EventFix(EventAction):
             try:
                 self.own_arn = call(session.client("sts").get_caller_identity)["Arn"]
             except AWS_ERRORS as error:
-                unknown = f"whether the event is our own is not known: {reason_of(error)}"
+                unknown = f"could not determine whether we caused the event: {reason_of(error)}"
             if not unknown and self.is_ours(record):
-                self.log.info("%s: the event %s is our own, left alone", self.type, record.get("eventName"))
+                self.log.info("%s: we caused the event %s ourselves: ignored", self.type, record.get("eventName"))
                 resources.clear()
                 return []
 
@@ -117,21 +118,21 @@ class EventFix(EventAction):
         try:
             records = finish(self, fixed)
         finally:
-            # The receipts are written first: a topic that is not there must not lose them.
+            # The receipts are written first: they must not be lost when the topic is missing.
             if tells:
                 self._tell(fixed, event)
         if record:
             worth = {Outcome.REVERTED} if tells else {Outcome.REVERTED, *_TOLD}
             dealt_with = {id(resource) for resource, receipt in fixed if receipt.outcome in worth}
-            # c7n hands the same list to the next action.
+            # c7n passes the same list to the next action.
             resources[:] = [resource for resource in resources if id(resource) in dealt_with]
         return records
 
     def _tell(self, fixed: Sequence[tuple[dict[str, Any], Receipt]], event: Mapping[str, Any]) -> None:
-        """Let `otherwise` tell of what could not be put right, each resource with its receipts."""
+        """Let `otherwise` report the resources that could not be fixed, each with its receipts."""
         told = set(_TOLD)
         if any(receipt.outcome.needs_a_person for _, receipt in fixed):
-            # The policy ends here, and no action after it can tell of what was put right.
+            # The policy ends here, and no later action can report what was fixed.
             told.add(Outcome.REVERTED)
         left: dict[int, dict[str, Any]] = {}
         for resource, receipt in fixed:
@@ -148,7 +149,7 @@ class EventFix(EventAction):
         return lambda: confirm(session.client("cloudtrail"), event)
 
     def undoes_the_event(self) -> bool:
-        """Whether an event that AWS refused leaves nothing to do."""
+        """Whether there is nothing to do when AWS refused the call of the event."""
         return True
 
     def is_ours(self, record: Record) -> bool:
@@ -162,13 +163,13 @@ class EventFix(EventAction):
 
 
 def events_of(element: Any) -> list[str]:
-    """The names of the events that the policy of an element runs on."""
+    """The names of the events on which the element's policy runs."""
     listed = (element.manager.data.get("mode") or {}).get("events") or ()
     return [event["event"] if isinstance(event, dict) else event for event in listed]
 
 
 def check_events(element: Any, known: Sequence[str]) -> None:
-    """Raises PolicyValidationError unless the element's policy is in mode cloudtrail, on no other events than these."""
+    """Raises PolicyValidationError unless the element's policy is in mode cloudtrail, and only on these events."""
     strange = [name for name in events_of(element) if name not in known]
     if (element.manager.data.get("mode") or {}).get("type") != "cloudtrail" or strange:
         raise PolicyValidationError(

@@ -1,4 +1,4 @@
-"""What every fix of ours has in common: one resource that fails stops no other, and each gets a receipt."""
+"""The base of all fixes: a resource that fails does not stop the others, and each one gets a receipt."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -22,13 +22,13 @@ def fix_each(
     action: Any, resources: Iterable[Resource], fix: Callable[[Resource], Iterable[FixResult]],
     actor: Actor | None = None,
 ) -> list[tuple[Resource, Receipt]]:
-    """Fix each resource, whatever becomes of the others, and say so in the log.
+    """Fix each resource independently of the others, and log the result.
 
     Args:
         action: the c7n action.
-        fix: fixes one resource; what it raises is the result of that resource. A fault of our own is logged with its
-            traceback, and counts as failed.
-        actor: who caused the drift, where an event tells it.
+        fix: fixes one resource; an error that it raises becomes the result of that resource. An unexpected error is
+            logged with its traceback, and counts as failed.
+        actor: who caused the drift, when an event says so.
 
     Returns each resource with its receipts, in order.
     """
@@ -100,25 +100,25 @@ def _receipt(action: Any, resource: Mapping[str, Any], result: FixResult, actor:
 
 
 class Fix(BaseAction):
-    """The base of the fixes that answer no event: a subclass says in `fix` what happens to one resource."""
+    """The base class of the fixes that need no event: a subclass implements `fix` for one resource."""
 
     inverses: ClassVar[tuple[Inverse, ...]] = ()
     """The calls that may be in the receipts' inverses."""
 
     @property
     def name(self) -> str:
-        """c7n names the file of the receipts after it."""
+        """The name of the file with the receipts, for c7n."""
         return str(self.type)
 
     def fix(self, session: Any, resource: Resource) -> Iterable[FixResult]:
-        """Fix one resource. May raise one of AWS_ERRORS, CannotRead or Refusal while nothing has been changed."""
+        """Fix one resource. May raise one of AWS_ERRORS, CannotRead or Refusal before anything has been changed."""
         raise NotImplementedError
 
     def resource_name(self, resource: Mapping[str, Any]) -> str:
-        """What the receipt calls the resource; by default the id by which c7n knows it."""
+        """The name of the resource in the receipt; by default its id in c7n."""
         return str(resource[self.manager.get_model().id])
 
     def process(self, resources: list[Resource]) -> list[dict[str, Any]]:
-        """Fix each resource; returns the receipts. Raises FixIncomplete when drift is left, the receipts written."""
+        """Fix each resource; returns the receipts. When drift is left, writes them and raises FixIncomplete."""
         session = local_session(self.manager.session_factory)
         return finish(self, fix_each(self, resources, lambda resource: self.fix(session, resource)))

@@ -1,8 +1,8 @@
-"""What a fix did, resource by resource: enough to audit it, and to take it back.
+"""Receipts: what a fix did to each resource, with all that is needed to audit it and to undo it.
 
 An action returns its receipts, and c7n writes what an action returns to the policy's output directory or bucket as
-`action-<type>`. A receipt is plain JSON; `inverse` holds the AWS calls that give the earlier state back. It is left on
-the resource too, so that a `notify` among the actions after the fix can tell what was done.
+`action-<type>`. A receipt is plain JSON; `inverse` has the AWS calls that restore the earlier state. It is also kept
+on the resource, so that a `notify` among the actions after the fix can report what was done.
 """
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ _MENTIONS = str.maketrans({character: f"\\u{ord(character):04x}" for character i
 """What chat programs and Markdown read as a mention, a link or a tag, as JSON escapes it."""
 
 RECEIPTS = "c7n:Receipts"
-"""The key of a resource under which the fixes leave their receipts, for the actions after them."""
+"""The key of a resource under which the fixes keep their receipts, for the actions after them."""
 
 
 class Outcome(StrEnum):
     """How a fix ended for one resource."""
 
     REVERTED = "reverted"
-    """The drift is gone, and reading the resource again has shown it."""
+    """The drift is gone; reading the resource again has confirmed it."""
     ALREADY_OK = "already-ok"
-    """There was no drift when the fix looked."""
+    """There was no drift when the fix read the resource."""
     PARTIAL = "partial"
-    """Something was changed, and drift is left; the reason says why."""
+    """Something was changed, but drift is left or could not be ruled out; the reason says why."""
     FAILED = "failed"
     """Nothing could be changed; the reason says why."""
     INTERRUPTED = "interrupted"
@@ -40,7 +40,7 @@ class Outcome(StrEnum):
     WAITING = "waiting"
     """What is left waits until CloudTrail's event history confirms the event; the event is delivered again."""
     REFUSED = "refused"
-    """Nothing was tried, on purpose: the fix would have done harm, or is not known in full."""
+    """Nothing was tried, on purpose: the fix would do harm, or the earlier state is not fully known."""
 
     @property
     def needs_a_person(self) -> bool:
@@ -50,7 +50,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Call:
-    """One call of the AWS API, as boto3 takes it: `client(service).operation(**parameters)`."""
+    """One call of the AWS API with boto3: `client(service).operation(**parameters)`."""
 
     service: str
     operation: str
@@ -78,14 +78,14 @@ class Receipt:
     at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
     def to_dict(self) -> dict[str, Any]:
-        """The receipt as JSON has it."""
+        """The receipt as plain JSON."""
         return asdict(self) | {"outcome": self.outcome.value}
 
 
 def receipt_of(action: Any, resource: str, outcome: Outcome, **what: Any) -> Receipt:
-    """The receipt of a c7n action for one resource: type, account, region and policy are the action's own.
+    """The receipt of a c7n action for one resource; type, account, region and policy come from the action.
 
-    `what`: any other field of the receipt, also one of those that the action would give.
+    `what`: the other fields of the receipt; they override those from the action.
     """
     manager = action.manager
     own = {
@@ -107,8 +107,8 @@ def printable(value: object) -> str:
 
 
 def log_line(record: Mapping[str, Any]) -> str:
-    """A receipt as JSON in ASCII on one line. No value in it can end the line, look like the
-    start of a receipt, control a terminal or mention people.
+    """A receipt as JSON in ASCII on one line. No value in it can end the line, look like the start
+    of a receipt, control a terminal or mention people.
 
     json.loads gives the same values again.
     """
@@ -116,7 +116,7 @@ def log_line(record: Mapping[str, Any]) -> str:
 
 
 class FixIncomplete(Exception):
-    """Drift is left that a fix should have removed; the receipts have been written before this is raised."""
+    """A fix could not remove all drift. The receipts are written before this is raised."""
 
     def __init__(self, action: str, receipts: Sequence[Receipt]) -> None:
         left = [receipt for receipt in receipts if receipt.outcome.needs_a_person]
@@ -125,25 +125,25 @@ class FixIncomplete(Exception):
 
 
 def finish(action: Any, fixed: Iterable[tuple[dict[str, Any], Receipt]]) -> list[dict[str, Any]]:
-    """What a c7n action returns for its receipts: each is logged, and left on the resource that was fixed.
+    """Log the receipts and keep each on its resource; returns them as JSON, as c7n actions do.
 
     Args:
         action: the c7n action.
-        fixed: each resource, as c7n handed it over, with what was done; one resource may come several times.
+        fixed: each resource, as c7n passed it, with its receipt; a resource may occur several times.
 
-    Raises FixIncomplete when drift is left, the receipts written.
+    When drift is left, writes the receipts and raises FixIncomplete.
     """
     receipts: list[Receipt] = []
     records = []
     for resource, receipt in fixed:
         record = receipt.to_dict()
-        # A function's log is kept where its output directory is not.
+        # A deployed function keeps its log, but not its output directory.
         action.log.info("%s receipt %s", action.type, log_line(record))
         resource[RECEIPTS] = [*resource.get(RECEIPTS, ()), record]
         receipts.append(receipt)
         records.append(record)
     if any(receipt.outcome.needs_a_person for receipt in receipts):
-        # c7n writes what an action returns; an action that raises returns nothing.
+        # c7n writes only what an action returns, and this one will raise.
         if (output := action.manager.ctx.output) is not None:
             output.write_file(f"action-{action.name}", dumps(records))
         raise FixIncomplete(action.type, receipts)

@@ -1,4 +1,4 @@
-"""What a resource is called, which values made it match, and whether it belongs to a region or to the account."""
+"""Names of resources, the values that made them match, and whether they belong to a region or the account."""
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

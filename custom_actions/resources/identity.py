@@ -1,10 +1,11 @@
-"""What a resource is called: its id and its ARN, the same in a report, in an exception, and in a deployed function.
+"""The id and the ARN of a resource, the same in a report, in an exception, and in a deployed function.
 
-c7n's metadata gives an ARN for most types, none for some, and a wrong one for a few: an image's ARN names no account,
-a stage's names its API. What AWS documents goes first here. A type that AWS has no ARN for (a metric filter, a mount
-target, a named query) has none here either: an invented one would look like a name that IAM policies can use.
+c7n's metadata gives an ARN for most types, none for some, and a wrong one for a few: an image's ARN has no account, and
+a stage's ARN contains its API. The formats that AWS documents take precedence here. A type without an ARN in AWS (a
+metric filter, a mount target, a named query) has none here either: a made-up ARN would look like one that IAM policies
+can use.
 
-Source of the forms: Service Authorization Reference, "Resource types defined by" each service.
+Source of the formats: Service Authorization Reference, "Resource types defined by" each service.
 """
 from __future__ import annotations
 
@@ -17,10 +18,10 @@ from c7n.provider import get_resource_class
 from c7n.resources import load_resources
 from c7n.utils import generate_arn, get_partition, jmespath_search
 
-# After `arn:PARTITION:`. Names in braces are the resource's own fields, `region`, `account`, and `path`, which is
-# the IAM path (`/` when there is none).
+# What follows `arn:PARTITION:`. Names in braces are fields of the resource, or `region`, `account`, or `path`: the IAM
+# path (`/` by default).
 _FORMS: Mapping[str, str] = {
-    # The account itself, and every setting of it.
+    # The account itself, and all of its settings.
     "account": "iam::{account}:root",
     "ami": "ec2:{region}::image/{ImageId}",
     "apigw-domain-name": "apigateway:{region}::/domainnames/{domainName}",
@@ -36,7 +37,7 @@ _FORMS: Mapping[str, str] = {
     "iam-policy": "iam::{account}:policy{path}{PolicyName}",
     "iam-role": "iam::{account}:role{path}{RoleName}",
     "iam-user": "iam::{account}:user{path}{UserName}",
-    # AWS has no ARN for a single version; with the template's own, all versions would be one resource.
+    # AWS has no ARN for a version; with the template's ARN, all versions would be one resource.
     "launch-template-version": "ec2:{region}:{account}:launch-template/{LaunchTemplateId}/{VersionNumber}",
     "redshift-snapshot": "redshift:{region}:{account}:snapshot:{ClusterIdentifier}/{SnapshotIdentifier}",
     "rest-account": "apigateway:{region}::/account",
@@ -49,17 +50,17 @@ _FORMS: Mapping[str, str] = {
     "shield-attack": "shield::{account}:attack/{AttackId}",
     "transit-attachment": "ec2:{region}:{account}:transit-gateway-attachment/{TransitGatewayAttachmentId}",
 }
-# A stage's id in c7n is that of its deployment, which several stages may share.
+# c7n takes the id of the deployment, which several stages may share, as a stage's id.
 _IDS: Mapping[str, str] = {"rest-stage": "{restApiId}/{stageName}"}
-# Route 53 names neither region nor account.
+# Route 53's ARNs contain neither region nor account.
 _WITHOUT_ACCOUNT = frozenset({"healthcheck", "hostedzone"})
 _OWN = ("Arn", "arn", "ARN")
 
 
 def resource_id(resource: Mapping[str, Any], resource_type: Any) -> str:
-    """The id by which AWS knows the resource; its whole text, cut, when it has none.
+    """The resource's id in AWS; when it has none, the first 100 characters of its JSON.
 
-    `resource_type` is a name (`aws.ec2`), or c7n's class of the type.
+    `resource_type`: a name (`aws.ec2`), or c7n's class of the type.
     """
     kind = _class(resource_type)
     name = _IDS.get(kind.type)
@@ -70,9 +71,9 @@ def resource_id(resource: Mapping[str, Any], resource_type: Any) -> str:
 
 
 def resource_arn(resource: Mapping[str, Any], resource_type: Any, account: str, region: str) -> str:
-    """The resource's ARN, from its own fields, from what AWS documents of the type, or from what c7n knows of it.
+    """The resource's ARN: from its own fields, from the format that AWS documents, or from c7n's metadata.
 
-    Empty when none of them tells it. `region` is where the resource was read, and decides the partition.
+    Empty when none of them has it. `region`: where the resource was read; it determines the partition.
     """
     kind = _class(resource_type)
     meta = kind.resource_type
@@ -80,7 +81,7 @@ def resource_arn(resource: Mapping[str, Any], resource_type: Any, account: str, 
     for name in (own, meta.id, *_OWN):
         found = _value(resource, name) if name else None
         if isinstance(found, str) and found.startswith("arn:"):
-            # A log group describes itself with the suffix that means its streams.
+            # The ARN in a log group's description has a suffix that means its streams.
             return found.removesuffix(":*")
     partition = get_partition(region)
     if form := _FORMS.get(kind.type):
@@ -95,7 +96,7 @@ def resource_arn(resource: Mapping[str, Any], resource_type: Any, account: str, 
         account_id="" if kind.type in _WITHOUT_ACCOUNT else account,
         resource_type=meta.arn_type,
         separator=meta.arn_separator,
-        # A hosted zone's id begins with the type: `/hostedzone/Z1`.
+        # A hosted zone's id begins with its type: `/hostedzone/Z1`.
         resource=str(identity).removeprefix(f"/{meta.arn_type}/"),
         partition=partition,
     ))
@@ -112,12 +113,12 @@ def _class(resource_type: Any) -> Any:
 
 
 def _value(resource: Mapping[str, Any], name: str) -> Any:
-    # c7n gives some ids as paths: `metadata.arn`.
+    # Some of c7n's ids are paths: `metadata.arn`.
     return resource[name] if name in resource else jmespath_search(name, resource) if "." in name else None
 
 
 def _filled(form: str, resource: Mapping[str, Any], **known: str) -> str:
-    """The form with its names filled in; empty when the resource lacks one."""
+    """The format with its names filled in; empty when the resource lacks one of them."""
     missing: list[str] = []
     filled = form
     for name in _names(form):

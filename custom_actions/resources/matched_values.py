@@ -1,4 +1,4 @@
-"""Which values made a resource match: for a report's finding, and for AWS Config's annotation."""
+"""The values that made a resource match, for the findings of a report and for AWS Config's annotations."""
 from __future__ import annotations
 
 import json
@@ -13,11 +13,11 @@ _MATCHED = "c7n:MatchedFilters"
 
 
 def evidence(resource: Mapping[str, Any], limit: int = 500) -> dict[str, Any]:
-    """The values of the keys that value filters matched, and what c7n and our filters noted on the resource.
+    """The values of the keys that value filters matched, and the annotations of c7n's and our filters.
 
     Args:
-        resource: as c7n's filters left it, their annotations included.
-        limit: characters of JSON after which a value is cut.
+        resource: the resource with the annotations of the filters.
+        limit: the number of characters of JSON to which a value is cut.
     """
     found: dict[str, Any] = {}
     matched = resource.get(_MATCHED)
@@ -25,16 +25,16 @@ def evidence(resource: Mapping[str, Any], limit: int = 500) -> dict[str, Any]:
         if isinstance(key, str):
             found[key] = _value(resource, key)
     for key, value in resource.items():
-        # What was done about it is no evidence of what was wrong.
+        # The result of a fix is not evidence of the drift.
         if key.startswith(("c7n:", "c7n.")) and key not in (_MATCHED, RECEIPTS):
             found[key] = value
     return {key: _short(value, limit) for key, value in found.items()}
 
 
 def sentence(resource: Mapping[str, Any], limit: int) -> str:
-    """The evidence in one line of at most `limit` characters; empty when no filter left any.
+    """The evidence in one line of at most `limit` characters; empty when there is none.
 
-    Short values come first: what a filter kept of a related resource would crowd them out.
+    Short values come first: a long annotation about a related resource would leave no room for them.
     """
     parts = [
         f"{key.removeprefix('c7n:').removeprefix('c7n.')}: {_said(value)}"
@@ -60,7 +60,7 @@ def _value(resource: Mapping[str, Any], key: str) -> Any:
         return resource[key]
     try:
         return jmespath_search(key, resource)
-    except ValueError:  # what every error of jmespath is
+    except ValueError:  # the base class of all jmespath errors
         return None
 
 

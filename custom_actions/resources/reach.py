@@ -1,7 +1,7 @@
-"""Whether what a policy finds belongs to the whole account, or to one region.
+"""Whether the resources of a policy belong to the whole account or to one region.
 
-IAM answers the same in every region. A user is in none of them, whichever region c7n was told to run in, and an
-exception or a report must not say otherwise.
+IAM is the same in every region. A user does not belong to the region in which c7n happens to run, and exceptions and
+reports must not show it there.
 """
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from c7n.provider import get_resource_class
 from c7n.resources import load_resources
 
-# What `aws.account` reads and sets for the whole account; its other elements are settings of one region.
+# The filters and actions of `aws.account` on the whole account; the others are about the settings of one region.
 _OF_THE_ACCOUNT = frozenset({
     "credential", "organization", "iam-summary", "password-policy", "set-password-policy", "has-virtual-mfa",
     "s3-public-block", "set-s3-public-block", "shield-enabled", "set-shield-advanced", "service-limit",
@@ -20,14 +20,14 @@ _OF_THE_ACCOUNT = frozenset({
     # Ours, on IAM.
     "missing-policies", "strengthen-password-policy",
 })
-# Types whose name means more than the account's own metadata says.
+# Filters and actions that do not depend on a region.
 _NEUTRAL = frozenset({"value", "event", "reduce", "list-item", "notify", "webhook", "put-metric", "excepted"})
 
 
 def whole_account(policy: Mapping[str, Any]) -> bool:
-    """Whether the policy, as its file has it, finds what belongs to the whole account.
+    """Whether the resources of a policy, as it is in its file, belong to the whole account.
 
-    `metadata.scope` decides; without it the resource type does, and for `aws.account` the filters and actions.
+    `metadata.scope` decides; without it, the resource type; for `aws.account`, the filters and actions.
     """
     if scope := (policy.get("metadata") or {}).get("scope"):
         return bool(scope == "account")
@@ -40,7 +40,7 @@ def _account_wide(policy: Mapping[str, Any]) -> bool:
         for entry in _walk(policy.get(kind)):
             name = _type_of(entry)
             if name == "missing":
-                # What is missing is looked for where its type lives: images in each region, users once.
+                # It depends on the missing type: images are looked for in each region, users once.
                 if not _lives_once(_full(str((entry.get("policy") or {}).get("resource", "")))):
                     return False
                 continue
@@ -51,7 +51,7 @@ def _account_wide(policy: Mapping[str, Any]) -> bool:
 
 
 def _lives_once(resource: str) -> bool:
-    # Any region lists the buckets of all.
+    # Every region lists the buckets of all regions.
     if resource == "aws.s3":
         return True
     load_resources([resource])
@@ -63,7 +63,7 @@ def _full(resource: str) -> str:
 
 
 def _walk(entries: Any) -> Iterator[Any]:
-    """Every filter or action, those in and/or/not blocks and in `scope` too."""
+    """Every filter or action, including those in and/or/not blocks and in `scope`."""
     for entry in entries or ():
         block = next(iter(entry)) if isinstance(entry, Mapping) and len(entry) == 1 else ""
         if block in ("and", "or", "not") and isinstance(entry[block], list):

@@ -1,5 +1,5 @@
-"""CloudTrail trails that heal: what an event took from a trail, what stood before, the plan that puts it back.
+"""CloudTrail trails: what an event changed, what the trail was before, and the plan that restores it.
 
-`state`, `event` and `plan` are pure: no AWS, no c7n. `history` asks CloudTrail for the earlier changes, `apply`
-carries a plan out, and `elements` is what a policy sees: the action `revert-trail` and the filter `deleted-trail`.
+`state`, `event` and `plan` are pure: no AWS, no c7n. `history` reads the earlier changes from CloudTrail, `apply`
+makes the steps of a plan, and `elements` has the action `revert-trail` and the filter `deleted-trail`.
 """

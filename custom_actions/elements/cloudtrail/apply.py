@@ -1,4 +1,4 @@
-"""A plan for one trail as steps, and reading the trail.
+"""The steps of a plan for one trail, and reading the trail.
 
 Source: CloudTrail's DescribeTrails, GetTrailStatus, GetEventSelectors, StartLogging, UpdateTrail and
 PutEventSelectors, all in the trail's home region.
@@ -20,15 +20,15 @@ _ONE_STEP = (
     ("CloudWatchLogsLogGroupArn", "CloudWatchLogsRoleArn"),
     ("S3BucketName", "S3KeyPrefix"),
 )
-"""Settings that depend on one another; every other one is a step of its own."""
+"""Settings that depend on each other; every other setting is a step of its own."""
 
 
 class TrailGone(CannotRead):
-    """The trail is not there any more."""
+    """The trail no longer exists."""
 
 
 def read_trail(client: Any, arn: str, event: str) -> Trail:
-    """The trail as it is, in what an event of this name changes. Raises one of AWS_ERRORS, or TrailGone."""
+    """The part of the trail that an event of this name changes. Raises one of AWS_ERRORS, or TrailGone."""
     if event == STOP:
         return Trail(arn, logging=call(client.get_trail_status, Name=arn)["IsLogging"])
     if event == SELECT:
@@ -36,7 +36,7 @@ def read_trail(client: Any, arn: str, event: str) -> Trail:
     for trail in call(client.describe_trails, trailNameList=[arn])["trailList"]:
         if trail["TrailARN"] == arn:
             return Trail(arn, answered_settings(trail))
-    raise TrailGone(f"{arn} is not there any more")
+    raise TrailGone(f"{arn} no longer exists")
 
 
 def fix_plan(trail: Trail, plan: Plan, declared: Declared) -> FixPlan:
@@ -64,13 +64,13 @@ def fix_plan(trail: Trail, plan: Plan, declared: Declared) -> FixPlan:
             "put the event selectors", Call("cloudtrail", "put_event_selectors", {"TrailName": trail.arn, **wanted}),
             undo, removed=drifted, added=wanted, confirm=plan.selectors != declared.selectors))
     unknown = (
-        f"what {', '.join(plan.unknown)} was before is in no earlier event, and not declared: left as it is"
+        f"the earlier value of {', '.join(plan.unknown)} is in no event, and the policy declares none: not changed"
         if plan.unknown else "")
     return FixPlan(steps, unknown, plan.notes)
 
 
 def summarised(made: Sequence[tuple[Step, Mapping[str, Any]]]) -> FixResult:
-    """What was changed, as one record of settings each, and the calls that undo it."""
+    """What was removed and added, as one entry each, and the calls that undo it."""
     removed = {name: value for step, _ in made for name, value in step.removed.items()}
     added = {name: value for step, _ in made for name, value in step.added.items()}
     return FixResult(

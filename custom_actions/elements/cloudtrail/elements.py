@@ -1,4 +1,4 @@
-"""What a policy sees: the action `revert-trail` on `aws.cloudtrail`, the filter `deleted-trail` on `aws.account`."""
+"""The action `revert-trail` on `aws.cloudtrail`, and the filter `deleted-trail` on `aws.account`."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
@@ -40,36 +40,36 @@ _PERMISSIONS = {
 
 
 class RevertTrail(EventFix):
-    """Put back what a CloudTrail event took from a trail, and prove it.
+    """Restore what a CloudTrail event changed on a trail, and verify the result.
 
-    For policies in mode `cloudtrail` on these events, of the trail that the event names and no other:
+    For policies in mode `cloudtrail`. Only the trail in the event is changed:
 
     * StopLogging: logging is started.
-    * UpdateTrail: the settings that the request changed go back to what they were. A setting that it did not change
-      is never touched, and a flag that it turned on stays on, for that takes nothing from the trail.
-    * PutEventSelectors: the earlier selectors, basic or advanced, are put again. Selectors that surely record all
-      that the earlier ones did are left: adding data events takes nothing, and a new trail can be given its own.
+    * UpdateTrail: the settings that the request changed are set to their earlier values. Other settings are never
+      changed, and a flag that the request turned on stays on, because that does not weaken the trail.
+    * PutEventSelectors: the earlier selectors, basic or advanced, are restored. New selectors that certainly record
+      all that the earlier ones did are kept: added data events do not weaken the trail.
 
-    What was before comes from CloudTrail's event history (90 days). A state stood when it is 15 minutes old, when
-    our own role put it there, or when the trail itself is younger; so two changes in a row do not make the first
-    the state to go back to. A policy may declare what must hold whatever the history tells:
+    The earlier state comes from CloudTrail's event history (90 days). A state counts when it is at least 15 minutes
+    old, when our own role set it, or when the trail itself is younger. So after two changes in a row, the first of
+    them is not the state to restore. A policy can declare required values:
 
-    * `required`: UpdateTrail's parameters. Each wins over the history, where an event changed that setting.
-    * `event-selectors`: selectors as PutEventSelectors takes them, for a trail whose earlier ones the history does
-      not tell. `default` is what CloudTrail gives a new trail: all management events, no data event.
+    * `required`: UpdateTrail's parameters. They take precedence over the history for settings that the event changed.
+    * `event-selectors`: selectors as in PutEventSelectors, for a trail whose earlier selectors are not in the
+      history. `default` means those of a new trail: all management events, no data events.
 
-    What neither tells is left as the event made it, and the receipt says so: the trail is refused, or partial when
-    something else was put back. A trail of another home region, or an organization's trail seen from a member
-    account, is refused, for it cannot be changed from here.
+    A setting whose earlier value is unknown is not changed, and the receipt says so: the outcome is refused, or
+    partial when something else was restored. A trail with another home region, and an organization's trail in a
+    member account, are refused, because they cannot be changed from here.
 
-    Each trail ends as reverted, already-ok, partial, failed or refused, in a receipt with the settings removed and
-    added, the calls that take it back, who caused it and when: in `action-revert-trail` beside the policy's other
-    output. One failing trail does not stop the others; when all are done, a failed or partial one makes the policy
-    fail. A call that AWS refused changed nothing, and an event that the role of the function caused itself is left
-    alone. To let somebody's changes stand, leave their events out with c7n's `event` filter.
+    The outcome of each trail is reverted, already-ok, partial, failed or refused. Its receipt has the settings removed
+    and added, the calls that undo the fix, and who caused the drift and when. Receipts are in `action-revert-trail`
+    beside the policy's other output. A trail that fails does not stop the others; after all are done, a failed or
+    partial one makes the policy fail. A call that AWS refused, and an event caused by the function's own role, are
+    ignored. To allow changes by certain principals, exclude their events with c7n's `event` filter.
 
-    Written because c7n's `update-trail` and `set-logging` set fixed values: they know nothing of what was before,
-    of event selectors, or of who did it, and they prove nothing.
+    Written because c7n's `update-trail` and `set-logging` set fixed values: they do not know the earlier state, event
+    selectors, or who made the change, and they do not verify the result.
 
     :example:
 
@@ -150,7 +150,7 @@ class RevertTrail(EventFix):
     events = EVENTS
 
     def get_permissions(self) -> tuple[str, ...]:
-        """What the action calls for the events of its policy; for all of them where it has none."""
+        """The permissions that the action needs for the events of its policy; for all events when it has none."""
         events = [name for name in events_of(self) if name in _PERMISSIONS]
         if not events:
             return self.permissions
@@ -164,12 +164,12 @@ class RevertTrail(EventFix):
         super().validate()
         required = self.data.get("required") or {}
         if "Name" in required:
-            raise PolicyValidationError(f"{self.type}: required is of any trail, so it cannot hold a Name")
+            raise PolicyValidationError(f"{self.type}: required applies to every trail, so it cannot contain Name")
         self._check_shape("required", {"Name": "any", **required}, "UpdateTrailRequest")
         if not str(required.get("KmsKeyId", "arn:")).startswith("arn:") or ":alias/" in required.get("KmsKeyId", ""):
             raise PolicyValidationError(
-                f"{self.type}: required.KmsKeyId must be a key's ARN: a trail tells its key so, and an alias or an id "
-                "could not be compared with it"
+                f"{self.type}: required.KmsKeyId must be the ARN of a key, because a trail's description has the ARN: "
+                "an alias or an id cannot be compared with it"
             )
         if isinstance(selectors := self.data.get("event-selectors"), list):
             kind = "AdvancedEventSelectors" if any("FieldSelectors" in each for each in selectors) else "EventSelectors"
@@ -183,7 +183,7 @@ class RevertTrail(EventFix):
             raise PolicyValidationError(f"{self.type}: {name}: {error}") from None
 
     def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterator[FixResult]:
-        """Restore the trail, when the event is about it."""
+        """Restore the trail, if the event is about it."""
         record = detail_of(event)
         if resource["TrailARN"] != arn_of(record):
             self.log.info("%s %s: the event is about %s", self.type, resource["TrailARN"], arn_of(record))
@@ -201,14 +201,14 @@ class RevertTrail(EventFix):
         lost: list[str] = []
 
         def earlier() -> Iterator[Record]:
-            # Without its history a trail still gets what the policy declares.
+            # Without its history, a trail still gets what the policy declares.
             try:
                 yield from earlier_changes(client, record, (CREATE, name))
             except AWS_ERRORS as error:
                 lost.append(reason_of(error))
 
         try:
-            # Read first: a trail that is gone needs no history.
+            # Read first: a deleted trail needs no history.
             read = [read_trail(client, arn, name)]
             target = target_of(record, earlier, self._declared(), self.is_ours)
         except (TrailGone, EventError) as error:
@@ -233,13 +233,13 @@ class RevertTrail(EventFix):
 
 
 class DeletedTrail(Filter):
-    """The account in which a CloudTrail trail was deleted, with what the trail was.
+    """The account in which a CloudTrail trail was deleted, with the trail's last known state.
 
-    For policies in mode `cloudtrail` on DeleteTrail. A deleted trail cannot be described any more, so the resource
-    is the account, and what the trail was comes from CloudTrail's event history (90 days). It is kept on the
-    account as `c7n:DeletedTrail`, for `notify` to send: name, ARN, settings, event selectors, whether it was
-    logging, who created, last changed and deleted it. When the history does not tell the settings, `known` is false
-    and `reason` says why; the deletion is reported all the same. A DeleteTrail that AWS refused does not match.
+    For policies in mode `cloudtrail` on DeleteTrail. A deleted trail cannot be described, so the resource is the
+    account, and the state comes from CloudTrail's event history (90 days). It is kept on the account as
+    `c7n:DeletedTrail`, so that `notify` can send it: name, ARN, settings, event selectors, whether it was logging, and
+    who created, last changed and deleted it. When the settings are not in the history, `known` is false and `reason`
+    says why; the deletion is still reported. A DeleteTrail that AWS refused does not match.
 
     :example:
 
@@ -294,5 +294,5 @@ class DeletedTrail(Filter):
         except AWS_ERRORS as error:
             return {**deleted, "known": False, "reason": f"the event history could not be read: {reason_of(error)}"}
         if not known["known"]:
-            known["reason"] = "the event history, 90 days and some minutes late, does not tell the trail's settings"
+            known["reason"] = "the trail's settings are not in the event history (90 days; some minutes late)"
         return {**deleted, **known}

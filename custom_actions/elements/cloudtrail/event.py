@@ -1,4 +1,4 @@
-"""What CloudTrail's records say of a trail: which one, what a change asked for, and what stood before it."""
+"""CloudTrail records of a trail: which trail, what a change requested, and what the trail was before it."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -14,30 +14,30 @@ Record = Mapping[str, Any]
 CREATE, UPDATE, DELETE = "CreateTrail", "UpdateTrail", "DeleteTrail"
 START, STOP, SELECT = "StartLogging", "StopLogging", "PutEventSelectors"
 EVENTS = (STOP, UPDATE, SELECT)
-"""The events that take something from a trail which stays."""
+"""The events that weaken a trail but do not delete it."""
 
 SETTLED = timedelta(minutes=15)
-"""How old a change must be to count as a state that stood.
+"""How old a change must be so that its result counts as a settled state.
 
-A change younger than that may be the first step of the same attack: it is being undone by another run of ours,
-whose own record has not reached the event history yet. CloudTrail's history is some minutes behind.
+A more recent change may be the first step of the same attack. Another run may be undoing it just now, and its record
+may not be in the event history yet, which is some minutes late.
 """
 
 
 def request_of(record: Record) -> dict[str, Any]:
-    """The request in the API's spelling."""
+    """The request parameters in the spelling of the API."""
     return dict(capitals(record.get("requestParameters") or {}))
 
 
 def answer_of(record: Record) -> dict[str, Any]:
-    """The answer in the API's spelling; empty where the record has none."""
+    """The response in the spelling of the API; empty when the record has none."""
     return dict(capitals(record.get("responseElements") or {}))
 
 
 def arn_of(record: Record) -> str:
-    """The ARN of the trail that a record is about; empty when the record does not name a trail.
+    """The ARN of the trail in a record; empty when the record contains no trail.
 
-    A request names the trail by its ARN or by its name; a name is one of the region and the account of the call.
+    A request has the ARN or the name of the trail; a name refers to the region and the account of the call.
     """
     request = request_of(record)
     name = answer_of(record).get("TrailARN") or request.get("Name") or request.get("TrailName") or ""
@@ -50,9 +50,9 @@ def arn_of(record: Record) -> str:
 
 
 def changes_of(arn: str, records: Iterable[Record]) -> Iterator[Record]:
-    """The records of one trail among `records`, newest first, down to its creation.
+    """The records of one trail among `records`, newest first, back to its creation.
 
-    What is older than the creation is about an earlier trail of the same name.
+    Records before its creation are about an earlier trail of the same name.
     """
     for record in records:
         if arn_of(record) == arn:
@@ -63,17 +63,17 @@ def changes_of(arn: str, records: Iterable[Record]) -> Iterator[Record]:
 
 @dataclass(frozen=True)
 class Before:
-    """What stood before a change, as far as the earlier records tell; what is not in it is not known."""
+    """The state before a change, as far as earlier records show it; the rest is unknown."""
 
     settings: Mapping[str, Setting] = field(default_factory=dict)
     selectors: Selectors | None = None
 
 
 def before(record: Record, earlier: Iterable[Record], is_own: Callable[[Record], bool]) -> Before:
-    """What stood before `record`, an UpdateTrail or a PutEventSelectors.
+    """The settled state before `record`, an UpdateTrail or a PutEventSelectors.
 
-    A state stood when it is `SETTLED` old, when our own role put it there, or when the trail itself is younger
-    than that. So two changes shortly after one another do not make the first of them the state to go back to.
+    A state is settled when it is `SETTLED` old, when our own role set it, or when the trail itself is younger than
+    that. So after two changes in quick succession, the first of them is not the state to restore.
 
     Args:
         record: the change.
@@ -90,7 +90,7 @@ def before(record: Record, earlier: Iterable[Record], is_own: Callable[[Record],
             continue
         whole = False
         if name != CREATE and is_own(change):
-            # Only what it asked for is our word: its answer also echoes what others had changed by then.
+            # Only its request is our decision: the response also contains what others had changed by then.
             known = _filled(known, _asked(change))
         elif datetime.fromisoformat(change["eventTime"]) <= limit:
             known = _filled(known, told_by(change))
@@ -108,7 +108,7 @@ def before(record: Record, earlier: Iterable[Record], is_own: Callable[[Record],
 
 
 def told_by(change: Record) -> Before:
-    """The state after `change`: its answer echoes the whole trail; without one, what it asked for."""
+    """The state after `change`: the whole trail from the response, or else what the request contains."""
     name, answer = change.get("eventName"), answer_of(change)
     if name == SELECT:
         return Before(selectors=selectors_in(answer) or selectors_in(request_of(change)))

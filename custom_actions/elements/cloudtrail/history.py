@@ -1,8 +1,8 @@
 """The earlier changes of a trail, from CloudTrail's event history (LookupEvents: 90 days, in the home region).
 
-The history is asked by the events' names, not by the trail's. It indexes a trail as the call named it, by name or
-by ARN, so one question would miss some; and each GetTrailStatus of a scanner is among a trail's events, thousands
-in 90 days at two pages a second, while changes of trails are few.
+The lookup is by the names of the events, not by the trail. The history indexes a trail by the name or the ARN that a
+call used, so a lookup by trail would miss some. A trail's events also include every GetTrailStatus of a scanner:
+thousands in 90 days, read at two pages per second, while changes of trails are rare.
 """
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .event import CREATE, SELECT, START, STOP, UPDATE, Record, answer_of, arn_o
 from .state import Selectors, Setting
 
 CHANGES = (CREATE, UPDATE, SELECT, START, STOP)
-"""The names of all events that make or change a trail."""
+"""The names of all events that create or change a trail."""
 
 
 def earlier_changes(client: Any, record: Record, names: Sequence[str]) -> Iterator[Record]:
@@ -25,21 +25,21 @@ def earlier_changes(client: Any, record: Record, names: Sequence[str]) -> Iterat
     Args:
         client: boto3's cloudtrail client, in the region of the event.
         record: a CloudTrail record with its eventTime and eventID.
-        names: names of events; CreateTrail among them, or the changes of an earlier trail of that name are found.
+        names: names of events. Without CreateTrail, changes of an earlier trail of the same name are included.
 
-    Raises ClientError. Events reach the history some minutes late: that nothing is found is no proof.
+    Raises one of AWS_ERRORS. Events reach the history some minutes late: an empty result proves nothing.
     """
     streams = [earlier_events(client, name, record, attribute="EventName") for name in names]
-    # CloudTrail counts in seconds, and in the same second a trail is created before anything else happens to it.
+    # CloudTrail's times are in seconds; within a second, a trail is created before anything else happens to it.
     found = heapq.merge(*streams, key=lambda each: (each["eventTime"], each["eventName"] != CREATE), reverse=True)
     return changes_of(arn_of(record), found)
 
 
 def last_known(changes: Iterable[Record]) -> dict[str, Any]:
-    """What a trail was after `changes`, its earlier ones, newest first; for a reader, in plain JSON.
+    """The state of a trail after `changes`, newest first, as plain JSON.
 
-    `known` tells whether the settings are; `settings`, `selectors`, `logging`, `created` and `changed` (by whom and
-    when) are there as far as an event tells them.
+    `known`: whether the settings are known. `settings`, `selectors`, `logging`, `created` and `changed` (by whom and
+    when) are present as far as an event shows them.
     """
     settings: dict[str, Setting] = {}
     selectors: Selectors | None = None
@@ -54,7 +54,7 @@ def last_known(changes: Iterable[Record]) -> dict[str, Any]:
         settings = {**told.settings, **settings}
         selectors = selectors or told.selectors
         if name == CREATE:
-            # CreateTrail makes a trail that does not log yet.
+            # A new trail does not log yet.
             found.setdefault("logging", False)
             found["created"] = _actor(change)
         elif name == UPDATE and answer_of(change):

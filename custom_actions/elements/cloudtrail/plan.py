@@ -1,4 +1,4 @@
-"""The plan that puts back what an event took from a trail: pure functions, and the plan as data."""
+"""The plan that restores what an event changed on a trail: pure functions, and the plan as data."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
@@ -8,10 +8,10 @@ from .event import EVENTS, SELECT, STOP, UPDATE, Before, Record, arn_of, before,
 from .state import FLAGS, SETTINGS, Selectors, Setting, Trail, requested_settings
 
 SELECTORS = "the event selectors"
-"""What `unknown` calls them, beside the settings' names."""
+"""Their name in `unknown`, beside the names of settings."""
 
 _PAIRS = (("CloudWatchLogsLogGroupArn", "CloudWatchLogsRoleArn"),)
-"""Settings that UpdateTrail takes only together."""
+"""Settings that UpdateTrail accepts only together."""
 
 
 class EventError(ValueError):
@@ -23,8 +23,8 @@ class Declared:
     """What a policy declares.
 
     Attributes:
-        settings: UpdateTrail's parameters; each wins over what the history tells.
-        selectors: event selectors for a trail whose earlier ones the history does not tell.
+        settings: UpdateTrail's parameters; each takes precedence over the event history.
+        selectors: event selectors for a trail whose earlier ones are not in the history.
     """
 
     settings: Mapping[str, Setting] = field(default_factory=dict)
@@ -33,14 +33,14 @@ class Declared:
 
 @dataclass(frozen=True)
 class Target:
-    """What a trail should be again, in what one event changed.
+    """The state to restore, of the part of a trail that one event changed.
 
     Attributes:
-        settings: the settings that the event changed, with the values to go back to.
-        selectors: the event selectors to go back to; None when the event did not change them, or nobody knows.
+        settings: the settings that the event changed, with the values to restore.
+        selectors: the event selectors to restore; None when the event did not change them, or they are unknown.
         logging: whether the trail must log.
-        unknown: what the event changed and nobody knows the earlier state of.
-        notes: what a person should know of where the target comes from.
+        unknown: what the event changed and whose earlier state is unknown.
+        notes: what a person should know about the origin of the target.
     """
 
     settings: Mapping[str, Setting] = field(default_factory=dict)
@@ -56,11 +56,11 @@ class Plan:
 
     Attributes:
         settings: settings to set, with their values.
-        together: settings that stay as they are, but that UpdateTrail wants beside one of `settings`.
+        together: settings that do not change, but that UpdateTrail requires together with one of `settings`.
         selectors: event selectors to put; None to leave them.
         start: whether to start logging.
-        unknown: what stays as the event left it, because nobody knows what it was.
-        notes: what a person should know beside that.
+        unknown: what is not restored, because its earlier state is unknown.
+        notes: what else a person should know.
     """
 
     settings: Mapping[str, Setting] = field(default_factory=dict)
@@ -75,23 +75,23 @@ class Plan:
         return bool(self.settings or self.selectors or self.start)
 
     def lines(self) -> list[str]:
-        """The plan for a reader, one step a line."""
+        """The plan in words, one line for each step."""
         return [
             *(["start logging"] if self.start else []),
             *(f"set {name} to {value!r}" for name, value in self.settings.items()),
-            *([f"put {self.selectors.kind} back"] if self.selectors else []),
+            *([f"restore {self.selectors.kind}"] if self.selectors else []),
         ]
 
 
 def target_of(
     record: Record, earlier: Callable[[], Iterable[Record]], declared: Declared, is_own: Callable[[Record], bool]
 ) -> Target:
-    """What the trail of `record` should be again.
+    """The state to restore for the trail of `record`.
 
     Args:
         record: a CloudTrail record of one of `EVENTS`.
-        earlier: gives the earlier changes of the trail, newest first; called only when the policy does not say all.
-        declared: what the policy says.
+        earlier: returns the earlier changes of the trail, newest first; called only when they are needed.
+        declared: what the policy declares.
         is_own: whether our own role made a change.
 
     Raises EventError when the record is not one of `EVENTS`.
@@ -103,7 +103,7 @@ def target_of(
         return _selectors(before(record, earlier(), is_own), declared)
     if name == UPDATE:
         return _settings(record, earlier, declared, is_own)
-    raise EventError(f"the event {name or 'without a name'} is not one of {', '.join(EVENTS)}")
+    raise EventError(f"the event must be one of {', '.join(EVENTS)}, got {name or 'one without a name'}")
 
 
 def _selectors(stood: Before, declared: Declared) -> Target:
@@ -111,7 +111,7 @@ def _selectors(stood: Before, declared: Declared) -> Target:
         return Target(selectors=stood.selectors)
     if declared.selectors:
         return Target(selectors=declared.selectors, notes=(
-            f"what {SELECTORS} were is in no earlier event: those that the policy declares took their place",
+            f"no earlier event contains {SELECTORS}: those that the policy declares are used",
         ))
     return Target(unknown=(SELECTORS,))
 
@@ -125,7 +125,7 @@ def _settings(
     if len(target) < len(changed):
         stood = before(record, earlier(), is_own)
         target = {name: stood.settings[name] for name in changed if name in stood.settings} | target
-    # A parameter that AWS has added since this was written: we cannot read it back, so we do not guess.
+    # A parameter that AWS has added since this was written: we cannot read it, so we do not guess.
     strange = sorted(set(request) - {"Name", *SETTINGS})
     notes = []
     for name in FLAGS:
@@ -133,13 +133,13 @@ def _settings(
             del target[name]
             changed.pop(name)
             if request[name]:
-                notes.append(f"{name} was turned on, which takes nothing from the trail: left on")
+                notes.append(f"{name} was turned on, which does not weaken the trail: left on")
     unknown = tuple(name for name in (*changed, *strange) if name not in target)
     return Target(target, unknown=unknown, notes=tuple(notes))
 
 
 def plan_trail(trail: Trail, target: Target) -> Plan:
-    """The plan that brings `trail` to `target`; it touches nothing that the target does not name."""
+    """The plan that brings `trail` to `target`; it changes nothing that is not in the target."""
     settings = {name: value for name, value in target.settings.items() if trail.settings.get(name) != value}
     together: dict[str, Setting] = {}
     for pair in _PAIRS:
@@ -148,23 +148,23 @@ def plan_trail(trail: Trail, target: Target) -> Plan:
     selectors, notes = target.selectors, target.notes
     if selectors and trail.selectors and trail.selectors.covers(selectors):
         if trail.selectors != selectors:
-            notes = (f"{SELECTORS} record all that they should, and more, which takes nothing: left as they are",)
+            notes = (f"{SELECTORS} record all that they should, and more: not changed",)
         selectors = None
     return Plan(
         settings,
         together,
         selectors,
         start=target.logging and not trail.logging,
-        # A flag that is on was not taken away, whatever it was before.
+        # A flag that is on does not weaken the trail, whatever it was before.
         unknown=tuple(name for name in target.unknown if trail.settings.get(name) is not True),
         notes=notes,
     )
 
 
 def foreign(trail: Mapping[str, object], account: str, region: str) -> str:
-    """Why a trail of DescribeTrails cannot be changed from this account and region; empty when it can.
+    """Why a trail from DescribeTrails cannot be changed in this account and region; empty when it can.
 
-    The same cases as c7n's filter `is-shadow`.
+    These are the cases of c7n's filter `is-shadow`.
     """
     arn = str(trail["TrailARN"])
     if account not in arn:

@@ -1,9 +1,8 @@
-"""A trail's settings and event selectors in one spelling, whoever wrote them.
+"""A trail's settings and event selectors in one spelling, from any source.
 
-The API spells a setting one way in a request (`EnableLogFileValidation`), another in an answer
-(`LogFileValidationEnabled`), and CloudTrail's records spell both in lower camel. Here every setting has the name of
-UpdateTrail's parameter and the value that the parameter takes: a text that is not set is an empty text, which is
-also how UpdateTrail removes it.
+The API has different names for a setting in a request (`EnableLogFileValidation`) and in a response
+(`LogFileValidationEnabled`), and CloudTrail's records have both in lower camel case. Here every setting has the name
+and the value of UpdateTrail's parameter. A string that is not set is empty, which is also how UpdateTrail removes it.
 
 Source: CloudTrail's UpdateTrail, DescribeTrails, PutEventSelectors, GetEventSelectors.
 """
@@ -20,11 +19,11 @@ FLAGS = (
     "IncludeGlobalServiceEvents", "IsMultiRegionTrail", "EnableLogFileValidation", "IsOrganizationTrail",
     "RecursiveLogging",
 )
-"""Settings that are on or off; a trail with one off records, or proves, less."""
+"""Settings that are on or off; a trail with one of them off records or proves less."""
 TEXTS = (
     "S3BucketName", "S3KeyPrefix", "SnsTopicName", "CloudWatchLogsLogGroupArn", "CloudWatchLogsRoleArn", "KmsKeyId",
 )
-"""Settings that name something, or are empty."""
+"""Settings with the name of a resource, or empty."""
 SETTINGS = (*FLAGS, *TEXTS)
 
 BASIC, ADVANCED = "EventSelectors", "AdvancedEventSelectors"
@@ -32,29 +31,29 @@ BASIC, ADVANCED = "EventSelectors", "AdvancedEventSelectors"
 
 @dataclass(frozen=True)
 class Selectors:
-    """A trail's event selectors, in an order and spelling in which equal ones are equal."""
+    """A trail's event selectors in a normalised order and spelling, so that they can be compared."""
 
     kind: str
-    """`EventSelectors` or `AdvancedEventSelectors`: a trail has one of the two."""
+    """`EventSelectors` or `AdvancedEventSelectors`; a trail has one of the two."""
     entries: tuple[Mapping[str, Any], ...]
 
     @classmethod
     def of(cls, entries: Iterable[Mapping[str, Any]]) -> Selectors:
-        """From selectors as the API spells them; advanced ones are those with field selectors."""
+        """From selectors in the spelling of the API; those with field selectors are advanced."""
         entries = list(entries)
         if any("FieldSelectors" in entry for entry in entries):
             return cls(ADVANCED, _sorted(_without_empty(entry) for entry in entries))
         return cls(BASIC, _sorted(_basic(entry) for entry in entries))
 
     def parameters(self) -> dict[str, Any]:
-        """PutEventSelectors' parameters, the trail's name apart."""
+        """The parameters of PutEventSelectors, without the trail's name."""
         return {self.kind: list(self.entries)}
 
     def covers(self, other: Selectors) -> bool:
-        """Whether these surely record every event that `other` records.
+        """Whether these certainly record every event that `other` records.
 
-        A trail records what any of its selectors selects, so each selector of `other` must have one here that
-        selects as much. False where that cannot be told from one selector at a time.
+        A trail records what any of its selectors selects, so for each selector of `other` there must be one here that
+        selects at least as much. False when comparing single selectors does not show this.
         """
         return all(
             any(_covers(self.kind, mine, other.kind, theirs) for mine in self.entries) for theirs in other.entries
@@ -72,10 +71,10 @@ class Trail:
 
 
 def answered_settings(trail: Mapping[str, Any]) -> dict[str, Setting]:
-    """All settings of a trail as DescribeTrails, or the answer of CreateTrail and UpdateTrail, gives it.
+    """All settings of a trail, from DescribeTrails or from the response of CreateTrail or UpdateTrail.
 
-    A text that the answer leaves out is not set. A flag that it leaves out, as old records do with newer flags, is
-    not known, and left out here as well.
+    A string that is missing in the response is not set. A flag that is missing, as newer flags are in old records, is
+    unknown, and missing in the result too.
     """
     given = {**trail, "EnableLogFileValidation": trail.get("LogFileValidationEnabled")}
     given["SnsTopicName"] = _topic(trail.get("SnsTopicARN") or trail.get("SnsTopicName") or "", trail["TrailARN"])
@@ -84,7 +83,7 @@ def answered_settings(trail: Mapping[str, Any]) -> dict[str, Setting]:
 
 
 def requested_settings(request: Mapping[str, Any], trail_arn: str) -> dict[str, Setting]:
-    """The settings that a request of CreateTrail or UpdateTrail, in the API's capitals, names."""
+    """The settings in a request of CreateTrail or UpdateTrail, in the spelling of the API."""
     settings: dict[str, Setting] = {name: request[name] for name in SETTINGS if request.get(name) is not None}
     if "SnsTopicName" in settings:
         settings["SnsTopicName"] = _topic(str(settings["SnsTopicName"]), trail_arn)
@@ -92,26 +91,26 @@ def requested_settings(request: Mapping[str, Any], trail_arn: str) -> dict[str, 
 
 
 def selectors_in(elements: Mapping[str, Any]) -> Selectors | None:
-    """The selectors in a request or an answer of PutEventSelectors and GetEventSelectors; None without any."""
+    """The selectors in a request or a response of PutEventSelectors or GetEventSelectors; None without any."""
     entries = elements.get(BASIC) or elements.get(ADVANCED)
     return Selectors.of(entries) if entries else None
 
 
 def capitals(value: Any) -> Any:
-    """A part of a CloudTrail record in the API's spelling: every key with a capital first letter."""
+    """A part of a CloudTrail record in the spelling of the API: every key with a capital first letter."""
     if isinstance(value, Mapping):
         return {key[:1].upper() + key[1:]: capitals(inner) for key, inner in value.items()}
     return [capitals(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _topic(topic: str, trail_arn: str) -> str:
-    """A topic of the trail's own account and region by its name, any other by its ARN: as UpdateTrail takes it."""
+    """The name of a topic in the trail's account and region, or the ARN of any other: as UpdateTrail expects it."""
     parts, home = topic.split(":"), trail_arn.split(":")
     return parts[5] if len(parts) == 6 and parts[3:5] == home[3:5] else topic
 
 
 def _basic(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """A basic selector with CloudTrail's defaults filled in. Data resources without a value log nothing."""
+    """A basic selector with CloudTrail's defaults. Data resources without a value record nothing."""
     resources = [
         {"Type": resource["Type"], "Values": sorted(resource["Values"])}
         for resource in entry.get("DataResources") or () if resource.get("Values")
@@ -146,9 +145,9 @@ def _covers(kind: str, wide: Mapping[str, Any], other_kind: str, narrow: Mapping
 
 
 def _selects(kind: str, value: str, other_kind: str, wanted: str) -> bool:
-    """Whether a data resource's value selects all that another does.
+    """Whether a data resource's value selects everything that another one selects.
 
-    `arn:aws:lambda` is every resource of the kind; for S3 objects any value is the start of their ARNs.
+    `arn:aws:lambda` means every resource of the type; for S3 objects, a value is a prefix of their ARNs.
     """
     if kind != other_kind:
         return False
@@ -157,7 +156,7 @@ def _selects(kind: str, value: str, other_kind: str, wanted: str) -> bool:
 
 
 def _without_empty(value: Any) -> Any:
-    """An advanced selector without its empty parts, and with its lists in order: none of that has a meaning."""
+    """An advanced selector without empty parts, and with sorted lists: neither affects its meaning."""
     if isinstance(value, Mapping):
         return {key: _without_empty(inner) for key, inner in sorted(value.items()) if inner not in (None, [], "")}
     return list(_sorted(_without_empty(inner) for inner in value)) if isinstance(value, list) else value
@@ -168,6 +167,6 @@ def _sorted(values: Iterable[Any]) -> tuple[Any, ...]:
 
 
 DEFAULT_SELECTORS = Selectors.of([{"ReadWriteType": "All", "IncludeManagementEvents": True}])
-"""What CloudTrail gives a trail that nobody gave selectors: every management event, no data event."""
+"""The selectors of a new trail: every management event, no data event."""
 _ALL_MANAGEMENT = [{"Equals": ["Management"], "Field": "eventCategory"}]
-"""The field selectors of the advanced selector that says the same."""
+"""The field selectors of the equivalent advanced selector."""

@@ -1,1 +1,1 @@
-"""DynamoDB tables: switching encryption with a KMS key on, and proving it."""
+"""DynamoDB tables: encryption with a KMS key."""

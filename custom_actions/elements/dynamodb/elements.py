@@ -1,4 +1,4 @@
-"""What a policy sees: the action `set-kms-encryption` on `aws.dynamodb-table`."""
+"""The action `set-kms-encryption` on `aws.dynamodb-table`."""
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -16,14 +16,14 @@ from .encryption import steps_of
 
 
 class SetKmsEncryption(Fix):
-    """Encrypt a table with a KMS key of the account in place of one that AWS owns.
+    """Encrypt a table with a KMS key of the account instead of a key that AWS owns, and verify the result.
 
-    `key` is a KMS key's id, ARN or alias; without it, or with an empty one, it is `alias/aws/dynamodb`, which AWS
-    manages, and which costs the calls only. The table stays in use meanwhile. A table that has a KMS key already,
-    whichever, is left alone. It is read before and after, and each ends in a receipt with the call that takes it
-    back; a table that is not active is refused.
+    `key` is the id, ARN or alias of a KMS key. By default, or when it is empty, it is `alias/aws/dynamodb`, the key
+    that AWS manages, which costs only its calls. The table stays available. A table that is already encrypted with any
+    KMS key is not changed, and one that is not active is refused. The receipt of each table has the call that undoes
+    the fix.
 
-    Written because c7n's `update` has no encryption.
+    Written because c7n's `update` cannot change the encryption.
 
     :example:
 
@@ -42,14 +42,14 @@ class SetKmsEncryption(Fix):
     """
 
     schema = type_schema("set-kms-encryption", key={"type": "string"})
-    # DynamoDB asks KMS in the name of who calls UpdateTable.
+    # DynamoDB calls KMS with the permissions of the caller of UpdateTable.
     inverses = (Inverse("dynamodb", "update_table", "TableName", values={"SSESpecification": {"Enabled": False}}),)
     permissions = ("dynamodb:DescribeTable", "dynamodb:UpdateTable", "kms:DescribeKey", "kms:CreateGrant")
 
     def validate(self) -> SetKmsEncryption:
         key = self.data.get("key", "")
         if any(character.isspace() for character in key) and not placeholders(key):
-            raise PolicyValidationError(f"{self.type}: {key!r} is no key's id, ARN or alias")
+            raise PolicyValidationError(f"{self.type}: key must be the id, ARN or alias of a KMS key, got {key!r}")
         return self
 
     def fix(self, session: Any, resource: dict[str, Any]) -> Iterator[FixResult]:

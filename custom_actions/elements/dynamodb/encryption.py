@@ -1,7 +1,8 @@
-"""What a table's encryption is, and what changes it.
+"""The encryption of a table, and the step that changes it.
 
-Every table is encrypted. Without an SSEDescription the key is one that AWS owns, which nobody sees and no log names;
-with one it is a KMS key of the account: `aws/dynamodb`, which AWS manages, or one of the account's own.
+Every table is encrypted. Without an SSEDescription, it is encrypted with a key that AWS owns, which is not visible in
+the account or in any log. With one, the key is in the account: `aws/dynamodb`, which AWS manages, or a customer managed
+key.
 Source: DynamoDB's DescribeTable and UpdateTable, and its developer guide, "DynamoDB encryption at rest".
 """
 from __future__ import annotations
@@ -13,18 +14,18 @@ from ...errors import Refusal
 from ...fixing import Call, Step
 
 ON = ("ENABLED", "ENABLING", "UPDATING")
-"""Statuses of a table that is, or is about to be, encrypted with a KMS key: the change takes a while, and no doubt."""
+"""Statuses of a table that is, or will shortly be, encrypted with a KMS key; the change takes a while."""
 
 
 def steps_of(table: Mapping[str, Any], key: str) -> list[Step]:
-    """What encrypts a table of DescribeTable; nothing where a KMS key is in use already.
+    """The step that encrypts a table of DescribeTable; none when it is already encrypted with a KMS key.
 
     `key`: a KMS key; empty for the one that AWS manages. Raises Refusal for a table that is not active.
     """
     if (table.get("SSEDescription") or {}).get("Status") in ON:
         return []
     if table["TableStatus"] != "ACTIVE":
-        raise Refusal(f"the table is {table['TableStatus']}, and only an active one can be changed")
+        raise Refusal(f"the table is {table['TableStatus']}; only an ACTIVE table can be changed")
     specification = {"Enabled": True, "SSEType": "KMS"} | ({"KMSMasterKeyId": key} if key else {})
     name = table["TableName"]
     return [Step(

@@ -1,6 +1,6 @@
-"""Read a load balancer's listeners, and a plan for them as steps, rule by rule.
+"""Reading a load balancer's listeners, and the steps of a plan for them, rule by rule.
 
-Source: Elastic Load Balancing's DescribeListeners, DescribeRules, ModifyListener (which holds the default rule) and
+Source: Elastic Load Balancing's DescribeListeners, DescribeRules, ModifyListener (which sets the default rule) and
 ModifyRule.
 """
 from __future__ import annotations
@@ -19,9 +19,9 @@ _GONE = ("LoadBalancerNotFound", "ListenerNotFound")
 
 
 def read_listeners(client: Any, load_balancer: str) -> list[Listener]:
-    """The listeners of a load balancer, those that speak plain HTTP with their rules.
+    """The listeners of a load balancer; those for plain HTTP with their rules.
 
-    What is deleted while it is read is left out. Raises ClientError for any other error.
+    Listeners that are deleted meanwhile are left out. Raises one of AWS_ERRORS.
     """
     try:
         found = _pages(client, "describe_listeners", "Listeners", LoadBalancerArn=load_balancer)
@@ -54,7 +54,7 @@ def _pages(client: Any, operation: str, listed: str, **parameters: str) -> list[
 
 
 def steps_of(plan: RedirectPlan) -> list[Step]:
-    """The plan as steps, rule by rule. Raises Refusal for a plan that is refused."""
+    """The plan as steps, one for each rule. Raises Refusal when the plan is refused."""
     if plan.refused:
         raise Refusal(plan.refused)
     return [

@@ -1,4 +1,4 @@
-"""What a policy sees: the filter `http-without-redirect` and the action `redirect-to-https` on `aws.app-elb`."""
+"""The filter `http-without-redirect` and the action `redirect-to-https` on `aws.app-elb`."""
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -17,14 +17,14 @@ _APPLICATION = "application"
 
 
 class HttpWithoutRedirect(Filter):
-    """Application Load Balancers that answer over plain HTTP with anything else than a redirect to HTTPS.
+    """Application Load Balancers that respond to plain HTTP with anything other than a redirect to HTTPS.
 
-    Every rule of every HTTP listener is looked at, default rules too; the offending ones are kept on the load balancer
+    Every rule of every HTTP listener is checked, including default rules; the violations are kept on the load balancer
     as `c7n:HttpWithoutRedirect`. A load balancer without a listener serves nothing over HTTP and does not match.
-    Combine it with `Type: application`: what is not encrypted on a network load balancer is not HTTP to it.
+    Combine it with `Type: application`: a network load balancer does not process HTTP.
 
-    Written because c7n's `listener` sees default actions only, and `listener-rule` pools the rules of all listeners,
-    so that what an HTTPS listener forwards would be reported.
+    Written because c7n's `listener` checks only default actions, and `listener-rule` mixes the rules of all listeners,
+    so it would report what an HTTPS listener forwards.
 
     :example:
 
@@ -54,17 +54,17 @@ class HttpWithoutRedirect(Filter):
 
 
 class RedirectToHttps(Fix):
-    """Make what an Application Load Balancer answers over plain HTTP redirect to HTTPS, and prove it.
+    """Redirect plain HTTP requests of an Application Load Balancer to HTTPS, and verify the result.
 
-    Only rules that do not redirect to HTTPS are changed, and only their actions: conditions, priorities and all HTTPS
-    listeners stay. The new action redirects (301) to the same host, path and query by HTTPS on `port`, 443 unless
-    said otherwise; a rule that redirected by HTTP keeps its target and its status. What the HTTP rules told apart,
-    the rules of the HTTPS listener have to tell apart now.
+    Only rules that do not redirect to HTTPS are changed, and only their actions: conditions, priorities and HTTPS
+    listeners stay. The new action redirects (301) to HTTPS on `port` (default 443), with the same host, path and query.
+    A rule that already redirects, but to HTTP, keeps its target and its status. From then on, the rules of the HTTPS
+    listener decide where a request goes.
 
-    A load balancer without an HTTPS listener on that port is refused: the redirect would lead into nothing. Each one
-    ends as reverted, already-ok, partial, failed or refused, in a receipt with the actions removed and added and the
-    calls that take it back. One failing load balancer does not stop the others; when all are done, a failed or
-    partial one makes the policy fail.
+    A load balancer without an HTTPS listener on that port is refused, because the redirect would cause an outage. The
+    outcome of each load balancer is reverted, already-ok, partial, failed or refused. Its receipt has the actions
+    removed and added, and the calls that undo the fix. One that fails does not stop the others; after all are done, a
+    failed or partial one makes the policy fail.
 
     Written because c7n's `modify-listener` cannot set actions, and no action of c7n changes rules.
 

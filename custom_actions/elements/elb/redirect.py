@@ -1,8 +1,8 @@
-"""Which rules of a load balancer answer over plain HTTP, and the plan that makes them redirect to HTTPS.
+"""Which rules of a load balancer serve plain HTTP, and the plan that makes them redirect to HTTPS.
 
-A listener's default action is a rule as well, the one that stands last. A rule redirects when each of its actions is
-a redirect to HTTPS; `#{protocol}`, which keeps the protocol of the request, is none. A load balancer without a listener
-serves nothing, and nothing is wrong with it.
+A listener's default action is also a rule, the last one. A rule redirects when each of its actions is a redirect to
+HTTPS; a redirect to `#{protocol}` keeps the protocol of the request, so it does not count. A load balancer without a
+listener serves nothing, and is compliant.
 """
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from typing import Any
 
 HTTPS = "HTTPS"
 _NOT_PLAIN = (HTTPS, "TLS", "")
-"""Protocols of listeners that encrypt, and the empty one of a gateway load balancer."""
+"""Protocols with encryption, and the empty one of a gateway load balancer."""
 
 Action = Mapping[str, Any]
-"""An action as the API of Elastic Load Balancing has it."""
+"""An action in the format of the Elastic Load Balancing API."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule of a listener; the default one takes what no other rule takes."""
+    """A rule of a listener; the default one applies when no other rule matches."""
 
     arn: str
     priority: str
@@ -33,7 +33,7 @@ class Rule:
 
     @property
     def redirects(self) -> bool:
-        """Whether it does nothing but redirect to HTTPS."""
+        """Whether it only redirects to HTTPS."""
         return bool(self.actions) and all(
             action["Type"] == "redirect" and (action.get("RedirectConfig") or {}).get("Protocol") == HTTPS
             for action in self.actions
@@ -50,7 +50,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Listener:
-    """A listener; its rules are read only where it does not encrypt."""
+    """A listener; its rules are read only when it does not encrypt."""
 
     arn: str
     protocol: str
@@ -76,18 +76,18 @@ class RedirectStep:
 
 @dataclass(frozen=True)
 class RedirectPlan:
-    """What to do to one load balancer; `refused` says why nothing may be done."""
+    """What to do with one load balancer; `refused` says why nothing can be done."""
 
     steps: tuple[RedirectStep, ...] = field(default=())
     refused: str = ""
 
     def __bool__(self) -> bool:
-        """Whether something is wrong."""
+        """Whether there is drift."""
         return bool(self.steps or self.refused)
 
 
 def offending(listeners: Iterable[Listener]) -> list[tuple[Listener, Rule]]:
-    """The rules that answer over plain HTTP with something else than a redirect to HTTPS."""
+    """The rules that respond to plain HTTP with anything other than a redirect to HTTPS."""
     return [
         (listener, rule) for listener in listeners if listener.plain for rule in listener.rules if not rule.redirects
     ]
@@ -96,7 +96,7 @@ def offending(listeners: Iterable[Listener]) -> list[tuple[Listener, Rule]]:
 def plan_redirects(listeners: Sequence[Listener], port: int) -> RedirectPlan:
     """The plan that makes every offending rule redirect to HTTPS on `port` of the same load balancer.
 
-    It is refused when nobody listens there with HTTPS: a redirect would lead into nothing, which is an outage.
+    It is refused when the load balancer has no HTTPS listener on that port: the redirect would cause an outage.
     """
     found = offending(listeners)
     if not found:
@@ -108,7 +108,7 @@ def plan_redirects(listeners: Sequence[Listener], port: int) -> RedirectPlan:
 
 
 def _redirect(rule: Rule, port: int) -> Action:
-    """The redirect that takes the place of a rule's actions. One that redirected by HTTP leads where it led."""
+    """The redirect that replaces a rule's actions; a redirect to HTTP keeps its target."""
     kept: Mapping[str, Any] = {}
     if len(rule.actions) == 1 and rule.actions[0]["Type"] == "redirect":
         kept = rule.actions[0].get("RedirectConfig") or {}

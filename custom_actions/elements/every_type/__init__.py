@@ -1,4 +1,4 @@
-"""Filters that every resource type has."""
+"""Filters for all resource types."""
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

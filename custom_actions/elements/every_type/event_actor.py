@@ -1,4 +1,4 @@
-"""The filter `event-actor`: was a change made by somebody who may make it."""
+"""The filter `event-actor`: whether a change was made by an allowed principal."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -13,20 +13,19 @@ from ...aws import detail_of, principal_of
 
 
 def is_allowed(principal: str, allowed: Sequence[str]) -> bool:
-    """Whether one of the patterns is the principal's whole ARN; `*` and `?` stand for other characters."""
+    """Whether one of the patterns matches the whole ARN of the principal; `*` and `?` are wildcards."""
     return bool(principal) and any(fnmatchcase(principal, pattern) for pattern in allowed)
 
 
 class EventActor(Filter):
-    """Resources of an event that somebody caused who is not in `allowed`.
+    """Resources of an event whose principal is not in `allowed`.
 
-    For policies in mode `cloudtrail`. `allowed` are ARNs of roles (without a session), users or the root, or the name
-    of a service such as `autoscaling.amazonaws.com`; `*` and `?` stand for other characters. A principal that the
-    record does not name is not allowed. A call that AWS refused does not match. Who it was is kept on the resource as
-    `c7n:EventActor`.
+    For policies in mode `cloudtrail`. `allowed` lists ARNs of roles (without a session), users or the root user, or
+    names of services such as `autoscaling.amazonaws.com`; `*` and `?` are wildcards. An event without a principal
+    matches. A call that AWS refused does not match. The principal is kept on the resource as `c7n:EventActor`.
 
-    Written because c7n's `event` filter compares one key, and who acted stands in one key for a role's session and in
-    another for a user, the root or a service; and because it knows no list of patterns.
+    Written because c7n's `event` filter compares one key, while the principal is in different keys for a role's session
+    and for a user, the root user or a service; and because it cannot compare with a list of patterns.
 
     :example:
 
@@ -49,7 +48,7 @@ class EventActor(Filter):
                   - arn:aws:iam::{account_id}:role/aws-reserved/sso.amazonaws.com/*AWSReservedSSO_IamAdmin_*
     """
 
-    # A text stands for a parameter that is a list.
+    # A string is a parameter whose value is a list.
     schema = type_schema(
         "event-actor", required=["allowed"],
         allowed={"oneOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}]},
@@ -74,5 +73,5 @@ class EventActor(Filter):
         if is_allowed(principal, self.data["allowed"]):
             self.log.info("%s: %s by %s is allowed", self.type, record.get("eventName"), principal)
             return []
-        said = f"{record.get('eventName')} by {principal or 'nobody that the record names'}"
+        said = f"{record.get('eventName')} by {principal or 'an unknown principal'}"
         return [{**resource, self.annotation_key: said} for resource in resources]

@@ -1,8 +1,8 @@
-"""The filter `scope`, on every resource type: which resources a policy speaks of at all.
+"""The filter `scope`, on every resource type: the resources to which a policy applies.
 
-AWS Config knows three verdicts. c7n's filters know two: matched, and not matched. What stands in `scope` says which
-resources a rule applies to; the others are NOT_APPLICABLE in AWS Config (`config_rule`), and simply do not match
-anywhere else. An exempt resource is not out of scope: exempt it with an ordinary filter, and it is COMPLIANT.
+AWS Config has three evaluation results; c7n's filters have two: matched, and not matched. The filters in `scope` select
+the resources to which a policy applies. In AWS Config the others are NOT_APPLICABLE; in other modes they do not match.
+A resource that is exempt is not out of scope: exempt it with an ordinary filter, so that it is COMPLIANT.
 """
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from c7n.filters.core import ANNOTATION_KEY, And
 
 
 class Scope(And):
-    """Resources that the policy applies to: those that pass every filter in `filters`.
+    """Resources to which the policy applies: those that pass all filters in `filters`.
 
-    It stands first. With AWS Config a resource outside is NOT_APPLICABLE; in every other mode it does not match, as
-    with an `and` block. Written because c7n's own rules call everything that does not match COMPLIANT.
+    It must be the first filter. In AWS Config, a resource out of scope is NOT_APPLICABLE; in other modes it does not
+    match, as with an `and` block. Written because c7n's own rules report everything that does not match as COMPLIANT.
 
     :example:
 
@@ -47,12 +47,12 @@ class Scope(And):
         super().validate()
         if self.manager.filters and self.manager.filters[0] is not self:
             raise PolicyValidationError(
-                f"policy:{self.manager.data.get('name')} scope stands first among the filters, and once"
+                f"policy:{self.manager.data.get('name')} scope must be the first filter, and the only one of its type"
             )
         return self
 
     def process(self, resources: list[dict[str, Any]], event: Any = None) -> list[dict[str, Any]]:
-        """The resources in scope. Why one is in scope is no evidence against it, so nothing is noted on it."""
+        """The resources in scope, without annotations: why a resource is in scope is not evidence of drift."""
         noted = [resource.get(ANNOTATION_KEY) for resource in resources]
         inside = super().process(resources, event)
         for resource, before in zip(resources, noted, strict=True):
@@ -62,12 +62,12 @@ class Scope(And):
         return list(inside)
 
     def get_permissions(self) -> set[str]:
-        """What the filters inside call."""
+        """The permissions of the filters inside."""
         return {permission for inside in self.filters for permission in inside.get_permissions()}
 
 
 def for_resource(resource_class: Any) -> type[Scope]:
-    """The filter for one resource type: its schema takes the filters of that type."""
+    """The filter for one resource type; its schema accepts the filters of that type."""
     filters = f"#/definitions/resources/aws.{resource_class.type}/policy/allOf/1/properties/filters"
     schema = {
         "type": "object",

@@ -1,1 +1,1 @@
-"""GuardDuty: undoing what switches a detector off."""
+"""GuardDuty: a fix for suspended and deleted detectors."""

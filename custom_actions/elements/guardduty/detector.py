@@ -1,4 +1,4 @@
-"""The action `revert-detector`: GuardDuty watches again, with the features that it had.
+"""The action `revert-detector`: enables or recreates a GuardDuty detector, with its earlier features.
 
 Source: GuardDuty's CreateDetector, UpdateDetector, DeleteDetector, GetDetector and ListDetectors. A region has one
 detector.
@@ -30,25 +30,25 @@ from ...fixing import (
 CREATE, UPDATE, DELETE = "CreateDetector", "UpdateDetector", "DeleteDetector"
 
 SETTLED = timedelta(minutes=15)
-"""How old an UpdateDetector must be to have been meant: a younger one may be a step of the same attack."""
+"""How old an UpdateDetector must be to count as intended: a more recent one may be a step of the same attack."""
 
 LOST = (
-    "filters, trusted and threat lists, members and the publishing destination went with the old detector: "
-    "they must be set again by a person"
+    "filters, trusted IP lists, threat lists, members and the publishing destination were deleted with the old "
+    "detector: a person must set them again"
 )
 
 
 def plan_detector(
     detectors: Mapping[str, str], event: str, settings: Mapping[str, Any], made: Callable[[], str] = str
 ) -> FixPlan:
-    """Make the detector that is missing, or enable the one that is there.
+    """Create the missing detector, or enable the existing one.
 
     Args:
         detectors: the status (ENABLED, DISABLED) of the region's detectors, by id.
         event: the name of the event.
-        settings: CreateDetector's parameters as the history tells them.
-        made: gives the id of the detector that was found last. The inverse falls back on it when the answer to
-            CreateDetector is lost: a region has one detector, so it is the one that the call made.
+        settings: CreateDetector's parameters from the event history.
+        made: returns the id of the detector that was read last. The inverse uses it when the response to
+            CreateDetector is lost: a region has one detector, so it is the one that the call created.
     """
     if not detectors:
         def delete(answer: Mapping[str, Any]) -> Call | None:
@@ -56,9 +56,9 @@ def plan_detector(
             return Call("guardduty", "delete_detector", {"DetectorId": detector}) if detector else None
 
         wanted = {**settings, "Enable": True}
-        notes = [LOST] if settings else [LOST, "no event tells what it was: made with GuardDuty's own defaults"]
+        notes = [LOST] if settings else [LOST, "its settings are in no event: created with GuardDuty's defaults"]
         return FixPlan([Step(
-            "make a detector", Call("guardduty", "create_detector", wanted), delete, added=wanted,
+            "create a detector", Call("guardduty", "create_detector", wanted), delete, added=wanted,
         )], notes=notes if event == DELETE else ())
 
     def update(detector: str, enable: bool) -> Call:
@@ -72,12 +72,12 @@ def plan_detector(
 
 
 def settings_of(detector: str, record: Record, earlier: Iterable[Record]) -> dict[str, Any]:
-    """CreateDetector's parameters for the detector that `record` deleted; empty where the history does not tell.
+    """CreateDetector's parameters for the detector that `record` deleted; empty when the history does not have them.
 
     Args:
         earlier: the CreateDetector and UpdateDetector events before it, newest first.
 
-    A frequency or a feature that a later UpdateDetector set is as that set it, unless it is younger than `SETTLED`.
+    Values of a later UpdateDetector take precedence, unless it is more recent than `SETTLED`.
     """
     limit = datetime.fromisoformat(record["eventTime"]) - SETTLED
     features: dict[str, Mapping[str, Any]] = {}
@@ -103,7 +103,7 @@ def settings_of(detector: str, record: Record, earlier: Iterable[Record]) -> dic
 
 
 def _feature(feature: Mapping[str, Any]) -> dict[str, Any]:
-    """A feature as CreateDetector takes it, from CloudTrail's lower camel."""
+    """A feature of a CloudTrail record, in the spelling of CreateDetector."""
     further = [
         {"Name": each["name"], "Status": each["status"]} for each in feature.get("additionalConfiguration") or ()
     ]
@@ -112,17 +112,17 @@ def _feature(feature: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class RevertDetector(EventFix):
-    """Have GuardDuty watch again, and prove it.
+    """Enable or recreate the region's GuardDuty detector, and verify the result.
 
     For policies in mode `cloudtrail`, on `account`:
 
-    * UpdateDetector, when it suspended the detector: it is enabled.
-    * DeleteDetector: a detector is made, with the features and the frequency that CloudTrail's event history (90 days)
-      tells, or else GuardDuty's own defaults. What a new detector cannot have is named in the receipt.
+    * UpdateDetector that suspends the detector: it is enabled.
+    * DeleteDetector: a detector is created, with the features and the frequency from CloudTrail's event history (90
+      days), or else with GuardDuty's defaults. The receipt lists what cannot be restored on a new detector.
 
-    The receipt has who did it, and the calls that take it back.
+    The receipt has who made the change, and the calls that undo the fix.
 
-    Written because c7n has no resource for detectors, and its account filter `guard-duty` no fix.
+    Written because c7n has no resource type for detectors, and its account filter `guard-duty` has no fix.
 
     :example:
 
@@ -158,7 +158,7 @@ class RevertDetector(EventFix):
     events = (UPDATE, DELETE)
 
     def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterator[FixResult]:
-        """Have GuardDuty watch again in this region."""
+        """Enable or recreate the detector of this region."""
         record = detail_of(event)
         request = record.get("requestParameters") or {}
         if record["eventName"] == UPDATE and request.get("enable") is not False:
@@ -190,7 +190,7 @@ class RevertDetector(EventFix):
             return settings_of(
                 detector, record, earlier_named(session.client("cloudtrail"), (CREATE, UPDATE), record))
         except AWS_ERRORS as error:
-            # Without its history a detector with the defaults is better than none.
+            # A detector with the defaults is better than none.
             notes.append(f"the event history could not be read: {reason_of(error)}")
             return {}
 

@@ -1,1 +1,1 @@
-"""Users, groups and roles of IAM: what they may do, what they must have, and their credentials."""
+"""IAM users, groups and roles: their permissions, required policies, and credentials."""

@@ -12,11 +12,11 @@ from .required import POLICIES, arns_of, check_policies
 class MissingBoundary(Filter):
     """Users and roles without a permissions boundary, or with one that is not in `policies`.
 
-    `policies` lists ARNs, or names of policies of this account; with an empty list any boundary will do. What is wrong
-    is kept on the resource as `c7n:Boundary`.
+    `policies` lists ARNs, or names of policies of this account; with an empty list, any boundary is allowed. The
+    violation is kept on the resource as `c7n:Boundary`.
 
-    Written because c7n's `value` takes an empty list as one that nothing is in: a policy could not have a list as its
-    parameter, and by default be content with any boundary.
+    Written because nothing is in an empty list for c7n's `value`: with it, a policy could not take a list from a
+    parameter and accept any boundary by default.
 
     :example:
 
@@ -31,7 +31,7 @@ class MissingBoundary(Filter):
     """
 
     schema = type_schema("missing-boundary", policies=POLICIES)
-    # c7n has called it to read the user.
+    # c7n calls it to read the user.
     permissions = ("iam:GetUser",)
     annotation_key = "c7n:Boundary"
 
@@ -45,6 +45,6 @@ class MissingBoundary(Filter):
         for resource in resources:
             boundary = (resource.get("PermissionsBoundary") or {}).get("PermissionsBoundaryArn")
             if not boundary or (allowed and boundary not in allowed):
-                resource[self.annotation_key] = f"{boundary} is not one of the allowed ones" if boundary else "none"
+                resource[self.annotation_key] = f"{boundary} is not an allowed boundary" if boundary else "none"
                 found.append(resource)
         return found

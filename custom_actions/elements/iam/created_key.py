@@ -1,4 +1,4 @@
-"""The action `disable-created-key`: the access key that an event made is inactive.
+"""The action `disable-created-key`: disables the access key that an event created.
 
 Source: IAM's CreateAccessKey, UpdateAccessKey and ListAccessKeys.
 """
@@ -14,7 +14,7 @@ from ...fixing import OTHERWISE, Call, EventFix, FixPlan, FixResult, Inverse, St
 
 
 def plan_key(user: str, key_id: str, keys: Sequence[Mapping[str, Any]]) -> FixPlan:
-    """Disable one of a user's keys, as ListAccessKeys gives them; nothing where it is disabled or gone."""
+    """Disable one of a user's keys from ListAccessKeys; no step when it is disabled or deleted."""
 
     def update(status: str) -> Call:
         return Call("iam", "update_access_key", {"UserName": user, "AccessKeyId": key_id, "Status": status})
@@ -27,13 +27,13 @@ def plan_key(user: str, key_id: str, keys: Sequence[Mapping[str, Any]]) -> FixPl
 
 
 class DisableCreatedKey(EventFix):
-    """Disable the access key that the event CreateAccessKey made, and no other key of the user.
+    """Disable the access key that the event CreateAccessKey created, and verify the result.
 
-    The key is disabled, not deleted: the receipt has the call that gives it back. Who may create keys is said by an
-    `event-actor` filter before it.
+    Other keys of the user are not changed. The key is disabled, not deleted: the receipt has the call that enables it
+    again. Use the filter `event-actor` to allow certain principals to create keys.
 
-    Written because c7n's `remove-keys` takes a user's keys by age or by a credential report that is hours old: it
-    cannot tell the key that was just made from those that a service runs on.
+    Written because c7n's `remove-keys` selects keys by age or by a credential report that is hours old: it cannot
+    distinguish a new key from those that are in use.
 
     :example:
 
@@ -67,7 +67,7 @@ class DisableCreatedKey(EventFix):
     events = ("CreateAccessKey",)
 
     def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterator[FixResult]:
-        """Disable the key, when it is this user's."""
+        """Disable the key, if it belongs to this user."""
         made = (detail_of(event).get("responseElements") or {}).get("accessKey") or {}
         user, key_id = resource["UserName"], made.get("accessKeyId")
         if not key_id or made.get("userName") != user:
@@ -75,7 +75,7 @@ class DisableCreatedKey(EventFix):
         client = session.client("iam")
 
         def plan() -> FixPlan:
-            # A user has two keys at most, so there is one page.
+            # A user has at most two keys, so there is one page.
             return plan_key(user, key_id, call(client.list_access_keys, UserName=user)["AccessKeyMetadata"])
 
         yield fix_by_plan(lambda service: client, plan)

@@ -22,18 +22,19 @@ _READ = ("List{}Policies", "Get{}Policy", "ListAttached{}Policies")
 
 
 class FullStar(Filter):
-    """Users, groups and roles with a policy that allows everything, and managed policies that do.
+    """Users, groups and roles with a policy that allows all actions, and managed policies that allow all actions.
 
-    Looked at are inline policies, and the default version of the managed policies that are attached; on `iam-user` with
-    `groups: true` those of the user's groups too. On `iam-policy` it is the policy's own default version: give it
-    `AttachmentCount` beside, for one that nobody has does no harm.
+    It checks inline policies, and the default version of attached managed policies; on `iam-user` with `groups: true`,
+    also those of the user's groups. On `iam-policy` it checks the default version of the policy: combine it with
+    `AttachmentCount`, because a policy that is not attached has no effect.
 
-    A statement allows everything, whatever its Resource and Condition, when its Action is nothing but wildcards
-    (`*`, `*:*`, `?*` and the like), or when its NotAction leaves IAM open, for who may use IAM may take the rest. A
-    Deny never offends. What offends is kept on the resource as `c7n:FullStar`: policy, statement and how.
+    A statement allows all actions, with any Resource and Condition, when its Action has only wildcards (`*`, `*:*`,
+    `?*` and the like), or when its NotAction does not exclude IAM, because access to IAM is enough to get all other
+    permissions. Statements with Deny never match. The policy, the statement and the reason are kept on the resource as
+    `c7n:FullStar`.
 
-    Written because c7n's `check-permissions` asks the policy simulator, so a boundary, a condition or a resource hides
-    the star, and `has-allow-all` is there for managed policies only and knows neither `*:*` nor NotAction.
+    Written because c7n's `check-permissions` uses the policy simulator, so a boundary, a condition or a resource hides
+    the wildcard; and `has-allow-all` works on managed policies only and does not know `*:*` or NotAction.
 
     :example:
 
@@ -66,7 +67,7 @@ class FullStar(Filter):
     annotation_key = "c7n:FullStar"
 
     def get_permissions(self) -> tuple[str, ...]:
-        """What is read, by the kind of resource."""
+        """The permissions to read, for the policy's resource type."""
         if self.manager.type == "iam-policy":
             return _READ_MANAGED
         kind = self.manager.type.rpartition("iam-")[2]
@@ -78,22 +79,22 @@ class FullStar(Filter):
     def validate(self) -> FullStar:
         groups = self.data.get("groups", False)
         if "groups" in self.data and self.manager.type != "iam-user":
-            raise PolicyValidationError(f"{self.type}: groups goes with aws.iam-user, not with aws.{self.manager.type}")
+            raise PolicyValidationError(f"{self.type}: groups works on aws.iam-user, not on aws.{self.manager.type}")
         if isinstance(groups, str) and not placeholders(groups):
-            raise PolicyValidationError(f"{self.type}: groups is true or false, not {groups!r}")
+            raise PolicyValidationError(f"{self.type}: groups must be true or false, got {groups!r}")
         return self
 
     def process(self, resources: list[dict[str, Any]], event: Any = None) -> list[dict[str, Any]]:
         reader = Reader(local_session(self.manager.session_factory).client("iam"))
         found = []
         for resource in resources:
-            said = self._said(reader, resource)
-            if said:
-                resource[self.annotation_key] = said
+            reasons = self._reasons(reader, resource)
+            if reasons:
+                resource[self.annotation_key] = reasons
                 found.append(resource)
         return found
 
-    def _said(self, reader: Reader, resource: Mapping[str, Any]) -> list[str]:
+    def _reasons(self, reader: Reader, resource: Mapping[str, Any]) -> list[str]:
         if self.manager.type == "iam-policy":
             document = reader.document(resource["Arn"])
             return allows_everything(document) if document is not None else []
@@ -103,17 +104,18 @@ class FullStar(Filter):
 
 
 class RevokeFullStar(IamFix):
-    """Take the policies that allow everything from a user, a group or a role, and prove it.
+    """Remove the policies that allow all actions from a user, a group or a role, and verify the result.
 
-    An offending managed policy is detached, an offending inline one deleted; every other policy stays. What offends is
-    decided as by the filter `full-star`, and anew. A user's groups are not touched: their policies are other people's
-    too. The principal under which this runs is refused, for it could not take it back.
+    Such a managed policy is detached, and such an inline policy is deleted; all other policies stay. Which policies
+    they are is decided again, as in the filter `full-star`. A user's groups are not changed, because other users have
+    their policies too. The principal under which this runs is refused, because it could not undo the fix.
 
-    Each one ends as reverted, already-ok, partial, failed or refused, in a receipt with the policies taken and the
-    calls that give them back, inline documents included: in `action-revoke-full-star` beside the policy's other output.
+    The outcome of each principal is reverted, already-ok, partial, failed or refused. Its receipt, in
+    `action-revoke-full-star` beside the policy's other output, has the removed policies and the calls that restore
+    them, including the documents of inline policies.
 
-    Written because c7n's `set-policy` detaches by ARN or all, whether it offends or not, its inline deletions delete
-    all (and there is none for roles), and none of them keeps what it deleted.
+    Written because c7n's `set-policy` detaches policies by ARN or all of them, whatever they allow; its deletion of
+    inline policies deletes all (and does not work on roles); and neither keeps what it deletes.
 
     :example:
 
@@ -139,32 +141,32 @@ class RevokeFullStar(IamFix):
     permissions: tuple[str, ...] = ("sts:GetCallerIdentity", *_READ_MANAGED)
 
     def get_permissions(self) -> tuple[str, ...]:
-        """What is read and changed, by the kind of resource."""
+        """The permissions to read and to change, for the policy's resource type."""
         principal = Principal(self.manager.type.rpartition("iam-")[2], "")
         return self.permissions + principal.permissions(*_READ, "Delete{}Policy", "Detach{}Policy")
 
     def fix(self, session: Any, resource: dict[str, Any]) -> Iterator[FixResult]:
-        """Take the policies that allow everything from one principal."""
+        """Remove the policies that allow all actions from one principal."""
         principal = Principal.of(self.manager.type, resource)
         own = call(session.client("sts").get_caller_identity)["Arn"]
         if is_caller(principal, own):
-            raise Refusal(f"this runs as {own}, and could not give its own rights back")
+            raise Refusal(f"this runs as {own}, which could not restore its own permissions")
         client = session.client("iam")
         yield self.carry_out(client, lambda: plan(Reader(client).grants(principal)))
 
 
 def lines(grants: Iterable[Grant]) -> list[str]:
-    """What allows everything among the grants, for a reader. Raises DocumentError."""
-    return [f"{grant}: {said}" for grant in grants for said in allows_everything(grant.document)]
+    """The statements that allow all actions, in words. Raises DocumentError."""
+    return [f"{grant}: {reason}" for grant in grants for reason in allows_everything(grant.document)]
 
 
 def plan(grants: Iterable[Grant]) -> list[Step]:
-    """The steps that take every grant that allows everything. Raises DocumentError."""
+    """The steps that remove every policy that allows all actions. Raises DocumentError."""
     return [_revocation(grant) for grant in grants if allows_everything(grant.document)]
 
 
 def is_caller(principal: Principal, arn: str) -> bool:
-    """Whether the ARN of sts:GetCallerIdentity is of this principal."""
+    """Whether this principal is the caller, by its ARN from sts:GetCallerIdentity."""
     kind, _, rest = arn.split(":", 5)[5].partition("/")
     if kind == "assumed-role":
         return principal == Principal("role", rest.partition("/")[0])

@@ -22,13 +22,13 @@ from .fix import IamFix
 from .principals import GONE
 
 ANNOTATION = "c7n:UnusedKeys"
-# Where c7n's own filter `access-key` keeps the keys that it matched.
+# The annotation of c7n's own filter `access-key`.
 _MATCHED = "c7n:matched-keys"
 
 
 @dataclass(frozen=True)
 class Key:
-    """An access key; `used` is None when IAM knows of no use."""
+    """An access key; `used` is None when IAM has recorded no use."""
 
     id: str
     active: bool
@@ -36,26 +36,26 @@ class Key:
     used: datetime | None = None
 
     def unused_since(self, now: datetime, days: float) -> str:
-        """Why the key is unused: it is active, and its last use, or else its making, is `days` days ago or more.
+        """Why the key is unused: it is active, and was last used, or else created, at least `days` days ago.
 
-        Empty when it is not.
+        Empty when it is not unused.
         """
         if not self.active or now - (self.used or self.created) < timedelta(days=days):
             return ""
         if self.used is None:
-            return f"never used, made {(now - self.created).days} days ago"
+            return f"never used, created {(now - self.created).days} days ago"
         return f"last used {(now - self.used).days} days ago"
 
 
 class UnusedKeys(Filter):
-    """Users with an active access key that nobody has used for some days.
+    """Users with an active access key that has not been used for a number of days.
 
-    A key that was never used counts from its making, so that a new one has time. What IAM knows of a key's use is asked
-    for when the policy runs, and not for keys that are younger than `days`. The unused ones are kept on the user as
-    `c7n:UnusedKeys`, by key id.
+    For a key that was never used, its creation date counts, so that a new key does not match. The last use is read when
+    the policy runs, but not for keys younger than `days`. The unused keys are kept on the user as `c7n:UnusedKeys`, by
+    key id.
 
-    Written because c7n's `credential` reads the credential report, up to four hours old and without key ids, and its
-    `access-key` does not know of a key's use.
+    Written because c7n's `credential` reads the credential report, which is up to four hours old and has no key ids,
+    and its `access-key` does not check the last use.
 
     :example:
 
@@ -76,7 +76,7 @@ class UnusedKeys(Filter):
     def validate(self) -> UnusedKeys:
         days = self.data["days"]
         if isinstance(days, str) and not placeholders(days):
-            raise PolicyValidationError(f"{self.type}: days is a number, not {days!r}")
+            raise PolicyValidationError(f"{self.type}: days must be a number, got {days!r}")
         return self
 
     def process(self, resources: list[dict[str, Any]], event: Any = None) -> list[dict[str, Any]]:
@@ -93,14 +93,14 @@ class UnusedKeys(Filter):
 
 
 class DisableKeys(IamFix):
-    """Disable the access keys that the policy's filter found: `unused-keys`, or c7n's own `access-key`.
+    """Disable the access keys that the policy's filter found, and verify the result.
 
-    A disabled key works again as soon as it is made active. The key that this very run uses is refused. Each user ends
-    as reverted, already-ok, partial, failed or refused, in a receipt with the keys and the calls that make them active
-    again: in `action-disable-keys` beside the policy's other output.
+    The filter is `unused-keys`, or c7n's `access-key`. A disabled key can be enabled again. A user whose key this run
+    uses is refused. The outcome of each user is reverted, already-ok, partial, failed or refused. Its receipt, in
+    `action-disable-keys` beside the policy's other output, has the keys and the calls that enable them again.
 
-    Written because c7n's `remove-keys` does not know what `unused-keys` found, proves nothing, and keeps no record of
-    which keys it disabled.
+    Written because c7n's `remove-keys` does not know the keys that `unused-keys` found, does not verify the result, and
+    keeps no record of the keys that it disabled.
 
     :example:
 
@@ -134,7 +134,7 @@ class DisableKeys(IamFix):
         wanted = found_keys(resource)
         own = session.get_credentials().access_key
         if own in wanted:
-            raise Refusal(f"this runs with the key {own}")
+            raise Refusal(f"this run uses the key {own}")
         yield self.carry_out(client, lambda: [
             _disabling(user, key.id) for key in _keys(client, user) if key.active and key.id in wanted])
 
@@ -145,7 +145,7 @@ def found_keys(user: Mapping[str, Any]) -> set[str]:
 
 
 def _keys(client: Any, user: str) -> list[Key]:
-    """A user's keys without their use; none when the user is gone. Raises ClientError."""
+    """A user's keys without their last use; none when the user does not exist. Raises one of AWS_ERRORS."""
     try:
         pages = call(lambda: list(client.get_paginator("list_access_keys").paginate(UserName=user)))
     except ClientError as error:
@@ -159,7 +159,7 @@ def _keys(client: Any, user: str) -> list[Key]:
 
 
 def _with_use(client: Any, user: str, now: datetime, days: float) -> Iterable[Key]:
-    """The keys that may be unused, with their use. Raises ClientError."""
+    """The keys that may be unused, with their last use. Raises one of AWS_ERRORS."""
     for key in _keys(client, user):
         if key.unused_since(now, days):
             last = call(client.get_access_key_last_used, AccessKeyId=key.id)["AccessKeyLastUsed"]

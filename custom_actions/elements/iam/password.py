@@ -27,20 +27,20 @@ STRICTER: Mapping[str, Callable[[Any, Any], Any]] = {
         lambda now, wanted: now or wanted),
     "MinimumPasswordLength": max,
     "PasswordReusePrevention": max,
-    # 0 is a password that never expires.
+    # With 0, passwords never expire.
     "MaxPasswordAge": lambda now, wanted: min(now, wanted) if now and wanted else now or wanted,
 }
-"""Of a setting's two values the stricter. Users who must change their password must also be allowed to."""
+"""Returns the stricter one of two values of a setting. It is stricter to let users change their own password."""
 _KEPT = "HardExpiry"
 
 
 def strengthened(now: Settings, wanted: Settings) -> dict[str, Any]:
-    """The settings to have: of each that is wanted the stricter of both values, and every other as it is."""
+    """The settings with each value in `wanted` that is stricter than the current one; the others stay."""
     return {**now, **{key: STRICTER[key](now.get(key) or 0, value) for key, value in wanted.items()}}
 
 
 def plan(now: Settings | None, wanted: Settings) -> list[Step]:
-    """The change that makes the settings as strict as wanted; none when they are. `now` is None without a policy."""
+    """The step that makes the settings as strict as wanted, if they are not. `now`: None without a password policy."""
     target = _given(strengthened(now or {}, wanted))
     if now is not None and target == _given(now):
         return []
@@ -55,7 +55,7 @@ def plan(now: Settings | None, wanted: Settings) -> list[Step]:
 
 
 def _given(settings: Settings) -> dict[str, Any]:
-    """What UpdateAccountPasswordPolicy takes of settings: a number that is not set is left out."""
+    """The settings as UpdateAccountPasswordPolicy accepts them: a number that is not set is left out."""
     return {
         key: value for key, value in settings.items()
         if key in (*STRICTER, _KEPT) and (isinstance(value, bool) or value)
@@ -63,15 +63,15 @@ def _given(settings: Settings) -> dict[str, Any]:
 
 
 class StrengthenPasswordPolicy(IamFix):
-    """Make the account's password policy as strict as the policy says, and nowhere weaker, and prove it.
+    """Make the account's password policy at least as strict as `policy`, never weaker, and verify the result.
 
-    Of each setting in `policy` the stricter value stands: the longer length and memory, the shorter age, and what is
-    required stays required. Settings that it does not name stay as they are.
+    The stricter value of each setting in `policy` applies: the greater length, the longer reuse prevention, the shorter
+    age, and each requirement. Other settings are not changed.
 
     The receipt, in `action-strengthen-password-policy` beside the policy's other output, has the settings before and
-    after, and the call that gives the earlier ones back.
+    after, and the call that restores the earlier ones.
 
-    Written because c7n's `set-password-policy` sets values, and so makes a stricter setting weaker.
+    Written because c7n's `set-password-policy` sets fixed values, which can weaken a stricter setting.
 
     :example:
 
@@ -116,7 +116,7 @@ class StrengthenPasswordPolicy(IamFix):
 
 
 def _settings(client: Any) -> Settings | None:
-    """The settings as they are; None without a password policy. Raises ClientError."""
+    """The current settings; None without a password policy. Raises one of AWS_ERRORS."""
     try:
         return dict(call(client.get_account_password_policy)["PasswordPolicy"])
     except ClientError as error:

@@ -1,6 +1,6 @@
-"""What a user, a group or a role was granted, read from IAM page by page.
+"""The policies of a user, a group or a role, read from IAM.
 
-Source: IAM's ListUserPolicies, GetUserPolicy, ListAttachedUserPolicies and their likes for groups and roles,
+Source: IAM's ListUserPolicies, GetUserPolicy, ListAttachedUserPolicies and the same calls for groups and roles,
 ListGroupsForUser, GetPolicy, GetPolicyVersion.
 """
 from __future__ import annotations
@@ -20,7 +20,7 @@ GONE = "NoSuchEntity"
 class Principal:
     """A user, a group or a role.
 
-    `kind` is `user`, `group` or `role`: IAM's operations are named after it, as in `list_user_policies`.
+    `kind` is `user`, `group` or `role`; it is part of the names of IAM's operations, as in `list_user_policies`.
     """
 
     kind: str
@@ -28,23 +28,23 @@ class Principal:
 
     @classmethod
     def of(cls, resource_type: str, resource: Mapping[str, Any]) -> Principal:
-        """From c7n's resource type, such as `iam-user`, and a resource of it."""
+        """The principal of a resource of one of c7n's types, such as `iam-user`."""
         kind = resource_type.rpartition("iam-")[2]
         return cls(kind, resource[f"{kind.capitalize()}Name"])
 
     @property
     def parameters(self) -> dict[str, str]:
-        """How an operation names it: `{"UserName": …}`."""
+        """The parameters for it in an operation: `{"UserName": …}`."""
         return {f"{self.kind.capitalize()}Name": self.name}
 
     def permissions(self, *verbs: str) -> tuple[str, ...]:
-        """IAM's names of what is called on it: `Put{}Policy` becomes `iam:PutUserPolicy`."""
+        """The permissions for calls on it: `Put{}Policy` becomes `iam:PutUserPolicy`."""
         return tuple(f"iam:{verb.format(self.kind.capitalize())}" for verb in verbs)
 
 
 @dataclass(frozen=True)
 class Grant:
-    """A policy that a principal has: an inline one by its name, a managed one by its ARN."""
+    """A policy of a principal: `policy` is the name of an inline policy, or the ARN of a managed one."""
 
     holder: Principal
     policy: str
@@ -57,14 +57,14 @@ class Grant:
 
 
 class Reader:
-    """Reads grants; a managed policy that many have is read once."""
+    """Reads the policies of principals; each managed policy is read once."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
         self._documents: dict[str, Any] = {}
 
     def grants(self, principal: Principal) -> Iterator[Grant]:
-        """The principal's own policies, groups left out. None when the principal is gone. Raises ClientError."""
+        """The principal's policies, without its groups'; none when it does not exist. Raises one of AWS_ERRORS."""
         inline = getattr(self._client, f"get_{principal.kind}_policy")
         for name in self._listed(f"list_{principal.kind}_policies", "PolicyNames", principal):
             answer = _unless_gone(inline, PolicyName=name, **principal.parameters)
@@ -76,17 +76,17 @@ class Reader:
                 yield Grant(principal, arn, False, document)
 
     def attached(self, principal: Principal) -> list[str]:
-        """The ARNs of the managed policies that are attached to the principal itself. Raises ClientError."""
+        """The ARNs of the managed policies that are attached to the principal itself. Raises one of AWS_ERRORS."""
         listed = self._listed(f"list_attached_{principal.kind}_policies", "AttachedPolicies", principal)
         return [policy["PolicyArn"] for policy in listed]
 
     def groups(self, user: Principal) -> list[Principal]:
-        """The groups of a user. Raises ClientError."""
+        """The groups of a user. Raises one of AWS_ERRORS."""
         listed = self._listed("list_groups_for_user", "Groups", user)
         return [Principal("group", group["GroupName"]) for group in listed]
 
     def document(self, arn: str) -> Any:
-        """What a managed policy says in its default version; None when it is gone. Raises ClientError."""
+        """The document of a managed policy's default version; None when it does not exist. Raises one of AWS_ERRORS."""
         if arn not in self._documents:
             self._documents[arn] = self._read(arn)
         return self._documents[arn]

@@ -1,6 +1,6 @@
-"""Policies that must be there: the filter `missing-policies` on users, roles and the account, and the fix.
+"""Required policies: the filter `missing-policies` on users, roles and the account, and its fix.
 
-On a user or a role the policies must be attached; on the account they must exist.
+The policies must be attached to a user or a role, and must exist in an account.
 """
 from __future__ import annotations
 
@@ -19,45 +19,45 @@ from .fix import IamFix
 from .principals import Principal, Reader
 
 POLICIES: dict[str, Any] = {"oneOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}]}
-"""The schema of a list of policies, or of the parameter that holds it."""
+"""The schema of a list of policies, or of a parameter with one."""
 _ARN = re.compile(r"arn:[a-z-]+:iam::(\d{12}|aws):policy/[\w+=,.@/-]+")
 _NAME = re.compile(r"[\w+=,.@/-]+")
 
 
 def check_policies(element: Any, key: str = "policies") -> None:
-    """Raise PolicyValidationError when the element's list of policies holds what is no ARN and no name of one."""
+    """Raise PolicyValidationError when the element's list contains anything but ARNs and names of policies."""
     given = element.data.get(key, ())
     if isinstance(given, str):
         if not placeholders(given):
-            raise PolicyValidationError(f"{element.type}: {key} is a list, or a parameter that holds one: {given!r}")
+            raise PolicyValidationError(
+                f"{element.type}: {key} must be a list or a parameter with a list, got {given!r}")
         return
     for policy in given:
         pattern = _ARN if policy.startswith("arn:") else _NAME
         if not placeholders(policy) and not pattern.fullmatch(policy):
-            raise PolicyValidationError(f"{element.type}: {policy!r} is neither a policy's ARN nor the name of one")
+            raise PolicyValidationError(f"{element.type}: {key} must contain ARNs or names of policies, got {policy!r}")
 
 
 def arns_of(element: Any, policies: Iterable[str]) -> list[str]:
-    """The ARNs of policies, some of which are named by the name (and path) they have in this account."""
+    """The ARNs of policies, which may be given by ARN, or by name (with path) in this account."""
     config = element.manager.config
     prefix = f"arn:{get_partition(config.region)}:iam::{config.account_id}:policy/"
     return [policy if policy.startswith("arn:") else prefix + policy.lstrip("/") for policy in policies]
 
 
 def missing(required: Iterable[str], there: Collection[str]) -> list[str]:
-    """Which of the required policies are not there, in the order of the requirement."""
+    """The required policies that are not in `there`, in their order."""
     return [arn for arn in dict.fromkeys(required) if arn not in there]
 
 
 class MissingPolicies(Filter):
-    """Users and roles that lack one of the managed policies that all must have.
+    """Users and roles that lack one of the required managed policies.
 
-    A user may have them directly and through groups, taken together; a role has them directly. `policies` lists ARNs,
-    or names of policies of this account. The missing ones are kept on the resource as `c7n:MissingPolicies`. An empty
-    list requires nothing.
+    The policies of a user's groups count too. `policies` lists ARNs, or names of policies of this account. The missing
+    ones are kept on the resource as `c7n:MissingPolicies`. An empty list requires nothing.
 
-    Written because c7n's `policy` and `has-specific-managed-policy` match when any one of a list is attached: they
-    cannot say that all of a list are, nor which is not.
+    Written because c7n's `policy` and `has-specific-managed-policy` match when any policy of a list is attached: they
+    cannot require all of them, or report which one is missing.
 
     :example:
 
@@ -87,7 +87,7 @@ class MissingPolicies(Filter):
     annotation_key = "c7n:MissingPolicies"
 
     def get_permissions(self) -> tuple[str, ...]:
-        """What is read, by the kind of resource."""
+        """The permissions to read, for the policy's resource type."""
         if self.manager.type == "iam-user":
             return ("iam:ListAttachedUserPolicies", "iam:ListGroupsForUser", "iam:ListAttachedGroupPolicies")
         return ("iam:ListAttachedRolePolicies",)
@@ -109,14 +109,15 @@ class MissingPolicies(Filter):
 
 
 class AttachMissingPolicies(IamFix):
-    """Attach to a user or a role the required managed policies that it lacks, and prove it.
+    """Attach the required managed policies that a user or a role lacks, and verify the result.
 
-    Which ones is decided as by the policy's filter `missing-policies`, and anew. Nothing is detached.
+    The missing policies are determined again, as in the policy's filter `missing-policies`. Nothing is detached.
 
-    Each one ends as reverted, already-ok, partial or failed, in a receipt with the policies attached and the calls that
-    detach them again: in `action-attach-missing-policies` beside the policy's other output.
+    The outcome of each principal is reverted, already-ok, partial or failed. Its receipt, in
+    `action-attach-missing-policies` beside the policy's other output, has the attached policies and the calls that
+    detach them again.
 
-    Written because c7n's `set-policy` attaches one policy, whether it is missing or not, and tells nothing of it.
+    Written because c7n's `set-policy` attaches one policy, whether it is missing or not, and does not report it.
 
     :example:
 
@@ -153,17 +154,17 @@ class AttachMissingPolicies(IamFix):
     permissions: tuple[str, ...] = ()
 
     def get_permissions(self) -> tuple[str, ...]:
-        """What is read and changed, by the kind of resource."""
+        """The permissions to read and to change, for the policy's resource type."""
         attach = Principal(self.manager.type.rpartition("iam-")[2], "").permissions("Attach{}Policy")
         return tuple(permission for found in self._filters() for permission in found.get_permissions()) + attach
 
     def validate(self) -> AttachMissingPolicies:
         if len(self._filters()) != 1:
-            raise PolicyValidationError(f"{self.type}: the policy needs the filter missing-policies, once")
+            raise PolicyValidationError(f"{self.type}: the policy must have exactly one filter missing-policies")
         return self
 
     def fix(self, session: Any, resource: dict[str, Any]) -> Iterator[FixResult]:
-        """Attach what one principal lacks."""
+        """Attach the policies that one principal lacks."""
         principal, client = Principal.of(self.manager.type, resource), session.client("iam")
         [declared] = self._filters()
         required = arns_of(self, declared.data["policies"])
@@ -175,13 +176,13 @@ class AttachMissingPolicies(IamFix):
 
 
 class MissingAccountPolicies(Filter):
-    """The account when one of the managed policies that it must have does not exist.
+    """The account, when one of the required managed policies does not exist.
 
     `policies` lists names or ARNs of customer managed policies. The missing ones are kept on the account as
     `c7n:MissingPolicies`.
 
-    Written because c7n's `missing` asks whether any policy of a list exists: it cannot say that all do, nor which
-    does not.
+    Written because c7n's `missing` checks whether any policy of a list exists: it cannot require all of them, or report
+    which one is missing.
 
     :example:
 
@@ -216,7 +217,7 @@ class MissingAccountPolicies(Filter):
 
 
 def lacks(reader: Reader, principal: Principal, required: Sequence[str]) -> list[str]:
-    """Which of the required policies the principal does not have; its groups are read only when that matters."""
+    """The required policies that the principal does not have; its groups are read only when necessary."""
     lacking = missing(required, reader.attached(principal)) if required else []
     if lacking and principal.kind == "user":
         through = {arn for group in reader.groups(principal) for arn in reader.attached(group)}

@@ -1,1 +1,1 @@
-"""KMS keys: undoing what disables or deletes one."""
+"""KMS keys: a fix for disabled keys, scheduled deletions, and disabled rotation."""

@@ -1,7 +1,7 @@
-"""The action `revert-key`: a KMS key that was disabled, or is to be deleted, works again; its rotation is on again.
+"""The action `revert-key`: enables a disabled KMS key, cancels a scheduled deletion, and turns rotation on again.
 
-KMS does not tell what a key was before, and its events do not either. A key that is to be deleted is disabled by
-that, and cancelling leaves it so: whether it was enabled before is told by the earlier DisableKey and EnableKey.
+KMS does not show the earlier state of a key, and its events do not either. Scheduling a deletion disables the key, and
+cancelling it leaves the key disabled: only earlier DisableKey and EnableKey events show whether it was enabled before.
 
 Source: KMS's DescribeKey, "Key states of AWS KMS keys", CancelKeyDeletion, EnableKey, EnableKeyRotation.
 """
@@ -38,7 +38,7 @@ DELETE = "ScheduleKeyDeletion"
 ROTATION_OFF, ROTATION_ON = "DisableKeyRotation", "EnableKeyRotation"
 
 SETTLED = timedelta(minutes=15)
-"""How old a DisableKey must be to have been meant: a younger one is the first step of the same deletion."""
+"""How old a DisableKey must be to count as intended: a more recent one may be the first step of the deletion."""
 
 _PERMISSIONS = {
     DISABLE: ("kms:DescribeKey", "kms:EnableKey"),
@@ -49,21 +49,21 @@ _PERMISSIONS = {
 
 @dataclass(frozen=True)
 class Key:
-    """A key as it is now; what a fix does not need is not read, and None."""
+    """The current state of a key; what a fix does not need is not read, and is None."""
 
     key_id: str
     state: str = ""
     rotates: bool | None = None
     delay: int = 30
-    """Days from the event to the deletion, for the call that takes the fix back."""
+    """Days from the event to the deletion, for the call that undoes the fix."""
 
 
 def plan_key(event: str, key: Key, *, was_enabled: bool = True, period: int | None = None) -> FixPlan:
-    """What to do to `key` after an event of this name.
+    """What to do with `key` after an event of this name.
 
     Args:
-        was_enabled: whether the key was enabled before it was to be deleted.
-        period: days from one rotation to the next, where the history tells them.
+        was_enabled: whether the key was enabled before its deletion was scheduled.
+        period: days between rotations, if they are in the event history.
     """
     name = {"KeyId": key.key_id}
     if event == ROTATION_OFF:
@@ -77,16 +77,16 @@ def plan_key(event: str, key: Key, *, was_enabled: bool = True, period: int | No
         removed={"state": "Disabled"}, added={"state": "Enabled"}, confirm=True,
     )
     if event == DISABLE:
-        # A key that is to be deleted by now is for that event's own fix.
+        # A scheduled deletion has its own event, and its own fix.
         return FixPlan([enable] if key.state == "Disabled" else [])
     cancel = Step(
-        "cancel its deletion", Call("kms", "cancel_key_deletion", name),
+        "cancel the deletion", Call("kms", "cancel_key_deletion", name),
         Call("kms", "schedule_key_deletion", {**name, "PendingWindowInDays": key.delay}),
         removed={"state": "PendingDeletion"}, added={"state": "Disabled"},
     )
     steps = [cancel] if key.state == "PendingDeletion" else []
     if not was_enabled:
-        return FixPlan(steps, notes=("it was disabled before it was to be deleted: left disabled",))
+        return FixPlan(steps, notes=("the key was disabled before its deletion was scheduled: left disabled",))
     return FixPlan([*steps, enable] if steps or key.state == "Disabled" else [])
 
 
@@ -96,8 +96,8 @@ def was_enabled(record: Record, earlier: Iterable[Record]) -> bool:
     Args:
         earlier: the DisableKey and EnableKey events of the key before it, newest first.
 
-    A key that nobody is known to have disabled is taken for enabled: keys are made so, and a key in use is what a
-    fix must not lose.
+    A key without a known DisableKey counts as enabled: that is the state of a new key, and a key in use must not stay
+    disabled.
     """
     limit = datetime.fromisoformat(record["eventTime"]) - SETTLED
     for change in earlier:
@@ -109,24 +109,24 @@ def was_enabled(record: Record, earlier: Iterable[Record]) -> bool:
 
 
 def is_of(record: Record, key: Mapping[str, Any]) -> bool:
-    """Whether a record is about the key, as DescribeKey gives it; requests name a key by its id or its ARN."""
+    """Whether a record is about this key of DescribeKey; requests have the key's id or its ARN."""
     return (record.get("requestParameters") or {}).get("keyId") in (key["KeyId"], key["Arn"])
 
 
 class RevertKey(EventFix):
-    """Undo what a CloudTrail event did to a KMS key, and prove it.
+    """Undo what a CloudTrail event did to a KMS key, and verify the result.
 
     For policies in mode `cloudtrail` on these events:
 
     * DisableKey: the key is enabled.
-    * ScheduleKeyDeletion: the deletion is cancelled. The key is enabled too, unless somebody had disabled it more
-      than 15 minutes before, as CloudTrail's event history (90 days) tells.
-    * DisableKeyRotation: rotation is on again, with the period that the history tells, or else KMS's own, a year.
+    * ScheduleKeyDeletion: the deletion is cancelled. The key is enabled too, unless CloudTrail's event history (90
+      days) shows that it was disabled more than 15 minutes earlier.
+    * DisableKeyRotation: rotation is turned on, with the period from the history, or else with KMS's default of a year.
 
-    Who may do so is said by an `event-actor` filter before it. Each key ends in a receipt with who did it, and the
-    calls that take it back.
+    Use the filter `event-actor` to allow such changes for certain principals. The receipt of each key has who made the
+    change, and the calls that undo the fix.
 
-    Written because c7n can disable keys and schedule deletions, and has no way back from either.
+    Written because c7n can disable keys and schedule their deletion, but cannot undo either.
 
     :example:
 
@@ -160,27 +160,27 @@ class RevertKey(EventFix):
     events = (DISABLE, DELETE, ROTATION_OFF)
 
     def get_permissions(self) -> tuple[str, ...]:
-        """What the action calls for the events of its policy."""
+        """The permissions that the action needs for the events of its policy."""
         needed = (name for event in events_of(self) for name in _PERMISSIONS.get(event, ()))
         return tuple(dict.fromkeys(
             ("sts:GetCallerIdentity", *needed, *self.confirm_permissions(), *self.told_permissions())))
 
     def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterator[FixResult]:
-        """Undo the event on the key, when it is about it."""
+        """Undo the event, if it is about this key."""
         record = detail_of(event)
         if not is_of(record, resource):
             return
         kms, name, key_id = session.client("kms"), record["eventName"], resource["KeyId"]
         lost: list[str] = []
 
-        def told(ask: Callable[[Iterator[Record]], _Told], names: Sequence[str], otherwise: _Told) -> _Told:
-            """What the history tells; without it the key is put right all the same."""
+        def told(ask: Callable[[Iterator[Record]], _Told], names: Sequence[str], default: _Told) -> _Told:
+            """The answer from the event history, or `default` when it cannot be read: the key is fixed all the same."""
             found = earlier_named(session.client("cloudtrail"), names, record)
             try:
                 return ask(change for change in found if is_of(change, resource))
             except AWS_ERRORS as error:
                 lost.append(f"the event history could not be read: {reason_of(error)}")
-                return otherwise
+                return default
 
         if name == ROTATION_OFF:
             def plan() -> FixPlan:
@@ -188,7 +188,7 @@ class RevertKey(EventFix):
                 return plan_key(
                     name, Key(key_id, rotates=on), period=None if on else told(_period, (ROTATION_ON,), None))
         else:
-            # Asked before the key is enabled: our own EnableKey is no part of its past.
+            # Read before the key is enabled: our own EnableKey must not count.
             enabled = name == DISABLE or told(partial(was_enabled, record), (DISABLE, ENABLE), True)
 
             def plan() -> FixPlan:

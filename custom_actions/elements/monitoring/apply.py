@@ -1,4 +1,4 @@
-"""Carry out a plan, and follow the events again.
+"""Making the steps of a plan, and checking the monitoring path again.
 
 Source: SNS's CreateTopic and Subscribe, CloudWatch Logs' PutMetricFilter, CloudWatch's PutMetricAlarm.
 """
@@ -17,13 +17,13 @@ from .plan import AlarmPlan, AlarmStep
 def apply(
     plan: AlarmPlan, client: Callable[[str, str], Any], judge: Callable[[], Mapping[str, Verdict]]
 ) -> FixResult:
-    """Carry out `plan`.
+    """Make the steps of `plan`, and return the result.
 
     Args:
-        client: gives a boto3 client for a service and a region.
-        judge: follows the plan's classes of events again; gives those that still lack a link.
+        client: returns a boto3 client for a service and a region.
+        judge: checks the plan's classes of events again; returns those that still lack a link.
 
-    An error ends the steps of its own class of events, no others: it is part of the result, never raised.
+    An error stops the steps of its own class of events, not the others. It is part of the result and never raised.
     """
     refused = "; ".join(f"{events}: {reason}" for events, reason in plan.refused.items())
     found: dict[str, Verdict] = {}
@@ -34,7 +34,7 @@ def apply(
         return [f"{events}: {verdict}" for events, verdict in found.items()]
 
     def settled(_: Left) -> bool:
-        # Neither a trail nor a person's confirmation comes by waiting.
+        # Waiting brings neither a trail nor a person's confirmation.
         return all(verdict.missing in (Link.TRAIL, Link.SUBSCRIPTION) for verdict in found.values())
 
     if plan.steps:
@@ -50,7 +50,7 @@ def _nothing_to_do(left: Callable[[], Left], refused: str) -> FixResult:
     try:
         problems = [*filter(None, [refused]), *map(str, left())]
     except AWS_ERRORS as error:
-        return FixResult(Outcome.FAILED, f"reading it again: {reason_of(error)}")
+        return FixResult(Outcome.FAILED, f"could not read it again: {reason_of(error)}")
     return FixResult(Outcome.REFUSED if problems else Outcome.ALREADY_OK, "; ".join(problems))
 
 

@@ -1,7 +1,7 @@
-"""Which link is missing between an event in an account and somebody who is told of it.
+"""Which link is missing between an event in an account and a person who is notified of it.
 
-A trail writes the event to a log group, a metric filter there counts it, an alarm looks at the count, and a topic
-with a confirmed subscription carries the alarm. What is read comes from a `Source`; nothing here knows AWS or c7n.
+A trail writes the event to a log group, a metric filter counts it there, an alarm watches the count, and a topic with a
+confirmed subscription sends the alarm. All data comes from a `Source`; nothing here depends on AWS or c7n.
 """
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class LogGroup:
 
 @dataclass(frozen=True)
 class Metric:
-    """The metric that a metric filter publishes, and by how much it grows with each event."""
+    """The metric that a metric filter publishes; `value` is added for each event."""
 
     region: str
     namespace: str
@@ -46,15 +46,15 @@ class Metric:
     value: float = 1.0
     unit: str = "None"
     has_default: bool = False
-    """Whether it has a value where no event is."""
+    """Whether it has a value when there is no event."""
 
 
 class Unreadable(Exception):
-    """Another account's resource cannot be read from here; the text says why."""
+    """A resource of another account cannot be read from here; the message says why."""
 
 
 class Source(Protocol):
-    """What AWS says, item for item as its API answers."""
+    """The data of AWS, in the format of the API's responses."""
 
     account: str
 
@@ -68,39 +68,39 @@ class Source(Protocol):
         """GetEventSelectors."""
 
     def metric_filters(self, group: LogGroup) -> Sequence[Item] | None:
-        """DescribeMetricFilters; None when the log group is gone."""
+        """DescribeMetricFilters; None when the log group does not exist."""
 
     def alarms(self, metric: Metric) -> Sequence[Item]:
         """DescribeAlarmsForMetric."""
 
     def topic(self, arn: str) -> Item | None:
-        """GetTopicAttributes; None when the topic is gone. Raises Unreadable for another account's."""
+        """GetTopicAttributes; None when the topic does not exist. Raises Unreadable for a topic of another account."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The first missing link, and what has been found of the chain up to there."""
+    """The first missing link, and the part of the chain before it."""
 
     missing: Link
     reason: str = ""
     group: LogGroup | None = None
     metric: Metric | None = None
-    """The metric that counts the events, and that an alarm can look at."""
+    """The metric that counts the events, for an alarm to watch."""
     unknown: tuple[str, ...] = ()
-    """What could not be judged, and might hold the missing link."""
+    """What could not be evaluated, and might be the missing link."""
 
     def __str__(self) -> str:
-        return f"{self.reason} (not judged: {'; '.join(self.unknown)})" if self.unknown else self.reason
+        return f"{self.reason} (not evaluated: {'; '.join(self.unknown)})" if self.unknown else self.reason
 
 
 def judge(events: Expression, source: Source) -> Verdict:
-    """Follow the events from the trails to a subscription, by every way there is; the furthest one counts."""
+    """Follow the events from the trails to a subscription on every path; the path that leads furthest counts."""
     unknown: list[str] = []
     groups, reasons = _log_groups(events, source, unknown)
     best = Verdict(Link.TRAIL, reasons)
     if groups:
         names = ", ".join(group.name for group in groups)
-        best = Verdict(Link.FILTER, f"no metric filter of {names} catches these events", groups[0])
+        best = Verdict(Link.FILTER, f"no metric filter of {names} matches these events", groups[0])
     for group in groups:
         for verdict in _ways(events, group, source, unknown):
             if verdict.missing is Link.NONE:
@@ -110,7 +110,7 @@ def judge(events: Expression, source: Source) -> Verdict:
 
 
 def _log_groups(events: Expression, source: Source, unknown: list[str]) -> tuple[list[LogGroup], str]:
-    """The log groups to which the events surely come; and, of the trails that do not bring them, why."""
+    """The log groups that certainly receive the events; and why the other trails do not deliver them."""
     named = sources(events)
     groups, reasons = [], []
     for trail in source.trails():
@@ -126,13 +126,13 @@ def _log_groups(events: Expression, source: Source, unknown: list[str]) -> tuple
         elif (left_out := left_out_by(source.selectors(trail))) is None:
             reasons.append(f"{name}: does not record all management events")
         elif left_out & named:
-            reasons.append(f"{name}: leaves out {', '.join(sorted(left_out & named))}")
+            reasons.append(f"{name}: excludes {', '.join(sorted(left_out & named))}")
         elif source.metric_filters(group := _group_of(arn)) is None:
-            reasons.append(f"{name}: its log group {group.name} is gone")
+            reasons.append(f"{name}: its log group {group.name} does not exist")
         else:
             groups.append(group)
     return list(dict.fromkeys(groups)), "; ".join(
-        ["no multi-region trail brings these events to a log group of this account", *reasons])
+        ["no multi-region trail delivers these events to a log group of this account", *reasons])
 
 
 def _group_of(arn: str) -> LogGroup:
@@ -141,10 +141,10 @@ def _group_of(arn: str) -> LogGroup:
 
 
 def left_out_by(selectors: Item) -> frozenset[str] | None:
-    """The services whose management events a trail leaves out; None when it leaves out others as well.
+    """The services whose management events a trail excludes; None when it excludes other events too.
 
     Args:
-        selectors: GetEventSelectors' answer. What one selector leaves out another may record.
+        selectors: the response of GetEventSelectors. One selector may record what another excludes.
     """
     found = [
         frozenset(selector.get("ExcludeManagementEventSources") or ())
@@ -164,7 +164,7 @@ def left_out_by(selectors: Item) -> frozenset[str] | None:
 
 
 def _ways(events: Expression, group: LogGroup, source: Source, unknown: list[str]) -> list[Verdict]:
-    """How far the events get by each metric filter of the log group, and each alarm on its metrics."""
+    """How far the events get through each metric filter of the log group, and each alarm on its metrics."""
     verdicts: list[Verdict] = []
     for found in source.metric_filters(group) or ():
         named = f"metric filter {found['filterName']}"
@@ -174,25 +174,25 @@ def _ways(events: Expression, group: LogGroup, source: Source, unknown: list[str
             continue
         for metric, problem in metrics_of(found, group.region):
             if metric is None:
-                verdicts.append(Verdict(Link.FILTER, f"{named} catches them, but {problem}", group))
+                verdicts.append(Verdict(Link.FILTER, f"{named} matches them, but {problem}", group))
             else:
                 verdicts += _alarmed(metric, group, source, unknown)
     return verdicts
 
 
 def catches(found: Item, events: Expression) -> bool | None:
-    """Whether a metric filter counts all of the events; None when that cannot be told."""
+    """Whether a metric filter counts all of the events; None when this cannot be determined."""
     try:
         answer = covers(parse(found.get("filterPattern") or ""), events)
     except PatternError:
         return None
-    # Both make the pattern see other events than the trail's, or fewer.
+    # With either, the pattern is applied to changed events, or to fewer events.
     changed = found.get("applyOnTransformedLogs") or found.get("fieldSelectionCriteria")
     return None if answer and changed else answer
 
 
 def metrics_of(found: Item, region: str) -> list[tuple[Metric | None, str]]:
-    """The metrics of a metric filter; None, and why, for one that an alarm on all of the events cannot look at."""
+    """The metrics of a metric filter; None, and the reason, for one that cannot be used in an alarm on all events."""
     metrics: list[tuple[Metric | None, str]] = []
     for made in found.get("metricTransformations") or ():
         name = made["metricName"]
@@ -204,7 +204,7 @@ def metrics_of(found: Item, region: str) -> list[tuple[Metric | None, str]]:
         except ValueError:
             value = 0.0
         if value <= 0:
-            metrics.append((None, f"does not count by a number above 0, but by {made['metricValue']}"))
+            metrics.append((None, f"has the metric value {made['metricValue']}, which is not a number above 0"))
             continue
         metrics.append((Metric(
             region, made["metricNamespace"], name, value, made.get("unit") or "None",
@@ -214,22 +214,23 @@ def metrics_of(found: Item, region: str) -> list[tuple[Metric | None, str]]:
 
 
 def _alarmed(metric: Metric, group: LogGroup, source: Source, unknown: list[str]) -> list[Verdict]:
-    """How far the events get once they are counted."""
-    verdicts = [Verdict(Link.ALARM, f"the metric {metric.name} has no alarm that one event sets off", group, metric)]
+    """How far the events get after they are counted."""
+    verdicts = [
+        Verdict(Link.ALARM, f"the metric {metric.name} has no alarm that a single event triggers", group, metric)]
     for alarm in source.alarms(metric):
         if not fires(alarm, metric):
             continue
         name, topics = alarm["AlarmName"], topics_of(alarm)
         if not alarm.get("ActionsEnabled"):
-            verdicts.append(Verdict(Link.ACTION, f"the alarm {name} has its actions switched off", group, metric))
+            verdicts.append(Verdict(Link.ACTION, f"the alarm {name} has its actions disabled", group, metric))
         elif not topics:
-            verdicts.append(Verdict(Link.ACTION, f"the alarm {name} tells no topic", group, metric))
+            verdicts.append(Verdict(Link.ACTION, f"the alarm {name} has no topic among its actions", group, metric))
         for topic in topics if alarm.get("ActionsEnabled") else ():
             try:
                 problem = problem_of(topic, source.topic(topic))
             except Unreadable as error:
                 unknown.append(f"alarm {name}: {error}")
-                problem = f"the topic {topic} is another account's"
+                problem = f"the topic {topic} belongs to another account"
             if not problem:
                 return [Verdict(Link.NONE, group=group, metric=metric)]
             verdicts.append(Verdict(Link.SUBSCRIPTION, f"the alarm {name}: {problem}", group, metric))
@@ -237,12 +238,12 @@ def _alarmed(metric: Metric, group: LogGroup, source: Source, unknown: list[str]
 
 
 def fires(alarm: Item, metric: Metric) -> bool:
-    """Whether one event is surely enough for the alarm, and none is not."""
+    """Whether a single event certainly triggers the alarm, and no event does not."""
     operator, threshold = alarm.get("ComparisonOperator"), alarm.get("Threshold")
     statistic = alarm.get("Statistic")
     one_period = (alarm.get("DatapointsToAlarm") or alarm.get("EvaluationPeriods")) == 1
     same_data = not alarm.get("Dimensions") and (alarm.get("Unit") or metric.unit) == metric.unit
-    # Where the metric has a value without an event too, that value takes part in these.
+    # When the metric has a default value, these statistics include it.
     telling = statistic in ("Sum", "Maximum") or (
         statistic in ("Average", "Minimum", "SampleCount") and not metric.has_default)
     if threshold is None or alarm.get("TreatMissingData") == "breaching" or not (one_period and same_data and telling):
@@ -254,16 +255,16 @@ def fires(alarm: Item, metric: Metric) -> bool:
 
 
 def topics_of(alarm: Item) -> list[str]:
-    """The topics that an alarm tells."""
+    """The topics among the actions of an alarm."""
     return [action for action in alarm.get("AlarmActions") or () if action.split(":")[2:3] == ["sns"]]
 
 
 def problem_of(arn: str, attributes: Item | None) -> str:
-    """Why a topic does not carry the alarm to anybody; empty when it does."""
+    """Why a topic does not notify anyone; empty when it does."""
     if attributes is None:
         return f"the topic {arn} does not exist"
     if str(attributes.get("KmsMasterKeyId") or "").endswith("alias/aws/sns"):
-        # CloudWatch may not use the key that AWS manages for SNS, and nobody can allow it.
+        # CloudWatch cannot use the key that AWS manages for SNS, and its key policy cannot be changed.
         return f"the topic {arn} is encrypted with the key alias/aws/sns, so CloudWatch cannot publish to it"
     if int(attributes.get("SubscriptionsConfirmed") or 0) < 1:
         return f"the topic {arn} has no confirmed subscription"

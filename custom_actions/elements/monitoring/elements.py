@@ -1,4 +1,4 @@
-"""What a policy sees on `aws.account`: the filter `log-alarm` and the action `create-log-alarm`."""
+"""The filter `log-alarm` and the action `create-log-alarm` on `aws.account`."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ _LONGEST_PATTERN = 1024
 _EVENTS = {
     "type": "object",
     "minProperties": 1,
-    # Also a part of the names of a metric filter and an alarm.
+    # They are also part of the names of metric filters and alarms.
     "propertyNames": {"pattern": "^[a-z0-9][a-z0-9-]{0,99}$"},
     "additionalProperties": {"type": "string"},
 }
@@ -32,7 +32,7 @@ _READ = (
 
 
 def _expressions(element: str, events: Mapping[str, str]) -> dict[str, Expression]:
-    """The classes of events, read. Raises PolicyValidationError for a pattern that cannot be compared with others."""
+    """The parsed classes of events. Raises PolicyValidationError for a pattern that cannot be compared with others."""
     read = {}
     for name, pattern in events.items():
         try:
@@ -41,7 +41,7 @@ def _expressions(element: str, events: Mapping[str, str]) -> dict[str, Expressio
             if covers(read[name], read[name]) is not True:
                 raise PatternError("has conditions that cannot be compared")
             if len(whole(pattern)) > _LONGEST_PATTERN:
-                raise PatternError(f"is longer than {_LONGEST_PATTERN} characters, which is all that AWS takes")
+                raise PatternError(f"is longer than {_LONGEST_PATTERN} characters, the maximum in AWS")
         except PatternError as error:
             raise PolicyValidationError(f"{element}: the events {name}: the pattern {error}") from None
     return read
@@ -56,33 +56,33 @@ def _source(element: Any, *, fresh: bool = False) -> AwsSource:
 
 
 def _missing(events: Mapping[str, Expression], source: AwsSource) -> dict[str, Verdict]:
-    """The classes of events of which nobody is told, each with the link that is missing."""
+    """The classes of events without notification, each with the missing link."""
     verdicts = {name: judge(expression, source) for name, expression in events.items()}
     return {name: verdict for name, verdict in verdicts.items() if verdict.missing is not Link.NONE}
 
 
 class LogAlarm(Filter):
-    """Accounts in which nobody is told of certain events, with the link that is missing.
+    """Accounts in which certain events notify no one, with the missing link.
 
-    `events` names classes of events, each with the CloudWatch Logs filter pattern that catches them, written
-    without its outer braces. For each of them these links are followed:
+    `events` has classes of events, each with the CloudWatch Logs filter pattern that matches them, without its outer
+    braces. Each class needs these links:
 
-    * a multi-region trail that is logging, with all management events, into a log group of this account;
-    * a metric filter of that log group that catches at least these events. Patterns are compared by meaning: order,
-      parentheses, quotes, and what a filter catches besides make no difference;
-    * an alarm on its metric that one event sets off;
-    * its actions switched on, with an SNS topic among them;
+    * a multi-region trail that is logging all management events to a log group of this account;
+    * a metric filter of that log group that matches at least these events. Patterns are compared by meaning: order,
+      parentheses, quotes, and further events that a filter matches make no difference;
+    * an alarm on its metric that a single event triggers;
+    * enabled actions of that alarm, with an SNS topic among them;
     * a confirmed subscription of that topic.
 
-    An account matches when one class lacks a link. The reason is kept as `c7n:LogAlarm`, in words, a line for each
-    class; and what could not be judged, such as a metric filter whose pattern is not one for JSON events, or an
-    organization's trail whose log group is another account's: that is never taken to be in order. Alarms on
-    metric maths and composite alarms are not followed. Everything is read in the trail's home region, wherever
-    the policy runs.
+    An account matches when a class lacks a link. The reasons are kept as `c7n:LogAlarm`, one line for each class. They
+    include what could not be evaluated, such as a metric filter whose pattern is not for JSON events, or an
+    organization's trail with a log group in another account; this never counts as compliant. Alarms on metric math and
+    composite alarms are not supported. Everything is read in the trail's home region, in whatever region the policy
+    runs.
 
-    Written because c7n's `check-cloudtrail` compares a pattern as a text, looks at the first page of metric filters
-    and in the policy's region only, and at no threshold, nor whether the actions are on; and it does not say
-    which link is missing.
+    Written because c7n's `check-cloudtrail` compares patterns as strings, checks only the first page of metric filters
+    in the policy's region, does not check thresholds or whether actions are enabled, and does not report which link is
+    missing.
 
     :example:
 
@@ -118,26 +118,27 @@ class LogAlarm(Filter):
 
 
 class CreateLogAlarm(Fix):
-    """Create what is missing between events and somebody who is told of them, and prove it.
+    """Create the missing links of the monitoring path, and verify the result.
 
     The events are those of the policy's `log-alarm` filter. For each class that lacks a link:
 
-    * a metric filter is put into the trail's log group, unless one catches the events already;
-    * an alarm is put on its metric, unless one that one event sets off tells the topic already;
-    * `topic`, a name or an ARN, is where the alarm goes; a topic of this account that does not exist is created;
-    * `email`, where given, is subscribed to a topic that has no confirmed subscription. The address has to confirm
-      it, so the account keeps matching until then.
+    * a metric filter is created in the trail's log group, unless one already matches the events;
+    * an alarm is created on its metric, unless one that a single event triggers already notifies the topic;
+    * `topic`, a name or an ARN, is the topic that the alarm notifies; if it belongs to this account and does not exist,
+      it is created;
+    * `email`, if set, is subscribed to a topic without a confirmed subscription. The recipient must confirm it, so the
+      account matches until then.
 
-    Metric filters and alarms are called `guardrails-` and the name of the class, or begin with `namespace`, which is
-    also the metrics'. What stands under another name is never changed; what stands under that name and is not as it
-    should be is replaced. No trail is created: without one that writes to a log group of this account the class is
-    refused, and the receipt says so. Each alarm costs, see the price list of CloudWatch.
+    The names of metric filters and alarms are `guardrails-` and the name of the class; `namespace` replaces
+    `guardrails`, and is also the namespace of the metrics. Resources with other names are never changed; a resource
+    with such a name and other settings is replaced. No trail is created: without a trail that writes to a log group of
+    this account, the class is refused, and the receipt says so. Alarms have a cost, see the prices of CloudWatch.
 
-    The account gets a receipt, in the region of the log group, with what was created and the calls that take it
-    back: in `action-create-log-alarm` beside the policy's other output. It ends as reverted when the whole path
-    stands, as partial when a person has to act.
+    The receipt of the account, in the region of the log group, has what was created and the calls that undo it. It is
+    in `action-create-log-alarm` beside the policy's other output. The outcome is reverted when the whole path is
+    complete, and partial when a person must act.
 
-    Written because c7n has no action that makes a metric filter or an alarm.
+    Written because c7n has no action that creates a metric filter or an alarm.
 
     :example:
 
@@ -181,13 +182,13 @@ class CreateLogAlarm(Fix):
         self._events()
         topic, email = self.data["topic"], self.data.get("email") or ""
         if topic.startswith("arn:") and not placeholders(topic) and topic.split(":")[2:3] != ["sns"]:
-            raise PolicyValidationError(f"{self.type}: {topic} is no topic")
+            raise PolicyValidationError(f"{self.type}: topic must be the name or the ARN of an SNS topic, got {topic}")
         if email and not placeholders(email) and "@" not in email:
-            raise PolicyValidationError(f"{self.type}: {email!r} is no e-mail address")
+            raise PolicyValidationError(f"{self.type}: email must be an e-mail address, got {email!r}")
         return self
 
     def resource_name(self, resource: Mapping[str, Any]) -> str:
-        """The account's number."""
+        """The account's id."""
         return str(resource["account_id"])
 
     def fix(self, session: Any, resource: dict[str, Any]) -> Iterator[FixResult]:
@@ -213,5 +214,5 @@ class CreateLogAlarm(Fix):
             if isinstance(found, LogAlarm):
                 events |= found.data["events"]
         if not events:
-            raise PolicyValidationError(f"{self.type}: needs a log-alarm filter, whose events it takes")
+            raise PolicyValidationError(f"{self.type}: the policy needs a log-alarm filter with the events")
         return events

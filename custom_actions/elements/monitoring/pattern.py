@@ -1,7 +1,7 @@
-"""What a filter pattern of CloudWatch Logs means, and whether one catches all that another does.
+"""The meaning of CloudWatch Logs filter patterns, and whether one matches all events that another matches.
 
-Patterns are compared by meaning: order, parentheses, white space, quotes, and what more a pattern catches make no
-difference. Where the meaning of two conditions cannot be compared, the answer is None: not known.
+Patterns are compared by meaning: order, parentheses, white space, quotes, and further events that a pattern matches
+make no difference. When two conditions cannot be compared, the result is None: unknown.
 
 Source: CloudWatch Logs' "Filter pattern syntax for metric filters", the part on JSON log events. A condition on a
 field that an event does not have, or that holds an array or an object, is false, `!=` too.
@@ -17,15 +17,15 @@ from itertools import chain, product
 from math import prod
 
 CASES_AT_MOST = 2000
-"""More combinations of alternatives than this are not compared one by one."""
+"""The maximum number of combinations of alternatives to compare."""
 
 
 NESTED_AT_MOST = 50
-"""Parentheses in parentheses."""
+"""The maximum depth of parentheses."""
 
 
 class PatternError(ValueError):
-    """The pattern is not one that this grammar can read."""
+    """The pattern cannot be parsed."""
 
 
 class Kind(Enum):
@@ -49,14 +49,14 @@ class Condition:
 
 @dataclass(frozen=True)
 class All:
-    """Every part must hold; without parts, every event does."""
+    """All parts must be true; without parts, every event matches."""
 
     parts: tuple[Expression, ...] = ()
 
 
 @dataclass(frozen=True)
 class AnyOf:
-    """One part must hold."""
+    """At least one part must be true."""
 
     parts: tuple[Expression, ...]
 
@@ -84,9 +84,9 @@ _ORDER = ("<", "<=", ">", ">=")
 
 
 def parse(text: str) -> Expression:
-    """A whole pattern, as a metric filter has it. An empty one catches every event.
+    """The expression of a whole pattern of a metric filter. An empty pattern matches every event.
 
-    Raises PatternError for a pattern that is not about JSON events (terms, columns), or cannot be read.
+    Raises PatternError for a pattern that is not for JSON events (terms, columns), or cannot be parsed.
     """
     text = text.strip()
     if not text:
@@ -97,16 +97,16 @@ def parse(text: str) -> Expression:
 
 
 def parse_conditions(text: str) -> Expression:
-    """A pattern without its outer braces. Raises PatternError."""
+    """The expression of a pattern without its outer braces. Raises PatternError."""
     reader = _Reader(list(_tokens(text)))
     expression = reader.any_of()
     if reader.left:
-        raise PatternError(f"{reader.left[0][1]!r} is not expected there")
+        raise PatternError(f"has an unexpected {reader.left[0][1]!r}")
     return expression
 
 
 def whole(conditions: str) -> str:
-    """The pattern as CloudWatch Logs takes it, from one without its outer braces."""
+    """The pattern for CloudWatch Logs, from one without its outer braces."""
     return f"{{ {' '.join(conditions.split())} }}"
 
 
@@ -115,13 +115,13 @@ def _tokens(text: str) -> Iterator[tuple[str, str]]:
     while at < len(text):
         found = _TOKEN.match(text, at)
         if not found:
-            raise PatternError(f"{text[at:].strip()[:20]!r} cannot be read")
+            raise PatternError(f"cannot be parsed at {text[at:].strip()[:20]!r}")
         yield str(found.lastgroup), found[str(found.lastgroup)]
         at = found.end()
 
 
 class _Reader:
-    """Recursive descent; `&&` binds closer than `||`."""
+    """A recursive descent parser; `&&` has precedence over `||`."""
 
     def __init__(self, tokens: list[tuple[str, str]]) -> None:
         self.left = tokens
@@ -147,24 +147,24 @@ class _Reader:
             inner = self.any_of()
             self._depth -= 1
             if not self._skip(")"):
-                raise PatternError("a parenthesis is not closed")
+                raise PatternError("has an unclosed parenthesis")
             return inner
         return self.condition()
 
     def condition(self) -> Condition:
         kind, selector = self._next()
         if kind != "word" or not _SELECTOR.fullmatch(selector):
-            raise PatternError(f"{selector!r} is no property selector")
+            raise PatternError(f"has {selector!r} where a property selector must be")
         kind, operator = self._next()
         if kind == "word":
             words: tuple[str, ...] = (operator.upper(),)
             if words not in _WORDS and self.left:
                 words += (self._next()[1].upper(),)
             if words not in _WORDS:
-                raise PatternError(f"{' '.join(words)!r} is no operator")
+                raise PatternError(f"has {' '.join(words)!r} where an operator must be")
             return Condition(selector, _WORDS[words])
         if operator not in ("=", "!=", *_ORDER):
-            raise PatternError(f"{operator!r} is no operator")
+            raise PatternError(f"has {operator!r} where an operator must be")
         return Condition(selector, operator, *self._value(operator))
 
     def _value(self, operator: str) -> tuple[str, Kind]:
@@ -173,15 +173,15 @@ class _Reader:
             try:
                 return str(Decimal(value).normalize()), Kind.NUMBER
             except ArithmeticError:
-                raise PatternError(f"{value!r} is too large a number") from None
+                raise PatternError(f"has the number {value!r}, which is too large") from None
         if operator in _ORDER:
-            raise PatternError(f"{value!r} is no number, which {operator} needs")
+            raise PatternError(f"has {value!r} after {operator}, which needs a number")
         if kind == "string":
             return re.sub(r"\\(.)", r"\1", value[1:-1]), Kind.TEXT
         if kind == "regex":
             return value, Kind.REGEX
         if kind != "word" or value.startswith("$"):
-            raise PatternError(f"{value!r} is no value")
+            raise PatternError(f"has {value!r} where a value must be")
         return value, Kind.TEXT
 
     def _next(self) -> tuple[str, str]:
@@ -200,9 +200,9 @@ class _Reader:
 
 
 def cases(expression: Expression) -> list[frozenset[Condition]]:
-    """The ways in which an event can be caught: in each, all of the conditions hold.
+    """The alternatives of an expression: in each, all of the conditions must be true.
 
-    Raises PatternError when there are too many to look at.
+    Raises PatternError when there are too many.
     """
     if _count(expression) > CASES_AT_MOST:
         raise PatternError(f"has more than {CASES_AT_MOST} combinations of alternatives")
@@ -210,16 +210,16 @@ def cases(expression: Expression) -> list[frozenset[Condition]]:
 
 
 def covers(found: Expression, wanted: Expression) -> bool | None:
-    """Whether `found` catches every event that `wanted` catches; None when that cannot be told.
+    """Whether `found` matches every event that `wanted` matches; None when this cannot be determined.
 
-    True is always right. False may be too strict: one alternative of `found` must suffice for each case of `wanted`.
-    Raises PatternError as `cases` does.
+    True is always correct. False may be too strict: one alternative of `found` must cover each case of `wanted`.
+    Raises PatternError, like `cases`.
     """
     return _every(_entails(case, found) for case in cases(wanted))
 
 
 def sources(expression: Expression) -> set[str]:
-    """The services whose events the pattern names, by `$.eventSource`."""
+    """The services in the conditions on `$.eventSource`."""
     return {
         condition.value for case in cases(expression) for condition in case
         if condition.selector == "$.eventSource" and condition.operator == "="
@@ -244,7 +244,7 @@ def _cases(expression: Expression) -> Iterator[frozenset[Condition]]:
 
 
 def _entails(case: frozenset[Condition], expression: Expression) -> bool | None:
-    """Whether an event in which every condition of `case` holds is caught by `expression`."""
+    """Whether `expression` matches every event for which all conditions of `case` are true."""
     if isinstance(expression, Condition):
         return _some(_implies(condition, expression) for condition in case)
     answers = (_entails(case, part) for part in expression.parts)
@@ -262,17 +262,17 @@ def _some(answers: Iterable[bool | None]) -> bool | None:
 
 
 def _implies(given: Condition, wanted: Condition) -> bool | None:
-    """Whether `wanted` holds wherever `given` does."""
+    """Whether `wanted` is true for every event for which `given` is true."""
     if given == wanted:
         return True
     if "*" in wanted.selector:
-        return None  # one of many fields: which ones, the pattern does not say
+        return None  # it selects one of many fields, and it is unknown which
     if given.selector != wanted.selector:
         return False
     if wanted.operator == "EXISTS":
         return given.operator != "NOT EXISTS"
     if given.kind is Kind.NOTHING or wanted.kind is Kind.NOTHING:
-        # `IS TRUE` beside `= true`: the syntax does not say which values of another type are equal to a text.
+        # `IS TRUE` and `= true`: AWS does not document which values of another type are equal to a string.
         return False if "NOT EXISTS" in (given.operator, wanted.operator) else None
     if wanted == Condition(wanted.selector, "=", "*", Kind.TEXT):
         return True
@@ -292,7 +292,7 @@ def _implies_text(given: Condition, wanted: Condition) -> bool | None:
 
 @dataclass(frozen=True)
 class _Glob:
-    """A text in which `*` at an end stands for anything."""
+    """A string in which `*` at either end matches anything."""
 
     before: bool
     core: str
@@ -300,14 +300,14 @@ class _Glob:
 
     @classmethod
     def of(cls, text: str) -> _Glob | None:
-        """None with `*` inside the text, which AWS does not document as anything."""
+        """None for a `*` inside the string: AWS does not document its meaning."""
         core = text.strip("*")
         if "*" in core:
             return None
         return cls(text.startswith("*"), core, text.endswith("*"))
 
     def within(self, other: _Glob) -> bool:
-        """Whether every text that this stands for is one of the other's."""
+        """Whether the other matches every string that this matches."""
         if not other.core and other.before:
             return True
         if other.before and other.after:
@@ -319,7 +319,7 @@ class _Glob:
         return self == other
 
     def apart_from(self, other: _Glob) -> bool:
-        """Whether no text is surely one of both."""
+        """Whether certainly no string matches both."""
         if not (self.before or self.after):
             return not self.within(other)
         if not (other.before or other.after):

@@ -1,7 +1,7 @@
-"""What has to be created so that the missing links of a monitoring path are there. Pure: no AWS, no c7n.
+"""The plan that creates the missing links of a monitoring path. Pure: no AWS, no c7n.
 
-Only what is missing is created, under names of our own: what stands under another name is never changed. What stands
-under our name and is not as it should be is put right, and the inverse puts it back.
+Only what is missing is created, under our own names; resources with other names are never changed. A resource with our
+name and other settings is replaced, and the inverse restores it.
 """
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .chain import Item, Link, LogGroup, Metric, Source, Unreadable, Verdict, fi
 from .pattern import whole
 
 TOPIC = ""
-"""In a step's `events`: the topic serves all of them."""
+"""The `events` of a step for the topic, which all classes of events share."""
 
 ALARM_SETTINGS = (
     "AlarmName", "AlarmDescription", "ActionsEnabled", "OKActions", "AlarmActions", "InsufficientDataActions",
@@ -22,19 +22,19 @@ ALARM_SETTINGS = (
     "DatapointsToAlarm", "Threshold", "ComparisonOperator", "TreatMissingData", "EvaluateLowSampleCountPercentile",
     "Metrics", "ThresholdMetricId",
 )
-"""What DescribeAlarms tells, and PutMetricAlarm takes."""
+"""The settings that are both in DescribeAlarms and in PutMetricAlarm."""
 FILTER_SETTINGS = (
     "logGroupName", "filterName", "filterPattern", "metricTransformations", "applyOnTransformedLogs",
     "fieldSelectionCriteria", "emitSystemFieldDimensions",
 )
-"""What DescribeMetricFilters tells, and PutMetricFilter takes."""
+"""The settings that are both in DescribeMetricFilters and in PutMetricFilter."""
 
 
 class OwnSource(Source, Protocol):
-    """A source that also tells what stands under our own names."""
+    """A source that also has the resources with our own names."""
 
     def alarm(self, region: str, name: str) -> Item | None:
-        """DescribeAlarms; None without one of that name."""
+        """DescribeAlarms; None when there is no alarm of that name."""
 
     def is_subscribed(self, topic: str, email: str) -> bool:
         """ListSubscriptionsByTopic: whether the address is subscribed, confirmed or not."""
@@ -42,17 +42,17 @@ class OwnSource(Source, Protocol):
 
 @dataclass(frozen=True)
 class Settings:
-    """What a policy says of that which is created."""
+    """The settings in a policy for the resources to create."""
 
     topic: str
     """A topic's name, or its ARN."""
     email: str = ""
-    """An address to subscribe where nobody is told; empty for none."""
+    """An address to subscribe when a topic notifies no one; empty for none."""
     namespace: str = "guardrails"
-    """The metrics' namespace, and how the names of metric filters and alarms begin."""
+    """The metrics' namespace, and the prefix of the names of metric filters and alarms."""
 
     def topic_for(self, group: LogGroup, account: str) -> str:
-        """The topic's ARN; a name means a topic of this account, in the log group's region."""
+        """The topic's ARN; a name refers to a topic of this account in the log group's region."""
         if self.topic.startswith("arn:"):
             return self.topic
         return f"arn:{group.partition}:sns:{group.region}:{account}:{self.topic}"
@@ -60,10 +60,10 @@ class Settings:
 
 @dataclass(frozen=True)
 class AlarmStep:
-    """One call, what it replaces, and the calls that take it back."""
+    """One call, what it replaces, and the calls that undo it."""
 
     events: str
-    """The class of events that it is for."""
+    """The class of events to which it belongs."""
     call: Call
     replaced: Mapping[str, Any] = field(default_factory=dict)
     inverse: tuple[Call, ...] = ()
@@ -72,34 +72,34 @@ class AlarmStep:
 
 @dataclass
 class AlarmPlan:
-    """What to create in one region, in this order, and what cannot be created."""
+    """What to create in one region, in order, and what cannot be created."""
 
     region: str
     steps: list[AlarmStep] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
-    """The classes of events that it is about."""
+    """The classes of events in it."""
     refused: dict[str, str] = field(default_factory=dict)
-    """Classes of events, and why nothing is done for them."""
+    """The classes of events for which nothing is done, with the reason."""
 
     def lines(self) -> list[str]:
-        """The plan for a reader, one step a line."""
+        """The plan in words, one line for each step."""
         return [self.line(step) for step in self.steps]
 
     @staticmethod
     def line(step: AlarmStep) -> str:
-        """One step for a reader."""
+        """One step in words."""
         return f"{step.call.service}:{step.call.operation} {_named(step.call)}"
 
 
 def plan_alarms(
     missing: Mapping[str, Verdict], patterns: Mapping[str, str], settings: Settings, source: OwnSource, region: str
 ) -> list[AlarmPlan]:
-    """A plan for each region in which something is missing; one without steps for `region` where nothing is.
+    """A plan for each region in which something is missing; if there is none, one without steps for `region`.
 
     Args:
         missing: the classes of events that lack a link.
-        patterns: of each class, the pattern without its outer braces.
-        region: where the policy runs; what no region can be told for is refused there.
+        patterns: the pattern of each class, without its outer braces.
+        region: the region in which the policy runs; what belongs to no region is refused there.
     """
     plans: dict[str, AlarmPlan] = {}
     refused: dict[str, str] = {}
@@ -110,7 +110,7 @@ def plan_alarms(
             continue
         topic = settings.topic_for(group, source.account)
         if topic.split(":")[3] != group.region:
-            refused[events] = f"an alarm in {group.region} cannot tell the topic {topic} of another region"
+            refused[events] = f"an alarm in {group.region} cannot notify the topic {topic} of another region"
             continue
         if group.region not in plans:
             plans[group.region] = AlarmPlan(group.region, _topic_steps(topic, settings, source))
@@ -122,7 +122,7 @@ def plan_alarms(
 
 
 def _topic_steps(topic: str, settings: Settings, source: OwnSource) -> list[AlarmStep]:
-    """Make the topic, and ask the address to subscribe, where nobody is told yet."""
+    """Create the topic, and subscribe the address, when the topic notifies no one yet."""
     try:
         attributes = source.topic(topic)
     except Unreadable:
@@ -137,8 +137,8 @@ def _topic_steps(topic: str, settings: Settings, source: OwnSource) -> list[Alar
     if settings.email and not told and not (attributes is not None and source.is_subscribed(topic, settings.email)):
         steps.append(AlarmStep(
             TOPIC, Call("sns", "subscribe", {"TopicArn": topic, "Protocol": "email", "Endpoint": settings.email}),
-            note=f"{settings.email} must confirm the subscription to {topic}; unconfirmed it cannot be taken back, "
-                 "and goes by itself after some days",
+            note=f"{settings.email} must confirm the subscription to {topic}; until then it cannot be deleted, and it "
+                 "expires after some days",
         ))
     return steps
 
@@ -146,7 +146,7 @@ def _topic_steps(topic: str, settings: Settings, source: OwnSource) -> list[Alar
 def _steps(
     events: str, verdict: Verdict, group: LogGroup, topic: str, pattern: str, settings: Settings, source: OwnSource
 ) -> list[AlarmStep]:
-    """Count the events, where nothing does, and look at the count, where no alarm of the topic does."""
+    """Count the events, unless a metric filter does, and watch the count, unless an alarm with the topic does."""
     name = f"{settings.namespace}-{events}"
     steps, metric = [], verdict.metric
     if metric is None:
@@ -174,7 +174,7 @@ def _steps(
                 "Namespace": metric.namespace, "MetricName": metric.name,
                 "Statistic": "Sum", "Period": 300, "EvaluationPeriods": 1,
                 "ComparisonOperator": "GreaterThanOrEqualToThreshold", "Threshold": min(1.0, metric.value),
-                # Back to OK when nothing happens, so that the next event is told again.
+                # Back to OK when nothing happens, so that the next event notifies again.
                 "TreatMissingData": "notBreaching",
                 "ActionsEnabled": True, "AlarmActions": [topic],
             },
@@ -187,13 +187,13 @@ def _steps(
 def _put(
     events: str, service: str, operation: str, parameters: dict[str, Any], before: dict[str, Any], delete: Call
 ) -> AlarmStep:
-    """A put, whose inverse is the put of what it replaces, or else the deletion."""
+    """A put; its inverse is the put of what it replaces, or else the deletion."""
     inverse = Call(service, operation, before) if before else delete
     return AlarmStep(events, Call(service, operation, parameters), before, (inverse,))
 
 
 def _settings(item: Item | None, names: Sequence[str]) -> dict[str, Any]:
-    """What to put so that it is as it was; empty when nothing was there."""
+    """The settings to put to restore an item; empty when there was none."""
     return {name: item[name] for name in names if item.get(name) not in (None, [], {})} if item else {}
 
 

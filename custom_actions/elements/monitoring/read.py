@@ -1,8 +1,8 @@
-"""Read the monitoring path from AWS: each question once, and no more questions than a verdict needs.
+"""Reading the monitoring path from AWS: each call once, and only the calls that are needed.
 
 Source: CloudTrail's DescribeTrails, GetTrailStatus and GetEventSelectors, CloudWatch Logs' DescribeMetricFilters,
 CloudWatch's DescribeAlarmsForMetric and DescribeAlarms, SNS's GetTopicAttributes and ListSubscriptionsByTopic; each
-in the region where the trail is at home.
+in the trail's home region.
 """
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _GONE = ("NotFound", "NotFoundException", "ResourceNotFoundException")
 
 
 class AwsSource:
-    """`chain.Source` on an account.
+    """The `chain.Source` of an account.
 
     Args:
-        session: as c7n makes it.
+        session: c7n's session.
         account: the account's id.
-        region: where the policy runs; the trails of other regions are seen from there.
-        cache: c7n's, so that the policies of one run share what was read.
-        fresh: ask AWS even for what the cache holds; the answers take its place there.
+        region: the region in which the policy runs; it lists the trails of other regions too.
+        cache: c7n's cache, so that the policies of one run share what was read.
+        fresh: read AWS even when the data is in the cache, and replace it there.
     """
 
     def __init__(self, session: Any, account: str, region: str, cache: Any, *, fresh: bool = False) -> None:
@@ -118,7 +118,7 @@ class AwsSource:
         with self._cache:
             answer = None if self._fresh else self._cache.get(key)
             if answer is None:
-                # In a mapping, for the cache knows nothing of None.
+                # In a mapping, because the cache does not distinguish None from a missing entry.
                 answer = {"is": read()}
                 self._cache.save(key, answer)
         self._known[question] = answer["is"]

@@ -1,1 +1,1 @@
-"""Databases: undoing what makes one public."""
+"""Databases: a fix for instances that are public."""

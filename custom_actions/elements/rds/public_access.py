@@ -1,4 +1,4 @@
-"""The action `revert-public-access`: a database instance that was made public is private again.
+"""The action `revert-public-access`: makes a public database instance private.
 
 Source: RDS's ModifyDBInstance. `PubliclyAccessible` takes effect at once, whatever `ApplyImmediately` says.
 """
@@ -13,15 +13,15 @@ from ...aws import call
 from ...fixing import OTHERWISE, Call, EventFix, FixPlan, FixResult, Inverse, Step, again, fix_by_plan
 
 NOT_YET = ("creating", "backing-up", "restoring", "starting")
-"""States in which RDS refuses a modification that it takes a little later."""
+"""Statuses in which RDS does not accept a modification yet."""
 
 
 def plan_database(instance: Mapping[str, Any]) -> FixPlan:
-    """Make an instance, as DescribeDBInstances gives it, private."""
+    """Make an instance, from DescribeDBInstances, private."""
     if not instance.get("PubliclyAccessible"):
         return FixPlan()
     if (status := instance.get("DBInstanceStatus")) in NOT_YET:
-        return FixPlan(cannot=f"it is {status}: RDS takes no modification now")
+        return FixPlan(cannot=f"the instance is {status}: RDS does not accept a modification now")
     name = instance["DBInstanceIdentifier"]
 
     def modify(public: bool) -> Call:
@@ -34,13 +34,12 @@ def plan_database(instance: Mapping[str, Any]) -> FixPlan:
 
 
 class RevertPublicAccess(EventFix):
-    """Make a public database instance private, and prove it.
+    """Make a public database instance private, and verify the result.
 
-    RDS takes no modification of an instance that is being created, restored, started or backed up. Such an
-    instance is `refused` with that reason, and `otherwise` can tell somebody: it is public once it is there, until
-    the next look at it.
+    RDS does not accept a modification of an instance that is being created, restored, started or backed up. The outcome
+    is then `refused`, and `otherwise` can send a notification: the instance stays public until the policy runs again.
 
-    Written because c7n's `set-public-access` logs such a refusal and any other error, and ends as if all were well.
+    Written because c7n's `set-public-access` only logs such a refusal, like any other error, and ends as a success.
 
     :example:
 
@@ -72,7 +71,7 @@ class RevertPublicAccess(EventFix):
     permissions: tuple[str, ...] = ("rds:DescribeDBInstances", "rds:ModifyDBInstance")
 
     def undoes_the_event(self) -> bool:
-        """What is public is made private, whatever became of the event."""
+        """A public instance is made private, even when AWS refused the call of the event."""
         return False
 
     def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterator[FixResult]:

@@ -1,1 +1,1 @@
-"""What an account records of itself: whether CloudTrail has a trail, and AWS Config the rules, that it must have."""
+"""What an account records: required CloudTrail trails and AWS Config rules, and the AWS Config recorder."""

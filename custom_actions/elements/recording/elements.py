@@ -1,4 +1,4 @@
-"""What a policy sees: the filters `missing-trail` and `missing-config-rules` on `aws.account`."""
+"""The filters `missing-trail` and `missing-config-rules` on `aws.account`."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
@@ -23,24 +23,24 @@ _AT_WORK = ("ACTIVE", "EVALUATING", "DELETING_RESULTS")
 
 
 class MissingTrail(Filter):
-    """The account, when no trail of CloudTrail has all the traits together.
+    """The account, when no CloudTrail trail has all the required properties.
 
-    A trail counts that records in this region, also one whose home is another region or which is an organization's.
-    It must log and its latest delivery must have gone well; beyond that, each when it is asked for:
+    All trails that record in this region count, including those with another home region and those of an organization.
+    A trail must be logging, and its latest delivery must have succeeded. Each of these is required when it is set:
 
-    * `bucket`: it delivers to this bucket; `*` and `?` stand for any text and any character.
-    * `encrypted`: with a KMS key; and `kms-key`: with this one (ARN, `*` and `?` as above).
-    * `multi-region`, `global-events`: it records all regions, and the services that have none.
-    * `validated`: its log files can be checked for changes.
-    * `management-events`, `s3-data-events`, `lambda-data-events`: it records all of them, read and write, by all its
-      selectors together, basic or advanced. KMS and the RDS Data API may be left out of the management events.
+    * `bucket`: it delivers to this bucket; `*` matches any characters, and `?` any single one.
+    * `encrypted`: it is encrypted with a KMS key; `kms-key`: with this key (an ARN, with `*` and `?` as above).
+    * `multi-region`, `global-events`: it records all regions, and global services.
+    * `validated`: it has log file validation.
+    * `management-events`, `s3-data-events`, `lambda-data-events`: its selectors together, basic or advanced, record all
+      of them, read and write. Management events of KMS and of the RDS Data API may be excluded.
 
-    The trail that is nearest, and what it lacks, are kept on the account as `c7n:MissingTrail`. Trails are read one
-    after the other, the likeliest first, until one has all; one that may not be read is an error, unless another
-    has all.
+    The closest trail and what it lacks are kept on the account as `c7n:MissingTrail`. Trails are read one by one, the
+    most likely first, until one has everything. A trail that cannot be read is an error, unless another one has
+    everything.
 
-    Written because `check-cloudtrail` knows neither buckets nor data events nor advanced selectors, and `missing`,
-    with a policy on `aws.cloudtrail` inside, can neither leave a trait out by a parameter nor say what is missing.
+    Written because `check-cloudtrail` does not know buckets, data events or advanced selectors, and `missing` with a
+    policy on `aws.cloudtrail` cannot skip a property by a parameter or report what is missing.
 
     :example:
 
@@ -66,11 +66,11 @@ class MissingTrail(Filter):
         for name in _FLAGS:
             value = self.data.get(name)
             if isinstance(value, str) and not placeholders(value):
-                raise PolicyValidationError(f"{self.type}: {name} is true or false, not {value!r}")
+                raise PolicyValidationError(f"{self.type}: {name} must be true or false, got {value!r}")
         return self
 
     def process(self, resources: list[dict[str, Any]], event: Any = None) -> list[dict[str, Any]]:
-        """The account when it has no such trail. Raises ClientError when that cannot be known."""
+        """The account, when it has no such trail. Raises one of AWS_ERRORS when this cannot be determined."""
         wanted = Traits(**{name.replace("-", "_"): value for name, value in self.data.items() if name != "type"})
         session = local_session(self.manager.session_factory)
         trails = call(session.client("cloudtrail").describe_trails)["trailList"]
@@ -88,8 +88,8 @@ class MissingTrail(Filter):
                 nearest = trail["TrailARN"], lacking
         if unread:
             raise unread
-        said = [f"nearest is {nearest[0]}, which {', '.join(nearest[1])}"] if nearest else ["there is no trail"]
-        return [{**account, self.annotation_key: said} for account in resources]
+        reason = f"the closest trail is {nearest[0]}, which {', '.join(nearest[1])}" if nearest else "there is no trail"
+        return [{**account, self.annotation_key: [reason]} for account in resources]
 
     def _lacking_work(self, session: Any, trail: Mapping[str, Any], wanted: Traits) -> list[str]:
         arn = trail["TrailARN"]
@@ -101,13 +101,13 @@ class MissingTrail(Filter):
 
 
 class MissingConfigRules(Filter):
-    """The account, when AWS Config lacks one of these rules in this region, or is deleting one.
+    """The account, when one of these AWS Config rules does not exist in this region, or is being deleted.
 
-    A rule that is being evaluated, or whose results somebody has deleted, is there: AWS Config says of it for a while
-    that it is not active, and it goes on working. Which are missing is kept on the account as `c7n:MissingConfigRules`.
+    A rule that is being evaluated, or whose results are being deleted, exists: its state is not ACTIVE for a while, but
+    it continues to work. The missing rules are kept on the account as `c7n:MissingConfigRules`.
 
-    Written because `missing` asks for one resource, so a list of rules could not be a parameter, and does not say
-    which one is missing.
+    Written because `missing` checks for one resource: it cannot take a list of rules from a parameter, and it does not
+    report which one is missing.
 
     :example:
 
@@ -132,11 +132,11 @@ class MissingConfigRules(Filter):
     def validate(self) -> MissingConfigRules:
         names = self.data["names"]
         if isinstance(names, str) and not placeholders(names):
-            raise PolicyValidationError(f"{self.type}: names is a list, not {names!r}")
+            raise PolicyValidationError(f"{self.type}: names must be a list, got {names!r}")
         return self
 
     def process(self, resources: list[dict[str, Any]], event: Any = None) -> list[dict[str, Any]]:
-        """The account when a rule is missing. Raises ClientError."""
+        """The account, when a rule is missing. Raises one of AWS_ERRORS."""
         if not self.data["names"]:
             return []
         client = local_session(self.manager.session_factory).client("config")

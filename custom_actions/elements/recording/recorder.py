@@ -1,7 +1,7 @@
-"""The action `revert-recorder`: AWS Config records again, with the recorder and the delivery channel that it had.
+"""The action `revert-recorder`: restores and starts AWS Config's recorder and delivery channel.
 
 Source: AWS Config's PutConfigurationRecorder, PutDeliveryChannel, StartConfigurationRecorder and the Describe and
-Delete calls beside them. A region has one recorder of the customer's own, and one delivery channel.
+Delete calls for them. A region has one customer managed recorder, and one delivery channel.
 """
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PUT_RECORDER, PUT_CHANNEL = "PutConfigurationRecorder", "PutDeliveryChannel"
 
 @dataclass(frozen=True)
 class Recording:
-    """What AWS Config has in a region: None is nothing."""
+    """The recorder and the delivery channel in a region; None when there is none."""
 
     recorder: str | None
     """The recorder's name."""
@@ -46,18 +46,18 @@ class Recording:
 
 
 Known = Callable[[str], Mapping[str, Any] | None]
-"""What the history tells: from PutConfigurationRecorder or PutDeliveryChannel to what the last such call put."""
+"""Takes PutConfigurationRecorder or PutDeliveryChannel; returns what the last such call in the history has put."""
 
 
 def plan_recorder(now: Recording, known: Known) -> FixPlan:
-    """Put back what is missing, and start recording. The history is asked only for what is missing."""
+    """Restore what is missing, and start recording. The event history is read only for what is missing."""
     steps, missing = [], []
     name = now.recorder
     if name is None:
         if recorder := known(PUT_RECORDER):
             name = str(recorder["name"])
             steps.append(Step(
-                f"make the recorder {name} again",
+                f"recreate the recorder {name}",
                 Call("config", "put_configuration_recorder", {"ConfigurationRecorder": recorder}),
                 Call("config", "delete_configuration_recorder", {"ConfigurationRecorderName": name}), added=recorder,
                 confirm=True,
@@ -67,7 +67,7 @@ def plan_recorder(now: Recording, known: Known) -> FixPlan:
     if now.channel is None:
         if channel := known(PUT_CHANNEL):
             steps.append(Step(
-                f"make the delivery channel {channel['name']} again",
+                f"recreate the delivery channel {channel['name']}",
                 Call("config", "put_delivery_channel", {"DeliveryChannel": channel}),
                 Call("config", "delete_delivery_channel", {"DeliveryChannelName": channel["name"]}), added=channel,
                 confirm=True,
@@ -81,18 +81,18 @@ def plan_recorder(now: Recording, known: Known) -> FixPlan:
             Call("config", "stop_configuration_recorder", parameters),
             removed={"recording": False}, added={"recording": True},
         ))
-    return FixPlan(steps, cannot=f"what {' and '.join(missing)} was is in no earlier event" if missing else "")
+    return FixPlan(steps, cannot=f"no earlier event contains {' and '.join(missing)}" if missing else "")
 
 
 class RevertRecorder(EventFix):
-    """Have AWS Config record again, and prove it.
+    """Restore AWS Config's recorder and delivery channel, start recording, and verify the result.
 
     For policies in mode `cloudtrail`, on `account`, on StopConfigurationRecorder, DeleteConfigurationRecorder and
-    DeleteDeliveryChannel. Whichever of them it was, the recorder and the delivery channel are put back as CloudTrail's
-    event history (90 days) tells them, where they are missing, and recording is started. What the history does not
-    tell is left, and `otherwise` can tell somebody. The receipt has who did it, and the calls that take it back.
+    DeleteDeliveryChannel. After any of them, a missing recorder or delivery channel is recreated from CloudTrail's
+    event history (90 days), and recording is started. What is not in the history is not restored; `otherwise` can send
+    a notification about it. The receipt has who made the change, and the calls that undo the fix.
 
-    Written because c7n's `toggle-recording` starts a recorder that is there, and no more.
+    Written because c7n's `toggle-recording` can only start an existing recorder.
 
     :example:
 
@@ -133,7 +133,7 @@ class RevertRecorder(EventFix):
     events = (STOP, DELETE_RECORDER, DELETE_CHANNEL)
 
     def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterator[FixResult]:
-        """Have AWS Config record again in this region."""
+        """Restore and start the recorder of this region."""
         config, record = session.client("config"), detail_of(event)
         lost: list[str] = []
 
@@ -155,7 +155,7 @@ class RevertRecorder(EventFix):
 
 
 def read(config: Any) -> Recording:
-    """What is there now. A recorder that a service of AWS keeps for itself is not the customer's."""
+    """The current state, without recorders that an AWS service manages."""
     recorders = [
         recorder for recorder in call(config.describe_configuration_recorders)["ConfigurationRecorders"]
         if not recorder.get("servicePrincipal")
@@ -170,7 +170,7 @@ def read(config: Any) -> Recording:
 
 
 def last_put(earlier: Iterator[Record]) -> Mapping[str, Any] | None:
-    """What the newest of these records put; None without any. AWS Config's own spelling begins in lower case."""
+    """What the newest of these records has put; None without any. AWS Config's own spelling is lower camel case too."""
     for change in earlier:
         request = change.get("requestParameters") or {}
         return dict(request.get("configurationRecorder") or request.get("deliveryChannel") or {}) or None

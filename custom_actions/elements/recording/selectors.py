@@ -1,7 +1,7 @@
-"""What a trail's event selectors, basic or advanced, record of a kind of event.
+"""Which events of a kind a trail's event selectors record, basic or advanced.
 
-Selectors add up: what one leaves out another may record. A selector that records only some events of a kind (one
-bucket, one event name) counts for nothing here, for nobody can tell that several such ones are all.
+Selectors add up: one may record what another excludes. A selector that records only some events of a kind (one bucket,
+one event name) is ignored here, because it cannot be known whether several of them record all events.
 Source: CloudTrail's GetEventSelectors and AdvancedFieldSelector.
 """
 from __future__ import annotations
@@ -16,16 +16,16 @@ MANAGEMENT, S3, LAMBDA = "management", "AWS::S3::Object", "AWS::Lambda::Function
 _BOTH = frozenset({READ, WRITE})
 _TYPES = {"All": _BOTH, "ReadOnly": frozenset({READ}), "WriteOnly": frozenset({WRITE})}
 _WHOLE = {S3: re.compile(r"arn:[^:]+:s3(:::)?"), LAMBDA: re.compile(r"arn:[^:]+:lambda")}
-"""The value that stands for every resource of its type."""
+"""The value that means every resource of its type."""
 _MASSES = frozenset({"kms.amazonaws.com", "rdsdata.amazonaws.com"})
-"""Sources of management events in such masses that CloudTrail offers to leave them out."""
+"""Sources with so many management events that CloudTrail can exclude them."""
 
 
 def recorded(selectors: Mapping[str, Any], kind: str) -> frozenset[str]:
-    """Which events of a kind, `read` or `write`, the selectors record in full.
+    """Which events of a kind the selectors record completely: `read`, `write`, or both.
 
     Args:
-        selectors: GetEventSelectors' answer.
+        selectors: the response of GetEventSelectors.
         kind: `management`, or a resource type, for the data events of all its resources.
     """
     return frozenset().union(
@@ -35,7 +35,7 @@ def recorded(selectors: Mapping[str, Any], kind: str) -> frozenset[str]:
 
 
 def _basic(entry: Mapping[str, Any], kind: str) -> frozenset[str]:
-    # ExcludeManagementEventSources takes _MASSES only, and does not count.
+    # ExcludeManagementEventSources accepts only _MASSES, so it is ignored.
     selected = entry.get("IncludeManagementEvents") is not False if kind == MANAGEMENT else any(
         _WHOLE[kind].fullmatch(value)
         for resource in entry.get("DataResources") or () if resource["Type"] == kind
@@ -61,7 +61,7 @@ def _advanced(entry: Mapping[str, Any], kind: str) -> frozenset[str]:
 
 
 def _leaves_all(name: str, tests: Mapping[str, list[str]], kind: str) -> bool:
-    """Whether a field selector takes nothing away that counts."""
+    """Whether a field selector excludes nothing that is required."""
     if kind == MANAGEMENT:
         return name == "eventSource" and tests.keys() == {"NotEquals"} and _MASSES.issuperset(tests["NotEquals"])
     return name == "resources.ARN" and tests.keys() == {"StartsWith"} and any(

@@ -1,4 +1,4 @@
-"""What a trail lacks of the traits that an account wants of one.
+"""Which of the required properties a trail lacks.
 
 Source: CloudTrail's DescribeTrails, GetTrailStatus and GetEventSelectors.
 """
@@ -14,15 +14,15 @@ from .selectors import LAMBDA, MANAGEMENT, S3, recorded
 
 @dataclass(frozen=True)
 class Traits:
-    """What a trail must be. That it logs, and delivers without an error, is always asked for.
+    """The required properties of a trail. Logging, and delivery without an error, are always required.
 
     Attributes:
-        bucket: the bucket it delivers to, a pattern with * and ?.
+        bucket: the bucket to which it delivers, a pattern with * and ?.
         encrypted: whether its logs are encrypted with a KMS key.
-        kms_key: that key's ARN, a pattern; asked for only where `encrypted` is.
+        kms_key: the ARN of that key, a pattern; ignored without `encrypted`.
         multi_region: whether it records every region.
         global_events: whether it records global services.
-        validated: whether its log files can be checked for changes.
+        validated: whether it has log file validation.
         management_events: whether it records all management events.
         s3_data_events: whether it records the data events of all buckets.
         lambda_data_events: whether it records the invocations of all functions.
@@ -40,7 +40,7 @@ class Traits:
 
     @property
     def selected(self) -> list[tuple[str, str]]:
-        """The kinds of events that are wanted, each with its name in words."""
+        """The required kinds of events, each with its name in words."""
         kinds = (
             (self.management_events, MANAGEMENT, "management events"),
             (self.s3_data_events, S3, "data events of all buckets"),
@@ -50,7 +50,7 @@ class Traits:
 
 
 def lacking_settings(trail: Mapping[str, Any], wanted: Traits) -> list[str]:
-    """What the settings of a trail of DescribeTrails lack, in words."""
+    """What the settings of a trail, from DescribeTrails, lack, in words."""
     lacking = []
     if not fnmatchcase(trail.get("S3BucketName") or "", wanted.bucket):
         lacking.append(f"delivers to the bucket {trail.get('S3BucketName')}")
@@ -61,7 +61,7 @@ def lacking_settings(trail: Mapping[str, Any], wanted: Traits) -> list[str]:
         lacking.append(f"is encrypted with the key {key}")
     for asked, setting, words in (
         (wanted.multi_region, "IsMultiRegionTrail", "records one region only"),
-        (wanted.global_events, "IncludeGlobalServiceEvents", "leaves global services out"),
+        (wanted.global_events, "IncludeGlobalServiceEvents", "does not record global services"),
         (wanted.validated, "LogFileValidationEnabled", "has no log file validation"),
     ):
         if asked and trail.get(setting) is not True:
@@ -70,7 +70,7 @@ def lacking_settings(trail: Mapping[str, Any], wanted: Traits) -> list[str]:
 
 
 def lacking_status(status: Mapping[str, Any]) -> list[str]:
-    """What is wrong with a trail's work, by GetTrailStatus."""
+    """What is wrong with the status of a trail, from GetTrailStatus."""
     lacking = [] if status.get("IsLogging") else ["does not log"]
     if error := status.get("LatestDeliveryError"):
         lacking.append(f"could not deliver: {error}")
@@ -78,7 +78,7 @@ def lacking_status(status: Mapping[str, Any]) -> list[str]:
 
 
 def lacking_events(selectors: Mapping[str, Any], wanted: Traits) -> list[str]:
-    """The wanted events that a trail does not record in full, by GetEventSelectors."""
+    """The required events that a trail does not record completely, from GetEventSelectors."""
     lacking = []
     for kind, words in wanted.selected:
         missing = {"read", "write"} - recorded(selectors, kind)

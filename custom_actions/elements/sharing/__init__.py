@@ -1,1 +1,1 @@
-"""Snapshots and images: whom they are shared with, and undoing it."""
+"""Snapshots and images that are shared with the public or with unknown accounts."""

@@ -1,7 +1,8 @@
-"""Images and snapshots that are public, or shared with strangers: `shared-outside` finds, `revert-sharing` fixes them.
+"""Snapshots and images that are public or shared with unknown accounts: `shared-outside` finds them, `revert-sharing`
+fixes them.
 
 Source: EC2's ModifySnapshotAttribute and ModifyImageAttribute, RDS's ModifyDBSnapshotAttribute and
-ModifyDBClusterSnapshotAttribute, and the Describe calls beside them.
+ModifyDBClusterSnapshotAttribute, and the Describe calls for them.
 """
 from __future__ import annotations
 
@@ -28,7 +29,7 @@ from ...fixing import (
 )
 
 PUBLIC = "all"
-"""What AWS calls everybody."""
+"""What AWS calls everyone."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,11 @@ class Kind:
     """How resources of one type are shared.
 
     Attributes:
-        service: boto3's name.
-        modify: the operation that changes whom a resource is shared with.
-        read: the parties that a resource is shared with.
-        change: the operation's parameters for the resource, what happens (`Add` or `Remove`), and the parties.
-        permissions: what reading and changing it takes.
+        service: boto3's name of the service.
+        modify: the operation that changes with whom a resource is shared.
+        read: returns the accounts, organizations and groups with which a resource is shared.
+        change: returns the operation's parameters, from the resource, the change (`Add` or `Remove`), and the parties.
+        permissions: the permissions to read and to change it.
     """
 
     service: str
@@ -124,17 +125,17 @@ KINDS = {
 """By c7n's name of the resource type."""
 
 
-def strangers(parties: Sequence[str], allowed: Sequence[str]) -> list[str]:
-    """The parties that a resource must not be shared with: everybody, and those not allowed where a list is given."""
+def outside_parties(parties: Sequence[str], allowed: Sequence[str]) -> list[str]:
+    """The parties that must not have access: everyone, and with a list of allowed ones, those that are not in it."""
     return [party for party in parties if party == PUBLIC or (allowed and party not in allowed)]
 
 
 def plan_sharing(kind: Kind, resource: str, parties: Sequence[str], allowed: Sequence[str]) -> FixPlan:
-    """Take the strangers away, and nobody else."""
-    if not (gone := strangers(parties, allowed)):
+    """Stop sharing with the parties that must not have access; the others keep it."""
+    if not (gone := outside_parties(parties, allowed)):
         return FixPlan()
     return FixPlan([Step(
-        f"no longer share it with {', '.join(gone)}",
+        f"stop sharing it with {', '.join(gone)}",
         Call(kind.service, kind.modify, kind.change(resource, "Remove", gone)),
         Call(kind.service, kind.modify, kind.change(resource, "Add", gone)),
         removed={"shared-with": gone},
@@ -142,21 +143,21 @@ def plan_sharing(kind: Kind, resource: str, parties: Sequence[str], allowed: Seq
 
 
 _ALLOWED = {
-    # A text stands for a parameter that is a list.
+    # A string is a parameter whose value is a list.
     "allowed-accounts": {"oneOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}]},
 }
 
 
 class SharedOutside(Filter):
-    """Snapshots and images that everybody may use, or that are shared with a stranger.
+    """Snapshots and images that are public, or shared with an account or an organization that is not allowed.
 
-    Works on `ebs-snapshot`, `ami`, `rds-snapshot` and `rds-cluster-snapshot`, in any mode; `revert-sharing` puts
-    right what it finds. With `allowed-accounts`, account ids and ARNs of organizations, whoever is not in the list is a
-    stranger; without it, or with an empty list, only everybody is. Whom a resource is shared with is kept on it as
-    `c7n:SharedOutside`. One call for each resource, and none for images where the list is empty.
+    Works on `ebs-snapshot`, `ami`, `rds-snapshot` and `rds-cluster-snapshot`, in any mode; `revert-sharing` fixes what
+    it finds. `allowed-accounts` lists account ids and ARNs of organizations; without it, or with an empty list, only
+    public resources match. The parties that are not allowed are kept on the resource as `c7n:SharedOutside`. One call
+    for each resource, and none for images when the list is empty.
 
-    Written because c7n's `cross-account` filters log an access that was denied and call the snapshot private, and
-    take a fixed list.
+    Written because c7n's `cross-account` filters only log an access denied error and treat the snapshot as private, and
+    accept a fixed list only.
 
     :example:
 
@@ -175,7 +176,7 @@ class SharedOutside(Filter):
     annotation_key = "c7n:SharedOutside"
 
     def get_permissions(self) -> tuple[str, ...]:
-        """What it calls on the policy's type."""
+        """The permissions that it needs for the policy's resource type."""
         return (KINDS[self.manager.type].permissions[0],)
 
     def process(self, resources: list[dict[str, Any]], event: Any = None) -> list[dict[str, Any]]:
@@ -188,20 +189,20 @@ class SharedOutside(Filter):
                 parties = [PUBLIC] if resource["Public"] else []
             else:
                 parties = kind.read(client, resource[self.manager.get_model().id])
-            if outside := strangers(parties, allowed):
+            if outside := outside_parties(parties, allowed):
                 resource[self.annotation_key] = outside
                 found.append(resource)
         return found
 
 
 class RevertSharing(EventFix):
-    """Stop sharing a snapshot or an image with everybody, and with strangers, and prove it.
+    """Stop sharing a snapshot or an image with everyone and with parties that are not allowed, and verify the result.
 
-    Whom it must not be shared with is said by the policy's `shared-outside` filter; without one it is everybody.
-    Others that it is shared with stay. Each resource ends in a receipt with whom it was shared, who did it, and the
-    call that takes it back.
+    The policy's `shared-outside` filter determines which parties are not allowed; without one, it is only everyone.
+    Sharing with other parties stays. The receipt of each resource has with whom it was shared, who did it, and the call
+    that undoes the fix.
 
-    Written because c7n's `set-permissions` proves nothing and leaves no receipt.
+    Written because c7n's `set-permissions` does not verify the result and writes no receipt.
 
     :example:
 
@@ -243,15 +244,15 @@ class RevertSharing(EventFix):
     permissions: tuple[str, ...] = tuple(dict.fromkeys(name for kind in KINDS.values() for name in kind.permissions))
 
     def get_permissions(self) -> tuple[str, ...]:
-        """What the action calls on the policy's type."""
+        """The permissions that the action needs for the policy's resource type."""
         return (*KINDS[self.manager.type].permissions, "sts:GetCallerIdentity", *self.told_permissions())
 
     def undoes_the_event(self) -> bool:
-        """What is public is made private, whatever became of the event."""
+        """A public resource is made private, even when AWS refused the call of the event."""
         return False
 
     def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterator[FixResult]:
-        """Take the strangers away from one resource."""
+        """Stop sharing one resource with parties that are not allowed."""
         kind = KINDS[self.manager.type]
         client = session.client(kind.service)
         resource_id = resource[self.manager.get_model().id]

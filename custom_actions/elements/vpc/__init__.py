@@ -1,1 +1,1 @@
-"""Filters on what holds a network together: which interfaces use a group, which subnets a route leads out of."""
+"""Networks: security groups without interfaces, subnets with a route to the internet, and deleted flow logs."""

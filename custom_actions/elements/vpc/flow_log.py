@@ -1,7 +1,7 @@
-"""The action `recreate-flow-log`: a flow log that was deleted is made again as it was.
+"""The action `recreate-flow-log`: recreates a deleted flow log.
 
-What it was is told by the CreateFlowLogs that made it, in CloudTrail's event history. EC2's newer calls are recorded
-in the spelling of the wire: one item of a list stands bare, with its number as `tag` and a plain value as `content`.
+Its settings come from the CreateFlowLogs event in CloudTrail's event history. CloudTrail records EC2's newer calls in
+the format of the query API: a list with one item is that item, with its number in `tag` and a plain value in `content`.
 
 Source: EC2's CreateFlowLogs, DescribeFlowLogs, and published records of DeleteFlowLogs.
 """
@@ -31,7 +31,7 @@ from ...fixing import (
 
 CREATE, DELETE = "CreateFlowLogs", "DeleteFlowLogs"
 
-# CreateFlowLogs' parameters, apart from lists and its token.
+# CreateFlowLogs' parameters, except lists and the client token.
 _PLAIN = (
     "ResourceType", "TrafficType", "LogGroupName", "DeliverLogsPermissionArn", "DeliverCrossAccountRole",
     "LogDestinationType", "LogDestination", "LogFormat", "MaxAggregationInterval",
@@ -40,13 +40,13 @@ _LOG_GROUP = ":log-group:"
 
 
 def items(value: Any) -> list[Any]:
-    """A list as wrapped records spell it: bare when it is one, and plain values in `content`."""
+    """A list in such a record, where one item is not in a list, and plain values are in `content`."""
     listed = value if isinstance(value, list) else [value] if value else []
     return [each["content"] if isinstance(each, Mapping) and "content" in each else each for each in listed]
 
 
 def deleted_ids(record: Record) -> list[str]:
-    """The ids of the flow logs that a DeleteFlowLogs names, less those that EC2 says it did not delete."""
+    """The ids of the flow logs in a DeleteFlowLogs, without those that EC2 did not delete."""
     answer = (record.get("responseElements") or {}).get("DeleteFlowLogsResponse") or {}
     unsuccessful = answer.get("unsuccessful") or {}
     kept = {item.get("resourceId") for item in items(unsuccessful and unsuccessful.get("item"))}
@@ -55,9 +55,9 @@ def deleted_ids(record: Record) -> list[str]:
 
 
 def made_by(record: Record, flow_log: str) -> dict[str, Any] | None:
-    """CreateFlowLogs' parameters for one flow log, from the record that made it; None when another one did.
+    """CreateFlowLogs' parameters for one flow log, from a CreateFlowLogs record; None if the record is about others.
 
-    A call for several resources answers with the ids in the order of the resources.
+    The response to a call for several resources has the ids in the order of the resources.
     """
     answer = (record.get("responseElements") or {}).get("CreateFlowLogsResponse") or {}
     ids = items((answer.get("flowLogIdSet") or {}).get("item"))
@@ -79,7 +79,7 @@ def _tags(specification: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def destination(flow_log: Mapping[str, Any]) -> str:
-    """Where a flow log goes: a log group by its name, however it is given, anything else by its ARN."""
+    """The destination of a flow log: the name of a log group, or the ARN of anything else."""
     given = str(flow_log.get("LogDestination") or "")
     if _LOG_GROUP in given:
         return given.partition(_LOG_GROUP)[2].partition(":")[0]
@@ -87,13 +87,13 @@ def destination(flow_log: Mapping[str, Any]) -> str:
 
 
 def plan_flow_log(parameters: Mapping[str, Any], now: Iterable[Mapping[str, Any]], made: list[str]) -> FixPlan:
-    """Make a flow log again, unless its resource has an equal one.
+    """Recreate a flow log, unless its resource has an equivalent one.
 
     Args:
         parameters: CreateFlowLogs' parameters.
-        now: the resource's flow logs as DescribeFlowLogs gives them.
-        made: takes the ids of the equal ones among them. The inverse falls back on it when the answer to
-            CreateFlowLogs is lost: there was no equal one before, so what is there afterwards is what the call made.
+        now: the resource's flow logs, from DescribeFlowLogs.
+        made: filled with the ids of the equivalent ones among them. The inverse uses it when the response to
+            CreateFlowLogs is lost: there was none before, so a later one is what the call created.
     """
     wanted = (destination(parameters), parameters.get("TrafficType"))
     made[:] = [
@@ -114,14 +114,14 @@ def plan_flow_log(parameters: Mapping[str, Any], now: Iterable[Mapping[str, Any]
 
 
 class RecreateFlowLog(EventFix):
-    """Make the flow logs again that the event DeleteFlowLogs took away, and prove it.
+    """Recreate the flow logs that the event DeleteFlowLogs deleted, and verify the result.
 
-    For policies in mode `cloudtrail`, on `account`, for a deleted flow log cannot be described. What it was comes
-    from CloudTrail's event history (90 days): traffic, destination, format, interval and tags. Where the history does
-    not tell it the flow log is refused, and `otherwise` can tell somebody. Each flow log ends in a receipt with who
-    deleted it, and the call that takes it back; the new one has an id of its own.
+    For policies in mode `cloudtrail`, on `account`, because a deleted flow log cannot be described. Its settings come
+    from CloudTrail's event history (90 days): traffic, destination, format, interval and tags. Without them, the
+    outcome is refused, and `otherwise` can send a notification. The receipt of each flow log has who deleted it, and
+    the call that undoes the fix. The new flow log has a new id.
 
-    Written because c7n's `set-flow-log` gives every VPC one form of flow log, whatever it had.
+    Written because c7n's `set-flow-log` gives every VPC the same flow log, whatever it had before.
 
     :example:
 
@@ -161,7 +161,7 @@ class RecreateFlowLog(EventFix):
     events = (DELETE,)
 
     def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterator[FixResult]:
-        """Make each flow log again that the event deleted."""
+        """Recreate each flow log that the event deleted."""
         record = detail_of(event)
         ids = deleted_ids(record)
         known, why = self._what_they_were(session, record, ids)
@@ -171,13 +171,13 @@ class RecreateFlowLog(EventFix):
                 fixed = fix_by_plan(
                     lambda service: ec2, _planner(ec2, known[flow_log]), confirm=self.confirm(session, event))
             else:
-                fixed = FixResult(Outcome.FAILED if why else Outcome.REFUSED, why or "no event tells what it was")
+                fixed = FixResult(Outcome.FAILED if why else Outcome.REFUSED, why or "its settings are in no event")
             yield replace(fixed, resource=flow_log, resource_type="aws.flow-log")
 
     def _what_they_were(
         self, session: Any, record: Record, ids: Sequence[str]
     ) -> tuple[dict[str, dict[str, Any]], str]:
-        """CreateFlowLogs' parameters by id, as far as the history tells; and why it could not be read."""
+        """CreateFlowLogs' parameters by id, as far as the history has them; and why it could not be read."""
         known: dict[str, dict[str, Any]] = {}
         try:
             for change in earlier_named(session.client("cloudtrail"), (CREATE,), record):

@@ -9,19 +9,18 @@ from c7n.utils import chunks, local_session, type_schema
 from ...aws import call
 
 _FILTER_VALUES = 200
-"""What EC2 takes as values of one filter."""
+"""The maximum number of values of an EC2 filter."""
 
 
 class Unattached(Filter):
     """Security groups that no network interface uses.
 
-    Whatever runs in a VPC does so behind a network interface, so a group without one guards nothing at the moment.
-    Written because c7n's `unused` asks another question, and six services, for it: a group that a stopped fleet's
-    launch configuration, a rule of another group or a build project names is not `unused`, and here it is found.
-    Use `unused` before you delete.
+    Everything in a VPC has a network interface, so a group without one protects nothing at the moment. One call for 200
+    groups. The reason is kept on the group as `c7n:Unattached`.
 
-    One call for 200 groups, and for AWS Config's single group one call. Why a group was found is noted as
-    `c7n:Unattached`.
+    Written because c7n's `unused` answers a different question, with calls to six services: a group in a launch
+    configuration, in a rule of another group or in a build project is not `unused`, but it is found here. Use `unused`
+    before you delete a group.
 
     :example:
 
@@ -53,7 +52,7 @@ class Unattached(Filter):
 
 
 def attached(client: Any, group_ids: list[str]) -> set[str]:
-    """The groups that a network interface uses; with others that stand on the same interfaces. Raises ClientError."""
+    """The groups that a network interface uses, and the other groups of those interfaces. Raises one of AWS_ERRORS."""
     pages = call(lambda: list(client.get_paginator("describe_network_interfaces").paginate(
         Filters=[{"Name": "group-id", "Values": list(group_ids)}], PaginationConfig={"PageSize": 1000})))
     return {

@@ -1,4 +1,4 @@
-"""The filter `internet-route` on `aws.subnet`: subnets whose route table leads to an internet gateway."""
+"""The filter `internet-route` on `aws.subnet`: subnets with a route to an internet gateway."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
@@ -10,7 +10,7 @@ from c7n.utils import chunks, local_session, type_schema
 from ...aws import call
 
 _FILTER_VALUES = 200
-"""What EC2 takes as values of one filter."""
+"""The maximum number of values of an EC2 filter."""
 
 RouteTable = Mapping[str, Any]
 
@@ -18,13 +18,13 @@ RouteTable = Mapping[str, Any]
 class InternetRoute(Filter):
     """Subnets whose route table has a route to an internet gateway.
 
-    A subnet goes by the table that is associated with it, and without one by the main table of its VPC. Every route
-    to an internet gateway counts, whatever its destination and state. A NAT gateway, an egress-only gateway and a
-    virtual private gateway let nobody in, and do not count.
+    The route table of a subnet is the one associated with it, or else the main table of its VPC. Every route to an
+    internet gateway counts, whatever its destination and state. NAT gateways, egress-only gateways and virtual private
+    gateways do not count, because they let no traffic in from the internet. One call for the route tables of 200 VPCs.
+    The table and the gateway are kept on the subnet as `c7n:InternetRoute`.
 
-    Written because c7n has this question (`subnet` with `igw: true`) only for what stands in a subnet, such as an
-    instance, and not for the subnet itself. One call for the route tables of 200 VPCs. Which table and gateway it is
-    is noted as `c7n:InternetRoute`.
+    Written because c7n has this check (`subnet` with `igw: true`) only for resources in a subnet, such as instances,
+    not for the subnet itself.
 
     :example:
 
@@ -62,11 +62,13 @@ class InternetRoute(Filter):
 
 
 def internet_route(subnet: Mapping[str, Any], tables: Iterable[RouteTable]) -> str:
-    """The subnet's way to an internet gateway in words; empty when it has none.
+    """The routes of a subnet to an internet gateway, in words; empty when it has none.
 
     Args:
         subnet: with `SubnetId` and `VpcId`.
-        tables: the route tables of its VPC at least, as DescribeRouteTables answers.
+        tables: route tables from DescribeRouteTables, at least those of its VPC.
+
+    Raises LookupError when neither the subnet's table nor the main table of its VPC is among them.
     """
     own = main = None
     for candidate in tables:
@@ -77,9 +79,9 @@ def internet_route(subnet: Mapping[str, Any], tables: Iterable[RouteTable]) -> s
                 main = candidate
     table = own or main
     if table is None:
-        # Every VPC has a main table, so a part of the answer is missing; unknown must not read as private.
-        raise LookupError(f"no route table of {subnet['SubnetId']}, not even the main one of {subnet['VpcId']}")
-    name = f"{table['RouteTableId']}{'' if own else ', the main one'}"
+        # Every VPC has a main table, so the response is incomplete; unknown must not be read as private.
+        raise LookupError(f"found neither a route table of {subnet['SubnetId']} nor the main one of {subnet['VpcId']}")
+    name = f"{table['RouteTableId']}{'' if own else ' (main)'}"
     ways = sorted({
         f"{_destination(route)} to {route['GatewayId']}" for route in table.get("Routes") or ()
         if str(route.get("GatewayId") or "").startswith("igw-")

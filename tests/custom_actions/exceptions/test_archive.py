@@ -45,7 +45,7 @@ def test_an_exception_holds_in_a_function_until_it_ends(
 
     for group in (kept, other):
         open_port(sandbox, ACCOUNT, group, 22)
-    eventually(lambda: f"{kept} is let off: Excepted until" in logs(sandbox), 60)
+    eventually(lambda: f"{kept} is excepted: Excepted until" in logs(sandbox), 60)
     eventually(lambda: not ingress(sandbox, other), 60)
     assert ingress(sandbox, kept)
 

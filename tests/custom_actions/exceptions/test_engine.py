@@ -1,4 +1,4 @@
-"""An excepted resource is let off wherever c7n runs a policy: pulled, pushed an event, and as a rule of AWS Config."""
+"""An excepted resource does not match, however c7n runs a policy: pull, on an event, and as an AWS Config rule."""
 from __future__ import annotations
 
 import json
@@ -69,7 +69,7 @@ def test_the_excepted_stays_and_its_neighbour_is_fixed(
     with caplog.at_level(logging.INFO):
         pull(tmp_path)
     assert ingress(moto, kept) and not ingress(moto, fixed)
-    assert f"policy:open-ssh resource:{arn(kept)} is let off: Excepted until" in caplog.text
+    assert f"policy:open-ssh resource:{arn(kept)} is excepted: Excepted until" in caplog.text
     assert ": a bastion" in caplog.text
 
 
@@ -163,11 +163,11 @@ def test_a_file_that_cannot_be_used_stops_every_policy(
 
 
 @pytest.mark.parametrize(("filters", "said"), [
-    ([{"type": "excepted", "exceptions": [entry("sg-1")]}, *DRIFT["filters"]], "stands last"),
-    ([{"type": "excepted", "exceptions": [entry("sg-1")]}] * 2, "stands last"),
-    ([{"or": [{"type": "excepted", "exceptions": [entry("sg-1")]}]}], "stands last"),
+    ([{"type": "excepted", "exceptions": [entry("sg-1")]}, *DRIFT["filters"]], "must be the last filter"),
+    ([{"type": "excepted", "exceptions": [entry("sg-1")]}] * 2, "must be the last filter"),
+    ([{"or": [{"type": "excepted", "exceptions": [entry("sg-1")]}]}], "must be the last filter"),
     ([{"type": "excepted", "exceptions": [entry("*", policy="*")]}], "except everything"),
-    ([{"type": "excepted", "exceptions": [{**entry("sg-1"), "expires": "soon"}]}], "is no date"),
+    ([{"type": "excepted", "exceptions": [{**entry("sg-1"), "expires": "soon"}]}], "must be a date"),
 ])
 def test_what_a_policy_may_not_say(moto: Moto, tmp_path: Path, filters: list[Any], said: str) -> None:
     with pytest.raises(PolicyValidationError, match=said):

@@ -102,8 +102,8 @@ FAULTS: Mapping[str, Fault] = {
     "denied": Fault(_answer("AccessDenied", 403)),
 }
 READ_TIMEOUT = "read timeout"
-NO_WAY_BACK = "no call that undoes it is known"
-"""The note of a receipt when an id was in an answer that never came, and nothing could be read again."""
+NO_WAY_BACK = "the call that undoes it is unknown"
+"""The note in a receipt when the response with a new id was lost, and the resource could not be read again."""
 
 
 @dataclass(frozen=True)

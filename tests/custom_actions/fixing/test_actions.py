@@ -25,7 +25,7 @@ def test_a_flow_log_that_nobody_knows_is_refused(cloud: Cloud, tmp_path: Path) -
     push(tmp_path, "account", "recreate-flow-log", made)
     [receipt] = receipts(tmp_path, "recreate-flow-log")
     assert (receipt["resource"], receipt["resource_type"]) == ("fl-1", "aws.flow-log")
-    assert (receipt["outcome"], receipt["reason"]) == ("refused", "no event tells what it was")
+    assert (receipt["outcome"], receipt["reason"]) == ("refused", "its settings are in no event")
     assert cloud.changes() == []
 
 

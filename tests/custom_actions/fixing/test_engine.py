@@ -229,7 +229,7 @@ def test_what_aws_did_and_answered_with_an_error_is_in_the_receipt(error: Except
     result = fix_by_plan(lambda service: lamp, lambda: FixPlan([step("a")] if lamp.dark else []))
     assert (result.outcome, result.removed) == (Outcome.REVERTED, [{"a": "dark"}])
     assert [undo.operation for undo in result.inverse] == ["dim"]
-    assert "answered with an error, and had done it" in result.notes[0]
+    assert "AWS returned an error, but did it" in result.notes[0]
 
 
 @pytest.mark.parametrize("error", [*UNSURE, answer("AccessDenied", 403), NoCredentialsError(),

@@ -78,10 +78,10 @@ UNIT = "arn:aws:organizations::111122223333:ou/o-example/ou-exam-ple12345"
     (["111122223333"], [], []),
     (["111122223333", "444455556666"], ["111122223333"], ["444455556666"]),
     ([ORGANIZATION, "111122223333"], [ORGANIZATION], ["111122223333"]),
-    (["all"], ["all"], ["all"]),   # everybody cannot be allowed
+    (["all"], ["all"], ["all"]),   # everyone cannot be allowed
 ])
-def test_strangers(parties: list[str], allowed: list[str], expected: list[str]) -> None:
-    assert sharing.strangers(parties, allowed) == expected
+def test_outside_parties(parties: list[str], allowed: list[str], expected: list[str]) -> None:
+    assert sharing.outside_parties(parties, allowed) == expected
 
 
 def test_every_kind_of_party_has_its_parameter() -> None:
@@ -223,7 +223,7 @@ PUT = {
 def test_the_recorder(now: recorder.Recording, known: dict[str, Any], expected: list[str], cannot: str) -> None:
     plan = recorder.plan_recorder(now, known.get)
     assert operations(plan) == expected
-    assert plan.cannot == (f"what {cannot} was is in no earlier event" if cannot else "")
+    assert plan.cannot == (f"no earlier event contains {cannot}" if cannot else "")
 
 
 # -- GuardDuty --------------------------------------------------------------------------------------------------

@@ -40,9 +40,9 @@ def test_what_an_account_says_is_not_changed(moto: Moto, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(("name", "value", "said"), [
-    ("days", "30", "days is a string ('30'), and must be a number, as the default 90 is"),
-    ("days", True, "days is true or false"),
-    ("images", "ami-1", "images is a string"),
+    ("days", "30", "days must be a number, like its default 90; got a string: '30'"),
+    ("days", True, "days must be a number, like its default 90; got true or false: True"),
+    ("images", "ami-1", "images must be a list, like its default []; got a string: 'ami-1'"),
 ])
 def test_a_value_of_another_kind_is_refused(moto: Moto, tmp_path: Path, name: str, value: Any, said: str) -> None:
     with pytest.raises(PolicyValidationError) as raised:

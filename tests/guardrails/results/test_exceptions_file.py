@@ -39,7 +39,7 @@ def test_an_error_names_file_and_line(tmp_path: Path) -> None:
     line = next(n for n, text in enumerate(path.read_text().splitlines(), 1) if "'12'" in text)
     with pytest.raises(GuardrailsError) as raised:
         load(path, now=NOW)
-    assert raised.value.problem.startswith(f"{path}:{line}: account '12' is neither 12 digits nor")
+    assert raised.value.problem.startswith(f"{path}:{line}: account must be 12 digits or")
     assert raised.value.fix
 
 

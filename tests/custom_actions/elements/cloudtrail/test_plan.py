@@ -188,7 +188,7 @@ def test_selectors_that_add_events_are_left() -> None:
     target = selectors_target(select(WITH_DATA), create())
     made = plan_trail(Trail(ARN, selectors=Selectors.of(WITH_DATA["EventSelectors"])), target)
     assert not made
-    assert "takes nothing" in made.notes[0]
+    assert "not changed" in made.notes[0]
 
 
 def test_another_event_is_refused() -> None:

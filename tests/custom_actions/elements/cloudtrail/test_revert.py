@@ -279,7 +279,7 @@ def test_selectors_without_a_past_become_the_declared_ones(cloud: Cloud, tmp_pat
 
     assert cloud.client.get_event_selectors(TrailName="audit")["EventSelectors"] == DEFAULT
     assert receipt["outcome"] == "reverted"
-    assert "in no earlier event" in receipt["notes"][0]
+    assert "no earlier event contains" in receipt["notes"][0]
     assert receipt["inverse"][0]["parameters"]["EventSelectors"][0]["ReadWriteType"] == "ReadOnly"
 
 
@@ -353,8 +353,8 @@ def test_an_organizations_trail_is_refused_in_a_member_account(cloud: Cloud, tmp
 @pytest.mark.parametrize(("change", "why"), [
     ({"actions": [{"type": "revert-trail", "required": {"EnableLogFileValidaton": True}}]}, "EnableLogFileValidaton"),
     ({"actions": [{"type": "revert-trail", "required": {"EnableLogFileValidation": "yes"}}]}, "EnableLogFile"),
-    ({"actions": [{"type": "revert-trail", "required": {"Name": "audit"}}]}, "cannot hold a Name"),
-    ({"actions": [{"type": "revert-trail", "required": {"KmsKeyId": "alias/logs"}}]}, "must be a key's ARN"),
+    ({"actions": [{"type": "revert-trail", "required": {"Name": "audit"}}]}, "cannot contain Name"),
+    ({"actions": [{"type": "revert-trail", "required": {"KmsKeyId": "alias/logs"}}]}, "must be the ARN of a key"),
     ({"actions": [{"type": "revert-trail", "event-selectors": [{"ReadWrite": "All"}]}]}, "ReadWrite"),
     ({"mode": {**policy()["mode"], "events": [
         {"source": "cloudtrail.amazonaws.com", "event": "DeleteTrail", "ids": "requestParameters.name"}]}},

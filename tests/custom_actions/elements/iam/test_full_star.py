@@ -74,7 +74,7 @@ def test_what_is_gone_by_then_is_left_out(iam: Iam) -> None:
 
 
 def test_groups_goes_with_users_only(iam: Iam) -> None:
-    with pytest.raises(PolicyValidationError, match="groups goes with"):
+    with pytest.raises(PolicyValidationError, match="groups works on"):
         iam.run("iam-role", {"type": "full-star", "groups": True})
     with pytest.raises(PolicyValidationError, match="true or false"):
         iam.run("iam-user", {"type": "full-star", "groups": "yes"})

@@ -25,7 +25,7 @@ def ago(days: float) -> datetime:
 
 
 @pytest.mark.parametrize(("key", "reason"), [
-    (Key("k", True, ago(45)), "never used, made 45 days ago"),
+    (Key("k", True, ago(45)), "never used, created 45 days ago"),
     (Key("k", True, ago(44.9)), ""),
     (Key("k", True, ago(400), ago(45)), "last used 45 days ago"),
     (Key("k", True, ago(400), ago(44.9)), ""),
@@ -59,7 +59,7 @@ def test_the_key_is_named_and_young_ones_are_not_asked_about(iam: Iam) -> None:
     iam.client.create_user(UserName="u")
     old, young = key_of(iam, "u", 50), key_of(iam, "u", 5)
     [user] = iam.run("iam-user", UNUSED)
-    assert user["c7n:UnusedKeys"] == {old: "never used, made 50 days ago"}
+    assert user["c7n:UnusedKeys"] == {old: "never used, created 50 days ago"}
     assert young not in user["c7n:UnusedKeys"]
     assert iam.calls.count("GetAccessKeyLastUsed") == 1
 
@@ -120,5 +120,5 @@ def test_the_fix_needs_a_filter_that_finds_keys(iam: Iam) -> None:
 
 
 def test_days_is_a_number(iam: Iam) -> None:
-    with pytest.raises(PolicyValidationError, match="days is a number"):
+    with pytest.raises(PolicyValidationError, match="days must be a number"):
         iam.run("iam-user", {"type": "unused-keys", "days": "many"})

@@ -100,5 +100,5 @@ def test_a_boundary_is_told_in_words(iam: Iam) -> None:
     iam.client.create_user(UserName="v", PermissionsBoundary=arn)
     found = iam.run("iam-user", {"type": "missing-boundary", "policies": ["b"]})
     assert {user["UserName"]: user["c7n:Boundary"] for user in found} == {
-        "u": "none", "v": f"{arn} is not one of the allowed ones"}
+        "u": "none", "v": f"{arn} is not an allowed boundary"}
     assert [user["UserName"] for user in iam.run("iam-user", "missing-boundary")] == ["u"]

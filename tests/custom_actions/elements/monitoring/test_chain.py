@@ -114,8 +114,9 @@ def test_the_whole_path() -> None:
     ({"selectors": {"EventSelectors": [{"ReadWriteType": "WriteOnly", "IncludeManagementEvents": True}]}},
      "does not record all management events"),
     ({"selectors": {"EventSelectors": [{**ALL[0], "ExcludeManagementEventSources": ["kms.amazonaws.com"]}]}},
-     "leaves out kms.amazonaws.com"),
-    ({"CloudWatchLogsLogGroupArn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:gone:*"}, "its log group gone is gone"),
+     "excludes kms.amazonaws.com"),
+    ({"CloudWatchLogsLogGroupArn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:gone:*"},
+     "its log group gone does not exist"),
 ])
 def test_a_trail_that_does_not_bring_the_events(settings: dict[str, Any], reason: str) -> None:
     link, said = missing(trails=[trail(**settings)])
@@ -131,38 +132,39 @@ def test_what_a_trail_leaves_out_matters_only_to_the_events_of_that_service() ->
 
 def test_no_trail_and_a_log_group_of_another_account() -> None:
     assert missing(trails=[]) == (
-        Link.TRAIL, "no multi-region trail brings these events to a log group of this account")
+        Link.TRAIL, "no multi-region trail delivers these events to a log group of this account")
     link, said = missing(trails=[trail(CloudWatchLogsLogGroupArn=f"arn:aws:logs:{REGION}:{OTHER}:log-group:x:*")])
     assert link is Link.TRAIL
-    assert f"not judged: audit: writes to a log group of account {OTHER}" in said
+    assert f"not evaluated: audit: writes to a log group of account {OTHER}" in said
 
 
 @pytest.mark.parametrize(("found", "reason"), [
-    ([], "no metric filter of audit catches these events"),
-    ([metric_filter("{ $.eventName = EnableKey }")], "no metric filter of audit catches these events"),
+    ([], "no metric filter of audit matches these events"),
+    ([metric_filter("{ $.eventName = EnableKey }")], "no metric filter of audit matches these events"),
     ([metric_filter("DisableKey")],
-     "no metric filter of audit catches these events (not judged: metric filter f: its pattern)"),
+     "no metric filter of audit matches these events (not evaluated: metric filter f: its pattern)"),
     ([metric_filter("{ $.eventName = %Disable.*% }")],
-     "no metric filter of audit catches these events (not judged: metric filter f: its pattern)"),
+     "no metric filter of audit matches these events (not evaluated: metric filter f: its pattern)"),
     ([metric_filter(fieldSelectionCriteria='@aws.region = "us-east-1"')],
-     "no metric filter of audit catches these events (not judged: metric filter f: its pattern)"),
+     "no metric filter of audit matches these events (not evaluated: metric filter f: its pattern)"),
     ([metric_filter(emitSystemFieldDimensions=["@aws.account"])],
-     "metric filter f catches them, but splits its metric m by dimensions"),
+     "metric filter f matches them, but splits its metric m by dimensions"),
     ([metric_filter(metricTransformations=[{"metricName": "m", "metricNamespace": "n", "metricValue": "$.size"}])],
-     "metric filter f catches them, but does not count by a number above 0, but by $.size"),
+     "metric filter f matches them, but has the metric value $.size, which is not a number above 0"),
 ])
 def test_no_metric_filter_that_counts(found: list[dict[str, Any]], reason: str) -> None:
     assert missing(filters={"audit": found}) == (Link.FILTER, reason)
 
 
 @pytest.mark.parametrize(("alarms", "link", "reason"), [
-    ([], Link.ALARM, "the metric m has no alarm that one event sets off"),
-    ([alarm(MetricName="other")], Link.ALARM, "the metric m has no alarm that one event sets off"),
-    ([alarm(Threshold=2.0)], Link.ALARM, "the metric m has no alarm that one event sets off"),
-    ([alarm(ActionsEnabled=False)], Link.ACTION, "the alarm a has its actions switched off"),
-    ([alarm(AlarmActions=["arn:aws:automate:eu-west-1:ec2:stop"])], Link.ACTION, "the alarm a tells no topic"),
+    ([], Link.ALARM, "the metric m has no alarm that a single event triggers"),
+    ([alarm(MetricName="other")], Link.ALARM, "the metric m has no alarm that a single event triggers"),
+    ([alarm(Threshold=2.0)], Link.ALARM, "the metric m has no alarm that a single event triggers"),
+    ([alarm(ActionsEnabled=False)], Link.ACTION, "the alarm a has its actions disabled"),
+    ([alarm(AlarmActions=["arn:aws:automate:eu-west-1:ec2:stop"])], Link.ACTION,
+     "the alarm a has no topic among its actions"),
     ([alarm(AlarmActions=[TOPIC + "x"])], Link.SUBSCRIPTION, f"the alarm a: the topic {TOPIC}x does not exist"),
-    ([alarm(AlarmActions=[TOPIC.replace(ACCOUNT, OTHER)])], Link.SUBSCRIPTION, "not judged: alarm a: the topic"),
+    ([alarm(AlarmActions=[TOPIC.replace(ACCOUNT, OTHER)])], Link.SUBSCRIPTION, "not evaluated: alarm a: the topic"),
 ])
 def test_no_alarm_that_tells(alarms: list[dict[str, Any]], link: Link, reason: str) -> None:
     found, said = missing(alarms=alarms)
@@ -259,9 +261,9 @@ FILTER, ALARM = "logs:put_metric_filter guardrails-keys", "cloudwatch:put_metric
     ({"alarms": [alarm(AlarmActions=[TOPIC + "x"])]}, [ALARM]),
     ({"alarms": [], "topic": TOPIC.replace(ACCOUNT, OTHER), "email": "a@b"}, [ALARM]),
     ({"alarms": [], "topic": TOPIC.replace(REGION, "us-east-1")},
-     [f"refused keys: an alarm in {REGION} cannot tell the topic {TOPIC.replace(REGION, 'us-east-1')} of another "
+     [f"refused keys: an alarm in {REGION} cannot notify the topic {TOPIC.replace(REGION, 'us-east-1')} of another "
       "region"]),
-    ({"trails": []}, ["refused keys: no multi-region trail brings these events to a log group of this account"]),
+    ({"trails": []}, ["refused keys: no multi-region trail delivers these events to a log group of this account"]),
 ])
 def test_only_what_is_missing_is_created(said: dict[str, Any], wanted: list[str]) -> None:
     assert steps(**said) == wanted

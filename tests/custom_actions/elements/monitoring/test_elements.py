@@ -130,8 +130,8 @@ def test_what_is_missing_is_created_where_the_trail_is_at_home_and_taken_back(cl
         metricTransformations=[{"metricName": "m", "metricNamespace": "n", "metricValue": "1"}])
     before = cloud.standing()
     assert check(tmp_path) == [
-        "keys: no metric filter of audit catches these events",
-        "root: the metric m has no alarm that one event sets off",
+        "keys: no metric filter of audit matches these events",
+        "root: the metric m has no alarm that a single event triggers",
     ]
     receipt = create(tmp_path)
     assert (receipt["outcome"], receipt["region"], receipt["resource"]) == ("reverted", HOME, ACCOUNT)
@@ -170,7 +170,7 @@ def test_without_a_trail_everything_is_refused_and_nothing_created(cloud: Cloud,
     before = cloud.standing()
     receipt = create(tmp_path, email="security@example.com")
     assert (receipt["outcome"], receipt["region"]) == ("refused", REGION)
-    assert "root: no multi-region trail brings these events" in receipt["reason"]
+    assert "root: no multi-region trail delivers these events" in receipt["reason"]
     assert cloud.standing() == before
 
 
@@ -240,17 +240,17 @@ def test_metric_filters_on_a_second_page_count(cloud: Cloud, tmp_path: Path) -> 
             logGroupName="audit", filterName=f"f{number:02}",
             filterPattern="{ $.eventSource = * }" if number == 59 else "{ $.x = y }",
             metricTransformations=[{"metricName": "m", "metricNamespace": "n", "metricValue": "1"}])
-    assert check(tmp_path)[0] == "keys: the metric m has no alarm that one event sets off"
+    assert check(tmp_path)[0] == "keys: the metric m has no alarm that a single event triggers"
 
 
 @pytest.mark.parametrize(("data", "message"), [
     (policy({"keys": "$.a = "}), "the events keys: the pattern ends too early"),
-    (policy({"keys": "{ $.a = b }"}), "cannot be read"),
+    (policy({"keys": "{ $.a = b }"}), "cannot be parsed"),
     (policy({"keys": "$.a[*] = b && ($.c = d || $.e = " + "x" * 1100 + ")"}), "longer than 1024"),
     (policy({"keys": " && ".join(["($.a = x || $.b = y)"] * 20)}), "combinations"),
     ({**policy(), "filters": []}, "needs a log-alarm filter"),
-    (policy(email="nobody"), "no e-mail address"),
-    (policy(topic=f"arn:aws:sqs:{HOME}:{ACCOUNT}:q"), "is no topic"),
+    (policy(email="nobody"), "must be an e-mail address"),
+    (policy(topic=f"arn:aws:sqs:{HOME}:{ACCOUNT}:q"), "topic must be the name or the ARN"),
 ])
 def test_a_policy_that_makes_no_sense_is_refused(
     moto: Moto, tmp_path: Path, data: dict[str, Any], message: str

@@ -42,7 +42,7 @@ WANTED = {"type": "missing-trail", "multi-region": True, "management-events": Tr
 def test_the_nearest_trail_is_named_with_what_it_lacks(trails: Any, tmp_path: Path) -> None:
     [account] = run(tmp_path, **WANTED)
     assert account["c7n:MissingTrail"] == [
-        "nearest is arn:aws:cloudtrail:us-east-1:123456789012:trail/near, which does not log"]
+        "the closest trail is arn:aws:cloudtrail:us-east-1:123456789012:trail/near, which does not log"]
 
 
 def test_the_likeliest_is_read_first_and_alone(

@@ -100,7 +100,7 @@ EVERYTHING = Traits(
     ({"KmsKeyId": "arn:aws:kms:us-east-1:123456789012:key/2"}, "is encrypted with the key arn:aws:kms:us-east-1:1234567"
      "89012:key/2"),
     ({"IsMultiRegionTrail": False}, "records one region only"),
-    ({"IncludeGlobalServiceEvents": None}, "leaves global services out"),
+    ({"IncludeGlobalServiceEvents": None}, "does not record global services"),
     ({"LogFileValidationEnabled": False}, "has no log file validation"),
 ])
 def test_a_setting_is_lacking_only_where_it_is_wanted(change: dict[str, Any], said: str) -> None:

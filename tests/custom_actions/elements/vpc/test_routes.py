@@ -28,7 +28,7 @@ OUT_ONLY = {"DestinationIpv6CidrBlock": "::/0", "EgressOnlyInternetGatewayId": "
 
 
 @pytest.mark.parametrize(("tables", "expected"), [
-    ([table("rtb-m", LOCAL, OUT, main=True)], "rtb-m, the main one: 0.0.0.0/0 to igw-1"),
+    ([table("rtb-m", LOCAL, OUT, main=True)], "rtb-m (main): 0.0.0.0/0 to igw-1"),
     ([table("rtb-m", LOCAL, main=True), table("rtb-1", LOCAL, OUT, subnet="subnet-1")], "rtb-1: 0.0.0.0/0 to igw-1"),
     # Its own table counts, and the main one no longer.
     ([table("rtb-m", OUT, main=True), table("rtb-1", LOCAL, subnet="subnet-1")], ""),
@@ -37,10 +37,10 @@ OUT_ONLY = {"DestinationIpv6CidrBlock": "::/0", "EgressOnlyInternetGatewayId": "
     ([table("rtb-m", LOCAL, main=True), table("rtb-o", OUT, main=True, vpc="vpc-2")], ""),
     ([table("rtb-m", LOCAL, NAT, OUT_ONLY, to("vgw-1"), main=True)], ""),
     ([table("rtb-m", LOCAL, to("igw-1", "::/0"), OUT, main=True)],
-     "rtb-m, the main one: 0.0.0.0/0 to igw-1, ::/0 to igw-1"),
+     "rtb-m (main): 0.0.0.0/0 to igw-1, ::/0 to igw-1"),
     # A prefix list, and a gateway that was detached: it is still the way that was built.
     ([table("rtb-m", {"DestinationPrefixListId": "pl-1", "GatewayId": "igw-1", "State": "blackhole"}, main=True)],
-     "rtb-m, the main one: pl-1 to igw-1"),
+     "rtb-m (main): pl-1 to igw-1"),
 ])
 def test_its_own_table_decides_and_else_the_main_one(tables: list[Any], expected: str) -> None:
     assert internet_route(SUBNET, tables) == expected
