@@ -6,6 +6,8 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+from guardrails.policies import load
+from guardrails.policies.event_pattern import mismatches, pattern_of
 from tests import engine
 from tests.moto_server import ACCOUNT, REGION, Moto
 
@@ -28,6 +30,9 @@ def event(name: str, **replaced: str) -> dict[str, Any]:
 
 
 def push(name: str, made: dict[str, Any], output: Path) -> list[dict[str, Any]]:
+    """What the policy's function does with the event, which its rule must let through."""
+    [loaded] = [policy for policy in load() if policy.name == name]
+    assert list(mismatches(pattern_of(loaded), made)) == []
     _, policy = policies()[name]
     return list(engine.load(deepcopy(dict(policy)), output).push(made, None) or ())
 

@@ -123,7 +123,7 @@ def plan_permission(
         f"put the permission {statement} back",
         Call("lambda", "add_permission", {"FunctionName": function, "StatementId": statement, **known}),
         Call("lambda", "remove_permission", {"FunctionName": function, "StatementId": statement}),
-        added={"statement": statement, **known}, confirm=True)])
+        added={"statement": statement, **known}, no_harm=frozenset({"ResourceConflictException"}), confirm=True)])
 
 
 def known_targets(rule: str, bus: Mapping[str, str], earlier: Iterable[Record], own: OwnResources) -> dict[str, str]:
