@@ -74,6 +74,8 @@ ELEMENTS = (
     Element("account", "action", "recreate-flow-log", "vpc.flow_log:RecreateFlowLog"),
     Element("account", "action", "revert-recorder", "recording.recorder:RevertRecorder"),
     Element("account", "action", "revert-detector", "guardduty.detector:RevertDetector"),
+    Element("account", "action", "restore-own-resource", "self_defence.elements:RestoreOwnResource"),
+    Element("account", "action", "revert-tags", "self_defence.tags:RevertTags"),
 )
 
 

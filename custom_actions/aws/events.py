@@ -71,10 +71,10 @@ def is_own(event: Mapping[str, Any] | None, own_arn: str) -> bool:
 
 
 def principal_of(record: Mapping[str, Any]) -> str:
-    """Who made the call of a CloudTrail record: the role behind a session, or else the user, the root or the service.
+    """The principal of a CloudTrail record: the role of a session, or else the user, the root user or the service.
 
-    Empty where the record does not say. A session is named by its role's ARN, path included, for what it calls
-    itself is its own choice.
+    Empty when the record has none. For a session it is the role's ARN with its path, because callers choose the name
+    of a session themselves.
     """
     identity = record.get("userIdentity") or {}
     issuer = ((identity.get("sessionContext") or {}).get("sessionIssuer") or {}).get("arn")

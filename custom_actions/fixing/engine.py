@@ -34,17 +34,17 @@ class Step:
     Attributes:
         does: what it does, in words.
         call: the call.
-        inverse: the calls that undo it, in the order to make them; or a function that makes that call from AWS's
-            answer, where AWS gives an id. The answer is empty when it was lost on the way; the function may then take
-            the id from a later reading, or return None.
-        removed: what the call takes away.
-        added: what is there instead.
-        note: what a person should know once it is made.
-        parts: the same in smaller calls, tried one by one when AWS refuses the whole.
-        split_on: the codes after which the parts are tried; any error where it is empty.
-        no_harm: codes that mean that it is so already, by somebody else: neither a problem nor a change of ours.
-        try_later: codes after which it is tried once more when the other steps have been made.
-        chain: steps with the same name depend on each other: when one fails, those after it are not made.
+        inverse: the calls that undo it, in the order to make them; or a function that makes the call from the
+            response, which contains a new id. The response is empty when it was lost; the function may then use an id
+            that was read later, or return None.
+        removed: what the call removes.
+        added: what the call adds.
+        note: what a person should know after it is made.
+        parts: the same in smaller calls, made one by one when AWS refuses the whole.
+        split_on: the error codes after which the parts are made; when empty, any error.
+        no_harm: error codes that mean that someone else has done it already: neither a problem nor our change.
+        try_later: error codes after which it is tried once more, after the other steps.
+        chain: steps with the same name depend on each other: when one fails, the later ones are not made.
         confirm: it adds access, or takes settings from history: made only when the event is confirmed
             (confirmation.py).
         unsure: set by `carry_out` on a step that AWS may or may not have done, because the call ended with an error
@@ -164,7 +164,7 @@ def carry_out(
         cannot, notes: as in FixPlan.
         rounds: how often new drift is fixed that someone else causes during the fix.
         settled: whether what is left will not change by waiting.
-        summarise: makes receipts of steps that have to be summed up another way.
+        summarise: summarises the steps for the receipt, where `summary` does not fit.
         confirm: returns when the event is confirmed that steps with `confirm` depend on. Raises NotYet: then only the
             other steps are made, and the outcome is `waiting`. Raises Refusal: then none is made.
     """
@@ -191,7 +191,7 @@ def carry_out(
     result = summarise(made)
     problems = list(work.problems)
     if remaining is not None and not remaining:
-        # Whatever went wrong on the way, the resource is as it should be, as far as this fix can bring it there.
+        # Despite any errors, the resource is now as it should be, as far as this fix can achieve it.
         work.notes += problems
         problems = []
         outcome = Outcome.REVERTED if made else Outcome.ALREADY_OK

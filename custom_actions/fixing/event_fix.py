@@ -63,7 +63,7 @@ class EventFix(EventAction):
         return self
 
     def get_permissions(self) -> tuple[str, ...]:
-        """What the action calls, and what telling somebody does."""
+        """The permissions for the calls of the action and of its `otherwise`."""
         confirm = self.confirm_permissions() if "confirm" in self.schema["properties"] else ()
         return tuple(dict.fromkeys((*self.permissions, "sts:GetCallerIdentity", *confirm, *self.told_permissions())))
 
@@ -153,7 +153,7 @@ class EventFix(EventAction):
         return True
 
     def is_ours(self, record: Record) -> bool:
-        """Whether the change that `record` tells was made by our own role, an operator's, or an approved one."""
+        """Whether the change in `record` was made by our own role, an operator's, or an approved one."""
         principal = principal_of(record)
         approved = self.data.get("approved-roles") or ()
         return is_own({"detail": record}, self.own_arn) or any(fnmatchcase(principal, each) for each in approved)

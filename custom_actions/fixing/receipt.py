@@ -44,7 +44,7 @@ class Outcome(StrEnum):
 
     @property
     def needs_a_person(self) -> bool:
-        """Whether the drift may still be there though the fix was asked to remove it."""
+        """Whether the drift may still be there although the fix tried to remove it."""
         return self in (Outcome.PARTIAL, Outcome.FAILED, Outcome.INTERRUPTED)
 
 

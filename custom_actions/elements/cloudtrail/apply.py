@@ -40,7 +40,7 @@ def read_trail(client: Any, arn: str, event: str) -> Trail:
 
 
 def fix_plan(trail: Trail, plan: Plan, declared: Declared) -> FixPlan:
-    """The plan as steps, in their order, and what nobody knows.
+    """The plan as steps, in order, and what cannot be restored because it is unknown.
 
     What the policy itself declares needs no confirmation; what comes from the event history does.
     """
@@ -54,7 +54,7 @@ def fix_plan(trail: Trail, plan: Plan, declared: Declared) -> FixPlan:
     for settings, confirm in ((own, False), ({n: v for n, v in plan.settings.items() if n not in own}, True)):
         if settings:
             parts = [_setting(trail, plan, group, confirm=confirm) for group in _groups(settings)]
-            # A bad one among them would keep back the others.
+            # One invalid setting must not prevent the others.
             steps.append(_setting(trail, plan, settings, parts if len(parts) > 1 else (), confirm=confirm))
     if plan.selectors:
         wanted = plan.selectors.parameters()

@@ -73,7 +73,7 @@ def plan_key(event: str, key: Key, *, was_enabled: bool = True, period: int | No
             Call("kms", "disable_key_rotation", name), removed={"rotation": False}, added={"rotation": True},
         )] if key.rotates is False else [])
     enable = Step(
-        "enable it", Call("kms", "enable_key", name), Call("kms", "disable_key", name),
+        "enable the key", Call("kms", "enable_key", name), Call("kms", "disable_key", name),
         removed={"state": "Disabled"}, added={"state": "Enabled"}, confirm=True,
     )
     if event == DISABLE:

@@ -146,7 +146,7 @@ class RevertRecorder(EventFix):
 
         fixed = fix_by_plan(
             lambda service: config, lambda: plan_recorder(read(config), known), confirm=self.confirm(session, event))
-        # What could not be read may well be there: that is a failure, which somebody hears of, and no refusal.
+        # When the history could not be read, it may contain the settings: that is a failure, not a refusal.
         outcome = Outcome.FAILED if lost and fixed.outcome is Outcome.REFUSED else fixed.outcome
         yield replace(
             fixed, outcome=outcome, reason="; ".join(filter(None, [fixed.reason, *lost[:1]])),

@@ -2,14 +2,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from c7n.exceptions import PolicyValidationError
 from c7n.filters import Filter
 from c7n.utils import local_session
 
-from ...aws import config_history, detail_of, earlier_events
+from ...aws import (
+    AWS_ERRORS,
+    config_history,
+    detail_of,
+    distrusted_tag,
+    earlier_events,
+    moment,
+    reason_of,
+    records_of,
+)
 from ...errors import Refusal
 from ...fixing import CONFIRM, LIST_OF_ROLES, OTHERWISE, EventFix, FixResult, Inverse, again
 from . import prefix_lists
@@ -18,7 +27,7 @@ from .baseline import Baseline, Required
 from .event import EVENTS, SETTLED, undo_of
 from .plan import Plan
 from .prefix_lists import PrefixListReader
-from .restore import NEVER, bounded
+from .restore import NEVER, bounded, without_restores
 from .rules import Rule, RuleError, from_config_item, from_permissions
 from .settings import BASELINES, EVENT, LAST_COMPLIANT, Settings, schema_of
 
@@ -126,6 +135,9 @@ class RevertIngress(EventFix):
     * It never opens what `never-restore` lists, rules as in `forbidden`; by default the admin ports, to the world.
     * It never restores a rule that was added less than `settled-minutes` (15) before it was revoked or modified.
     * It never undoes a change by one of our own roles or of `approved-roles`: ARNs of roles, with `*` and `?`.
+    * With `tag-set-by` it opens only where the group's `tag` was last set by one of `roles` or by the root user, or
+      before CloudTrail's event history (90 days) begins: who tags a group of their own gets nothing opened again.
+      Where the history does not tell who set it, nothing is opened. Closing does not depend on it.
     * It opens only on an event that CloudTrail's event history confirms. `confirm: false` switches that off; see
       docs/security.md.
 
@@ -209,6 +221,10 @@ class RevertIngress(EventFix):
             "settled-minutes": {"type": ["number", "string"]},
             "never-restore": schema_of("ingress-drift")["properties"]["forbidden"],
             "approved-roles": LIST_OF_ROLES,
+            "tag-set-by": {
+                "type": "object", "additionalProperties": False, "required": ["tag", "roles"],
+                "properties": {"tag": {"type": "string", "minLength": 1}, "roles": LIST_OF_ROLES},
+            },
             "include-default": {"type": "boolean"},
         },
     )
@@ -242,7 +258,7 @@ class RevertIngress(EventFix):
         settings = self._settings()
         if settings.kind == EVENT and not self._in_event_mode():
             raise PolicyValidationError(f"{self.type}: baseline: event needs a policy in mode cloudtrail")
-        for option, baseline in (("when-unknown", EVENT), ("config-rule", LAST_COMPLIANT)):
+        for option, baseline in (("when-unknown", EVENT), ("tag-set-by", EVENT), ("config-rule", LAST_COMPLIANT)):
             if option in self.data and settings.kind != baseline:
                 raise PolicyValidationError(f"{self.type}: {option} goes with baseline: {baseline}")
         return self
@@ -276,9 +292,16 @@ class RevertIngress(EventFix):
         restores = settings.kind in (EVENT, LAST_COMPLIANT)
         forbidden = Settings(self.type, {"forbidden": self.data.get("never-restore", list(NEVER))})
 
+        distrusted: list[str] = []
+
         def plan(now: Sequence[Rule]) -> Plan:
             full = settings.plan(now, baseline)
-            return bounded(full, now, forbidden.baseline(group_id, lists)) if restores else full
+            if not restores:
+                return full
+            within = bounded(full, now, forbidden.baseline(group_id, lists))
+            if within.authorise and not distrusted:
+                distrusted.append(self._distrusted(session, group_id))
+            return without_restores(within, distrusted[0]) if within.authorise else within
 
         first = plan(rules)
         if first.notes and not first:
@@ -286,6 +309,20 @@ class RevertIngress(EventFix):
         yield apply(
             client, group_id, first, plan, notes, from_history=restores,
             confirm=self.confirm(session, event) if self._in_event_mode() else None)
+
+    def _distrusted(self, session: Any, group_id: str) -> str:
+        """Why the group's tag is no reason to open something; empty when it is."""
+        bound = self.data.get("tag-set-by")
+        if not bound:
+            return ""
+        records = records_of(session.client("cloudtrail"), group_id, moment(datetime.now(UTC)))
+        try:
+            problem = distrusted_tag(records, group_id, bound["tag"], bound["roles"])
+        except AWS_ERRORS as error:  # what the event opened is closed nevertheless
+            problem = f"who set the tag {bound['tag']} is not known: {reason_of(error)}"
+        if problem:
+            self.log.warning("%s %s: %s", self.type, group_id, problem)
+        return problem
 
     def _undo(self, group_id: str, rules: Sequence[Rule], event: Mapping[str, Any] | None) -> Baseline:
         detail = detail_of(event)

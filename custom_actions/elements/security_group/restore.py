@@ -34,6 +34,14 @@ def bounded(plan: Plan, rules: Iterable[Rule], forbidden: Baseline) -> Plan:
         notes=(*plan.notes, *(f"{rule} is not restored: it would open what the policy forbids" for rule in refused)))
 
 
+def without_restores(plan: Plan, reason: str) -> Plan:
+    """The plan without the rules that it would open, each named in its notes with the reason; as it is without one."""
+    if not reason:
+        return plan
+    return replace(
+        plan, authorise=(), notes=(*plan.notes, *(f"{rule} is not restored: {reason}" for rule in plan.authorise)))
+
+
 def _refused(restored: Sequence[Rule], rules: list[Rule], forbidden: Baseline) -> list[Rule]:
     """The rules among `restored` that, together with the group's own, open something that is forbidden."""
     offending = set(forbidden.offending([*rules, *restored])) - set(forbidden.offending(rules))

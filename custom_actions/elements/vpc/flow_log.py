@@ -108,7 +108,7 @@ def plan_flow_log(parameters: Mapping[str, Any], now: Iterable[Mapping[str, Any]
         return Call("ec2", "delete_flow_logs", {"FlowLogIds": ids}) if ids else None
 
     return FixPlan([Step(
-        f"make the flow log of {parameters['ResourceIds'][0]} again",
+        f"recreate the flow log of {parameters['ResourceIds'][0]}",
         Call("ec2", "create_flow_logs", parameters), delete, added=parameters, confirm=True,
     )])
 
@@ -150,7 +150,7 @@ class RecreateFlowLog(EventFix):
     """
 
     schema = type_schema("recreate-flow-log", otherwise=OTHERWISE, confirm=CONFIRM)
-    # PassRole: a flow log into CloudWatch Logs writes with a role.
+    # PassRole: a flow log to CloudWatch Logs has a role.
     inverses = (
         Inverse("ec2", "delete_flow_logs", "FlowLogIds", one_id, already=("InvalidFlowLogId.NotFound",),
                 type="aws.flow-log"),

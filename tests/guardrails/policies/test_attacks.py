@@ -134,6 +134,7 @@ _SERVICES = {
     "monitoring": ["cloudwatch"], "elasticmapreduce": ["emr"], "states": ["stepfunctions"], "es": ["opensearch", "es"],
     "sso": ["sso-admin"], "elasticfilesystem": ["efs"], "ses": ["ses", "sesv2"], "s3": ["s3", "s3control"],
     "access-analyzer": ["accessanalyzer"], "servicequotas": ["service-quotas"],
+    "tagging": ["resourcegroupstaggingapi"],
     "bedrock": ["bedrock", "bedrock-runtime"], "bedrock-agentcore": ["bedrock-agentcore-control"],
 }
 # And where CloudTrail has another name for the call, or the call is one of a console that has no public API.

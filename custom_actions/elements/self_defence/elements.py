@@ -1,0 +1,182 @@
+"""The action `restore-own-resource`: our own rules and functions answer events again.
+
+Source: EventBridge's EnableRule, PutTargets, DescribeRule and ListTargetsByRule; Lambda's DeleteFunctionConcurrency,
+AddPermission, GetFunctionConcurrency and GetPolicy.
+"""
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+from botocore.exceptions import ClientError
+from c7n.utils import type_schema
+
+from ...aws import call, code_of, detail_of, earlier_named
+from ...errors import Refusal
+from ...fixing import CONFIRM, LIST_OF_ROLES, OTHERWISE, EventFix, FixPlan, FixResult, fix_by_plan
+from .plan import (
+    ADD_PERMISSION,
+    PUT_TARGETS,
+    OwnResources,
+    bus_of,
+    function_name,
+    known_permission,
+    known_targets,
+    plan_concurrency,
+    plan_permission,
+    plan_rule,
+    plan_targets,
+)
+
+MOST_RECORDS = 1000
+"""How many records of a call are read at most: 20 pages of LookupEvents, which AWS answers twice a second."""
+_NOT_THERE = "ResourceNotFoundException"
+
+
+class RestoreOwnResource(EventFix):
+    """Have a rule or a function of ours answer events again, and prove it.
+
+    For policies in mode `cloudtrail`, on `account`. `rules` and `functions` are ARNs, with `*` and `?`, and nothing
+    else is touched:
+
+    * DisableRule, or PutRule with the state DISABLED: the rule is enabled.
+    * PutFunctionConcurrency with zero: the reserved concurrency is removed.
+    * RemoveTargets: a target that is one of `functions` is put back.
+    * RemovePermission: a statement that lets EventBridge, AWS Config, the scheduler or SNS invoke the function for this
+      account is put back.
+
+    Targets and permissions come from CloudTrail's event history (90 days), and only from calls of the roles in
+    `added-by` (ARNs, with `*` and `?`): what somebody else added does not come back. They are put back only when the
+    event history confirms the event. Where it tells nothing, and where the rule or the function is gone, the fix is
+    refused.
+
+    Code, settings, rules that were deleted or have another pattern, roles and topics are not restored: a deployment
+    makes them, and these permissions would be worth too much to an intruder.
+
+    The receipt has who did it, and the calls that take it back.
+
+    Written because c7n's `set-rule-state` knows neither receipts nor who made the change, and c7n has no action for a
+    function's policy or a rule's targets.
+
+    :example:
+
+    .. code-block:: yaml
+
+        policies:
+          - name: self-defence-revert
+            resource: aws.account
+            mode:
+              type: cloudtrail
+              role: arn:aws:iam::{account_id}:role/guardrails
+              packages: [custom_actions]
+              handler: custom_actions.lambda_entry.run
+              events:
+                - source: events.amazonaws.com
+                  event: DisableRule
+                  ids: recipientAccountId
+            actions:
+              - type: restore-own-resource
+                rules: ["arn:aws:events:{region}:{account_id}:rule/custodian-*"]
+                functions: ["arn:aws:lambda:{region}:{account_id}:function:custodian-*"]
+                added-by: ["arn:aws:iam::{account_id}:role/guardrails-deploy"]
+    """
+
+    schema = type_schema(
+        "restore-own-resource", required=["rules", "functions", "added-by"], otherwise=OTHERWISE, confirm=CONFIRM,
+        **{"rules": LIST_OF_ROLES, "functions": LIST_OF_ROLES, "added-by": LIST_OF_ROLES},
+    )
+    permissions: tuple[str, ...] = (
+        "events:DescribeRule", "events:EnableRule", "events:ListTargetsByRule", "events:PutTargets",
+        "lambda:GetFunctionConcurrency", "lambda:DeleteFunctionConcurrency", "lambda:GetPolicy", "lambda:AddPermission",
+        "cloudtrail:LookupEvents",
+    )
+    events = (
+        "DisableRule", "PutRule", "RemoveTargets", "PutFunctionConcurrency20171031", "RemovePermission20150331v2",
+    )
+
+    def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterator[FixResult]:
+        """Restore the rule or the function that the event changed."""
+        record = detail_of(event)
+        request = record.get("requestParameters") or {}
+        partition = self.own_arn.split(":")[1]
+        account, region = str(self.manager.config.account_id), str(self.manager.config.region)
+        own = OwnResources(self.data["rules"], self.data["functions"], self.data["added-by"], account)
+        if record["eventName"] in ("DisableRule", "PutRule", "RemoveTargets"):
+            name, bus = str(request.get("name") or request.get("rule") or ""), bus_of(request)
+            path = "/".join([*bus.values(), name])
+            arn = f"arn:{partition}:events:{region}:{account}:rule/{path}"
+            ours, kind = own.has_rule(arn), "aws.event-rule"
+            plan = self._rule(session, record, request, name, bus, own)
+        else:
+            name = function_name(str(request.get("functionName") or ""))
+            arn = f"arn:{partition}:lambda:{region}:{account}:function:{name}"
+            ours, kind = own.has_function(arn), "aws.lambda"
+            plan = self._function(session, record, request, name, own)
+        if not ours:
+            self.log.info("%s: %s is not one of ours", self.type, arn)
+            return
+        fixed = fix_by_plan(session.client, plan, confirm=self.confirm(session, event))
+        yield replace(fixed, resource=arn, resource_type=kind)
+
+    def _rule(
+        self, session: Any, record: Mapping[str, Any], request: Mapping[str, Any], name: str, bus: Mapping[str, str],
+        own: OwnResources,
+    ) -> Callable[[], FixPlan]:
+        client = session.client("events")
+        known: list[dict[str, str]] = []
+
+        def plan() -> FixPlan:
+            rule = _there(lambda: call(client.describe_rule, Name=name, **bus), name)
+            if record["eventName"] != "RemoveTargets":
+                return plan_rule(name, bus, str(rule["State"]))
+            pages = client.get_paginator("list_targets_by_rule").paginate(Rule=name, **bus)
+            present = call(lambda: {target["Id"] for page in pages for target in page["Targets"]})
+            if not known:
+                known.append(known_targets(name, bus, self._earlier(session, PUT_TARGETS, record), own))
+            return plan_targets(name, bus, [str(each) for each in request.get("ids") or ()], present, known[0])
+
+        return plan
+
+    def _function(
+        self, session: Any, record: Mapping[str, Any], request: Mapping[str, Any], name: str, own: OwnResources
+    ) -> Callable[[], FixPlan]:
+        client = session.client("lambda")
+        known: list[dict[str, str] | None] = []
+
+        def plan() -> FixPlan:
+            reserved = _there(lambda: call(client.get_function_concurrency, FunctionName=name), name)
+            if record["eventName"].startswith("PutFunctionConcurrency"):
+                return plan_concurrency(name, reserved.get("ReservedConcurrentExecutions"))
+            statement = str(request.get("statementId") or "")
+            if not known:
+                known.append(known_permission(name, statement, self._earlier(session, ADD_PERMISSION, record), own))
+            return plan_permission(name, statement, _statements(client, name), known[0])
+
+        return plan
+
+    def _earlier(self, session: Any, name: str, record: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        return islice(earlier_named(session.client("cloudtrail"), (name,), record), MOST_RECORDS)
+
+
+def _there(read: Callable[[], Mapping[str, Any]], name: str) -> Mapping[str, Any]:
+    """What `read` gives. Raises Refusal where the rule or the function is gone."""
+    try:
+        return read()
+    except ClientError as error:
+        if code_of(error) == _NOT_THERE:
+            raise Refusal(f"{name} is gone: deploy its policy again") from error
+        raise
+
+
+def _statements(client: Any, function: str) -> set[str]:
+    """The ids of the statements in the function's policy; none where it has no policy."""
+    try:
+        policy = call(client.get_policy, FunctionName=function)["Policy"]
+    except ClientError as error:
+        if code_of(error) == _NOT_THERE:
+            return set()
+        raise
+    return {str(statement.get("Sid")) for statement in json.loads(policy)["Statement"]}

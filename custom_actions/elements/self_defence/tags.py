@@ -1,0 +1,147 @@
+"""The action `revert-tags`: tags that switch a fix are as they were before somebody changed them.
+
+Source: EC2's CreateTags, DeleteTags and DescribeTags. Other services have tags of their own: a policy tells of them.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+from c7n.utils import type_schema
+
+from ...aws import UnknownTag, call, detail_of, records_of, removed_tags, tags_before, tags_set
+from ...errors import Refusal
+from ...fixing import CONFIRM, OTHERWISE, Call, EventFix, FixPlan, FixResult, Step, fix_by_plan
+
+
+def plan_tags(
+    resource: str, keys: Mapping[str, str | None], before: Mapping[str, str | None], now: Mapping[str, str]
+) -> FixPlan:
+    """Give a resource the tags that it had.
+
+    Args:
+        keys: the tags that the event changed, each with the value that it set, or None where it removed the tag.
+        before: what they were, as far as it is known; None where there was no such tag.
+        now: the tags that the resource has. A tag that was changed again since the event is left to that event.
+    """
+    steps = []
+    changed = [key for key, value in keys.items() if now.get(key) == value]
+    for key in changed:
+        if key not in before or before[key] == now.get(key):
+            continue
+        steps.append(Step(
+            f"give {resource} the tag {key} that it had", _call(resource, key, before[key], now.get(key)),
+            _call(resource, key, now.get(key), before[key]),
+            removed=_tag(key, now.get(key)), added=_tag(key, before[key]), confirm=True))
+    unknown = [key for key in changed if key not in before]
+    return FixPlan(steps, cannot=f"no event tells what the tag {', '.join(unknown)} was before" if unknown else "")
+
+
+def _call(resource: str, key: str, wanted: str | None, now: str | None) -> Call:
+    if wanted is not None:
+        return Call("ec2", "create_tags", {"Resources": [resource], "Tags": [{"Key": key, "Value": wanted}]})
+    # With its value: a tag that somebody else changed meanwhile stays.
+    return Call("ec2", "delete_tags", {"Resources": [resource], "Tags": [{"Key": key, "Value": now or ""}]})
+
+
+def _tag(key: str, value: str | None) -> dict[str, str]:
+    return {} if value is None else {key: value}
+
+
+def changed_tags(
+    record: Mapping[str, Any], resource: str, pattern: str, before: Mapping[str, str | None]
+) -> dict[str, str | None]:
+    """The tags of a resource that a record changed and whose keys match the pattern, as `plan_tags` takes them.
+
+    A DeleteTags without a list deletes all tags: those that `before` knows.
+    """
+    changed: dict[str, str | None] = dict(tags_set(record, resource) or {})
+    listed = _keys(record)
+    changed.update(dict.fromkeys(removed_tags(record, resource, listed or before) or ()))
+    return {key: value for key, value in changed.items() if fnmatchcase(key, pattern)}
+
+
+def _keys(record: Mapping[str, Any]) -> list[str]:
+    tags = (record.get("requestParameters") or {}).get("tagSet") or {}
+    return [str(tag["key"]) for tag in tags.get("items") or ()]
+
+
+class RevertTags(EventFix):
+    """Give EC2's resources the tags that they had before CreateTags or DeleteTags.
+
+    For policies in mode `cloudtrail`, on `account`. Only tags whose key matches `tags` (with `*` and `?`). What a tag
+    was comes from CloudTrail's event history (90 days) since the last event that tells it: a tag that was set, or
+    removed, or a security group or instance that was made. Where the history does not tell, the fix is refused. A tag
+    that was changed again since the event is left to that event. Tags are changed only when the event history confirms
+    the event.
+
+    Who may change them is said by an `event-actor` filter before it. The receipt has who did it, and the calls that
+    take it back.
+
+    Written because c7n's `tag` and `remove-tag` set what a policy says, and not what a resource had.
+
+    :example:
+
+    .. code-block:: yaml
+
+        policies:
+          - name: switch-tag-revert
+            resource: aws.account
+            mode:
+              type: cloudtrail
+              role: arn:aws:iam::{account_id}:role/guardrails
+              packages: [custom_actions]
+              handler: custom_actions.lambda_entry.run
+              events:
+                - source: ec2.amazonaws.com
+                  event: CreateTags
+                  ids: recipientAccountId
+            filters:
+              - type: event-actor
+                allowed: ["arn:aws:iam::{account_id}:role/guardrails-deploy"]
+            actions:
+              - type: revert-tags
+                tags: guardrails-*
+    """
+
+    schema = type_schema(
+        "revert-tags", required=["tags"], otherwise=OTHERWISE, confirm=CONFIRM, tags={"type": "string", "minLength": 1})
+    permissions: tuple[str, ...] = (
+        "ec2:DescribeTags", "ec2:CreateTags", "ec2:DeleteTags", "cloudtrail:LookupEvents",
+    )
+    events = ("CreateTags", "DeleteTags")
+
+    def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterator[FixResult]:
+        """Revert the tags of each resource that the event names."""
+        record = detail_of(event)
+        request = record.get("requestParameters") or {}
+        for each in (request.get("resourcesSet") or {}).get("items") or ():
+            named = str(each["resourceId"])
+            if (listed := _keys(record)) and not any(fnmatchcase(key, self.data["tags"]) for key in listed):
+                continue
+            fixed = self._revert(session, named, record, event)
+            yield replace(fixed, resource=named, resource_type="aws.ec2-resource")
+
+    def _revert(
+        self, session: Any, named: str, record: Mapping[str, Any], event: Mapping[str, Any]
+    ) -> FixResult:
+        client = session.client("ec2")
+        known: list[tuple[dict[str, str | None], dict[str, str | None]]] = []
+
+        def plan() -> FixPlan:
+            if not known:
+                try:
+                    records = list(records_of(session.client("cloudtrail"), named, record))
+                except UnknownTag as unknown:
+                    raise Refusal(str(unknown)) from unknown
+                keys = _keys(record) or [key for each in records for key in tags_set(each, named) or {}]
+                before = tags_before(records, named, keys)
+                known.append((changed_tags(record, named, self.data["tags"], before), before))
+            pages = client.get_paginator("describe_tags").paginate(
+                Filters=[{"Name": "resource-id", "Values": [named]}])
+            now = call(lambda: {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]})
+            return plan_tags(named, *known[0], now)
+
+        return fix_by_plan(session.client, plan, confirm=self.confirm(session, event))

@@ -1,0 +1,212 @@
+"""`restore-own-resource` through c7n, against moto and an event history that a test writes down."""
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from custom_actions.elements.self_defence.plan import function_name
+from custom_actions.fixing.receipt import FixIncomplete
+from tests import engine
+from tests.custom_actions.fixing.cloud import Cloud, event, policy, receipts, record
+from tests.moto_server import ACCOUNT, REGION, Moto
+
+NAME = "custodian-x"
+RULE = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{NAME}"
+FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{NAME}"
+ACTION = {
+    "type": "restore-own-resource", "rules": [f"arn:aws:events:{REGION}:{ACCOUNT}:rule/custodian-*"],
+    "functions": [f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:custodian-*"],
+    "added-by": [f"arn:aws:iam::{ACCOUNT}:role/guardrails-deploy"],
+}
+PERMISSION = {
+    "functionName": FUNCTION, "statementId": NAME, "action": "lambda:InvokeFunction",
+    "principal": "events.amazonaws.com", "sourceArn": RULE,
+}
+
+
+@pytest.fixture
+def cloud(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> Cloud:
+    """With our rule and function, as a deployment makes them."""
+    monkeypatch.setattr("custom_actions.aws.calls._READ_BACK_DELAYS", (0.0, 0.0))
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("f.py", "")
+    role = moto.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps({
+        "Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}))
+    moto.client("lambda").create_function(
+        FunctionName=NAME, Runtime="python3.12", Role=role["Role"]["Arn"], Handler="f.f",
+        Code={"ZipFile": code.getvalue()})
+    moto.client("events").put_rule(Name=NAME, EventPattern='{"source": ["aws.ec2"]}')
+    return Cloud(moto, monkeypatch)
+
+
+def push(cloud: Cloud, tmp_path: Path, made: dict[str, Any], *, forged: bool = False, fails: bool = False) -> Any:
+    cloud.calls.clear()
+    service = made["eventSource"].partition(".")[0]
+    data = policy("account", ACTION, service, (made["eventName"], "recipientAccountId"))
+    with pytest.raises(FixIncomplete) if fails else nullcontext():
+        engine.push(data, tmp_path, event(made, forged=forged))
+    found = receipts(tmp_path, "restore-own-resource")
+    return found[0] if found else None
+
+
+def added(name: str, request: dict[str, Any], *, role: str = "guardrails-deploy", minutes_ago: float = 60) -> Any:
+    source = "events" if name == "PutTargets" else "lambda"
+    return record(name, request, source=source, role=role, minutes_ago=minutes_ago)
+
+
+def undo(cloud: Cloud, receipt: dict[str, Any]) -> None:
+    for each in receipt["inverse"]:
+        getattr(cloud.client(each["service"]), each["operation"])(**each["parameters"])
+
+
+@pytest.mark.parametrize("made", [
+    record("DisableRule", {"name": NAME}, source="events"),
+    record("PutRule", {"name": NAME, "state": "DISABLED", "eventBusName": "default"}, source="events"),
+])
+def test_a_rule_is_enabled(cloud: Cloud, tmp_path: Path, made: dict[str, Any]) -> None:
+    events = cloud.client("events")
+    events.disable_rule(Name=NAME)
+    # It switches a safeguard on: nothing has to confirm the event.
+    receipt = push(cloud, tmp_path, made, forged=True)
+    assert (receipt["resource"], receipt["resource_type"], receipt["outcome"]) == (RULE, "aws.event-rule", "reverted")
+    assert events.describe_rule(Name=NAME)["State"] == "ENABLED"
+    undo(cloud, receipt)
+    assert events.describe_rule(Name=NAME)["State"] == "DISABLED"
+
+
+def test_a_rule_of_somebody_else_is_left(cloud: Cloud, tmp_path: Path) -> None:
+    cloud.client("events").put_rule(Name="nightly", EventPattern='{"source": ["aws.ec2"]}', State="DISABLED")
+    for name in ("nightly", "x/custodian-x"):
+        assert push(cloud, tmp_path, record("DisableRule", {"name": name}, source="events")) is None
+    on_a_bus = record("DisableRule", {"name": NAME, "eventBusName": "shop"}, source="events")
+    assert push(cloud, tmp_path, on_a_bus) is None
+    assert cloud.changes() == []
+
+
+def test_a_concurrency_of_zero_is_removed_and_no_other(cloud: Cloud, tmp_path: Path) -> None:
+    functions = cloud.client("lambda")
+    made = record("PutFunctionConcurrency20171031", {"functionName": f"{FUNCTION}:live"}, source="lambda")
+    functions.put_function_concurrency(FunctionName=NAME, ReservedConcurrentExecutions=5)
+    assert push(cloud, tmp_path, made)["outcome"] == "already-ok"
+    functions.put_function_concurrency(FunctionName=NAME, ReservedConcurrentExecutions=0)
+    receipt = push(cloud, tmp_path, made)
+    assert (receipt["resource"], receipt["outcome"]) == (FUNCTION, "reverted")
+    assert "ReservedConcurrentExecutions" not in functions.get_function_concurrency(FunctionName=NAME)
+    undo(cloud, receipt)
+    assert functions.get_function_concurrency(FunctionName=NAME)["ReservedConcurrentExecutions"] == 0
+
+
+def targets(cloud: Cloud) -> dict[str, str]:
+    found = cloud.client("events").list_targets_by_rule(Rule=NAME)["Targets"]
+    return {target["Id"]: target["Arn"] for target in found}
+
+
+REMOVED = {"rule": NAME, "ids": [NAME]}
+TARGET = {"rule": NAME, "targets": [{"id": NAME, "arn": FUNCTION}]}
+
+
+def test_a_target_is_put_back_as_it_was_deployed(cloud: Cloud, tmp_path: Path) -> None:
+    strange = {"rule": NAME, "targets": [{"id": NAME, "arn": FUNCTION.replace("custodian-x", "custodian-evil")}]}
+    cloud.history = [added("PutTargets", TARGET), added("PutTargets", strange, role="eve", minutes_ago=5)]
+    receipt = push(cloud, tmp_path, record("RemoveTargets", REMOVED, source="events"))
+    assert receipt["outcome"] == "reverted"
+    assert targets(cloud) == {NAME: FUNCTION}
+    undo(cloud, receipt)
+    assert targets(cloud) == {}
+
+
+@pytest.mark.parametrize(("history", "forged", "fails"), [
+    ([], False, False),
+    ([added("PutTargets", TARGET, role="eve")], False, False),
+    ([added("PutTargets", {"rule": "custodian-y", "targets": TARGET["targets"]})], False, False),
+    ([added("PutTargets", {**TARGET, "eventBusName": "shop"})], False, False),
+    ([added("PutTargets", {"rule": NAME, "targets": [{"id": NAME, "arn": "arn:aws:lambda:us-east-1:9:function:e"}]})],
+     False, False),
+    ([added("PutTargets", {"rule": NAME, "targets": [{**TARGET["targets"][0], "roleArn": "r"}]})], False, False),
+    ([added("PutTargets", TARGET)], True, False),  # nothing confirms the event
+])
+def test_a_target_is_not_put_back_on_any_other_word(
+    cloud: Cloud, tmp_path: Path, history: list[Any], forged: bool, fails: bool
+) -> None:
+    cloud.history = history
+    receipt = push(cloud, tmp_path, record("RemoveTargets", REMOVED, source="events"), forged=forged, fails=fails)
+    assert receipt["outcome"] == "refused"
+    assert cloud.changes() == [] and targets(cloud) == {}
+
+
+def permissions(cloud: Cloud) -> list[Any]:
+    functions = cloud.client("lambda")
+    try:
+        return list(json.loads(functions.get_policy(FunctionName=NAME)["Policy"])["Statement"])
+    except functions.exceptions.ResourceNotFoundException:
+        return []
+
+
+REMOVAL = record("RemovePermission20150331v2", {"functionName": NAME, "statementId": NAME}, source="lambda")
+
+
+def test_a_permission_is_put_back_as_it_was_deployed(cloud: Cloud, tmp_path: Path) -> None:
+    cloud.history = [added("AddPermission20150331v2", PERMISSION)]
+    receipt = push(cloud, tmp_path, REMOVAL)
+    assert (receipt["resource"], receipt["outcome"]) == (FUNCTION, "reverted")
+    [statement] = permissions(cloud)
+    assert (statement["Sid"], statement["Principal"]) == (NAME, {"Service": "events.amazonaws.com"})
+    undo(cloud, receipt)
+    assert permissions(cloud) == []
+
+
+@pytest.mark.parametrize("history", [
+    [],
+    [added("AddPermission20150331v2", PERMISSION, role="eve")],
+    [added("AddPermission20150331v2", {**PERMISSION, "statementId": "other"})],
+    [added("AddPermission20150331v2", {**PERMISSION, "functionName": "custodian-y"})],
+    [added("AddPermission20150331v2", {**PERMISSION, "principal": "*"})],
+    [added("AddPermission20150331v2", {**PERMISSION, "principal": "999988887777"})],
+    [added("AddPermission20150331v2", {**PERMISSION, "action": "lambda:*"})],
+    [added("AddPermission20150331v2", {**PERMISSION, "sourceArn": "arn:aws:events:us-east-1:999988887777:rule/x"})],
+    [added("AddPermission20150331v2", {**PERMISSION, "sourceArn": ""})],  # any account's rules
+])
+def test_a_permission_is_not_put_back_on_any_other_word(cloud: Cloud, tmp_path: Path, history: list[Any]) -> None:
+    cloud.history = history
+    assert push(cloud, tmp_path, REMOVAL)["outcome"] == "refused"
+    assert cloud.changes() == [] and permissions(cloud) == []
+
+
+def test_a_permission_is_not_put_back_when_the_event_is_forged(cloud: Cloud, tmp_path: Path) -> None:
+    cloud.history = [added("AddPermission20150331v2", PERMISSION)]
+    forged = record("RemovePermission20150331v2", {"functionName": NAME, "statementId": NAME}, source="lambda")
+    assert push(cloud, tmp_path, forged, forged=True)["outcome"] == "refused"
+    assert permissions(cloud) == []
+
+
+@pytest.mark.parametrize(("name", "request_"), [
+    ("DisableRule", {"name": "custodian-gone"}), ("RemoveTargets", {"rule": "custodian-gone", "ids": ["a"]}),
+    ("PutFunctionConcurrency20171031", {"functionName": "custodian-gone"}),
+])
+def test_what_is_gone_is_refused(cloud: Cloud, tmp_path: Path, name: str, request_: dict[str, Any]) -> None:
+    source = "lambda" if "functionName" in request_ else "events"
+    receipt = push(cloud, tmp_path, record(name, request_, source=source))
+    assert (receipt["outcome"], receipt["reason"]) == ("refused", "custodian-gone is gone: deploy its policy again")
+
+
+def test_an_error_of_aws_is_no_answer(cloud: Cloud, tmp_path: Path) -> None:
+    cloud.client("events").disable_rule(Name=NAME)
+    cloud.denied.add("EnableRule")
+    receipt = push(cloud, tmp_path, record("DisableRule", {"name": NAME}, source="events"), fails=True)
+    assert receipt["outcome"] == "failed"
+
+
+@pytest.mark.parametrize("given", [
+    NAME, f"{NAME}:live", FUNCTION, f"{FUNCTION}:7", f"{ACCOUNT}:{NAME}", f"{ACCOUNT}:function:{NAME}:live",
+    f"function:{NAME}", f"us-east-1:{ACCOUNT}:function:{NAME}",
+])
+def test_the_name_of_a_function(given: str) -> None:
+    assert function_name(given) == NAME
