@@ -101,9 +101,27 @@ def is_api(value: Any, receipt: Receipt) -> bool:
     return isinstance(value, str) and value != "" and f"/restapis/{value}/stages/" in receipt["resource"]
 
 
+def is_function(value: Any, receipt: Receipt) -> bool:
+    """The name in the receipt's ARN of a Lambda function."""
+    return isinstance(value, str) and value != "" and receipt["resource"].endswith(f":function:{value}")
+
+
 def only_in_region(value: Any, _: Receipt) -> bool:
     """A resource of which a region has only one, so that each id or name of it is the receipt's."""
     return isinstance(value, str) and value != ""
+
+
+def list_of_resource(value: Any, receipt: Receipt) -> bool:
+    """A list of one entry, the receipt's resource."""
+    return isinstance(value, list) and len(value) == 1 and is_resource(value[0], receipt)
+
+
+def is_changed_tag(value: Any, receipt: Receipt) -> bool:
+    """A list of one tag whose key is in the receipt's `removed` or `added`."""
+    keys = {key for name in ("removed", "added") for tags in receipt.get(name) or () if isinstance(tags, Mapping)
+            for key in tags}
+    return isinstance(value, list) and len(value) == 1 and isinstance(value[0], Mapping) \
+        and value[0].keys() == {"Key", "Value"} and value[0]["Key"] in keys
 
 
 def one_id(value: Any, _: Receipt) -> bool:

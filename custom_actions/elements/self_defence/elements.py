@@ -16,7 +16,19 @@ from c7n.utils import type_schema
 
 from ...aws import call, code_of, detail_of, earlier_named
 from ...errors import Refusal
-from ...fixing import CONFIRM, LIST_OF_ROLES, OTHERWISE, EventFix, FixPlan, FixResult, fix_by_plan
+from ...fixing import (
+    CONFIRM,
+    LIST_OF_ROLES,
+    OTHERWISE,
+    EventFix,
+    FixPlan,
+    FixResult,
+    Inverse,
+    again,
+    fix_by_plan,
+    is_added,
+    is_function,
+)
 from .plan import (
     ADD_PERMISSION,
     PUT_TARGETS,
@@ -92,6 +104,16 @@ class RestoreOwnResource(EventFix):
         "events:DescribeRule", "events:EnableRule", "events:ListTargetsByRule", "events:PutTargets",
         "lambda:GetFunctionConcurrency", "lambda:DeleteFunctionConcurrency", "lambda:GetPolicy", "lambda:AddPermission",
         "cloudtrail:LookupEvents",
+    )
+    inverses = (
+        Inverse("events", "disable_rule", "Name", optional=("EventBusName",), type="aws.event-rule",
+                redo=again("enable_rule")),
+        Inverse("events", "remove_targets", "Rule", values={"Ids": is_added}, optional=("EventBusName",),
+                type="aws.event-rule"),
+        Inverse("lambda", "put_function_concurrency", "FunctionName", is_function, {"ReservedConcurrentExecutions": 0},
+                type="aws.lambda", redo=again("delete_function_concurrency", "ReservedConcurrentExecutions")),
+        Inverse("lambda", "remove_permission", "FunctionName", is_function, {"StatementId": is_added},
+                already=("ResourceNotFoundException",), type="aws.lambda"),
     )
     events = (
         "DisableRule", "PutRule", "RemoveTargets", "PutFunctionConcurrency20171031", "RemovePermission20150331v2",

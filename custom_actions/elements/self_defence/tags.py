@@ -13,7 +13,20 @@ from c7n.utils import type_schema
 
 from ...aws import UnknownTag, call, detail_of, records_of, removed_tags, tags_before, tags_set
 from ...errors import Refusal
-from ...fixing import CONFIRM, OTHERWISE, Call, EventFix, FixPlan, FixResult, Step, fix_by_plan
+from ...fixing import (
+    CONFIRM,
+    OTHERWISE,
+    Call,
+    EventFix,
+    FixPlan,
+    FixResult,
+    Inverse,
+    Step,
+    again,
+    fix_by_plan,
+    is_changed_tag,
+    list_of_resource,
+)
 
 
 def plan_tags(
@@ -111,6 +124,11 @@ class RevertTags(EventFix):
     permissions: tuple[str, ...] = (
         "ec2:DescribeTags", "ec2:CreateTags", "ec2:DeleteTags", "cloudtrail:LookupEvents",
     )
+    # Each gives back what the other took: which one a receipt has depends on the tag.
+    inverses = tuple(
+        Inverse("ec2", operation, "Resources", list_of_resource, {"Tags": is_changed_tag}, type="aws.ec2-resource",
+                redo=again(redo))
+        for operation, redo in (("create_tags", "delete_tags"), ("delete_tags", "create_tags")))
     events = ("CreateTags", "DeleteTags")
 
     def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterator[FixResult]:
