@@ -210,3 +210,15 @@ def test_an_error_of_aws_is_no_answer(cloud: Cloud, tmp_path: Path) -> None:
 ])
 def test_the_name_of_a_function(given: str) -> None:
     assert function_name(given) == NAME
+
+
+def test_somebody_else_put_the_permission_back_meanwhile(cloud: Cloud, tmp_path: Path) -> None:
+    functions = cloud.client("lambda")
+    statement = {"FunctionName": NAME, "StatementId": NAME, "Action": "lambda:InvokeFunction",
+                 "Principal": "events.amazonaws.com", "SourceArn": RULE}
+    functions.add_permission(**statement)
+    with pytest.raises(functions.exceptions.ResourceConflictException):
+        functions.add_permission(**statement)
+    cloud.history = [added("AddPermission20150331v2", PERMISSION)]
+    assert push(cloud, tmp_path, REMOVAL)["outcome"] == "already-ok"
+    assert len(permissions(cloud)) == 1
