@@ -273,12 +273,11 @@ def seeded(where: Cloud, accounts: int, size: int) -> None:
 
 def sweepable_files(directory: Path) -> list[Path]:
     """The project's policies that a sweep can run, without their modes: with one, plain c7n would want its role."""
-    from guardrails.cli.audit import sweepable
     from guardrails.policies.policy import load, merged
     from guardrails.yamlfile import dump
 
     by_file: dict[Path, list[Any]] = {}
-    for policy in sweepable(load())[0]:
+    for policy in (each for each in load() if each.sweeps):
         by_file.setdefault(policy.source.path, []).append(policy)
     files = []
     for path, policies in by_file.items():
@@ -388,7 +387,7 @@ def memory(accounts: int, size: int) -> None:
             for n in range(accounts)))
         began = time.perf_counter()
         program = (
-            "import resource, sys; from guardrails.cli import main\n"
+            "import resource, sys; from guardrails.cli.main import main\n"
             "try: main(sys.argv[1:])\n"
             "finally: print('SELF', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, "
             "resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)"

@@ -1,6 +1,7 @@
 """How long the HTML report takes to open: with 50,000 findings, against one without any.
 
     ./run.sh python bench/html_report.py
+    ./run.sh python bench/html_report.py --findings 1000 --rounds 3
 
 Opens both in turn in Chromium. Prints, for each, the file's size and the median time from the start of the navigation
 to the first rows of the findings (for the empty report: to its finished page), and the ratio to the empty report; then
@@ -8,9 +9,11 @@ the median time that another filter takes.
 """
 from __future__ import annotations
 
+import argparse
 import statistics
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -20,7 +23,6 @@ from guardrails.report.html import write_html  # noqa: E402
 from tests.guardrails.report.html import runs  # noqa: E402
 from tests.guardrails.report.html.conftest import start_browser  # noqa: E402
 
-ROUNDS = 9
 # The page says itself when it is ready: its rows are in place then; two frames later they are on the screen.
 OPENED = """
 const done = arguments[arguments.length - 1];
@@ -34,9 +36,14 @@ box.click(); document.querySelector('#count').getBoundingClientRect(); return pe
 
 def main() -> None:
     """Measure side by side and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--findings", type=int, default=50_000, help="how many [50000]")
+    parser.add_argument("--rounds", type=int, default=9, help="how often each report is opened, in turn [9]")
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         reports = {}
-        for name, make in {"no findings": runs.clean, "50,000 findings": runs.large}.items():
+        many = f"{options.findings:,} findings"
+        for name, make in {"no findings": runs.clean, many: partial(runs.large, number=options.findings)}.items():
             made = make(Path(directory) / name)
             with made.store:
                 reports[name] = Path(directory) / name / "report.html"
@@ -44,7 +51,7 @@ def main() -> None:
         browser = start_browser()
         opened: dict[str, list[float]] = {name: [] for name in reports}
         filtered: dict[str, list[float]] = {name: [] for name in reports}
-        for _ in range(ROUNDS):
+        for _ in range(options.rounds):
             for name, report in reports.items():
                 browser.get("about:blank")
                 browser.get(report.as_uri())

@@ -7,6 +7,7 @@ registration itself (which imports c7n). Prints medians in milliseconds and each
 """
 from __future__ import annotations
 
+import argparse
 import statistics
 import subprocess
 import sys
@@ -14,7 +15,6 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-ROUNDS = 25
 VARIANTS = {
     "nothing": "pass",
     "our hook": "import custom_actions._autoload",
@@ -36,8 +36,11 @@ def start(code: str, isolated: bool) -> float:
 
 def main() -> None:
     """Measure side by side and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=25, help="how often each is started, in turn [25]")
+    rounds = parser.parse_args().rounds
     seconds: dict[str, list[float]] = {name: [] for name in VARIANTS}
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for name, code in VARIANTS.items():
             seconds[name].append(start(code, isolated=name != "registering at once"))
     base = statistics.median(seconds["nothing"])
