@@ -4,28 +4,31 @@ Source: S3's user guide, "Blocking public access to your Amazon S3 storage"; Put
 """
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from botocore.exceptions import ClientError
 from c7n.resources.s3 import get_region
 from c7n.utils import type_schema
 
-from ...aws import call, code_of
+from ...aws import call
 from ...fixing import OTHERWISE, Call, EventFix, FixPlan, FixResult, Inverse, Step, again, fix_by_plan
-from .public import acl_openings
+from .public import Opening, acl_openings, address_openings
+from .read import absent, block_of, policy_of
 
 BLOCK = {
     "BlockPublicAcls": True, "IgnorePublicAcls": True, "BlockPublicPolicy": True, "RestrictPublicBuckets": True,
 }
 
 
-def plan_bucket(bucket: str, block: Mapping[str, Any] | None, acl: Mapping[str, Any]) -> FixPlan:
+def plan_bucket(
+    bucket: str, block: Mapping[str, Any], acl: Mapping[str, Any], stays: Sequence[Opening] = ()
+) -> FixPlan:
     """The plan that removes public grants from the ACL and blocks public access.
 
     Args:
-        block: the bucket's public access block; None if it has none.
+        block: the bucket's public access block; empty if it has none.
         acl: as GetBucketAcl returns it.
+        stays: openings that a public access block does not close.
     """
     name = {"Bucket": bucket}
     steps = []
@@ -48,7 +51,9 @@ def plan_bucket(bucket: str, block: Mapping[str, Any] | None, acl: Mapping[str, 
                 **name, "PublicAccessBlockConfiguration": BLOCK}),
             before, removed={"PublicAccessBlock": dict(block or {})}, added={"PublicAccessBlock": BLOCK},
         ))
-    return FixPlan(steps)
+    cannot = "; ".join(opening.description for opening in stays)
+    return FixPlan(steps, cannot=f"the public access block does not close this, correct the bucket policy: {cannot}"
+                   if cannot else "")
 
 
 class CloseBucket(EventFix):
@@ -56,8 +61,12 @@ class CloseBucket(EventFix):
 
     The grants to everyone, and to all AWS accounts, are removed from the ACL; other grants stay. Then all four settings
     of the bucket's public access block are turned on. A public bucket policy stays, because its other statements may be
-    in use. Because of the block it admits only the account itself and AWS services, until a person corrects it. Each
-    bucket gets a receipt with its earlier state, who changed it, and the calls that undo the fix.
+    in use. Because of the block it admits only the account itself and AWS services, until a person corrects it.
+
+    S3 does not call a policy public that admits most of the internet in many small blocks of addresses, and the public
+    access block does not close it. The receipt names such statements, and the fix is not complete.
+
+    Each bucket gets a receipt with its earlier state, who changed it, and the calls that undo the fix.
 
     Why not c7n's `set-public-block` and `delete-global-grants`: they do not verify the result, write no receipt, and
     are separate actions, although undoing both must happen in a certain order.
@@ -95,6 +104,7 @@ class CloseBucket(EventFix):
     )
     permissions: tuple[str, ...] = (
         "s3:GetBucketAcl", "s3:PutBucketAcl", "s3:GetBucketPublicAccessBlock", "s3:PutBucketPublicAccessBlock",
+        "s3:GetBucketPolicy", "s3:GetBucketPolicyStatus",
     )
 
     def undoes_the_event(self) -> bool:
@@ -107,13 +117,14 @@ class CloseBucket(EventFix):
         client = session.client("s3", region_name=get_region(resource))
         yield fix_by_plan(
             lambda service: client,
-            lambda: plan_bucket(bucket, _block(client, bucket), call(client.get_bucket_acl, Bucket=bucket)))
+            lambda: plan_bucket(
+                bucket, block_of(client.get_public_access_block, Bucket=bucket),
+                call(client.get_bucket_acl, Bucket=bucket), _addresses(client, bucket)))
 
 
-def _block(client: Any, bucket: str) -> Mapping[str, Any] | None:
-    try:
-        return dict(call(client.get_public_access_block, Bucket=bucket)["PublicAccessBlockConfiguration"])
-    except ClientError as error:
-        if code_of(error) == "NoSuchPublicAccessBlockConfiguration":
-            return None
-        raise
+def _addresses(client: Any, bucket: str) -> list[Opening]:
+    """The openings that a public access block does not close: S3 calls the policy private."""
+    status = absent(client.get_bucket_policy_status, "NoSuchBucketPolicy", Bucket=bucket)
+    if not status or status["PolicyStatus"]["IsPublic"]:
+        return []
+    return address_openings(policy_of(client, bucket))

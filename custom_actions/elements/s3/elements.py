@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import Any
 
-from botocore.exceptions import ClientError
 from c7n.exceptions import PolicyValidationError
 from c7n.filters import Filter
 from c7n.resources.s3 import get_region
 from c7n.utils import get_partition, local_session, type_schema
 
-from ...aws import call, code_of
+from ...aws import call
 from ...parameters import placeholders
 from . import encryption, public, transport
 from .document import statements
+from .read import absent, block_of, policy_of
 
 Bucket = dict[str, Any]
 _PARALLEL = 5
@@ -118,7 +118,7 @@ class PublicAccess(BucketFilter):
         def find(client: Any, bucket: Bucket) -> list[str]:
             openings = [opening for opening in self._openings(client, bucket) if opening.access & wanted]
             if openings:
-                block = public.Block.of(_block_of(client.get_public_access_block, Bucket=bucket["Name"]))
+                block = public.Block.of(block_of(client.get_public_access_block, Bucket=bucket["Name"]))
                 openings = [opening for opening in openings if not block.closes(opening)]
             if openings:
                 openings = [opening for opening in openings if not account_block().closes(opening)]
@@ -134,10 +134,10 @@ class PublicAccess(BucketFilter):
             found += public.acl_openings(acl["Grants"])
         # None means that there is no policy. A missing key means that it was not read, or that the call was denied.
         if through != public.ACL and bucket.get("Policy", "unknown"):
-            status = _absent(
+            status = absent(
                 client.get_bucket_policy_status, "NoSuchBucketPolicy", Bucket=bucket["Name"])
             if status:
-                document = bucket.get("Policy") or _policy_of(client, bucket["Name"])
+                document = bucket.get("Policy") or policy_of(client, bucket["Name"])
                 found += [public.policy_opening(document)] if status["PolicyStatus"]["IsPublic"] else (
                     public.address_openings(document))
         return found
@@ -145,7 +145,7 @@ class PublicAccess(BucketFilter):
     def _account_block(self, session: Any) -> public.Block:
         control = session.client("s3control")
         return public.Block.of(
-            _block_of(control.get_public_access_block, AccountId=self.manager.config.account_id))
+            block_of(control.get_public_access_block, AccountId=self.manager.config.account_id))
 
 
 class CheckSecureTransport(BucketFilter):
@@ -193,7 +193,7 @@ class CheckSecureTransport(BucketFilter):
             arn = f"arn:{partition}:s3:::{bucket['Name']}"
             if "Policy" in bucket and not transport.open_without_tls(bucket["Policy"], arn):
                 return []
-            now = _policy_of(client, bucket["Name"])
+            now = policy_of(client, bucket["Name"])
             # set-statements expects a list of statements.
             bucket["Policy"] = json.dumps({**json.loads(now), "Statement": statements(now)}) if now else None
             return transport.open_without_tls(now, arn)
@@ -223,7 +223,7 @@ class HasPolicy(BucketFilter):
 
     def finder(self, session: Any) -> Callable[[Any, Bucket], list[str]]:
         def find(client: Any, bucket: Bucket) -> list[str]:
-            document = bucket["Policy"] if "Policy" in bucket else _policy_of(client, bucket["Name"])
+            document = bucket["Policy"] if "Policy" in bucket else policy_of(client, bucket["Name"])
             return [
                 str(statement.get("Sid") or f"statement number {number}")
                 for number, statement in enumerate(statements(document), start=1)
@@ -281,12 +281,12 @@ class DefaultEncryption(BucketFilter):
             if (region, key) not in arns:
                 if region not in managers:
                     managers[region] = local_session(self.manager.session_factory).client("kms", region_name=region)
-                answer = _absent(managers[region].describe_key, "NotFoundException", KeyId=key)
+                answer = absent(managers[region].describe_key, "NotFoundException", KeyId=key)
                 arns[region, key] = answer["KeyMetadata"]["Arn"] if answer else ""
             return arns[region, key]
 
         def find(client: Any, bucket: Bucket) -> list[str]:
-            answer = _absent(
+            answer = absent(
                 client.get_bucket_encryption, "ServerSideEncryptionConfigurationNotFoundError", Bucket=bucket["Name"])
             configuration: Mapping[str, Any] = (answer or {}).get("ServerSideEncryptionConfiguration", {})
             problem = encryption.shortfall(
@@ -294,23 +294,3 @@ class DefaultEncryption(BucketFilter):
             return [problem] if problem else []
 
         return find
-
-
-def _absent(operation: Callable[..., Any], code: str, **parameters: Any) -> Any:
-    """The response, or None if AWS returns the error `code`. Raises ClientError for any other error."""
-    try:
-        return call(operation, **parameters)
-    except ClientError as error:
-        if code_of(error) == code:
-            return None
-        raise
-
-
-def _block_of(operation: Callable[..., Any], **parameters: Any) -> Mapping[str, Any]:
-    answer = _absent(operation, "NoSuchPublicAccessBlockConfiguration", **parameters)
-    return answer["PublicAccessBlockConfiguration"] if answer else {}
-
-
-def _policy_of(client: Any, name: str) -> str | None:
-    answer = _absent(client.get_bucket_policy, "NoSuchBucketPolicy", Bucket=name)
-    return answer["Policy"] if answer else None

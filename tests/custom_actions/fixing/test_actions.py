@@ -1,6 +1,7 @@
 """The actions through c7n, against moto: what test_realtime cannot bring about, such as a history without an answer."""
 from __future__ import annotations
 
+import json
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -152,3 +153,19 @@ def test_a_denied_look_at_a_snapshot_is_raised_by_the_filter(cloud: Cloud, tmp_p
     data = {"name": "x", "resource": "aws.ebs-snapshot", "filters": ["shared-outside"]}
     with pytest.raises(Exception, match="AccessDenied"):
         engine.pull(data, tmp_path)
+
+
+def test_a_bucket_that_its_block_does_not_close_is_not_called_closed(cloud: Cloud, tmp_path: Path) -> None:
+    s3 = cloud.client("s3")
+    s3.create_bucket(Bucket="wide", ACL="public-read")
+    s3.put_bucket_policy(Bucket="wide", Policy=json.dumps({"Version": "2012-10-17", "Statement": [{
+        "Sid": "Wide", "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject",
+        "Resource": "arn:aws:s3:::wide/*",
+        "Condition": {"IpAddress": {"aws:SourceIp": [f"{number}.0.0.0/8" for number in range(1, 100)]}}}]}))
+    cloud.calls.clear()
+    made = record("PutBucketPolicy", {"bucketName": "wide"}, source="s3")
+    with pytest.raises(FixIncomplete, match="does not close this, correct the bucket policy.*Wide"):
+        push(tmp_path, "s3", "close-bucket", made, "requestParameters.bucketName")
+    [receipt] = receipts(tmp_path, "close-bucket")
+    assert receipt["outcome"] == "partial"
+    assert cloud.changes() == ["PutBucketAcl", "PutPublicAccessBlock"]

@@ -1,6 +1,7 @@
 """The decisions, without AWS: what each fix would do in which state."""
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from custom_actions.elements.kms import key as kms_key
 from custom_actions.elements.rds.public_access import plan_database
 from custom_actions.elements.recording import recorder
 from custom_actions.elements.s3 import close_bucket as bucket
+from custom_actions.elements.s3.public import address_openings
 from custom_actions.elements.sharing import revert as sharing
 from custom_actions.elements.vpc import flow_log
 from custom_actions.fixing.engine import FixPlan
@@ -115,20 +117,30 @@ LOGS = {"Grantee": {"Type": "Group", "URI": f"{GROUPS}/s3/LogDelivery"}, "Permis
 
 
 def test_a_bucket_keeps_the_grants_that_are_no_strangers() -> None:
-    plan = bucket.plan_bucket("b", None, {"Owner": {"ID": "me"}, "Grants": [OWNER, EVERYONE, LOGS]})
+    plan = bucket.plan_bucket("b", {}, {"Owner": {"ID": "me"}, "Grants": [OWNER, EVERYONE, LOGS]})
     assert operations(plan) == ["put_bucket_acl", "put_public_access_block"]
     assert plan.steps[0].call.parameters["AccessControlPolicy"]["Grants"] == [OWNER, LOGS]
     assert plan.steps[0].removed == {"Grants": [EVERYONE]}
 
 
 @pytest.mark.parametrize(("block", "back"), [
-    (None, Call("s3", "delete_public_access_block", {"Bucket": "b"})),
+    ({}, Call("s3", "delete_public_access_block", {"Bucket": "b"})),
     ({**bucket.BLOCK, "BlockPublicAcls": False}, Call("s3", "put_public_access_block", {
         "Bucket": "b", "PublicAccessBlockConfiguration": {**bucket.BLOCK, "BlockPublicAcls": False}})),
 ])
-def test_the_earlier_block_comes_back(block: Mapping[str, Any] | None, back: Call) -> None:
+def test_the_earlier_block_comes_back(block: Mapping[str, Any], back: Call) -> None:
     [step] = bucket.plan_bucket("b", block, {"Owner": {"ID": "me"}, "Grants": [OWNER]}).steps
     assert step.inverse == back
+
+
+def test_what_a_block_does_not_close_is_said() -> None:
+    document = json.dumps({"Statement": [{
+        "Sid": "Wide", "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject",
+        "Condition": {"IpAddress": {"aws:SourceIp": [f"{number}.0.0.0/8" for number in range(1, 100)]}}}]})
+    openings = address_openings(document)
+    plan = bucket.plan_bucket("b", bucket.BLOCK, {"Owner": {"ID": "me"}, "Grants": [OWNER]}, openings)
+    assert not plan.steps
+    assert "does not close this" in plan.cannot and "Wide" in plan.cannot
 
 
 def test_a_closed_bucket_is_left() -> None:
