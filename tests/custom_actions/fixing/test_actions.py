@@ -164,7 +164,7 @@ def test_a_bucket_that_its_block_does_not_close_is_not_called_closed(cloud: Clou
         "Condition": {"IpAddress": {"aws:SourceIp": [f"{number}.0.0.0/8" for number in range(1, 100)]}}}]}))
     cloud.calls.clear()
     made = record("PutBucketPolicy", {"bucketName": "wide"}, source="s3")
-    with pytest.raises(FixIncomplete, match="does not close this, correct the bucket policy.*Wide"):
+    with pytest.raises(FixIncomplete, match=r"does not close this, correct the bucket policy.*Wide"):
         push(tmp_path, "s3", "close-bucket", made, "requestParameters.bucketName")
     [receipt] = receipts(tmp_path, "close-bucket")
     assert receipt["outcome"] == "partial"
