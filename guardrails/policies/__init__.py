@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .coverage import CoverageLevel, FrameworkCoverage, coverage_of, profile_of
     from .editor_schema import policy_schema
     from .engine import complaints, is_lambda_mode, resource_class, type_of, walk
-    from .event_pattern import UnknownComparison, comparable, mismatches, parsed, pattern_of
+    from .event_pattern import UnknownComparison, calls_of, comparable, mismatches, parsed, pattern_of
     from .file_checks import check_files
     from .frameworks import FrameworkResult, PolicyResult, Verdict, covering, dangling, framework_results, policies_for
     from .policy import Kind, Policy, Selection, is_part, load, merged, policy_files
@@ -29,7 +29,7 @@ __getattr__, __all__ = face(
     coverage=("CoverageLevel", "FrameworkCoverage", "coverage_of", "profile_of"),
     editor_schema=("policy_schema",),
     engine=("complaints", "is_lambda_mode", "resource_class", "type_of", "walk"),
-    event_pattern=("UnknownComparison", "comparable", "mismatches", "parsed", "pattern_of"),
+    event_pattern=("UnknownComparison", "calls_of", "comparable", "mismatches", "parsed", "pattern_of"),
     file_checks=("check_files",),
     frameworks=(
         "FrameworkResult", "PolicyResult", "Verdict", "covering", "dangling", "framework_results", "policies_for",

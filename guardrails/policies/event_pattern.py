@@ -59,6 +59,21 @@ def pattern_of(policy: Policy) -> dict[str, Any]:
     return parsed(CloudWatchEventSource(mode, None).render_event_pattern()) or {}
 
 
+def calls_of(policy: Policy) -> set[tuple[str, str]]:
+    """The source and the name of every CloudTrail event that the policy names.
+
+    The rule's pattern lets more through: c7n puts all sources beside all names.
+    """
+    from c7n.cwe import CloudWatchEvents
+
+    calls = set()
+    for event in policy.mode.get("events") or ():
+        given = event if isinstance(event, Mapping) else {**(CloudWatchEvents.get(event) or {}), "event": event}
+        if "source" in given:
+            calls.add((str(given["source"]), str(given["event"])))
+    return calls
+
+
 def parsed(text: str | None) -> Any:
     """The pattern in an EventBridge rule's text; None for a rule that has none."""
     return json.loads(text) if text else None

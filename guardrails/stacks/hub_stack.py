@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from custom_actions.names import FORWARD_ROLE, FUNCTION_PREFIX, HUB_ROLE, MEMBER_ROLE
 
 from ..accounts import Account, Response
 from ..deployment import answered_centrally, as_deployed, telling_the_hub
-from ..policies import Policy, pattern_of
+from ..policies import Policy, calls_of, pattern_of
 from .iam.documents import PolicyDocument, documents, grants
 from .iam.needs import Permission, of_policy
 from .iam.template import substituted
@@ -25,43 +26,70 @@ from .parts import LAMBDA_MAY_ASSUME, TAGS, Template, template
 PATTERN_CHARACTERS = 2_048
 """EventBridge's quota for one event pattern."""
 Pattern = dict[str, Any]
-_BY_CALL = frozenset({"detail-type", "detail"})
+_BY_CALL = frozenset({"source", "detail-type", "detail"})
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """What CloudTrail events share that one pattern can ask for."""
+
+    detail_type: str
+    source: str
+    """The pattern's `source`, as JSON."""
+
+    def pattern(self, sources: Sequence[str], names: Iterable[str]) -> Pattern:
+        """A pattern for events of these names, from any of these services."""
+        return {
+            "source": json.loads(self.source), "detail-type": [self.detail_type],
+            "detail": {"eventSource": list(sources), "eventName": sorted(names)},
+        }
 
 
 def patterns(policies: Iterable[Policy]) -> list[Pattern]:
     """The event patterns that a member must forward, in as few rules as EventBridge's quota allows.
 
     Patterns for CloudTrail events are merged, with sources and names in separate lists. So a member can forward
-    more events than any policy subscribes to; the hub's own rules ignore them.
+    more events than any policy subscribes to; the hub's own rules ignore them. Each pattern demands what the
+    policies' own rules demand of an event's `source`: that AWS has sent it, or that it is a probe.
     """
-    calls: dict[str, dict[str, set[str]]] = {}
+    calls: dict[_Kind, dict[str, set[str]]] = {}
     others: list[Pattern] = []
     for policy in policies:
         pattern = pattern_of(policy)
         if set(pattern) == _BY_CALL and set(pattern["detail"]) == {"eventSource", "eventName"}:
-            [kind] = pattern["detail-type"]
-            for source in pattern["detail"]["eventSource"]:
-                calls.setdefault(kind, {}).setdefault(source, set()).update(pattern["detail"]["eventName"])
+            [detail_type] = pattern["detail-type"]
+            kind = _Kind(detail_type, json.dumps(pattern["source"]))
+            for source, name in calls_of(policy):
+                calls.setdefault(kind, {}).setdefault(source, set()).add(name)
         elif pattern and pattern not in others:
             others.append(pattern)
-    return [*(pattern for kind in sorted(calls) for pattern in _packed(kind, calls[kind])), *others]
+    kinds = sorted(calls, key=lambda kind: (kind.detail_type, kind.source))
+    return [*(pattern for kind in kinds for pattern in _packed(kind, calls[kind])), *others]
 
 
-def _packed(kind: str, calls: Mapping[str, set[str]]) -> Iterable[Pattern]:
+def _packed(kind: _Kind, calls: Mapping[str, set[str]]) -> Iterable[Pattern]:
     sources: list[str] = []
     names: set[str] = set()
-    for source in sorted(calls):
-        grown = _pattern(kind, [*sources, source], names | calls[source])
+    for source, part in _parts(kind, calls):
+        grown = kind.pattern([*sources, source], names | part)
         if sources and len(json.dumps(grown)) > PATTERN_CHARACTERS:
-            yield _pattern(kind, sources, names)
+            yield kind.pattern(sources, names)
             sources, names = [], set()
-        sources, names = [*sources, source], names | calls[source]
+        sources, names = [*sources, source], names | part
     if sources:
-        yield _pattern(kind, sources, names)
+        yield kind.pattern(sources, names)
 
 
-def _pattern(kind: str, sources: Sequence[str], names: Iterable[str]) -> Pattern:
-    return {"detail-type": [kind], "detail": {"eventSource": list(sources), "eventName": sorted(names)}}
+def _parts(kind: _Kind, calls: Mapping[str, set[str]]) -> Iterable[tuple[str, set[str]]]:
+    """Each source with its names; a source with more names than one pattern takes comes in several parts."""
+    for source in sorted(calls):
+        part: set[str] = set()
+        for name in sorted(calls[source]):
+            if part and len(json.dumps(kind.pattern([source], part | {name}))) > PATTERN_CHARACTERS:
+                yield source, part
+                part = set()
+            part.add(name)
+        yield source, part
 
 
 def hub_template() -> Template:

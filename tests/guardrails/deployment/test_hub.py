@@ -15,6 +15,7 @@ from c7n.policy import Policy as EnginePolicy
 from click.testing import CliRunner
 
 from custom_actions import lambda_entry
+from custom_actions.functions import PROBE_SOURCE
 from custom_actions.functions.central import KEY, Members, NotOfAMember, Origin, member_policy, origin, pack, unpack
 from guardrails.accounts.account import Account, listed_accounts
 from guardrails.cli.main import main
@@ -137,7 +138,7 @@ def test_a_message_of_no_account_is_not_answered(message: dict[str, Any]) -> Non
 
 
 def test_the_entry_makes_the_handler_the_members_before_it_runs(
-    hub: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    hub: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     members = Members({"execution-options": {}, "policies": [deployed(PORTS, hub)]})
     monkeypatch.setenv("AWS_DEFAULT_REGION", HOME)
@@ -147,14 +148,16 @@ def test_the_entry_makes_the_handler_the_members_before_it_runs(
         assert members.prepare({"account": account, "region": HOME}) == Origin(account, HOME)
         assert (handler.policy_config.account_id, handler.policy_config.region) == (account, HOME)
         assert handler.policy_config.assume_role == f"arn:aws:iam::{account}:role/guardrails-member"
-    # A message of nowhere is said to be ignored, and the last account is not asked in its place.
+    # A message of nowhere is refused, and is not taken for one of the last account.
     (tmp_path / "config.json").write_text(json.dumps({"policies": [deployed(PORTS, hub)]}))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(lambda_entry, "_members", lambda: members)
     monkeypatch.setattr(lambda_entry, "policy_mode", lambda: "cloudtrail")
-    event = {"detail": {"eventName": "AuthorizeSecurityGroupIngress", "eventSource": "ec2.amazonaws.com"}}
+    event = {"source": "aws.ec2", "detail-type": "AWS API Call via CloudTrail", "detail": {
+        "eventName": "AuthorizeSecurityGroupIngress", "eventSource": "ec2.amazonaws.com"}}
     assert lambda_entry.run(event, None) is False
-    assert "event ignored: an event of a member needs account and region" in caplog.text
+    assert "event refused: it must have account and region; it has None and None" in capsys.readouterr().out
+    assert handler.policy_config.account_id == RED
 
 
 def test_what_is_packed_comes_back_and_has_no_braces() -> None:
@@ -203,9 +206,13 @@ def test_members_send_on_all_that_policies_wait_for_in_few_rules() -> None:
         for given in policy.mode["events"]:
             event = given if isinstance(given, dict) else {**CloudWatchEvents.get(given), "event": given}
             kind = "Console Sign In" if event["source"].startswith("signin") else "API Call"
-            message = {"detail-type": f"AWS {kind} via CloudTrail",
+            message = {"source": f"aws.{event['source'].partition('.')[0]}", "detail-type": f"AWS {kind} via CloudTrail",
                        "detail": {"eventSource": event["source"], "eventName": event["event"]}}
             assert any(not list(mismatches(pattern, message)) for pattern in made), (policy.name, event)
+            # A probe of the doctor is forwarded too; what somebody else has put on the bus is not.
+            probe, forged = {**message, "source": PROBE_SOURCE}, {**message, "source": "my.app"}
+            assert any(not list(mismatches(pattern, probe)) for pattern in made), (policy.name, event)
+            assert all(list(mismatches(pattern, forged)) for pattern in made), (policy.name, event)
 
 
 def test_patterns_are_split_at_the_quota() -> None:
@@ -217,6 +224,30 @@ def test_patterns_are_split_at_the_quota() -> None:
     made = patterns(many)
     assert len(made) > 1 and all(len(json.dumps(pattern)) <= PATTERN_CHARACTERS for pattern in made)
     assert sum(len(pattern["detail"]["eventName"]) for pattern in made) == 60
+
+
+def test_one_service_with_many_events_is_split_too() -> None:
+    events = [{"source": "ec2.amazonaws.com", "event": f"{'Long' * 12}{number}", "ids": "x"} for number in range(60)]
+    beside = {"source": "iam.amazonaws.com", "event": "Other", "ids": "x"}
+    policy = Policy({"name": "p", "resource": "aws.account", "mode": {"type": "cloudtrail", "events": [*events, beside]}},
+                    PORTS.source, 0)
+    made = patterns([policy])
+    assert all(len(json.dumps(pattern)) <= PATTERN_CHARACTERS for pattern in made)
+    names = [name for pattern in made for name in pattern["detail"]["eventName"]]
+    # Each is sent on once, and the one of the other service is not put beside all of them.
+    assert sorted(names) == sorted(event["event"] for event in [*events, beside])
+
+
+def test_one_service_with_many_events_is_split_too() -> None:
+    events = [{"source": "ec2.amazonaws.com", "event": f"{'Long' * 12}{number}", "ids": "x"} for number in range(60)]
+    beside = {"source": "iam.amazonaws.com", "event": "Other", "ids": "x"}
+    policy = Policy({"name": "p", "resource": "aws.account", "mode": {"type": "cloudtrail", "events": [*events, beside]}},
+                    PORTS.source, 0)
+    made = patterns([policy])
+    assert all(len(json.dumps(pattern)) <= PATTERN_CHARACTERS for pattern in made)
+    names = [name for pattern in made for name in pattern["detail"]["eventName"]]
+    # Each is sent on once, and the one of the other service is not put beside all of them.
+    assert sorted(names) == sorted(event["event"] for event in [*events, beside])
 
 
 def test_the_templates_are_what_cloudformation_takes(hub: Account, tmp_path: Path) -> None:
