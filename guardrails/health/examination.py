@@ -12,7 +12,7 @@ from threading import Lock
 from custom_actions.names import FUNCTION_PREFIX, RESPONDER
 
 from ..accounts import AWS_ERRORS, Account, Accounts, Response, has_responder, reason_of, response_of
-from ..deployment import places, regions_for
+from ..deployment import is_hub, places, regions_for
 from ..limits import HEALTH_REGIONS
 from ..policies import Kind, Policy
 from ..results import exceptions_in_force
@@ -194,7 +194,7 @@ class _Region:
             return []
         rows = [self._row("", verdict)
                 for verdict in member_verdicts(waiting, read_member(self.reader), account, region)]
-        if wait is None or (account.id, region) == (account.hub.account, account.hub.region):
+        if wait is None or is_hub(account, region):
             return rows
         try:
             listener = AccountReader(account.hub.entry, account.hub.region, now())
@@ -215,7 +215,7 @@ class _Region:
         rules = reading.region.rules
         wanted: list[tuple[ExpectedFunction, Mapping[str, object], Mapping[str, str]]] = []
         for each in existing:
-            rule = None if isinstance(rules, Unread) else rules.get(each.function)
+            rule = None if isinstance(rules, Unread) else rules.get(each.rule)
             found = reading.functions[each.function].function
             if (each.policy.kind is not Kind.REALTIME or rule is None or rule.get("State") == "DISABLED"
                     or found is None or isinstance(found, Unread)):

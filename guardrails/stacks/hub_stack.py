@@ -1,10 +1,13 @@
 """The two sides of a central deployment, as CloudFormation templates.
 
-The hub lets the organization put events on its default bus, where c7n's rules match them, and has the role of its
-functions, which may only write its log and assume the members' role. A member forwards the events that policies
-subscribe to, and has the role that is assumed. Only the hub's one role may assume it, so an external id adds nothing.
+The hub has a bus of its own, on which the rules of its functions are. It accepts only what the members' rules forward:
+events that AWS has sent, and probes of the doctor. The role of the functions may only write their logs, assume the
+members' role, and have an event delivered again. A member forwards the events that policies subscribe to, the hub's
+own account too, and has the role that is assumed. Only the hub's one role may assume it, so an external id adds
+nothing.
 
-Source: EventBridge's guide, "Sending and receiving events between AWS accounts", and its quotas.
+Source: EventBridge's guide, "Sending and receiving events between AWS accounts", "Using IAM policy conditions", and its
+quotas.
 """
 from __future__ import annotations
 
@@ -13,15 +16,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from custom_actions.names import FORWARD_ROLE, FUNCTION_PREFIX, HUB_ROLE, MEMBER_ROLE
+from custom_actions.functions import PROBE_SOURCE
+from custom_actions.names import FORWARD_ROLE, FUNCTION_PREFIX, HUB_BUS, HUB_ROLE, MEMBER_ROLE
 
 from ..accounts import Account, Response
 from ..deployment import answered_centrally, as_deployed, telling_the_hub
 from ..policies import Policy, calls_of, pattern_of
 from .iam.documents import PolicyDocument, documents, grants
-from .iam.needs import Permission, of_policy
+from .iam.needs import Permission, of_policy, redelivers
 from .iam.template import substituted
-from .parts import LAMBDA_MAY_ASSUME, TAGS, Template, template
+from .parts import LAMBDA_MAY_ASSUME, TAGS, Template, may_redeliver, named, redelivery_role, template
 
 PATTERN_CHARACTERS = 2_048
 """EventBridge's quota for one event pattern."""
@@ -94,21 +98,31 @@ def _parts(kind: _Kind, calls: Mapping[str, set[str]]) -> Iterable[tuple[str, se
 
 def hub_template() -> Template:
     """The stack of the hub account, in the hub's region."""
-    bus = {"Fn::Sub": "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/default"}
     log = "arn:${AWS::Partition}:logs:*:${AWS::AccountId}:log-group:/aws/lambda/" + FUNCTION_PREFIX + "*"
+    members = {"Fn::Sub": f"arn:${{AWS::Partition}}:iam::*:role/{MEMBER_ROLE}"}
     return template("aws-guardrails, central deployment: the hub, whose functions answer the events of all accounts.", {
         "OrganizationId": {
-            "Type": "String", "AllowedPattern": "o-[a-z0-9]{10,32}",
+            "Type": "String", "Default": "", "AllowedPattern": "(o-[a-z0-9]{10,32})?",
             "Description": "The organization whose accounts may send events and whose roles the functions may assume.",
         },
+        "MemberAccounts": {
+            "Type": "CommaDelimitedList", "Default": "",
+            "Description": "Without an organization, or besides it: the ids of accounts that may do the same.",
+        },
     }, {
-        "Members": {"Type": "AWS::Events::EventBusPolicy", "Properties": {
-            "StatementId": "guardrails-members",
-            "Statement": {
-                "Effect": "Allow", "Principal": "*", "Action": "events:PutEvents", "Resource": bus,
-                "Condition": {"StringEquals": {"aws:PrincipalOrgID": {"Ref": "OrganizationId"}}},
-            },
-        }},
+        "Bus": {"Type": "AWS::Events::EventBus", "Properties": {"Name": HUB_BUS, "Tags": TAGS}},
+        "Organization": _bus_policy("organization", _admit("StringEquals", "aws:PrincipalOrgID", "OrganizationId"),
+                                    Condition="ByOrganization"),
+        "Accounts": _bus_policy("accounts", _admit("StringEquals", "aws:PrincipalAccount", "MemberAccounts"),
+                                Condition="ByAccount"),
+        # Whatever IAM allows in this account: nobody puts events on this bus by hand.
+        "Senders": _bus_policy("senders", {
+            **_about_events("Deny"), "Condition": {"ArnNotLike": {"aws:PrincipalArn": _FORWARDING}},
+        }),
+        "Sources": _bus_policy("sources", {
+            **_about_events("Deny"), "Condition": {"StringNotLike": {"events:source": [AWS_SOURCES, PROBE_SOURCE]}},
+        }),
+        "RedeliveryRole": redelivery_role(),
         "FunctionRole": {"Type": "AWS::IAM::Role", "Properties": {
             "RoleName": HUB_ROLE,
             "Description": "Functions of aws-guardrails that answer the events of all accounts",
@@ -119,15 +133,52 @@ def hub_template() -> Template:
                     "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
                     "Resource": [{"Fn::Sub": log}, {"Fn::Sub": f"{log}:*"}],
                 },
-                {
-                    "Effect": "Allow", "Action": "sts:AssumeRole",
-                    "Resource": {"Fn::Sub": f"arn:${{AWS::Partition}}:iam::*:role/{MEMBER_ROLE}"},
-                    "Condition": {"StringEquals": {"aws:ResourceOrgID": {"Ref": "OrganizationId"}}},
-                },
+                *({"Fn::If": [condition, {
+                    "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": members,
+                    "Condition": {"StringEquals": {key: {"Ref": parameter}}},
+                }, {"Ref": "AWS::NoValue"}]} for condition, key, parameter in (
+                    ("ByOrganization", "aws:ResourceOrgID", "OrganizationId"),
+                    ("ByAccount", "aws:ResourceAccount", "MemberAccounts"))),
+                *may_redeliver(),
             ]}}],
             "Tags": TAGS,
         }},
-    }, {"FunctionRoleArn": {"Value": {"Fn::GetAtt": ["FunctionRole", "Arn"]}}})
+    }, {
+        "FunctionRoleArn": {"Value": {"Fn::GetAtt": ["FunctionRole", "Arn"]}},
+        "BusArn": {"Value": {"Fn::GetAtt": ["Bus", "Arn"]}},
+    }, conditions={
+        "ByOrganization": {"Fn::Not": [{"Fn::Equals": [{"Ref": "OrganizationId"}, ""]}]},
+        "ByAccount": named("MemberAccounts"),
+    })
+
+
+AWS_SOURCES = "aws.*"
+"""The sources of AWS's own events. PutEvents refuses them from everybody else."""
+_FORWARDING = {"Fn::Sub": f"arn:${{AWS::Partition}}:iam::*:role/{FORWARD_ROLE}"}
+
+
+def _admit(operator: str, key: str, parameter: str) -> dict[str, Any]:
+    """The statement that lets rules of the principals' accounts forward events of AWS, and probes."""
+    return {
+        **_about_events("Allow"),
+        "Condition": {
+            operator: {key: {"Ref": parameter}},
+            "StringLike": {"events:source": [AWS_SOURCES, PROBE_SOURCE]},
+            # A rule forwards, nobody calls PutEvents.
+            "Bool": {"events:eventBusInvocation": "true"},
+            "ArnLike": {"aws:PrincipalArn": _FORWARDING},
+        },
+    }
+
+
+def _about_events(effect: str) -> dict[str, Any]:
+    return {
+        "Effect": effect, "Principal": "*", "Action": "events:PutEvents", "Resource": {"Fn::GetAtt": ["Bus", "Arn"]}}
+
+
+def _bus_policy(name: str, statement: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+    return {"Type": "AWS::Events::EventBusPolicy", **more, "Properties": {
+        "EventBusName": {"Ref": "Bus"}, "StatementId": f"guardrails-{name}", "Statement": dict(statement)}}
 
 
 def member_template(policies: Sequence[Policy], hub: Account, variables: Sequence[Mapping[str, Any]]) -> Template:
@@ -179,7 +230,7 @@ def member_template(policies: Sequence[Policy], hub: Account, variables: Sequenc
                 "PolicyDocument": substituted(one),
             }}
     for number, pattern in enumerate(patterns(answered), 1):
-        resources[f"Forward{number}"] = {"Type": "AWS::Events::Rule", "Condition": "Forwards", "Properties": {
+        resources[f"Forward{number}"] = {"Type": "AWS::Events::Rule", "Properties": {
             "Name": f"guardrails-forward-{number}",
             "Description": "Forwards to the hub the events that the realtime policies of aws-guardrails subscribe to",
             "EventPattern": pattern, "State": "ENABLED",
@@ -205,15 +256,12 @@ def member_template(policies: Sequence[Policy], hub: Account, variables: Sequenc
             "Home": in_home,
             "Heals": {"Fn::And": [in_home, heals]},
             "Observes": {"Fn::And": [in_home, {"Fn::Not": [heals]}]},
-            # The hub's own events are already on that bus.
-            "Forwards": {"Fn::Not": [{"Fn::And": [
-                {"Fn::Equals": [{"Ref": "AWS::AccountId"}, hub.id]}, {"Fn::Equals": [{"Ref": "AWS::Region"}, home]}]}]},
         })
 
 
 def _bus(hub: Account) -> dict[str, str]:
     assert hub.hub is not None
-    return {"Fn::Sub": f"arn:${{AWS::Partition}}:events:{hub.hub.region}:{hub.id}:event-bus/default"}
+    return {"Fn::Sub": f"arn:${{AWS::Partition}}:events:{hub.hub.region}:{hub.id}:event-bus/{HUB_BUS}"}
 
 
 def _names(key: str, found: Sequence[PolicyDocument]) -> list[str]:
@@ -226,4 +274,6 @@ def _documents(
     needs: list[Permission] = []
     for policy in policies:
         needs += of_policy(telling_the_hub(as_deployed(policy, response), hub), variables, mode=True)
+    # The hub's function has events delivered again in its own account.
+    needs = [permission for permission in needs if not redelivers(permission)]
     return documents(grants(needs), role=MEMBER_ROLE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from custom_actions.fixing.receipt import RECEIPTS
-from custom_actions.names import HUB_ROLE, MEMBER_ROLE
+from custom_actions.names import HUB_BUS, HUB_ROLE, MEMBER_ROLE
 from guardrails.accounts.account import find_accounts
 from guardrails.cli.main import main
 from guardrails.deployment.hub import hub_of
@@ -62,14 +62,30 @@ def apply(sandbox: Sandbox, name: str, account: str, region: str, template: dict
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
         Capabilities=["CAPABILITY_NAMED_IAM"])
     cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+    statements: list[dict[str, Any]] = []
     for each in template["Resources"].values():
-        if each["Type"] == BUS_POLICY:
-            said = each["Properties"]["Statement"]
-            [[operator, condition]] = said["Condition"].items()
-            [key] = condition
-            sandbox.client("events", account, region).put_permission(
-                StatementId=each["Properties"]["StatementId"], Action=said["Action"], Principal=said["Principal"],
-                Condition={"Type": operator, "Key": key, "Value": parameters["OrganizationId"]})
+        if each["Type"] == BUS_POLICY and each.get("Condition") != "ByAccount":
+            said = filled(each["Properties"]["Statement"], account, region, parameters)
+            statements.append({**said, "Sid": each["Properties"]["StatementId"]})
+    if statements:
+        sandbox.client("events", account, region).put_permission(
+            EventBusName=HUB_BUS, Policy=json.dumps({"Version": "2012-10-17", "Statement": statements}))
+
+
+def filled(value: Any, account: str, region: str, parameters: Mapping[str, str]) -> Any:
+    """What CloudFormation makes of a part of the hub's template."""
+    if isinstance(value, list):
+        return [filled(each, account, region, parameters) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if set(value) == {"Ref"}:
+        return parameters[value["Ref"]]
+    if set(value) == {"Fn::GetAtt"}:
+        assert value["Fn::GetAtt"] == ["Bus", "Arn"]
+        return f"arn:aws:events:{region}:{account}:event-bus/{HUB_BUS}"
+    if set(value) == {"Fn::Sub"}:
+        return str(value["Fn::Sub"]).replace("${AWS::Partition}", "aws").replace("${AWS::AccountId}", account)
+    return {key: filled(each, account, region, parameters) for key, each in value.items()}
 
 
 def prepare(sandbox: Sandbox, accounts_yml: Path) -> None:
@@ -157,7 +173,8 @@ def test_the_hub_answers_each_account_as_accounts_yml_says(
             "Statement": [{"Principal": {"AWS": f"arn:aws:iam::{HUB}:root"}}]}))
     assert doctor(accounts_yml, "--fire")[RED, AWAY] == {("", "trail"): "broken", (PORTS, "fire"): "ok"}
     sandbox.client("events", RED, AWAY).disable_rule(Name="guardrails-forward-1")
-    sandbox.client("events", HUB, HOME).remove_permission(StatementId="guardrails-members")
+    sandbox.client("events", HUB, HOME).remove_permission(
+        StatementId="guardrails-organization", EventBusName=HUB_BUS)
     sandbox.client("iam", BLUE).delete_role(RoleName=MEMBER_ROLE)
     found = doctor(accounts_yml)
     assert found[RED, AWAY]["", "forward"] == "broken" and ("", "forward") not in found[RED, HOME]
