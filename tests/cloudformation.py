@@ -20,7 +20,7 @@ class Stack:
         self._template = template
         self._values = {
             "AWS::AccountId": account, "AWS::Region": region, "AWS::Partition": "aws", "AWS::NoValue": _NO_VALUE,
-            **{key: _as_list(value) if self._is_list(key) else value for key, value in given.items()}, **names}
+            **given, **names}
 
     def resources(self, kind: str) -> dict[str, dict[str, Any]]:
         """The properties of the resources of one type whose condition holds."""
@@ -58,6 +58,8 @@ class Stack:
                 return self.filled(argument[1] if self.holds(argument[0]) else argument[2])
             case "Fn::Join":
                 return argument[0].join(self.filled(argument[1]))
+            case "Fn::Split":
+                return self.filled(argument[1]).split(argument[0])
             case "Fn::Equals":
                 one, other = self.filled(argument)
                 return one == other
@@ -68,13 +70,6 @@ class Stack:
             case "Fn::Or":
                 return any(self.filled(argument))
         raise NotImplementedError(function)
-
-    def _is_list(self, parameter: str) -> bool:
-        return bool(self._template["Parameters"][parameter]["Type"] == "CommaDelimitedList")
-
-
-def _as_list(value: Any) -> list[str]:
-    return value if isinstance(value, list) else str(value).split(",")
 
 
 def bus_policy(template: Mapping[str, Any], account: str, region: str, **parameters: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ Nothing else of this project can be imported there, nor by the functions that ru
 - PutPermission takes a whole policy.
 - What a service itself says, with a source that begins with `aws.`, is taken from the gateway. PutEvents refuses it, as
   AWS does.
+- A schedule that is due runs within a second.
 - What a function has logged is in its log, on a busy machine too.
 
 Source: EventBridge's guide, "Sending and receiving events between AWS accounts" and "between AWS Regions".
@@ -31,7 +32,7 @@ from typing import Any
 
 from ministack.app import main
 from ministack.core import lambda_runtime, responses
-from ministack.services import eventbridge
+from ministack.services import eventbridge, scheduler
 
 
 def leave_with_the_gateway() -> None:
@@ -230,6 +231,7 @@ if __name__ == "__main__":
     threading.Thread(target=leave_with_the_gateway, daemon=True).start()
     eventbridge._dispatch_to_event_bus = to_event_bus
     eventbridge.handle_request = handle_request
+    scheduler._SCHEDULE_TICK_INTERVAL = 1
     lambda_runtime.Worker._read_stderr = read_log
     lambda_runtime.Worker._drain_stderr_bounded = all_that_was_logged
     sys.argv = ["ministack"]

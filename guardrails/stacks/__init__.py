@@ -7,14 +7,14 @@ from custom_actions.face import face
 
 if TYPE_CHECKING:
     from .iam.documents import size
-    from .iam.needs import of_function
+    from .iam.needs import of_function, redelivers
     from .iam.roles import NeededRoles, RoleRequest, in_force, needed_roles
     from .templates import deployment_sizes, templates_for
 
 __getattr__, __all__ = face(
     __name__,
     iam__documents=("size",),
-    iam__needs=("of_function",),
+    iam__needs=("of_function", "redelivers"),
     iam__roles=("NeededRoles", "RoleRequest", "in_force", "needed_roles"),
     templates=("deployment_sizes", "templates_for"),
 )

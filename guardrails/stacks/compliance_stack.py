@@ -19,7 +19,7 @@ from typing import Any
 
 from custom_actions.names import FAILED_QUEUE, FUNCTION_PREFIX, MEMBER_ROLE, REDELIVERY_ROLE, TOPIC
 
-from .parts import TAGS, Template, named, queue, redelivery_role, template
+from .parts import MEMBERS, OF_MEMBERS, TAGS, Template, account_ids, organization, queue, redelivery_role, template
 
 # Whoever may publish to the topic decides what people read, and which resources the responder looks at again.
 _FUNCTIONS_ONLY: dict[str, Any] = {
@@ -49,16 +49,10 @@ def compliance() -> Template:
             "Type": "String", "Default": "", "AllowedPattern": "(\\d{12})?",
             "Description": "Another account whose mailer may subscribe. Empty: none.",
         },
-        "OrganizationId": {
-            "Type": "String", "Default": "", "AllowedPattern": "(o-[a-z0-9]{10,32})?",
-            "Description": f"In the hub of a central deployment: the organization whose {MEMBER_ROLE} roles may "
-                           "publish. Empty: none.",
-        },
-        "MemberAccounts": {
-            "Type": "CommaDelimitedList", "Default": "",
-            "Description": f"The same by account, in place of the organization: the accounts whose {MEMBER_ROLE} roles "
-                           "may publish.",
-        },
+        "OrganizationId": organization(
+            f"In the hub of a central deployment: the organization whose {MEMBER_ROLE} roles may publish."),
+        "MemberAccounts": account_ids(
+            f"The same by account: the ids of accounts whose {MEMBER_ROLE} roles may publish, separated by commas."),
         "HomeRegion": {
             "Type": "String", "Default": "",
             "Description": f"In several regions: the one whose stack creates the role {REDELIVERY_ROLE}. Empty: this "
@@ -79,8 +73,7 @@ def compliance() -> Template:
                            "sns:ListSubscriptionsByTopic"],
                 "Resource": {"Ref": "Topic"},
             }, *({"Fn::If": [condition, statement, {"Ref": "AWS::NoValue"}]} for condition, statement in (
-                ("ByOrganization", _members("aws:PrincipalOrgID", "OrganizationId")),
-                ("ByAccount", _members("aws:PrincipalAccount", "MemberAccounts")),
+                *((condition, _members(condition)) for condition in MEMBERS),
                 ("Subscribed", _SUBSCRIBER), ("FunctionsOnly", _FUNCTIONS_ONLY)))]},
         }},
         "RedeliveryRole": redelivery_role(Condition="Redelivers"),
@@ -105,13 +98,12 @@ def compliance() -> Template:
         "Encrypted": {"Fn::Not": [{"Fn::Equals": [{"Ref": "KmsKeyId"}, ""]}]},
         "Subscribed": {"Fn::Not": [{"Fn::Equals": [{"Ref": "SubscriberAccount"}, ""]}]},
         "FunctionsOnly": {"Fn::Equals": [{"Ref": "Publishers"}, "functions"]},
-        "ByOrganization": {"Fn::Not": [{"Fn::Equals": [{"Ref": "OrganizationId"}, ""]}]},
-        "ByAccount": named("MemberAccounts"),
+        **OF_MEMBERS,
         "Redelivers": {"Fn::And": [
             {"Fn::Or": [{"Fn::Equals": [{"Ref": "HomeRegion"}, ""]},
                         {"Fn::Equals": [{"Ref": "HomeRegion"}, {"Ref": "AWS::Region"}]}]},
             # There it is part of the hub's own stack.
-            {"Fn::Not": [{"Fn::Or": [{"Condition": "ByOrganization"}, {"Condition": "ByAccount"}]}]},
+            {"Fn::Not": [{"Fn::Or": [{"Condition": condition} for condition in OF_MEMBERS]}]},
         ]},
     })
 
@@ -135,13 +127,14 @@ _SUBSCRIBER: dict[str, Any] = {
 }
 
 
-def _members(key: str, parameter: str) -> dict[str, Any]:
-    """The statement that lets the members' role publish, in the accounts that the parameter names."""
+def _members(condition: str) -> dict[str, Any]:
+    """The statement that lets the members' role publish."""
+    key, values = MEMBERS[condition]
     return {
-        "Sid": parameter, "Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sns:Publish",
+        "Sid": condition, "Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sns:Publish",
         "Resource": {"Ref": "Topic"},
         "Condition": {
-            "StringEquals": {key: {"Ref": parameter}},
+            "StringEquals": {f"aws:Principal{key}": values},
             "ArnLike": {"aws:PrincipalArn": {"Fn::Sub": f"arn:${{AWS::Partition}}:iam::*:role/{MEMBER_ROLE}"}},
         },
     }

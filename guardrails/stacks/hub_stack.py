@@ -25,7 +25,20 @@ from ..policies import Policy, calls_of, pattern_of
 from .iam.documents import PolicyDocument, documents, grants
 from .iam.needs import Permission, of_policy, redelivers
 from .iam.template import substituted
-from .parts import LAMBDA_MAY_ASSUME, TAGS, Template, may_redeliver, named, redelivery_role, template
+from .parts import (
+    BY_ACCOUNT,
+    BY_ORGANIZATION,
+    LAMBDA_MAY_ASSUME,
+    MEMBERS,
+    OF_MEMBERS,
+    TAGS,
+    Template,
+    account_ids,
+    may_redeliver,
+    organization,
+    redelivery_role,
+    template,
+)
 
 PATTERN_CHARACTERS = 2_048
 """EventBridge's quota for one event pattern."""
@@ -101,20 +114,14 @@ def hub_template() -> Template:
     log = "arn:${AWS::Partition}:logs:*:${AWS::AccountId}:log-group:/aws/lambda/" + FUNCTION_PREFIX + "*"
     members = {"Fn::Sub": f"arn:${{AWS::Partition}}:iam::*:role/{MEMBER_ROLE}"}
     return template("aws-guardrails, central deployment: the hub, whose functions answer the events of all accounts.", {
-        "OrganizationId": {
-            "Type": "String", "Default": "", "AllowedPattern": "(o-[a-z0-9]{10,32})?",
-            "Description": "The organization whose accounts may send events and whose roles the functions may assume.",
-        },
-        "MemberAccounts": {
-            "Type": "CommaDelimitedList", "Default": "",
-            "Description": "Without an organization, or besides it: the ids of accounts that may do the same.",
-        },
+        "OrganizationId": organization(
+            "The organization whose accounts may send events and whose roles the functions may assume."),
+        "MemberAccounts": account_ids(
+            "Without an organization, or besides it: the ids of accounts that may do the same, separated by commas."),
     }, {
         "Bus": {"Type": "AWS::Events::EventBus", "Properties": {"Name": HUB_BUS, "Tags": TAGS}},
-        "Organization": _bus_policy("organization", _admit("StringEquals", "aws:PrincipalOrgID", "OrganizationId"),
-                                    Condition="ByOrganization"),
-        "Accounts": _bus_policy("accounts", _admit("StringEquals", "aws:PrincipalAccount", "MemberAccounts"),
-                                Condition="ByAccount"),
+        "Organization": _bus_policy("organization", _admit(BY_ORGANIZATION), Condition=BY_ORGANIZATION),
+        "Accounts": _bus_policy("accounts", _admit(BY_ACCOUNT), Condition=BY_ACCOUNT),
         # Whatever IAM allows in this account: nobody puts events on this bus by hand.
         "Senders": _bus_policy("senders", {
             **_about_events("Deny"), "Condition": {"ArnNotLike": {"aws:PrincipalArn": _FORWARDING}},
@@ -135,10 +142,8 @@ def hub_template() -> Template:
                 },
                 *({"Fn::If": [condition, {
                     "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": members,
-                    "Condition": {"StringEquals": {key: {"Ref": parameter}}},
-                }, {"Ref": "AWS::NoValue"}]} for condition, key, parameter in (
-                    ("ByOrganization", "aws:ResourceOrgID", "OrganizationId"),
-                    ("ByAccount", "aws:ResourceAccount", "MemberAccounts"))),
+                    "Condition": {"StringEquals": {f"aws:Resource{key}": values}},
+                }, {"Ref": "AWS::NoValue"}]} for condition, (key, values) in MEMBERS.items()),
                 *may_redeliver(),
             ]}}],
             "Tags": TAGS,
@@ -146,10 +151,7 @@ def hub_template() -> Template:
     }, {
         "FunctionRoleArn": {"Value": {"Fn::GetAtt": ["FunctionRole", "Arn"]}},
         "BusArn": {"Value": {"Fn::GetAtt": ["Bus", "Arn"]}},
-    }, conditions={
-        "ByOrganization": {"Fn::Not": [{"Fn::Equals": [{"Ref": "OrganizationId"}, ""]}]},
-        "ByAccount": named("MemberAccounts"),
-    })
+    }, conditions=OF_MEMBERS)
 
 
 AWS_SOURCES = "aws.*"
@@ -157,12 +159,13 @@ AWS_SOURCES = "aws.*"
 _FORWARDING = {"Fn::Sub": f"arn:${{AWS::Partition}}:iam::*:role/{FORWARD_ROLE}"}
 
 
-def _admit(operator: str, key: str, parameter: str) -> dict[str, Any]:
-    """The statement that lets rules of the principals' accounts forward events of AWS, and probes."""
+def _admit(condition: str) -> dict[str, Any]:
+    """The statement that lets rules of the members forward events of AWS, and probes."""
+    key, values = MEMBERS[condition]
     return {
         **_about_events("Allow"),
         "Condition": {
-            operator: {key: {"Ref": parameter}},
+            "StringEquals": {f"aws:Principal{key}": values},
             "StringLike": {"events:source": [AWS_SOURCES, PROBE_SOURCE]},
             # A rule forwards, nobody calls PutEvents.
             "Bool": {"events:eventBusInvocation": "true"},

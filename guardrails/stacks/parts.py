@@ -34,8 +34,29 @@ def template(
 
 
 def named(parameter: str) -> dict[str, Any]:
-    """A condition: whether the parameter, a list or a string, is not empty."""
-    return {"Fn::Not": [{"Fn::Equals": [{"Fn::Join": ["", {"Ref": parameter}]}, ""]}]}
+    """A condition: whether the parameter, a string, is not empty."""
+    return {"Fn::Not": [{"Fn::Equals": [{"Ref": parameter}, ""]}]}
+
+
+def organization(description: str) -> dict[str, Any]:
+    """A parameter for the id of an organization; empty for none."""
+    return {"Type": "String", "Default": "", "AllowedPattern": "(o-[a-z0-9]{10,32})?", "Description": description}
+
+
+def account_ids(description: str) -> dict[str, Any]:
+    """A parameter for account ids, separated by commas; empty for none."""
+    return {
+        "Type": "String", "Default": "", "AllowedPattern": "(\\d{12}(,\\d{12})*)?", "Description": description}
+
+
+BY_ORGANIZATION, BY_ACCOUNT = "ByOrganization", "ByAccount"
+"""The conditions of a stack in a hub: whether its members are those of an organization, or listed accounts."""
+OF_MEMBERS = {BY_ORGANIZATION: named("OrganizationId"), BY_ACCOUNT: named("MemberAccounts")}
+MEMBERS: Mapping[str, tuple[str, Any]] = MappingProxyType({
+    BY_ORGANIZATION: ("OrgID", {"Ref": "OrganizationId"}),
+    BY_ACCOUNT: ("Account", {"Fn::Split": [",", {"Ref": "MemberAccounts"}]}),
+})
+"""By condition: the end of the condition keys (`aws:PrincipalOrgID`, `aws:ResourceAccount`), and the values."""
 
 
 def redelivery_role(**more: Any) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def test_what_evaluators_tell_is_put_right_by_the_responder_alone(sandbox: Sandb
         "Service": "events.amazonaws.com"}
     assert "COMPLETE: 4 created" in call("deploy", "--yes")
     reader = AccountReader(Account(RED, "red", (REGION,), {"role": f"arn:aws:iam::{RED}:role/deploy"}), REGION, now())
-    health = responder_verdicts(read_responder(reader))
+    health = responder_verdicts(read_responder(reader, redelivers=False))
     assert {verdict.check: verdict.state.value for verdict in health} == dict.fromkeys(
         ("function", "subscription", "permission", "event-rule", "dead-letters"), "ok")
     ec2 = clients["ec2"]
@@ -122,7 +122,8 @@ def test_what_evaluators_tell_is_put_right_by_the_responder_alone(sandbox: Sandb
     sandbox.settle()
     assert "Plan: 4 unchanged" in call("deploy", "--dry-run")
     assert "COMPLETE" in call("undeploy", "*", "--yes")
-    assert [verdict.reason for verdict in responder_verdicts(read_responder(reader))] == [
+    assert [verdict.reason for verdict in responder_verdicts(
+        read_responder(reader, redelivers=False))] == [
         "it is not deployed: nothing is fixed"]
     assert clients["lambda"].list_functions()["Functions"] == []
     assert clients["sns"].list_subscriptions()["Subscriptions"] == []

@@ -24,7 +24,7 @@ HOME, ORGANIZATION = "eu-west-1", "o-exampleorgid"
 ACCOUNTS = (Account(HUB, "security", (HOME,)), Account(RED, "red", (HOME,)))
 IN_HUB = Account(HUB, "security", (HOME,), hub=Hub(HUB, HOME, ACCOUNTS))
 BY_ORGANIZATION = bus_policy(hub_template(), HUB, HOME, OrganizationId=ORGANIZATION)
-BY_ACCOUNT = bus_policy(hub_template(), HUB, HOME, MemberAccounts=[RED])
+BY_ACCOUNT = bus_policy(hub_template(), HUB, HOME, MemberAccounts=RED)
 
 
 def statement(policy: dict[str, Any], name: str) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def test_the_bus_of_the_template_accepts_members_and_nothing_wider(policy: dict[
 def test_accounts_that_are_not_listed_are_not_admitted() -> None:
     assert not bus_admits(BY_ACCOUNT, STRANGER)
     assert wide_bus(BY_ACCOUNT, {HUB}) == [f"guardrails-accounts admits {RED}, which accounts.yml does not have"]
-    verdict = bus({"Policy": json.dumps(bus_policy(hub_template(), HUB, HOME, MemberAccounts=[STRANGER]))}, IN_HUB)
+    verdict = bus({"Policy": json.dumps(bus_policy(hub_template(), HUB, HOME, MemberAccounts=STRANGER))}, IN_HUB)
     assert (verdict.state, verdict.reason) == (
         HealthState.BROKEN, f"the event bus guardrails does not accept events of red ({RED})")
 
@@ -103,7 +103,7 @@ CLOSED = topic_policy(compliance(), HUB, HOME)
 
 
 @pytest.mark.parametrize("parameters", [
-    {}, {"OrganizationId": ORGANIZATION}, {"MemberAccounts": [RED]}, {"SubscriberAccount": RED},
+    {}, {"OrganizationId": ORGANIZATION}, {"MemberAccounts": f"{RED},{STRANGER}"}, {"SubscriberAccount": RED},
 ])
 def test_the_topic_of_the_template_takes_our_functions_only(parameters: dict[str, Any]) -> None:
     policy = topic_policy(compliance(), HUB, HOME, **parameters)
@@ -173,7 +173,7 @@ def test_the_role_that_delivers_again_is_made_once_in_an_account() -> None:
     assert made(HOME) and made(HOME, HomeRegion=HOME)
     assert not made("eu-north-1", HomeRegion=HOME)
     # The hub's own stack has it.
-    assert not made(HOME, OrganizationId=ORGANIZATION) and not made(HOME, MemberAccounts=[RED])
+    assert not made(HOME, OrganizationId=ORGANIZATION) and not made(HOME, MemberAccounts=RED)
     hub = Stack(hub_template(), HUB, HOME, {"Bus": "b", "Bus.Arn": "a"}, OrganizationId=ORGANIZATION)
     assert ROLE in hub.resources("AWS::IAM::Role").values()
 
