@@ -115,7 +115,7 @@ def test_what_evaluators_tell_is_put_right_by_the_responder_alone(sandbox: Sandb
     assert set(changed.values()) == {f"arn:aws:sts::{RED}:assumed-role/guardrails-respond/{RESPONDER}"}
     # A run's log comes when it ends.
     lines = {
-        f"policy:ssh resource:{groups[22]} put right, and read again", f"revert-ingress {groups[23]}: reverted",
+        f"policy:ssh resource:{groups[22]} fixed and verified", f"revert-ingress {groups[23]}: reverted",
         "policy:idle resource:", "message ignored: neither JSON nor an alert of c7n's notify: 'terminate everything'"}
     eventually(lambda: (said := sandbox.logs(RESPONDER, RED, REGION)) and all(line in said for line in lines), 90)
 
