@@ -3,8 +3,8 @@
 Whoever may change a function's code, its rule or its role decides what is found and fixed, and with which permissions.
 Resources are told by their names (custom_actions/names.py). The operators' roles, and our own, are excepted.
 
-The service control policy is for the organization's units. The boundary is for accounts without an organization: it goes
-on the users and roles of people, who then cannot create others without it.
+The service control policy is for the organization's units. The boundary is for accounts without an organization: it
+goes on the users and roles of people, who then cannot create others without it.
 
 Source: AWS Organizations' and IAM's quotas; the service authorization reference; CloudFormation's guide, "Using
 self-managed permissions" and "Service-managed permissions", for the roles with which stack sets deploy.

@@ -11,6 +11,7 @@ import pytest
 from custom_actions.vocabulary import is_read
 from guardrails.errors import GuardrailsError
 from guardrails.policies.event_pattern import UnknownComparison, mismatches
+from guardrails.replay import readonly
 from guardrails.replay.recorded import read_events
 from tests.custom_actions.functions.messages import GROUP_TYPE, item, notification, summary
 
@@ -91,7 +92,9 @@ def test_a_comparison_that_is_not_known_is_no_match() -> None:
 
 
 def test_only_reads_are_reads() -> None:
-    reads = ("DescribeInstances", "ListUsers", "GetBucketAcl", "HeadBucket", "LookupEvents", "GenerateCredentialReport")
+    reads = ("DescribeInstances", "ListUsers", "GetBucketAcl", "HeadBucket", "LookupEvents")
     writes = ("DeleteUser", "PutBucketAcl", "RevokeSecurityGroupIngress", "Publish", "Invoke", "StartInstances",
               "TagResource", "PutEvaluations", "CreateTags")
     assert [name for name in (*reads, *writes) if is_read(name)] == list(reads)
+    # Not a read by its name, and it changes nothing.
+    assert not is_read("GenerateCredentialReport") and "GenerateCredentialReport" in readonly._ALLOWED
