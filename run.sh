@@ -59,6 +59,8 @@ install() {
 if [ ! -f "$venv/made-from" ] || ! wanted | cmp -s -- - "$venv/made-from"; then install; fi
 
 case "${1:-}" in
-  custodian | c7n-org | c7n-mailer | python) program=$1; shift; exec "$venv/bin/$program" "$@" ;;
+  custodian | c7n-org | python) program=$1; shift; exec "$venv/bin/$program" "$@" ;;
+  # A message must not choose what the mailer renders, or to whom it writes.
+  c7n-mailer) shift; exec "$venv/bin/python" -m guardrails.mailer.function "$@" ;;
   *) exec "$venv/bin/guardrails" "$@" ;;
 esac

@@ -23,7 +23,7 @@ from botocore.exceptions import ClientError
 
 from ..aws import call, code_of, detail_of, event_by_id
 from ..errors import Refusal
-from ..names import REDELIVERY_ROLE
+from ..names import REDELIVERY_PREFIX, REDELIVERY_ROLE
 
 ATTEMPT = "guardrails-attempt"
 """The key of a delivered event: how often it has been delivered before."""
@@ -106,7 +106,7 @@ def _deliver_again(event: Mapping[str, Any], event_id: str, at: datetime) -> Non
     scheduler = boto3.Session(region_name=region).client("scheduler")
     try:
         call(
-            scheduler.create_schedule, Name=f"guardrails-confirm-{key}",
+            scheduler.create_schedule, Name=f"{REDELIVERY_PREFIX}{key}",
             ScheduleExpression=f"at({at.strftime('%Y-%m-%dT%H:%M:%S')})", FlexibleTimeWindow={"Mode": "OFF"},
             ActionAfterCompletion="DELETE",
             Target={

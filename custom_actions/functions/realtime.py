@@ -21,6 +21,7 @@ from c7n.utils import local_session
 
 from ..aws import call, detail_of, readings
 from .probe import PROBE_SOURCE
+from .rule_function import central_policy_lambda
 
 AWS_SOURCE = {"prefix": "aws."}
 """What the pattern of an event rule demands of an event's source."""
@@ -51,6 +52,13 @@ class RealtimeMode(CloudTrailMode):
         super().__init__(policy)
         # c7n renders the event pattern from the policy's data, and the data goes into the function.
         policy.data["mode"] = with_aws_source(policy.data["mode"])
+
+    @property
+    def policy_lambda(self) -> Any:
+        """What c7n deploys for the policy: in a hub, its event rule is on the hub's bus."""
+        from .central import is_central
+
+        return central_policy_lambda() if is_central(self.policy.data) else super().policy_lambda
 
     def validate(self) -> None:
         """Raises PolicyValidationError for a pattern that accepts events of others than AWS."""

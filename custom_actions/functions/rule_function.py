@@ -1,14 +1,19 @@
-"""What c7n deploys for a policy of AWS Config's modes, with two things that c7n leaves out.
+"""What c7n deploys for a policy of AWS Config's modes, and for a realtime policy in a hub.
 
-AWS Config sends an item that is too large for a message as another notification, to which c7n's rules do not
-subscribe. And c7n lets AWS Config call the function only when it makes the rule: a permission that is lost later never
-comes back.
+Two things that c7n leaves out for AWS Config: it sends an item that is too large for a message as another notification,
+to which c7n's rules do not subscribe. And c7n lets AWS Config call the function only when it makes the rule: a
+permission that is lost later never comes back.
+
+And c7n puts every event rule on the default bus. A hub's functions answer the events on a bus of its own, which accepts
+only what members' rules forward (guardrails/stacks/hub_stack.py).
 """
 from __future__ import annotations
 
 import functools
 import logging
 from typing import Any
+
+from ..names import HUB_BUS
 
 log = logging.getLogger("custodian.guardrails.config")
 
@@ -44,5 +49,42 @@ def policy_lambda() -> Any:
     class PolicyLambda(mu.PolicyLambda):
         def get_events(self, session_factory: Any) -> list[Any]:
             return [ConfigRule(self.policy.data["mode"], session_factory)]
+
+    return PolicyLambda
+
+
+class OnBus:
+    """boto3's client of EventBridge for the rules of one bus."""
+
+    def __init__(self, client: Any, bus: str) -> None:
+        self._client, self._bus = client, bus
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._client, name)
+        # Each of these calls acts on the default bus unless it names another one.
+        return functools.partial(found, EventBusName=self._bus) if name in _OF_A_RULE else found
+
+
+_OF_A_RULE = frozenset({
+    "describe_rule", "put_rule", "enable_rule", "disable_rule", "delete_rule", "list_targets_by_rule", "put_targets",
+    "remove_targets",
+})
+
+
+@functools.cache
+def central_policy_lambda() -> Any:
+    """c7n's class for a realtime policy's function in a hub: its event rule is on the hub's bus."""
+    from c7n import mu
+
+    class EventSource(mu.CloudWatchEventSource):
+        event_bus = HUB_BUS
+
+        @property
+        def client(self) -> Any:
+            return OnBus(super().client, self.event_bus)
+
+    class PolicyLambda(mu.PolicyLambda):
+        def get_events(self, session_factory: Any) -> list[Any]:
+            return [EventSource(self.policy.data["mode"], session_factory)]
 
     return PolicyLambda

@@ -149,10 +149,14 @@ READ = (
         Target("c7n.policy:Policy", text="formatter=var_fmt.format, **variables"),
     )),
     Read("custom_actions/patches/archive.py", "the files of an archive are sorted by name", ARCHIVE),
-    Read("custom_actions/functions/rule_function.py", "a rule also receives items that are too large for a message", (
+    Read("custom_actions/functions/rule_function.py", "a rule also receives items that are too large for a message; a "
+         "hub's event rules are on its own bus", (
         Target("c7n.mu:PolicyLambda.get_events", "(self, session_factory)"),
         Target("c7n.mu:ConfigRule.get_rule_params", "(self, func)"),
         Target("c7n.mu:ConfigRule.add", "(self, func, existing)"),
+        Target("c7n.mu:AWSEventBase.client"),
+        Target("c7n.mu:CloudWatchEventSource.add", "(self, func, existing)"),
+        Target("c7n.policy:LambdaMode.policy_lambda"),
     )),
     Read("custom_actions/functions/central.py, custom_actions/functions/responder.py",
          "one function runs all policies of its archive, not only the first", (

@@ -1,4 +1,4 @@
-"""`templates`: write the CloudFormation templates of everything that functions need around them."""
+"""`templates`: write the templates of everything that functions need around them, and what protects them."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -14,10 +14,20 @@ from .options import output_option, policies_option
     help="accounts.yml. If an account's entry has `guardrails-hub: REGION`, the templates of the hub and its "
          "members are written, too.",
 )
+@click.option("--operator", "operators", multiple=True, metavar="ROLE",
+              help="A role that may change our resources, by name or glob; may be repeated. "
+                   "[default: guardrails-deploy, and the roles of stack sets]")
+@click.option("--partition", default="aws", show_default=True, metavar="NAME",
+              help="The partition in the ARNs of the two policies; the templates use the stack's.")
 @policies_option
 @output_option
-def templates(config: Path | None, directory: Path, output: str | None) -> None:
+def templates(
+    config: Path | None, operators: tuple[str, ...], partition: str, directory: Path, output: str | None
+) -> None:
     """Write CloudFormation templates: the compliance topic, the mailer, and the two sides of a central deployment.
+
+    Also writes a service control policy and a permissions boundary, which keep everybody but --operator from changing
+    functions, roles, rules, topics and whatever else belongs to this project.
 
     Does not call AWS. With a hub in accounts.yml, it also prints how many functions and rules a central deployment
     saves.
@@ -30,7 +40,7 @@ def templates(config: Path | None, directory: Path, output: str | None) -> None:
     from ..accounts import listed_accounts
     from ..paths import output_directory, write_json
     from ..policies import load
-    from ..stacks import deployment_sizes, templates_for
+    from ..stacks import OPERATORS, deployment_sizes, permissions_boundary, service_control_policy, templates_for
     from .console import out, table
 
     target = output_directory(output, "templates")
@@ -42,4 +52,7 @@ def templates(config: Path | None, directory: Path, output: str | None) -> None:
             (each.where, each.functions, each.rules, each.forwarding_rules) for each in sizes]))
     for name, template in found.items():
         write_json(target / f"{name}.template.json", template)
+    allowed = operators or OPERATORS
+    write_json(target / "service-control-policy.json", service_control_policy(partition, allowed))
+    write_json(target / "permissions-boundary.json", permissions_boundary(partition, allowed))
     click.echo(f"written to {target}")

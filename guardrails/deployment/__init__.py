@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from . import removal, responder
     from .blueprints import Blueprint, blueprint
     from .forms import as_deployed, is_ours, marked
-    from .hub import answered_centrally, as_central, hub_of, own_regions, telling_the_hub
+    from .hub import answered_centrally, as_central, hub_of, is_hub, own_regions, telling_the_hub
     from .leftovers import places
     from .plans import DeploymentChange, regions_for
     from .removal import RemovalPlan, RemovalReport
@@ -22,7 +22,7 @@ __getattr__, __all__ = face(
     __name__,
     blueprints=("Blueprint", "blueprint"),
     forms=("as_deployed", "is_ours", "marked"),
-    hub=("answered_centrally", "as_central", "hub_of", "own_regions", "telling_the_hub"),
+    hub=("answered_centrally", "as_central", "hub_of", "is_hub", "own_regions", "telling_the_hub"),
     leftovers=("places",),
     plans=("DeploymentChange", "regions_for"),
     removal=("removal", "RemovalPlan", "RemovalReport"),

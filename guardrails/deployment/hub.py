@@ -35,6 +35,11 @@ def own_regions(policy: Policy, account: Account) -> Sequence[str]:
     return () if answered_centrally(policy, account) else regions_for(policy, account)
 
 
+def is_hub(account: Account, region: str) -> bool:
+    """Whether this is the account and region whose functions answer for all accounts."""
+    return account.hub is not None and (account.id, region) == (account.hub.account, account.hub.region)
+
+
 def hub_of(accounts: Iterable[Account]) -> Account | None:
     """The hub among the accounts; None when there is none."""
     return next((account for account in accounts if account.hub and account.id == account.hub.account), None)

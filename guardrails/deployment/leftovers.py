@@ -16,7 +16,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from custom_actions.names import FUNCTION_PREFIX, RESPONDER
+from custom_actions.names import FUNCTION_PREFIX, HUB_BUS, RESPONDER
 
 from ..accounts import AWS_ERRORS, KEY, Account, account_region, has_responder, reason_of
 from ..errors import GuardrailsError
@@ -58,6 +58,7 @@ class Leftover:
     kind: str
     """event rule, event target, Config rule, schedule, subscription, function or log group."""
     name: str
+    """For an event rule that is not on the default bus, with its bus: `guardrails/custodian-NAME`."""
     function: DeployedFunction
     detail: tuple[str, ...] = ()
     """The ids of an event rule's targets; a schedule's group."""
@@ -310,19 +311,23 @@ def _resources_of(function: DeployedFunction, clients: Mapping[str, Any]) -> Ite
 
 
 def _event_rules(function: DeployedFunction, events: Any) -> Iterator[Leftover | str]:
-    if read_or_none(events.describe_rule, Name=function.name):
-        targets = events.list_targets_by_rule(Rule=function.name)
-        own = tuple(target["Id"] for target in targets["Targets"] if _is_arn_of(target["Arn"], function))
-        if len(own) == len(targets["Targets"]):
-            yield Leftover("event rule", function.name, function, own)
-        else:
-            yield f"the event rule {function.name} also has targets that are not this function"
-            if own:
-                yield Leftover("event target", function.name, function, own)
-    if function.arn:
-        for name in events.list_rule_names_by_target(TargetArn=function.arn)["RuleNames"]:
-            if name != function.name:
-                yield f"the event rule {name}, which c7n did not create, invokes the function"
+    for bus in ("default", HUB_BUS):
+        # As in a rule's ARN, which does not name the default bus.
+        place = "" if bus == "default" else f"{bus}/"
+        if read_or_none(events.describe_rule, Name=function.name, EventBusName=bus):
+            targets = events.list_targets_by_rule(Rule=function.name, EventBusName=bus)
+            own = tuple(target["Id"] for target in targets["Targets"] if _is_arn_of(target["Arn"], function))
+            if len(own) == len(targets["Targets"]):
+                yield Leftover("event rule", f"{place}{function.name}", function, own)
+            else:
+                yield f"the event rule {place}{function.name} also has targets that are not this function"
+                if own:
+                    yield Leftover("event target", f"{place}{function.name}", function, own)
+        if function.arn:
+            started_by = read_or_none(events.list_rule_names_by_target, TargetArn=function.arn, EventBusName=bus)
+            for name in (started_by or {}).get("RuleNames", ()):
+                if name != function.name:
+                    yield f"the event rule {place}{name}, which c7n did not create, invokes the function"
 
 
 def _is_arn_of(arn: str, function: DeployedFunction) -> bool:
@@ -394,8 +399,10 @@ def calls(leftover: Leftover, clients: Mapping[str, Any]) -> list[tuple[Callable
     match leftover.kind:
         case "event rule" | "event target":
             events, ids = clients["events"], list(leftover.detail)
-            first = [(events.remove_targets, {"Rule": name, "Ids": ids})] if ids else []
-            return first if leftover.kind == "event target" else [*first, (events.delete_rule, {"Name": name})]
+            place, _, rule = name.rpartition("/")
+            bus = {"EventBusName": place or "default"}
+            first = [(events.remove_targets, {"Rule": rule, "Ids": ids, **bus})] if ids else []
+            return first if leftover.kind == "event target" else [*first, (events.delete_rule, {"Name": rule, **bus})]
         case "Config rule":
             return [(clients["config"].delete_config_rule, {"ConfigRuleName": name})]
         case "schedule":

@@ -26,9 +26,10 @@ def trigger_differences(function: Any, clients: Mapping[str, Any]) -> list[str]:
         elif isinstance(source, mu.EventBridgeScheduleSource):
             differences += _schedule_differences(source, function, clients)
         elif isinstance(source, mu.CloudWatchEventSource):
-            events = clients["events"]
-            rule = read_or_none(events.describe_rule, Name=function.event_name)
-            targets = read_or_none(events.list_targets_by_rule, Rule=function.event_name) if rule else None
+            events, bus = clients["events"], getattr(source, "event_bus", "default")
+            rule = read_or_none(events.describe_rule, Name=function.event_name, EventBusName=bus)
+            targets = read_or_none(
+                events.list_targets_by_rule, Rule=function.event_name, EventBusName=bus) if rule else None
             differences += event_rule_differences(
                 rule, source.render_event_pattern(), source.data.get("schedule"), (targets or {}).get("Targets", ()),
                 mu.normalize_arn(function.arn))

@@ -12,10 +12,11 @@ from threading import Lock
 from custom_actions.names import FUNCTION_PREFIX, RESPONDER
 
 from ..accounts import AWS_ERRORS, Account, Accounts, Response, has_responder, reason_of, response_of
-from ..deployment import places, regions_for
+from ..deployment import answering, is_hub, places, regions_for
 from ..limits import HEALTH_REGIONS
 from ..policies import Kind, Policy
 from ..results import exceptions_in_force
+from ..stacks import of_function, redelivers
 from .expectations import ExpectedFunction, expected
 from .facts import FunctionFacts, RoleFacts, Unread
 from .forwarding import answered, member_verdicts, read_member
@@ -140,8 +141,8 @@ class _Region:
         rows = [self._row("", verdict) for verdict in region_verdicts(existing, reading.region)]
         rows += self._member_rows()
         if responds(self.request.policies, account, region):
-            rows += [self._row(RESPONDER.removeprefix(FUNCTION_PREFIX), verdict)
-                     for verdict in responder_verdicts(read_responder(self.reader))]
+            rows += [self._row(RESPONDER.removeprefix(FUNCTION_PREFIX), verdict) for verdict in responder_verdicts(
+                read_responder(self.reader, redelivers=self._responder_redelivers()))]
         if isinstance(reading.region.functions, Unread):
             return rows
         probed = self._probe(existing, reading)
@@ -163,6 +164,16 @@ class _Region:
 
     def _is_named(self, policy: Policy) -> bool:
         return policy.name in self.request.named and self._is_due(policy)
+
+    def _responder_redelivers(self) -> bool:
+        """Whether a realtime fix of the account waits for CloudTrail's event history, which the responder then does."""
+        account = self.reader.account
+        variables = {**self.variables, **(account.entry.get("vars") or {})}
+        fixes = [policy for policy in self.request.policies
+                 if policy.kind is Kind.REALTIME and policy.heals and self._is_due(policy)]
+        with _ONE_AT_A_TIME:
+            return any(redelivers(permission) for policy in fixes
+                       for permission in of_function(answering(policy), [variables]))
 
     def _read(self) -> RegionReading:
         """Read everything about the functions that are deployed or due here."""
@@ -194,7 +205,7 @@ class _Region:
             return []
         rows = [self._row("", verdict)
                 for verdict in member_verdicts(waiting, read_member(self.reader), account, region)]
-        if wait is None or (account.id, region) == (account.hub.account, account.hub.region):
+        if wait is None or is_hub(account, region):
             return rows
         try:
             listener = AccountReader(account.hub.entry, account.hub.region, now())
@@ -215,7 +226,7 @@ class _Region:
         rules = reading.region.rules
         wanted: list[tuple[ExpectedFunction, Mapping[str, object], Mapping[str, str]]] = []
         for each in existing:
-            rule = None if isinstance(rules, Unread) else rules.get(each.function)
+            rule = None if isinstance(rules, Unread) else rules.get(each.rule)
             found = reading.functions[each.function].function
             if (each.policy.kind is not Kind.REALTIME or rule is None or rule.get("State") == "DISABLED"
                     or found is None or isinstance(found, Unread)):

@@ -10,6 +10,8 @@ from typing import Any
 from c7n import mu
 from c7n.utils import get_partition
 
+from custom_actions.names import HUB_BUS
+
 from ..accounts import Account, Response
 from ..deployment import Blueprint, answered_centrally, as_central, as_deployed, blueprint, marked
 from ..policies import Policy
@@ -52,8 +54,18 @@ class ExpectedFunction:
         return self._arn("lambda", f"function:{self.function}")
 
     @property
+    def rule(self) -> str:
+        """The name of its event rule; in a hub with its bus, as in the rule's ARN: `guardrails/custodian-NAME`."""
+        return f"{HUB_BUS}/{self.function}" if answered_centrally(self.policy, self.account) else self.function
+
+    @property
     def rule_arn(self) -> str:
-        return self._arn("events", f"rule/{self.function}")
+        return self._arn("events", f"rule/{self.rule}")
+
+    @property
+    def redelivers(self) -> bool:
+        """Whether it has events delivered again, until CloudTrail's event history confirms them."""
+        return "scheduler:CreateSchedule" in self.permissions
 
     @property
     def mode(self) -> str:

@@ -76,25 +76,6 @@ class TrailFacts:
 
 
 @dataclass(frozen=True)
-class RegionFacts:
-    """What was read once for an account and region."""
-
-    functions: Read[Mapping[str, Mapping[str, Any]]]
-    """Functions whose name has one of the project's prefixes, by name, as ListFunctions returns them."""
-    rules: Read[Mapping[str, Mapping[str, Any]]]
-    """Event rules of the default bus, by name."""
-    config_rules: Read[Mapping[str, Mapping[str, Any]]]
-    """By name, each with its `status`, which can be Unread."""
-    recorders: Read[Sequence[Mapping[str, Any]]]
-    """Each with its `status`."""
-    trails: Read[Sequence[TrailFacts]]
-    topics: Mapping[str, Read[bool]] = field(default_factory=dict)
-    """Whether a topic exists, by ARN."""
-    strays: Mapping[str, Read[bool]] = field(default_factory=dict)
-    """Functions that no policy deploys, and whether their tags identify them as this project's."""
-
-
-@dataclass(frozen=True)
 class RoleFacts:
     """What was read of a function's role."""
 
@@ -103,3 +84,24 @@ class RoleFacts:
     """IAM's decision on each action, for any resource: allowed, implicitDeny, explicitDeny, or `unknown: why`."""
     granted: Read[Sequence[str]] = ()
     """The actions, with wildcards, that any of its policies allows on at least one resource."""
+
+
+@dataclass(frozen=True)
+class RegionFacts:
+    """What was read once for an account and region."""
+
+    functions: Read[Mapping[str, Mapping[str, Any]]]
+    """Functions whose name has one of the project's prefixes, by name, as ListFunctions returns them."""
+    rules: Read[Mapping[str, Mapping[str, Any]]]
+    """Event rules of the default bus, by name; in a hub those of its bus too, by `guardrails/NAME`."""
+    config_rules: Read[Mapping[str, Mapping[str, Any]]]
+    """By name, each with its `status`, which can be Unread."""
+    recorders: Read[Sequence[Mapping[str, Any]]]
+    """Each with its `status`."""
+    trails: Read[Sequence[TrailFacts]]
+    topics: Mapping[str, Read[Found]] = field(default_factory=dict)
+    """The attributes of the topics that functions publish to, by ARN; None for one that does not exist."""
+    redelivery: RoleFacts | None = None
+    """The role with which EventBridge Scheduler delivers events again; None when no function needs it."""
+    strays: Mapping[str, Read[bool]] = field(default_factory=dict)
+    """Functions that no policy deploys, and whether their tags identify them as this project's."""

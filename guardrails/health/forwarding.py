@@ -8,15 +8,16 @@ from typing import Any
 
 from c7n.utils import get_partition
 
-from custom_actions.names import HUB_ROLE, MEMBER_ROLE
+from custom_actions.names import HUB_BUS, HUB_ROLE, MEMBER_ROLE
 
 from ..accounts import Account
-from ..deployment import answered_centrally, regions_for
+from ..deployment import answered_centrally, is_hub, regions_for
 from ..policies import Policy, UnknownComparison, mismatches, pattern_of
 from .expectations import ExpectedFunction
 from .facts import Found, Read, TrailFacts, Unread
 from .reading import AccountReader, attempt, attempt_or
 from .regions import trail
+from .resource_policies import bus_admits, bus_admits_organization, wide_bus
 from .verdict import HealthVerdict, as_list, broken, names, ok, some, unknown
 
 _STACK = "run ./run.sh templates -c accounts.yml, and update the stacks of {}.template.json"
@@ -32,7 +33,7 @@ class MemberFacts:
     role: Read[Found]
     """The role that the hub's functions assume."""
     bus: Read[Found] = None
-    """The response of DescribeEventBus, in the hub."""
+    """The response of DescribeEventBus, in the hub; None when the hub's bus does not exist."""
 
 
 def answered(policies: Sequence[Policy], account: Account, region: str) -> list[ExpectedFunction]:
@@ -48,7 +49,6 @@ def read_member(reader: AccountReader) -> MemberFacts:
     """Read the facts that `member_verdicts` judges."""
     account = reader.account
     assert account.hub is not None
-    here = (account.id, reader.region) == (account.hub.account, account.hub.region)
     events, bus = reader.client("events"), bus_of(account)
 
     def sending() -> list[Mapping[str, Any]]:
@@ -57,15 +57,15 @@ def read_member(reader: AccountReader) -> MemberFacts:
 
     role = attempt(lambda: reader.client("iam").get_role(RoleName=MEMBER_ROLE)["Role"])
     return MemberFacts(
-        [] if here else attempt_or(sending, []), reader.trails(), role,
-        attempt(lambda: events.describe_event_bus(Name="default")) if here else None)
+        attempt_or(sending, []), reader.trails(), role,
+        attempt(lambda: events.describe_event_bus(Name=HUB_BUS)) if is_hub(account, reader.region) else None)
 
 
 def bus_of(account: Account) -> str:
     """The ARN of the hub's event bus, which receives the account's events."""
     assert account.hub is not None
     partition = get_partition(account.hub.region)
-    return f"arn:{partition}:events:{account.hub.region}:{account.hub.account}:event-bus/default"
+    return f"arn:{partition}:events:{account.hub.region}:{account.hub.account}:event-bus/{HUB_BUS}"
 
 
 def member_verdicts(
@@ -75,8 +75,8 @@ def member_verdicts(
     assert account.hub is not None
     if not waiting:
         return []
-    here = (account.id, region) == (account.hub.account, account.hub.region)
-    found = [bus(facts.bus, account)] if here else [forward(waiting, facts.rules)]
+    found = [bus(facts.bus, account)] if is_hub(account, region) else []
+    found.append(forward(waiting, facts.rules))
     if calls := [each for each in waiting if each.trail_events]:
         found.append(trail(calls, facts.trails))
     return [*found, member_role(facts.role, account)]
@@ -104,10 +104,16 @@ def _events(wanted: ExpectedFunction) -> Iterator[Mapping[str, Any]]:
     """An event for each API call that the policy awaits; for any other event, one that resembles its pattern."""
     pattern = wanted.pattern or {}
     if not wanted.trail_events:
-        yield {key: value[0] if isinstance(value, list) else value for key, value in pattern.items()}
+        yield {key: _example(value[0]) if isinstance(value, list) else value for key, value in pattern.items()}
     for source, name in wanted.trail_events:
-        yield {**{key: value[0] for key, value in pattern.items() if isinstance(value, list) and value},
+        yield {**{key: _example(value[0]) for key, value in pattern.items() if isinstance(value, list) and value},
                "detail": {"eventSource": source, "eventName": name}}
+
+
+def _example(choice: Any) -> Any:
+    """A value that matches one choice of a pattern."""
+    # Of the comparisons, patterns compare a source by its prefix only.
+    return f"{choice['prefix']}example" if isinstance(choice, Mapping) and "prefix" in choice else choice
 
 
 def _let_through(event: Mapping[str, Any], patterns: Sequence[Mapping[str, Any]]) -> bool:
@@ -132,21 +138,19 @@ def member_role(role: Read[Found], account: Account) -> HealthVerdict:
 
 
 def bus(found: Read[Found], account: Account) -> HealthVerdict:
-    """Whether the hub's bus accepts events of every other account of accounts.yml."""
+    """Whether the hub's bus exists, accepts events of every account of accounts.yml, and nothing else."""
     assert account.hub is not None
     remedy = _STACK.format("hub")
     if isinstance(found, Unread):
         return unknown("event-bus", found.reason)
-    policy = json.loads((found or {}).get("Policy") or "{}")
-    principals = [
-        str(principal) for statement in as_list(policy.get("Statement"))
-        if statement.get("Effect") == "Allow" and "events:PutEvents" in as_list(statement.get("Action"))
-        for given in [statement.get("Principal")]
-        for principal in as_list(given.get("AWS") if isinstance(given, Mapping) else given)]
-    refused = [
-        str(member) for member in account.hub.members
-        if member.id != account.id and not any(each == "*" or member.id in each for each in principals)]
+    if found is None:
+        return broken("event-bus", f"the event bus {HUB_BUS} does not exist: no event reaches the hub", remedy)
+    policy = found.get("Policy")
+    refused = [str(member) for member in account.hub.members
+               if member.id != account.id and not bus_admits(policy, member.id)]
     if refused:
-        return broken("event-bus", f"its default bus does not accept events of {some(refused)}", remedy)
+        return broken("event-bus", f"the event bus {HUB_BUS} does not accept events of {some(refused)}", remedy)
+    if wide := wide_bus(policy, {member.id for member in account.hub.members}):
+        return broken("event-bus", f"the policy of the event bus {HUB_BUS} is too wide: {'; '.join(wide)}", remedy)
     by_organization = "it accepts events by organization; all accounts are assumed to be members of it"
-    return ok("event-bus", by_organization if "*" in principals else "")
+    return ok("event-bus", by_organization if bus_admits_organization(policy) else "")

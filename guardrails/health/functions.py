@@ -47,8 +47,9 @@ def function_verdicts(
 def absent(wanted: ExpectedFunction, region: RegionFacts, *, named: bool) -> list[HealthVerdict]:
     """The verdict on a function that does not exist: broken when its event rule or Config rule does, or when named."""
     triggers: list[str] = []
-    for what, rules in (("event rule", region.rules), ("Config rule", region.config_rules)):
-        if not isinstance(rules, Unread) and wanted.function in rules:
+    for what, name, rules in (("event rule", wanted.rule, region.rules),
+                              ("Config rule", wanted.function, region.config_rules)):
+        if not isinstance(rules, Unread) and name in rules:
             triggers.append(what)
     if triggers:
         return [broken("function", f"its {' and '.join(triggers)} {'exists' if len(triggers) == 1 else 'exist'}, but "

@@ -52,8 +52,10 @@ def probe(wanted: ExpectedFunction, pattern: Mapping[str, Any], variables: Mappi
     if variables.get("C7N_SKIP_ERR_EVENT", "yes") != "yes":
         # An older archive, or c7n's own handler, would handle the event as a real one.
         raise ProbeUnfit("C7N_SKIP_ERR_EVENT is set, so the function would handle events of rejected calls")
-    if unfit := sorted(pattern.keys() - {"detail-type", "detail", "account", "region"}):
+    if unfit := sorted(pattern.keys() - {"source", "detail-type", "detail", "account", "region"}):
         raise ProbeUnfit(f"its event rule requires {', '.join(unfit)}, which only AWS can send")
+    if PROBE_SOURCE not in pattern.get("source", [PROBE_SOURCE]):
+        raise ProbeUnfit(f"its event rule does not accept the source {PROBE_SOURCE}, so only AWS can send its events")
     types = [each for each in pattern.get("detail-type") or () if isinstance(each, str)]
     if not types:
         raise ProbeUnfit("its event rule has no detail-type")

@@ -17,10 +17,10 @@ from typing import Any, TypeVar
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from custom_actions.names import FUNCTION_PREFIX
+from custom_actions.names import FUNCTION_PREFIX, HUB_BUS, REDELIVERY_ROLE
 
 from ..accounts import AWS_ERRORS, Account, reason_of
-from ..deployment import is_ours
+from ..deployment import is_hub, is_ours
 from ..limits import HEALTH_READS
 from .expectations import ExpectedFunction
 from .facts import Found, FunctionActivity, FunctionFacts, FunctionLog, Read, RegionFacts, RoleFacts, TrailFacts, Unread
@@ -96,8 +96,15 @@ class AccountReader:
         }, {})
 
     def rules(self) -> Read[Mapping[str, Mapping[str, Any]]]:
-        """The event rules of the default bus."""
-        return attempt_or(lambda: {each["Name"]: each for each in self.pages("events", "list_rules", "Rules")}, {})
+        """The event rules of the default bus, by name; in a hub those of its bus too, by `guardrails/NAME`."""
+        found: Read[dict[str, Any]] = attempt_or(
+            lambda: {each["Name"]: each for each in self.pages("events", "list_rules", "Rules")}, {})
+        if isinstance(found, Unread) or not is_hub(self.account, self.region):
+            return found
+        central: Read[dict[str, Any]] = attempt_or(lambda: {
+            f"{HUB_BUS}/{each['Name']}": each
+            for each in self.pages("events", "list_rules", "Rules", EventBusName=HUB_BUS)}, {})
+        return central if isinstance(central, Unread) else {**found, **central}
 
     def config_rules(self) -> Read[Mapping[str, Mapping[str, Any]]]:
         """AWS Config's rules, each with its evaluation status."""
@@ -144,10 +151,10 @@ class AccountReader:
             lambda: [one(trail) for trail in client.describe_trails(includeShadowTrails=True)["trailList"]
                      if trail.get("IsMultiRegionTrail") or trail.get("HomeRegion") == self.region], [])
 
-    def topic(self, arn: str) -> Read[bool]:
-        """Whether a topic exists."""
+    def topic(self, arn: str) -> Read[Found]:
+        """The attributes of a topic, with its policy; None when it does not exist."""
         found = attempt(lambda: self.client("sns").get_topic_attributes(TopicArn=arn))
-        return found if isinstance(found, Unread) else found is not None
+        return found if found is None or isinstance(found, Unread) else found["Attributes"]
 
     def is_ours(self, function: str) -> Read[bool]:
         """Whether a function's tags identify it as this project's."""
@@ -198,12 +205,14 @@ class AccountReader:
         if found is None or isinstance(found, Unread):
             return FunctionFacts(found)
         configuration = found["Configuration"]
-        by_rule = not isinstance(rules, Unread) and name in rules
+        by_rule = not isinstance(rules, Unread) and wanted.rule in rules
+        bus = wanted.rule.rpartition("/")[0] or "default"
         return FunctionFacts(
             found,
             statements=attempt_or(lambda: statements_of(client.get_policy(FunctionName=name)["Policy"]), []),
             targets=attempt_or(lambda: [
-                each["Arn"] for each in self.pages("events", "list_targets_by_rule", "Targets", Rule=name)
+                each["Arn"] for each in self.pages(
+                    "events", "list_targets_by_rule", "Targets", Rule=name, EventBusName=bus)
             ], []) if by_rule else rules if isinstance(rules, Unread) else (),
             schedule=self._schedule(wanted) if wanted.mode == "schedule" else None,
             archive=_archive(found) if configuration.get("CodeSha256") != wanted.sha256 else None,
@@ -260,8 +269,12 @@ class AccountReader:
 
     # -- one role ---------------------------------------------------------------------------------------------
 
+    def redelivery(self) -> RoleFacts:
+        """The role with which EventBridge Scheduler delivers an event to a function again."""
+        return self.role(REDELIVERY_ROLE, ["lambda:InvokeFunction"])
+
     def role(self, arn: str, actions: Iterable[str]) -> RoleFacts:
-        """The role, and which of `actions` it allows."""
+        """The role of this ARN or name, and which of `actions` it allows."""
         iam, name = self.client("iam"), arn.rpartition("/")[2]
         found = attempt(lambda: iam.get_role(RoleName=name)["Role"])
         if found is None or isinstance(found, Unread):
@@ -324,7 +337,7 @@ class NameListing:
     def mentions(self, function: str) -> bool:
         """Whether the function exists, or an event rule or Config rule of its name."""
         return any(
-            not isinstance(names, Unread) and function in names
+            not isinstance(names, Unread) and (function in names or f"{HUB_BUS}/{function}" in names)
             for names in (self.functions, self.rules, self.config_rules))
 
 
@@ -357,6 +370,7 @@ def read_region(
             recorders=reader.recorders() if any(each.config_type for each in there) else not_needed,
             trails=reader.trails() if "cloudtrail" in modes else not_needed,
             topics=dict(zip(arns, pool.map(reader.topic, arns), strict=True)),
+            redelivery=reader.redelivery() if any(each.redelivers for each in there) else None,
             strays=dict(zip(strays, pool.map(reader.is_ours, strays), strict=True)),
         )
         activity = reader.activity([each.function for each in there])

@@ -4,10 +4,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from custom_actions.names import REDELIVERY_ROLE, TOPIC
 from custom_actions.vocabulary import is_read
 
 from .expectations import ExpectedFunction
-from .facts import RegionFacts, TrailFacts, Unread
+from .facts import Read, RegionFacts, RoleFacts, TrailFacts, Unread
+from .resource_policies import wide_topic
+from .roles import is_granted, trusted_services
 from .verdict import HealthVerdict, broken, names, ok, some, unknown
 
 _GLOBAL_TYPES = ("AWS::IAM::User", "AWS::IAM::Group", "AWS::IAM::Role", "AWS::IAM::Policy")
@@ -22,8 +25,45 @@ def region_verdicts(deployed: Sequence[ExpectedFunction], facts: RegionFacts) ->
         found.append(trail(waiting, facts.trails))
     if ruled := [each for each in deployed if each.config_type]:
         found.append(recorder(ruled, facts.recorders))
+    if facts.redelivery is not None:
+        found.append(redelivery(names(each for each in deployed if each.redelivers), facts.redelivery))
+    for arn, attributes in facts.topics.items():
+        if arn.endswith(f":{TOPIC}") and attributes:
+            found.append(publishers(arn, attributes))
     found += strays(facts.strays)
     return found
+
+
+def publishers(arn: str, attributes: Read[Mapping[str, Any]]) -> HealthVerdict:
+    """Whether only our functions, and AWS Config's events, may publish to the compliance topic."""
+    if isinstance(attributes, Unread):
+        return unknown("publishers", f"{arn}: {attributes.reason}")
+    if wide := wide_topic(attributes.get("Policy"), arn.split(":")[4]):
+        return broken("publishers", f"the policy of the topic {TOPIC} is too wide: {'; '.join(wide)}",
+                      "update the stack of compliance.template.json with Publishers=functions (./run.sh templates)")
+    return ok("publishers")
+
+
+def redelivery(needed_by: Sequence[str], role: RoleFacts) -> HealthVerdict:
+    """Whether EventBridge Scheduler can deliver an event again to the functions of these names.
+
+    Without it, a fix that opens or restores is refused when CloudTrail's event history is late, which is the rule.
+    """
+    lost = f"fixes of {some(needed_by)} cannot wait until CloudTrail's event history confirms an event, and are refused"
+    remedy = ("create or update the stack of compliance.template.json; in a hub, of hub.template.json "
+              "(./run.sh templates)")
+    name = f"the role {REDELIVERY_ROLE}"
+    if isinstance(role.role, Unread):
+        return unknown("redelivery", f"{name}: {role.role.reason}")
+    if role.role is None:
+        return broken("redelivery", f"{name} does not exist: {lost}", remedy)
+    if "scheduler.amazonaws.com" not in trusted_services(role.role):
+        return broken("redelivery", f"{name} does not trust scheduler.amazonaws.com: {lost}", remedy)
+    if not isinstance(role.granted, Unread) and not is_granted("lambda:InvokeFunction", role.granted):
+        return broken("redelivery", f"{name} does not allow lambda:InvokeFunction: {lost}", remedy)
+    if isinstance(role.granted, Unread):
+        return unknown("redelivery", f"whether {REDELIVERY_ROLE} allows lambda:InvokeFunction: {role.granted.reason}")
+    return ok("redelivery")
 
 
 def strays(found: Mapping[str, bool | Unread]) -> Iterator[HealthVerdict]:

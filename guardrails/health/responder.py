@@ -10,11 +10,12 @@ from custom_actions.names import RESPONDER, TOPIC
 from ..accounts import Account, has_responder
 from ..deployment import own_regions, topic_arn
 from ..policies import Policy
-from .facts import Found, Read, Unread
+from .facts import Found, Read, RoleFacts, Unread
 from .functions import dead_letters
 from .functions import function as function_state
 from .invocation import invocable
 from .reading import AccountReader, attempt, attempt_or, statements_of
+from .regions import redelivery
 from .verdict import HealthVerdict, broken, ok, unknown
 
 _NO_EVALUATIONS = "the topic receives no evaluations of AWS Config"
@@ -38,6 +39,8 @@ class ResponderFacts:
     """The event rule that sends AWS Config's evaluations to the topic."""
     waiting: Read[int | None]
     """The number of messages in the dead-letter queue; None when it does not exist."""
+    redelivery: RoleFacts | None = None
+    """The role with which EventBridge Scheduler delivers events again; None when no fix needs it."""
 
 
 def responds(policies: Sequence[Policy], account: Account, region: str) -> bool:
@@ -46,8 +49,8 @@ def responds(policies: Sequence[Policy], account: Account, region: str) -> bool:
         policy.deploys and policy.heals and region in own_regions(policy, account) for policy in policies)
 
 
-def read_responder(reader: AccountReader) -> ResponderFacts:
-    """Read the facts that `responder_verdicts` judges."""
+def read_responder(reader: AccountReader, *, redelivers: bool) -> ResponderFacts:
+    """Read the facts that `responder_verdicts` judges. `redelivers`: whether it has events delivered again."""
     functions, topic = reader.client("lambda"), topic_arn(reader.account.id, reader.region)
     found = attempt(lambda: functions.get_function(FunctionName=RESPONDER))
     configuration = {} if found is None or isinstance(found, Unread) else found["Configuration"]
@@ -57,7 +60,8 @@ def read_responder(reader: AccountReader) -> ResponderFacts:
         topic,
         attempt(lambda: reader.pages("sns", "list_subscriptions_by_topic", "Subscriptions", TopicArn=topic)),
         attempt(lambda: reader.client("events").describe_rule(Name=TOPIC)),
-        reader.waiting(configuration))
+        reader.waiting(configuration),
+        reader.redelivery() if redelivers else None)
 
 
 def responder_verdicts(facts: ResponderFacts) -> list[HealthVerdict]:
@@ -72,6 +76,7 @@ def responder_verdicts(facts: ResponderFacts) -> list[HealthVerdict]:
         invocable(facts.statements, "sns.amazonaws.com", account=facts.topic.split(":")[4], source=facts.topic,
                   remedy=_DEPLOY),
         _evaluations_arrive(facts.rule),
+        *([redelivery(["the responder"], facts.redelivery)] if facts.redelivery else []),
         *dead_letters(facts.function["Configuration"], facts.waiting),
     ]
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
+from typing import Any
 
 from .expectations import ExpectedFunction
 from .facts import RoleFacts, Unread
@@ -15,17 +16,22 @@ def role_there(facts: RoleFacts) -> HealthVerdict:
         return unknown("role", facts.role.reason)
     if facts.role is None:
         return broken("role", "its role does not exist: every run fails", "create the role")
-    trust = facts.role.get("AssumeRolePolicyDocument") or {}
-    statements = trust.get("Statement") or [] if isinstance(trust, Mapping) else []
-    services = [
-        name for statement in as_list(statements) if statement.get("Effect") == "Allow"
-        for name in as_list((statement.get("Principal") or {}).get("Service") if isinstance(
-            statement.get("Principal"), Mapping) else statement.get("Principal"))
-    ]
+    services = trusted_services(facts.role)
     if "lambda.amazonaws.com" not in services and "*" not in services:
         return broken("role", "its role does not trust lambda.amazonaws.com: every run fails",
                       "add it to the role's trust policy")
     return ok("role")
+
+
+def trusted_services(role: Mapping[str, Any]) -> list[str]:
+    """The services that may assume the role, as GetRole returns it; `*` for everybody."""
+    trust = role.get("AssumeRolePolicyDocument") or {}
+    statements = trust.get("Statement") or [] if isinstance(trust, Mapping) else []
+    return [
+        name for statement in as_list(statements) if statement.get("Effect") == "Allow"
+        for name in as_list((statement.get("Principal") or {}).get("Service") if isinstance(
+            statement.get("Principal"), Mapping) else statement.get("Principal"))
+    ]
 
 
 def permissions(wanted: ExpectedFunction, facts: RoleFacts) -> HealthVerdict:
@@ -42,7 +48,7 @@ def permissions(wanted: ExpectedFunction, facts: RoleFacts) -> HealthVerdict:
         decision = "" if isinstance(facts.decisions, Unread) else facts.decisions.get(action, "")
         if decision == "allowed":
             continue
-        granted = None if isinstance(facts.granted, Unread) else _granted(action, facts.granted)
+        granted = None if isinstance(facts.granted, Unread) else is_granted(action, facts.granted)
         if decision == "explicitDeny" or granted is False:
             missing.append(action)
         elif decision != "implicitDeny" or granted is None:
@@ -56,5 +62,6 @@ def permissions(wanted: ExpectedFunction, facts: RoleFacts) -> HealthVerdict:
     return ok("permissions")
 
 
-def _granted(action: str, granted: Sequence[str]) -> bool:
+def is_granted(action: str, granted: Sequence[str]) -> bool:
+    """Whether one of the actions, which may have wildcards, is the action."""
     return any(fnmatchcase(action.lower(), pattern.lower()) for pattern in granted)

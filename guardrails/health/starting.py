@@ -24,7 +24,7 @@ def start(wanted: ExpectedFunction, facts: FunctionFacts, region: RegionFacts) -
         yield schedule(wanted, facts)
     else:
         yield event_rule(wanted, region)
-        if isinstance(region.rules, Unread) or wanted.function in region.rules:
+        if isinstance(region.rules, Unread) or wanted.rule in region.rules:
             yield target(wanted, facts)
         yield permission(wanted, facts, "events.amazonaws.com", wanted.rule_arn)
 
@@ -38,12 +38,13 @@ def event_rule(wanted: ExpectedFunction, region: RegionFacts) -> HealthVerdict:
     """Whether its event rule exists, is enabled, and has the policy's pattern and schedule."""
     if isinstance(region.rules, Unread):
         return unknown("event-rule", region.rules.reason)
-    rule = region.rules.get(wanted.function)
+    rule = region.rules.get(wanted.rule)
     if rule is None:
         return broken("event-rule", _MISSING, deploy(wanted))
     if rule.get("State") not in _ENABLED:
+        bus = wanted.rule.rpartition("/")[0]
         return broken("event-rule", f"it is {str(rule.get('State')).lower()}: nothing starts the function",
-                      f"aws events enable-rule --name {wanted.function}")
+                      f"aws events enable-rule --name {wanted.function}" + (f" --event-bus-name {bus}" if bus else ""))
     if comparable(parsed(rule.get("EventPattern"))) != comparable(wanted.pattern):
         return broken("event-rule", "its event pattern differs from the policy's", deploy(wanted))
     if str(rule.get("ScheduleExpression") or "") != wanted.schedule:

@@ -1,1 +1,1 @@
-"""c7n-mailer, started with this project's correction."""
+"""c7n-mailer, started with its holes closed: what it sends, and to whom, comes from the policies and no message."""

@@ -32,7 +32,8 @@ from ..yamlfile import flow
 from .readonly import DRY_RUN, CallWatch, RefusedCall
 from .recorded import RecordedEvent
 
-_LEFT = "left: "
+_LEFT = "still to do: "
+_CONFIRMS = "what opens or restores is first confirmed by CloudTrail's event history"
 # Modes that no EventBridge event starts.
 _NOT_BY_EVENT = {
     "periodic": "a schedule starts it", "schedule": "a schedule starts it", "pull": "it has no mode, and "
@@ -306,6 +307,10 @@ class _Replay:
             return PlannedAction(shown, note="it reads the resource first, so it cannot be predicted offline")
         # `otherwise` notifies people when a fix is incomplete, which every fix is here.
         action.data = {name: value for name, value in action.data.items() if name != "otherwise"}
+        # A recorded event is too old to be confirmed, or was never in the history of this account.
+        confirms = "scheduler:CreateSchedule" in action.get_permissions()
+        if confirms:
+            action.data["confirm"] = False
         before, output = len(self.watch.refused), engine.ctx.output
         output.receipts = []
         returned: Any = ()
@@ -317,14 +322,16 @@ class _Replay:
         # Any action can raise anything when its call fails; the match is still valid.
         except Exception as error:  # noqa: BLE001
             calls = tuple(self.watch.refused[before:])
-            note = "" if calls else f"cannot be predicted: {' '.join(str(error).split())}"
+            note = _CONFIRMS * confirms if calls else f"cannot be predicted: {' '.join(str(error).split())}"
             return PlannedAction(shown, calls=calls, note=note)
         receipts = [*output.receipts, *(each for each in returned or () if isinstance(each, Mapping))]
-        lines = [line for receipt in receipts for line in _lines(receipt)]
-        if not lines:
-            lines = [line for resource in matched for line in resource.get("c7n:IngressPlan") or ()]
+        # The plan of an ingress rule says it in fewer words than its steps.
+        planned = [line for resource in matched for line in resource.get("c7n:IngressPlan") or ()]
+        lines = [*(planned or [step for receipt in receipts for step in _steps(receipt)]),
+                 *(line for receipt in receipts for line in _remarks(receipt))]
         calls = tuple(self.watch.refused[before:])
-        return PlannedAction(shown, tuple(lines), calls, "" if lines or calls else "it has nothing to do")
+        note = _CONFIRMS * confirms if lines or calls else "it has nothing to do"
+        return PlannedAction(shown, tuple(lines), calls, note)
 
 
 def _shown(action: Any) -> str:
@@ -335,12 +342,14 @@ def _shown(action: Any) -> str:
     return flow(data) if data.keys() - {"type"} else str(action.type)
 
 
-def _lines(receipt: Mapping[str, Any]) -> Iterator[str]:
-    """What a receipt says about a fix whose calls were not sent."""
-    reason = str(receipt.get("reason") or "")
-    parts = [part.removeprefix(_LEFT) for part in reason.split("; ") if part.startswith(_LEFT)]
-    yield from parts
-    outcome = receipt.get("outcome")
-    if outcome == Outcome.REFUSED or (reason and not parts and DRY_RUN not in reason):
+def _steps(receipt: Mapping[str, Any]) -> list[str]:
+    """What a fix would do, from its receipt: its calls were not sent, so all of it is still to be done."""
+    return [part.removeprefix(_LEFT) for part in str(receipt.get("reason") or "").split("; ") if part.startswith(_LEFT)]
+
+
+def _remarks(receipt: Mapping[str, Any]) -> Iterator[str]:
+    """What else a receipt says: why a fix is refused or cannot be done, and notes."""
+    reason, outcome = str(receipt.get("reason") or ""), receipt.get("outcome")
+    if outcome == Outcome.REFUSED or (reason and not _steps(receipt) and DRY_RUN not in reason):
         yield f"{outcome}: {reason}"
     yield from (f"note: {note}" for note in receipt.get("notes") or ())

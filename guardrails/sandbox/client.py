@@ -129,6 +129,13 @@ class Sandbox:
         query = urlencode({"path": path, "days": days, "account": account, "region": region})
         self._ask("POST", f"/_sandbox/backdate?{query}")
 
+    def delay_history(self, seconds: float) -> None:
+        """Have CloudTrail's event history show events of at least this age only. On AWS they come about 5 minutes late.
+
+        A reset ends it. Raises SandboxError.
+        """
+        self._ask("POST", f"/_sandbox/history-delay?{urlencode({'seconds': seconds})}")
+
     def events(self, account: str | None = None) -> list[dict[str, Any]]:
         """The CloudTrail records so far, oldest first, of one account or of all."""
         query = f"?{urlencode({'account': account})}" if account else ""

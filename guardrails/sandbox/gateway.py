@@ -368,8 +368,14 @@ class Gateway:
             return _json_answer(200, {})
         if action == ("POST", "backdate"):
             return self._backdate(parse_qs(environ.get("QUERY_STRING", "")))
+        if action == ("POST", "history-delay"):
+            try:
+                self.trail.delay_history(float(parse_qs(environ.get("QUERY_STRING", ""))["seconds"][0]))
+            except (LookupError, ValueError) as error:
+                return _json_answer(400, {"message": f"the event history is as it was: {error}"})
+            return _json_answer(200, {})
         return _json_answer(404, {
-            "message": "There are status, events, calls, settle (POST), reset (POST) and backdate (POST) here."})
+            "message": "There are status, events and calls, and by POST settle, reset, backdate and history-delay."})
 
     def _backdate(self, query: dict[str, list[str]]) -> Answer:
         try:

@@ -2,10 +2,13 @@
 
 Nothing else of this project can be imported there, nor by the functions that run below it.
 
-- An event reaches a bus of another account or region, when that bus' policy lets the account put events. As on AWS it
-  keeps its own account and region, and is sent on no further than one hop.
+- An event reaches a bus of another account or region, when that bus' policy lets the rule's role put events. As on AWS
+  it keeps its own account and region, and is sent on no further than one hop. What a bus' policy denies is denied in
+  its own account too.
+- PutPermission takes a whole policy.
 - What a service itself says, with a source that begins with `aws.`, is taken from the gateway. PutEvents refuses it, as
   AWS does.
+- A schedule that is due runs within a second.
 - What a function has logged is in its log, on a busy machine too.
 
 Source: EventBridge's guide, "Sending and receiving events between AWS accounts" and "between AWS Regions".
@@ -15,6 +18,7 @@ from __future__ import annotations
 import array
 import contextvars
 import fcntl
+import fnmatch
 import json
 import os
 import select
@@ -23,12 +27,12 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ministack.app import main
 from ministack.core import lambda_runtime, responses
-from ministack.services import eventbridge
+from ministack.services import eventbridge, scheduler
 
 
 def leave_with_the_gateway() -> None:
@@ -43,33 +47,94 @@ _within_a_bus = eventbridge._dispatch_to_event_bus
 def to_event_bus(spec: Any, event: Mapping[str, Any], rule: Mapping[str, Any], *rest: Any) -> None:
     """Replaces ministack's `_dispatch_to_event_bus`, which supports one account and region."""
     here = (responses.get_account_id(), responses.get_region())
+    bus = spec.resource.partition("/")[2]
     if here == (spec.account_id, spec.region):
-        _within_a_bus(spec, event, rule, *rest)
+        policy = eventbridge._event_bus_policies.get(bus)
+        if "Deny" in _effects(policy, _facts(event, here[0], _role_of(rule, spec), forwarded=True)):
+            eventbridge.logger.warning("%s: its policy denies what a rule of its own account forwards", spec)
+        else:
+            _within_a_bus(spec, event, rule, *rest)
     elif event.get("_Crossed"):
         eventbridge.logger.warning("%s: an event that came from another bus is not sent on to a third", spec)
     else:
-        contextvars.copy_context().run(_arrive, spec, dict(event), here[0])
+        contextvars.copy_context().run(_arrive, spec, dict(event), here[0], _role_of(rule, spec))
 
 
-def _arrive(spec: Any, event: dict[str, Any], sender: str) -> None:
+def _role_of(rule: Mapping[str, Any], spec: Any) -> str:
+    """The role with which the rule sends to the bus; empty when its target has none."""
+    key = eventbridge._rule_key(rule.get("Name"), rule.get("EventBusName", "default"))
+    ends = f":{spec.region}:{spec.account_id}:{spec.resource}"
+    return next((str(target.get("RoleArn") or "") for target in eventbridge._targets.get(key) or ()
+                 if str(target.get("Arn")).endswith(ends)), "")
+
+
+def _arrive(spec: Any, event: dict[str, Any], sender: str, role: str) -> None:
     responses.set_request_account_id(spec.account_id)
     responses.set_request_region(spec.region)
     eventbridge._ensure_default_bus()
     bus = spec.resource.partition("/")[2]
     if bus not in eventbridge._event_buses:
         eventbridge.logger.warning("%s: there is no such event bus", spec)
-    elif sender != spec.account_id and not _may_put(sender, bus):
+    elif not _may_arrive(spec, bus, _facts(event, sender, role, forwarded=True)):
         eventbridge.logger.warning("%s: its policy does not let account %s put events", spec, sender)
     else:
         eventbridge._dispatch_event({**event, "EventBusName": bus, "_Crossed": True})
 
 
-def _may_put(account: str, bus: str) -> bool:
-    """Whether the bus's policy admits the account. A policy for an organization admits every account."""
-    policy = eventbridge._event_bus_policies.get(bus) or {}
-    named = [statement.get("Principal") for statement in policy.get("Statement") or ()]
-    named = [each.get("AWS") if isinstance(each, dict) else each for each in named]
+def _may_arrive(spec: Any, bus: str, facts: Mapping[str, str]) -> bool:
+    effects = _effects(eventbridge._event_bus_policies.get(bus), facts)
+    # What a role of the bus' own account may send, IAM decides, which is not enforced here.
+    return "Deny" not in effects and (facts["aws:principalaccount"] == spec.account_id or "Allow" in effects)
+
+
+def _facts(event: Mapping[str, Any], sender: str, role: str, *, forwarded: bool) -> dict[str, str]:
+    """The values of the condition keys of PutEvents. Every account is taken for a member of every organization."""
+    return {
+        "aws:principalaccount": sender, "aws:principalarn": role, "events:source": str(event.get("Source", "")),
+        "events:eventbusinvocation": str(forwarded).lower(),
+    }
+
+
+def _effects(policy: Any, facts: Mapping[str, str]) -> set[str]:
+    """The effects of the policy's statements that match; they are all about putting events on the bus."""
+    return {
+        str(statement.get("Effect")) for statement in (policy or {}).get("Statement") or ()
+        if _is_about(statement.get("Principal"), facts["aws:principalaccount"])
+        and all(_holds(operator, key.lower(), values, facts)
+                for operator, block in _conditions(statement) for key, values in block.items())
+    }
+
+
+def _is_about(principal: Any, account: str) -> bool:
+    named = principal.get("AWS") if isinstance(principal, dict) else principal
+    named = named if isinstance(named, list) else [named]
     return any(each in ("*", account) or f"::{account}:" in str(each) for each in named)
+
+
+def _conditions(statement: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    given = statement.get("Condition") or {}
+    if set(given) == {"Type", "Key", "Value"}:  # PutPermission's own form
+        return [(given["Type"], {given["Key"]: given["Value"]})]
+    return list(given.items())
+
+
+def _holds(operator: str, key: str, values: Any, facts: Mapping[str, str]) -> bool:
+    if key == "aws:principalorgid":
+        return operator == "StringEquals"
+    wanted = [str(each) for each in (values if isinstance(values, list) else [values])]
+    found = facts.get(key)
+    if found is None or operator not in _OPERATORS:
+        raise ValueError(f"the sandbox does not know the condition {operator} {key} of a bus' policy")
+    matches, negated = _OPERATORS[operator]
+    return any(matches(found, each) for each in wanted) is not negated
+
+
+_OPERATORS: Mapping[str, tuple[Callable[[str, str], bool], bool]] = {
+    "StringEquals": (str.__eq__, False), "StringNotEquals": (str.__eq__, True), "Bool": (str.__eq__, False),
+    "StringLike": (fnmatch.fnmatchcase, False), "StringNotLike": (fnmatch.fnmatchcase, True),
+    "ArnLike": (fnmatch.fnmatchcase, False), "ArnNotLike": (fnmatch.fnmatchcase, True),
+    "ArnEquals": (fnmatch.fnmatchcase, False), "ArnNotEquals": (fnmatch.fnmatchcase, True),
+}
 
 
 _log = threading.Lock()
@@ -127,23 +192,46 @@ def _unread(process: Any) -> int:
     return count[0]
 
 
+def _denied(request: Mapping[str, Any]) -> str:
+    """The bus whose policy denies an entry of PutEvents; empty when none does. Its caller has no role here."""
+    for entry in request.get("Entries") or ():
+        bus = str(entry.get("EventBusName") or "default").rpartition("/")[2]
+        account = responses.get_account_id()
+        caller = f"arn:aws:iam::{account}:root"
+        facts = _facts(entry, account, caller, forwarded=False)
+        if "Deny" in _effects(eventbridge._event_bus_policies.get(bus), facts):
+            return bus
+    return ""
+
+
 EMIT = "AWSEvents.EmitServiceEvents"
 # An operation that AWS does not have, so no client has it either: PutEvents for a service's own events.
 _of_a_client = eventbridge.handle_request
 
 
 async def handle_request(method: str, path: str, headers: Mapping[str, str], body: bytes, query: Any) -> Any:
-    """Replaces ministack's function, which drops events of services that it does not have."""
-    if headers.get("x-amz-target") != EMIT:
+    """Replaces ministack's function, which drops events of services that it does not have.
+
+    It also ignores a bus's policy, as a whole document and for events that are put on the bus directly.
+    """
+    target = headers.get("x-amz-target")
+    given = json.loads(body) if target in (EMIT, "AWSEvents.PutPermission", "AWSEvents.PutEvents") else {}
+    if target == "AWSEvents.PutPermission" and given.get("Policy"):
+        eventbridge._event_bus_policies[given.get("EventBusName", "default")] = json.loads(given["Policy"])
+        return responses.json_response({})
+    if target == "AWSEvents.PutEvents" and (denied := _denied(given)):
+        return responses.error_response_json("AccessDeniedException", f"the policy of the bus {denied} denies it", 400)
+    if target != EMIT:
         return await _of_a_client(method, path, headers, body, query)
     eventbridge._ensure_default_bus()
-    return eventbridge._put_events(json.loads(body), allow_aws_source=True)
+    return eventbridge._put_events(given, allow_aws_source=True)
 
 
 if __name__ == "__main__":
     threading.Thread(target=leave_with_the_gateway, daemon=True).start()
     eventbridge._dispatch_to_event_bus = to_event_bus
     eventbridge.handle_request = handle_request
+    scheduler._SCHEDULE_TICK_INTERVAL = 1
     lambda_runtime.Worker._read_stderr = read_log
     lambda_runtime.Worker._drain_stderr_bounded = all_that_was_logged
     sys.argv = ["ministack"]

@@ -38,6 +38,7 @@ class Trail:
 
     def __init__(self, deliver: Deliver) -> None:
         self._deliver = deliver
+        self._history_delay = 0.0
         self._records: list[Record] = []
         self._calls: queue.Queue[Call] = queue.Queue()
         threading.Thread(target=self._work, name="trail", daemon=True).start()
@@ -55,10 +56,17 @@ class Trail:
         """Wait until every call added so far is recorded and delivered."""
         self._calls.join()
 
+    def delay_history(self, seconds: float) -> None:
+        """Have LookupEvents answer with events of at least this age only, as on AWS, where it is some minutes late."""
+        if not 0 <= seconds <= _KEPT.total_seconds():
+            raise ValueError(f"a delay of {seconds} seconds")
+        self._history_delay = seconds
+
     def clear(self) -> None:
-        """Forget every record, for a reset."""
+        """Forget every record, and the delay, for a reset."""
         self.settle()
         self._records.clear()
+        self._history_delay = 0.0
 
     def _work(self) -> None:
         while True:
@@ -93,6 +101,7 @@ class Trail:
         found = [
             made for made in reversed(self.records(account))
             if made["awsRegion"] == region
+            and _recorded_at(made) <= now - self._history_delay
             and start <= _recorded_at(made) <= end
             and all(_has(made, attribute) for attribute in wanted)
         ]

@@ -9,16 +9,19 @@ the functions' roles use `kms:GenerateDataKey*` and `kms:Decrypt`.
 Source: EventBridge's guide, "Using resource-based policies", for the topic policy's statements.
 
 A queue keeps what EventBridge cannot deliver and what the responder failed to handle, for two weeks.
+
+The stack also has the role with which EventBridge Scheduler delivers an event to a function again, until CloudTrail's
+event history confirms it. A role belongs to all regions of an account, so the stack of one region makes it.
 """
 from __future__ import annotations
 
 from typing import Any
 
-from custom_actions.names import FAILED_QUEUE, FUNCTION_PREFIX, MEMBER_ROLE, TOPIC
+from custom_actions.names import FAILED_QUEUE, FUNCTION_PREFIX, MEMBER_ROLE, REDELIVERY_ROLE, TOPIC
 
-from .parts import TAGS, Template, queue, template
+from .parts import MEMBERS, OF_MEMBERS, TAGS, Template, account_ids, organization, queue, redelivery_role, template
 
-# The responder acts on events in alerts, so every principal that may publish to the topic can make it act.
+# Whoever may publish to the topic decides what people read, and which resources the responder looks at again.
 _FUNCTIONS_ONLY: dict[str, Any] = {
     "Sid": "FunctionsOnly", "Effect": "Deny", "Principal": "*", "Action": "sns:Publish", "Resource": {"Ref": "Topic"},
     "Condition": {
@@ -38,18 +41,22 @@ def compliance() -> Template:
             "Description": "A KMS key of this account that events.amazonaws.com may use. Empty: no encryption.",
         },
         "Publishers": {
-            "Type": "String", "Default": "account", "AllowedValues": ["account", "functions"],
-            "Description": "account: every principal that IAM allows may publish. functions: only roles named "
-                           f"guardrails* or {FUNCTION_PREFIX}*.",
+            "Type": "String", "Default": "functions", "AllowedValues": ["account", "functions"],
+            "Description": f"functions: only roles named guardrails* or {FUNCTION_PREFIX}* may publish. account: every "
+                           "principal that IAM allows; doctor reports that as broken.",
         },
         "SubscriberAccount": {
             "Type": "String", "Default": "", "AllowedPattern": "(\\d{12})?",
             "Description": "Another account whose mailer may subscribe. Empty: none.",
         },
-        "OrganizationId": {
-            "Type": "String", "Default": "", "AllowedPattern": "(o-[a-z0-9]{10,32})?",
-            "Description": f"In the hub of a central deployment: the organization whose {MEMBER_ROLE} roles may "
-                           "publish. Empty: none.",
+        "OrganizationId": organization(
+            f"In the hub of a central deployment: the organization whose {MEMBER_ROLE} roles may publish."),
+        "MemberAccounts": account_ids(
+            f"The same by account: the ids of accounts whose {MEMBER_ROLE} roles may publish, separated by commas."),
+        "HomeRegion": {
+            "Type": "String", "Default": "",
+            "Description": f"In several regions: the one whose stack creates the role {REDELIVERY_ROLE}. Empty: this "
+                           "one. In a hub: the hub's region, whose stack has the role already.",
         },
     }, {
         "Topic": {"Type": "AWS::SNS::Topic", "Properties": {
@@ -66,8 +73,10 @@ def compliance() -> Template:
                            "sns:ListSubscriptionsByTopic"],
                 "Resource": {"Ref": "Topic"},
             }, *({"Fn::If": [condition, statement, {"Ref": "AWS::NoValue"}]} for condition, statement in (
-                ("Central", _MEMBERS), ("Subscribed", _SUBSCRIBER), ("FunctionsOnly", _FUNCTIONS_ONLY)))]},
+                *((condition, _members(condition)) for condition in MEMBERS),
+                ("Subscribed", _SUBSCRIBER), ("FunctionsOnly", _FUNCTIONS_ONLY)))]},
         }},
+        "RedeliveryRole": redelivery_role(Condition="Redelivers"),
         "Verdicts": {"Type": "AWS::Events::Rule", "DependsOn": ["TopicPolicy", "FailedPolicy"], "Properties": {
             "Name": TOPIC,
             "Description": "Sends resources that AWS Config finds not compliant with a rule of aws-guardrails.",
@@ -89,7 +98,13 @@ def compliance() -> Template:
         "Encrypted": {"Fn::Not": [{"Fn::Equals": [{"Ref": "KmsKeyId"}, ""]}]},
         "Subscribed": {"Fn::Not": [{"Fn::Equals": [{"Ref": "SubscriberAccount"}, ""]}]},
         "FunctionsOnly": {"Fn::Equals": [{"Ref": "Publishers"}, "functions"]},
-        "Central": {"Fn::Not": [{"Fn::Equals": [{"Ref": "OrganizationId"}, ""]}]},
+        **OF_MEMBERS,
+        "Redelivers": {"Fn::And": [
+            {"Fn::Or": [{"Fn::Equals": [{"Ref": "HomeRegion"}, ""]},
+                        {"Fn::Equals": [{"Ref": "HomeRegion"}, {"Ref": "AWS::Region"}]}]},
+            # There it is part of the hub's own stack.
+            {"Fn::Not": [{"Fn::Or": [{"Condition": condition} for condition in OF_MEMBERS]}]},
+        ]},
     })
 
 
@@ -110,14 +125,19 @@ _SUBSCRIBER: dict[str, Any] = {
     "Principal": {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${SubscriberAccount}:root"}},
     "Condition": {"StringEquals": {"sns:Protocol": "sqs"}},
 }
-_MEMBERS: dict[str, Any] = {
-    "Sid": "Members", "Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sns:Publish",
-    "Resource": {"Ref": "Topic"},
-    "Condition": {
-        "StringEquals": {"aws:PrincipalOrgID": {"Ref": "OrganizationId"}},
-        "ArnLike": {"aws:PrincipalArn": {"Fn::Sub": f"arn:${{AWS::Partition}}:iam::*:role/{MEMBER_ROLE}"}},
-    },
-}
+
+
+def _members(condition: str) -> dict[str, Any]:
+    """The statement that lets the members' role publish."""
+    key, values = MEMBERS[condition]
+    return {
+        "Sid": condition, "Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sns:Publish",
+        "Resource": {"Ref": "Topic"},
+        "Condition": {
+            "StringEquals": {f"aws:Principal{key}": values},
+            "ArnLike": {"aws:PrincipalArn": {"Fn::Sub": f"arn:${{AWS::Partition}}:iam::*:role/{MEMBER_ROLE}"}},
+        },
+    }
 
 
 # Without a condition: EventBridge passes no values to SNS, so a condition would never match. Messages from another

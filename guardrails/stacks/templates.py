@@ -45,8 +45,7 @@ def deployment_sizes(policies: Sequence[Policy], accounts: Accounts) -> list[Dep
     apart = sum(functions(replace(account, hub=None)) for account in accounts.all)
     together = sum(functions(account) for account in accounts.all)
     forwarding = len(patterns(answered)) * sum(
-        (account.hub is not None and (account.id, region) != (account.hub.account, account.hub.region))
-        for account in accounts.all for region in account.regions)
+        account.hub is not None for account in accounts.all for region in account.regions)
     return [
         DeploymentSize("in each account", apart, apart, 0),
         DeploymentSize("in the hub", together, together, forwarding),

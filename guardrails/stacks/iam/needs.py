@@ -18,7 +18,7 @@ from c7n.filters.core import BooleanGroupFilter
 from c7n.filters.missing import Missing
 from c7n.policy import Policy as EnginePolicy
 
-from custom_actions.names import FUNCTION_PREFIX
+from custom_actions.names import FUNCTION_PREFIX, REDELIVERY_PREFIX, REDELIVERY_ROLE
 
 from ...errors import GuardrailsError
 from ...policies import Policy, Scope, audit_scope, deploy_scope, resource_class, type_of, walk
@@ -31,6 +31,9 @@ ACCOUNT, PARTITION = "${Account}", "${Partition}"
 _NOBODY, _NOWHERE = "000000000000", "xx-none-0"
 # Needs no permission: every principal may call it.
 _FREE = frozenset({"sts:GetCallerIdentity"})
+_SCHEDULE = "scheduler:CreateSchedule"
+_SCHEDULES = (f"arn:{PARTITION}:scheduler:*:{ACCOUNT}:schedule/default/{REDELIVERY_PREFIX}*",)
+_REDELIVERY = (f"arn:{PARTITION}:iam::{ACCOUNT}:role/{REDELIVERY_ROLE}",)
 _IN_A_VPC = ("CreateNetworkInterface", "DescribeNetworkInterfaces", "DescribeSubnets", "DeleteNetworkInterface")
 
 
@@ -94,9 +97,19 @@ def of_function(
     `shared`: whether functions of other policies have the same role; one permission then covers all their logs.
     """
     logs = f"{policy.mode.get('function-prefix', FUNCTION_PREFIX)}*" if shared else policy.function
-    # In the hub, the member's role makes the policy's own calls.
-    own = [] if policy.mode.get("member-role") else of_policy(policy, variables, mode=True)
+    own = of_policy(policy, variables, mode=True)
+    if policy.mode.get("member-role"):
+        # In the hub, the member's role makes the policy's own calls.
+        own = [permission for permission in own if redelivers(permission)]
     return [*own, *_around(policy, logs)]
+
+
+def redelivers(permission: Permission) -> bool:
+    """Whether a function uses the permission to have an event delivered to itself again.
+
+    It always does so with its own credentials, also where another role makes the policy's calls.
+    """
+    return permission.resources in (_SCHEDULES, _REDELIVERY)
 
 
 def of_sweep(policies: Iterable[Policy], variables: Sequence[Mapping[str, Any]], *, heal: bool) -> list[Permission]:
@@ -254,8 +267,16 @@ def _limited(
             placed(text) for text in _texts(settings) if text.startswith("arn:") and marker in text))
         yield replace(permission, resources=targets)
         return
+    if permission.action == _SCHEDULE:
+        yield replace(permission, resources=_SCHEDULES)
+        return
     if permission.action == "iam:PassRole":
         services = tuple(sorted(service for call, service in limits["role-for"].items() if call in others))
+        if _SCHEDULE in others:
+            yield replace(permission, resources=_REDELIVERY, conditions=(
+                IamCondition("StringEquals", "iam:PassedToService", ("scheduler.amazonaws.com",)),))
+            if not services:
+                return
         conditions = (IamCondition("StringEquals", "iam:PassedToService", services),) if services else ()
         yield replace(permission, conditions=conditions)
         return

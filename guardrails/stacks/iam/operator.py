@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from custom_actions.names import FUNCTION_PREFIX, FUNCTION_ROLE, HUB_ROLE, RESPONDER_ROLE, TOPIC
+from custom_actions.names import FUNCTION_PREFIX, FUNCTION_ROLE, HUB_BUS, HUB_ROLE, RESPONDER_ROLE, TOPIC
 
 from ...policies import Policy
 from .needs import ACCOUNT, PARTITION, IamCondition, Permission, placed
@@ -98,7 +98,8 @@ def _arns(service: str, name: str) -> Sequence[str]:
     at = f"arn:{PARTITION}:{service}:*:{ACCOUNT}:"
     return {
         "lambda": (f"{at}function:{name}",),
-        "events": (f"{at}rule/{name}",),
+        # In a hub the rules of functions are on its own bus.
+        "events": (f"{at}rule/{name}", f"{at}rule/{HUB_BUS}/{name}"),
         "scheduler": (f"{at}schedule/*/{name}",),
         "logs": (f"{at}log-group:/aws/lambda/{name}", f"{at}log-group:/aws/lambda/{name}:*"),
         # The ARN of a Config rule has an id that AWS Config chooses.

@@ -15,6 +15,7 @@ from c7n.policy import Policy as EnginePolicy
 from click.testing import CliRunner
 
 from custom_actions import lambda_entry
+from custom_actions.functions import PROBE_SOURCE
 from custom_actions.functions.central import KEY, Members, NotOfAMember, Origin, member_policy, origin, pack, unpack
 from guardrails.accounts.account import Account, listed_accounts
 from guardrails.cli.main import main
@@ -108,9 +109,13 @@ def test_every_realtime_policy_can_be_deployed_centrally(policy: Policy, hub: Ac
     for account in (RED, BLUE):
         EnginePolicy(member_policy(archived, Origin(account, HOME)), Config.empty(region=HOME, account_id=account)
                      ).validate()
-    # The hub's function may do nothing by itself but log and assume the members' role.
-    actions = {need.action.partition(":")[0] for need in of_function(as_central(policy, hub, {}))}
-    assert actions == {"logs", "sts"}
+    # The hub's function may do nothing by itself but log, assume the members' role, and have an event delivered again.
+    needs = of_function(as_central(policy, hub, {}))
+    waits = {need.action: need.resources for need in needs if need.action.partition(":")[0] not in ("logs", "sts")}
+    assert waits in ({}, {
+        "scheduler:CreateSchedule": (
+            "arn:${Partition}:scheduler:*:${Account}:schedule/default/guardrails-confirm-*",),
+        "iam:PassRole": ("arn:${Partition}:iam::${Account}:role/guardrails-redeliver",)})
 
 
 def test_a_profile_of_one_account_is_reason_enough_and_asked_again_for_each(tmp_path: Path) -> None:
@@ -137,7 +142,7 @@ def test_a_message_of_no_account_is_not_answered(message: dict[str, Any]) -> Non
 
 
 def test_the_entry_makes_the_handler_the_members_before_it_runs(
-    hub: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    hub: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     members = Members({"execution-options": {}, "policies": [deployed(PORTS, hub)]})
     monkeypatch.setenv("AWS_DEFAULT_REGION", HOME)
@@ -147,14 +152,16 @@ def test_the_entry_makes_the_handler_the_members_before_it_runs(
         assert members.prepare({"account": account, "region": HOME}) == Origin(account, HOME)
         assert (handler.policy_config.account_id, handler.policy_config.region) == (account, HOME)
         assert handler.policy_config.assume_role == f"arn:aws:iam::{account}:role/guardrails-member"
-    # A message of nowhere is said to be ignored, and the last account is not asked in its place.
+    # A message of nowhere is refused, and is not taken for one of the last account.
     (tmp_path / "config.json").write_text(json.dumps({"policies": [deployed(PORTS, hub)]}))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(lambda_entry, "_members", lambda: members)
     monkeypatch.setattr(lambda_entry, "policy_mode", lambda: "cloudtrail")
-    event = {"detail": {"eventName": "AuthorizeSecurityGroupIngress", "eventSource": "ec2.amazonaws.com"}}
+    event = {"source": "aws.ec2", "detail-type": "AWS API Call via CloudTrail", "detail": {
+        "eventName": "AuthorizeSecurityGroupIngress", "eventSource": "ec2.amazonaws.com"}}
     assert lambda_entry.run(event, None) is False
-    assert "event ignored: an event of a member needs account and region" in caplog.text
+    assert "event refused: it must have account and region; it has None and None" in capsys.readouterr().out
+    assert handler.policy_config.account_id == RED
 
 
 def test_what_is_packed_comes_back_and_has_no_braces() -> None:
@@ -191,7 +198,8 @@ def test_only_the_hub_has_the_functions_and_what_is_left_elsewhere_is_gone(hub: 
         "its policy no longer exists")
     [apart, together] = deployment_sizes(REALTIME, listed_accounts(tmp_path / "accounts.yml", ()))
     assert together.functions == len(REALTIME) < apart.functions
-    assert together.forwarding_rules == 3 * len(patterns(REALTIME))
+    # The hub forwards too, from its default bus to its own.
+    assert together.forwarding_rules == 4 * len(patterns(REALTIME))
 
 
 def test_members_send_on_all_that_policies_wait_for_in_few_rules() -> None:
@@ -203,9 +211,14 @@ def test_members_send_on_all_that_policies_wait_for_in_few_rules() -> None:
         for given in policy.mode["events"]:
             event = given if isinstance(given, dict) else {**CloudWatchEvents.get(given), "event": given}
             kind = "Console Sign In" if event["source"].startswith("signin") else "API Call"
-            message = {"detail-type": f"AWS {kind} via CloudTrail",
+            message = {"source": f"aws.{event['source'].partition('.')[0]}",
+                       "detail-type": f"AWS {kind} via CloudTrail",
                        "detail": {"eventSource": event["source"], "eventName": event["event"]}}
             assert any(not list(mismatches(pattern, message)) for pattern in made), (policy.name, event)
+            # A probe of the doctor is forwarded too; what somebody else has put on the bus is not.
+            probe, forged = {**message, "source": PROBE_SOURCE}, {**message, "source": "my.app"}
+            assert any(not list(mismatches(pattern, probe)) for pattern in made), (policy.name, event)
+            assert all(list(mismatches(pattern, forged)) for pattern in made), (policy.name, event)
 
 
 def test_patterns_are_split_at_the_quota() -> None:
@@ -223,11 +236,10 @@ def test_one_service_with_many_events_is_split_too() -> None:
     events = [{"source": "ec2.amazonaws.com", "event": f"{'Long' * 12}{number}", "ids": "x"} for number in range(60)]
     beside = {"source": "iam.amazonaws.com", "event": "Other", "ids": "x"}
     mode = {"type": "cloudtrail", "events": [*events, beside]}
-    policy = Policy({"name": "p", "resource": "aws.account", "mode": mode}, PORTS.source, 0)
-    made = patterns([policy])
+    made = patterns([Policy({"name": "p", "resource": "aws.account", "mode": mode}, PORTS.source, 0)])
     assert all(len(json.dumps(pattern)) <= PATTERN_CHARACTERS for pattern in made)
     names = [name for pattern in made for name in pattern["detail"]["eventName"]]
-    # Each is sent on once, and the one of the other service is not put beside all of them.
+    # Each is forwarded once, and the one of the other service is not put beside all of them.
     assert sorted(names) == sorted(event["event"] for event in [*events, beside])
 
 
@@ -251,11 +263,12 @@ def test_the_verb_writes_both_sides_and_says_what_they_save(hub: Account, tmp_pa
     ended = CliRunner().invoke(main, ["templates", "-c", str(tmp_path / "accounts.yml"), "-o", str(tmp_path / "out")])
     assert ended.exit_code == 0, ended.output
     assert {file.name for file in (tmp_path / "out").iterdir()} == {
-        f"{name}.template.json" for name in ("compliance", "mailer", "hub", "member")}
+        *(f"{name}.template.json" for name in ("compliance", "mailer", "hub", "member")),
+        "service-control-policy.json", "permissions-boundary.json"}
     assert json.loads((tmp_path / "out" / "member.template.json").read_text()) == member_template(load(), hub, [
         {"ec2_image_owners": ["{account_id}"]},
         {"ec2_image_owners": ["{account_id}"], "admin_ports": ["tcp 3389 from world"]}])
     assert str(len(REALTIME)) in ended.stdout
     ended = CliRunner().invoke(main, ["templates", "-o", str(tmp_path / "alone")])
     assert sorted(file.name for file in (tmp_path / "alone").iterdir()) == [
-        "compliance.template.json", "mailer.template.json"]
+        "compliance.template.json", "mailer.template.json", "permissions-boundary.json", "service-control-policy.json"]

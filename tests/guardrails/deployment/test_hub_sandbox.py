@@ -9,17 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from click.testing import CliRunner
 
 from custom_actions.fixing.receipt import RECEIPTS
-from custom_actions.names import HUB_ROLE, MEMBER_ROLE
+from custom_actions.names import HUB_BUS, HUB_ROLE, MEMBER_ROLE
 from guardrails.accounts.account import find_accounts
 from guardrails.cli.main import main
 from guardrails.deployment.hub import hub_of
 from guardrails.policies.policy import load
 from guardrails.sandbox import Sandbox
+from guardrails.stacks.compliance_stack import compliance
 from guardrails.stacks.hub_stack import hub_template, member_template
 from guardrails.stacks.iam.operator import of_deploy, of_doctor
+from tests.cloudformation import bus_policy, topic_policy
 from tests.guardrails.sandbox.conftest import eventually
 from tests.sandboxed import not_allowed, sandboxed
 
@@ -62,14 +65,9 @@ def apply(sandbox: Sandbox, name: str, account: str, region: str, template: dict
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
         Capabilities=["CAPABILITY_NAMED_IAM"])
     cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
-    for each in template["Resources"].values():
-        if each["Type"] == BUS_POLICY:
-            said = each["Properties"]["Statement"]
-            [[operator, condition]] = said["Condition"].items()
-            [key] = condition
-            sandbox.client("events", account, region).put_permission(
-                StatementId=each["Properties"]["StatementId"], Action=said["Action"], Principal=said["Principal"],
-                Condition={"Type": operator, "Key": key, "Value": parameters["OrganizationId"]})
+    if name == "hub":
+        policy = bus_policy(template, account, region, **parameters)
+        sandbox.client("events", account, region).put_permission(EventBusName=HUB_BUS, Policy=json.dumps(policy))
 
 
 def prepare(sandbox: Sandbox, accounts_yml: Path) -> None:
@@ -143,6 +141,11 @@ def test_the_hub_answers_each_account_as_accounts_yml_says(
     assert (message["region"], message["resources"][0]["GroupId"]) == (HOME, blue)
     assert message["event"]["detail"]["userIdentity"]["accountId"] == BLUE
     assert ports_of(sandbox, BLUE, HOME, blue) == [22, 3389]
+    # The hub's own events come from its default bus too.
+    own = open_ports(sandbox, HUB, HOME)
+    message = eventually(lambda: next((heard for heard in iter(told, None) if heard["account_id"] == HUB), None))
+    assert message["resources"][0]["GroupId"] == own
+    nobody_forges(sandbox, red)
 
     made = [each for each in sandbox.events(RED) if each["eventName"] == "RevokeSecurityGroupIngress"]
     roles = {each["userIdentity"]["sessionContext"]["sessionIssuer"]["arn"] for each in made}
@@ -157,13 +160,52 @@ def test_the_hub_answers_each_account_as_accounts_yml_says(
             "Statement": [{"Principal": {"AWS": f"arn:aws:iam::{HUB}:root"}}]}))
     assert doctor(accounts_yml, "--fire")[RED, AWAY] == {("", "trail"): "broken", (PORTS, "fire"): "ok"}
     sandbox.client("events", RED, AWAY).disable_rule(Name="guardrails-forward-1")
-    sandbox.client("events", HUB, HOME).remove_permission(StatementId="guardrails-members")
+    sandbox.client("events", HUB, HOME).remove_permission(
+        StatementId="guardrails-organization", EventBusName=HUB_BUS)
     sandbox.client("iam", BLUE).delete_role(RoleName=MEMBER_ROLE)
     found = doctor(accounts_yml)
     assert found[RED, AWAY]["", "forward"] == "broken" and ("", "forward") not in found[RED, HOME]
     assert found[HUB, HOME]["", "event-bus"] == "broken"
+    # Made without the stack, the topic lets the whole account publish.
+    assert found[HUB, HOME]["", "publishers"] == "broken"
+    sandbox.client("sns", HUB, HOME).set_topic_attributes(
+        TopicArn=topic, AttributeName="Policy", AttributeValue=json.dumps(topic_policy(
+            compliance(), HUB, HOME, OrganizationId="o-exampleorgid")))
+    assert ("", "publishers") not in doctor(accounts_yml)[HUB, HOME]
     assert found[BLUE, HOME]["", "member-role"] == "broken" and ("", "member-role") not in found[RED, HOME]
     assert not_allowed(sandbox, f"arn:aws:iam::{RED}:role/deploy", *of_deploy([]), *of_doctor()) == set()
+
+
+def nobody_forges(sandbox: Sandbox, red: str) -> None:
+    """What a member or somebody in the hub puts on a bus by hand changes nothing, and leaves one line."""
+    before = ports_of(sandbox, RED, AWAY, red)
+    forged = {"Source": "my.app", "DetailType": "AWS API Call via CloudTrail", "Detail": json.dumps({
+        "eventSource": "ec2.amazonaws.com", "eventName": "AuthorizeSecurityGroupIngress", "recipientAccountId": RED,
+        "awsRegion": AWAY, "requestParameters": {"groupId": red}})}
+    # AWS lets nobody use its own sources.
+    answer = sandbox.client("events", RED, AWAY).put_events(Entries=[{**forged, "Source": "aws.ec2"}])
+    assert answer["FailedEntryCount"] == 1
+    with pytest.raises(ClientError, match="the policy of the bus guardrails denies it"):
+        sandbox.client("events", HUB, HOME).put_events(Entries=[{
+            **forged, "Source": "guardrails.doctor", "EventBusName": HUB_BUS}])
+    # A member's rule of its own forwards anything, with a role of its own and with ours.
+    events = sandbox.client("events", RED, AWAY)
+    events.put_rule(Name="forge", EventPattern=json.dumps({"source": ["my.app", "guardrails.doctor"]}))
+    for role, source in (("mine", "guardrails.doctor"), ("guardrails-forward", "my.app")):
+        events.put_targets(Rule="forge", Targets=[{
+            "Id": "hub", "Arn": f"arn:aws:events:{HOME}:{HUB}:event-bus/{HUB_BUS}",
+            "RoleArn": f"arn:aws:iam::{RED}:role/{role}"}])
+        events.put_events(Entries=[{**forged, "Source": source}])
+    events.remove_targets(Rule="forge", Ids=["hub"])
+    # The members' rules forward what looks like a probe; the function sees that it is none. Nothing else arrived.
+    lines = eventually(lambda: refusals(sandbox))
+    assert len(lines) == 1 and "its source is 'guardrails.doctor'" in lines[0]
+    assert ports_of(sandbox, RED, AWAY, red) == before
+
+
+def refusals(sandbox: Sandbox) -> list[str]:
+    """What the hub's function has logged of events that it does not trust."""
+    return [line for line in sandbox.logs(f"custodian-{PORTS}", HUB, HOME).splitlines() if "event refused" in line]
 
 
 def doctor(accounts_yml: Path, *options: str) -> dict[tuple[str, str], dict[tuple[str, str], str]]:

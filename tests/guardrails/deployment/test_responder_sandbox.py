@@ -84,7 +84,7 @@ def test_what_evaluators_tell_is_put_right_by_the_responder_alone(sandbox: Sandb
         "Service": "events.amazonaws.com"}
     assert "COMPLETE: 4 created" in call("deploy", "--yes")
     reader = AccountReader(Account(RED, "red", (REGION,), {"role": f"arn:aws:iam::{RED}:role/deploy"}), REGION, now())
-    health = responder_verdicts(read_responder(reader))
+    health = responder_verdicts(read_responder(reader, redelivers=False))
     assert {verdict.check: verdict.state.value for verdict in health} == dict.fromkeys(
         ("function", "subscription", "permission", "event-rule", "dead-letters"), "ok")
     ec2 = clients["ec2"]
@@ -115,14 +115,15 @@ def test_what_evaluators_tell_is_put_right_by_the_responder_alone(sandbox: Sandb
     assert set(changed.values()) == {f"arn:aws:sts::{RED}:assumed-role/guardrails-respond/{RESPONDER}"}
     # A run's log comes when it ends.
     lines = {
-        f"policy:ssh resource:{groups[22]} put right, and read again", f"revert-ingress {groups[23]}: reverted",
+        f"policy:ssh resource:{groups[22]} fixed and verified", f"revert-ingress {groups[23]}: reverted",
         "policy:idle resource:", "message ignored: neither JSON nor an alert of c7n's notify: 'terminate everything'"}
     eventually(lambda: (said := sandbox.logs(RESPONDER, RED, REGION)) and all(line in said for line in lines), 90)
 
     sandbox.settle()
     assert "Plan: 4 unchanged" in call("deploy", "--dry-run")
     assert "COMPLETE" in call("undeploy", "*", "--yes")
-    assert [verdict.reason for verdict in responder_verdicts(read_responder(reader))] == [
+    assert [verdict.reason for verdict in responder_verdicts(
+        read_responder(reader, redelivers=False))] == [
         "it is not deployed: nothing is fixed"]
     assert clients["lambda"].list_functions()["Functions"] == []
     assert clients["sns"].list_subscriptions()["Subscriptions"] == []

@@ -14,7 +14,7 @@ from guardrails.policies.event_pattern import mismatches
 from .test_checks import wanted
 
 RESTART = "cloudtrail-logging-restart"
-PATTERN = {"detail-type": ["AWS API Call via CloudTrail"], "detail": {
+PATTERN = {"source": [{"prefix": "aws."}, PROBE_SOURCE], "detail-type": ["AWS API Call via CloudTrail"], "detail": {
     "eventSource": ["cloudtrail.amazonaws.com"], "eventName": ["StopLogging", "DeleteTrail"]}}
 
 
@@ -34,6 +34,7 @@ def test_the_event_matches_and_tells_of_a_refused_call(detail: Any) -> None:
 
 @pytest.mark.parametrize(("pattern", "variables", "why"), [
     ({**PATTERN, "source": ["aws.cloudtrail"]}, {}, "source"), ({"detail": {}}, {}, "detail-type"),
+    ({**PATTERN, "source": [{"prefix": "aws."}]}, {}, "source"), ({**PATTERN, "resources": ["x"]}, {}, "resources"),
     ({**PATTERN, "detail": {"errorCode": [{"exists": False}]}}, {}, "errorCode"),
     ({**PATTERN, "detail": {"size": [{"numeric": [">", 1]}]}}, {}, "detail.size"),
     (PATTERN, {"C7N_SKIP_ERR_EVENT": "no"}, "rejected calls"),

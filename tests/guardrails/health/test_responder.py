@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from guardrails.accounts.account import Account
-from guardrails.health.facts import Unread
+from guardrails.health.facts import RoleFacts, Unread
 from guardrails.health.responder import ResponderFacts, responder_verdicts, responds
 from tests.guardrails.deployment.test_forms import policy
 
@@ -47,6 +47,9 @@ def said(**facts: Any) -> list[tuple[str, str, str]]:
         "broken", "event-rule",
         "the rule guardrails-compliance is disabled: the topic receives no evaluations of AWS Config")),
     ({"rule": Unread("denied")}, ("unknown", "event-rule", "denied")),
+    ({"redelivery": RoleFacts(None)}, (
+        "broken", "redelivery", "the role guardrails-redeliver does not exist: fixes of the responder cannot wait "
+        "until CloudTrail's event history confirms an event, and are refused")),
     ({"waiting": 2}, ("broken", "dead-letters", "2 failed events wait in q")),
 ])
 def test_each_thing_that_breaks_is_named(facts: dict[str, Any], verdict: tuple[str, str, str]) -> None:

@@ -11,6 +11,8 @@ from click.testing import CliRunner
 from guardrails.cli.main import main
 from guardrails.paths import POLICIES
 from guardrails.sandbox import Sandbox
+from guardrails.stacks.compliance_stack import compliance
+from tests.cloudformation import topic_policy
 from tests.moto_server import Moto
 from tests.sandboxed import sandboxed
 
@@ -40,6 +42,9 @@ class Account:
         iam.create_role(RoleName="guardrails", AssumeRolePolicyDocument=TRUST)
         iam.put_role_policy(RoleName="guardrails", PolicyName="p", PolicyDocument=allowing("*"))
         self.topic = self.client("sns").create_topic(Name="guardrails-compliance")["TopicArn"]
+        self.client("sns").set_topic_attributes(
+            TopicArn=self.topic, AttributeName="Policy",
+            AttributeValue=json.dumps(topic_policy(compliance(), ACCOUNT, REGION)))
         self.client("s3").create_bucket(
             Bucket="trail", CreateBucketConfiguration={"LocationConstraint": REGION})
         trail.create_trail(Name="main", S3BucketName="trail", IsMultiRegionTrail=True)

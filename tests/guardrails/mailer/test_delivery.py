@@ -24,6 +24,8 @@ from c7n_mailer import cli, slack_delivery, sqs_queue_processor
 from custom_actions.fixing.receipt import RECEIPTS
 from custom_actions.names import MAILER
 from custom_actions.resources.matched_values import evidence
+from guardrails.mailer import function as mailer_function
+from guardrails.mailer import hardening
 from guardrails.policies.policy import load
 from guardrails.stacks.mailer_stack import mailer
 from tests import engine
@@ -100,18 +102,18 @@ def queue_of_the_stack(moto: Moto) -> str:
 
 
 def run_mailer(config: dict[str, Any], directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`c7n-mailer --run`, which otherwise waits ten seconds for a message more."""
+    """`./run.sh c7n-mailer --run`, which by itself waits ten seconds for a message more."""
     file = directory / "mailer.yml"
     file.write_text(yaml.safe_dump(config))
     monkeypatch.setattr(sys, "argv", ["c7n-mailer", "--config", str(file), "-t", str(TEMPLATES), "--run"])
     monkeypatch.setattr(sqs_queue_processor, "MailerSqsQueueIterator", functools.partial(
         sqs_queue_processor.MailerSqsQueueIterator, timeout=0))
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-    cli.main()
+    mailer_function.main()
 
 
 def test_what_was_closed_is_told_and_the_message_takes_it_back(
-    moto: Moto, post: tuple[Post, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    moto: Moto, post: tuple[Post, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reopened: None,
 ) -> None:
     received, port = post
     queue = queue_of_the_stack(moto)
@@ -158,6 +160,46 @@ def test_what_was_closed_is_told_and_the_message_takes_it_back(
     assert (aws, options) == ("aws", ["--region", REGION, "--cli-input-json"])
     getattr(moto.client(service), operation.replace("-", "_"))(**json.loads(body))
     assert rules(ec2, group) == [(22, "0.0.0.0/0", "it's \"open\" <b>")]
+
+
+def test_a_strangers_messages_are_dropped_and_the_next_is_sent(
+    moto: Moto, post: tuple[Post, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reopened: None,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    received, port = post
+    queue = queue_of_the_stack(moto)
+    topic = moto.client("sns").list_topics()["Topics"][0]["TopicArn"]
+    proof = tmp_path / "proof"
+    run = "{{ cycler.__init__.__globals__.os.popen('touch " + str(proof) + "').read() }}"
+    message = {
+        "policy": {"name": PORTS.name, "resource": "aws.security-group"}, "account_id": ACCOUNT, "region": REGION,
+        "partition": "aws", "account": run, "event": None, "execution_start": 1.7e9,
+        "resources": [{"GroupId": run, "GroupName": "{{ 7*7 }}"}],
+        "action": {
+            "type": "notify", "subject": run, "template": "../../etc/passwd", "slack_template": "/etc/passwd",
+            "to": ["stranger@example.net", "slack://#strangers", f"arn:aws:sns:{REGION}:{ACCOUNT}:theirs"],
+            "from": "ceo@example.com", "cc": ["stranger@example.net"]},
+    }
+    for said in ({**message, "policy": {"name": "nobody\n2026 forged line", "resource": "aws.ec2"}}, message):
+        moto.client("sns").publish(TopicArn=topic, Message=hardening.packed(said), MessageAttributes={
+            "mtype": {"DataType": "String", "StringValue": "maidmsg/1.0"}})
+    run_mailer({
+        "queue_url": queue, "region": REGION, "from_address": "guardrails@example.com", "smtp_server": "127.0.0.1",
+        "smtp_port": port, "smtp_ssl": False, "account_emails": {ACCOUNT: ["security@example.com"]},
+    }, tmp_path, monkeypatch)
+    assert not proof.exists()
+    # The second names a policy: it is that policy's mail, with the resource as text.
+    [envelope] = received.mails
+    assert (envelope.mail_from, envelope.rcpt_tos) == ("guardrails@example.com", ["security@example.com"])
+    mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
+    assert (mail["Subject"], mail["Cc"]) == (f"A port was opened to the world in {ACCOUNT}", None)
+    page = Page(mail.get_content()).text
+    assert "cycler.__init__" in page and "{{ 7*7 }}" in page and "root:" not in page
+    assert received.chats == []
+    dropped = [record.getMessage() for record in caplog.records if "dropped" in record.getMessage()]
+    assert dropped == ["message dropped: no policy of the name 'nobody\\n2026 forged line' notifies anybody"]
+    left = moto.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessages"])
+    assert left["Attributes"]["ApproximateNumberOfMessages"] == "0"
 
 
 def rules(ec2: Any, group: str) -> list[tuple[int, str, str]]:

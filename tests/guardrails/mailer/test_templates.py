@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import json
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +156,31 @@ def test_hostile_names_do_no_harm(moto: Moto, tmp_path: Path) -> None:
     assert words == ["aws", "configservice", "put-configuration-recorder", "--region", REGION, "--cli-input-json"]
     assert json.loads(body) == call["parameters"]
     assert line in page.text and line in said
+
+
+@pytest.mark.parametrize("evil", [
+    "x; touch PROOF", "$(touch PROOF)", "`touch PROOF`", "x'; touch PROOF; '", 'x"; touch PROOF; "', "x\ntouch PROOF",
+    "x | touch PROOF", "x > PROOF", "--endpoint-url=https://example.net", "", "\x1b]0;x\x07",
+    "x\u2028touch PROOF", "*", "~",
+])
+def test_a_hostile_call_runs_nothing_when_it_is_copied(
+    moto: Moto, tmp_path: Path, evil: str,
+) -> None:
+    call = {"service": evil, "operation": evil, "parameters": {"Name": evil}}
+    message = made(moto.client, POLICY, [{**GROUP, RECEIPTS: [receipt(inverse=[call], region=evil)]}], tmp_path)
+    [line] = [line for line in rendered(message, "guardrails.txt").splitlines() if line.startswith("aws ")]
+    aws = tmp_path / "bin" / "aws"
+    aws.parent.mkdir()
+    aws.write_text(f'#!{sys.executable}\nimport json, sys\nprint(json.dumps(sys.argv[1:]))\n')
+    aws.chmod(0o755)
+    ran = subprocess.run(
+        ["/bin/sh", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=20,
+        env={"PATH": f"{aws.parent}:/usr/bin:/bin"})
+    assert not list(tmp_path.glob("**/PROOF"))
+    service, operation, *rest = json.loads(ran.stdout)
+    assert not service.startswith("-") and not operation.startswith("-")
+    assert rest[-2] == "--cli-input-json" and json.loads(rest[-1]) == {"Name": evil}
+    assert len(rest) == (4 if evil else 2)
 
 
 def test_a_webhook_is_told_no_channel(moto: Moto, tmp_path: Path) -> None:

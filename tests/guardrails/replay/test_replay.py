@@ -64,6 +64,16 @@ def test_a_wide_rule_is_narrowed_in_the_plan_though_no_call_is_answered(moto: Mo
     assert planned[0]["lines"] == ["narrow tcp 20-25 from 0.0.0.0/0 to tcp 24-25 from 0.0.0.0/0"]
 
 
+def test_a_fix_that_waits_for_the_history_shows_its_plan_for_an_old_event_too(moto: Moto, tmp_path: Path) -> None:
+    key = moto.client("kms").create_key()["KeyMetadata"]["KeyId"]
+    moto.client("kms").disable_key(KeyId=key)
+    event = record("kms", "DisableKey", requestParameters={"keyId": key}, eventID="e-1",
+                   eventTime=(datetime.now(UTC) - timedelta(days=30)).isoformat())
+    planned = answers(replay(tmp_path, event, "--json", "--policy", "kms-key-revert"))["kms-key-revert"]["planned"][0]
+    assert [call["operation"] for call in planned["calls"]] == ["EnableKey"]
+    assert planned["note"] == "what opens or restores is first confirmed by CloudTrail's event history"
+
+
 def test_a_fix_of_steps_tells_its_steps_and_a_profile_is_off_until_it_is_chosen(moto: Moto, tmp_path: Path) -> None:
     iam = moto.client("iam")
     iam.create_user(UserName="eve")

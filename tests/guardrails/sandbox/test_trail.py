@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from botocore.exceptions import ClientError
 
-from guardrails.sandbox import Sandbox
+from guardrails.sandbox import Sandbox, SandboxError
 
 from .conftest import open_port, security_group
 
@@ -57,6 +57,18 @@ def test_accounts_regions_and_times_limit_it(
     now = datetime.now(UTC)
     assert look(sandbox, account, EndTime=now - timedelta(hours=1), StartTime=now - timedelta(hours=2)) == []
     assert len(look(sandbox, account, StartTime=now - timedelta(hours=1))) == 2
+
+
+def test_it_is_late_as_on_aws_where_that_is_wanted(sandbox: Sandbox, account: str, group: str) -> None:
+    sandbox.delay_history(60)
+    assert look(sandbox, account) == []
+    # Only the history is late: what was recorded has been delivered.
+    assert len(sandbox.events(account)) == 2
+    sandbox.delay_history(0)
+    assert len(look(sandbox, account)) == 2
+    for seconds in (-1, float("nan")):
+        with pytest.raises(SandboxError, match="the event history is as it was"):
+            sandbox.delay_history(seconds)
 
 
 def test_pages(sandbox: Sandbox, account: str, group: str) -> None:

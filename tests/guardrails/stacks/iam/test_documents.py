@@ -94,6 +94,15 @@ def test_a_call_worth_an_account_is_bound_to_what_the_policy_does_with_it() -> N
     assert condition.key == "iam:PolicyARN" and condition.values and "*" not in condition.values
     [passed] = [need for need in of_policy(SHIPPED["vpc-flow-logs-central"]) if need.action == "iam:PassRole"]
     assert passed.conditions == (IamCondition("StringEquals", "iam:PassedToService", ("vpc-flow-logs.amazonaws.com",)),)
+    # To wait for CloudTrail's event history: its own schedules, and the one role for them; the trail's role apart.
+    waits = of_policy(SHIPPED["cloudtrail-settings-restore"], mode=True)
+    [schedule] = [need for need in waits if need.action == "scheduler:CreateSchedule"]
+    assert schedule.resources == ("arn:${Partition}:scheduler:*:${Account}:schedule/default/guardrails-confirm-*",)
+    assert {need.conditions[0].values: need.resources for need in waits if need.action == "iam:PassRole"} == {
+        ("scheduler.amazonaws.com",): ("arn:${Partition}:iam::${Account}:role/guardrails-redeliver",),
+        ("cloudtrail.amazonaws.com",): ()}
+    [only] = [need for need in of_policy(SHIPPED["kms-key-revert"], mode=True) if need.action == "iam:PassRole"]
+    assert only.resources == ("arn:${Partition}:iam::${Account}:role/guardrails-redeliver",)
     # A list with nothing in it: nothing is ever attached.
     attaching = SHIPPED["iam-user-policy-attach"]
     assert "iam:AttachUserPolicy" not in actions(of_policy(attaching))
