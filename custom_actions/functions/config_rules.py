@@ -56,6 +56,10 @@ class ConfigItemUnavailable(Exception):
     """AWS Config has no configuration item for a resource that it sent a notification for: there is no evaluation."""
 
 
+class EvaluationsNotAccepted(Exception):
+    """AWS Config did not accept evaluations: it keeps an older verdict for the resources that are named."""
+
+
 class Verdict(StrEnum):
     """AWS Config's compliance types."""
 
@@ -187,10 +191,25 @@ class Judge:
         return f"Violated: {expected}." + (f" {values}" if values else "")
 
     def post(self, token: str, evaluations: Sequence[Evaluation]) -> None:
-        """Send the evaluations to AWS Config. Raises ClientError."""
+        """Send the evaluations to AWS Config.
+
+        PutEvaluations succeeds also when it does not accept some of the evaluations; these are sent again, one by one.
+
+        Raises ClientError, and EvaluationsNotAccepted after all others were sent.
+        """
         client = local_session(self.policy.session_factory).client("config")
-        for some in chunks([evaluation.to_dict() for evaluation in evaluations], _BATCH):
-            call(client.put_evaluations, ResultToken=token, Evaluations=some)
+
+        def not_accepted(some: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+            answer = call(client.put_evaluations, ResultToken=token, Evaluations=some)
+            return list(answer.get("FailedEvaluations") or ())
+
+        failed = [each for some in chunks([evaluation.to_dict() for evaluation in evaluations], _BATCH)
+                  for each in not_accepted(some)]
+        if left := [each for each in failed if not_accepted([each])]:
+            named = ", ".join(f"{each['ComplianceResourceType']} {each['ComplianceResourceId']}" for each in left)
+            raise EvaluationsNotAccepted(
+                f"{self.policy.name}: AWS Config did not accept {len(left)} of {len(evaluations)} evaluations, and "
+                f"keeps older verdicts for: {named}")
 
 
 class ConfigRule(Judge, ConfigRuleMode):

@@ -43,9 +43,12 @@ def function(moto: Moto, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ite
 
 @pytest.fixture
 def config(moto: Moto) -> Iterator[SimpleNamespace]:
-    """AWS Config's side: `items` that its history holds, `evaluations` that were posted, `fail` an error code."""
+    """AWS Config's side: `items` that its history holds, `evaluations` that were posted, `fail` an error code.
+
+    `refuses` maps the id of a resource to how often its evaluation is not accepted.
+    """
     reset_session_cache()
-    seen = SimpleNamespace(items=[], evaluations=[], asked=[], fail=None, old=[])
+    seen = SimpleNamespace(items=[], evaluations=[], asked=[], fail=None, old=[], refuses={})
 
     def ok(**answer: Any) -> tuple[Any, dict[str, Any]]:
         return SimpleNamespace(status_code=200), {**answer, "ResponseMetadata": {"HTTPStatusCode": 200}}
@@ -57,11 +60,15 @@ def config(moto: Moto) -> Iterator[SimpleNamespace]:
         return ok(configurationItems=seen.items)
 
     def put(params: dict[str, Any], **_: Any) -> Any:
-        seen.evaluations += [
-            {**evaluation, "token": json.loads(params["body"])["ResultToken"]}
-            for evaluation in json.loads(params["body"])["Evaluations"]
-        ]
-        return ok(FailedEvaluations=[])
+        failed = []
+        for evaluation in json.loads(params["body"])["Evaluations"]:
+            named = evaluation["ComplianceResourceId"]
+            if seen.refuses.get(named):
+                seen.refuses[named] -= 1
+                failed.append(evaluation)
+            else:
+                seen.evaluations.append({**evaluation, "token": json.loads(params["body"])["ResultToken"]})
+        return ok(FailedEvaluations=failed)
 
     def details(**_: Any) -> Any:
         return ok(EvaluationResults=seen.old)

@@ -11,7 +11,7 @@ from c7n.credentials import SessionFactory
 from c7n.utils import local_session
 
 from custom_actions import lambda_entry
-from custom_actions.functions.config_rules import ConfigPollRule
+from custom_actions.functions.config_rules import ConfigPollRule, EvaluationsNotAccepted
 from tests import engine
 from tests.moto_server import ACCOUNT, REGION, Moto
 
@@ -44,6 +44,25 @@ def test_three_verdicts(
     function("config-rule", **WEB)
     lambda_entry.run(notification(configurationItem=named(name, *cidrs)), None)
     assert verdicts(config) == {name: verdict}
+
+
+def test_an_evaluation_that_is_not_accepted_is_sent_again(function: Any, config: SimpleNamespace) -> None:
+    function("config-rule", **WEB)
+    config.refuses = {"web": 1}
+    lambda_entry.run(notification(configurationItem=named("web")), None)
+    assert verdicts(config) == {"web": "COMPLIANT"}
+
+
+def test_an_old_verdict_that_stays_fails_the_invocation(
+    function: Any, moto: Moto, config: SimpleNamespace
+) -> None:
+    function("config-poll-rule", **WEB)
+    stuck, other = group(moto, "web-1", "0.0.0.0/0"), group(moto, "web-2", "0.0.0.0/0")
+    config.refuses = {stuck: 2}
+    with pytest.raises(EvaluationsNotAccepted, match=f"keeps older verdicts for: AWS::EC2::SecurityGroup {stuck}$"):
+        lambda_entry.run(notification("ScheduledNotification"), None)
+    assert stuck not in verdicts(config)
+    assert verdicts(config)[other] == "NON_COMPLIANT"
 
 
 def test_the_annotation_says_what_is_wrong_with_this_resource(function: Any, config: SimpleNamespace) -> None:
