@@ -122,16 +122,16 @@ FORGED = [
     ({"source": "guardrails.doctor"}, "its source is 'guardrails.doctor'"),
     ({"source": "AWS.ec2"}, "its source is 'AWS.ec2'"),
     ({"source": ["aws.ec2"]}, "its source is ['aws.ec2']"),
-    ({"detail-type": "AWS API Call"}, "which is not CloudTrail's"),
-    ({"account": None}, "it must have account and region"),
-    ({"account": "222222222222"}, "it is of account 222222222222, and this function answers for 123456789012"),
+    ({"detail-type": "AWS API Call"}, "which CloudTrail does not use"),
+    ({"account": None}, "it must have an account and a region"),
+    ({"account": "222222222222"}, "it is from account 222222222222, but this function processes events of 123456789012"),
     ({"detail": {"recipientAccountId": "222222222222"}}, "its detail.recipientAccountId is '222222222222'"),
     ({"detail": {"awsRegion": "eu-west-3"}}, "its detail.awsRegion is 'eu-west-3'"),
-    ({"region": "eu-west-1\nERROR forged"}, "it must have account and region"),
+    ({"region": "eu-west-1\nERROR forged"}, "it must have an account and a region"),
     ({"detail": {"eventName": "AuthorizeSecurityGroupIngress\nERROR x"}}, "its detail.eventName is"),
     ({"detail": {"eventID": "a\x1b[2J"}}, "its detail.eventID is"),
     ({"detail": {"eventTime": {"a": 1}}}, "its detail.eventTime is"),
-    ({"region": "eu-west-3", "detail": {"awsRegion": REGION}}, "but the event is of eu-west-3"),
+    ({"region": "eu-west-3", "detail": {"awsRegion": REGION}}, "but the event is from eu-west-3"),
 ]
 
 

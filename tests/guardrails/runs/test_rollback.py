@@ -289,11 +289,11 @@ def test_a_changed_record_of_a_rollback_is_refused(cloud: Cloud, tmp_path: Path)
     [made] = json.loads((tmp_path / "one/receipts.json").read_text())
     planned(made)
     for change, problem in (
-        ({"inverse": [opens(group, "0.0.0.0/0")]}, "does not make the fix's changes again"),
+        ({"inverse": [opens(group, "0.0.0.0/0")]}, "inverse: must be the calls that repeat the changes of the fix"),
         ({"undid": [CREATE_USER]}, "undid: iam:create_user does not undo"),
         ({"undid": None}, "undid: must be the list"),
-        ({"resource": "sg-2"}, "another resource"),
-        ({"rolls_back": made}, "it is of a rollback too"),
+        ({"resource": "sg-2"}, "resource must be the same as in the receipt"),
+        ({"rolls_back": made}, "this receipt is also one of a rollback"),
         ({"rolls_back": {}}, "rolls_back: the field account"),
     ):
         with pytest.raises(GuardrailsError) as refused:

@@ -194,7 +194,8 @@ def test_a_permission_is_not_put_back_when_the_event_is_forged(cloud: Cloud, tmp
 def test_what_is_gone_is_refused(cloud: Cloud, tmp_path: Path, name: str, request_: dict[str, Any]) -> None:
     source = "lambda" if "functionName" in request_ else "events"
     receipt = push(cloud, tmp_path, record(name, request_, source=source))
-    assert (receipt["outcome"], receipt["reason"]) == ("refused", "custodian-gone is gone: deploy its policy again")
+    assert (receipt["outcome"], receipt["reason"]) == (
+        "refused", "custodian-gone no longer exists: deploy its policy again")
 
 
 def test_an_error_of_aws_is_no_answer(cloud: Cloud, tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def test_the_inverse_is_the_change() -> None:
 
 def test_what_nobody_knows_is_not_guessed() -> None:
     plan = plan_tags(GROUP, {KEY: "locked"}, {}, {KEY: "locked"})
-    assert not plan.steps and "no event tells what the tag guardrails-ingress was" in plan.cannot
+    assert not plan.steps and "no event shows the previous value of the tag guardrails-ingress" in plan.cannot
 
 
 def record(name: str, tags: list[dict[str, str]], resource: str = GROUP) -> dict[str, Any]:
