@@ -22,7 +22,8 @@ CHAIN = "a0: &a0 [x]\n" + "".join(f"a{i}: &a{i} [*a{i - 1}]\n" for i in range(1,
 LARGE = {
     "aliases": (LAUGHS, "expand to too many values", 6),
     "merge keys": (MERGES, "expand to too many values", 15),
-    "one long text many times": (f"a: &a {'x' * 900_000}\nb: [{', '.join(['*a'] * 1000)}]", "expand to too many values", 2),
+    "one long text many times": (
+        f"a: &a {'x' * 900_000}\nb: [{', '.join(['*a'] * 1000)}]", "expand to too many values", 2),
     "an alias in itself": ("a: 1\nb: &b [*b]", "an alias contains itself", 2),
     "a merge of itself": ("a: &a\n  <<: *a\n", "an alias contains itself", 1),
     "open brackets": ("[" * 200_000, "nested deeper than 100 levels", 1),
