@@ -124,7 +124,7 @@ FORGED = [
     ({"source": ["aws.ec2"]}, "its source is ['aws.ec2']"),
     ({"detail-type": "AWS API Call"}, "which CloudTrail does not use"),
     ({"account": None}, "it must have an account and a region"),
-    ({"account": "222222222222"}, 
+    ({"account": "222222222222"},
      "it is from account 222222222222, but this function processes events of 123456789012"),
     ({"detail": {"recipientAccountId": "222222222222"}}, "its detail.recipientAccountId is '222222222222'"),
     ({"detail": {"awsRegion": "eu-west-3"}}, "its detail.awsRegion is 'eu-west-3'"),

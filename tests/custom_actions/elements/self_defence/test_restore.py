@@ -133,7 +133,7 @@ def test_a_removed_target_is_added_again_as_it_was_deployed(cloud: Cloud, tmp_pa
     ([added("PutTargets", {"rule": NAME, "targets": [{**TARGET["targets"][0], "roleArn": "r"}]})], False, False),
     ([added("PutTargets", TARGET)], True, False),  # nothing confirms the event
 ])
-def test_a_target_without_a_record_of_a_deployment_is_not_added(
+def test_a_target_without_a_deployment_is_not_added(
     cloud: Cloud, tmp_path: Path, history: list[Any], forged: bool, fails: bool
 ) -> None:
     cloud.history = history
@@ -174,7 +174,7 @@ def test_a_removed_permission_is_added_again_as_it_was_deployed(cloud: Cloud, tm
     [added("AddPermission20150331v2", {**PERMISSION, "sourceArn": "arn:aws:events:us-east-1:999988887777:rule/x"})],
     [added("AddPermission20150331v2", {**PERMISSION, "sourceArn": ""})],  # any account's rules
 ])
-def test_a_permission_without_a_record_of_a_deployment_is_not_added(cloud: Cloud, tmp_path: Path, history: list[Any]) -> None:
+def test_a_permission_without_a_deployment_is_not_added(cloud: Cloud, tmp_path: Path, history: list[Any]) -> None:
     cloud.history = history
     assert push(cloud, tmp_path, REMOVAL)["outcome"] == "refused"
     assert cloud.changes() == [] and permissions(cloud) == []
