@@ -253,7 +253,7 @@ class _Work:
     def __init__(self, make: Make) -> None:
         self._make = make
         # In the order of the calls; the inverses have the reverse order. The response is None when the call ended with
-        # an error and AWS may have done it all the same: reading again shows whether it did.
+        # an error and AWS may have done it anyway; reading again shows whether it did.
         self._tried: list[tuple[Step, Answer | None]] = []
         self.problems: list[str] = []
         self.notes: list[str] = []

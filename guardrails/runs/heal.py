@@ -1,4 +1,4 @@
-"""Healing: find drift, run the fixes, and check with a second sweep that the drift is gone."""
+"""Healing: find drift, run the fixes, and verify with a second sweep that the drift was removed."""
 from __future__ import annotations
 
 from collections import Counter
@@ -31,7 +31,7 @@ class FixOutcome(StrEnum):
     REVERTED = Outcome.REVERTED.value
     """According to the receipt, the fix changed the resource, read it again, and found no drift."""
     ALREADY_OK = Outcome.ALREADY_OK.value
-    """According to the receipt, the drift was gone when the fix read the resource."""
+    """According to the receipt, there was no drift any more when the fix read the resource."""
     FIXED = "fixed"
     """There is no receipt, but the second sweep did not find the drift again."""
     REFUSED = Outcome.REFUSED.value
@@ -49,7 +49,7 @@ class FixOutcome(StrEnum):
 
     @property
     def done(self) -> bool:
-        """Whether the drift is known to be gone."""
+        """Whether it is certain that there is no drift any more."""
         return self in (FixOutcome.REVERTED, FixOutcome.ALREADY_OK, FixOutcome.FIXED)
 
     @property

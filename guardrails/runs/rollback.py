@@ -20,7 +20,7 @@ from .read_back import Comparison, Observation, observe, observe_undone
 from .rollback_journal import CallKey, Journal, UndoState, receipt_id
 
 _JOURNAL_SUFFIX = Path(JOURNAL).suffix
-_HINT = ("receipts are what our actions write: action-revert-... and fixes.jsonl beside resources.json, or the "
+_HINT = ("receipts are what our actions write: action-revert-... and fixes.jsonl next to resources.json, or the "
          "receipts.json of ./run.sh heal")
 
 
@@ -165,7 +165,7 @@ class Rollback:
         self._journals = journals
 
     def journal(self, receipt: SourcedReceipt) -> Journal:
-        """The journal beside the receipt's file."""
+        """The journal next to the file of the receipt."""
         return self._journals[receipt.file]
 
     def check(self) -> RollbackCheck:
@@ -249,7 +249,7 @@ class Rollback:
     def _parts(
         self, source: SourcedReceipt, parts: Sequence[UndoCall], key: CallKey, *, ours: bool
     ) -> Iterator[RollbackStep]:
-        """Make the parts of a call. `ours`: a stopped rollback may have made the whole call."""
+        """Make the parts of a call. `ours`: an interrupted rollback may have made the whole call."""
         journal = self.journal(source)
         for number, part in enumerate(parts):
             part_key = key._replace(part=number)
