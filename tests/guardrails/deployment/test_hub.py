@@ -154,7 +154,7 @@ def test_the_entry_makes_the_handler_the_members_before_it_runs(
     monkeypatch.setattr(lambda_entry, "policy_mode", lambda: "cloudtrail")
     event = {"detail": {"eventName": "AuthorizeSecurityGroupIngress", "eventSource": "ec2.amazonaws.com"}}
     assert lambda_entry.run(event, None) is False
-    assert "event ignored: an event of a member needs account and region" in caplog.text
+    assert "event ignored: an event from a member account must have account and region" in caplog.text
 
 
 def test_what_is_packed_comes_back_and_has_no_braces() -> None:
