@@ -1,11 +1,11 @@
 """The entry point of every function that we deploy: `mode.handler: custom_actions.lambda_entry.run`.
 
-c7n's default handler never imports our package, so a policy with one of our elements would fail on its first event
-with `Invalid action type`. This handler registers the elements, checks the message, and calls c7n's handler. A message
-that c7n would answer with a traceback ends in one clear log line here.
+c7n's default handler does not import our package, so a policy with one of our elements would fail on its first event
+with `Invalid action type`. This handler registers the elements, checks the message, and calls c7n's handler. For a
+message that would make c7n fail with a traceback, it writes one clear log line instead.
 
-In a hub, functions/central.py first fills in the policy for the account of the event. The responder, which runs the
-fixes of all policies, enters by `custom_actions.lambda_entry.respond`.
+In a hub, functions/central.py first prepares the policy for the account of the event. The entry point of the responder,
+which runs the fixes of all policies, is `custom_actions.lambda_entry.respond`.
 """
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ from .plugin import register
 log = logging.getLogger("custodian.guardrails")
 
 if not logging.root.handlers:
-    # Lambda's runtime configures logging. Without it only warnings would be printed, and no receipts.
+    # Lambda's runtime configures logging. Outside Lambda, only warnings would be printed otherwise, and no receipts.
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s")
 
-# At import: Lambda gives a starting function more CPU, and this happens once.
+# At import, because this happens only once, and Lambda gives a function more CPU while it starts.
 register()
 
 
 def run(event: dict[str, Any], context: Any) -> bool:
     """Run the function's policy for each message in `event`. Lambda calls it with these arguments.
 
-    Returns whether every message was valid. Raises what c7n raises, so that Lambda counts an error and delivers the
-    event again.
+    Returns whether every message was valid. Exceptions of c7n are not caught, so that Lambda counts an error and
+    delivers the event again.
     """
     function.arn = _arn_of(context)
     usable = True
@@ -85,12 +85,12 @@ def _arn_of(context: Any) -> str:
 
 
 def refuse(context: Any, problem: str) -> None:
-    """Log that an event is not trusted, in one line that CloudWatch also counts.
+    """Log that an event was refused, and count it in a CloudWatch metric.
 
     The line is in CloudWatch's embedded metric format: metric RefusedEvents in the namespace `guardrails`, by function.
     """
     function = str(getattr(context, "function_name", "") or "")
-    print(json.dumps({  # not through a logger: CloudWatch counts a line only if all of it is JSON
+    print(json.dumps({  # not with a logger: CloudWatch reads the metric only if the whole line is JSON
         "level": "ERROR", "message": f"event refused: {problem}", "function": function, "RefusedEvents": 1,
         "_aws": {
             "Timestamp": int(time.time() * 1000),
@@ -105,8 +105,8 @@ def refuse(context: Any, problem: str) -> None:
 def messages(event: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The event itself, or the messages of an SNS event: one for each record.
 
-    A record that is not a JSON object becomes `{"unreadable": text}`. Anyone who may publish to the topic can write a
-    message, so one that says that it is an event of AWS is marked as not AWS's own.
+    A record that is not a JSON object becomes `{"unreadable": text}`. Anyone who can publish to the topic can send a
+    message that looks like an event from AWS, so `sns:` is put before the source of each message.
     """
     records = [record["Sns"]["Message"] for record in event.get("Records") or () if "Sns" in record]
     if not records:
@@ -123,32 +123,32 @@ def messages(event: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def unusable(message: Mapping[str, Any], mode: str) -> str:
-    """Why a policy of this mode cannot use `message`; empty when it can."""
+    """Why a policy of this mode cannot use `message`; empty if it can."""
     if "unreadable" in message:
         return f"the SNS message is not a JSON object: {str(message['unreadable'])[:200]!r}"
     if mode == "cloudtrail":
         detail = detail_of(message)
         missing = [name for name in ("eventName", "eventSource") if not detail.get(name)]
         if missing:
-            return f"a CloudTrail event must have detail.{' and detail.'.join(missing)}; it has {sorted(message)}"
+            return f"a CloudTrail event must have detail.{' and detail.'.join(missing)}, but has only {sorted(message)}"
     if mode in ("config-rule", "config-poll-rule"):
         missing = [name for name in ("invokingEvent", "resultToken") if not message.get(name)]
         if missing:
             return (
-                f"an AWS Config event must have {' and '.join(missing)}, or no evaluation can be sent; "
-                f"it has {sorted(message)}"
+                f"an AWS Config event must have {' and '.join(missing)}, or no evaluation can be sent, "
+                f"but has only {sorted(message)}"
             )
     return ""
 
 
 @functools.cache
 def policy_mode() -> str:
-    """The mode of the function's policy, from the `config.json` that c7n puts into the archive."""
+    """The mode of the function's policy, from the `config.json` that c7n adds to the deployment package."""
     return str(config()["policies"][0]["mode"]["type"])
 
 
 @functools.cache
 def _members() -> Members | None:
-    """The member accounts of a hub's function; None for a function of its own account only."""
+    """The member accounts of a hub's function; None for a function that processes only its own account."""
     data = config()
     return Members(data) if is_central(data["policies"][0]) else None

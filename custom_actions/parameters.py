@@ -1,12 +1,12 @@
 """Parameters of policies: defaults at the top of a policy file, which c7n-org's `vars` override for an account.
 
-A policy has `"{access_key_max_age_days}"` where the value goes, and the defaults of its file in `metadata.parameters`.
-A value of another type than the default is an error, because the policy would silently match nothing.
-`patches/parameters.py` makes c7n fill in the values.
+A policy has a placeholder such as `"{access_key_max_age_days}"` for the value, and the defaults of its file in
+`metadata.parameters`. A value with another type than the default is an error, because the policy would match no
+resources without an error message. `patches/parameters.py` makes c7n replace the placeholders.
 
-c7n fills in braces with Python's format strings, which can do more than insert a value: `{now.__init__.__globals__}`
-looks into the object behind `now`, and from there reads the environment of the process, with its AWS credentials. So
-a policy may only use plain names. `lookups` finds every other use.
+c7n replaces placeholders with Python's format strings, which can do more than insert a value.
+`{now.__init__.__globals__}` reads attributes of the object `now`, and through them the environment of the process with
+its AWS credentials. So a policy can use only plain names. `lookups` finds every other use.
 """
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ USE_PLAIN_NAMES = ("use a plain name such as {account_id} or {now}; write braces
                    "dot or bracket after the name: {{ }}")
 """How to fix what `lookups` finds."""
 WIDTH_LIMIT = 1000
-"""Characters: `{region:>2000000000}` would fill the memory."""
+"""The maximum width in characters, because `{region:>2000000000}` would use up the memory."""
 
 _PLACEHOLDER = re.compile(r"(?<!\{)\{([a-z][a-z0-9_]*)\}(?!\})")
-# The names that c7n could fill in. Log filter patterns such as `{ $.eventName = "X" }` are not among them.
+# Names that c7n could replace. CloudWatch filter patterns such as `{ $.eventName = "X" }` are not among them.
 _NAME = re.compile(r"[\w-]*")
-# A format specification of a string or a number. Those of dates have a %, and are of c7n's own kind.
+# A format specification of a string or a number. Those of dates contain a %, and c7n handles them itself.
 _SPECIFICATION = re.compile(r"(?:.?[<>=^])?[-+ ]?z?#?0?(\d*)[,_]?(?:\.(\d+))?[a-zA-Z]?", re.DOTALL)
 _NESTED = 5
-# The elements of which c7n formats only some settings again when they run.
+# Elements for which c7n formats only these settings again when they run.
 _FORMATTED_AGAIN = {"notify": ("transport", "to_from", "cc_from"), "value": ("value_from",), "excepted": ()}
 
 
 def effective(policy: str, defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The values to fill in: those in `given`, and `defaults` for the others.
+    """The values of the parameters: those in `given`, and `defaults` for the others.
 
-    Raises PolicyValidationError when a given value has another type than its default.
+    Raises PolicyValidationError if a given value has another type than its default.
     """
     for name in defaults.keys() & given.keys():
         if (wanted := kind_of(defaults[name])) != (kind := kind_of(given[name])):
@@ -69,7 +69,7 @@ def placeholders(data: Any) -> set[str]:
 
 
 def lookups(data: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
-    """Each string in `data`, keys included, whose braces do more than insert a value: its path, and what is wrong.
+    """The strings and keys in `data` whose braces do more than insert a value: the path of each, and the problem.
 
     These are attributes (`{a.b}`), items (`{a[b]}`), the same inside a format specification, and a width or precision
     above WIDTH_LIMIT. Doubled braces (`{{ account.name }}`, for the mailer) and Jinja blocks (`{% if a.b %}`) are text.
@@ -88,10 +88,10 @@ def lookups(data: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
 
 
 def lookups_after(policy: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
-    """The same for a policy whose variables are filled in: only settings that c7n formats again when it runs.
+    """The same for a policy whose variables are replaced: only settings that c7n formats again when it runs.
 
-    Doubled braces are single braces by now, and the values of accounts.yml are in their places. What c7n never formats
-    again, such as a description or the value of a value filter, is text.
+    By now, doubled braces have become single braces, and the values of accounts.yml are inserted. Settings that c7n
+    does not format again, such as a description or the value of a value filter, are plain text.
     """
     for kind in ("filters", "actions"):
         yield from _after(policy.get(kind), (kind,))
@@ -116,13 +116,13 @@ def _after(entry: Any, path: Path) -> Iterator[tuple[Path, str]]:
 
 
 def refusal(policy: str, path: Path, problem: str) -> PolicyValidationError:
-    """The error with which a run ends instead of filling in the policy."""
+    """The error to raise instead of replacing the variables of the policy."""
     where = ".".join(str(step) for step in path)
     return PolicyValidationError(f"policy:{policy} {where}: {problem}; {USE_PLAIN_NAMES}")
 
 
 def _problem(text: str, depth: int = 0) -> str:
-    """What is wrong with the braces of a string; empty when nothing is."""
+    """The problem with the braces of a string; empty if there is none."""
     if "{" not in text:
         return ""
     try:
@@ -141,11 +141,11 @@ def _problem(text: str, depth: int = 0) -> str:
             if found and any(len(digits) > 9 or int(digits) > WIDTH_LIMIT for digits in found.groups() if digits):
                 return f"{_short(f'{{{name}:{specification}}}')} is wider than {WIDTH_LIMIT} characters"
     except ValueError:
-        # Braces that do not match. What was before them is judged; c7n cannot format such a string, and says so.
+        # The braces do not match. Those before have been checked, and c7n reports such a string as an error.
         return ""
     return ""
 
 
 def _short(text: str) -> str:
-    """For a message: printable, and short."""
+    """The text for a message: shortened, and with unprintable characters escaped."""
     return text if len(text) <= 80 and text.isprintable() else f"{ascii(text)[1:78]}…"

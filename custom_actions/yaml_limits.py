@@ -1,8 +1,8 @@
-"""How large a YAML file may become once its aliases are resolved.
+"""Limits for the size of a YAML file after its aliases are resolved.
 
-A few lines of YAML can stand for billions of values: each anchor lists the one before it ten times. The nodes of a file
-are counted here before anything is built from them, each node once, so the count takes no longer than reading the file.
-Works on the events and nodes of PyYAML without importing it: a function has no PyYAML.
+A few lines of YAML can expand to billions of values, if each anchor lists the previous one ten times. So the nodes of a
+file are counted before objects are created from them. Each node is counted once, so this takes no longer than reading
+the file. The module works on the events and nodes of PyYAML without importing it, because it is missing in functions.
 """
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from collections.abc import Iterable
 from typing import Any
 
 BYTES = 8_000_000
-"""Of one file. The accounts.yml of 10,000 accounts has about 2,000,000."""
+"""Maximum size of a file. An accounts.yml with 10,000 accounts has about 2,000,000 bytes."""
 SCALAR = 1_000_000
-"""Characters of one value: the longest texts that AWS accepts in a policy have 20,480."""
+"""Maximum characters in one value. The longest text that AWS accepts in a policy has 20,480."""
 DEPTH = 100
-"""Of lists and mappings inside each other; policies have about 12."""
+"""Maximum nesting of lists and mappings; policies have about 12 levels."""
 VALUES = 500_000
-"""Keys, values, and the beginnings and ends of lists and mappings in one file."""
+"""Maximum number of YAML events in a file: keys, values, and the starts and ends of lists and mappings."""
 EXPANDED = 100_000
-"""Values, with each alias resolved, beside 20 for each that the file itself has."""
+"""Maximum number of values with all aliases resolved, plus 20 for each value in the file itself."""
 EXPANDED_CHARACTERS = 4 * BYTES
-"""Characters in all of them."""
+"""Maximum characters in all values with all aliases resolved."""
 
 
 _STEPS = {"SequenceStartEvent": 1, "MappingStartEvent": 1, "SequenceEndEvent": -1, "MappingEndEvent": -1}
 
 
 def events_too_large(events: Iterable[Any]) -> tuple[str, int] | None:
-    """What is nested too deeply in a file's events, or that there are too many, and the line; None when all is well.
+    """The problem, if a file is nested too deeply or has too many values, and its line; None if there is none.
 
-    To be asked before nodes are built: PyYAML builds them recursively, and its fast loader crashes the process.
+    Call it before nodes are created: PyYAML creates them recursively, and its fast loader can crash the process.
     """
     depth = 0
     for number, event in enumerate(events):
@@ -42,7 +42,7 @@ def events_too_large(events: Iterable[Any]) -> tuple[str, int] | None:
 
 
 def nodes_too_large(root: Any) -> tuple[str, int] | None:
-    """What is too large in a file's nodes, and its line (counted from 1); None when nothing is."""
+    """The problem, if the nodes of a file exceed a limit, and its line (counted from 1); None if there is none."""
     sizes: dict[int, tuple[int, int, int]] = {}
     """By node: values, characters and depth, with aliases resolved."""
     open_nodes: set[int] = set()
@@ -74,7 +74,7 @@ def nodes_too_large(root: Any) -> tuple[str, int] | None:
             return f"lists and mappings are nested deeper than {DEPTH} levels when aliases are resolved", line
         sizes[key] = (values, characters, depth)
         if values > EXPANDED + 20 * len(sizes) or characters > EXPANDED_CHARACTERS:
-            return ("the aliases of this value stand for too much: "
+            return ("the aliases of this value expand to too many values: "
                     f"{_shown(values)} values, {_shown(characters)} characters"), line
     return None
 

@@ -1,6 +1,6 @@
-"""Who set a tag of an EC2 resource, and what a tag was before a change, from CloudTrail's event history.
+"""Who set a tag of an EC2 resource, and its value before a change, from CloudTrail's event history.
 
-A tag can switch a fix on or off. So who set it decides whether a fix may open something because of it.
+A tag can switch a fix on or off. So a fix that adds access because of a tag first checks who set the tag.
 
 Source: CloudTrail's records of EC2's CreateTags, DeleteTags, CreateSecurityGroup and RunInstances.
 """
@@ -16,18 +16,18 @@ from .event_history import earlier_events
 from .events import principal_of
 
 MOST_RECORDS = 1000
-"""How many records of a resource are read at most: 20 pages of LookupEvents, which AWS answers twice a second."""
+"""The largest number of records of a resource to read: 20 pages of LookupEvents, which allows two requests a second."""
 _CREATE, _DELETE = "CreateTags", "DeleteTags"
 
 
 class UnknownTag(Exception):
-    """The event history does not tell what a tag was."""
+    """The event history does not show the earlier value of a tag."""
 
 
 def records_of(client: Any, resource: str, before: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """The records of a resource before the record `before`, newest first.
 
-    Raises UnknownTag after MOST_RECORDS of them, and ClientError.
+    Raises UnknownTag if there are more than MOST_RECORDS, and ClientError.
     """
     for number, record in enumerate(islice(earlier_events(client, resource, before), MOST_RECORDS + 1)):
         if number == MOST_RECORDS:
@@ -36,7 +36,7 @@ def records_of(client: Any, resource: str, before: Mapping[str, Any]) -> Iterato
 
 
 def tags_set(record: Mapping[str, Any], resource: str) -> dict[str, str] | None:
-    """The tags that a record gives to a resource, made with them or tagged later; None where it gives none."""
+    """The tags that the call in a record set on a resource, by CreateTags or at its creation; None if it set none."""
     request = record.get("requestParameters") or {}
     if record.get("eventName") == _CREATE and resource in _resources(request):
         return {str(tag["key"]): str(tag.get("value") or "") for tag in _items(request.get("tagSet"))}
@@ -49,7 +49,7 @@ def tags_set(record: Mapping[str, Any], resource: str) -> dict[str, str] | None:
 
 
 def creates(record: Mapping[str, Any], resource: str) -> bool:
-    """Whether the record made the resource: a security group or an instance."""
+    """Whether the call in the record created the resource, which is a security group or an instance."""
     answer = record.get("responseElements") or {}
     if record.get("eventName") == "CreateSecurityGroup":
         return bool(answer.get("groupId") == resource)
@@ -61,13 +61,13 @@ def creates(record: Mapping[str, Any], resource: str) -> bool:
 def distrusted_tag(
     records: Iterable[Mapping[str, Any]], resource: str, tag: str, allowed: Sequence[str]
 ) -> str:
-    """Why a resource's tag may not be relied on; empty when it may.
+    """Why a resource's tag must not be trusted; empty if it can be trusted.
 
-    A tag may be relied on that a principal in `allowed` (ARNs, with `*` and `?`) set last, or the root user, whom no
-    policy limits; and one that was set before the event history begins (90 days).
+    A tag is trusted if it was last set by a principal in `allowed` (ARNs, with the wildcards `*` and `?`), by the root
+    user, whom IAM policies do not limit, or before the event history begins (90 days).
 
     Args:
-        records: those of the resource, newest first. May raise UnknownTag.
+        records: the records of the resource, newest first. Reading them may raise UnknownTag.
     """
     try:
         for record in records:
@@ -76,18 +76,19 @@ def distrusted_tag(
                 root = (record.get("userIdentity") or {}).get("type") == "Root"
                 if root or (principal and any(fnmatchcase(principal, pattern) for pattern in allowed)):
                     return ""
-                return f"the tag {tag} was set by {principal or 'nobody that the event names'}, who may not set it"
+                return f"the tag {tag} was set by {principal or 'an unknown principal'}, who is not allowed to set it"
             if creates(record, resource):
-                return f"no event says who set the tag {tag}"
+                return f"no event shows who set the tag {tag}"
     except UnknownTag as unknown:
-        return f"who set the tag {tag} is not known: {unknown}"
+        return f"it is unknown who set the tag {tag}: {unknown}"
     return ""
 
 
 def tags_before(records: Sequence[Mapping[str, Any]], resource: str, keys: Iterable[str]) -> dict[str, str | None]:
-    """What tags of a resource were, by its records, newest first: the value, or None where it had no such tag.
+    """The last values of tags of a resource according to its records: the value, or None if it had no such tag.
 
-    A key is left out where the records do not tell: it may have been set before the event history begins.
+    `records` are newest first. A key is left out if they do not show its value: it may have been set before the event
+    history begins.
     """
     found: dict[str, str | None] = {}
     wanted = set(keys)
@@ -99,16 +100,16 @@ def tags_before(records: Sequence[Mapping[str, Any]], resource: str, keys: Itera
             if value is None or found.get(key) == value:
                 found[key] = None
             elif key not in found:
-                continue  # only where the value was this one, and nobody knows what it was
+                continue  # DeleteTags with a value deletes only a tag with that value, and the value is unknown
     return found
 
 
 def removed_tags(
     record: Mapping[str, Any], resource: str, keys: Iterable[str]
 ) -> dict[str, str | None] | None:
-    """The tags among `keys` that a DeleteTags takes away, each with the value on which that depends.
+    """The tags among `keys` that a DeleteTags removes, each with the value that the tag must have; None for any value.
 
-    None where the record takes nothing from the resource. Without a list of tags, DeleteTags deletes them all.
+    The result is None if the record removes no tags of the resource. DeleteTags without a list deletes all tags.
     """
     request = record.get("requestParameters") or {}
     if record.get("eventName") != _DELETE or resource not in _resources(request):
@@ -120,7 +121,7 @@ def removed_tags(
 
 
 def moment(time: datetime) -> dict[str, str]:
-    """What `records_of` takes for every record until a time."""
+    """An argument for `records_of` that selects all records before a time."""
     return {"eventTime": time.isoformat()}
 
 

@@ -1,11 +1,12 @@
-"""Whether CloudTrail's own event history confirms an event, before a fix opens something or restores settings.
+"""Confirms an event with CloudTrail's event history, before a fix adds access or restores settings.
 
-EventBridge's sources cannot be forged, but anyone with `lambda:InvokeFunction` can hand any event to a function. So a
-step of a fix that adds access, or that takes settings from history, is made only when the event history has the event
-by its id, with the same content. The history is some minutes late (AWS: about 5, at most 15). Until then the function
-has the event delivered to it again by a one-time schedule, three times at most; then the step is refused.
+The source of an event from EventBridge cannot be forged, but anyone with `lambda:InvokeFunction` can invoke a function
+with any event. So a step of a fix that adds access, or that restores settings from history, is made only if the event
+history contains the event with the same id and the same content. The history has a delay of some minutes (AWS: about 5,
+at most 15). If it does not contain the event yet, the function creates a one-time schedule that delivers the event
+again. After three such deliveries the step is refused.
 
-Steps that only take access away, or only switch a safeguard on, need no confirmation.
+Steps that only remove access, or only switch on a safeguard, need no confirmation.
 
 Source: CloudTrail's LookupEvents; EventBridge Scheduler's CreateSchedule.
 """
@@ -26,12 +27,12 @@ from ..errors import Refusal
 from ..names import REDELIVERY_PREFIX, REDELIVERY_ROLE
 
 ATTEMPT = "guardrails-attempt"
-"""The key of a delivered event: how often it has been delivered before."""
+"""The key in an event that contains how often the event was delivered again."""
 DELAYS = (timedelta(minutes=3), timedelta(minutes=5), timedelta(minutes=8))
-"""How long the event waits before each further delivery: 16 minutes in all."""
+"""The delay before each further delivery of the event: 16 minutes in total."""
 OLDEST = timedelta(hours=6)
-"""Lambda delivers an event for six hours at most; an older one is a repetition."""
-# What of a record decides what a fix does. The rest may be spelled differently in the history.
+"""Lambda retries an event for six hours at most, so an older event is a replay."""
+# The fields of a record that decide what a fix does. Other fields can be written differently in the history.
 _DECISIVE = (
     "eventID", "eventName", "eventSource", "eventTime", "awsRegion", "recipientAccountId", "errorCode",
     "requestParameters", "responseElements",
@@ -44,24 +45,24 @@ class NotYet(Exception):
 
 @dataclass
 class Function:
-    """The deployed function that this process is, if it is one."""
+    """The deployed function that this process runs in; without an ARN if it runs outside Lambda."""
 
     arn: str = ""
 
 
 function = Function()
-"""Set by the function's entry point at each invocation."""
+"""The entry point sets its ARN at each invocation."""
 
 
 def confirm(cloudtrail: Any, event: Mapping[str, Any]) -> None:
-    """Return when the event history confirms `event`.
+    """Return if the event history confirms `event`, and raise otherwise.
 
     Args:
-        cloudtrail: boto3's client, in the account and region of the event.
+        cloudtrail: the boto3 client of CloudTrail in the account and region of the event.
         event: the EventBridge event.
 
-    Raises NotYet when the event will be delivered again, Refusal when it is not confirmed and will not be, and one of
-    AWS_ERRORS.
+    Raises NotYet if the event will be delivered again, Refusal if it cannot be confirmed, and one of AWS_ERRORS if a
+    call fails.
     """
     record = detail_of(event)
     event_id, name = str(record.get("eventID") or ""), record.get("eventName")
@@ -69,21 +70,21 @@ def confirm(cloudtrail: Any, event: Mapping[str, Any]) -> None:
         raise Refusal(f"the event {name} has no id, so CloudTrail's event history cannot confirm it")
     happened = datetime.fromisoformat(str(record["eventTime"]))
     if _now() - happened > OLDEST:
-        raise Refusal(f"the event {name} is of {record['eventTime']}: too old to be answered")
+        raise Refusal(f"the event {name} of {record['eventTime']} is too old to be processed")
     known = event_by_id(cloudtrail, event_id)
     if known is None:
         raise wait(event, event_id, str(name))
     if differing := [key for key in _DECISIVE if record.get(key) != known.get(key)]:
         raise Refusal(
-            f"the event {event_id} is another one in CloudTrail's event history: {', '.join(differing)} differ")
+            f"the event {event_id} differs from the one in CloudTrail's event history in {', '.join(differing)}")
     if _principal(record) != _principal(known):
-        raise Refusal(f"the event {event_id} was caused by another principal, by CloudTrail's event history")
+        raise Refusal(f"according to CloudTrail's event history, another principal caused the event {event_id}")
 
 
 def wait(event: Mapping[str, Any], event_id: str, name: str) -> NotYet:
-    """Have Lambda's `event` delivered to this function again, since the event history does not have an event yet.
+    """Schedule another delivery of `event` to this function, because the event history does not contain it yet.
 
-    Returns what to raise. Raises Refusal when it has been delivered often enough, and one of AWS_ERRORS.
+    Returns the exception to raise. Raises Refusal after the last delivery, and one of AWS_ERRORS if a call fails.
     """
     attempt = event.get(ATTEMPT)
     made = attempt if isinstance(attempt, int) and attempt >= 0 else 0
@@ -95,14 +96,14 @@ def wait(event: Mapping[str, Any], event_id: str, name: str) -> NotYet:
             f"CloudTrail's event history does not have the event {name} ({event_id}) after {waited} minutes")
     _deliver_again({**event, ATTEMPT: made + 1}, event_id, _now() + DELAYS[made])
     return NotYet(
-        f"CloudTrail's event history does not have the event {name} ({event_id}) yet: asked again in "
+        f"CloudTrail's event history does not have the event {name} ({event_id}) yet: it is checked again in "
         f"{int(DELAYS[made].total_seconds() // 60)} minutes")
 
 
 def _deliver_again(event: Mapping[str, Any], event_id: str, at: datetime) -> None:
     partition, _, region, account = function.arn.split(":")[1:5]
     key = hashlib.sha256(f"{function.arn} {event_id} {event[ATTEMPT]}".encode()).hexdigest()[:40]
-    # With the function's own credentials: in a hub, the session of the policy is the member's.
+    # With the function's own credentials, because in a hub the policy's session is in the member account.
     scheduler = boto3.Session(region_name=region).client("scheduler")
     try:
         call(
@@ -114,7 +115,7 @@ def _deliver_again(event: Mapping[str, Any], event_id: str, at: datetime) -> Non
                 "Input": json.dumps(event, default=str),
             })
     except ClientError as error:
-        if code_of(error) != "ConflictException":  # another resource of the same event waits already
+        if code_of(error) != "ConflictException":  # already scheduled for another resource of the same event
             raise
 
 

@@ -42,10 +42,11 @@ class Step:
         note: what a person should know after it is made.
         parts: the same in smaller calls, made one by one when AWS refuses the whole.
         split_on: the error codes after which the parts are made; when empty, any error.
-        no_harm: error codes that mean that someone else has done it already: neither a problem nor our change.
+        no_harm: error codes that mean that someone else has already made the change. This is not a problem, and the
+            change is not recorded as ours.
         try_later: error codes after which it is tried once more, after the other steps.
         chain: steps with the same name depend on each other: when one fails, the later ones are not made.
-        confirm: it adds access, or takes settings from history: made only when the event is confirmed
+        confirm: the step adds access or restores settings from history, so it is made only after the event is confirmed
             (confirmation.py).
         unsure: set by `carry_out` on a step that AWS may or may not have done, because the call ended with an error
             and the resource could not be read again.
@@ -71,7 +72,7 @@ class Step:
         return [leaf for part in self.parts for leaf in part.leaves] if self.parts else [self]
 
     def known_undo(self) -> list[Call]:
-        """The calls that undo it, as far as they are known before it is made: an id that AWS gives is not."""
+        """The calls that undo it, if they are known before it is made; they are not if they need an id from AWS."""
         if callable(self.inverse):
             return []
         return self.undo({}) or [undo for part in self.parts for undo in part.known_undo()]
@@ -84,10 +85,10 @@ class Step:
 
 @dataclass(frozen=True)
 class FixPlan:
-    """What to do to one resource.
+    """The fix of one resource.
 
     Attributes:
-        steps: in the order to make them; none when there is no drift.
+        steps: the steps in order; empty if there is no drift.
         cannot: drift that the fix cannot remove, and why: the earlier state is unknown, or AWS does not allow it yet.
         notes: what a person should know.
     """
@@ -102,9 +103,9 @@ class FixResult:
     """How the fix of one resource ended, and what it changed.
 
     Attributes:
-        resource: the id of what was fixed, when it is not the policy's resource: a flow log of an account.
-        resource_type: its type, in the same case.
-        region: its region, when it is not the policy's region.
+        resource: the id of the fixed resource if it is not the policy's resource, such as a flow log of an account.
+        resource_type: the type of that resource.
+        region: the region of the fixed resource if it is not the policy's region.
     """
 
     outcome: Outcome
@@ -163,10 +164,10 @@ def carry_out(
         left: reads the resource again, and returns what is still to do.
         cannot, notes: as in FixPlan.
         rounds: how often new drift is fixed that someone else causes during the fix.
-        settled: whether what is left will not change by waiting.
+        settled: whether the remaining steps will not change any more by waiting.
         summarise: summarises the steps for the receipt, where `summary` does not fit.
-        confirm: returns when the event is confirmed that steps with `confirm` depend on. Raises NotYet: then only the
-            other steps are made, and the outcome is `waiting`. Raises Refusal: then none is made.
+        confirm: returns if the event is confirmed, on which the steps with `confirm` depend. If it raises NotYet, only
+            the other steps are made, and the outcome is `waiting`. If it raises Refusal, no step is made.
     """
     if confirm and any(step.confirm for step in steps):
         try:
@@ -211,7 +212,7 @@ def _unconfirmed(
     steps: Sequence[Step], make: Make, left: Callable[[], Left], outcome: Outcome, reason: str,
     notes: Sequence[str], summarise: Summary,
 ) -> FixResult:
-    """Make the steps that need no confirmation. `outcome` and `reason` are those of the others."""
+    """Make the steps that need no confirmation. `outcome` and `reason` are for the steps that do."""
     now = [step for step in steps if not step.confirm]
     if not now:
         return FixResult(outcome, reason, notes=notes)
@@ -252,7 +253,7 @@ class _Work:
     def __init__(self, make: Make) -> None:
         self._make = make
         # In the order of the calls; the inverses have the reverse order. The response is None when the call ended with
-        # an error and AWS may have done it all the same: reading again shows whether it did.
+        # an error and AWS may have done it anyway; reading again shows whether it did.
         self._tried: list[tuple[Step, Answer | None]] = []
         self.problems: list[str] = []
         self.notes: list[str] = []
@@ -330,7 +331,7 @@ class _Work:
         return any(leaf.call in made for step in remaining if isinstance(step, Step) for leaf in step.leaves)
 
     def made_of(self, remaining: Left | None) -> list[tuple[Step, Answer]]:
-        """The steps that were made, and the unsure ones that the later read confirms or cannot rule out."""
+        """The steps that were made, and the unsure steps that reading again confirmed or could not rule out."""
         still = [leaf.call for step in remaining or () if isinstance(step, Step) for leaf in step.leaves]
         known = remaining is not None and not any(isinstance(each, str) for each in remaining)
         made: list[tuple[Step, Answer]] = []

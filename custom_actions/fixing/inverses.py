@@ -1,11 +1,12 @@
 """Which calls may undo a fix, and whether a receipt contains only such calls.
 
-A receipt is a file or a log line: a person who can edit it decides what `rollback` calls. So each fix declares, as its
-class attribute `inverses`, the calls that may be in its receipts, which parameter names the resource, and which values
-its other parameters may have. `problem` compares a receipt with the declarations of all fixes. It calls nothing.
+A receipt is a file or a log line. Someone who can edit it could make `rollback` call anything. So each fix declares, in
+its class attribute `inverses`, the calls that its receipts can contain, which parameter names the resource, and which
+values the other parameters can have. `problem` compares a receipt with the declarations of all fixes, and calls
+nothing.
 
-A receipt is not signed. Somebody who edits one can still name another resource of the same type, and ask for what the
-fix of that type takes away. `rollback` shows every call before it makes one.
+A receipt is not signed. Someone who edits one can still name another resource of the same type, and have `rollback`
+restore on that resource what the fix removes. So `rollback` shows every call before it makes one.
 """
 from __future__ import annotations
 
@@ -20,17 +21,17 @@ from typing import Any
 from .receipt import Outcome
 
 Receipt = Mapping[str, Any]
-"""A receipt as its JSON has it."""
+"""A receipt, as it is in JSON."""
 Parameters = Mapping[str, Any]
 Check = Callable[[Any, Receipt], bool]
-"""Whether a parameter's value fits the receipt."""
+"""Returns whether the value of a parameter is valid for the receipt."""
 Redo = Callable[[Parameters, Receipt], tuple[str, dict[str, Any]]]
-"""The operation and parameters that make the fix's change again, from those of the inverse."""
+"""Returns the operation and parameters that repeat the change of a fix, given the parameters of its inverse."""
 
 ROLLED_BACK = "rolled-back"
-"""The outcome in a receipt of `rollback` itself."""
+"""The outcome in a receipt that `rollback` writes."""
 UNDID, ROLLS_BACK = "undid", "rolls_back"
-"""The keys under which a receipt of `rollback` has the calls that were made, and the receipt that they are from."""
+"""Keys in a receipt that `rollback` writes: the calls that it made, and the receipt that contained these calls."""
 _OUTCOMES = {*Outcome, ROLLED_BACK}
 
 _FIELDS = ("account", "region", "resource", "resource_type", "policy", "outcome", "at", "inverse")
@@ -41,24 +42,24 @@ _REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}")
 
 
 def is_resource(value: Any, receipt: Receipt) -> bool:
-    """The value is the receipt's resource, or the last part of its ARN."""
+    """Whether the value is the receipt's resource, or the last part of its ARN."""
     resource = receipt["resource"]
     return isinstance(value, str) and value != "" and (
         value == resource or (resource.startswith("arn:") and resource.rpartition("/")[2] == value))
 
 
 def is_account(value: Any, receipt: Receipt) -> bool:
-    """A setting of the account, which no parameter names: the receipt's resource is the account."""
+    """Whether the call changes a setting of the account: no parameter names it, and the resource is the account."""
     return value is None and receipt["resource"] == receipt["account"]
 
 
 def is_added(value: Any, receipt: Receipt) -> bool:
-    """The receipt says that the fix created it: every string of the value is in its `added`."""
+    """Whether the fix added the value: every string of it is in the receipt's `added`."""
     return _is_in(value, receipt.get("added"))
 
 
 def is_removed(value: Any, receipt: Receipt) -> bool:
-    """The receipt says that the fix took it away: every string of the value is in its `removed`."""
+    """Whether the fix removed the value: every string of it is in the receipt's `removed`."""
     return _is_in(value, receipt.get("removed"))
 
 
@@ -68,7 +69,7 @@ def _is_in(value: Any, changes: Any) -> bool:
 
 
 def _strings(value: Any, *, keys: bool = False) -> Iterator[str]:
-    """Every string in a JSON value, with `keys` those that are keys too."""
+    """Every string in a JSON value; with `keys`, also those that are keys."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
@@ -82,7 +83,7 @@ def _strings(value: Any, *, keys: bool = False) -> Iterator[str]:
 
 
 def is_topic(value: Any, receipt: Receipt) -> bool:
-    """The ARN of a topic in the receipt's account and region whose name is in `added`."""
+    """Whether the value is the ARN of a topic in the receipt's account and region whose name is in `added`."""
     parts = value.split(":") if isinstance(value, str) else []
     return (
         len(parts) == 6 and parts[2:5] == ["sns", receipt["region"], receipt["account"]]
@@ -90,34 +91,34 @@ def is_topic(value: Any, receipt: Receipt) -> bool:
 
 
 def is_listener(value: Any, receipt: Receipt) -> bool:
-    """The ARN of a listener, or of a rule, of the receipt's load balancer."""
+    """Whether the value is the ARN of a listener, or of a listener rule, of the receipt's load balancer."""
     balancer = receipt["resource"]
     return ":loadbalancer/" in balancer and isinstance(value, str) and value.startswith(tuple(
         balancer.replace(":loadbalancer/", f":{kind}/") + "/" for kind in ("listener", "listener-rule")))
 
 
 def is_api(value: Any, receipt: Receipt) -> bool:
-    """The id of the REST API in the ARN of the receipt's stage."""
+    """Whether the value is the id of the REST API in the ARN of the receipt's stage."""
     return isinstance(value, str) and value != "" and f"/restapis/{value}/stages/" in receipt["resource"]
 
 
 def is_function(value: Any, receipt: Receipt) -> bool:
-    """The name in the receipt's ARN of a Lambda function."""
+    """Whether the value is the name of the Lambda function in the receipt's ARN."""
     return isinstance(value, str) and value != "" and receipt["resource"].endswith(f":function:{value}")
 
 
 def only_in_region(value: Any, _: Receipt) -> bool:
-    """A resource of which a region has only one, so that each id or name of it is the receipt's."""
+    """Whether the value is a string. For resources of which a region has only one: any id means the receipt's."""
     return isinstance(value, str) and value != ""
 
 
 def list_of_resource(value: Any, receipt: Receipt) -> bool:
-    """A list of one entry, the receipt's resource."""
+    """Whether the value is a list whose only entry is the receipt's resource."""
     return isinstance(value, list) and len(value) == 1 and is_resource(value[0], receipt)
 
 
 def is_changed_tag(value: Any, receipt: Receipt) -> bool:
-    """A list of one tag whose key is in the receipt's `removed` or `added`."""
+    """Whether the value is a list of one tag whose key is in the receipt's `removed` or `added`."""
     keys = {key for name in ("removed", "added") for tags in receipt.get(name) or () if isinstance(tags, Mapping)
             for key in tags}
     return isinstance(value, list) and len(value) == 1 and isinstance(value[0], Mapping) \
@@ -125,12 +126,12 @@ def is_changed_tag(value: Any, receipt: Receipt) -> bool:
 
 
 def one_id(value: Any, _: Receipt) -> bool:
-    """A list of one id. The receipt does not have it: `rollback` reads the resource and compares it."""
+    """Whether the value is a list of one id. It is not in the receipt, so `rollback` reads the resource to compare."""
     return isinstance(value, list) and len(value) == 1 and isinstance(value[0], str)
 
 
 def only(**keys: Any) -> Check:
-    """A mapping with exactly these keys, each with its value or a check."""
+    """A check that the value is a mapping with exactly these keys, and that each has its value or passes its check."""
     def check(value: Any, receipt: Receipt) -> bool:
         return isinstance(value, Mapping) and value.keys() == keys.keys() and all(
             want(value[key], receipt) if callable(want) else value[key] == want for key, want in keys.items())
@@ -139,7 +140,7 @@ def only(**keys: Any) -> Check:
 
 
 def again(operation: str, *without: str, **values: Any) -> Redo:
-    """The same parameters with another operation, `without` some of them, and with other `values`."""
+    """A `Redo` with another operation and the same parameters, `without` some of them and with these other `values`."""
     def redo(parameters: Parameters, _: Receipt) -> tuple[str, dict[str, Any]]:
         return operation, {**{name: each for name, each in parameters.items() if name not in without}, **values}
 
@@ -147,7 +148,7 @@ def again(operation: str, *without: str, **values: Any) -> Redo:
 
 
 def unshare(operation: str) -> Redo:
-    """The same operation, removing the parties that the parameters add."""
+    """A `Redo` with the same operation that removes the accounts that the parameters add."""
     names = {"Add": "Remove", "ValuesToAdd": "ValuesToRemove"}
 
     def renamed(value: Any) -> Any:
@@ -160,20 +161,20 @@ def unshare(operation: str) -> Redo:
 
 @dataclass(frozen=True)
 class Inverse:
-    """One call that may be in the inverse of a fix.
+    """One call that the inverse of a fix can contain.
 
     Attributes:
         service: boto3's name of the service.
         operation: boto3's name of the operation.
         names: the parameter that names the resource; empty for a setting of the account.
         matches: how its value is compared with the receipt's resource.
-        values: parameters that must be there, each with its value or a check.
-        optional: parameters that may be there, with any value.
-        already: AWS's error codes which say that the resource is as the call would make it, each alone or with a part
-            of the message after a colon.
-        split: a parameter that is a list whose entries can be sent one by one when AWS refuses the whole call.
-        type: the receipt's `resource_type`; empty where it is the type of the policy's resources.
-        redo: makes the fix's change again, so that a rollback can be rolled back.
+        values: required parameters, each with its value or a check.
+        optional: optional parameters, with any value.
+        already: error codes of AWS that mean that the resource is already in the state that the call would produce.
+            After a colon, an entry can have a part of the error message that must match, too.
+        split: a list parameter whose entries can be sent one by one if AWS refuses the whole call.
+        type: the receipt's `resource_type`; empty if it is the type of the policy's resources.
+        redo: repeats the change of the fix, so that a rollback can be rolled back.
     """
 
     service: str
@@ -188,7 +189,7 @@ class Inverse:
     redo: Redo | None = None
 
     def problem(self, parameters: Parameters, receipt: Receipt) -> str:
-        """What is wrong with a call of this operation in the receipt; empty when nothing is."""
+        """What is wrong with the parameters of a call in the receipt; empty if they are valid."""
         named = {self.names} if self.names else set()
         if unknown := sorted(set(parameters) - named - self.values.keys() - set(self.optional)):
             return f"the parameter {', '.join(unknown)} does not belong to the inverse of this fix"
@@ -204,12 +205,12 @@ class Inverse:
         return ""
 
     def is_already(self, code: str, message: str) -> bool:
-        """Whether an error of AWS says that the resource is already as the call would make it."""
+        """Whether an error of AWS means that the resource is already in the state that the call would produce."""
         return any(
             code == known.partition(": ")[0] and known.partition(": ")[2] in message for known in self.already)
 
     def parts(self, parameters: Parameters) -> list[dict[str, Any]]:
-        """The parameters of the same call in smaller calls; one entry where it cannot be divided."""
+        """The parameters of the smaller calls that the call can be divided into; one entry if it cannot be divided."""
         entries = parameters.get(self.split) or ()
         if self.split == "IpPermissions":
             entries = [single for entry in entries for single in _single_sources(entry)]
@@ -229,7 +230,7 @@ def _single_sources(permission: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Declaration:
-    """A declared call, of which fix it is, and the types of resources that the receipts of the fix have."""
+    """A declared call, the fix that declares it, and the resource types in the receipts of the fix."""
 
     action: str
     types: frozenset[str]
@@ -238,8 +239,8 @@ class Declaration:
 
 @cache
 def declarations() -> tuple[Declaration, ...]:
-    """What every fix declares."""
-    # Imported here: the plug-in's table of elements is above this package, and loads every element.
+    """The declared calls of all fixes."""
+    # Imported here to avoid a circular import: the plug-in's table of elements loads every element.
     from ..plugin import ELEMENTS, load
 
     types: dict[Any, set[str]] = {}
@@ -255,7 +256,7 @@ def declarations() -> tuple[Declaration, ...]:
 
 
 def inverse_of(receipt: Receipt, call: Mapping[str, Any]) -> Inverse | None:
-    """The declaration that a call in the receipt fits by its service and operation; None without one."""
+    """The declaration with the service and operation of a call in the receipt; None if there is none."""
     action = receipt.get("action")
     for declared in declarations():
         known = declared.inverse
@@ -266,36 +267,37 @@ def inverse_of(receipt: Receipt, call: Mapping[str, Any]) -> Inverse | None:
 
 
 def problem(receipt: Any) -> str:
-    """Why `rollback` must not use a receipt; empty when it may.
+    """Why `rollback` must not use a receipt; empty if it can.
 
-    A receipt without `action` (written before the field existed) may have the calls of each fix of its resource type.
+    A receipt without `action` was written before the field existed. It can contain the calls of any fix of its resource
+    type.
     """
     if found := _malformed(receipt):
         return found
     if ROLLS_BACK not in receipt:
         return _calls_problem(receipt, receipt["inverse"])
-    # What a rollback made must be what a fix declares, and its inverse must follow from that.
+    # The calls of a rollback must be declared by a fix, and the inverse must be derived from these calls.
     fix = receipt[ROLLS_BACK]
-    if found := _malformed(fix) or ("it is of a rollback too" if ROLLS_BACK in fix else ""):
+    if found := _malformed(fix) or ("this receipt is also one of a rollback" if ROLLS_BACK in fix else ""):
         return f"{ROLLS_BACK}: {found}"
     if different := [name for name in _SAME if receipt[name] != fix[name]]:
-        return f"{ROLLS_BACK}: another {', '.join(different)} than the receipt's"
+        return f"{ROLLS_BACK}: {', '.join(different)} must be the same as in the receipt"
     if not isinstance(made := receipt.get(UNDID), list):
         return f"{UNDID}: must be the list of calls that the rollback made"
     if found := _calls_problem(fix, made):
         return f"{UNDID}: {found}"
     expected = redo_calls(fix, made)
-    return "" if receipt["inverse"] == expected else "its inverse does not make the fix's changes again"
+    return "" if receipt["inverse"] == expected else "inverse: must be the calls that repeat the changes of the fix"
 
 
 def as_read(record: Receipt) -> dict[str, Any]:
-    """A receipt as `rollback` reads it from a file: tuples are lists, and dates are strings."""
+    """A receipt in the form that `rollback` reads from a file: tuples become lists, and dates become strings."""
     found: dict[str, Any] = json.loads(json.dumps(record, default=str))
     return found
 
 
 def redo_calls(receipt: Receipt, made: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The calls that make the fix's changes again, after the calls `made` by a rollback; the last one first."""
+    """The calls that repeat the changes of the fix after a rollback `made` these calls, in reverse order."""
     found = []
     for call in reversed(made):
         declared = inverse_of(receipt, call)

@@ -1,11 +1,12 @@
-"""What undoes a call is written down before the call.
+"""The journal of fixes: before each call, it records the calls that undo it.
 
-Receipts are written when a resource is fixed. A process that is killed in the middle, a full disk or a function's
-time-out would leave changed resources with no way back. So each policy's output has a journal, `fixes.jsonl`: a line
-before each call of a fix, with the calls that undo it, and a line with each receipt. Every line is on disk before the
-call is made. A deployed function also logs the line, because its disk is gone when it is killed.
+A receipt is written only after a resource was fixed. If the process is killed, the disk is full or a function times
+out in the middle of a fix, there is no receipt, and the changes could not be undone. So the output of each policy has a
+journal, `fixes.jsonl`. It has a line for each call of a fix, with the calls that undo it, and a line for each receipt.
+The line of a call is on disk before the call is made. A deployed function also logs the line, because its disk is lost
+when it is killed.
 
-`interrupted` makes receipts of what was begun and not ended, for `heal`, `report` and `rollback`.
+`interrupted` creates receipts for fixes that were started but not completed, for `heal`, `report` and `rollback`.
 """
 from __future__ import annotations
 
@@ -20,14 +21,14 @@ from typing import Any
 from .receipt import Call, Outcome, log_line
 
 JOURNAL = "fixes.jsonl"
-"""The journal's name in a policy's output."""
+"""The file name of the journal in the output of a policy."""
 
 
 class Journal:
     """The journal of one policy's fixes."""
 
     def __init__(self, action: Any) -> None:
-        """`action`: the c7n action whose fixes it keeps. Without an output (in a test of an element) it only logs."""
+        """`action`: the c7n action whose fixes it records. Without an output directory, it only logs."""
         self._action = action
         root = getattr(action.manager.ctx.output, "root_dir", None)
         self._path = Path(root) / JOURNAL if root and Path(root).is_dir() else None
@@ -35,7 +36,7 @@ class Journal:
 
     @contextmanager
     def of(self, resource: Mapping[str, Any]) -> Iterator[None]:
-        """While it lasts, the steps that are made belong to this resource (the head of a receipt)."""
+        """Inside this context, calls are recorded for this resource (the first fields of a receipt)."""
         self._resource = resource
         token = _current.set(self)
         try:
@@ -44,12 +45,12 @@ class Journal:
             _current.reset(token)
 
     def before(self, does: str, call: Call, inverse: Iterable[Call]) -> None:
-        """Write down that a call is about to be made. Raises OSError when that is not possible."""
+        """Record that a call is about to be made. Raises OSError if it cannot be recorded."""
         self._write({
             **self._resource, "begins": does, "call": _plain(call), "inverse": [_plain(each) for each in inverse]})
 
     def ended(self, receipt: Mapping[str, Any]) -> None:
-        """Write down the receipt of a resource. Raises OSError when that is not possible."""
+        """Record the receipt of a resource. Raises OSError if it cannot be recorded."""
         self._write({"receipt": receipt})
 
     def _write(self, entry: Mapping[str, Any]) -> None:
@@ -57,7 +58,7 @@ class Journal:
         self._action.log.info("%s journal %s", self._action.type, line)
         if self._path is None:
             return
-        # Appended in one write, readable by its owner only, and on disk before anything is called.
+        # Append in one write, readable by the owner only, and wait for the disk before any call is made.
         descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             os.write(descriptor, line.encode() + b"\n")
@@ -70,15 +71,15 @@ _current: ContextVar[Journal | None] = ContextVar("journal", default=None)
 
 
 def write_down(does: str, call: Call, inverse: Iterable[Call]) -> None:
-    """Write a call into the journal of the fix that is running, if one is. Raises OSError."""
+    """Record a call in the journal of the running fix, if there is one. Raises OSError."""
     if (journal := _current.get()) is not None:
         journal.before(does, call, inverse)
 
 
 def interrupted(content: bytes) -> list[dict[str, Any]]:
-    """The receipts in a journal, and for each resource whose fix began and did not end, one that says so.
+    """The receipts in a journal, and a receipt with the outcome `interrupted` for each fix that was not completed.
 
-    `content` may end in the middle of a line. What is not a line of a journal is skipped.
+    `content` may end in the middle of a line. Lines that do not belong to a journal are skipped.
     """
     receipts: list[dict[str, Any]] = []
     begun: dict[tuple[str, ...], dict[str, Any]] = {}
@@ -111,7 +112,7 @@ def _begun(entry: Mapping[str, Any]) -> dict[str, Any]:
 def _add(receipt: dict[str, Any], entry: Mapping[str, Any]) -> None:
     receipt["reason"] += ("; " if receipt["notes"] else "") + str(entry["begins"])
     receipt["notes"].append(str(entry["begins"]))
-    # From the last call to the first.
+    # The last call is undone first.
     receipt["inverse"] = [*(entry.get("inverse") or ()), *receipt["inverse"]]
 
 

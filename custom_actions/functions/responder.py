@@ -235,7 +235,7 @@ def _replay(data: Data, options: Any, event: Mapping[str, Any] | None, again: Ma
     if record is None:
         raise wait(again, event_id, name)
     if (record.get("eventSource"), record.get("eventName")) != (told.get("eventSource"), name):
-        raise Unreadable(f"{data['name']}: the event {event_id} is another one in CloudTrail's event history")
+        raise Unreadable(f"{data['name']}: the event {event_id} differs from the one in CloudTrail's event history")
     handler.policy_config, handler.policy_data = options, {"policies": [data]}
     handler.dispatch_event({
         "source": f"aws.{str(record['eventSource']).partition('.')[0]}", "detail-type": event.get("detail-type"),

@@ -1,17 +1,19 @@
-"""Defaults for the variables of policies, and no format string that reads more than a value.
+"""Default values for the variables of policies, and a guard against unsafe format strings.
 
-c7n fills in variables from `--vars-file` or an account's `vars` in accounts.yml, but has no defaults: without a value
-the braces would stay. So this patch extends `Policy.get_variables`: first the defaults in `metadata.parameters`, then
-the given values.
+c7n replaces variables with the values from `--vars-file` or an account's `vars` in accounts.yml, but has no default
+values. Without a value the braces would stay in the policy. So this patch extends `Policy.get_variables`: it uses the
+given values, and the defaults in `metadata.parameters` for the others.
 
-c7n fills in with format strings, which can read the process's environment (see `..parameters`). So a policy is refused
+c7n replaces variables with Python's format strings, which can read the environment of the process (see `..parameters`).
+So a policy is rejected
 
-1. when c7n makes it, before anything is formatted: `custodian`, `c7n-org` and our verbs all make policies this way;
-2. when c7n is about to fill it in, because its data may have changed since;
-3. when a field looks into a variable that exists, whatever the field looks like;
-4. when a value, or doubled braces, would be read as a format string by a filter or an action that formats again.
+1. when c7n creates it, before anything is formatted. `custodian`, `c7n-org` and our commands all create policies so;
+2. when c7n is about to replace the variables, because the data may have changed in the meantime;
+3. when a field reads an attribute or an item of an existing variable, in whatever form;
+4. when a value, or doubled braces, would be used as a format string by a filter or an action that formats again.
 
-A deployed function carries the policy as it was filled in, so there the first check is the fourth.
+A deployed function contains the policy with its variables replaced. So there, the first check is the same as the
+fourth.
 """
 from __future__ import annotations
 
@@ -33,7 +35,7 @@ def install() -> None:
     """Extend c7n's policies. Calling it again has no effect."""
     if hasattr(Policy.get_variables, "without_defaults"):
         return
-    # The formatter is the last guard, and replaced first.
+    # The formatter is the last check, and is replaced first.
     VarFormat.get_field = _guarded(VarFormat.get_field)
     Policy.__init__ = _checked(Policy.__init__)
     Policy.get_variables = _with_defaults(Policy.get_variables)
@@ -88,6 +90,6 @@ def _guarded(original: Any) -> Any:
 
 
 def _refuse(data: Mapping[str, Any], found: Iterable[tuple[Path, str]]) -> None:
-    """Raise PolicyValidationError for the first problem found."""
+    """Raise PolicyValidationError for the first problem, if there is one."""
     for path, problem in found:
         raise refusal(str(data.get("name")), path, problem)

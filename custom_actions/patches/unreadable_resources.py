@@ -1,8 +1,8 @@
-"""A resource that AWS does not let us read is an error, not an empty answer.
+"""Raises an error if a resource cannot be read, instead of returning an empty result.
 
-c7n's `get_resources` catches every error of AWS, logs "event ids not resolved" and returns nothing. A realtime policy
-then ends as if there were nothing to fix: no Lambda error, no second delivery, no alarm. Here only what does not exist
-is nothing; a denied, throttled or failed call is raised.
+c7n's `get_resources` catches every error of AWS, logs "event ids not resolved" and returns no resources. A realtime
+policy then ends as if there were nothing to fix: without an error of the function, a retry or an alarm. With this
+patch, only resources that do not exist are skipped. The error of a denied, throttled or failed call is raised.
 """
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..aws import does_not_exist, reason_of
 
 
 def install() -> None:
-    """Replace c7n's method; doing it again changes nothing."""
+    """Replace c7n's method. Calling it again has no effect."""
     original = QueryResourceManager.get_resources
     if hasattr(original, "swallows_errors"):
         return

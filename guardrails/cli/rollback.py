@@ -17,19 +17,20 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RECEIPTS...")
-@click.option("--force", is_flag=True, help="Make the calls though a resource has changed since its fix.")
+@click.option("--force", is_flag=True, help="Make the calls even if a resource has changed since its fix.")
 @output_option
 @yes_option
 def rollback(files: tuple[Path, ...], force: bool, output: str | None, yes: bool) -> None:
     """Undo fixes with the AWS API calls in their receipts.
 
-    RECEIPTS are the files that our actions write (action-revert-ingress and the journal fixes.jsonl, beside
-    resources.json), the receipts.json of a heal, or that of a rollback. Only calls that the receipt's fix declares are
-    made, on the receipt's resource, with credentials of its account. A resource that has changed since its fix is
-    shown and refused, unless --force.
-    Shows the calls and asks before it makes them, and stops at the first call that fails. A rollback that was stopped
-    goes on when you run it again. It writes receipts of its own. A policy that is still active will fix the same
-    drift again: switch it off first, or add an exception.
+    RECEIPTS are files that our actions write (action-revert-ingress and the journal fixes.jsonl, next to
+    resources.json), or the receipts.json of heal or rollback. Only calls that the fix of the receipt declares are made,
+    on the resource of the receipt, with credentials of its account. If a resource has changed since its fix, the
+    command shows the difference and stops, unless you add --force.
+
+    The command shows the calls, asks for confirmation, and stops at the first call that fails. To continue an
+    interrupted rollback, run the same command again. It writes its own receipts. A policy that is still active will fix
+    the same drift again: disable it first, or add an exception.
 
     \b
     Example:
@@ -57,7 +58,7 @@ def rollback(files: tuple[Path, ...], force: bool, output: str | None, yes: bool
 
 
 def _echo(line: str) -> None:
-    """Print a line in which names and texts from AWS cannot control the terminal."""
+    """Print a line, with control characters in texts from AWS escaped."""
     from .console import text
 
     click.echo(text(line).plain)
@@ -98,6 +99,6 @@ def _undo(work: Rollback, check: RollbackCheck, target: Path) -> None:
     if UndoState.FAILED in states:
         number, total = states.index(UndoState.FAILED), len(steps)
         raise GuardrailsError(
-            f"stopped at call {number + 1} of {total}: {number} done, {total - number} not",
-            "fix the cause and run it again: it goes on where it stopped",
+            f"stopped at call {number + 1} of {total}: {number} done, {total - number} not done",
+            "fix the cause and run the command again: it continues where it stopped",
         )

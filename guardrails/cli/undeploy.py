@@ -26,14 +26,14 @@ def undeploy(
     """Remove deployed functions that no policy needs any more, or the functions of POLICY (names or globs).
 
     Removes event rules and their targets, Config rules, schedules, functions with their permissions, and log groups.
-    Only functions that this project deployed are touched: they have its tags and its names. Shows what would be
-    removed, and what looks like ours in one respect only, and asks for confirmation; in a script, nothing is removed
-    without --yes. Without a name, it refuses when --policies looks like only a part of the deployed policies.
-    Afterwards it verifies the result. Exits with 2 when something is left or could not be read.
+    Only functions that this project deployed are removed; they have its tags and its names. Shows the resources to
+    remove, and functions that have only our tags or only our name, and asks for confirmation; in a script, nothing is
+    removed without --yes. Without a name, it refuses if --policies seems to contain only a part of the deployed
+    policies. Afterwards it verifies the result. Exits with 2 if something still exists or could not be read.
 
     \b
     Example:
-      ./run.sh undeploy -c accounts.yml                          # functions whose policy is gone
+      ./run.sh undeploy -c accounts.yml                          # functions whose policy no longer exists
       ./run.sh undeploy security-group-admin-ports-revert --yes
       ./run.sh undeploy '*' -c accounts.yml --region all         # everything
     """

@@ -1,10 +1,10 @@
-"""Deployed functions that no policy needs any more, with everything that starts them.
+"""Deployed functions that no policy needs any more, with everything that invokes them.
 
-A function stays deployed when its policy's file is deleted: it keeps evaluating, and fixing, by a policy that nobody
-maintains. c7n tags only the function; its event rule, Config rule, schedule and log group share its name. Anybody who
-may tag a function can give it our tags, and anybody may choose a name like ours. So a function is ours only with both,
-and anything that is not tied to such a function by name and target is left alone, and shown.
-A function is removed after what starts it: if a step fails, the function is still there and is found again.
+A function stays deployed after the file of its policy is deleted. It keeps evaluating and fixing resources with a
+policy that nobody maintains. c7n tags only the function; its event rule, Config rule, schedule and log group have the
+same name. Others can give a function our tags, or a name that starts like ours. So a function belongs to this project
+only if it has both. Resources that are not connected to such a function by name and target are listed, but not removed.
+The resources that invoke a function are removed first. If a step fails, the function still exists and is found again.
 """
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class DeployedFunction:
     region: str
     name: str
     arn: str = ""
-    """Empty when the function itself no longer exists, and only resources with its name are searched for."""
+    """Empty if the function itself no longer exists, and only resources with its name are searched for."""
     tags: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
@@ -72,17 +72,17 @@ class FunctionInventory:
     unknown: tuple[tuple[Account, str, str], ...]
     """Account, region, reason."""
     others: tuple[tuple[DeployedFunction, str], ...] = ()
-    """Functions that look like ours in one respect only, and in which they do not; they are never removed."""
+    """Functions that have only our tags or only our name, with an explanation; they are never removed."""
 
 
 def prefixes_of(policies: Iterable[Policy]) -> frozenset[str]:
-    """How the names of our functions may begin: c7n's prefix, and those that policies choose."""
+    """The prefixes of the names of our functions: c7n's default, and those set in policies."""
     return frozenset({FUNCTION_PREFIX, *(str(policy.mode.get("function-prefix", FUNCTION_PREFIX))
                                          for policy in policies if policy.deploys)} - {""})
 
 
 def places(accounts: Iterable[Account]) -> list[tuple[Account, str]]:
-    """Where functions can be deployed: an account's regions, the region that records global events, the hub's."""
+    """Where functions can be deployed: each account's regions, the region of global events, and the hub's region."""
     return [
         (account, region) for account in accounts
         for region in dict.fromkeys((*account.regions, account_region(account.regions), *_hub_region(account)))
@@ -105,7 +105,7 @@ def inventory(accounts: Iterable[Account], prefixes: Iterable[str] = (FUNCTION_P
             functions.append(function)
         elif tagged:
             others.append((function, f"{function.name} does not belong to this project: it has the project's tags, but "
-                           f"its name does not begin with {' or '.join(sorted(beginnings))}"))
+                           f"its name does not start with {' or '.join(sorted(beginnings))}"))
         elif named:
             others.append((function, _without_tags(function.name)))
     return FunctionInventory(
@@ -120,7 +120,7 @@ def _without_tags(name: str) -> str:
 
 
 def _functions(place: tuple[Account, str]) -> tuple[list[DeployedFunction], str]:
-    """Every function there with its tags, and why not all of them could be read."""
+    """The functions in an account and region with their tags, and the error if not all of them could be read."""
     account, region = place
     found: list[DeployedFunction] = []
     try:
@@ -136,20 +136,20 @@ def _functions(place: tuple[Account, str]) -> tuple[list[DeployedFunction], str]
 
 
 def obsolete(found: Iterable[DeployedFunction], policies: Iterable[Policy]) -> list[DeployedFunction]:
-    """The functions that no policy of the list needs, and those whose events the hub's functions answer."""
+    """The functions that no policy of the list needs, and those whose events the hub processes."""
     policies = list(policies)
     return [function for function in found if why_obsolete(function, policies)]
 
 
 def why_obsolete(function: DeployedFunction, policies: Iterable[Policy]) -> str:
-    """Why a function is no longer needed; empty when a policy of the list needs it there, or it is the responder."""
+    """Why a function is no longer needed; empty if a policy of the list, or the account's responder, needs it."""
     if function.name == RESPONDER:
         return "" if has_responder(function.account) else f"its account does not have `{KEY}: respond`"
     policy = next((policy for policy in policies if policy.deploys and policy.function == function.name), None)
     if policy is None:
         return "its policy no longer exists"
     if answered_centrally(policy, function.account) and function.region not in regions_for(policy, function.account):
-        return "the hub answers its events"
+        return "the hub processes its events"
     return ""
 
 
@@ -158,7 +158,8 @@ def switched_off(
 ) -> list[DeployedFunction]:
     """The functions of policies whose conditions, such as a profile, no longer hold in the function's account.
 
-    `variables`: the `vars` of accounts.yml for all accounts. A policy that c7n rejects there does not count as off.
+    `variables`: the `vars` of accounts.yml for all accounts. Policies that c7n rejects there do not count as switched
+    off.
     """
     by_name = {policy.function: policy for policy in policies if policy.deploys}
     off = []
@@ -175,14 +176,14 @@ def switched_off(
 
 
 def refuse_partial(found: Iterable[DeployedFunction], policies: Sequence[Policy], directory: Path) -> None:
-    """Raise GuardrailsError when the list of policies looks like only a part of those that are deployed."""
+    """Raise GuardrailsError if the list seems to contain only a part of the deployed policies."""
     deployed = {function.name for function in found if function.name != RESPONDER}
     wanted = {policy.function for policy in policies if policy.deploys}
     lost = deployed - wanted
     if lost and (2 * len(lost) > len(deployed) or 2 * len(wanted) < len(deployed)):
         raise GuardrailsError(
-            f"{directory} lacks {len(lost)} of the {len(deployed)} policies that are deployed; it looks like only a "
-            "part of them, and nothing was removed",
+            f"{directory} lacks {len(lost)} of the {len(deployed)} deployed policies; it seems to contain only a part "
+            "of them, so nothing was removed",
             "name the policies to remove: ./run.sh undeploy "
             f"{' '.join(sorted(name.removeprefix(FUNCTION_PREFIX) for name in lost)[:3])} …",
         )
@@ -192,10 +193,10 @@ def functions_named(
     found: Iterable[DeployedFunction], names: Sequence[str], policies: Sequence[Policy],
     where: Iterable[tuple[Account, str]],
 ) -> list[DeployedFunction]:
-    """The functions that the names or globs select; each is compared with the policy's and with the function's name.
+    """The functions that the names or globs select. They are compared with the names of policies and functions.
 
-    A name without wildcards also selects a function that does not exist, in every place of `where`, so that resources
-    it left behind are found.
+    A name without wildcards also selects a function that does not exist, in every account and region of `where`, so
+    that remaining resources with its name are found.
     """
     found = list(found)
     functions = {policy.name: policy.function for policy in policies if policy.deploys}
@@ -219,16 +220,16 @@ def functions_named(
 
 @dataclass(frozen=True)
 class LeftoverScan:
-    """What exists of some functions, what must not be touched, and what could not be read."""
+    """The existing resources of some functions, those that must not be changed, and those that could not be read."""
 
     leftovers: tuple[Leftover, ...]
     notes: tuple[tuple[DeployedFunction, str], ...]
-    """What is left alone, and why."""
+    """Resources that are not removed, and why."""
     unknown: tuple[tuple[DeployedFunction, str], ...]
 
 
 def scan(functions: Iterable[DeployedFunction]) -> LeftoverScan:
-    """Every resource of the functions, each function after what starts it and before its log group."""
+    """The resources of the functions: first those that invoke a function, then the function, then its log group."""
     by_place: dict[tuple[Account, str], list[DeployedFunction]] = {}
     for function in functions:
         by_place.setdefault((function.account, function.region), []).append(function)
@@ -271,7 +272,7 @@ def _clients(account: Account, region: str) -> dict[str, Any]:
 
 
 def _why_foreign(function: DeployedFunction, clients: Mapping[str, Any]) -> str:
-    """Why a function with this name does not belong to this project; empty when it does, or does not exist."""
+    """Why a function with this name does not belong to this project; empty if it does, or does not exist."""
     found = read_or_none(clients["lambda"].get_function, FunctionName=function.name)
     if found and not is_ours(found.get("Tags") or {}):
         return _without_tags(function.name)
@@ -279,7 +280,7 @@ def _why_foreign(function: DeployedFunction, clients: Mapping[str, Any]) -> str:
 
 
 def _resources_of(function: DeployedFunction, clients: Mapping[str, Any]) -> Iterator[Leftover | str]:
-    """The resources of one function; a string describes a resource that is left alone."""
+    """The resources of one function; a string describes a resource that is not removed."""
     yield from _event_rules(function, clients["events"])
     response = read_or_none(clients["config"].describe_config_rules, ConfigRuleNames=[function.name])
     for rule in response["ConfigRules"] if response else ():
@@ -294,7 +295,7 @@ def _resources_of(function: DeployedFunction, clients: Mapping[str, Any]) -> Ite
         subscribed = subscriptions(clients["sns"], topic_arn(function.account.id, function.region)) or {}
         yield from (Leftover("subscription", arn, function) for arn, endpoint in subscribed.items()
                     if _is_arn_of(endpoint, function))
-    # Only the function's tag says whether it has a schedule: not every account may call EventBridge Scheduler.
+    # Only the tag of the function shows whether it has a schedule. Some accounts cannot call EventBridge Scheduler.
     if schedule := _SCHEDULE.fullmatch(function.tags.get("custodian-schedule", "")):
         found = read_or_none(clients["scheduler"].get_schedule, Name=schedule["name"], GroupName=schedule["group"])
         if found:
@@ -304,10 +305,10 @@ def _resources_of(function: DeployedFunction, clients: Mapping[str, Any]) -> Ite
     log_group = f"/aws/lambda/{function.name}"
     for group in clients["logs"].describe_log_groups(logGroupNamePrefix=log_group)["logGroups"]:
         if group["logGroupName"] == log_group:
-            # Nothing but the name ties it to a function that no longer exists.
+            # If the function no longer exists, only the name connects the log group to this project.
             yield Leftover(LOG_GROUP, log_group, function) if function.arn else (
-                f"the function of the log group {log_group} no longer exists, so nothing shows that it was ours; "
-                f"to delete it: aws logs delete-log-group --log-group-name {log_group}")
+                f"the function of the log group {log_group} no longer exists, so it is unclear whether "
+                f"it belonged to this project; to delete it: aws logs delete-log-group --log-group-name {log_group}")
 
 
 def _event_rules(function: DeployedFunction, events: Any) -> Iterator[Leftover | str]:
@@ -343,13 +344,13 @@ class Removal:
 
     leftover: Leftover
     problem: str = ""
-    """Why it was not removed; empty when it was."""
+    """Why it was not removed; empty if it was removed."""
 
 
 def remove(leftovers: Iterable[Leftover]) -> list[Removal]:
-    """Remove the resources, in their order for each function.
+    """Remove the resources in their order for each function.
 
-    A function is kept when something that starts it could not be removed, and a log group when its function is kept.
+    A function is kept if a resource that invokes it could not be removed. A log group is kept if its function is kept.
     """
     by_place: dict[tuple[Account, str], list[Leftover]] = {}
     for each in leftovers:
@@ -369,7 +370,7 @@ def _remove(place: tuple[Account, str], leftovers: Sequence[Leftover]) -> list[R
     checked: set[DeployedFunction] = set()
     for each in leftovers:
         if each.function not in checked:
-            # The question to the user took time: another function may have the name now.
+            # While the command waited for confirmation, another function may have got this name.
             checked.add(each.function)
             try:
                 foreign = _why_foreign(each.function, clients)

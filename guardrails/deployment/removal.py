@@ -1,4 +1,4 @@
-"""What `undeploy` removes, and how it ended: the work of the verb as values."""
+"""The plan and the result of `undeploy`."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -30,19 +30,19 @@ from .leftovers import (
 
 @dataclass(frozen=True)
 class RemovalPlan:
-    """What would be removed, and what is known about the rest."""
+    """The resources to remove, those to keep, and those that could not be read."""
 
     leftovers: tuple[Leftover, ...]
     notes: tuple[tuple[DeployedFunction, str], ...]
-    """What is left alone, and why; also what looks like ours by its tags or its name only."""
+    """Resources that are not removed, and why; also functions that have only our tags or only our name."""
     unknown: tuple[str, ...]
-    """What could not be read, in words."""
+    """Descriptions of what could not be read."""
     keep_logs: bool
 
 
 @dataclass(frozen=True)
 class RemovalReport:
-    """What was removed, verified by a second scan."""
+    """The removed resources, verified by a second scan."""
 
     removed: tuple[Leftover, ...]
     left: tuple[tuple[Leftover, str], ...]
@@ -55,7 +55,7 @@ class RemovalReport:
         return not self.left and not self.unknown
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as undeploy.json has it."""
+        """The report in the form of undeploy.json."""
         return {
             "complete": self.complete,
             "removed": [_row(leftover) for leftover in self.removed],
@@ -65,10 +65,10 @@ class RemovalReport:
 
 
 def refuse_part_without_names(names: Sequence[str], directory: Path) -> None:
-    """Raise GuardrailsError when `directory` holds only a part of the project's policies and no policy is named."""
+    """Raise GuardrailsError if `directory` contains only a part of the project's policies and no policy is named."""
     if not names and is_part(directory):
         raise GuardrailsError(
-            f"{directory} holds only a part of the project's policies: the functions of all others would be removed",
+            f"{directory} contains only a part of the project's policies: the functions of all others would be removed",
             "remove --policies, or name the policies to remove")
 
 
@@ -76,16 +76,16 @@ def plan_removal(
     accounts: Accounts, policies: list[Policy], directory: Path, names: Sequence[str], *, declared: bool,
     keep_logs: bool,
 ) -> RemovalPlan:
-    """What to remove: the functions of the named policies, or all that no policy needs any more. Changes nothing.
+    """Plan what to remove: the functions of the named policies, or all that no policy needs any more. Changes nothing.
 
     Args:
-        policies: those that stay, read from `directory`.
-        names: policy names or globs; empty for every function that is obsolete.
-        declared: whether accounts.yml says which profiles an account has.
-        keep_logs: whether log groups stay.
+        policies: the policies in `directory`, which stay deployed.
+        names: policy names or globs; if empty, all obsolete functions are removed.
+        declared: whether there is an accounts.yml, which contains the profiles of each account.
+        keep_logs: whether to keep log groups.
 
-    Raises GuardrailsError when the policies look like only a part of those that are deployed, and when nothing of the
-    named policies is deployed.
+    Raises GuardrailsError if the policies seem to be only a part of the deployed ones, or if none of the named policies
+    is deployed.
     """
     found = inventory(accounts.reached, prefixes_of(policies))
     scanned = scan(_chosen(found, names, policies, directory, accounts, declared=declared))
@@ -115,14 +115,14 @@ def _chosen(
     refuse_partial(found.functions, policies, directory)
     chosen = obsolete(found.functions, policies)
     if declared:
-        # Without accounts.yml, it is unknown which profiles its `vars` choose.
+        # Without accounts.yml, the profiles in its `vars` are unknown.
         with exceptions_in_force(None):
             chosen += switched_off(found.functions, policies, accounts.vars)
     return chosen
 
 
 def carry_out(plan: RemovalPlan) -> RemovalReport:
-    """Remove what the plan says, and scan again to see what is left."""
+    """Remove the resources in the plan, and scan again for remaining resources."""
     removals = remove(plan.leftovers)
     again = scan({leftover.function: None for leftover in plan.leftovers})
     left = _without_logs(again.leftovers, keep_logs=plan.keep_logs)
@@ -145,7 +145,7 @@ def _unknown(found: Sequence[tuple[DeployedFunction, str]]) -> list[str]:
 
 
 def _key(leftover: Leftover) -> tuple[str, str, DeployedFunction]:
-    """A leftover's identity; its detail can change between two scans."""
+    """The identity of a leftover, without its detail, which can change between two scans."""
     return (leftover.kind, leftover.name, leftover.function)
 
 

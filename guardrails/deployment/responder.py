@@ -101,7 +101,7 @@ def refuse_partial(accounts: Iterable[Account], directory: Path) -> None:
     for account in accounts:
         if has_responder(account):
             raise GuardrailsError(
-                f"{directory} holds only a part of the project's policies: the responder of account {account} would "
+                f"{directory} contains only a part of the project's policies: the responder of account {account} would "
                 "lose the fixes of the others",
                 "remove --policies, and name the policies to deploy")
 

@@ -19,16 +19,16 @@ from ..suggest import nearest
 from ..yamlfile import YamlError, YamlFile, read
 
 PROVIDER = "aws"
-"""c7n's name of the only cloud that is evaluated here."""
+"""c7n's name of the only cloud provider that this project supports."""
 
 
 class Kind(StrEnum):
     """When a policy evaluates resources; the folder of its file has the same name."""
 
     REALTIME = "realtime"
-    """On an event, within seconds. Without an event it evaluates nothing, so an audit cannot run it."""
+    """After an event, within seconds. It evaluates only events, so an audit cannot run it."""
     CONFIG_RULE = "config-rule"
-    """On a change that AWS Config has recorded."""
+    """After a change that AWS Config recorded."""
     PERIODIC = "periodic"
     """On a schedule, or on demand."""
 
@@ -63,7 +63,7 @@ class Policy:
 
     @property
     def service(self) -> str:
-        """The resource type without its provider, as --service takes it: `ec2`."""
+        """The resource type without its provider, as in --service: `ec2`."""
         return self.resource.partition(".")[2]
 
     @property
@@ -76,7 +76,7 @@ class Policy:
 
     @property
     def sweeps(self) -> bool:
-        """Whether an audit can run it: a realtime policy evaluates events, and nothing without one."""
+        """Whether an audit can run it. A realtime policy evaluates only events, so an audit cannot run it."""
         return self.kind is not Kind.REALTIME
 
     @property
@@ -111,7 +111,7 @@ class Policy:
 
     @property
     def heals(self) -> bool:
-        """Whether it changes something in the account when it runs without a dry run."""
+        """Whether it changes resources in the account if it is not run as a dry run."""
         return bool(self.data.get("actions")) and self.response not in PASSIVE
 
     @property
@@ -193,7 +193,7 @@ def policies_of(source: YamlFile) -> list[Policy]:
 
 
 def foreign_provider(resource: str) -> tuple[str, str] | None:
-    """What is wrong with a resource type that is not c7n's for AWS (`gcp.instance`), and how to fix it.
+    """The problem with a resource type of another cloud (`gcp.instance`), and how to fix it; None for AWS.
 
     c7n would import the package of that provider, which is not installed here.
     """
@@ -201,14 +201,14 @@ def foreign_provider(resource: str) -> tuple[str, str] | None:
     if not dot or provider == PROVIDER:
         return None
     return (
-        f"resource type {resource} is of the provider {provider!r}; this project evaluates AWS only",
+        f"resource type {resource} is of the provider {provider!r}; this project supports only AWS",
         nearest(provider, (PROVIDER,)) or f"use a resource type of AWS, such as {PROVIDER}.ec2, or move the policy to "
         "a directory that c7n runs with the package of that provider",
     )
 
 
 def _refuse(source: YamlFile, index: int, data: Mapping[str, Any]) -> None:
-    """Raise GuardrailsError for a policy that no verb may run: of another cloud, or with braces that read variables."""
+    """Raise GuardrailsError for a policy that must not run: for another cloud, or with braces that read attributes."""
     base = ("policies", index)
     if not isinstance(data["resource"], str):
         raise GuardrailsError(
@@ -229,7 +229,7 @@ def _see_validate(path: Path) -> str:
 
 @dataclass(frozen=True)
 class Selection:
-    """Which policies to use; an empty criterion selects every policy."""
+    """The criteria for selecting policies; an empty criterion selects every policy."""
 
     names: Sequence[str] = ()
     """Names or globs."""
@@ -240,7 +240,8 @@ class Selection:
     def choose(self, policies: Iterable[Policy]) -> list[Policy]:
         """The policies that match every criterion, in their order.
 
-        Raises GuardrailsError for a name or service that matches no policy: a typing error must not look clean.
+        Raises GuardrailsError for a name or service that matches no policy, so that a typing error is not reported as
+        compliant.
         """
         from difflib import get_close_matches
 
@@ -267,8 +268,8 @@ class Selection:
 def merged(policies: Iterable[Policy], *, mode: bool, actions: bool) -> dict[str, Any]:
     """The content of one policy file with all of `policies`.
 
-    Without `mode` each policy runs where it is started (c7n's pull mode) and is not deployed. Without `actions` it
-    cannot change anything, whatever the options are. Everything else is as c7n would load it from the policy's file.
+    Without `mode`, each policy runs locally (c7n's pull mode) and is not deployed. Without `actions`, it cannot change
+    anything, whatever the options are. Everything else is the same as in the file of the policy.
     """
     copies = []
     for policy in policies:

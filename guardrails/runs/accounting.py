@@ -1,7 +1,7 @@
 """Run accounting: a result for every (account, region, policy).
 
-c7n-org reports neither the targets that it did not reach nor a worker that died, and exits with 0 after both. So the
-end of c7n-org proves nothing: a policy has run only if its output is complete. Every other check gets a state and a
+c7n-org does not report targets that it did not reach or workers that crashed, and exits with 0 in both cases. So its
+exit code is not enough: a policy has run only if its output is complete. Every other check gets a state and a
 reason. A policy that did not run never counts as compliant.
 """
 from __future__ import annotations
@@ -54,7 +54,7 @@ _POLICY_FAILED = re.compile(
 _TARGET_FAILED = re.compile(r"c7n_org:WARNING Error running policy in (.+) @ (\S+) exception: (.*)$", re.MULTILINE)
 # A policy's own log: `time - logger - LEVEL - message`.
 _LOGGED = re.compile(r" - (?P<logger>\S+) - (?P<level>WARNING|ERROR|CRITICAL) - (?P<message>.*)$")
-# c7n logs this when a call for a bucket fails, and continues without that part of the bucket.
+# c7n logs this when a call for a bucket fails, and continues without that information about the bucket.
 _CUT_SHORT = re.compile(r"unable to invoke method")
 _REASON_LIMIT = 300
 Key = tuple[str, str, str]
@@ -90,7 +90,7 @@ def read_log(text: str) -> _Log:
 
 
 def account_for(work: Work, log_text: str, output: Path, *, fixing: bool = False) -> list[Check]:
-    """The result of every check in `work`. With `fixing`, actions ran too, and their receipts are read."""
+    """The result of every check in `work`. With `fixing`, the actions ran too, and their receipts are included."""
     log = read_log(log_text)
     return [
         _check(policy, target, log, output / target[0].name / target[1] / policy.name, fixing)
@@ -116,7 +116,7 @@ def not_reached(
 
     Args:
         accounts: each with the reason.
-        work: what would have run in them.
+        work: the checks that would have run in them.
     """
     reasons = {account.name: reason for account, reason in accounts}
     return [
@@ -129,7 +129,8 @@ def not_reached(
 def _check(policy: Policy, target: Target, log: _Log, directory: Path, fixing: bool) -> Check:
     account, region = target
     key = (account.name, region, policy.name)
-    judgement = judge(Output.read(directory), did_not_end=log.crashed.get(key[:2]) or "it was started and did not end")
+    judgement = judge(
+        Output.read(directory), did_not_end=log.crashed.get(key[:2]) or "it was started but did not finish")
     resources = judgement.resources if judgement else ()
     receipts = tuple(_receipts(directory)) if fixing else ()
 
@@ -143,7 +144,7 @@ def _check(policy: Policy, target: Target, log: _Log, directory: Path, fixing: b
     if key in log.started and key[:2] not in log.crashed:
         if has_conditions(policy):
             return ended(State.SKIPPED, "its conditions are not met here")
-        return ended(State.NOT_RUN, "it was started and wrote nothing")
+        return ended(State.NOT_RUN, "it was started but wrote no output")
     if key[:2] in log.crashed:
         return ended(state_of(log.crashed[key[:2]], State.NOT_RUN), log.crashed[key[:2]])
     if key[:2] in log.ended:
@@ -177,8 +178,8 @@ class Judgement:
     """The resources that matched, as far as they were written."""
 
 
-def judge(output: Output, *, did_not_end: str = "it was started and did not end") -> Judgement | None:
-    """How a run ended, according to its output; None if it wrote nothing.
+def judge(output: Output, *, did_not_end: str = "it was started but did not finish") -> Judgement | None:
+    """How a run ended, according to its output; None if it wrote no output.
 
     A policy has run only if its output is complete and its log has no denied call.
 
@@ -196,14 +197,14 @@ def judge(output: Output, *, did_not_end: str = "it was started and did not end"
     for message in logged:
         # After some denied calls c7n and its filters log a message, and continue with only a part of the resources.
         if (state := state_of(message)) is not State.ERROR or _CUT_SHORT.search(message):
-            return Judgement(state, f"it did not see everything: {message}", resources)
+            return Judgement(state, f"it could not read everything: {message}", resources)
     if any("c7n:DeniedMethods" in resource for resource in resources):
-        return Judgement(State.DENIED, "it did not see everything: calls for single resources were denied", resources)
+        return Judgement(State.DENIED, "it could not read everything: calls on single resources denied", resources)
     return Judgement(State.RAN, "", resources)
 
 
 def has_conditions(policy: Policy) -> bool:
-    """Whether the policy has conditions on where and when it runs. Where they are not met, it writes nothing."""
+    """Whether the policy has conditions on where and when it runs. If they are not met, it writes no output."""
     return bool(policy.data.get("conditions") or {"region", "start", "end"} & set(policy.data))
 
 
@@ -247,7 +248,7 @@ def _policy_log(text: str) -> Iterator[str]:
 
 
 def _receipts(directory: Path) -> Iterator[Mapping[str, Any]]:
-    """The receipts of a policy's fixes, by its journal: it also has those of a run that was killed in the middle."""
+    """The receipts of a policy's fixes, from its journal, which also has those of a run that was killed."""
     if (journal := _bytes(directory / JOURNAL)) is not None:
         yield from interrupted(journal)
         return

@@ -73,7 +73,7 @@ def _judged(contents: Mapping[str, bytes], metadata: Mapping[str, Any], log: str
         resources = None
     judgement = judge(Output(resources, contents.get("metadata.json"), seeing))
     if judgement is None:
-        return CollectedRun(State.NOT_RUN, "it was started and wrote nothing")
+        return CollectedRun(State.NOT_RUN, "it was started but wrote no output")
     if judgement.state is State.RAN and counted is not None and counted != len(judgement.resources):
         return CollectedRun(
             State.ERROR, f"its files are from different runs: {counted} found, {len(judgement.resources)} written")

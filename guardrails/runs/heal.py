@@ -1,4 +1,4 @@
-"""Healing: find drift, run the fixes, and check with a second sweep that the drift is gone."""
+"""Healing: find drift, run the fixes, and verify with a second sweep that the drift was removed."""
 from __future__ import annotations
 
 from collections import Counter
@@ -29,32 +29,32 @@ class FixOutcome(StrEnum):
     """
 
     REVERTED = Outcome.REVERTED.value
-    """By its receipt: the fix changed the resource, read it back, and found no drift."""
+    """According to the receipt, the fix changed the resource, read it again, and found no drift."""
     ALREADY_OK = Outcome.ALREADY_OK.value
-    """According to the receipt, the drift was gone when the fix read the resource."""
+    """According to the receipt, there was no drift any more when the fix read the resource."""
     FIXED = "fixed"
-    """There is no receipt; the second sweep did not find the drift again."""
+    """There is no receipt, but the second sweep did not find the drift again."""
     REFUSED = Outcome.REFUSED.value
-    """By its receipt: the fix left the resource alone on purpose; the reason says why."""
+    """According to the receipt, the fix intentionally did not change the resource, for the reason given."""
     PARTIAL = Outcome.PARTIAL.value
-    """By its receipt: the fix removed some of the drift."""
+    """According to the receipt, the fix removed only a part of the drift."""
     INTERRUPTED = Outcome.INTERRUPTED.value
-    """By its journal: the run was ended in the middle of the fix."""
+    """According to the journal, the run ended in the middle of the fix."""
     FAILED = Outcome.FAILED.value
-    """By its receipt: the fix removed nothing."""
+    """According to the receipt, the fix removed nothing."""
     STILL_THERE = "still-there"
-    """The second sweep found the drift again, with no receipt or against a receipt that calls it gone."""
+    """The second sweep found the drift again, and there is no receipt or the receipt says that it was fixed."""
     UNKNOWN = "unknown"
     """There is no receipt, and the second sweep has no result; or the receipt's outcome is not in this list."""
 
     @property
     def done(self) -> bool:
-        """Whether the drift is known to be gone."""
+        """Whether it is certain that there is no drift any more."""
         return self in (FixOutcome.REVERTED, FixOutcome.ALREADY_OK, FixOutcome.FIXED)
 
     @property
     def failed(self) -> bool:
-        """Whether drift may be left against the fix's intention; a refused fix did not fail."""
+        """Whether the fix may have failed to remove drift; a refused fix did not fail."""
         return self in (
             FixOutcome.PARTIAL, FixOutcome.FAILED, FixOutcome.INTERRUPTED, FixOutcome.STILL_THERE, FixOutcome.UNKNOWN)
 
@@ -108,7 +108,7 @@ class Heal:
         parts = [f"{sum(fix.outcome.done for fix in self.fixes)} of {len(self.fixes)} findings fixed"]
         parts += [f"{number} {outcome}" for outcome, number in sorted(counts.items())]
         if self.missing:
-            parts.append(f"{len(self.missing)} checks did not run to their end")
+            parts.append(f"{len(self.missing)} checks did not complete")
         return f"{'COMPLETE' if self.complete else 'INCOMPLETE'}: {', '.join(parts)}"
 
 
@@ -143,7 +143,7 @@ class HealRun:
         return self._findings
 
     def fix(self) -> Heal:
-        """Run the fixes on what `find_drift` has found, and on nothing else; then sweep the same checks again."""
+        """Run the fixes only on the findings of `find_drift`, then sweep the same checks again."""
         drifted = {(finding.account, finding.region, finding.policy) for finding in self._findings}
 
         def has_drift(target: Target, policy: Policy) -> bool:
@@ -171,7 +171,7 @@ class HealRun:
 
 
 def _only(policy: Policy, findings: Sequence[Finding]) -> Policy:
-    """The policy, for the resources of its findings."""
+    """The policy, restricted to the resources of its findings."""
     listed = [[each.account, each.region, each.resource] for each in findings if each.policy == policy.name]
     only = {"type": "only-resources", "resources": listed}
     return replace(policy, data={**policy.data, "filters": [*(policy.data.get("filters") or ()), only]})
@@ -181,7 +181,7 @@ def refuse_more_than(limit: int, findings: Sequence[Finding]) -> None:
     """Raise GuardrailsError when there are more findings to fix than `limit`."""
     if len(findings) > limit:
         raise GuardrailsError(
-            f"{len(findings)} resources would be changed, and the limit is {limit}: nothing was changed",
+            f"{len(findings)} resources would be changed, but the limit is {limit}: nothing was changed",
             "select fewer (--policy, --severity, --service, --region), or raise the limit with --limit")
 
 
@@ -197,8 +197,8 @@ def fixable(request: AuditRequest) -> list[Policy]:
 def fixes(findings: Iterable[Finding], fixing: Sweep, after: Sweep) -> list[Fix]:
     """How the fix of each finding ended.
 
-    The receipt of the fix decides, unless the second sweep contradicts it: drift that is found again is not gone.
-    Receipts of resources that are in no finding follow at the end: their drift appeared after the first sweep.
+    The receipt of the fix decides, unless the second sweep finds the drift again. Receipts of resources without a
+    finding are at the end. Their drift appeared after the first sweep.
 
     Args:
         findings: the open findings of the sweep before.
@@ -234,7 +234,7 @@ def fixes(findings: Iterable[Finding], fixing: Sweep, after: Sweep) -> list[Fix]
 
 
 def _names(finding: Finding) -> list[tuple[str, str, str, str]]:
-    """What a receipt of the finding's fix is looked up by: by resource id, and by ARN."""
+    """The keys to find the receipt of a finding's fix: with its resource id, and with its ARN."""
     return [(finding.account, finding.policy, name, finding.region)
             for name in (finding.resource, finding.arn) if name]
 
@@ -245,13 +245,14 @@ def _outcome(
     if receipt is not None:
         outcome, reason = _of_receipt(receipt)
         if outcome.done and found_again:
-            return FixOutcome.STILL_THERE, f"the receipt says {outcome}, but the sweep after it found the drift again"
+            return (FixOutcome.STILL_THERE,
+                    f"the receipt says {outcome}, but the sweep after the fix found the drift again")
         return outcome, reason
     if found_again:
         return FixOutcome.STILL_THERE, problem or "the sweep after the fix found the drift again"
     if evaluated:
         return FixOutcome.FIXED, ""
-    return FixOutcome.UNKNOWN, problem or "the sweep after the fix has no result here"
+    return FixOutcome.UNKNOWN, problem or "the sweep after the fix has no result for this resource"
 
 
 def _of_receipt(receipt: Mapping[str, Any]) -> tuple[FixOutcome, str]:

@@ -1,7 +1,7 @@
-"""Whether a resource is still as a fix left it: it is read again, and compared with the calls of the receipt's inverse.
+"""Checks whether a resource is still as a fix left it: reads it, and compares it with the calls that undo the fix.
 
-Not every resource can be compared. For the others a rollback says so, and makes its calls.
-Source: the Describe, Get and List calls beside each operation.
+Some resources cannot be compared. A rollback reports this, and makes its calls.
+Source: the Describe, Get and List calls for each operation.
 """
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Receipt = Mapping[str, Any]
 
 
 class Comparison(StrEnum):
-    """What reading a resource shows about one call that would undo a fix."""
+    """The state of a resource, compared with one call that would undo a fix."""
 
     AS_FIXED = "as the fix left it"
     BACK = "as it was before"
@@ -31,7 +31,7 @@ class Comparison(StrEnum):
 
 @dataclass(frozen=True)
 class Observation:
-    """A comparison, with the difference or the reason for a reader."""
+    """A comparison, with the difference or the reason in words."""
 
     comparison: Comparison
     detail: str = ""
@@ -42,24 +42,24 @@ AS_FIXED, BACK = Observation(Comparison.AS_FIXED), Observation(Comparison.BACK)
 
 
 def observe(client: Any, service: str, operation: str, parameters: Parameters, receipt: Receipt) -> Observation:
-    """Read the resource of a call, and compare. What cannot be read is `changed`, with the reason."""
+    """Read the resource of a call, and compare it. If it cannot be read, the result is `CHANGED` with the reason."""
     read = _READS.get((service, operation))
     if read is None:
         return Observation(
-            Comparison.UNKNOWN, f"{service}:{operation}: whether the resource has changed since cannot be compared")
+            Comparison.UNKNOWN, f"{service}:{operation}: cannot check whether the resource has changed since the fix")
     try:
         return read(client, parameters, receipt)
     except AWS_ERRORS as error:
         return _changed(f"cannot be read: {reason_of(error)}")
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        # The receipt's own values decide what is compared, and anybody can have written them.
+        # The comparison uses values of the receipt, which may be invalid because someone edited the file.
         return _changed(f"cannot be compared with the receipt: {type(error).__name__}: {error}")
 
 
 def observe_undone(
     client: Any, service: str, operation: str, parameters: Parameters, receipt: Receipt
 ) -> Observation:
-    """The same for a call that a rollback made: what was before the fix is now what the rollback left."""
+    """The same for a call that a rollback made: now the state before the fix is the expected one."""
     found = observe(client, service, operation, parameters, receipt)
     return {AS_FIXED: BACK, BACK: AS_FIXED}.get(found, found)
 
@@ -69,12 +69,12 @@ def _changed(detail: str) -> Observation:
 
 
 def _several(there: list[str], gone: list[str], *, back: bool) -> Observation:
-    """Of several things, some are there and some are not. `back`: there is how it was before the fix."""
+    """The comparison of several entries, of which some exist. `back`: whether they existed before the fix."""
     if not gone:
         return BACK if back else AS_FIXED
     if not there:
         return AS_FIXED if back else BACK
-    return _changed(f"there: {', '.join(there)}; not there: {', '.join(gone)}")
+    return _changed(f"existing: {', '.join(there)}; missing: {', '.join(gone)}")
 
 
 def _rules(*, back: bool) -> Read:
@@ -111,12 +111,12 @@ def _inline(kind: str) -> Read:
         except AWS_ERRORS as error:
             if code_of(error) != "NoSuchEntity":
                 raise
-            # The policy is gone, as the fix left it; or the principal is.
+            # The policy does not exist, as the fix left it, or the principal does not exist.
             call(getattr(client, f"get_{kind}"), **{name: parameters[name]})
             return AS_FIXED
         if found == json.loads(parameters["PolicyDocument"]):
             return BACK
-        return _changed(f"the inline policy {parameters['PolicyName']} is there with another document")
+        return _changed(f"the inline policy {parameters['PolicyName']} exists with another document")
 
     return read
 
@@ -126,7 +126,7 @@ def _key(client: Any, parameters: Parameters, _: Receipt) -> Observation:
     for key in (key for page in pages for key in page["AccessKeyMetadata"]):
         if key["AccessKeyId"] == parameters["AccessKeyId"]:
             return BACK if key["Status"] == parameters["Status"] else AS_FIXED
-    return _changed(f"the access key {parameters['AccessKeyId']} is not there any more")
+    return _changed(f"the access key {parameters['AccessKeyId']} no longer exists")
 
 
 def _block(client: Any, parameters: Parameters, receipt: Receipt) -> Observation:
@@ -140,7 +140,7 @@ def _block(client: Any, parameters: Parameters, receipt: Receipt) -> Observation
         return BACK
     if now in [change.get("PublicAccessBlock") for change in receipt.get("added") or ()]:
         return AS_FIXED
-    return _changed(f"the public access block is {now or 'not there'}")
+    return _changed(f"the public access block is {now or 'missing'}")
 
 
 def _acl(client: Any, parameters: Parameters, receipt: Receipt) -> Observation:
@@ -157,7 +157,7 @@ def _acl(client: Any, parameters: Parameters, receipt: Receipt) -> Observation:
 
 
 def _parties(answer: Any) -> set[str]:
-    """Every string in a list of permissions: account ids, `all`, and ARNs of organizations."""
+    """All values in a list of permissions: account ids, `all`, and ARNs of organizations."""
     return {str(value) for each in answer for value in (each.values() if isinstance(each, Mapping) else [each])}
 
 
@@ -212,8 +212,8 @@ def _flow_log(client: Any, parameters: Parameters, receipt: Receipt) -> Observat
     made_for = [each for change in receipt.get("added") or () for each in change.get("ResourceIds") or ()]
     if found[0].get("ResourceId") not in made_for:
         return Observation(
-            Comparison.OTHER, f"{flow_log} is the flow log of {found[0].get('ResourceId')}, and the receipt is about "
-            f"one of {', '.join(map(str, made_for)) or 'no resource'}")
+            Comparison.OTHER, f"{flow_log} is the flow log of {found[0].get('ResourceId')}, but the receipt is "
+            f"for a flow log of {', '.join(map(str, made_for)) or 'no resource'}")
     return AS_FIXED
 
 
@@ -235,4 +235,4 @@ _READS: Mapping[tuple[str, str], Read] = {
     ("rds", "modify_db_instance"): _instance,
     ("dynamodb", "update_table"): _table,
 }
-"""By service and operation; what is not here cannot be compared."""
+"""By service and operation. Other calls cannot be compared."""

@@ -1,7 +1,7 @@
-"""Rolling back fixes: the calls in their receipts that restore what they changed.
+"""Rolls back fixes with the AWS API calls in their receipts, which restore what the fixes changed.
 
-Everything is checked before the first call: every receipt against what its fix declares, the account, the parameters,
-and, where it can be read, whether the resource is still as the fix left it.
+Everything is checked before the first call: that each receipt contains only calls that its fix declares, the account,
+the parameters, and, if it can be read, whether the resource is still as the fix left it.
 """
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from .read_back import Comparison, Observation, observe, observe_undone
 from .rollback_journal import CallKey, Journal, UndoState, receipt_id
 
 _JOURNAL_SUFFIX = Path(JOURNAL).suffix
-_HINT = ("receipts are what our actions write: action-revert-... and fixes.jsonl beside resources.json, or the "
+_HINT = ("receipts are what our actions write: action-revert-... and fixes.jsonl next to resources.json, or the "
          "receipts.json of ./run.sh heal")
 
 
 @dataclass(frozen=True)
 class UndoCall:
-    """One AWS API call that undoes a part of a fix, as boto3 takes it."""
+    """One AWS API call that undoes a part of a fix, with the names that boto3 uses."""
 
     account: str
     region: str
@@ -41,59 +41,59 @@ class UndoCall:
 
 @dataclass(frozen=True)
 class SourcedReceipt:
-    """A receipt, and where it was read."""
+    """A receipt, and the file that contains it."""
 
     receipt: Mapping[str, Any]
     file: Path
     number: int
-    """Its place in the file, from 1."""
+    """Its position in the file, counted from 1."""
 
     @property
     def id(self) -> str:
-        """What the journal calls it."""
+        """Its id in the journal."""
         return receipt_id(self.receipt)
 
     @property
     def name(self) -> str:
-        """For messages: file, place, resource."""
+        """Its name in messages: file, position and resource."""
         resource = self.receipt.get("resource") if isinstance(self.receipt, Mapping) else None
         return printable(f"{self.file}: receipt {self.number}" + (f" ({resource})" if resource else ""))
 
     @property
     def calls(self) -> list[UndoCall]:
-        """Its inverse, in the order to make it."""
+        """The calls of its inverse, in the order to make them."""
         place = [self.receipt[name] for name in ("account", "region", "resource")]
         return [UndoCall(*place, **call) for call in self.receipt["inverse"]]
 
     @property
     def target(self) -> tuple[str, ...]:
-        """What it is about; receipts of the same target build on each other."""
+        """The resource that the fix changed; receipts of the same resource depend on each other."""
         return tuple(self.receipt[name] for name in ("account", "region", "resource_type", "resource"))
 
 
 @dataclass(frozen=True)
 class RollbackPlan:
-    """The receipts to undo, the last fix first."""
+    """The receipts whose fixes are rolled back, the last fix first."""
 
     receipts: tuple[SourcedReceipt, ...]
     empty: tuple[str, ...]
-    """`resource (outcome)` of each receipt that has nothing to undo."""
+    """`resource (outcome)` of each receipt without calls."""
 
     @classmethod
     def of(cls, receipts: Iterable[SourcedReceipt]) -> RollbackPlan:
         """The plan for these receipts. Receipts of the same second are undone from the end of the file.
 
-        Raises GuardrailsError for a receipt that is malformed, or has a call that does not undo its fix.
+        Raises GuardrailsError for a receipt that is invalid or contains a call that does not undo its fix.
         """
         found = list({each.id: each for each in receipts}.values())
         problems = [f"{each.name}: {printable(why)}" for each in found if (why := problem(each.receipt))]
         if problems:
             more = f"\n... and {len(problems) - 20} more" if len(problems) > 20 else ""
             raise GuardrailsError(
-                "nothing was called: rollback makes only calls that undo the receipt's own fix\n"
+                "no call was made: rollback only makes calls that undo the fix of the receipt\n"
                 + "\n".join(problems[:20]) + more,
-                "check who changed the file, and take the receipts from the run again; remove the receipts that you do "
-                f"not want to roll back. {_HINT}")
+                "check who changed the file, and copy the receipts from the run again; remove receipts that you do not "
+                f"want to roll back. {_HINT}")
         found.sort(key=lambda each: datetime.fromisoformat(each.receipt["at"]))
         found.reverse()
         return cls(
@@ -108,7 +108,7 @@ class RollbackPlan:
 
     @property
     def region(self) -> str:
-        """A region for the first call to AWS: that of the first call, or us-east-1."""
+        """The region for reading the account of the credentials: that of the first receipt, or us-east-1."""
         return self.receipts[0].receipt["region"] if self.receipts else "us-east-1"
 
     def refuse_other_accounts(self, account: str) -> None:
@@ -116,7 +116,7 @@ class RollbackPlan:
         others = sorted({call.account for call in self.calls} - {account})
         if others:
             raise GuardrailsError(
-                f"the receipts are of account {', '.join(others)}, and the credentials of {account}",
+                f"the receipts are from account {', '.join(others)}, but the credentials are for {account}",
                 "use credentials of the receipts' account; roll back each account separately",
             )
 
@@ -134,18 +134,18 @@ class RollbackPlan:
                         call.parameters, client.meta.service_model.operation_model(name).input_shape)
                 except ParamValidationError as error:
                     raise GuardrailsError(
-                        f"nothing was called: {each.name}: {call.service}:{call.operation}: "
+                        f"no call was made: {each.name}: {call.service}:{call.operation}: "
                         f"{printable(' '.join(str(error).split()))}", _HINT) from None
 
 
 @dataclass(frozen=True)
 class RollbackCheck:
-    """What reading the resources has shown, before anything is called."""
+    """The result of reading the resources before the first call."""
 
     back: frozenset[CallKey]
-    """Calls whose result is there already."""
+    """Calls that are not needed, because the resource is already in the state that they would restore."""
     differences: tuple[str, ...]
-    """How resources have changed since their fix."""
+    """Changes of resources since their fix."""
     unknown: tuple[str, ...]
     """Calls whose resource cannot be compared."""
 
@@ -153,8 +153,8 @@ class RollbackCheck:
         """Raise GuardrailsError if a resource has changed since its fix, unless `force`."""
         if self.differences and not force:
             raise GuardrailsError(
-                f"nothing was called: resources that have changed since the fix: {len(self.differences)}",
-                "compare the differences above; to make the calls all the same, add --force")
+                f"no call was made: resources that have changed since the fix: {len(self.differences)}",
+                "check the differences above; to make the calls anyway, add --force")
 
 
 class Rollback:
@@ -165,22 +165,22 @@ class Rollback:
         self._journals = journals
 
     def journal(self, receipt: SourcedReceipt) -> Journal:
-        """The journal beside the receipt's file."""
+        """The journal next to the file of the receipt."""
         return self._journals[receipt.file]
 
     def check(self) -> RollbackCheck:
         """Read the resources, and compare them with the receipts.
 
-        Of several receipts of one resource only the newest is compared, because undoing it gives the state that the
-        earlier ones build on. A receipt that an earlier rollback has begun is not compared: it goes on. Nor is the
-        receipt of a fix that was interrupted.
+        If there are several receipts for a resource, only the newest is compared, because its rollback restores the
+        state that the earlier receipts expect. Two kinds of receipts are not compared: those that an earlier rollback
+        has started, because it continues, and those of a fix that was interrupted.
 
-        Raises GuardrailsError for a call whose resource is not the receipt's.
+        Raises GuardrailsError for a call on another resource than the receipt's.
         """
         back: set[CallKey] = set()
         differences, unknown, seen = [], [], set[tuple[str, ...]]()
         for each in self.plan.receipts:
-            # Of a fix that was interrupted, some calls were perhaps never made: what is so already is not changed.
+            # An interrupted fix may not have made all its calls, so some resources may already be as they were before.
             begun = self.journal(each).has_begun(each.id) or each.receipt["outcome"] == Outcome.INTERRUPTED
             newest = each.target not in seen
             seen.add(each.target)
@@ -188,7 +188,7 @@ class Rollback:
             for observation in found.values():
                 if observation.comparison is Comparison.OTHER:
                     raise GuardrailsError(
-                        f"nothing was called: {each.name}: {printable(observation.detail)}",
+                        f"no call was made: {each.name}: {printable(observation.detail)}",
                         f"check who changed the file. {_HINT}")
             unknown += [f"{each.name}: {printable(observation.detail)}" for observation in found.values()
                         if observation.comparison is Comparison.UNKNOWN]
@@ -202,7 +202,7 @@ class Rollback:
     def undo(self, check: RollbackCheck) -> Iterator[RollbackStep]:
         """Make the calls with the current credentials, and yield each with its result.
 
-        The first call that fails ends the rollback: the calls after it are yielded as not done.
+        The first call that fails stops the rollback. The calls after it are yielded as not done.
         """
         failed = False
         for each in self.plan.receipts:
@@ -232,14 +232,14 @@ class Rollback:
             return
         step = self._one(source, call, key, divisible=len(parts) > 1)
         if step.state is UndoState.ALREADY_DONE and len(parts) > 1:
-            # AWS refuses the whole call when one of its entries is there; the others are not.
+            # AWS refuses the whole call if one of its entries exists already, even if the others do not.
             yield from self._parts(source, parts, key, ours=ours)
         else:
             yield step
 
     @staticmethod
     def _divided(source: SourcedReceipt, call: UndoCall) -> list[UndoCall]:
-        """The same call in smaller calls; one where it cannot be divided."""
+        """The smaller calls that the call can be divided into; only the call itself if it cannot be divided."""
         declared = _declared(source, call)
         if declared is None or not declared.split:
             return [call]
@@ -249,7 +249,7 @@ class Rollback:
     def _parts(
         self, source: SourcedReceipt, parts: Sequence[UndoCall], key: CallKey, *, ours: bool
     ) -> Iterator[RollbackStep]:
-        """Make the parts of a call. `ours`: a stopped rollback may have made the whole call."""
+        """Make the parts of a call. `ours`: an interrupted rollback may have made the whole call."""
         journal = self.journal(source)
         for number, part in enumerate(parts):
             part_key = key._replace(part=number)
@@ -262,7 +262,7 @@ class Rollback:
             if step.state is UndoState.FAILED:
                 yield from (RollbackStep(source, left, UndoState.NOT_DONE) for left in parts[number + 1:])
                 return
-        # Written last: what is complete is not looked at again.
+        # Written last, because a completed call is not checked again.
         journal.write(key, UndoState.ALREADY_DONE)
 
     def _one(
@@ -275,15 +275,15 @@ class Rollback:
         if state is not UndoState.ALREADY_DONE:
             journal.write(key, state)
         elif divisible:
-            # AWS refused the whole call, and changed nothing.
+            # AWS refused the whole call and changed nothing.
             journal.write(key, UndoState.FAILED)
         else:
-            # What a stopped rollback had started, and is so now, counts as made by it.
+            # A call that an interrupted rollback started counts as made by it if the resource is now in that state.
             journal.write(key, UndoState.DONE if ours else UndoState.ALREADY_DONE)
         return RollbackStep(source, call, state, reason)
 
     def made(self, source: SourcedReceipt) -> list[UndoCall]:
-        """The calls of a receipt that this or an earlier rollback made, whole or in parts."""
+        """The calls of a receipt that this or an earlier rollback made, in one call or in parts."""
         journal, found = self.journal(source), []
         for number, call in enumerate(source.calls):
             parts = self._divided(source, call)
@@ -297,7 +297,7 @@ class Rollback:
 
 @dataclass(frozen=True)
 class RollbackStep:
-    """One call of a rollback, and how it ended."""
+    """One call of a rollback, and its result."""
 
     source: SourcedReceipt
     call: UndoCall
@@ -312,7 +312,7 @@ def read_receipts(files: Iterable[Path]) -> list[SourcedReceipt]:
     for file in files:
         try:
             content = file.read_bytes()
-            # A journal has more than receipts: what a process that was killed had begun is in it, too.
+            # Besides receipts, a journal contains the calls of a fix whose process was killed.
             found = interrupted(content) if file.suffix == _JOURNAL_SUFFIX else json.loads(content)
         except (OSError, ValueError, RecursionError) as error:
             raise GuardrailsError(
@@ -341,15 +341,15 @@ def _client(call: UndoCall) -> Any:
 
 
 def _declared(source: SourcedReceipt, call: UndoCall) -> Any:
-    """The fix's declaration of a call; None for a call that makes a fix again after its rollback."""
+    """The fix's declaration of a call; None for a call that repeats a fix after its rollback."""
     if ROLLS_BACK in source.receipt:
-        # Security group rules: their fix and its inverse are the same two operations.
+        # For security group rules, the fix and its inverse use the same two operations.
         return inverse_of(source.receipt[ROLLS_BACK], {"service": call.service, "operation": call.operation})
     return inverse_of(source.receipt, {"service": call.service, "operation": call.operation})
 
 
 def _observations(source: SourcedReceipt) -> dict[CallKey, Observation]:
-    """What reading the resource shows about each call of a receipt."""
+    """The result of reading the resource, for each call of a receipt."""
     fix = source.receipt.get(ROLLS_BACK)
     if fix is None:
         return {
@@ -357,7 +357,7 @@ def _observations(source: SourcedReceipt) -> dict[CallKey, Observation]:
                                                 source.receipt)
             for number, call in enumerate(source.calls)
         }
-    # A rollback's receipt: the calls that it made must still hold. The inverse has them from the last to the first.
+    # The receipt of a rollback: the changes of its calls must still be there. Its inverse has the reverse order.
     place = [source.receipt[name] for name in ("account", "region", "resource")]
     made = [call for call in (UndoCall(*place, **each) for each in reversed(source.receipt[UNDID]))
             if (declared := _declared(source, call)) is not None and declared.redo]
@@ -368,7 +368,7 @@ def _observations(source: SourcedReceipt) -> dict[CallKey, Observation]:
 
 
 def _differences(source: SourcedReceipt, found: Mapping[CallKey, Observation]) -> list[str]:
-    """How a resource differs from what its receipt says; nothing where it is as the fix left it."""
+    """How a resource differs from its receipt; empty if it is as the fix left it."""
     calls = source.calls
     lines = [printable(f"{calls[key.call].operation}: {each.detail or each.comparison}")
              for key, each in found.items() if each.comparison in (Comparison.CHANGED, Comparison.BACK)]
@@ -384,7 +384,7 @@ def _make(source: SourcedReceipt, call: UndoCall) -> tuple[UndoState, str]:
         if isinstance(error, ClientError) and _is_already(source, call, error.response.get("Error") or {}):
             return UndoState.ALREADY_DONE, ""
         return UndoState.FAILED, printable(reason_of(error))
-    # Calls on several things at once answer 200, and name those that failed.
+    # A call on several resources returns 200 and lists those that failed.
     for each in answer.get("Unsuccessful") or ():
         refused = each.get("Error") or {}
         if not _is_already(source, call, refused):

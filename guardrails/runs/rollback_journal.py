@@ -1,7 +1,7 @@
-"""The journal of a rollback: what was called, written before and after each call, so that a stopped one goes on.
+"""The journal of a rollback, written before and after each call, so that an interrupted rollback can continue.
 
-The journal is a file beside the receipts, `RECEIPTS.rollback.jsonl`, with one JSON object a line: the receipt's id, the
-number of the call in its inverse, the number of the part where a call was divided, and the state.
+The journal is the file `RECEIPTS.rollback.jsonl` next to the receipts. It has one JSON object per line: the id of the
+receipt, the number of the call in its inverse, the number of the part if a call was divided, and the state.
 """
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from ..errors import GuardrailsError
 
 
 class UndoState(StrEnum):
-    """How one call of a rollback ended."""
+    """The state of one call of a rollback."""
 
     STARTED = "started"
-    """Written before the call. Where nothing follows, the rollback was stopped, and AWS may have made the change."""
+    """Written before the call. If no other state follows, the rollback was interrupted, and the call may be done."""
     DONE = "done"
     ALREADY_DONE = "already done"
-    """The resource was in that state before."""
+    """The resource was already in the state that the call restores."""
     FAILED = "failed"
     NOT_DONE = "not done"
     """Not tried, because an earlier call failed."""
 
     @property
     def complete(self) -> bool:
-        """Whether the call need not be made again."""
+        """Whether the call does not have to be made again."""
         return self in (UndoState.DONE, UndoState.ALREADY_DONE)
 
 
@@ -46,16 +46,16 @@ class CallKey(NamedTuple):
 
 
 def receipt_id(receipt: Mapping[str, Any]) -> str:
-    """What the journal calls a receipt: the start of a SHA-256 of its content."""
+    """The id of a receipt in the journal: the first 24 characters of the SHA-256 of its content."""
     content = json.dumps(receipt, sort_keys=True, default=str)
     return hashlib.sha256(content.encode()).hexdigest()[:24]
 
 
 class Journal:
-    """The journal beside one file of receipts, locked while it is open, so that one rollback at a time uses it."""
+    """The journal of one file of receipts. It is locked while open, so that only one rollback at a time uses it."""
 
     def __init__(self, receipts: Path) -> None:
-        """Opens the journal beside `receipts`. Raises GuardrailsError if it is in use, damaged or cannot be written."""
+        """Opens the journal next to `receipts`. Raises GuardrailsError if it is in use, damaged or not writable."""
         self.path = receipts.with_name(f"{receipts.name}.rollback.jsonl")
         self._states: dict[CallKey, UndoState] = {}
         try:
@@ -64,14 +64,14 @@ class Journal:
             os.fchmod(descriptor, 0o600)
         except OSError as error:
             raise GuardrailsError(
-                f"{self.path}: {error.strerror}: a rollback writes its progress beside the receipts",
-                "copy the receipts into a directory that can be written") from None
+                f"{self.path}: {error.strerror}: a rollback writes its progress next to the receipts",
+                "copy the receipts to a directory that you can write to") from None
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             self._file.close()
             raise GuardrailsError(
-                f"{self.path}: another rollback of these receipts is running", "wait until it has ended") from None
+                f"{self.path}: another rollback of these receipts is running", "wait until it has finished") from None
         try:
             self._read()
         except BaseException:
@@ -86,7 +86,7 @@ class Journal:
     ) -> None:
         self._file.close()
         if not self._states:
-            # Nothing was called.
+            # No call was made.
             self.path.unlink(missing_ok=True)
 
     def state(self, key: CallKey) -> UndoState | None:
@@ -98,7 +98,7 @@ class Journal:
         return any(key.receipt == receipt for key in self._states)
 
     def write(self, key: CallKey, state: UndoState) -> None:
-        """Append a state, and wait until the disk has it. Raises GuardrailsError if it cannot be written."""
+        """Append a state, and wait until it is on disk. Raises GuardrailsError if it cannot be written."""
         line = {**key._asdict(), "state": state, "at": datetime.now(UTC).isoformat(timespec="seconds")}
         try:
             self._file.write(json.dumps(line) + "\n")
@@ -107,7 +107,7 @@ class Journal:
         except OSError as error:
             raise GuardrailsError(
                 f"{self.path}: {error.strerror}: stopped, because progress cannot be written",
-                "make room on the disk, and run the rollback again: it goes on from here") from None
+                "free some disk space, and run the rollback again: it continues from here") from None
         self._states[key] = state
 
     def _read(self) -> None:
@@ -125,10 +125,10 @@ class Journal:
             except (ValueError, KeyError, TypeError) as error:
                 raise self._damaged(number, error) from None
         if torn:
-            # The rollback was stopped while it wrote. The call of that line counts as started.
+            # The rollback was interrupted while it wrote the line. Its call counts as started.
             self._file.truncate(len(f"{whole}\n".encode()) if whole else 0)
 
     def _damaged(self, line: int, error: Exception) -> GuardrailsError:
         return GuardrailsError(
-            f"{self.path}:{line}: not a line of a rollback's journal: {type(error).__name__}",
-            "compare the receipts with AWS by hand, then move the journal away and run the rollback again")
+            f"{self.path}:{line}: not a valid line of a rollback journal: {type(error).__name__}",
+            "compare the receipts with AWS manually, then move the journal away and run the rollback again")

@@ -1,4 +1,4 @@
-"""The receipts of a rollback itself: what was called for each receipt, how it ended, and how to make the fix again."""
+"""The receipts of a rollback: the calls for each receipt, their result, and the calls that repeat the fix."""
 from __future__ import annotations
 
 import json
@@ -16,7 +16,7 @@ from .rollback_journal import UndoState
 
 
 def write_record(directory: Path, rollback: Rollback, steps: Sequence[RollbackStep]) -> Path:
-    """Write the receipts of every receipt that was worked on into `receipts.json` (0600), whole or not at all.
+    """Write a receipt of the rollback for each receipt that it processed to `receipts.json` (mode 0600), atomically.
 
     Raises GuardrailsError if it cannot be written.
     """
@@ -36,14 +36,14 @@ def write_record(directory: Path, rollback: Rollback, steps: Sequence[RollbackSt
     except OSError as error:
         raise GuardrailsError(
             f"{path}: {error.strerror}: stopped, because the rollback's receipts cannot be written",
-            "make room on the disk, and run the rollback again: it goes on from here") from None
+            "free some disk space, and run the rollback again: it continues from here") from None
     return path
 
 
 def receipt_of_rollback(
     source: SourcedReceipt, rollback: Rollback, steps: Sequence[RollbackStep]
 ) -> dict[str, Any]:
-    """The receipt of the rollback of one receipt. After the rollback of a rollback it is one of the fix again."""
+    """The receipt of the rollback of one receipt. If a rollback is rolled back, it is a receipt of the fix again."""
     receipt = source.receipt
     made = [{"service": call.service, "operation": call.operation, "parameters": dict(call.parameters)}
             for call in rollback.made(source)]
@@ -63,13 +63,13 @@ def receipt_of_rollback(
         record |= {"inverse": redo_calls(receipt, made), UNDID: made, ROLLS_BACK: dict(receipt)}
         return record | {"notes": _notes(record, made)}
     if outcome == ROLLED_BACK:
-        # The fix holds again, so its own inverse undoes it.
+        # The changes of the fix are there again, so the inverse of the fix undoes them.
         record |= {"outcome": str(Outcome.REVERTED), "inverse": list(receipt[UNDID])}
         return record | {"notes": [f"the rollback of {receipt['at']} was rolled back"]}
     return record | {"inverse": [], "notes": [
-        f"the rollback of {receipt['at']} was not rolled back in full; the fix is of {fix['at']}"]}
+        f"the rollback of {receipt['at']} was only partly rolled back; the fix was made at {fix['at']}"]}
 
 
 def _notes(record: Mapping[str, Any], made: Sequence[Mapping[str, Any]]) -> list[str]:
     left = len(made) - len(record["inverse"])
-    return [f"{left} of the calls cannot be taken back with this receipt: run the fix again"] if left else []
+    return [f"{left} of the calls cannot be undone with this receipt: run the fix again"] if left else []

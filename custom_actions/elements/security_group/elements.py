@@ -311,15 +311,15 @@ class RevertIngress(EventFix):
             confirm=self.confirm(session, event) if self._in_event_mode() else None)
 
     def _distrusted(self, session: Any, group_id: str) -> str:
-        """Why the group's tag is no reason to open something; empty when it is."""
+        """Why the tag of the group must not be trusted when a rule is restored; empty if it can be trusted."""
         bound = self.data.get("tag-set-by")
         if not bound:
             return ""
         records = records_of(session.client("cloudtrail"), group_id, moment(datetime.now(UTC)))
         try:
             problem = distrusted_tag(records, group_id, bound["tag"], bound["roles"])
-        except AWS_ERRORS as error:  # what the event opened is closed nevertheless
-            problem = f"who set the tag {bound['tag']} is not known: {reason_of(error)}"
+        except AWS_ERRORS as error:  # the rules that the event added are removed nevertheless
+            problem = f"it is unknown who set the tag {bound['tag']}: {reason_of(error)}"
         if problem:
             self.log.warning("%s %s: %s", self.type, group_id, problem)
         return problem

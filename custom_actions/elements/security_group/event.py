@@ -1,8 +1,8 @@
-"""Reads from a CloudTrail record what was done to a group's ingress, and how to undo it.
+"""Reads from a CloudTrail record how the ingress rules of a group were changed, and how to undo it.
 
 Three API calls change ingress: AuthorizeSecurityGroupIngress, RevokeSecurityGroupIngress and
-ModifySecurityGroupRules. CloudTrail spells them its own way (`ipPermissions.items[].ipRanges.items[].cidrIp`). A
-record of a modification, or of a revocation by rule ids, does not contain the earlier rule. Earlier records do.
+ModifySecurityGroupRules. CloudTrail has its own format for them (`ipPermissions.items[].ipRanges.items[].cidrIp`). A
+record of a modification, or of a revocation by rule ids, does not contain the previous rule. Earlier records do.
 
 A rule that was added only moments before it was revoked or modified (`SETTLED`) is not restored. Otherwise an attacker
 could open a group and have the fix open it again after every revocation by a defender.
@@ -22,7 +22,7 @@ AUTHORISE, REVOKE, MODIFY = (
 )
 EVENTS = (AUTHORISE, REVOKE, MODIFY)
 SETTLED = timedelta(minutes=15)
-"""How long a rule must have existed to be restored."""
+"""The minimum age of a rule for it to be restored."""
 
 
 def undo_of(
@@ -36,7 +36,7 @@ def undo_of(
         current: the group's ingress rules now, with their ids.
         earlier: returns the earlier records of the group, newest first; called only when needed.
         revoke_unknown: revoke a modified rule whose earlier content is unknown. Without it the undo is refused.
-        settled: how long a rule must have existed to be restored.
+        settled: the minimum age of a rule for it to be restored.
 
     Raises RuleError when the record is not one of `EVENTS`, or a rule in it cannot be read.
     """
@@ -77,7 +77,7 @@ def _undo_revoke(record: Record, earlier: Callable[[], Iterable[Record]], settle
 
 
 def _read_once(earlier: Callable[[], Iterable[Record]]) -> Callable[[], Iterator[Record]]:
-    """The records for several readers: each is fetched once, and only as far as a reader needs."""
+    """A function that returns the records; it fetches each only once, and only when a caller needs it."""
     kept: list[Record] = []
     rest: list[Iterator[Record]] = []
 
@@ -93,9 +93,9 @@ def _read_once(earlier: Callable[[], Iterable[Record]]) -> Callable[[], Iterator
 
 
 def _revoked(record: Record) -> tuple[Sequence[Rule], Sequence[str]]:
-    """The rules that a revocation removed, if the record contains them, and the ids of those that it names only by id.
+    """The rules that a revocation removed, if the record contains them, and the ids of rules that it names only by id.
 
-    AWS returns success even if nothing matches. `unknownIpPermissionSet` holds what it did not find.
+    AWS returns success even if no rule matches. `unknownIpPermissionSet` contains the rules that it did not find.
     """
     answer = record.get("responseElements") or {}
     if closed := _answered(record, "revokedSecurityGroupRuleSet"):
@@ -148,7 +148,7 @@ def _undo_modify(
 
 
 def _contents(ids: Iterable[str], earlier: Callable[[], Iterable[Record]]) -> dict[str, Rule]:
-    """For each rule id in the earlier records, the rule as the newest of these records left it."""
+    """The last known content of each rule, by rule id, from the earlier records."""
     wanted = set(ids)
     found: dict[str, Rule] = {}
     if not wanted:
@@ -171,14 +171,14 @@ def _parameters(record: Record) -> Mapping[str, Any]:
 
 
 def _items(container: Any) -> list[Mapping[str, Any]]:
-    """A list as CloudTrail writes it for EC2: `{"items": [...]}`, `{}` or nothing; one element may have no list."""
+    """The items of a list in CloudTrail's format for EC2: `{"items": [...]}`, `{}` or nothing; also of a plain list."""
     if isinstance(container, Mapping):
         container = container.get("items", [])
     return list(container or [])
 
 
 def _answered(record: Record, key: str) -> list[Rule]:
-    """The ingress rules in a response, with their ids; none where the record has no such response."""
+    """The ingress rules in the response, with their ids; empty if the record has no such response."""
     return [
         _rule_of(item, item["securityGroupRuleId"])
         for item in _items((record.get("responseElements") or {}).get(key))
@@ -187,7 +187,7 @@ def _answered(record: Record, key: str) -> list[Rule]:
 
 
 def _requested(record: Record) -> list[Rule]:
-    """The rules in a request: in `ipPermissions`, or flat beside it as older clients send them."""
+    """The rules in a request: in `ipPermissions`, or as top-level parameters, as older clients send them."""
     parameters = _parameters(record)
     rules = list(_from_ip_permissions(_items(parameters.get("ipPermissions"))))
     if not rules and parameters.get("cidrIp"):
@@ -209,7 +209,7 @@ def _from_ip_permissions(permissions: Iterable[Mapping[str, Any]]) -> Iterator[R
         for listed, key, kind in _LISTS:
             for source in _items(permission.get(listed)):
                 if not source.get(key):
-                    named = source.get("groupName") or source.get("prefixListName") or "no name either"
+                    named = source.get("groupName") or source.get("prefixListName") or "and no name"
                     raise RuleError(f"a source in the record has no {key} ({named}), so the rule is unknown")
                 yield Rule.of(
                     permission["ipProtocol"], permission.get("fromPort"), permission.get("toPort"),
@@ -219,7 +219,7 @@ def _from_ip_permissions(permissions: Iterable[Mapping[str, Any]]) -> Iterator[R
 
 
 def _modified(record: Record) -> list[tuple[str, Rule]]:
-    """The rules that a ModifySecurityGroupRules set, by id. One rule is an object, several are a list."""
+    """The rule ids and rules in a ModifySecurityGroupRules request: an object for one rule, a list for several."""
     request = _parameters(record).get("ModifySecurityGroupRulesRequest") or {}
     entries = request.get("SecurityGroupRule") or []
     if isinstance(entries, Mapping):
@@ -227,7 +227,7 @@ def _modified(record: Record) -> list[tuple[str, Rule]]:
     changed = []
     for entry in entries:
         rule_id, content = entry["SecurityGroupRuleId"], entry.get("SecurityGroupRule") or {}
-        # The request uses the API's capitalisation. Apart from the first letter, a response has the same keys.
+        # The keys of the request start with an upper-case letter. Otherwise they are the same as in a response.
         lowered = {key[:1].lower() + key[1:]: value for key, value in content.items()}
         changed.append((rule_id, _rule_of(lowered, rule_id)))
     return changed

@@ -1,8 +1,8 @@
-"""What a fix must not restore, even if an event or a recorded state contains it. Pure: no AWS, no c7n.
+"""Rules that a fix must not restore, even if an event or a recorded state contains them. Pure: no AWS, no c7n.
 
-A restore opens ports because they were open before. So it never opens a port that attackers look for to the world, or
-anything that the policy lists in `never-restore`. Another policy forbids it, and a `heal` that closed it must not be
-undone.
+A restore opens ports because they were open before. But it never opens an admin port to the world, or anything that
+the policy lists in `never-restore`. Other policies forbid such rules, and `heal` may have removed one; a restore must
+not undo that.
 """
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from .plan import Plan
 from .rules import Rule
 
 NEVER = tuple(f"{service.protocol} {service.ports} from world" for service in ADMIN)
-"""What is never restored unless the policy says otherwise: the admin ports, open to the world."""
+"""The default of `never-restore`: admin ports that are open to the world."""
 
 
 def bounded(plan: Plan, rules: Iterable[Rule], forbidden: Baseline) -> Plan:
-    """The plan without the rules that would open something forbidden. The plan's notes name each of them.
+    """The plan without the rules that must not be restored. The plan's notes name each of them.
 
     Args:
         plan: a plan that restores.
-        rules: the group's rules before it.
-        forbidden: the baseline of what must not be opened. Rules that cannot be evaluated are not opened either.
+        rules: the rules of the group before the plan.
+        forbidden: the baseline that restored rules must not violate. Rules that cannot be evaluated are not restored.
     """
     refused = _refused(plan.authorise, list(rules), forbidden)
     if not refused:
@@ -35,7 +35,7 @@ def bounded(plan: Plan, rules: Iterable[Rule], forbidden: Baseline) -> Plan:
 
 
 def without_restores(plan: Plan, reason: str) -> Plan:
-    """The plan without the rules that it would open, each named in its notes with the reason; as it is without one."""
+    """The plan without its restored rules, which its notes name with the reason. Unchanged if the reason is empty."""
     if not reason:
         return plan
     return replace(
@@ -43,7 +43,7 @@ def without_restores(plan: Plan, reason: str) -> Plan:
 
 
 def _refused(restored: Sequence[Rule], rules: list[Rule], forbidden: Baseline) -> list[Rule]:
-    """The rules among `restored` that, together with the group's own, open something that is forbidden."""
+    """The rules in `restored` that, together with the rules of the group, open something forbidden."""
     offending = set(forbidden.offending([*rules, *restored])) - set(forbidden.offending(rules))
-    # A rule whose source is unknown is not opened on a guess.
+    # A rule whose source cannot be evaluated is not restored.
     return [rule for rule in restored if rule in offending or forbidden.undecided([rule])]

@@ -1,1 +1,1 @@
-"""Putting back what keeps this project's own functions running, and the tags that switch its fixes."""
+"""Restores this project's own rules and functions after a change, and the tags that switch fixes on or off."""

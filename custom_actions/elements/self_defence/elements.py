@@ -1,4 +1,4 @@
-"""The action `restore-own-resource`: our own rules and functions answer events again.
+"""The action `restore-own-resource`: enables our own rules and functions again after a change.
 
 Source: EventBridge's EnableRule, PutTargets, DescribeRule and ListTargetsByRule; Lambda's DeleteFunctionConcurrency,
 AddPermission, GetFunctionConcurrency and GetPolicy.
@@ -44,34 +44,34 @@ from .plan import (
 )
 
 MOST_RECORDS = 1000
-"""How many records of a call are read at most: 20 pages of LookupEvents, which AWS answers twice a second."""
+"""The largest number of records of a call to read: 20 pages of LookupEvents, which allows two requests a second."""
 _NOT_THERE = "ResourceNotFoundException"
 
 
 class RestoreOwnResource(EventFix):
-    """Have a rule or a function of ours answer events again, and prove it.
+    """Undo changes that stop one of our rules or functions from receiving events, and verify the result.
 
-    For policies in mode `cloudtrail`, on `account`. `rules` and `functions` are ARNs, with `*` and `?`, and nothing
-    else is touched:
+    For policies in mode `cloudtrail`, on `account`. Only the resources in `rules` and `functions` (ARNs, with the
+    wildcards `*` and `?`) are changed:
 
     * DisableRule, or PutRule with the state DISABLED: the rule is enabled.
     * PutFunctionConcurrency with zero: the reserved concurrency is removed.
-    * RemoveTargets: a target that is one of `functions` is put back.
-    * RemovePermission: a statement that lets EventBridge, AWS Config, the scheduler or SNS invoke the function for this
-      account is put back.
+    * RemoveTargets: a target that is one of `functions` is added again.
+    * RemovePermission: a statement that lets EventBridge, AWS Config, EventBridge Scheduler or SNS invoke the function
+      for this account is added again.
 
-    Targets and permissions come from CloudTrail's event history (90 days), and only from calls of the roles in
-    `added-by` (ARNs, with `*` and `?`): what somebody else added does not come back. They are put back only when the
-    event history confirms the event. Where it tells nothing, and where the rule or the function is gone, the fix is
-    refused.
+    Targets and permissions are restored from CloudTrail's event history (90 days), from calls of the roles in
+    `added-by` (ARNs, with the wildcards `*` and `?`). Targets and permissions that others added are not restored. They
+    are restored only if the event history confirms the event. If the history does not contain them, or the rule or the
+    function no longer exists, the fix is refused.
 
-    Code, settings, rules that were deleted or have another pattern, roles and topics are not restored: a deployment
-    makes them, and these permissions would be worth too much to an intruder.
+    Code, settings, deleted rules, changed event patterns, roles and topics are not restored. A deployment creates them,
+    and the permissions for these changes would be too dangerous if an intruder got them.
 
-    The receipt has who did it, and the calls that take it back.
+    The receipt says who made the change, and contains the calls that undo the fix.
 
-    Written because c7n's `set-rule-state` knows neither receipts nor who made the change, and c7n has no action for a
-    function's policy or a rule's targets.
+    Written because c7n's `set-rule-state` writes no receipt and does not record who made the change, and c7n has no
+    action for a function's policy or a rule's targets.
 
     :example:
 
@@ -138,7 +138,7 @@ class RestoreOwnResource(EventFix):
             ours, kind = own.has_function(arn), "aws.lambda"
             plan = self._function(session, record, request, name, own)
         if not ours:
-            self.log.info("%s: %s is not one of ours", self.type, arn)
+            self.log.info("%s: %s is not a resource of this project", self.type, arn)
             return
         fixed = fix_by_plan(session.client, plan, confirm=self.confirm(session, event))
         yield replace(fixed, resource=arn, resource_type=kind)
@@ -184,17 +184,17 @@ class RestoreOwnResource(EventFix):
 
 
 def _there(read: Callable[[], Mapping[str, Any]], name: str) -> Mapping[str, Any]:
-    """What `read` gives. Raises Refusal where the rule or the function is gone."""
+    """The result of `read`. Raises Refusal if the rule or the function does not exist."""
     try:
         return read()
     except ClientError as error:
         if code_of(error) == _NOT_THERE:
-            raise Refusal(f"{name} is gone: deploy its policy again") from error
+            raise Refusal(f"{name} no longer exists: deploy its policy again") from error
         raise
 
 
 def _statements(client: Any, function: str) -> set[str]:
-    """The ids of the statements in the function's policy; none where it has no policy."""
+    """The ids of the statements in the function's policy; empty if it has no policy."""
     try:
         policy = call(client.get_policy, FunctionName=function)["Policy"]
     except ClientError as error:

@@ -1,7 +1,8 @@
-"""What puts a rule or a function of ours back after a change. Pure: no AWS, no c7n.
+"""Plans how to restore one of our rules or functions after a change. Pure: no AWS, no c7n.
 
-What adds access (a target, a permission) comes from the records of those who deploy us, and of these only what a
-deployment of ours makes: a function of ours as the target, a service of AWS in our account as the caller.
+Targets and permissions add access. So they are restored only from CloudTrail records of the roles that deploy this
+project, and only in the form that a deployment creates: one of our functions as the target, or an AWS service in our
+account as the caller.
 """
 from __future__ import annotations
 
@@ -21,12 +22,12 @@ ADD_PERMISSION, PUT_TARGETS = "AddPermission20150331v2", "PutTargets"
 
 @dataclass(frozen=True)
 class OwnResources:
-    """Which rules and functions are ours, and who deploys them.
+    """Which rules and functions belong to this project, and which roles deploy them.
 
     Attributes:
-        rules, functions: ARNs, with `*` and `?`.
-        added_by: ARNs of the roles that deploy them, likewise.
-        account: the account's id.
+        rules, functions: ARNs, with the wildcards `*` and `?`.
+        added_by: ARNs of the roles that deploy them, with the same wildcards.
+        account: the id of the account.
     """
 
     rules: Collection[str]
@@ -35,20 +36,20 @@ class OwnResources:
     account: str
 
     def has_rule(self, arn: str) -> bool:
-        """Whether the rule is ours."""
+        """Whether the rule belongs to this project."""
         return _matches(arn, self.rules)
 
     def has_function(self, arn: str) -> bool:
-        """Whether the function is ours."""
+        """Whether the function belongs to this project."""
         return _matches(arn, self.functions)
 
     def deployed(self, record: Record) -> bool:
-        """Whether somebody made the call who deploys us."""
+        """Whether the call was made by a role that deploys this project."""
         return _matches(principal_of(record), self.added_by)
 
 
 def function_name(given: str) -> str:
-    """The name in a function's name, ARN or part of an ARN, as CloudTrail has it; without an alias or a version."""
+    """The function's name, from its name, ARN or partial ARN in a CloudTrail record; without an alias or a version."""
     parts = given.split(":")
     if "function" in parts[:-1]:
         return parts[parts.index("function") + 1]
@@ -56,13 +57,13 @@ def function_name(given: str) -> str:
 
 
 def bus_of(request: Mapping[str, Any]) -> dict[str, str]:
-    """The parameter that names a rule's bus; none for the default bus."""
+    """The parameter that names the event bus of a rule; empty for the default bus."""
     bus = str(request.get("eventBusName") or "default")
     return {} if bus == "default" else {"EventBusName": bus}
 
 
 def plan_rule(name: str, bus: Mapping[str, str], state: str) -> FixPlan:
-    """Enable a rule whose state is DISABLED."""
+    """Plan to enable a rule whose state is DISABLED."""
     if state != "DISABLED":
         return FixPlan()
     return FixPlan([Step(
@@ -72,7 +73,7 @@ def plan_rule(name: str, bus: Mapping[str, str], state: str) -> FixPlan:
 
 
 def plan_concurrency(function: str, reserved: int | None) -> FixPlan:
-    """Remove a reserved concurrency of zero, with which a function never runs."""
+    """Plan to remove a reserved concurrency of zero, with which a function never runs."""
     if reserved != 0:
         return FixPlan()
     return FixPlan([Step(
@@ -80,23 +81,23 @@ def plan_concurrency(function: str, reserved: int | None) -> FixPlan:
         Call("lambda", "delete_function_concurrency", {"FunctionName": function}),
         Call("lambda", "put_function_concurrency", {"FunctionName": function, "ReservedConcurrentExecutions": 0}),
         removed={"reservedConcurrentExecutions": 0},
-        note="a concurrency that the policy reserves comes back with the next deployment")])
+        note="if the policy sets a reserved concurrency, the next deployment sets it again")])
 
 
 def plan_targets(
     rule: str, bus: Mapping[str, str], removed: Iterable[str], present: Collection[str], known: Mapping[str, str]
 ) -> FixPlan:
-    """Put targets back that are missing.
+    """Plan to add removed targets again.
 
     Args:
         rule: the rule's name.
         removed: the ids that the event removed.
         present: the ids that the rule has now.
-        known: the ARN of each target that a deployment added, by its id.
+        known: the ARN of each target that a deployment added, by target id.
     """
     missing = [target for target in removed if target not in present]
     steps = [
-        Step(f"put the target {target} back", Call(
+        Step(f"add the target {target} again", Call(
                 "events", "put_targets", {"Rule": rule, **bus, "Targets": [{"Id": target, "Arn": known[target]}]}),
              Call("events", "remove_targets", {"Rule": rule, **bus, "Ids": [target]}),
              added={"target": target, "arn": known[target]}, confirm=True)
@@ -109,18 +110,18 @@ def plan_targets(
 def plan_permission(
     function: str, statement: str, present: Collection[str], known: Mapping[str, str] | None
 ) -> FixPlan:
-    """Put a statement of a function's policy back that is missing.
+    """Plan to add a removed statement to a function's policy again.
 
     Args:
         present: the ids of the statements that the policy has now.
-        known: AddPermission's parameters as a deployment gave them; None when no such call is known.
+        known: the parameters with which a deployment called AddPermission; None if no such call is known.
     """
     if statement in present:
         return FixPlan()
     if known is None:
         return FixPlan(cannot=f"no deployment in the event history added the permission {statement}")
     return FixPlan([Step(
-        f"put the permission {statement} back",
+        f"add the permission {statement} again",
         Call("lambda", "add_permission", {"FunctionName": function, "StatementId": statement, **known}),
         Call("lambda", "remove_permission", {"FunctionName": function, "StatementId": statement}),
         added={"statement": statement, **known}, no_harm=frozenset({"ResourceConflictException"}), confirm=True)])
@@ -129,7 +130,7 @@ def plan_permission(
 def known_targets(rule: str, bus: Mapping[str, str], earlier: Iterable[Record], own: OwnResources) -> dict[str, str]:
     """The ARNs of the rule's targets by their ids, from a deployment's PutTargets records, newest first.
 
-    Only functions of ours, and targets that have nothing beside id and ARN.
+    Only targets that are our functions and have only an id and an ARN.
     """
     found: dict[str, str] = {}
     for record in earlier:
@@ -145,9 +146,9 @@ def known_targets(rule: str, bus: Mapping[str, str], earlier: Iterable[Record], 
 def known_permission(
     function: str, statement: str, earlier: Iterable[Record], own: OwnResources
 ) -> dict[str, str] | None:
-    """AddPermission's parameters beside the function and the statement's id, from the newest record of a deployment.
+    """AddPermission's parameters other than the function and the statement id, from a deployment's newest record.
 
-    Only for a service of AWS that invokes the function for this account.
+    Only if the statement lets an AWS service invoke the function for this account.
     """
     for record in earlier:
         request = record.get("requestParameters") or {}

@@ -1,6 +1,7 @@
-"""The action `revert-tags`: tags that switch a fix are as they were before somebody changed them.
+"""The action `revert-tags`: restores tags of EC2 resources to their values before a change.
 
-Source: EC2's CreateTags, DeleteTags and DescribeTags. Other services have tags of their own: a policy tells of them.
+Source: EC2's CreateTags, DeleteTags and DescribeTags. Other services have their own tagging calls; changes of their
+tags are only reported.
 """
 from __future__ import annotations
 
@@ -32,12 +33,13 @@ from ...fixing import (
 def plan_tags(
     resource: str, keys: Mapping[str, str | None], before: Mapping[str, str | None], now: Mapping[str, str]
 ) -> FixPlan:
-    """Give a resource the tags that it had.
+    """Plan to restore the previous tags of a resource.
 
     Args:
-        keys: the tags that the event changed, each with the value that it set, or None where it removed the tag.
-        before: what they were, as far as it is known; None where there was no such tag.
-        now: the tags that the resource has. A tag that was changed again since the event is left to that event.
+        keys: the tags that the event changed, each with the value that it set, or None if it removed the tag.
+        before: their previous values as far as they are known; None if there was no such tag.
+        now: the current tags of the resource. A tag that was changed again after the event is not restored here,
+            because the later event is handled on its own.
     """
     steps = []
     changed = [key for key, value in keys.items() if now.get(key) == value]
@@ -45,17 +47,18 @@ def plan_tags(
         if key not in before or before[key] == now.get(key):
             continue
         steps.append(Step(
-            f"give {resource} the tag {key} that it had", _call(resource, key, before[key], now.get(key)),
+            f"restore the tag {key} of {resource}", _call(resource, key, before[key], now.get(key)),
             _call(resource, key, now.get(key), before[key]),
             removed=_tag(key, now.get(key)), added=_tag(key, before[key]), confirm=True))
     unknown = [key for key in changed if key not in before]
-    return FixPlan(steps, cannot=f"no event tells what the tag {', '.join(unknown)} was before" if unknown else "")
+    cannot = f"no event shows the previous value of the tag {', '.join(unknown)}" if unknown else ""
+    return FixPlan(steps, cannot=cannot)
 
 
 def _call(resource: str, key: str, wanted: str | None, now: str | None) -> Call:
     if wanted is not None:
         return Call("ec2", "create_tags", {"Resources": [resource], "Tags": [{"Key": key, "Value": wanted}]})
-    # With its value: a tag that somebody else changed meanwhile stays.
+    # With its value, so that the tag is not deleted if someone else has changed it in the meantime.
     return Call("ec2", "delete_tags", {"Resources": [resource], "Tags": [{"Key": key, "Value": now or ""}]})
 
 
@@ -66,9 +69,9 @@ def _tag(key: str, value: str | None) -> dict[str, str]:
 def changed_tags(
     record: Mapping[str, Any], resource: str, pattern: str, before: Mapping[str, str | None]
 ) -> dict[str, str | None]:
-    """The tags of a resource that a record changed and whose keys match the pattern, as `plan_tags` takes them.
+    """The tags of a resource that a record changed and whose keys match the pattern, in the form for `plan_tags`.
 
-    A DeleteTags without a list deletes all tags: those that `before` knows.
+    DeleteTags without a list deletes all tags. Then these are the tags in `before`.
     """
     changed: dict[str, str | None] = dict(tags_set(record, resource) or {})
     listed = _keys(record)
@@ -82,18 +85,18 @@ def _keys(record: Mapping[str, Any]) -> list[str]:
 
 
 class RevertTags(EventFix):
-    """Give EC2's resources the tags that they had before CreateTags or DeleteTags.
+    """Restore the tags that EC2 resources had before CreateTags or DeleteTags.
 
-    For policies in mode `cloudtrail`, on `account`. Only tags whose key matches `tags` (with `*` and `?`). What a tag
-    was comes from CloudTrail's event history (90 days) since the last event that tells it: a tag that was set, or
-    removed, or a security group or instance that was made. Where the history does not tell, the fix is refused. A tag
-    that was changed again since the event is left to that event. Tags are changed only when the event history confirms
-    the event.
+    For policies in mode `cloudtrail`, on `account`. Only tags whose key matches `tags` (with the wildcards `*` and `?`)
+    are restored. The previous value comes from CloudTrail's event history (90 days): from the last event that set or
+    removed the tag, or created the security group or instance. If no event shows the previous value, the fix is
+    refused. A tag that was changed again after the event is not restored, because the later event is handled on its
+    own. Tags are changed only if the event history confirms the event.
 
-    Who may change them is said by an `event-actor` filter before it. The receipt has who did it, and the calls that
-    take it back.
+    An `event-actor` filter in the policy decides who is allowed to change the tags. The receipt says who made the
+    change, and contains the calls that undo the fix.
 
-    Written because c7n's `tag` and `remove-tag` set what a policy says, and not what a resource had.
+    Written because c7n's `tag` and `remove-tag` set the values in the policy, not the previous values of the resource.
 
     :example:
 
@@ -124,7 +127,7 @@ class RevertTags(EventFix):
     permissions: tuple[str, ...] = (
         "ec2:DescribeTags", "ec2:CreateTags", "ec2:DeleteTags", "cloudtrail:LookupEvents",
     )
-    # Each gives back what the other took: which one a receipt has depends on the tag.
+    # Each call undoes the other. Which one is in a receipt depends on the tag.
     inverses = tuple(
         Inverse("ec2", operation, "Resources", list_of_resource, {"Tags": is_changed_tag}, type="aws.ec2-resource",
                 redo=again(redo))

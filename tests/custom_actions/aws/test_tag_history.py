@@ -1,4 +1,4 @@
-"""Who set a tag, and what it was before: from records as CloudTrail spells them."""
+"""Who set a tag, and its value before a change, from records in CloudTrail's format."""
 from __future__ import annotations
 
 import itertools
@@ -57,26 +57,26 @@ NOTHING = record("AuthorizeSecurityGroupIngress", {"groupId": GROUP})
     ([untagged({"key": TAG, "value": "other"}), tagged(role="team-x")], True),
     ([tagged(key="team"), tagged(resource="sg-2"), made(role="team-x", guardrails_ingress="locked")], True),
     ([made(guardrails_ingress="locked")], False),
-    ([NOTHING, made(role="team-x")], False),  # it must have been set since, and no event says by whom
+    ([NOTHING, made(role="team-x")], False),  # it must have been set after the creation, but no event shows by whom
     ([record("RunInstances", {}, {"instancesSet": {"items": [{"instanceId": "i-1", "groupSet": {
         "items": [{"groupId": GROUP}]}}]}})], True),  # not this one's creation
     ([{**tagged(), "userIdentity": {"type": "Root", "arn": "arn:aws:iam::111111111111:root"}}], True),
     ([{**tagged(), "userIdentity": {}}], False),
 ])
-def test_whose_tag_may_be_relied_on(records: list[dict[str, Any]], trusted: bool) -> None:
+def test_whose_tag_is_trusted(records: list[dict[str, Any]], trusted: bool) -> None:
     problem = distrusted_tag(records, GROUP, TAG, ["arn:aws:iam::111111111111:role/team-*"])
     assert (not problem) == trusted, problem
 
 
-def test_a_tag_is_not_relied_on_when_nobody_knows() -> None:
+def test_a_tag_is_not_trusted_if_its_history_is_incomplete() -> None:
     def endless() -> Iterator[dict[str, Any]]:
         yield NOTHING
         raise UnknownTag("too many")
 
-    assert "not known: too many" in distrusted_tag(endless(), GROUP, TAG, ["*"])
+    assert "it is unknown who set the tag guardrails-ingress: too many" in distrusted_tag(endless(), GROUP, TAG, ["*"])
 
 
-def test_a_history_without_end_is_read_as_far_as_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_newest_records_of_a_long_history_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tag_history, "MOST_RECORDS", 120)
     pages = itertools.count(1)
     asked = []
@@ -104,13 +104,13 @@ def test_a_history_without_end_is_read_as_far_as_said(monkeypatch: pytest.Monkey
     ([untagged()], {TAG: None}),
     ([untagged({"key": "team"}), tagged()], {TAG: "locked"}),
 ])
-def test_what_a_tag_was(records: list[dict[str, Any]], before: dict[str, str | None]) -> None:
+def test_the_previous_value_of_a_tag(records: list[dict[str, Any]], before: dict[str, str | None]) -> None:
     assert tags_before(records, GROUP, [TAG]) == before
 
 
 @given(st.lists(st.one_of(
     st.tuples(st.just("set"), st.sampled_from("ab")), st.tuples(st.just("delete"), st.sampled_from(["a", "b", None])))))
-def test_what_a_tag_was_against_a_dictionary(changes: list[tuple[str, str | None]]) -> None:
+def test_the_previous_value_of_a_tag_against_a_dictionary(changes: list[tuple[str, str | None]]) -> None:
     """Since its creation the records tell all."""
     tags: dict[str, str] = {}
     records = [made()]

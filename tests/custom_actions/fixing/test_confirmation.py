@@ -1,4 +1,4 @@
-"""What adds access or restores settings is done only when CloudTrail's event history confirms the event."""
+"""A fix adds access or restores settings only if CloudTrail's event history confirms the event."""
 from __future__ import annotations
 
 import json
@@ -84,7 +84,7 @@ def test_an_event_that_the_history_does_not_have_yet_is_delivered_again(
     assert enabled(cloud, key)
 
 
-def test_it_is_asked_a_few_times_and_then_refused(
+def test_it_is_refused_after_the_last_delivery(
     cloud: Cloud, key: str, schedules: Schedules, tmp_path: Path
 ) -> None:
     delivered = event(record("DisableKey", {"keyId": key}), forged=True)
@@ -99,15 +99,15 @@ def test_it_is_asked_a_few_times_and_then_refused(
 
 
 @pytest.mark.parametrize(("change", "reason"), [
-    ({"eventTime": "2026-11-23T11:59:00Z"}, "eventTime differ"),
-    ({"requestParameters": {"keyId": "KEY", "more": 1}}, "requestParameters differ"),
-    ({"responseElements": {"x": 1}}, "responseElements differ"),
+    ({"eventTime": "2026-11-23T11:59:00Z"}, "event history in eventTime"),
+    ({"requestParameters": {"keyId": "KEY", "more": 1}}, "event history in requestParameters"),
+    ({"responseElements": {"x": 1}}, "event history in responseElements"),
     ({"eventID": "never-in-the-event-history"}, "does not have the event"),
     ({"eventID": None}, "has no id"),
     ({"eventTime": "2026-11-23T01:00:00Z"}, "too old"),
     ({"userIdentity": {"arn": "arn:aws:iam::111111111111:user/eve"}}, "another principal"),
 ])
-def test_what_the_history_does_not_have_so_is_refused(
+def test_an_event_that_differs_from_the_history_is_refused(
     cloud: Cloud, key: str, tmp_path: Path, change: dict[str, Any], reason: str
 ) -> None:
     made = record("DisableKey", {"keyId": key})
@@ -126,13 +126,13 @@ def test_a_history_that_cannot_be_read_confirms_nothing(cloud: Cloud, key: str, 
     assert not enabled(cloud, key)
 
 
-def test_a_policy_can_do_without(cloud: Cloud, key: str, tmp_path: Path) -> None:
+def test_a_policy_can_switch_confirmation_off(cloud: Cloud, key: str, tmp_path: Path) -> None:
     assert run(tmp_path, event(record("DisableKey", {"keyId": key}), forged=True), confirm=False)[
         "outcome"] == "reverted"
     assert enabled(cloud, key)
 
 
-def test_what_needs_no_confirmation_is_done_at_once(
+def test_steps_that_need_no_confirmation_are_made_at_once(
     cloud: Cloud, key: str, schedules: Schedules, tmp_path: Path
 ) -> None:
     """The deletion is cancelled now; the key is enabled when the event is confirmed."""

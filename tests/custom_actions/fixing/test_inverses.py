@@ -1,4 +1,4 @@
-"""Every fix declares the calls that undo it, and texts that others choose cannot forge a receipt in a log."""
+"""Every fix declares the calls that undo it, and texts from AWS cannot forge a receipt in a log."""
 from __future__ import annotations
 
 import json
@@ -45,7 +45,7 @@ def test_each_call_has_one_declaration_for_a_type_of_resource() -> None:
     ("BadRequestException", "the input detectorId is not owned by the current account.", True),
     ("BadRequestException", "the request has an invalid body", False), ("NoSuchEntity", "", True), ("Other", "", False),
 ])
-def test_an_error_that_means_already_so(code: str, message: str, already: bool) -> None:
+def test_an_error_that_means_already_done(code: str, message: str, already: bool) -> None:
     inverse = inverses.Inverse(
         "x", "y", already=("NoSuchEntity", "BadRequestException: not owned by the current account"))
     assert inverse.is_already(code, message) is already

@@ -1,4 +1,4 @@
-"""What undoes a call is on disk before the call: a process that is killed leaves a way back."""
+"""The calls that undo a call are on disk before it is made, so the fix of a killed process can be undone."""
 from __future__ import annotations
 
 import json
@@ -42,7 +42,7 @@ def lines(output: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (output / "p" / JOURNAL).read_text(encoding="utf-8").splitlines()]
 
 
-def test_each_call_is_written_down_before_it_with_what_undoes_it(moto: Moto, tmp_path: Path) -> None:
+def test_each_call_is_recorded_first_with_the_calls_that_undo_it(moto: Moto, tmp_path: Path) -> None:
     [group] = opened(moto, 1)
     engine.pull(POLICY, tmp_path)
     begins, ended = lines(tmp_path)
@@ -75,7 +75,7 @@ engine.pull(POLICY, Path(sys.argv[1]))
 """
 
 
-def test_kill_9_in_the_middle_leaves_a_way_back_for_every_group(moto: Moto, tmp_path: Path) -> None:
+def test_after_kill_9_in_the_middle_every_group_can_be_restored(moto: Moto, tmp_path: Path) -> None:
     groups = opened(moto, 6)
     done = subprocess.run([sys.executable, "-c", _KILLED, str(tmp_path)], capture_output=True, text=True, check=False,
                           env={**os.environ, **moto.environment()}, cwd=Path(__file__).parents[3])
@@ -91,7 +91,7 @@ def test_kill_9_in_the_middle_leaves_a_way_back_for_every_group(moto: Moto, tmp_
     assert all(ingress(moto, group) for group in groups)
 
 
-def test_what_cannot_be_written_down_is_not_done(
+def test_a_call_that_cannot_be_recorded_is_not_made(
     moto: Moto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [group] = opened(moto, 1)
@@ -106,5 +106,5 @@ def test_what_cannot_be_written_down_is_not_done(
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"[1]\n{}\n", b'{"begins": "x", "inverse": [', b"[" * 100_000])
-def test_what_is_no_journal_tells_nothing(content: bytes) -> None:
+def test_content_that_is_no_journal_has_no_receipts(content: bytes) -> None:
     assert interrupted(content) == []

@@ -122,16 +122,17 @@ FORGED = [
     ({"source": "guardrails.doctor"}, "its source is 'guardrails.doctor'"),
     ({"source": "AWS.ec2"}, "its source is 'AWS.ec2'"),
     ({"source": ["aws.ec2"]}, "its source is ['aws.ec2']"),
-    ({"detail-type": "AWS API Call"}, "which is not CloudTrail's"),
-    ({"account": None}, "it must have account and region"),
-    ({"account": "222222222222"}, "it is of account 222222222222, and this function answers for 123456789012"),
+    ({"detail-type": "AWS API Call"}, "which CloudTrail does not use"),
+    ({"account": None}, "it must have an account and a region"),
+    ({"account": "222222222222"},
+     "it is from account 222222222222, but this function processes events of 123456789012"),
     ({"detail": {"recipientAccountId": "222222222222"}}, "its detail.recipientAccountId is '222222222222'"),
     ({"detail": {"awsRegion": "eu-west-3"}}, "its detail.awsRegion is 'eu-west-3'"),
-    ({"region": "eu-west-1\nERROR forged"}, "it must have account and region"),
+    ({"region": "eu-west-1\nERROR forged"}, "it must have an account and a region"),
     ({"detail": {"eventName": "AuthorizeSecurityGroupIngress\nERROR x"}}, "its detail.eventName is"),
     ({"detail": {"eventID": "a\x1b[2J"}}, "its detail.eventID is"),
     ({"detail": {"eventTime": {"a": 1}}}, "its detail.eventTime is"),
-    ({"region": "eu-west-3", "detail": {"awsRegion": REGION}}, "but the event is of eu-west-3"),
+    ({"region": "eu-west-3", "detail": {"awsRegion": REGION}}, "but the event is from eu-west-3"),
 ]
 
 
@@ -177,11 +178,11 @@ def test_an_event_of_aws_in_a_message_of_a_topic_is_refused(function: Any, moto:
 @pytest.mark.parametrize("source", ["my.app", {"prefix": "a"}, {"anything-but": "x"}])
 def test_a_pattern_that_accepts_events_of_anyone_is_refused(tmp_path: Path, source: Any) -> None:
     mode = {"type": "cloudtrail", "role": "r", **EVENTS["cloudtrail"], "pattern": {"source": [source]}}
-    with pytest.raises(PolicyValidationError, match="can be invented by anyone"):
+    with pytest.raises(PolicyValidationError, match="can be forged by anyone"):
         engine.load({"name": "p", "resource": "aws.security-group", "mode": mode}, tmp_path)
 
 
-def test_every_pattern_demands_an_event_of_aws(tmp_path: Path) -> None:
+def test_every_pattern_requires_an_event_from_aws(tmp_path: Path) -> None:
     for own, expected in ((None, [{"prefix": "aws."}]), ({"source": ["aws.ec2"]}, ["aws.ec2"])):
         mode = {"type": "cloudtrail", "role": "r", **EVENTS["cloudtrail"], **({"pattern": own} if own else {})}
         policy = engine.load({"name": "p", "resource": "aws.security-group", "mode": mode}, tmp_path)

@@ -87,7 +87,7 @@ WHERE: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("part", WHERE, ids=str)
-def test_c7n_makes_no_such_policy(moto: Moto, monkeypatch: pytest.MonkeyPatch, part: dict[str, Any]) -> None:
+def test_c7n_does_not_create_such_a_policy(moto: Moto, monkeypatch: pytest.MonkeyPatch, part: dict[str, Any]) -> None:
     load_resources(["aws.s3"])
     monkeypatch.setattr(VarFormat, "vformat", lambda *_: pytest.fail("something was formatted"))
     with pytest.raises(PolicyValidationError, match="reads an attribute or an item of a variable") as raised:
@@ -95,7 +95,7 @@ def test_c7n_makes_no_such_policy(moto: Moto, monkeypatch: pytest.MonkeyPatch, p
     assert "use a plain name such as {account_id}" in str(raised.value)
 
 
-def test_nor_fills_one_in_whose_data_changed(moto: Moto, tmp_path: Path) -> None:
+def test_c7n_does_not_format_a_policy_whose_data_changed(moto: Moto, tmp_path: Path) -> None:
     made = engine.load(HEALTHY, tmp_path)
     made.data["description"] = READS
     with pytest.raises(PolicyValidationError, match="reads an attribute"):
@@ -103,7 +103,7 @@ def test_nor_fills_one_in_whose_data_changed(moto: Moto, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("field", ["x y.__class__", " now.__class__", "now[0]"])
-def test_the_formatter_looks_into_no_variable_whatever_its_name_is(moto: Moto, tmp_path: Path, field: str) -> None:
+def test_the_formatter_reads_no_attribute_of_any_variable(moto: Moto, tmp_path: Path, field: str) -> None:
     engine.load(HEALTHY, tmp_path)  # c7n loads its resource type, and so our patches
     root = field.partition(".")[0].partition("[")[0]
     with pytest.raises(PolicyValidationError, match="reads an attribute"):
@@ -112,7 +112,7 @@ def test_the_formatter_looks_into_no_variable_whatever_its_name_is(moto: Moto, t
         VarFormat().format(f"{{{field}}}", other=1)
 
 
-def test_plain_names_and_escaped_braces_are_filled_in_as_ever(moto: Moto, tmp_path: Path) -> None:
+def test_plain_names_and_escaped_braces_are_still_replaced(moto: Moto, tmp_path: Path) -> None:
     made = engine.load({
         **HEALTHY, "description": "{{a.b}} of {account_id}", "filters": [{"Name": "{{a.b}}"}],
         "actions": [{"type": "notify", "subject": "{{ account.name }} {% if a.b %}x{% endif %}", "to": ["a@b.example"],

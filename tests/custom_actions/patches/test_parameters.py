@@ -1,4 +1,4 @@
-"""Parameters: defaults of the file, an account's vars over them, and no value of another kind."""
+"""Parameters: the defaults of the file, the vars of an account, which override them, and the types of values."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -29,11 +29,11 @@ def test_a_default_keeps_its_type_and_may_use_the_account(moto: Moto, tmp_path: 
     assert values(policy(images=["ami-1", "{account_id}"], days=90), tmp_path) == [["ami-1", ACCOUNT], 90]
 
 
-def test_an_accounts_value_goes_before_the_default(moto: Moto, tmp_path: Path) -> None:
+def test_the_value_of_an_account_overrides_the_default(moto: Moto, tmp_path: Path) -> None:
     assert values(policy(images=["ami-1"], days=90), tmp_path, days=30, other="x") == [["ami-1"], 30]
 
 
-def test_what_an_account_says_is_not_changed(moto: Moto, tmp_path: Path) -> None:
+def test_the_vars_of_an_account_are_not_changed(moto: Moto, tmp_path: Path) -> None:
     given: dict[str, Any] = {"days": 30}
     engine.load(policy(images=[], days=90), tmp_path, variables=given)
     assert given == {"days": 30}

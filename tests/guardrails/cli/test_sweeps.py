@@ -150,7 +150,7 @@ def test_a_rollback_stops_at_the_first_failure_and_says_where(cloud: Cloud, tmp_
     assert "nothing to undo: sg-ok (reverted)" in result.stdout
     assert [line.split()[0] for line in result.stdout.splitlines() if line.startswith(("done", "failed", "not done"))] \
         == ["done:", "failed:", "not"]
-    assert "stopped at call 2 of 3: 1 done, 2 not" in result.stderr
+    assert "stopped at call 2 of 3: 1 done, 2 not done" in result.stderr
     assert cloud.sources(HOME, EAST, group) == ["0.0.0.0/0", "10.0.0.0/8", "10.1.2.3/32"]
 
 
@@ -273,7 +273,7 @@ def test_a_receipt_of_another_account_is_refused_whole(cloud: Cloud, tmp_path: P
     ]))
     result = guardrails("rollback", file, "--yes")
     assert result.exit_code == 1
-    assert f"the receipts are of account {RED}, and the credentials of {HOME}" in result.stderr
+    assert f"the receipts are from account {RED}, but the credentials are for {HOME}" in result.stderr
     assert result.stdout == ""
 
 

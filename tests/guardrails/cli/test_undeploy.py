@@ -45,14 +45,14 @@ def functions(*names: str) -> list[DeployedFunction]:
 @pytest.mark.parametrize(("deployed", "there"), [
     ("abc", "ab"), ("abcd", "abxyz"), ("ab", "abc"), ("", "a"), ("ab", "a"),
 ])
-def test_what_is_missing_of_a_whole_list_is_gone(deployed: Sequence[str], there: Sequence[str]) -> None:
+def test_functions_without_a_policy_are_removed(deployed: Sequence[str], there: Sequence[str]) -> None:
     refuse_partial(functions(*deployed), policies(*there), Path("policies"))
     assert {f.policy for f in obsolete(functions(*deployed), policies(*there))} == set(deployed) - set(there)
 
 
 @pytest.mark.parametrize(("deployed", "there"), [("abc", "a"), ("a", "x"), ("abcde", "ab"), ("abc", "axyz")])
 def test_a_list_that_looks_partial_is_refused(deployed: Sequence[str], there: Sequence[str]) -> None:
-    with pytest.raises(GuardrailsError, match="looks like only a part"):
+    with pytest.raises(GuardrailsError, match="seems to contain only a part"):
         refuse_partial(functions(*deployed), policies(*there), Path("policies"))
 
 
@@ -153,7 +153,7 @@ def test_a_look_alike_is_never_removed_and_always_shown(
     put(red, "custodian-open-ssh", **OURS)  # its policy is there
     accounts_yml.write_text("\n".join(accounts_yml.read_text().splitlines()[:2]) + "\n")
     result = guardrails("undeploy", *names, "-c", accounts_yml, "--policies", POLICIES, "--yes", "-o", tmp_path / "o")
-    assert ("payments-prod does not belong to this project: it has the project's tags, but its name does not begin "
+    assert ("payments-prod does not belong to this project: it has the project's tags, but its name does not start "
             "with custodian-") in result.stderr
     assert "custodian-mine does not belong to this project: it lacks the tag" in result.stderr
     left = {f["FunctionName"] for f in red.client("lambda", RED, EAST).list_functions()["Functions"]}
@@ -201,4 +201,4 @@ def test_a_part_of_the_projects_policies_is_no_list(cloud: Cloud) -> None:
     from guardrails.paths import POLICIES as PROJECT
 
     result = guardrails("undeploy", "--policies", PROJECT / "realtime", "--yes")
-    assert (result.exit_code, "holds only a part of the project's policies" in result.stderr) == (1, True)
+    assert (result.exit_code, "contains only a part of the project's policies" in result.stderr) == (1, True)

@@ -193,7 +193,7 @@ def test_only_the_hub_has_the_functions_and_what_is_left_elsewhere_is_gone(hub: 
     assert (accounts[HUB], HOME) in places(accounts.values())
     left = [DeployedFunction(accounts[each], HOME, PORTS.function) for each in (RED, HUB)]
     assert obsolete(left, REALTIME) == left[:1]
-    assert why_obsolete(left[0], REALTIME) == "the hub answers its events"
+    assert why_obsolete(left[0], REALTIME) == "the hub processes its events"
     assert why_obsolete(DeployedFunction(accounts[HUB], HOME, "custodian-other"), REALTIME) == (
         "its policy no longer exists")
     [apart, together] = deployment_sizes(REALTIME, listed_accounts(tmp_path / "accounts.yml", ()))

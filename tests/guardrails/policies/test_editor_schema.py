@@ -63,6 +63,6 @@ def test_a_wrong_policy_is_wrong_at_its_place(
 
 def test_elements_say_what_they_do_and_resources_are_completed(schema: dict[str, Any]) -> None:
     groups = schema["definitions"]["resources"]["aws.security-group"]
-    assert groups["filters"]["ingress-drift"]["description"].startswith("Groups whose ingress is not what")
+    assert groups["filters"]["ingress-drift"]["description"].startswith("Groups whose ingress differs from the policy")
     items = schema["properties"]["policies"]["items"]
     assert {"aws.s3", "s3", "aws.security-group"} <= set(items["properties"]["resource"]["enum"])

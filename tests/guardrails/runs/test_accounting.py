@@ -48,16 +48,17 @@ def test_complete_output_has_run(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("output", "log", "state", "reason"), [
     ({"resources": '[{"Name": '}, "", State.ERROR, "incomplete"),
-    ({"metadata": False}, "", State.NOT_RUN, "did not end"),
+    ({"metadata": False}, "", State.NOT_RUN, "did not finish"),
     ({"resources": None, "log": f"{NOW} - custodian.output - ERROR - Error while executing policy\n"
       "Traceback (most recent call last):\n  File x\nbotocore.exceptions.ClientError: An error occurred "
       "(UnauthorizedOperation) when calling DescribeVolumes\n"}, "", State.DENIED, "DescribeVolumes"),
-    # c7n logs the refusal and goes on with less than there is: nothing found is not nothing there.
-    ({"log": f"{NOW} - custodian.filters - WARNING - AccessDenied on x\n"}, "", State.DENIED, "did not see everything"),
+    # c7n logs the denied call and continues with fewer resources, so an empty result does not mean that there are none.
+    ({"log": f"{NOW} - custodian.filters - WARNING - AccessDenied on x\n"}, "", State.DENIED,
+     "could not read everything"),
     ({"log": f"{NOW} - custodian.resources.rds - ERROR - Rate exceeded\n"}, "", State.THROTTLED,
-     "did not see everything"),
+     "could not read everything"),
     ({"log": f"{NOW} - custodian.s3 - WARNING - Bucket: b unable to invoke method: get_bucket_policy error: Connect "
-      "timeout\n"}, "", State.ERROR, "did not see everything"),
+      "timeout\n"}, "", State.ERROR, "could not read everything"),
     ({"log": f"{NOW} - custodian.filters - WARNING - a harmless remark\n"}, "", State.RAN, ""),
     ({"resources": '[{"c7n:DeniedMethods": ["get_bucket_acl"]}]'}, "", State.DENIED, "single resources"),
     ({}, f"{NOW}: c7n_org:ERROR Exception running policy:one account:red region:us-east-1 error:boom\n",

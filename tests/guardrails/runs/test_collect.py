@@ -42,7 +42,7 @@ def answer_of(tmp_path: Path, wrote: Wrote, *, place: str = PLACE, of: Policy | 
     (Wrote(resources=None, counted=None, log=refused("DescribeVolumes", "RequestLimitExceeded")), State.THROTTLED,
      "RequestLimitExceeded"),
     (Wrote(resources=None, counted=None, log=(*FAILED, "botocore.exceptions.Nonsense: boom")), State.ERROR, "boom"),
-    (Wrote(resources=None, counted=None), State.NOT_RUN, "wrote nothing"),
+    (Wrote(resources=None, counted=None), State.NOT_RUN, "wrote no output"),
     # A run of the same hour left its resources where this one failed.
     (Wrote(resources=volumes("v-1"), counted=None, log=refused("DescribeVolumes")), State.DENIED, "DescribeVolumes"),
     (Wrote(resources=volumes("v-1"), counted=0), State.ERROR, "different runs: 0 found, 1 written"),
@@ -104,7 +104,7 @@ def test_without_metadata_it_did_not_end(tmp_path: Path) -> None:
     source = Directory(tmp_path)
     [run] = policy_runs(source.files(PLACE), PLACE)
     answer = read(source, run, policy(), OWNER, REGION)
-    assert answer is not None and (answer.state, answer.reason) == (State.NOT_RUN, "it was started and did not end")
+    assert answer is not None and (answer.state, answer.reason) == (State.NOT_RUN, "it was started but did not finish")
 
 
 # Into the run's file.

@@ -1,4 +1,4 @@
-"""How a fix ended: by its receipt, and by what the sweep after it saw."""
+"""The outcome of a fix, from its receipt and from the sweep after it."""
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -73,7 +73,7 @@ def test_a_receipt_with_an_outcome_that_we_do_not_know_is_no_success() -> None:
     ("refused", swept(State.RAN, drift=True), True, "COMPLETE: 0 of 1 findings fixed, 1 refused"),
     ("partial", swept(State.RAN), False, "INCOMPLETE: 0 of 1 findings fixed, 1 partial"),
     ("reverted", swept(State.RAN, drift=True), False, "INCOMPLETE: 0 of 1 findings fixed, 1 still-there"),
-    ("reverted", swept(State.DENIED), False, "INCOMPLETE: 1 of 1 findings fixed, 1 checks did not run to their end"),
+    ("reverted", swept(State.DENIED), False, "INCOMPLETE: 1 of 1 findings fixed, 1 checks did not complete"),
 ])
 def test_a_heal_is_complete_when_everything_ran_and_no_fix_failed(
     outcome: str, after: Sweep, complete: bool, headline: str
@@ -91,5 +91,5 @@ def test_every_outcome_is_done_or_failed_or_refused() -> None:
 def test_more_than_the_limit_is_refused_before_anything_is_changed() -> None:
     several = [replace(FINDING, resource=f"sg-{number}") for number in range(3)]
     refuse_more_than(3, several)
-    with pytest.raises(GuardrailsError, match="3 resources would be changed, and the limit is 2: nothing was changed"):
+    with pytest.raises(GuardrailsError, match="3 resources would be changed, but the limit is 2: nothing was changed"):
         refuse_more_than(2, several)

@@ -1,4 +1,4 @@
-"""What a rollback calls: in which order, of which account, what it refuses, where it stops, and how it goes on."""
+"""The calls of a rollback: their order and account, what it refuses, where it stops, and how it continues."""
 from __future__ import annotations
 
 import json
@@ -118,7 +118,7 @@ def test_what_does_not_undo_the_fix_is_refused(change: dict[str, Any], problem: 
     good = receipt("sg-1", opens("sg-1", "10.0.0.0/8"))
     with pytest.raises(GuardrailsError) as refused:
         planned(good, {**good, "at": "2026-01-03T00:00:00+00:00", **change})
-    assert refused.value.problem.startswith("nothing was called")
+    assert refused.value.problem.startswith("no call was made")
     assert "r.json: receipt 2 (sg-1): " in refused.value.problem
     assert problem in refused.value.problem
     assert "receipt 1" not in refused.value.problem
@@ -238,7 +238,7 @@ def test_a_changed_resource_is_shown_and_refused_and_forced_rule_by_rule(
     result = rollback(file, tmp_path / "out")
     assert result.exit_code == 1
     assert "resources that have changed since the fix: 1" in result.stderr
-    assert "there: tcp 22 from 10.0.0.1/32; not there: tcp 22 from 10.0.0.2/32" in result.stderr
+    assert "existing: tcp 22 from 10.0.0.1/32; missing: tcp 22 from 10.0.0.2/32" in result.stderr
     assert changes == []
     result = rollback(file, tmp_path / "out", "--force")
     assert result.exit_code == 0, result.output
@@ -289,11 +289,11 @@ def test_a_changed_record_of_a_rollback_is_refused(cloud: Cloud, tmp_path: Path)
     [made] = json.loads((tmp_path / "one/receipts.json").read_text())
     planned(made)
     for change, problem in (
-        ({"inverse": [opens(group, "0.0.0.0/0")]}, "does not make the fix's changes again"),
+        ({"inverse": [opens(group, "0.0.0.0/0")]}, "inverse: must be the calls that repeat the changes of the fix"),
         ({"undid": [CREATE_USER]}, "undid: iam:create_user does not undo"),
         ({"undid": None}, "undid: must be the list"),
-        ({"resource": "sg-2"}, "another resource"),
-        ({"rolls_back": made}, "it is of a rollback too"),
+        ({"resource": "sg-2"}, "resource must be the same as in the receipt"),
+        ({"rolls_back": made}, "this receipt is also one of a rollback"),
         ({"rolls_back": {}}, "rolls_back: the field account"),
     ):
         with pytest.raises(GuardrailsError) as refused:
@@ -311,7 +311,7 @@ def test_receipts_and_journal_are_private(cloud: Cloud, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before the call", "after the call"])
-def test_a_killed_rollback_goes_on(
+def test_a_killed_rollback_continues(
     cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: bool
 ) -> None:
     """Killed around the second of three calls, of three kinds; the next run makes what is missing, and only that."""
@@ -403,7 +403,7 @@ def test_an_attached_policy_is_compared(cloud: Cloud, tmp_path: Path) -> None:
     assert "cannot be read: NoSuchEntity on ListAttachedRolePolicies" in gone.stderr
 
 
-def test_a_key_that_is_gone_and_a_block_that_was_changed_are_differences(cloud: Cloud, tmp_path: Path) -> None:
+def test_a_deleted_key_and_a_changed_block_are_differences(cloud: Cloud, tmp_path: Path) -> None:
     iam, s3 = cloud.client("iam"), cloud.client("s3")
     iam.create_user(UserName="ann")
     s3.create_bucket(Bucket="shop")
@@ -421,7 +421,7 @@ def test_a_key_that_is_gone_and_a_block_that_was_changed_are_differences(cloud: 
     result = rollback(file, tmp_path / "out")
     assert result.exit_code == 1
     assert "resources that have changed since the fix: 2" in result.stderr
-    assert f"the access key {KEY_ID} is not there any more" in result.stderr
+    assert f"the access key {KEY_ID} no longer exists" in result.stderr
     assert "the public access block is {" in result.stderr
 
 
@@ -439,7 +439,7 @@ def test_sharing_is_compared(cloud: Cloud, tmp_path: Path) -> None:
         removed=[{"shared-with": [RED, "all"]}]))
     result = rollback(file, tmp_path / "out")
     assert result.exit_code == 1
-    assert f"there: shared with {RED}; not there: shared with all" in result.stderr
+    assert f"existing: shared with {RED}; missing: shared with all" in result.stderr
 
 
 def test_a_flow_log_of_another_resource_is_refused_even_with_force(cloud: Cloud, tmp_path: Path) -> None:
@@ -461,12 +461,12 @@ def test_a_flow_log_of_another_resource_is_refused_even_with_force(cloud: Cloud,
     assert ec2.describe_flow_logs()["FlowLogs"] == []
 
 
-def test_what_cannot_be_compared_is_said(cloud: Cloud, tmp_path: Path) -> None:
+def test_a_resource_that_cannot_be_compared_is_reported(cloud: Cloud, tmp_path: Path) -> None:
     kms = cloud.client("kms")
     key = kms.create_key()["KeyMetadata"]["KeyId"]
     call = {"service": "kms", "operation": "disable_key", "parameters": {"KeyId": key}}
     file = written(tmp_path / "receipts.json", receipt(key, call, resource_type="aws.kms-key", action="revert-key"))
     result = rollback(file, tmp_path / "out")
     assert result.exit_code == 0, result.output
-    assert "kms:disable_key: whether the resource has changed since cannot be compared" in result.stderr
+    assert "kms:disable_key: cannot check whether the resource has changed since the fix" in result.stderr
     assert kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "Disabled"

@@ -1,4 +1,4 @@
-"""The journal of a rollback: one rollback at a time, and nothing lost when it is stopped."""
+"""The journal of a rollback: only one rollback uses it at a time, and nothing is lost after an interruption."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -30,10 +30,10 @@ def test_a_line_that_was_not_finished_is_dropped_and_a_damaged_one_is_an_error(t
     with Journal(file) as journal:
         assert journal.state(key) is UndoState.DONE
     path.write_text("nonsense\n" + path.read_text())
-    with pytest.raises(GuardrailsError, match=r"receipts\.json\.rollback\.jsonl:1: not a line"):
+    with pytest.raises(GuardrailsError, match=r"receipts\.json\.rollback\.jsonl:1: not a valid line"):
         Journal(file)
 
 
 def test_a_directory_that_cannot_be_written_ends_it_before_the_first_call(tmp_path: Path) -> None:
-    with pytest.raises(GuardrailsError, match="writes its progress beside the receipts"):
+    with pytest.raises(GuardrailsError, match="writes its progress next to the receipts"):
         Journal(tmp_path / "none" / "receipts.json")

@@ -1,4 +1,4 @@
-"""`restore-own-resource` through c7n, against moto and an event history that a test writes down."""
+"""`restore-own-resource` run by c7n, against moto and an event history that the test provides."""
 from __future__ import annotations
 
 import io
@@ -82,7 +82,7 @@ def test_a_rule_is_enabled(cloud: Cloud, tmp_path: Path, made: dict[str, Any]) -
     assert events.describe_rule(Name=NAME)["State"] == "DISABLED"
 
 
-def test_a_rule_of_somebody_else_is_left(cloud: Cloud, tmp_path: Path) -> None:
+def test_a_rule_of_another_project_is_not_changed(cloud: Cloud, tmp_path: Path) -> None:
     cloud.client("events").put_rule(Name="nightly", EventPattern='{"source": ["aws.ec2"]}', State="DISABLED")
     for name in ("nightly", "x/custodian-x"):
         assert push(cloud, tmp_path, record("DisableRule", {"name": name}, source="events")) is None
@@ -91,7 +91,7 @@ def test_a_rule_of_somebody_else_is_left(cloud: Cloud, tmp_path: Path) -> None:
     assert cloud.changes() == []
 
 
-def test_a_concurrency_of_zero_is_removed_and_no_other(cloud: Cloud, tmp_path: Path) -> None:
+def test_only_a_reserved_concurrency_of_zero_is_removed(cloud: Cloud, tmp_path: Path) -> None:
     functions = cloud.client("lambda")
     made = record("PutFunctionConcurrency20171031", {"functionName": f"{FUNCTION}:live"}, source="lambda")
     functions.put_function_concurrency(FunctionName=NAME, ReservedConcurrentExecutions=5)
@@ -113,7 +113,7 @@ REMOVED = {"rule": NAME, "ids": [NAME]}
 TARGET = {"rule": NAME, "targets": [{"id": NAME, "arn": FUNCTION}]}
 
 
-def test_a_target_is_put_back_as_it_was_deployed(cloud: Cloud, tmp_path: Path) -> None:
+def test_a_removed_target_is_added_again_as_it_was_deployed(cloud: Cloud, tmp_path: Path) -> None:
     strange = {"rule": NAME, "targets": [{"id": NAME, "arn": FUNCTION.replace("custodian-x", "custodian-evil")}]}
     cloud.history = [added("PutTargets", TARGET), added("PutTargets", strange, role="eve", minutes_ago=5)]
     receipt = push(cloud, tmp_path, record("RemoveTargets", REMOVED, source="events"))
@@ -133,7 +133,7 @@ def test_a_target_is_put_back_as_it_was_deployed(cloud: Cloud, tmp_path: Path) -
     ([added("PutTargets", {"rule": NAME, "targets": [{**TARGET["targets"][0], "roleArn": "r"}]})], False, False),
     ([added("PutTargets", TARGET)], True, False),  # nothing confirms the event
 ])
-def test_a_target_is_not_put_back_on_any_other_word(
+def test_a_target_without_a_deployment_is_not_added(
     cloud: Cloud, tmp_path: Path, history: list[Any], forged: bool, fails: bool
 ) -> None:
     cloud.history = history
@@ -153,7 +153,7 @@ def permissions(cloud: Cloud) -> list[Any]:
 REMOVAL = record("RemovePermission20150331v2", {"functionName": NAME, "statementId": NAME}, source="lambda")
 
 
-def test_a_permission_is_put_back_as_it_was_deployed(cloud: Cloud, tmp_path: Path) -> None:
+def test_a_removed_permission_is_added_again_as_it_was_deployed(cloud: Cloud, tmp_path: Path) -> None:
     cloud.history = [added("AddPermission20150331v2", PERMISSION)]
     receipt = push(cloud, tmp_path, REMOVAL)
     assert (receipt["resource"], receipt["outcome"]) == (FUNCTION, "reverted")
@@ -174,13 +174,13 @@ def test_a_permission_is_put_back_as_it_was_deployed(cloud: Cloud, tmp_path: Pat
     [added("AddPermission20150331v2", {**PERMISSION, "sourceArn": "arn:aws:events:us-east-1:999988887777:rule/x"})],
     [added("AddPermission20150331v2", {**PERMISSION, "sourceArn": ""})],  # any account's rules
 ])
-def test_a_permission_is_not_put_back_on_any_other_word(cloud: Cloud, tmp_path: Path, history: list[Any]) -> None:
+def test_a_permission_without_a_deployment_is_not_added(cloud: Cloud, tmp_path: Path, history: list[Any]) -> None:
     cloud.history = history
     assert push(cloud, tmp_path, REMOVAL)["outcome"] == "refused"
     assert cloud.changes() == [] and permissions(cloud) == []
 
 
-def test_a_permission_is_not_put_back_when_the_event_is_forged(cloud: Cloud, tmp_path: Path) -> None:
+def test_a_permission_is_not_added_after_a_forged_event(cloud: Cloud, tmp_path: Path) -> None:
     cloud.history = [added("AddPermission20150331v2", PERMISSION)]
     forged = record("RemovePermission20150331v2", {"functionName": NAME, "statementId": NAME}, source="lambda")
     assert push(cloud, tmp_path, forged, forged=True)["outcome"] == "refused"
@@ -191,13 +191,14 @@ def test_a_permission_is_not_put_back_when_the_event_is_forged(cloud: Cloud, tmp
     ("DisableRule", {"name": "custodian-gone"}), ("RemoveTargets", {"rule": "custodian-gone", "ids": ["a"]}),
     ("PutFunctionConcurrency20171031", {"functionName": "custodian-gone"}),
 ])
-def test_what_is_gone_is_refused(cloud: Cloud, tmp_path: Path, name: str, request_: dict[str, Any]) -> None:
+def test_a_deleted_resource_is_refused(cloud: Cloud, tmp_path: Path, name: str, request_: dict[str, Any]) -> None:
     source = "lambda" if "functionName" in request_ else "events"
     receipt = push(cloud, tmp_path, record(name, request_, source=source))
-    assert (receipt["outcome"], receipt["reason"]) == ("refused", "custodian-gone is gone: deploy its policy again")
+    assert (receipt["outcome"], receipt["reason"]) == (
+        "refused", "custodian-gone no longer exists: deploy its policy again")
 
 
-def test_an_error_of_aws_is_no_answer(cloud: Cloud, tmp_path: Path) -> None:
+def test_an_error_of_aws_fails_the_fix(cloud: Cloud, tmp_path: Path) -> None:
     cloud.client("events").disable_rule(Name=NAME)
     cloud.denied.add("EnableRule")
     receipt = push(cloud, tmp_path, record("DisableRule", {"name": NAME}, source="events"), fails=True)
@@ -212,7 +213,7 @@ def test_the_name_of_a_function(given: str) -> None:
     assert function_name(given) == NAME
 
 
-def test_somebody_else_put_the_permission_back_meanwhile(cloud: Cloud, tmp_path: Path) -> None:
+def test_someone_else_added_the_permission_in_the_meantime(cloud: Cloud, tmp_path: Path) -> None:
     functions = cloud.client("lambda")
     statement = {"FunctionName": NAME, "StatementId": NAME, "Action": "lambda:InvokeFunction",
                  "Principal": "events.amazonaws.com", "SourceArn": RULE}

@@ -1,4 +1,4 @@
-"""What puts a tag back: the plan, and the tags that a record changed."""
+"""Restoring tags: the plan, and the tags that a record changed."""
 from __future__ import annotations
 
 from typing import Any
@@ -25,22 +25,22 @@ def operations(plan: FixPlan) -> list[tuple[str, list[Any]]]:
     ({KEY: None}, {KEY: "web"}, {KEY: "web"}, []),
     ({}, {KEY: "web"}, {KEY: "web"}, []),
 ])
-def test_a_tag_is_as_it_was(keys: Any, before: Any, now: Any, expected: Any) -> None:
+def test_a_tag_is_restored(keys: Any, before: Any, now: Any, expected: Any) -> None:
     plan = plan_tags(GROUP, keys, before, now)
     assert operations(plan) == expected
     assert not plan.cannot
     assert all(step.confirm for step in plan.steps), "what comes from history waits for CloudTrail's word"
 
 
-def test_the_inverse_is_the_change() -> None:
+def test_the_inverse_repeats_the_change() -> None:
     [step] = plan_tags(GROUP, {KEY: "locked"}, {KEY: None}, {KEY: "locked"}).steps
     assert step.undo({})[0].operation == "create_tags"
     assert step.undo({})[0].parameters["Tags"] == [{"Key": KEY, "Value": "locked"}]
 
 
-def test_what_nobody_knows_is_not_guessed() -> None:
+def test_a_tag_with_an_unknown_previous_value_is_not_changed() -> None:
     plan = plan_tags(GROUP, {KEY: "locked"}, {}, {KEY: "locked"})
-    assert not plan.steps and "no event tells what the tag guardrails-ingress was" in plan.cannot
+    assert not plan.steps and "no event shows the previous value of the tag guardrails-ingress" in plan.cannot
 
 
 def record(name: str, tags: list[dict[str, str]], resource: str = GROUP) -> dict[str, Any]:
