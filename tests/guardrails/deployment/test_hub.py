@@ -160,7 +160,7 @@ def test_the_entry_makes_the_handler_the_members_before_it_runs(
     event = {"source": "aws.ec2", "detail-type": "AWS API Call via CloudTrail", "detail": {
         "eventName": "AuthorizeSecurityGroupIngress", "eventSource": "ec2.amazonaws.com"}}
     assert lambda_entry.run(event, None) is False
-    assert "event refused: it must have account and region; it has None and None" in capsys.readouterr().out
+    assert "event refused: it must have an account and a region, got None and None" in capsys.readouterr().out
     assert handler.policy_config.account_id == RED
 
 
