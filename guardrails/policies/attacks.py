@@ -248,9 +248,9 @@ def _limits() -> Iterator[str]:
         "- CloudTrail delivers an event within seconds to minutes. The alert comes after the change, not before it.",
         "- A call by a role in `expected_change_roles` or `remote_access_roles` is not reported. Both are empty by "
         "default. Put the role of your pipeline there, or every deployment is an alert.",
-        "- A call that AWS refused is not reported, but for sign-ins and the root user.",
-        "- Whoever can change our functions, rules or topic can silence them. Keep these permissions from everybody "
-        "who works in the account: [deploying.md](deploying.md).",
+        "- A call that AWS refused is not reported, except for sign-ins and the root user.",
+        "- Whoever can change our functions, rules or topic can silence them. `self-defence-*-alert` reports such changes; "
+        "a service control policy prevents them: [security.md](security.md).",
         "- Documents that name a principal or an action are read, with their wildcards; a customer managed policy is "
         "judged when it is written, not when it is attached.",
         "",
