@@ -249,8 +249,8 @@ def _limits() -> Iterator[str]:
         "- A call by a role in `expected_change_roles` or `remote_access_roles` is not reported. Both are empty by "
         "default. Put the role of your pipeline there, or every deployment is an alert.",
         "- A call that AWS refused is not reported, except for sign-ins and the root user.",
-        "- Whoever can change our functions, rules or topic can silence them. `self-defence-*-alert` reports such changes, "
-        "and a service control policy prevents them: [security.md](security.md).",
+        "- Whoever can change our functions, rules or topic can silence them. `self-defence-*-alert` reports such "
+        "changes, and a service control policy prevents them: [security.md](security.md).",
         "- Documents that name a principal or an action are read, with their wildcards; a customer managed policy is "
         "judged when it is written, not when it is attached.",
         "",
