@@ -35,7 +35,7 @@ def test_c7n_org_takes_what_we_write() -> None:
      r":3: account 123456789012 is listed twice"),
     ("accounts:\n- {name: ../a, account_id: '123456789012'}", r"cannot be a directory name"),
     ("accounts:\n- {account_id: '123456789012', regions: eu-west-1}", r"regions must be a list of region names"),
-    ("accounts: [", r"is not YAML"),
+    ("accounts: [", r":1: invalid YAML"),
 ])
 def test_a_bad_accounts_file_is_refused_with_its_line(tmp_path: Path, text: str, message: str) -> None:
     file = tmp_path / "accounts.yml"

@@ -192,7 +192,7 @@ def test_a_strangers_messages_are_dropped_and_the_next_is_sent(
     [envelope] = received.mails
     assert (envelope.mail_from, envelope.rcpt_tos) == ("guardrails@example.com", ["security@example.com"])
     mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
-    assert (mail["Subject"], mail["Cc"]) == (f"A port was opened to the world in {ACCOUNT}", None)
+    assert (mail["Subject"], mail["Cc"]) == (f"A port was opened to the internet in {ACCOUNT}", None)
     page = Page(mail.get_content()).text
     assert "cycler.__init__" in page and "{{ 7*7 }}" in page and "root:" not in page
     assert received.chats == []
