@@ -100,12 +100,12 @@ def _is_sandbox_error(error: Exception) -> bool:
 
 
 def _print_error(error: Exception) -> None:
-    if isinstance(error, GuardrailsError):
-        click.echo(f"guardrails: {error.problem}", err=True)
-        if error.fix:
-            click.echo(f"  {error.fix}", err=True)
-    else:
-        click.echo(f"guardrails: {error}", err=True)
+    lines = [f"guardrails: {error.problem if isinstance(error, GuardrailsError) else error}"]
+    if isinstance(error, GuardrailsError) and error.fix:
+        lines.append(f"  {error.fix}")
+    for line in lines:
+        # Names from AWS and file names are in errors: their control characters must not reach the terminal.
+        click.echo("".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in line), err=True)
 
 
 @click.group(

@@ -58,3 +58,13 @@ def test_an_error_says_what_and_how_to_mend(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("guardrails.policies.policy.policy_files", broken)
     result = guardrails("validate")
     assert (result.exit_code, result.stderr) == (1, "guardrails: x.yml:3: it is broken\n  mend it\n")
+
+
+def test_an_error_cannot_control_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise GuardrailsError("no\x1b[2Jsuch\rfile\nline 2", "look at \u202ename")
+
+    monkeypatch.setattr("guardrails.policies.load", refuse)
+    result = guardrails("rules", "--check")
+    assert result.exit_code == 1
+    assert result.stderr == "guardrails: no\\x1b[2Jsuch\\rfile\nline 2\n  look at \\u202ename\n"
