@@ -16,6 +16,7 @@ from typing import Any
 from c7n.utils import dumps
 
 from ..aws import Actor
+from ..escaping import escaped
 
 _MENTIONS = str.maketrans({character: f"\\u{ord(character):04x}" for character in "<>&@`\x7f"})
 """What chat programs and Markdown read as a mention, a link or a tag, as JSON escapes it."""
@@ -102,8 +103,7 @@ def printable(value: object) -> str:
     Names and descriptions come from AWS, where attackers choose them. Line breaks, control characters and invisible
     characters are escaped, and `receipt {` cannot be read as the start of a receipt.
     """
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(value))
-    return shown.replace("receipt {", "receipt \\x7b")
+    return escaped(value).replace("receipt {", "receipt \\x7b")
 
 
 def log_line(record: Mapping[str, Any]) -> str:

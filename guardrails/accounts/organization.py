@@ -14,6 +14,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from custom_actions.escaping import escaped
+
 from ..errors import GuardrailsError
 
 DEFAULT_ROLE = "OrganizationAccountAccessRole"
@@ -35,7 +37,7 @@ class OrganizationMember:
     tags: Mapping[str, str]
 
     def __str__(self) -> str:
-        return f"{_printable(self.name)} ({self.id})"
+        return f"{escaped(self.name)} ({self.id})"
 
     @property
     def active(self) -> bool:
@@ -223,7 +225,7 @@ def render(
     """The text of accounts.yml: a header that says how it was made, `vars` for all accounts, and the accounts."""
     lines = [
         f"# {len(accounts)} accounts of the organization {organization.id}, read on {when:%Y-%m-%d %H:%M} UTC with",
-        f"#   {_printable(command)}",
+        f"#   {escaped(command)}",
         "# Accounts that were created or closed since then are missing: run the command again, with --force.",
         *(f"# Left out: {member}, {reason}" for member, reason in left_out),
         *([_yaml({"vars": dict(variables)})] if variables else []),
@@ -259,11 +261,6 @@ def _yaml(data: Any) -> str:
     Dumper.add_representer(str, quoted)
     Dumper.add_representer(_Quoted, quoted)
     return str(yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=1000)).rstrip("\n")
-
-
-def _printable(text: str) -> str:
-    """The text on one line, with control characters escaped."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def read_organization(units: Sequence[str], *, client: Any = None) -> Organization:

@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from custom_actions.escaping import escaped
+
 from ..errors import GuardrailsError
 
 SEVERITY_STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan", "info": "dim"}
@@ -36,8 +38,7 @@ def text(value: object, style: str = "") -> Text:
 
     Control characters are escaped, so that a name cannot move the cursor or add a line.
     """
-    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(value))
-    return Text(shown, style=style)
+    return Text(escaped(value), style=style)
 
 
 def severity(value: str) -> Text:

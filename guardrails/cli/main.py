@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from custom_actions.escaping import escaped
+
 from ..errors import GuardrailsError
 
 # Verb X is the command X in the file X.py. Its help line is here, so that help does not import the verbs.
@@ -105,7 +107,7 @@ def _print_error(error: Exception) -> None:
         lines.append(f"  {error.fix}")
     for line in lines:
         # Names from AWS and file names are in errors: their control characters must not reach the terminal.
-        click.echo("".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in line), err=True)
+        click.echo(escaped(line, keep="\n\t"), err=True)
 
 
 @click.group(

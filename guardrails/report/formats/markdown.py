@@ -7,6 +7,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
+from custom_actions.escaping import escaped
+
 from ...assessment import Assessment, percent
 from ...policies import RequirementVerdict
 from ...results import TABLE, ExceptionState, Status
@@ -110,8 +112,7 @@ _MARKDOWN = str.maketrans({
 
 def cell(value: object) -> str:
     """The value as the text of a Markdown cell: on one line, with all markup escaped."""
-    shown = " ".join(str(value).split())
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in shown).translate(_MARKDOWN)
+    return escaped(" ".join(str(value).split())).translate(_MARKDOWN)
 
 
 def _at(time: str) -> str:
