@@ -10,6 +10,7 @@ when it is killed.
 """
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -59,9 +60,14 @@ class Journal:
         if self._path is None:
             return
         # Append in one write, readable by the owner only, and wait for the disk before any call is made.
+        content = f"{line}\n".encode()
         descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            os.write(descriptor, line.encode() + b"\n")
+            before = os.fstat(descriptor).st_size
+            if os.write(descriptor, content) != len(content):
+                # The disk is full. Half a line would make the next line unreadable, too.
+                os.ftruncate(descriptor, before)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(descriptor)
         finally:
             os.close(descriptor)

@@ -105,6 +105,23 @@ def test_a_call_that_cannot_be_recorded_is_not_made(
     assert ingress(moto, group)
 
 
+def test_nothing_of_a_line_that_does_not_fit_on_the_disk_is_left(
+    moto: Moto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = opened(moto, 2)
+    write, number = os.write, iter(range(9))
+
+    def half_of_the_first(descriptor: int, content: bytes) -> int:
+        return write(descriptor, content[:len(content) // 2] if next(number) == 0 else content)
+
+    monkeypatch.setattr("custom_actions.fixing.journal.os.write", half_of_the_first)
+    with pytest.raises(FixIncomplete, match="its journal cannot be written: No space left on device"):
+        engine.pull(POLICY, tmp_path)
+    recorded = [entry["receipt"]["outcome"] for entry in lines(tmp_path) if "receipt" in entry]
+    assert sorted(recorded) == ["failed", "reverted"]
+    assert sorted(bool(ingress(moto, group)) for group in (first, second)) == [False, True]
+
+
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"[1]\n{}\n", b'{"begins": "x", "inverse": [', b"[" * 100_000])
 def test_content_that_is_no_journal_has_no_receipts(content: bytes) -> None:
     assert interrupted(content) == []
