@@ -68,8 +68,7 @@ def confirm(cloudtrail: Any, event: Mapping[str, Any]) -> None:
     event_id, name = str(record.get("eventID") or ""), record.get("eventName")
     if not event_id:
         raise Refusal(f"the event {name} has no id, so CloudTrail's event history cannot confirm it")
-    happened = datetime.fromisoformat(str(record["eventTime"]))
-    if _now() - happened > OLDEST:
+    if _now() - _time_of(record) > OLDEST:
         raise Refusal(f"the event {name} of {record['eventTime']} is too old to be processed")
     known = event_by_id(cloudtrail, event_id)
     if known is None:
@@ -117,6 +116,18 @@ def _deliver_again(event: Mapping[str, Any], event_id: str, at: datetime) -> Non
     except ClientError as error:
         if code_of(error) != "ConflictException":  # already scheduled for another resource of the same event
             raise
+
+
+def _time_of(record: Mapping[str, Any]) -> datetime:
+    """The time of the API call. Raises Refusal if it is not valid: whoever invokes a function chooses the event."""
+    given = str(record.get("eventTime"))
+    try:
+        time = datetime.fromisoformat(given)
+    except ValueError:
+        time = None
+    if time is None or time.tzinfo is None:
+        raise Refusal(f"the event {record.get('eventName')} has no valid time: {given}")
+    return time
 
 
 def _principal(record: Mapping[str, Any]) -> tuple[Any, Any]:

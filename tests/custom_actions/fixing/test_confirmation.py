@@ -104,6 +104,9 @@ def test_it_is_refused_after_the_last_delivery(
     ({"responseElements": {"x": 1}}, "event history in responseElements"),
     ({"eventID": "never-in-the-event-history"}, "does not have the event"),
     ({"eventID": None}, "has no id"),
+    ({"eventTime": None}, "has no valid time: None"),
+    ({"eventTime": "2026-99-99T00:00:00Z"}, "has no valid time: 2026-99"),
+    ({"eventTime": "2026-11-23T12:00:00"}, "has no valid time: 2026-11-23T12:00:00"),
     ({"eventTime": "2026-11-23T01:00:00Z"}, "too old"),
     ({"userIdentity": {"arn": "arn:aws:iam::111111111111:user/eve"}}, "another principal"),
 ])
