@@ -89,9 +89,9 @@ def refuse(context: Any, problem: str) -> None:
 
     The line is in CloudWatch's embedded metric format: metric RefusedEvents in the namespace `guardrails`, by function.
     """
-    function = str(getattr(context, "function_name", "") or "")
+    name = str(getattr(context, "function_name", "") or "")
     print(json.dumps({  # not with a logger: CloudWatch reads the metric only if the whole line is JSON
-        "level": "ERROR", "message": f"event refused: {problem}", "function": function, "RefusedEvents": 1,
+        "level": "ERROR", "message": f"event refused: {problem}", "function": name, "RefusedEvents": 1,
         "_aws": {
             "Timestamp": int(time.time() * 1000),
             "CloudWatchMetrics": [{

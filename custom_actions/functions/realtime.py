@@ -70,7 +70,6 @@ class RealtimeMode(CloudTrailMode):
                     f"policy:{self.policy.name} mode.pattern.source accepts {source!r}: an event whose source does not "
                     'start with "aws." can be forged by anyone who has events:PutEvents')
 
-
     def resolve_resources(self, event: Mapping[str, Any]) -> list[Any]:
         """Extends c7n's method: retries until AWS returns a new resource, and finds security groups by name.
 

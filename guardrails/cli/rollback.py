@@ -37,7 +37,7 @@ def rollback(files: tuple[Path, ...], force: bool, output: str | None, yes: bool
       ./run.sh rollback output/heal-20260101T120000Z/receipts.json
     """
     from ..paths import output_directory
-    from ..runs import Journal, Rollback, RollbackPlan, account_of_credentials, read_receipts
+    from ..runs import Rollback, RollbackJournal, RollbackPlan, account_of_credentials, read_receipts
     from .console import confirm
 
     plan = RollbackPlan.of(read_receipts(files))
@@ -49,7 +49,7 @@ def rollback(files: tuple[Path, ...], force: bool, output: str | None, yes: bool
     plan.check_parameters()
     with ExitStack() as stack:
         used = dict.fromkeys(receipt.file for receipt in plan.receipts)
-        work = Rollback(plan, {file: stack.enter_context(Journal(file)) for file in used})
+        work = Rollback(plan, {file: stack.enter_context(RollbackJournal(file)) for file in used})
         check = work.check()
         _show(plan, check)
         check.refuse_differences(force=force)

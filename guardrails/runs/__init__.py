@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .progress import Advance, Progress
     from .report import assess_source
     from .rollback import Rollback, RollbackCheck, RollbackPlan, RollbackStep, account_of_credentials, read_receipts
-    from .rollback_journal import Journal, UndoState
+    from .rollback_journal import RollbackJournal, UndoState
     from .rollback_record import write_record
     from .sweeps import execute
     from .trend import TrendRow, comparable_runs, trend_rows
@@ -31,7 +31,7 @@ __getattr__, __all__ = face(
     progress=("Advance", "Progress"),
     report=("assess_source",),
     rollback=("Rollback", "RollbackCheck", "RollbackPlan", "RollbackStep", "account_of_credentials", "read_receipts"),
-    rollback_journal=("Journal", "UndoState"),
+    rollback_journal=("RollbackJournal", "UndoState"),
     rollback_record=("write_record",),
     sweeps=("execute",),
     trend=("TrendRow", "comparable_runs", "trend_rows"),

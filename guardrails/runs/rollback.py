@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from custom_actions.fixing import JOURNAL, ROLLS_BACK, UNDID, Outcome, interrupt
 from ..accounts import AWS_ERRORS, reason_of
 from ..errors import GuardrailsError
 from .read_back import Comparison, Observation, observe, observe_undone
-from .rollback_journal import CallKey, Journal, UndoState, receipt_id
+from .rollback_journal import CallKey, RollbackJournal, UndoState, receipt_id
 
 _JOURNAL_SUFFIX = Path(JOURNAL).suffix
 _HINT = ("receipts are what our actions write: action-revert-... and fixes.jsonl next to resources.json, or the "
@@ -48,7 +49,7 @@ class SourcedReceipt:
     number: int
     """Its position in the file, counted from 1."""
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Its id in the journal."""
         return receipt_id(self.receipt)
@@ -160,11 +161,11 @@ class RollbackCheck:
 class Rollback:
     """A plan with the journals of its files."""
 
-    def __init__(self, plan: RollbackPlan, journals: Mapping[Path, Journal]) -> None:
+    def __init__(self, plan: RollbackPlan, journals: Mapping[Path, RollbackJournal]) -> None:
         self.plan = plan
         self._journals = journals
 
-    def journal(self, receipt: SourcedReceipt) -> Journal:
+    def journal(self, receipt: SourcedReceipt) -> RollbackJournal:
         """The journal next to the file of the receipt."""
         return self._journals[receipt.file]
 

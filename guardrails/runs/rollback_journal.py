@@ -51,7 +51,7 @@ def receipt_id(receipt: Mapping[str, Any]) -> str:
     return hashlib.sha256(content.encode()).hexdigest()[:24]
 
 
-class Journal:
+class RollbackJournal:
     """The journal of one file of receipts. It is locked while open, so that only one rollback at a time uses it."""
 
     def __init__(self, receipts: Path) -> None:
@@ -78,7 +78,7 @@ class Journal:
             self._file.close()
             raise
 
-    def __enter__(self) -> Journal:
+    def __enter__(self) -> RollbackJournal:
         return self
 
     def __exit__(

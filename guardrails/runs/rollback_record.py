@@ -21,11 +21,13 @@ def write_record(directory: Path, rollback: Rollback, steps: Sequence[RollbackSt
     Raises GuardrailsError if it cannot be written.
     """
     path, temporary = directory / "receipts.json", directory / ".receipts.json.new"
-    found = []
-    for source in rollback.plan.receipts:
-        own = [step for step in steps if step.source is source]
-        if any(step.state is not UndoState.NOT_DONE for step in own):
-            found.append(receipt_of_rollback(source, rollback, own))
+    by_receipt: dict[str, list[RollbackStep]] = {}
+    for step in steps:
+        by_receipt.setdefault(step.source.id, []).append(step)
+    found = [
+        receipt_of_rollback(source, rollback, by_receipt[source.id]) for source in rollback.plan.receipts
+        if any(step.state is not UndoState.NOT_DONE for step in by_receipt.get(source.id, ()))
+    ]
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
