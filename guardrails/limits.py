@@ -25,3 +25,5 @@ SECURITY_HUBS = 16
 """(account, region) targets into which findings are imported at the same time."""
 HEAL_LIMIT = 100
 """Resources that one `heal` changes at most, unless --limit says more: a wrong policy must not change a whole fleet."""
+UNZIPPED_BYTES = 256 * 1024 * 1024
+"""The largest content of a gzipped file that `replay` reads: a small file can unzip to more than the memory holds."""

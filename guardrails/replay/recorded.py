@@ -10,10 +10,12 @@ import gzip
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from ..errors import GuardrailsError
+from ..limits import UNZIPPED_BYTES
 
 _FORMS = (
     "an EventBridge event, a CloudTrail record, a CloudTrail file (Records), the response of lookup-events (Events), "
@@ -79,8 +81,7 @@ def read_events(path: Path) -> list[RecordedEvent]:
     """Every event of a file of plain or gzipped JSON. Raises GuardrailsError when it contains no event."""
     try:
         content = path.read_bytes()
-        text = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
-        data = json.loads(text)
+        data = json.loads(_unzipped(content) if content[:2] == b"\x1f\x8b" else content)
     except (OSError, EOFError, ValueError, RecursionError) as error:
         raise GuardrailsError(f"{path}: cannot be read as JSON: {error}", f"it must contain {_FORMS}") from None
     try:
@@ -91,6 +92,15 @@ def read_events(path: Path) -> list[RecordedEvent]:
         raise GuardrailsError(f"{path}: contains no event", f"it must contain {_FORMS}")
     one = len(events) == 1
     return [RecordedEvent(event, str(path) if one else f"{path} #{number}") for number, event in enumerate(events, 1)]
+
+
+def _unzipped(content: bytes) -> bytes:
+    """The content of a gzipped file. Raises ValueError if it is larger than UNZIPPED_BYTES."""
+    with gzip.open(BytesIO(content)) as file:
+        text = file.read(UNZIPPED_BYTES + 1)
+    if len(text) > UNZIPPED_BYTES:
+        raise ValueError(f"unzipped, it has more than {UNZIPPED_BYTES} bytes")
+    return text
 
 
 def _events(data: Any) -> Iterator[Mapping[str, Any]]:

@@ -62,6 +62,14 @@ def test_a_bare_record_becomes_what_eventbridge_makes_of_it(tmp_path: Path) -> N
     assert login.where.endswith("trail.json.gz #2")
 
 
+def test_a_file_that_unzips_to_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("guardrails.replay.recorded.UNZIPPED_BYTES", 1000)
+    file = tmp_path / "bomb.json.gz"
+    file.write_bytes(gzip.compress(b"[" + b" " * 10_000 + b"]"))
+    with pytest.raises(GuardrailsError, match="unzipped, it has more than 1000 bytes"):
+        read_events(file)
+
+
 @pytest.mark.parametrize("content", ["{", "3", "[]", '{"a": 1}', '{"Records": [{"Sns": {"Message": "hello"}}]}'])
 def test_what_is_no_event_is_refused(tmp_path: Path, content: str) -> None:
     file = tmp_path / "event.json"
