@@ -1,9 +1,7 @@
 """`restore-own-resource` run by c7n, against moto and an event history that the test provides."""
 from __future__ import annotations
 
-import io
 import json
-import zipfile
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -14,36 +12,16 @@ from custom_actions.elements.self_defence.plan import function_name
 from custom_actions.fixing.receipt import FixIncomplete
 from tests import engine
 from tests.custom_actions.fixing.cloud import Cloud, event, policy, receipts, record
-from tests.moto_server import ACCOUNT, REGION, Moto
+from tests.moto_server import ACCOUNT, Moto
 
-NAME = "custodian-x"
-RULE = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{NAME}"
-FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{NAME}"
-ACTION = {
-    "type": "restore-own-resource", "rules": [f"arn:aws:events:{REGION}:{ACCOUNT}:rule/custodian-*"],
-    "functions": [f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:custodian-*"],
-    "added-by": [f"arn:aws:iam::{ACCOUNT}:role/guardrails-deploy"],
-}
-PERMISSION = {
-    "functionName": FUNCTION, "statementId": NAME, "action": "lambda:InvokeFunction",
-    "principal": "events.amazonaws.com", "sourceArn": RULE,
-}
+from .deployed import ACTION, FUNCTION, NAME, PERMISSION, RULE, TARGET, deploy
 
 
 @pytest.fixture
 def cloud(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> Cloud:
     """With our rule and function, as a deployment makes them."""
     monkeypatch.setattr("custom_actions.aws.calls._READ_BACK_DELAYS", (0.0, 0.0))
-    code = io.BytesIO()
-    with zipfile.ZipFile(code, "w") as archive:
-        archive.writestr("f.py", "")
-    role = moto.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps({
-        "Version": "2012-10-17", "Statement": [{
-            "Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}))
-    moto.client("lambda").create_function(
-        FunctionName=NAME, Runtime="python3.12", Role=role["Role"]["Arn"], Handler="f.f",
-        Code={"ZipFile": code.getvalue()})
-    moto.client("events").put_rule(Name=NAME, EventPattern='{"source": ["aws.ec2"]}')
+    deploy(moto.client)
     return Cloud(moto, monkeypatch)
 
 
@@ -110,7 +88,6 @@ def targets(cloud: Cloud) -> dict[str, str]:
 
 
 REMOVED = {"rule": NAME, "ids": [NAME]}
-TARGET = {"rule": NAME, "targets": [{"id": NAME, "arn": FUNCTION}]}
 
 
 def test_a_removed_target_is_added_again_as_it_was_deployed(cloud: Cloud, tmp_path: Path) -> None:

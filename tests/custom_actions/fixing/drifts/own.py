@@ -1,32 +1,25 @@
 """Our own rules and functions, and the tags that switch a fix."""
 from __future__ import annotations
 
-import io
 import json
-import zipfile
 from collections.abc import Callable
 from typing import Any
 
-from tests.custom_actions.elements.self_defence.test_restore import ACTION, FUNCTION, NAME, PERMISSION, RULE, TARGET
+from tests.custom_actions.elements.self_defence.deployed import (
+    ACTION,
+    FUNCTION,
+    NAME,
+    PERMISSION,
+    RULE,
+    TARGET,
+    deploy,
+)
 
 from ..cloud import Cloud, event, policy, record
 from ..faults import Drift
 from .scenarios import ONE_EVENT, drifts
 
 KEY = "guardrails-ingress"
-
-
-def _deploy(cloud: Cloud) -> None:
-    code = io.BytesIO()
-    with zipfile.ZipFile(code, "w") as archive:
-        archive.writestr("f.py", "")
-    role = cloud.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps({
-        "Version": "2012-10-17", "Statement": [{
-            "Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}))
-    cloud.client("lambda").create_function(
-        FunctionName=NAME, Runtime="python3.12", Role=role["Role"]["Arn"], Handler="f.f",
-        Code={"ZipFile": code.getvalue()})
-    cloud.client("events").put_rule(Name=NAME, EventPattern='{"source": ["aws.ec2"]}')
 
 
 def _own(
@@ -40,7 +33,7 @@ def _own(
 
 @drifts("account", "restore-own-resource", "rule")
 def disabled_rule(cloud: Cloud) -> Drift:
-    _deploy(cloud)
+    deploy(cloud.client)
     events = cloud.client("events")
     events.disable_rule(Name=NAME)
     return _own(
@@ -50,7 +43,7 @@ def disabled_rule(cloud: Cloud) -> Drift:
 
 @drifts("account", "restore-own-resource", "concurrency")
 def function_that_never_runs(cloud: Cloud) -> Drift:
-    _deploy(cloud)
+    deploy(cloud.client)
     functions = cloud.client("lambda")
     functions.put_function_concurrency(FunctionName=NAME, ReservedConcurrentExecutions=0)
     return _own(
@@ -61,7 +54,7 @@ def function_that_never_runs(cloud: Cloud) -> Drift:
 
 @drifts("account", "restore-own-resource", "target")
 def removed_target(cloud: Cloud) -> Drift:
-    _deploy(cloud)
+    deploy(cloud.client)
     events = cloud.client("events")
     cloud.history = [record("PutTargets", TARGET, source="events", role="guardrails-deploy", minutes_ago=60)]
     return _own(
@@ -72,7 +65,7 @@ def removed_target(cloud: Cloud) -> Drift:
 
 @drifts("account", "restore-own-resource", "permission")
 def removed_permission(cloud: Cloud) -> Drift:
-    _deploy(cloud)
+    deploy(cloud.client)
     functions = cloud.client("lambda")
     cloud.history = [
         record("AddPermission20150331v2", PERMISSION, source="lambda", role="guardrails-deploy", minutes_ago=60)]
