@@ -1,7 +1,7 @@
 """Who may put events on the hub's bus and publish to the compliance topic, from their resource policies.
 
-Pure functions on policy documents. A statement counts as limited only by conditions that are understood here; anything
-else (other operators, `IfExists`, `NotPrincipal`, `NotAction`) counts as wider than it should be.
+Pure functions on policy documents. Only the conditions that this module knows limit a statement. With anything else
+(other operators, `IfExists`, `NotPrincipal`, `NotAction`) the statement counts as too wide.
 
 Source: IAM's user guide, "IAM JSON policy elements"; EventBridge's guide, "Using IAM policy conditions"; the templates
 in guardrails/stacks.
@@ -66,7 +66,7 @@ def account_of(principal: str) -> str:
 
 
 def bus_admits(policy: Any, account: str) -> bool:
-    """Whether the policy lets the account forward events. An organization is taken to include it."""
+    """Whether the policy lets the account forward events. It is assumed to be in every organization."""
     return any(
         account_of(name) == account or (name == "*" and account in conditions_of(statement).get(
             ("stringequals", "aws:principalaccount"), [account]))
@@ -81,7 +81,7 @@ def bus_admits_organization(policy: Any) -> bool:
 
 
 def wide_bus(policy: Any, known: Collection[str]) -> list[str]:
-    """In which ways the bus accepts more than events that rules of known accounts forward; empty when it does not.
+    """Why the bus accepts more than events that rules of known accounts forward; empty if it does not.
 
     Args:
         policy: of the bus.
@@ -91,8 +91,8 @@ def wide_bus(policy: Any, known: Collection[str]) -> list[str]:
     found = [f"{statement.get('Sid') or 'a statement'} {why}" for statement in statements
              if statement.get("Effect") == "Allow" for why in _wide_admission(statement, known)]
     if not any(_denies_other_senders(statement) for statement in statements):
-        found.append(f"no statement denies events:PutEvents to others than the role {FORWARD_ROLE}, so IAM policies of "
-                     "the hub's account can allow it")
+        found.append(f"no statement denies events:PutEvents to principals other than the role {FORWARD_ROLE}, so IAM "
+                     "policies of the hub's account can allow it")
     return found
 
 
@@ -101,7 +101,7 @@ def _wide_admission(statement: Statement, known: Collection[str]) -> Iterator[st
     if "NotAction" in statement or [each for each in actions if each.lower() != "events:putevents"]:
         yield "allows more than events:PutEvents"
     if "NotPrincipal" in statement:
-        yield "admits everybody but some principals"
+        yield "admits everybody except some principals"
         return
     held = conditions_of(statement)
     accounts = held.get(("stringequals", "aws:principalaccount"))
@@ -109,14 +109,14 @@ def _wide_admission(statement: Statement, known: Collection[str]) -> Iterator[st
         if name == "*" and accounts is None and ("stringequals", "aws:principalorgid") not in held:
             yield "admits every AWS account"
         elif strangers := sorted({account_of(name) or name} - {"*", *known}):
-            yield f"admits {', '.join(strangers)}, which accounts.yml does not have"
+            yield f"admits {', '.join(strangers)}, which accounts.yml does not list"
     if strangers := sorted(set(accounts or ()) - set(known)):
-        yield f"admits {', '.join(strangers)}, which accounts.yml does not have"
+        yield f"admits {', '.join(strangers)}, which accounts.yml does not list"
     sources = held.get(("stringlike", "events:source")) or held.get(("stringequals", "events:source"))
     if not sources or not all(each.startswith("aws.") or each == PROBE_SOURCE for each in sources):
-        yield "accepts events that AWS has not sent (events:source)"
+        yield "accepts events that do not come from AWS (events:source)"
     if held.get(("bool", "events:eventbusinvocation")) != ["true"]:
-        yield "accepts calls of PutEvents, and not only what rules forward (events:eventBusInvocation)"
+        yield "accepts direct calls of PutEvents, not only events that rules forward (events:eventBusInvocation)"
 
 
 def _denies_other_senders(statement: Statement) -> bool:
@@ -132,7 +132,7 @@ def _denies_other_senders(statement: Statement) -> bool:
 
 
 def wide_topic(policy: Any, account: str) -> list[str]:
-    """In which ways more than our functions, and AWS Config's events, may be published; empty when they may not.
+    """Why others than our functions and AWS Config can publish to the topic; empty if they cannot.
 
     EventBridge passes no condition keys to SNS, so its statement cannot be limited, and is accepted as it is.
     """
@@ -145,7 +145,7 @@ def wide_topic(policy: Any, account: str) -> list[str]:
 
 def _wide_publishing(statement: Statement, account: str, *, ours_only: bool) -> Iterator[str]:
     if "NotPrincipal" in statement:
-        yield "lets everybody publish but some principals"
+        yield "lets everybody except some principals publish"
         return
     held = conditions_of(statement)
     scoped = any(key in _SCOPES for operator, key in held if operator == "stringequals")
@@ -158,7 +158,7 @@ def _wide_publishing(statement: Statement, account: str, *, ours_only: bool) -> 
         elif not scoped and account_of(name) != account and not _role_of(name, account):
             yield f"lets {'every AWS account' if name == '*' else name} publish"
         elif not (ours_only or by_role or _are_ours([name])):
-            yield "lets every principal of the account publish that IAM allows, not only our functions"
+            yield "lets every principal in the account publish if IAM allows it, not only our functions"
 
 
 def _denies_other_publishers(statement: Statement) -> bool:

@@ -1,18 +1,18 @@
-"""What c7n-mailer does with a message, closed against the message itself.
+"""Makes c7n-mailer treat every message as hostile.
 
 c7n-mailer 0.6.52 takes the subject, the templates and the recipients from the message, and renders the subject as a
-Jinja template without a sandbox. So everyone who could publish to the topic could run code in the mailer, and send mail
-from its address to anyone. With this module:
+Jinja template without a sandbox. So anyone who can publish to the topic could run code in the mailer and send mail from
+its address to anyone. With this module:
 
-- a message counts only if it names a deployed policy that notifies; every other one is dropped, with one log line;
+- a message must name a deployed policy that notifies; other messages are dropped, with one log line each;
 - subject, templates, recipients and every other setting come from that policy's `notify`, never from the message;
 - every template is rendered in Jinja's sandbox, and a subject is one short line;
-- a message of a hostile size or depth is dropped before it fills the memory.
+- a message that is too large or nested too deeply is dropped before it fills the memory.
 
-The rest of a message (resources, event, account) is text that others control. The templates escape it.
+Others control the rest of a message (resources, event, account). The templates escape it.
 
-This file is also copied into the mailer's function, where nothing else of this project is. So it imports only the
-standard library, Jinja and c7n-mailer.
+This file is also copied into the mailer's function, which contains nothing else of this project. So it imports only
+the standard library, Jinja and c7n-mailer.
 """
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ _LATEST = 4_102_444_800
 
 
 class Dropped(Exception):
-    """A message that is not sent; the text says why, and nothing in it can forge a line of the log."""
+    """A message that is not sent. The text gives the reason, on one line, whatever the message contains."""
 
 
 def install(notices: Notices) -> None:
-    """Close c7n-mailer in this process: it sends only what `notices` have. Doing it again replaces the notices."""
+    """Patch c7n-mailer in this process: it sends only what `notices` contain. Calling it again replaces the notices."""
     utils.jinja2 = SimpleNamespace(
         Environment=ImmutableSandboxedEnvironment, Template=_SubjectTemplate, FileSystemLoader=jinja2.FileSystemLoader)
     processor = sqs_queue_processor.MailerSqsQueueProcessor
@@ -63,7 +63,7 @@ def install(notices: Notices) -> None:
         try:
             message = trusted(str(encoded.get("Body") or ""), notices)
         except Dropped as reason:
-            # The message is removed from the queue, as one that was sent is.
+            # c7n-mailer then deletes the message from the queue, like a message that was sent.
             self.logger.error("message dropped: %s", reason)
             return
         process(self, {**encoded, "Body": packed(message)})
@@ -76,7 +76,7 @@ def install(notices: Notices) -> None:
 
 
 class _SubjectTemplate(jinja2.Template):
-    """In the place of jinja2.Template, with which c7n-mailer renders subjects and nothing else."""
+    """Replaces jinja2.Template, which c7n-mailer uses only to render subjects."""
 
     environment_class = ImmutableSandboxedEnvironment
 
@@ -85,14 +85,14 @@ class _SubjectTemplate(jinja2.Template):
 
 
 class _Unprinted(dict[str, Any]):
-    """The configuration, which c7n-mailer prints with its decrypted secrets when it cannot send a mail."""
+    """The configuration, without its decrypted secrets when c7n-mailer prints it after a mail could not be sent."""
 
     def __repr__(self) -> str:
         return "(not shown)"
 
 
 def trusted(body: str, notices: Notices) -> Message:
-    """The message in an SQS message's body, with everything that decides where it goes from the deployed policy.
+    """The message in an SQS message's body, with the settings of the deployed policy in place of its own.
 
     Raises Dropped.
     """
@@ -116,7 +116,7 @@ def trusted(body: str, notices: Notices) -> Message:
         if not isinstance(values[key], str) or not format_.fullmatch(str(values[key])):
             raise Dropped(f"the {key} of {name} is {_shown(values[key])}")
     started = message.get("execution_start")
-    # c7n-mailer takes the current time when there is none.
+    # Without it, c7n-mailer uses the current time.
     if started is not None and not (type(started) in (int, float) and 0 < started < _LATEST):
         raise Dropped(f"the time at which {name} ran is {_shown(started)}")
     claimed = message.get("action")
@@ -144,7 +144,7 @@ def _action(notify: Sequence[Mapping[str, Any]], claimed: Mapping[str, Any], val
     for key in ("template", "slack_template"):
         if key in action and not _TEMPLATE.fullmatch(str(action[key])):
             raise Dropped(f"{key} of the deployed policy must be a file's name without .j2: {_shown(action[key])}")
-    # c7n-mailer reads it without a default in some places.
+    # In some places c7n-mailer fails without `to`.
     return {**action, "to": list(action.get("to") or ())}
 
 
@@ -177,7 +177,7 @@ def unpacked(body: str) -> Message:
 
 
 def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def packed(message: Mapping[str, Any]) -> str:
@@ -186,7 +186,7 @@ def packed(message: Mapping[str, Any]) -> str:
 
 
 def one_line(text: str, limit: int) -> str:
-    """The text without line breaks, control characters and marks that turn the direction of writing, and cut."""
+    """The text on one line of at most `limit` characters, without control characters and marks of writing direction."""
     flat = " ".join(_CONTROL.sub(" ", text).split())
     return flat if len(flat) <= limit else f"{flat[:limit - 1]}…"
 

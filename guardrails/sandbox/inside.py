@@ -212,7 +212,7 @@ _of_a_client = eventbridge.handle_request
 async def handle_request(method: str, path: str, headers: Mapping[str, str], body: bytes, query: Any) -> Any:
     """Replaces ministack's function, which drops events of services that it does not have.
 
-    It also ignores a bus's policy, as a whole document and for events that are put on the bus directly.
+    ministack's function also ignores a bus's policy, as a whole document and for direct calls of PutEvents.
     """
     target = headers.get("x-amz-target")
     given = json.loads(body) if target in (EMIT, "AWSEvents.PutPermission", "AWSEvents.PutEvents") else {}

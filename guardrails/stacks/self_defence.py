@@ -1,10 +1,11 @@
-"""What keeps the members of an organization from changing our resources: an SCP, and a permissions boundary.
+"""A service control policy (SCP) and a permissions boundary that protect our resources from changes.
 
-Whoever may change a function's code, its rule or its role decides what is found and fixed, and with which permissions.
-Resources are told by their names (custom_actions/names.py). The operators' roles, and our own, are excepted.
+Anyone who can change a function's code, its event rule or its role decides what is found and fixed, and with which
+permissions. Our resources are recognized by their names (custom_actions/names.py). The operators' roles are excepted,
+and our own roles for the calls that they make at run time.
 
-The service control policy is for the organization's units. The boundary is for accounts without an organization: it
-goes on the users and roles of people, who then cannot create others without it.
+The SCP is for the organization's units. The boundary is for accounts without an organization: attach it to the users
+and roles of people. They can then create other users and roles only with the same boundary.
 
 Source: AWS Organizations' and IAM's quotas; the service authorization reference; CloudFormation's guide, "Using
 self-managed permissions" and "Service-managed permissions", for the roles with which stack sets deploy.
@@ -36,13 +37,13 @@ _OWN = ("guardrails*", f"{FUNCTION_PREFIX}*")
 
 @dataclass(frozen=True)
 class Protection:
-    """Calls on our resources that only some roles may make."""
+    """Calls on our resources that are denied, except for some roles."""
 
     actions: tuple[str, ...]
     resources: tuple[str, ...]
     """ARNs, with `{partition}`."""
     own: bool = False
-    """Whether our own functions and services make these calls, too, besides the operators."""
+    """Whether our own roles make these calls as well, and not only the operators."""
 
 
 def _arns(service: str, *names: str, region: str = "*") -> tuple[str, ...]:
@@ -85,14 +86,14 @@ PROTECTIONS = (
     # Receipts are in the logs.
     Protection(("logs:Delete*", "logs:PutRetentionPolicy"), _arns(
         "logs", f"log-group:/aws/lambda/{FUNCTION_PREFIX}*", f"log-group:/aws/lambda/{MAILER}*")),
-    # A stack keeps the role with which it was made, and would use it for whoever changes the stack.
+    # A stack uses the role with which it was created, whoever changes the stack.
     Protection((
         "cloudformation:CreateChangeSet", "cloudformation:DeleteStack", "cloudformation:ExecuteChangeSet",
         "cloudformation:UpdateStack"), _arns("cloudformation", "stack/*guardrails*")),
 )
 """What is protected by name."""
 _UNNAMED = ("config:DeleteConfigRule", "config:PutConfigRule", "events:PutPermission", "events:RemovePermission")
-"""What is protected, and cannot be told by its name: AWS limits these actions to an id, or not at all."""
+"""Actions that are protected for every resource: AWS cannot limit them to a name."""
 
 
 def service_control_policy(partition: str = "aws", operators: Sequence[str] = OPERATORS) -> dict[str, Any]:
@@ -101,7 +102,7 @@ def service_control_policy(partition: str = "aws", operators: Sequence[str] = OP
 
 
 def permissions_boundary(partition: str = "aws", operators: Sequence[str] = OPERATORS) -> dict[str, Any]:
-    """The boundary for users and roles of people. It allows everything but our resources, and to shed the boundary.
+    """The boundary for users and roles of people. It allows everything except changing our resources or removing it.
 
     Args:
         operators: the roles that may change our resources: they must not have the boundary.
@@ -115,7 +116,7 @@ def permissions_boundary(partition: str = "aws", operators: Sequence[str] = OPER
             "Action": ["iam:DeleteRolePermissionsBoundary", "iam:DeleteUserPermissionsBoundary"],
         },
         {
-            # A new user or role without the boundary could do what its creator cannot.
+            # Otherwise its creator could use a new user or role to get around the boundary.
             "Sid": "Inherit", "Effect": "Deny", "Resource": "*",
             "Action": ["iam:CreateRole", "iam:CreateUser", "iam:PutRolePermissionsBoundary",
                        "iam:PutUserPermissionsBoundary"],

@@ -50,7 +50,7 @@ def test_the_bus_of_the_template_accepts_members_and_nothing_wider(policy: dict[
 
 def test_accounts_that_are_not_listed_are_not_admitted() -> None:
     assert not bus_admits(BY_ACCOUNT, STRANGER)
-    assert wide_bus(BY_ACCOUNT, {HUB}) == [f"guardrails-accounts admits {RED}, which accounts.yml does not have"]
+    assert wide_bus(BY_ACCOUNT, {HUB}) == [f"guardrails-accounts admits {RED}, which accounts.yml does not list"]
     verdict = bus({"Policy": json.dumps(bus_policy(hub_template(), HUB, HOME, MemberAccounts=STRANGER))}, IN_HUB)
     assert (verdict.state, verdict.reason) == (
         HealthState.BROKEN, f"the event bus guardrails does not accept events of red ({RED})")
@@ -58,15 +58,15 @@ def test_accounts_that_are_not_listed_are_not_admitted() -> None:
 
 @pytest.mark.parametrize(("change", "why"), [
     (lambda each: each["Condition"].pop("StringEquals"), "admits every AWS account"),
-    (lambda each: each["Condition"].pop("StringLike"), "events that AWS has not sent"),
-    (lambda each: each["Condition"].update(StringLike={"events:source": ["aws.*", "*"]}), "AWS has not sent"),
-    (lambda each: each["Condition"].update(StringLikeIfExists=each["Condition"].pop("StringLike")), "has not sent"),
+    (lambda each: each["Condition"].pop("StringLike"), "events that do not come from AWS"),
+    (lambda each: each["Condition"].update(StringLike={"events:source": ["aws.*", "*"]}), "do not come from AWS"),
+    (lambda each: each["Condition"].update(StringLikeIfExists=each["Condition"].pop("StringLike")), "not come from AWS"),
     (lambda each: each["Condition"].pop("Bool"), "calls of PutEvents"),
     (lambda each: each["Condition"].update(Bool={"events:eventBusInvocation": "false"}), "calls of PutEvents"),
     (lambda each: each.update(Action="events:*"), "allows more than events:PutEvents"),
     (lambda each: each.update(Action=["events:PutEvents", "events:PutRule"]), "allows more than events:PutEvents"),
     (lambda each: each.update(NotAction=each.pop("Action")), "allows more than events:PutEvents"),
-    (lambda each: each.update(NotPrincipal=each.pop("Principal")), "everybody but some principals"),
+    (lambda each: each.update(NotPrincipal=each.pop("Principal")), "everybody except some principals"),
     (lambda each: each.update(Principal={"AWS": f"arn:aws:iam::{STRANGER}:root"}), f"admits {STRANGER}"),
     (lambda each: each.update(Principal={"AWS": ["*", STRANGER]}), f"admits {STRANGER}"),
 ])
@@ -115,7 +115,7 @@ def test_the_topic_of_the_template_takes_our_functions_only(parameters: dict[str
 def test_the_topic_of_an_account_is_wider() -> None:
     policy = topic_policy(compliance(), HUB, HOME, Publishers="account")
     assert wide_topic(policy, HUB) == [
-        "Account lets every principal of the account publish that IAM allows, not only our functions"]
+        "Account lets every principal in the account publish if IAM allows it, not only our functions"]
     # So is the one that SNS gives to a topic without a policy.
     default = {"Statement": [{
         "Sid": "__default_statement_ID", "Effect": "Allow", "Principal": {"AWS": "*"}, "Action": ["SNS:Publish"],
@@ -131,7 +131,7 @@ def test_the_topic_of_an_account_is_wider() -> None:
     ({"Principal": {"AWS": STRANGER}}, f"lets {STRANGER} publish"),
     ({"Principal": {"AWS": f"arn:aws:iam::{STRANGER}:role/guardrails"}}, "role/guardrails publish"),
     ({"Principal": {"Service": "s3.amazonaws.com"}}, "lets s3.amazonaws.com publish"),
-    ({"NotPrincipal": {"AWS": STRANGER}}, "everybody publish but"),
+    ({"NotPrincipal": {"AWS": STRANGER}}, "everybody except some principals publish"),
     ({"Principal": "*", "Action": "sns:*"}, "every AWS account"),
     ({"Principal": "*", "Condition": {"StringLike": {"aws:PrincipalOrgID": "o-*"}}}, "every AWS account"),
 ])
