@@ -26,8 +26,8 @@ def templates(
 ) -> None:
     """Write CloudFormation templates: the compliance topic, the mailer, and the two sides of a central deployment.
 
-    Also writes a service control policy and a permissions boundary, which keep everybody but --operator from changing
-    functions, roles, rules, topics and whatever else belongs to this project.
+    Also writes a service control policy and a permissions boundary. Only the roles of --operator can then
+    change this project's functions, roles, rules, topics and other resources.
 
     Does not call AWS. With a hub in accounts.yml, it also prints how many functions and rules a central deployment
     saves.
