@@ -103,11 +103,15 @@ class Accounts:
     def all(self) -> tuple[Account, ...]:
         return (*self.reached, *(account for account, _ in self.unreachable))
 
+    def vars_of(self, account: Account) -> dict[str, Any]:
+        """The `vars` with which policies run in the account."""
+        return {**self.vars, **(account.entry.get("vars") or {})}
+
     def different_vars(self) -> list[Mapping[str, Any]]:
         """The distinct `vars` with which policies run in the accounts."""
         found: list[Mapping[str, Any]] = []
         for account in self.all:
-            given = {**self.vars, **(account.entry.get("vars") or {})}
+            given = self.vars_of(account)
             if given not in found:
                 found.append(given)
         return found

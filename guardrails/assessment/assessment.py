@@ -130,6 +130,7 @@ class UnselectedPolicy:
 
     controls: Mapping[str, Sequence[str]]
     audited: bool
+    partial: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -302,16 +303,30 @@ class Assessment:
     @cached_property
     def frameworks(self) -> list[FrameworkResult]:
         """Every framework with the verdict on each of its requirements."""
-        return self._verdicts(self._per_check)
+        return self._verdicts(self._per_check, list(self._weakened.values()))
 
     def frameworks_of(self, account: str) -> list[FrameworkResult]:
         """Every framework with the verdicts for one account, given by its id."""
-        return self._verdicts(_grouped(self._per_check, "account").get(account, []))
+        return self._verdicts(
+            _grouped(self._per_check, "account").get(account, []), [self._weakened.get(account, {})])
 
-    def _verdicts(self, rows: Sequence[CheckGroup]) -> list[FrameworkResult]:
+    @property
+    def _weakened(self) -> Mapping[str, Mapping[str, Mapping[str, Mapping[str, str]]]]:
+        """Account to policy to the claims that the account's parameters make partial, as PolicyInfo.partial."""
+        return self.store.get("weakened", {})
+
+    def _verdicts(
+        self, rows: Sequence[CheckGroup], weakened: Sequence[Mapping[str, Mapping[str, Mapping[str, str]]]]
+    ) -> list[FrameworkResult]:
         # A policy that the run did not select still covers its requirements.
-        others = {name: UnselectedPolicy(**data) for name, data in self.store.get("not_chosen", {}).items()}
-        return framework_results(self.catalogues, {**others, **self.policies}, self._policy_results(rows))
+        every: dict[str, PolicyInfo | UnselectedPolicy] = {
+            name: UnselectedPolicy(**data) for name, data in self.store.get("not_chosen", {}).items()}
+        every.update(self.policies)
+        policies = {
+            name: UnselectedPolicy(policy.controls, policy.audited, _all_partial(
+                [policy.partial, *(each.get(name, {}) for each in weakened)]))
+            for name, policy in every.items()}
+        return framework_results(self.catalogues, policies, self._policy_results(rows))
 
     def _policy_results(self, rows: Sequence[CheckGroup]) -> dict[str, PolicyResult]:
         grouped = _grouped(rows, "policy")
@@ -377,6 +392,14 @@ def missing_rows(checks: Iterable[CheckRow]) -> list[MissingRow]:
         key = (check.account, check.account_name, check.region, check.state, check.reason)
         groups.setdefault(key, []).append(check.policy)
     return [MissingRow(*key, policies=tuple(policies)) for key, policies in groups.items()]
+
+
+def _all_partial(found: Iterable[Mapping[str, Mapping[str, str]]]) -> dict[str, dict[str, str]]:
+    merged: dict[str, dict[str, str]] = {}
+    for each in found:
+        for framework, missing in each.items():
+            merged.setdefault(framework, {}).update(missing)
+    return merged
 
 
 def _grouped(rows: Sequence[CheckGroup], column: str) -> dict[str, list[CheckGroup]]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -13,10 +14,12 @@ from ..policies import (
     CoverageLevel,
     FrameworkCoverage,
     Policy,
+    changes,
     coverage_of,
     dangling,
     load,
     load_catalogues,
+    newer_list,
     profile_of,
 )
 from .console import err, out, table, text
@@ -27,28 +30,36 @@ from .options import controls_option, policies_option
 @click.option("--framework", "names", multiple=True, metavar="NAME",
               help="List every requirement of this framework with its policies. Can be repeated.")
 @click.option("--orphans", is_flag=True, help="List only the automatable requirements that no policy covers.")
+@click.option("--check", "newer", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
+              help="Compare the framework with a newer list of it: a catalogue file, or the JSON of Security Hub's "
+                   "ListSecurityControlDefinitions. Needs one --framework.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @controls_option
 @policies_option
 def coverage(
-    names: tuple[str, ...], orphans: bool, as_json: bool, controls: tuple[Path, ...], directory: Path
+    names: tuple[str, ...], orphans: bool, newer: Path | None, as_json: bool, controls: tuple[Path, ...],
+    directory: Path,
 ) -> None:
     """Show how much of each framework the policies cover: covered, automatable, total.
 
     A requirement is covered if an audit evaluates it by default. Requirements that only realtime policies or only
     policies of a profile cover are counted separately. Reads files only; calls no AWS API. Exits with 1 if a catalogue
-    names a policy that does not exist.
+    names a policy that does not exist, and with --check if the lists differ.
 
     \b
     Example:
       ./run.sh coverage
       ./run.sh coverage --framework cis-aws-5.0
       ./run.sh coverage --orphans
+      ./run.sh coverage --framework aws-fsbp --check controls.json
       ./run.sh coverage --controls examples/controls --framework example-bank
     """
     catalogues = load_catalogues(controls)
     policies = load(directory)
     found = _chosen(coverage_of(catalogues, policies), names)
+    if newer is not None:
+        _check(found, names, newer, as_json=as_json)
+        return
     if as_json:
         click.echo(json.dumps({name: one.to_dict(orphans=orphans) for name, one in found.items()}, indent=1))
     elif names or orphans:
@@ -60,6 +71,26 @@ def coverage(
         for problem in problems:
             err().print(problem, markup=False)
         raise SystemExit(1)
+
+
+def _check(found: Mapping[str, FrameworkCoverage], names: Sequence[str], newer: Path, *, as_json: bool) -> None:
+    """Print how the framework differs from the newer list, and the policies that this concerns."""
+    if len(names) != 1:
+        raise GuardrailsError("--check compares one framework", "name it: --framework aws-fsbp")
+    [one] = found.values()
+    policies = {each.requirement.id: [policy.name for policy in each.policies] for each in one.requirements}
+    differences = list(changes(one.catalogue, newer_list(newer)))
+    if as_json:
+        click.echo(json.dumps(
+            [{**asdict(each), "policies": policies.get(each.id, [])} for each in differences], indent=1))
+    elif differences:
+        out().print(table(
+            f"{one.catalogue.name}: changes in {newer.name}", ("Id", "Change", "Ours", "Newer", "Policies"),
+            [(each.id, each.what, each.ours, each.theirs, "\n".join(policies.get(each.id, [])))
+             for each in differences]))
+    else:
+        out().print(f"{one.catalogue.name}: no difference to {newer.name}", markup=False)
+    raise SystemExit(1 if differences else 0)
 
 
 def _chosen(found: dict[str, FrameworkCoverage], names: Sequence[str]) -> dict[str, FrameworkCoverage]:
@@ -77,8 +108,8 @@ def _chosen(found: dict[str, FrameworkCoverage], names: Sequence[str]) -> dict[s
 def _show_overview(found: Mapping[str, FrameworkCoverage]) -> None:
     out().print(table(
         "Coverage of the frameworks", (
-            "Framework", "Covered", "Realtime only", "Profile only", "Not covered", "Automatable", "Total",
-            "Covered of automatable", "Whole framework"),
+            "Framework", "Covered", "In part", "Realtime", "Profile", "Not covered", "Automatable", "Total", "Percent",
+            "Whole"),
         [(
             name, *(one.counts[level] for level in CoverageLevel), one.automatable, len(one.requirements),
             _percent(one), "yes" if one.catalogue.whole else "no"
@@ -98,10 +129,12 @@ def _show_requirements(one: FrameworkCoverage, orphans: bool) -> None:
     else:
         out().print(table(title, ("Id", "Requirement", "Automatable", "Coverage", "Policies"), [
             (each.requirement.id, each.requirement.title, "yes" if each.requirement.automatable else "no", each.level,
-             Text("\n").join(text(_label(policy)) for policy in each.policies)) for each in shown]))
+             Text("\n").join(text(_label(policy, each.partly.get(policy.name, ""))) for policy in each.policies))
+            for each in shown]))
     out().print(
         f"{counts[CoverageLevel.COVERED]} covered of {one.automatable} automatable ({_percent(one)}), "
-        f"{counts[CoverageLevel.REALTIME]} realtime only, {counts[CoverageLevel.PROFILE]} in a profile only, "
+        f"{counts[CoverageLevel.PARTIAL]} in part only, {counts[CoverageLevel.REALTIME]} realtime only, "
+        f"{counts[CoverageLevel.PROFILE]} in a profile only, "
         f"{counts[CoverageLevel.NONE]} not covered; {len(one.requirements)} in total", markup=False)
     for note in one.notes():
         out().print(note, markup=False)
@@ -112,7 +145,8 @@ def _percent(one: FrameworkCoverage) -> str:
     return "-" if one.percent is None else f"{one.percent} %"
 
 
-def _label(policy: Policy) -> str:
-    """`name (mode)`, and the profile of a policy that is off by default."""
+def _label(policy: Policy, not_checked: str) -> str:
+    """`name (mode)`, with the profile of a policy that is off by default, and what it does not check."""
     profile = profile_of(policy)
-    return f"{policy.name} ({policy.kind.value}{f', off: profile {profile}' if profile else ''})"
+    label = f"{policy.name} ({policy.kind.value}{f', off: profile {profile}' if profile else ''})"
+    return f"{label}, in part: {not_checked}" if not_checked else label

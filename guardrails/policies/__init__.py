@@ -8,6 +8,8 @@ from custom_actions.face import face
 if TYPE_CHECKING:
     from .attacks import ATTACKS_PAGE, Attack, attacks_page, load_attacks, seen_by
     from .catalogue import Catalogue, load_catalogues
+    from .catalogue_changes import CatalogueChange, changes, newer_list
+    from .claims import partial_claims
     from .conditions import conditions_hold
     from .coverage import CoverageLevel, FrameworkCoverage, coverage_of, profile_of
     from .editor_schema import policy_schema
@@ -25,6 +27,8 @@ __getattr__, __all__ = face(
     __name__,
     attacks=("ATTACKS_PAGE", "Attack", "attacks_page", "load_attacks", "seen_by"),
     catalogue=("Catalogue", "load_catalogues"),
+    catalogue_changes=("CatalogueChange", "changes", "newer_list"),
+    claims=("partial_claims",),
     conditions=("conditions_hold",),
     coverage=("CoverageLevel", "FrameworkCoverage", "coverage_of", "profile_of"),
     editor_schema=("policy_schema",),

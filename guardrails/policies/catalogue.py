@@ -83,7 +83,7 @@ def load_catalogues(directories: Iterable[Path] = (), *, base: Path = CONTROLS) 
     """
     catalogues: dict[str, Catalogue] = {}
     for file in _files([base, *directories]):
-        catalogue = _catalogue(file)
+        catalogue = catalogue_of(file)
         if (other := catalogues.get(catalogue.name)) is not None:
             raise GuardrailsError(
                 f"{file}:1: duplicate framework {catalogue.name}; the other one is {other.path}",
@@ -107,7 +107,8 @@ def _short(file: Path) -> Path:
     return file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
 
 
-def _catalogue(file: Path) -> Catalogue:
+def catalogue_of(file: Path) -> Catalogue:
+    """The catalogue in a file. Raises GuardrailsError, with file and line, if it is invalid."""
     try:
         source = read(file)
     except YamlError as error:

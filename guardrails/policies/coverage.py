@@ -1,7 +1,8 @@
 """How much of each framework the policies cover, and which requirements have no policy yet.
 
 Reads files only; calls no AWS API. Requirements that only realtime policies cover, and those that only policies of a
-profile cover, are counted separately: by default an audit evaluates neither.
+profile cover, are counted separately: by default an audit evaluates neither. So are requirements of which the policies
+check only a part.
 """
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from .catalogue import Catalogue, Requirement
-from .frameworks import covering
+from .frameworks import Cover, covering
 from .policy import Kind, Policy
 
 
@@ -21,6 +22,8 @@ class CoverageLevel(StrEnum):
 
     COVERED = "covered"
     """An audit evaluates it by default."""
+    PARTIAL = "in part only"
+    """An audit evaluates a part of it by default."""
     REALTIME = "realtime only"
     """Evaluated when a change happens, and not by an audit."""
     PROFILE = "in a profile only"
@@ -34,10 +37,12 @@ class RequirementCoverage:
 
     requirement: Requirement
     policies: tuple[Policy, ...]
+    partly: Mapping[str, str]
+    """The names of those that check only a part of it, with what they do not check."""
 
     @property
     def level(self) -> CoverageLevel:
-        found = {_level(policy) for policy in self.policies}
+        found = {_level(policy, partly=policy.name in self.partly) for policy in self.policies}
         return next((level for level in CoverageLevel if level in found), CoverageLevel.NONE)
 
     @property
@@ -53,7 +58,8 @@ class RequirementCoverage:
             "level": requirement.level, "severity": requirement.severity, "automatable": requirement.automatable,
             "coverage": self.level.value,
             "policies": [
-                {"name": policy.name, "mode": policy.kind.value, "profile": profile_of(policy)}
+                {"name": policy.name, "mode": policy.kind.value, "profile": profile_of(policy),
+                 "not_checked": self.partly.get(policy.name, "")}
                 for policy in self.policies],
         }
 
@@ -108,7 +114,8 @@ class FrameworkCoverage:
         return {
             "title": catalogue.title, "version": catalogue.version, "publisher": catalogue.publisher,
             "source": catalogue.source, "whole": catalogue.whole, "note": catalogue.note,
-            "covered": self.counts[CoverageLevel.COVERED], "realtime_only": self.counts[CoverageLevel.REALTIME],
+            "covered": self.counts[CoverageLevel.COVERED], "in_part_only": self.counts[CoverageLevel.PARTIAL],
+            "realtime_only": self.counts[CoverageLevel.REALTIME],
             "profile_only": self.counts[CoverageLevel.PROFILE], "not_covered": self.counts[CoverageLevel.NONE],
             "automatable": self.automatable, "total": len(self.requirements), "percent": self.percent,
             "covered_besides": self.covered_manual,
@@ -122,10 +129,13 @@ def coverage_of(catalogues: Mapping[str, Catalogue], policies: Iterable[Policy])
     covered = covering(catalogues, by_name)
     return {
         name: FrameworkCoverage(catalogue, tuple(
-            RequirementCoverage(requirement, tuple(by_name[policy] for policy in covered[name][requirement.id]))
-            for requirement in catalogue.requirements))
+            _requirement(each, covered[name][each.id], by_name) for each in catalogue.requirements))
         for name, catalogue in catalogues.items()
     }
+
+
+def _requirement(requirement: Requirement, cover: Cover, policies: Mapping[str, Policy]) -> RequirementCoverage:
+    return RequirementCoverage(requirement, tuple(policies[name] for name in cover.policies), cover.partly)
 
 
 def profile_of(policy: Policy) -> str:
@@ -133,7 +143,9 @@ def profile_of(policy: Policy) -> str:
     return str(policy.metadata.get("profile") or "")
 
 
-def _level(policy: Policy) -> CoverageLevel:
+def _level(policy: Policy, *, partly: bool) -> CoverageLevel:
     if profile_of(policy):
         return CoverageLevel.PROFILE
-    return CoverageLevel.REALTIME if policy.kind is Kind.REALTIME else CoverageLevel.COVERED
+    if policy.kind is Kind.REALTIME:
+        return CoverageLevel.REALTIME
+    return CoverageLevel.PARTIAL if partly else CoverageLevel.COVERED

@@ -8,7 +8,7 @@ requires. `validate` also checks what no schema can express.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from inspect import cleandoc
 from typing import Any
 
@@ -90,7 +90,7 @@ def _metadata(catalogues: Mapping[str, Catalogue]) -> dict[str, Any]:
         "controls": {
             "type": "object", "additionalProperties": False,
             "properties": {
-                name: {"type": "array", "items": {"enum": list(catalogue.by_id)}, "description": catalogue.title}
+                name: {"type": "array", "items": _claim(list(catalogue.by_id)), "description": catalogue.title}
                 for name, catalogue in catalogues.items()
             },
         },
@@ -98,3 +98,16 @@ def _metadata(catalogues: Mapping[str, Catalogue]) -> dict[str, Any]:
     for key, description in METADATA.items():
         properties[key] = {**properties[key], "description": description}
     return {"type": "object", "required": list(METADATA), "properties": properties}
+
+
+def _claim(ids: Sequence[str]) -> dict[str, Any]:
+    """The schema of one control that a policy claims."""
+    one = {"enum": list(ids)}
+    return {"oneOf": [one, {
+        "type": "object", "required": ["id"], "additionalProperties": False,
+        "properties": {
+            "id": one,
+            "partial": {"type": "string", "description": "What the policy does not check of the control."},
+            "when": {"type": "object", "description": "The values of parameters with which the claim is true."},
+        },
+    }]}

@@ -2,8 +2,8 @@
 
 A requirement is covered by the policies that name it, by the policies that its catalogue names, and by those that
 cover a requirement listed in its `same_as`. It has passed only when every one of them that an audit can run completed
-all its checks and found nothing; a requirement that was not checked never passes. Everything here is pure: the input
-is catalogues, policies and counts.
+all its checks and found nothing; a requirement that was not checked, or only in part, never passes. Everything here is
+pure: the input is catalogues, policies and counts.
 """
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ class RequirementVerdict(StrEnum):
     """Every covering policy that an audit can run completed all its checks, and no finding is open."""
     UNKNOWN = "unknown"
     """No finding is open, but some checks did not complete or were not part of this run."""
+    PARTLY_COVERED = "partly-covered"
+    """No finding is open, but the policies check only a part of it."""
     NOT_EVALUATED = "not-evaluated"
     """Policies cover it, but none of them ran: they evaluate events, are disabled, or were not selected."""
     NOT_COVERED = "not-covered"
@@ -49,6 +51,11 @@ class Controlled(Protocol):
 
     @property
     def controls(self) -> Mapping[str, Sequence[str]]: ...
+
+    @property
+    def partial(self) -> Mapping[str, Mapping[str, str]]:
+        """Those that it checks only in part: framework to requirement to what is missing."""
+        ...
 
 
 class NamedPolicy(Controlled, Protocol):
@@ -93,7 +100,9 @@ class RequirementResult:
     requirement: Requirement
     verdict: RequirementVerdict
     policies: tuple[str, ...]
-    """The names of the policies that cover it."""
+    """The names of the policies that cover it, wholly or in part."""
+    missing: tuple[str, ...]
+    """What the policies that check only a part of it do not check; empty if another policy checks all of it."""
     asked: int
     """Checks of these policies, without the skipped ones."""
     seen: int
@@ -181,16 +190,19 @@ def framework_results(
         name: results.get(name) or PolicyResult(name, audited=policy.audited) for name, policy in policies.items()}
     return [
         FrameworkResult(catalogue, tuple(
-            _result_of(requirement, [known[policy] for policy in covered[name][requirement.id]])
-            for requirement in catalogue.requirements))
+            _result_of(requirement, covered[name][requirement.id], known) for requirement in catalogue.requirements))
         for name, catalogue in catalogues.items()
     ]
 
 
-def _result_of(requirement: Requirement, covering: Sequence[PolicyResult]) -> RequirementResult:
+def _result_of(requirement: Requirement, cover: Cover, known: Mapping[str, PolicyResult]) -> RequirementResult:
+    covering = [known[policy] for policy in cover.policies]
     audited = [result for result in covering if result.audited]
+    verdict = _verdict(requirement, covering)
+    if verdict is RequirementVerdict.PASSED and not any(known[policy].asked for policy in cover.wholly):
+        verdict = RequirementVerdict.PARTLY_COVERED
     return RequirementResult(
-        requirement, _verdict(requirement, covering), tuple(result.policy for result in covering),
+        requirement, verdict, cover.policies, cover.missing,
         asked=sum(result.asked for result in audited), seen=sum(result.seen for result in audited),
         open=sum(result.open for result in audited), excepted=sum(result.excepted for result in audited))
 
@@ -209,27 +221,53 @@ def _verdict(requirement: Requirement, covering: Sequence[PolicyResult]) -> Requ
     return RequirementVerdict.UNKNOWN
 
 
+@dataclass(frozen=True)
+class Cover:
+    """The policies that cover one requirement."""
+
+    policies: tuple[str, ...]
+    """The sorted names of all of them; empty if there is none."""
+    wholly: frozenset[str]
+    """Those that check all of it."""
+    partly: Mapping[str, str]
+    """The others, with what each does not check."""
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What is not checked, when no policy checks all of it."""
+        return () if self.wholly else tuple(dict.fromkeys(self.partly.values()))
+
+
 def covering(
     catalogues: Mapping[str, Catalogue], policies: Mapping[str, Controlled]
-) -> dict[str, dict[str, tuple[str, ...]]]:
-    """Framework, then requirement, to the sorted names of the policies that cover it; empty if none does."""
-    direct: dict[tuple[str, str], set[str]] = {
-        (name, requirement.id): {policy for policy in policies if _names(requirement, policy)}
+) -> dict[str, dict[str, Cover]]:
+    """Framework, then requirement, to the policies that cover it."""
+    # Policy to what it does not check of the requirement; empty if it checks all of it.
+    direct: dict[tuple[str, str], dict[str, str]] = {
+        (name, requirement.id): {policy: "" for policy in policies if _names(requirement, policy)}
         for name, catalogue in catalogues.items() for requirement in catalogue.requirements
     }
     for policy, data in policies.items():
         for framework, ids in data.controls.items():
             for control in ids:
                 if (framework, control) in direct:
-                    direct[framework, control].add(policy)
+                    direct[framework, control].setdefault(policy, data.partial.get(framework, {}).get(control, ""))
     return {
         name: {
-            requirement.id: tuple(sorted(set().union(
-                *(direct[node] for node in _same(catalogues, (name, requirement.id))))))
+            requirement.id: _cover(direct[node] for node in _same(catalogues, (name, requirement.id)))
             for requirement in catalogue.requirements
         }
         for name, catalogue in catalogues.items()
     }
+
+
+def _cover(found: Iterable[Mapping[str, str]]) -> Cover:
+    missing: dict[str, str] = {}
+    for each in found:
+        for policy, what in each.items():
+            missing[policy] = missing.get(policy, what) and what
+    partly = {policy: what for policy, what in sorted(missing.items()) if what}
+    return Cover(tuple(sorted(missing)), frozenset(missing) - partly.keys(), partly)
 
 
 def _names(requirement: Requirement, policy: str) -> bool:
@@ -277,7 +315,7 @@ def policies_for(
         if not ids:
             raise GuardrailsError(f"--framework {argument}: {name} has no requirement {pattern}",
                                   _near(pattern, covered[name], f"./run.sh coverage --framework {name} lists them"))
-        found = set().union(*(covered[name][requirement] for requirement in ids))
+        found = set().union(*(covered[name][requirement].policies for requirement in ids))
         if not found:
             raise GuardrailsError(f"--framework {argument}: no policy covers it",
                                   f"./run.sh coverage --framework {name} shows what is covered")

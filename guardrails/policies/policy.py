@@ -17,6 +17,7 @@ from ..errors import GuardrailsError
 from ..paths import POLICIES
 from ..suggest import nearest
 from ..yamlfile import YamlError, YamlFile, read
+from .claims import Claim, claims_of, partial_claims
 
 PROVIDER = "aws"
 """c7n's name of the only cloud provider that this project supports."""
@@ -106,8 +107,25 @@ class Policy:
         return str(self.metadata.get("response") or "none")
 
     @property
+    def claims(self) -> list[Claim]:
+        """The controls that it claims to check, wholly or in part."""
+        return claims_of(self.metadata)
+
+    @property
     def controls(self) -> dict[str, list[str]]:
-        return {str(name): [str(i) for i in ids] for name, ids in (self.metadata.get("controls") or {}).items()}
+        """Framework to the ids of the controls that it claims to check, wholly or in part."""
+        found: dict[str, list[str]] = {}
+        for claim in self.claims:
+            found.setdefault(claim.framework, []).append(claim.id)
+        return found
+
+    @property
+    def partial(self) -> dict[str, dict[str, str]]:
+        """Framework to the ids of the controls that it checks only in part, with what it does not check.
+
+        A claim that is not true with the default parameters is one of them.
+        """
+        return partial_claims(self.claims, self.metadata.get("parameters") or {})
 
     @property
     def heals(self) -> bool:

@@ -16,6 +16,7 @@ from custom_actions.vocabulary import CALLING, EXPOSURES, PASSIVE, RESPONSES, SE
 from ..suggest import nearest
 from ..yamlfile import YamlError, YamlFile, read
 from .catalogue import Catalogue
+from .claims import problems as claim_problems
 from .engine import PolicyProblem, is_lambda_mode, modes, policy_problems, type_of, walk
 from .policy import Kind, Policy, foreign_provider
 from .scope import SCOPES
@@ -245,13 +246,12 @@ def metadata_problems(
         else:
             requirements = catalogues[framework].by_id
             for index, control in enumerate(ids):
-                if not isinstance(control, str):
-                    yield PolicyProblem(
-                        (*path, index), f"the control {control!r} of {framework} must be a string",
-                        f'quote it: "{control}"')
-                elif control not in requirements:
-                    yield PolicyProblem((*path, index), f"{framework} has no control {control}",
-                                    nearest(control, requirements) or f"see {catalogues[framework].path}")
+                for keys, problem, fix in claim_problems(control, metadata.get("parameters") or {}):
+                    yield PolicyProblem((*path, index, *keys), f"{framework}: {problem}", fix)
+                name = control.get("id") if isinstance(control, Mapping) else control
+                if isinstance(name, str) and name not in requirements:
+                    yield PolicyProblem((*path, index), f"{framework} has no control {name}",
+                                    nearest(name, requirements) or f"see {catalogues[framework].path}")
 
 
 def _parameters(policy: Policy) -> Iterator[PolicyProblem]:

@@ -69,6 +69,8 @@ class PolicyInfo:
     """`policies/config-rule/s3.yml:66`."""
     audited: bool
     """False for a realtime policy: it evaluates events, so an audit cannot run it."""
+    partial: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Those of the controls that it checks only in part: framework to control to what it does not check."""
 
     @property
     def service(self) -> str:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -15,7 +15,7 @@ from uuid import uuid4
 from ..accounts import Accounts, find_accounts
 from ..assessment import Assessment, UnselectedPolicy
 from ..errors import GuardrailsError, NothingSelected
-from ..policies import Policy, Selection, audit_scope, load
+from ..policies import Policy, Selection, audit_scope, load, partial_claims
 from ..results import FILE, AccountInfo, CheckRow, Exceptions, Finding, PolicyInfo, RunStore
 from ..results import load as load_exceptions
 from ..yamlfile import dump
@@ -221,9 +221,23 @@ def describe(
     store.set_policies(policy_info(policy) for policy in policies)
     chosen = {policy.name for policy in policies}
     store["not_chosen"] = {
-        policy.name: asdict(UnselectedPolicy(policy.controls, policy.sweeps))
+        policy.name: asdict(UnselectedPolicy(policy.controls, policy.sweeps, policy.partial))
         for policy in every if policy.name not in chosen}
+    store["weakened"] = {
+        account.id: found for account in accounts.all if (found := weakened(every, accounts.vars_of(account)))}
     store.set_accounts(_infos(accounts))
+
+
+def weakened(policies: Iterable[Policy], variables: Mapping[str, Any]) -> dict[str, dict[str, dict[str, str]]]:
+    """Policy to the controls that it checks only in part with an account's `vars`, for those that the `vars` change."""
+    found = {}
+    for policy in policies:
+        defaults = policy.metadata.get("parameters") or {}
+        if used := {name: value for name, value in variables.items() if name in defaults}:
+            partial = partial_claims(policy.claims, {**defaults, **used})
+            if partial != policy.partial:
+                found[policy.name] = partial
+    return found
 
 
 def policy_info(policy: Policy) -> PolicyInfo:
@@ -241,6 +255,7 @@ def policy_info(policy: Policy) -> PolicyInfo:
         name=policy.name, title=policy.title, severity=policy.severity,
         exposure=str(metadata.get("exposure") or "internal"), resource=policy.resource, kind=policy.kind.value,
         response=policy.response, profile=str(metadata.get("profile") or ""), controls=policy.controls,
+        partial=policy.partial,
         rationale=" ".join(str(metadata.get("rationale") or "").split()),
         fix=" ".join(str(metadata.get("fix") or "").split()), yaml=dump(data), location=_location(policy),
         audited=policy.sweeps,

@@ -29,6 +29,7 @@ class Named:
     name: str
     controls: Mapping[str, Sequence[str]] = field(default_factory=dict)
     audited: bool = True
+    partial: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def catalogue(*requirements: Requirement, name: str = "bank", whole: bool = True) -> Catalogue:
@@ -120,7 +121,8 @@ def test_denominators_are_said() -> None:
     [found] = framework_results({"bank": one}, policies, {r.policy: r for r in results})
     assert found.counts == {
         RequirementVerdict.PASSED: 2, RequirementVerdict.FAILED: 1, RequirementVerdict.UNKNOWN: 1,
-        RequirementVerdict.NOT_EVALUATED: 1, RequirementVerdict.NOT_COVERED: 1, RequirementVerdict.NOT_AUTOMATABLE: 1}
+        RequirementVerdict.PARTLY_COVERED: 0, RequirementVerdict.NOT_EVALUATED: 1,
+        RequirementVerdict.NOT_COVERED: 1, RequirementVerdict.NOT_AUTOMATABLE: 1}
     assert (found.evaluated, found.total, found.percentage) == (4, 7, 50)
     assert found.seen_share == 3 / 7
     assert found.summary() == (
@@ -152,11 +154,32 @@ POLICIES = [
 
 
 def test_what_covers_a_requirement() -> None:
-    found = covering(CATALOGUES, {policy.name: policy for policy in POLICIES})
+    covered = covering(CATALOGUES, {policy.name: policy for policy in POLICIES})
+    found = {name: {key: cover.policies for key, cover in each.items()} for name, each in covered.items()}
     assert found["bank"] == {
         "N-1": ("sg-a", "sg-b"), "N-2": ("keys", "mfa"), "N-3": ("keys", "mfa"), "N-4": ("own",), "N-5": ()}
     # 1.2 is the same as N-3, which is the same as N-2, which is the same as 1.1.
     assert found["cis"] == {"1.1": ("mfa",), "1.2": ("keys", "mfa"), "2.1": ("trail",)}
+
+
+def test_a_policy_that_checks_only_a_part_never_makes_a_requirement_pass() -> None:
+    one = catalogue(Requirement("1", "One", True))
+    half = Named("half", {"bank": ["1"]}, partial={"bank": {"1": "does not look at tags"}})
+    whole = Named("whole", {"bank": ["1"]})
+
+    def judge(*results: PolicyResult) -> tuple[RequirementVerdict, tuple[str, ...]]:
+        policies = {each.name: each for each in (half, whole) if each.name in {r.policy for r in results}}
+        [framework] = framework_results({"bank": one}, policies, {each.policy: each for each in results})
+        return framework.requirements[0].verdict, framework.requirements[0].missing
+
+    clean = result("half", 4, 4)
+    assert judge(clean) == (RequirementVerdict.PARTLY_COVERED, ("does not look at tags",))
+    assert judge(result("half", 4, 4, opened=1))[0] is RequirementVerdict.FAILED
+    assert judge(result("half", 4, 3))[0] is RequirementVerdict.UNKNOWN
+    assert judge(clean, result("whole", 4, 4)) == (RequirementVerdict.PASSED, ())
+    # The policy that checks all of it is off, or evaluates events: only the part was checked.
+    assert judge(clean, result("whole", skipped=4))[0] is RequirementVerdict.PARTLY_COVERED
+    assert judge(clean, result("whole", audited=False))[0] is RequirementVerdict.PARTLY_COVERED
 
 
 @pytest.mark.parametrize(("asked", "expected"), [

@@ -28,7 +28,9 @@ def write(place: Path, name: str, *requirements: str, head: str = HEAD) -> Path:
     ("cis-aws-7.0", 70, 34, True),
     ("iso-27001-2022", 93, None, True),
     ("pci-dss-4.0", 107, None, False),
-    ("aws-fsbp", 286, 286, False),
+    ("aws-fsbp", 369, 369, True),
+    ("cis-aws-6.0", 63, 35, True),
+    ("securityhub-other", 43, 43, False),
 ])
 def test_our_catalogues_are_complete(name: str, total: int, automatable: int | None, whole: bool) -> None:
     catalogue = load_catalogues()[name]
@@ -48,7 +50,7 @@ def test_what_a_policy_covers_could_be_automated_or_is_left_to_a_person_by_cis()
     covered = covering(catalogues, {policy.name: policy for policy in load()})
     assert [
         (name, requirement.id) for name, catalogue in catalogues.items() for requirement in catalogue.requirements
-        if covered[name][requirement.id] and not requirement.automatable and not name.startswith("cis-aws-")
+        if covered[name][requirement.id].policies and not requirement.automatable and not name.startswith("cis-aws-")
     ] == []
 
 
@@ -59,9 +61,9 @@ def test_catalogues_name_policies_that_are_there() -> None:
 def test_the_example_shows_every_way_to_cover_a_requirement() -> None:
     catalogues = load_catalogues([EXAMPLES])
     covered = covering(catalogues, {policy.name: policy for policy in load()})["example-bank"]
-    assert "iam-mfa-for-console-access" in covered["IAM-01"]  # same_as
-    assert "iam-role-no-full-star" in covered["IAM-03"]  # a glob
-    assert covered["NET-03"] == covered["RES-01"] == ()
+    assert "iam-mfa-for-console-access" in covered["IAM-01"].policies  # same_as
+    assert "iam-role-no-full-star" in covered["IAM-03"].policies  # a glob
+    assert covered["NET-03"].policies == covered["RES-01"].policies == ()
     assert catalogues["example-bank"].by_id["NET-03"].automatable
     assert not catalogues["example-bank"].by_id["RES-01"].automatable
 
