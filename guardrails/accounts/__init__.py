@@ -10,6 +10,7 @@ from custom_actions.face import face
 
 if TYPE_CHECKING:
     from .account import AWS_ERRORS, Account, Accounts, accounts_file, find_accounts, listed_accounts, reason_of
+    from .entries import check_regions
     from .organization import (
         DEFAULT_ROLE,
         ManualSettings,
@@ -19,15 +20,16 @@ if TYPE_CHECKING:
         read_organization,
     )
     from .regions import account_region
-    from .response import KEY, Response, has_responder, healing, refuse_invalid_responses, response_of
+    from .response import KEY, Response, has_responder, healing, response_of
 
 __getattr__, __all__ = face(
     __name__,
     account=("AWS_ERRORS", "Account", "Accounts", "accounts_file", "find_accounts", "listed_accounts", "reason_of"),
+    entries=("check_regions",),
     organization=(
         "DEFAULT_ROLE", "ManualSettings", "OrganizationFile", "manual_settings", "organization_file",
         "read_organization",
     ),
     regions=("account_region",),
-    response=("KEY", "Response", "has_responder", "healing", "refuse_invalid_responses", "response_of"),
+    response=("KEY", "Response", "has_responder", "healing", "response_of"),
 )

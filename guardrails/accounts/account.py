@@ -1,7 +1,6 @@
 """The accounts that a verb works on: those of accounts.yml, or the one that the credentials belong to."""
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -18,18 +17,14 @@ from custom_actions.patches import read_once
 from ..errors import GuardrailsError
 from ..limits import ACCOUNTS_CHECKED
 from ..yamlfile import YamlError, YamlFile, read
+from .entries import ALL, HUB, check_entry, check_regions, check_top, known_regions
 
 # The errors of an AWS call. ResponseParserError, raised for a response that is not AWS's (a proxy's page), has no
 # base class in common with the others.
 AWS_ERRORS = (ClientError, BotoCoreError, ResponseParserError)
 _SESSION_NAME = "guardrails"
-_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 # Many accounts are checked: an endpoint that does not respond must not block each of them for minutes.
 _CLIENT = Config(connect_timeout=10, read_timeout=30, retries={"mode": "standard", "max_attempts": 3})
-
-
-HUB = "guardrails-hub"
-"""The key of an account's entry that makes it the hub: in this region it answers the events of all other accounts."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +118,7 @@ def find_accounts(config: Path | None, regions: Sequence[str]) -> Accounts:
     `regions` override an account's own; `all` means every region that is enabled in the account. Raises
     GuardrailsError when `config` is not a valid accounts.yml, when there are no credentials, or when no region is set.
     """
+    check_regions(regions)
     wanted, variables = ([_current_account()], {}) if config is None else _read(config)
     wanted = [replace(account, regions=_regions(account, regions)) for account in wanted]
     with ThreadPoolExecutor(ACCOUNTS_CHECKED) as pool:
@@ -139,9 +135,10 @@ def listed_accounts(config: Path, regions: Sequence[str]) -> Accounts:
 
     Raises GuardrailsError as `find_accounts` does, and for the region `all`, which only AWS could resolve.
     """
+    check_regions(regions)
     listed, variables = _read(config)
     found = tuple(replace(account, regions=_regions(account, regions)) for account in listed)
-    if every := next((account for account in found if "all" in account.regions), None):
+    if every := next((account for account in found if ALL in account.regions), None):
         raise GuardrailsError(
             f"{config}: account {every} has the region `all`, which only AWS can resolve; this verb does not call AWS",
             "list the account's regions in accounts.yml")
@@ -201,19 +198,37 @@ def _reach(account: Account) -> tuple[Account, str | None]:
     """The account with its regions resolved, and why it cannot be accessed, or None."""
     from .regions import account_region
 
-    first = account_region([region for region in account.regions if region != "all"])
+    first = account_region([region for region in account.regions if region != ALL])
     try:
         session = account.session(first)
         identity = session.client("sts", config=_CLIENT).get_caller_identity()["Account"]
         if identity != account.id:
             return account, f"its credentials belong to account {identity}"
-        if "all" in account.regions:
+        if ALL in account.regions:
             enabled = session.client("ec2", config=_CLIENT).describe_regions()["Regions"]
             account = replace(account, regions=tuple(sorted(region["RegionName"] for region in enabled)))
+        else:
+            _refuse_disabled(session, account)
     except AWS_ERRORS as error:
         role = f"could not assume {account.roles[-1]}: " if account.roles else ""
         return account, role + reason_of(error)
     return account, None
+
+
+def _refuse_disabled(session: boto3.Session, account: Account) -> None:
+    """Raise GuardrailsError for a region that the account has not enabled. Without the permission to list regions, each
+    check says what AWS answers in its region."""
+    try:
+        listed = session.client("ec2", config=_CLIENT).describe_regions(
+            AllRegions=True, Filters=[{"Name": "region-name", "Values": list(account.regions)}])["Regions"]
+    except AWS_ERRORS:
+        return
+    disabled = sorted({region["RegionName"] for region in listed if region.get("OptInStatus") == "not-opted-in"}
+                      & set(account.regions))
+    if disabled:
+        raise GuardrailsError(
+            f"account {account} has not enabled the region {', '.join(disabled)}",
+            "enable it in the account, or leave it out of --region and of the account's regions")
 
 
 def _read(config: Path) -> tuple[list[Account], Mapping[str, Any]]:
@@ -225,10 +240,12 @@ def _read(config: Path) -> tuple[list[Account], Mapping[str, Any]]:
     if not isinstance(listed, list) or not listed:
         raise GuardrailsError(f"{config}:1: `accounts` must be a list with at least one account",
             "accounts: [{account_id: '…', name: …, role: …}]")
+    check_top(source)
     accounts: dict[str, Account] = {}
     for index, entry in enumerate(listed):
         at = f"{config}:{source.line(('accounts', index))}"
         account = _account(at, entry)
+        check_entry(source, index, entry)
         if account.name in accounts:
             raise GuardrailsError(f"{at}: another account is already named {account.name}",
                 "give each account its own name: results are stored by name")
@@ -245,7 +262,7 @@ def _hub(config: Path, source: YamlFile, accounts: Iterable[Account]) -> Hub | N
     hubs = [(index, account) for index, account in enumerate(members) if HUB in account.entry]
     for index, account in hubs[:1]:
         region = account.entry[HUB]
-        if not isinstance(region, str) or not _REGION.fullmatch(region):
+        if not isinstance(region, str) or region not in known_regions():
             at = f"{config}:{source.line(('accounts', index, HUB))}"
             raise GuardrailsError(f"{at}: {HUB} must be a region, got {region!r}", f"{HUB}: eu-west-1")
     if len(hubs) > 1:
@@ -267,9 +284,6 @@ def _account(at: str, entry: Any) -> Account:
     if "/" in name or name in (".", "..") or not name.isprintable():
         raise GuardrailsError(
             f"{at}: the name {name!r} cannot be a directory name", "use another name: results are stored by name")
-    regions = entry.get("regions") or ()
-    if isinstance(regions, str) or not all(isinstance(region, str) for region in regions):
-        raise GuardrailsError(
-            f"{at}: regions must be a list of region names, got {regions!r}", "regions: [eu-central-1]")
     rest = {key: value for key, value in entry.items() if key not in ("account_id", "name", "regions")}
-    return Account(number, name, tuple(regions), rest)
+    regions = entry.get("regions")
+    return Account(number, name, tuple(regions) if isinstance(regions, list) else (), rest)

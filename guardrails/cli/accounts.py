@@ -44,10 +44,11 @@ def accounts(
       ./run.sh accounts --active-only --region eu-central-1 --region us-east-1
       ./run.sh accounts --ou /production --role security-audit -o production.yml
     """
-    from ..accounts import ManualSettings, manual_settings, organization_file, read_organization
+    from ..accounts import ManualSettings, check_regions, manual_settings, organization_file, read_organization
     from ..errors import GuardrailsError
     from ..paths import write_text
 
+    check_regions(regions)
     if output.exists() and not force:
         raise GuardrailsError(f"{output} already exists", "write another file with -o, or replace it with --force")
     manual = manual_settings(output) if output.exists() else ManualSettings()

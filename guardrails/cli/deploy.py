@@ -90,7 +90,7 @@ def _request(
     exceptions: Path | None, reports: str | None, *, heals: bool,
 ) -> RolloutRequest:
     """What the options select. Raises GuardrailsError for what cannot be deployed."""
-    from ..accounts import find_accounts, healing, refuse_invalid_responses
+    from ..accounts import find_accounts, healing
     from ..deployment import RolloutRequest, deployable, marked, responder
     from ..policies import load
     from ..results import load as load_exceptions
@@ -105,7 +105,6 @@ def _request(
     accounts = find_accounts(config, regions)
     if heals:
         accounts = replace(accounts, reached=tuple(healing(account) for account in accounts.reached))
-    refuse_invalid_responses(accounts.all, config)
     responder.refuse_partial(accounts.all, directory)
     return RolloutRequest(policies, every, accounts, allowed.path, all_selected=not names and not kinds)
 

@@ -48,7 +48,7 @@ def doctor(
       ./run.sh doctor -c accounts.yml --region all
       ./run.sh doctor security-group-admin-ports-revert --fire
     """
-    from ..accounts import find_accounts, refuse_invalid_responses
+    from ..accounts import find_accounts
     from ..deployment import deployable
     from ..health import ExaminationRequest, examine
     from ..policies import load
@@ -60,8 +60,6 @@ def doctor(
         wait=wait if fire else None, all_selected=not names and not kinds,
         exceptions=load_exceptions(exceptions).path)
     accounts = find_accounts(config, regions)
-    if request.declared:
-        refuse_invalid_responses(accounts.all, config)
     report = examine(request, accounts)
     word, code = _WORDS[report.state]
     if as_json:

@@ -51,12 +51,14 @@ def iam(
       ./run.sh iam -o output/iam
       ./run.sh iam -c accounts.yml --region eu-west-1 --region us-east-1 --reports s3://central-reports/guardrails
     """
+    from ..accounts import check_regions
     from ..errors import GuardrailsError
     from ..paths import output_directory, write_json
     from ..policies import Selection, load
     from ..runs import S3Url
     from ..stacks import RoleRequest, in_force, needed_roles
 
+    check_regions(regions)
     variables, responses = _settings(config)
     chosen = Selection(names, services, severities).choose(load(directory))
     policies = in_force(chosen, names, variables)
@@ -76,13 +78,12 @@ def iam(
 
 def _settings(config: Path | None) -> tuple[list[Mapping[str, Any]], frozenset[Response]]:
     """The distinct `vars` of the accounts, and what functions may do there; without accounts.yml, anything."""
-    from ..accounts import Response, listed_accounts, refuse_invalid_responses, response_of
+    from ..accounts import Response, listed_accounts, response_of
 
     if config is None:
         return [{}], frozenset(Response)
     # The regions do not matter here; without one, an account with the region `all` would be an error.
     accounts = listed_accounts(config, ("us-east-1",))
-    refuse_invalid_responses(accounts.all, config)
     return accounts.different_vars(), frozenset(response_of(account) for account in accounts.all)
 
 

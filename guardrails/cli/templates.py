@@ -43,9 +43,9 @@ def templates(
     from ..stacks import OPERATORS, deployment_sizes, permissions_boundary, service_control_policy, templates_for
     from .console import out, table
 
-    target = output_directory(output, "templates")
     policies = load(directory)
     accounts = listed_accounts(config, ()) if config else None
+    target = output_directory(output, "templates")
     found = templates_for(policies, accounts)
     if accounts and (sizes := deployment_sizes(policies, accounts)):
         out().print(table("Realtime policies", ("deployed", "functions", "event rules", "forwarding rules"), [

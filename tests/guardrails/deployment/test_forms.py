@@ -4,15 +4,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
 from click.testing import CliRunner
 
 from custom_actions.vocabulary import TELLING
-from guardrails.accounts.account import Account, listed_accounts
-from guardrails.accounts.response import Response, healing, refuse_invalid_responses, response_of
+from guardrails.accounts.account import Account
+from guardrails.accounts.response import Response, healing, response_of
 from guardrails.cli.main import main
 from guardrails.deployment.forms import as_deployed, is_ours, marked
-from guardrails.errors import GuardrailsError
 from guardrails.policies.engine import policy_problems
 from guardrails.policies.policy import Policy, load
 from guardrails.yamlfile import YamlFile
@@ -30,17 +28,6 @@ def policy(response: str, actions: list[Any], mode: str = "cloudtrail", **more: 
 def test_an_account_observes_until_its_entry_says_otherwise() -> None:
     assert response_of(RED) is Response.OBSERVE
     assert response_of(healing(RED)) is Response.HEAL
-
-
-def test_another_word_is_refused_with_its_line(tmp_path: Path) -> None:
-    file = tmp_path / "accounts.yml"
-    file.write_text(
-        "accounts:\n- {account_id: '222222222222', role: r}\n- account_id: '111111111111'\n  name: red\n  role: r\n"
-        "  guardrails: heel\n")
-    listed = listed_accounts(file, ("us-east-1",)).all
-    with pytest.raises(GuardrailsError, match=r"accounts\.yml:6: account red \(111111111111\): guardrails: 'heel'"):
-        refuse_invalid_responses(listed, file)
-    refuse_invalid_responses(listed[:1], file)
 
 
 def test_heal_without_accounts_yml_only(tmp_path: Path) -> None:
