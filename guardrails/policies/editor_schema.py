@@ -82,7 +82,7 @@ def _metadata(catalogues: Mapping[str, Catalogue]) -> dict[str, Any]:
 
     text = {"type": "string", "pattern": r"\S"}
     properties: dict[str, Any] = {
-        "title": text, "rationale": text, "fix": text,
+        "title": text, "rationale": text, "fix": text, "severity_reason": text,
         "severity": {"enum": list(SEVERITIES)}, "response": {"enum": list(RESPONSES)},
         "scope": {"enum": [scope.value for scope in SCOPES]}, "exposure": {"enum": list(EXPOSURES)},
         "replaces": {"type": "array", "items": {"type": "string"}},

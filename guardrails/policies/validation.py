@@ -219,10 +219,11 @@ def metadata_problems(
         if key not in metadata:
             near = nearest(key, [str(other) for other in metadata if other not in METADATA])
             yield PolicyProblem(("metadata",), f"metadata has no {key}", near or f"{key}: {expected}")
-    for key in ("title", "rationale", "fix"):
+    for key in ("title", "rationale", "fix", "severity_reason"):
         if key in metadata and not (isinstance(metadata[key], str) and metadata[key].strip()):
             yield PolicyProblem(
-                ("metadata", key), f"metadata.{key} must be a string that is not empty", f"{key}: {METADATA[key]}")
+                ("metadata", key), f"metadata.{key} must be a string that is not empty",
+                f"{key}: {METADATA.get(key, 'why the severity differs from that of the controls')}")
     for key, known in (("severity", SEVERITIES), ("response", RESPONSES), ("scope", SCOPES), ("exposure", EXPOSURES)):
         if key in metadata and metadata[key] not in known:
             yield PolicyProblem(

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from custom_actions.vocabulary import SEVERITIES
+from guardrails.policies.catalogue import load_catalogues
 from guardrails.policies.claims import Claim, claims_of, partial_claims, problems
 from guardrails.policies.policy import load
 from tests.guardrails.conftest import guardrails
@@ -146,3 +148,13 @@ def test_our_own_claims_are_valid() -> None:
         for framework, entries in (policy.metadata.get("controls") or {}).items():
             for entry in entries:
                 assert not list(problems(entry, policy.metadata.get("parameters") or {})), (policy.name, framework)
+
+
+def test_our_severity_is_that_of_security_hub_or_says_why_not() -> None:
+    catalogues = load_catalogues()
+    for policy in load():
+        theirs = [
+            catalogues[claim.framework].by_id[claim.id].severity for claim in policy.claims
+            if claim.framework in ("aws-fsbp", "securityhub-other")]
+        if theirs and "severity_reason" not in policy.metadata:
+            assert policy.severity == min(theirs, key=SEVERITIES.index), policy.name
