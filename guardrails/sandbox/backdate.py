@@ -7,7 +7,7 @@ Used in the process that holds moto.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from moto.backends import get_backend
@@ -15,6 +15,8 @@ from moto.backends import get_backend
 
 def backdate(path: str, days: float, *, account: str, region: str) -> None:
     """Make the date at `path` that many days ago; its type and time zone stay.
+
+    A date that is not set yet (None), such as the last use of a password, is set, in UTC.
 
     Raises LookupError when there is no date at `path`.
     """
@@ -24,9 +26,9 @@ def backdate(path: str, days: float, *, account: str, region: str) -> None:
     for step in steps:
         owner = _inside(owner, step, path)
     old = _inside(owner, last, path)
-    if not isinstance(old, datetime):
+    if not isinstance(old, datetime | None):
         raise LookupError(f"{path} is not a date: {old!r}")
-    setattr(owner, last, datetime.now(old.tzinfo).replace(microsecond=0) - timedelta(days=days))
+    setattr(owner, last, datetime.now(old.tzinfo if old else UTC).replace(microsecond=0) - timedelta(days=days))
 
 
 def _inside(owner: Any, step: str, path: str) -> Any:

@@ -113,7 +113,7 @@ def test_lines_follow_merge_keys_and_anchors(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "scope"), [
     ("account-no-public-image", "region"), ("config-enabled", "region"), ("config-rules-exist", "region"),
     ("cloudtrail-enabled", "region"), ("ebs-encryption-by-default", "region"), ("security-group-used", "region"),
-    ("iam-policy-exists", "account"), ("iam-password-policy", "account"), ("iam-password-policy-strengthen", "account"),
+    ("iam-policy-exists", "account"), ("iam-password-length", "account"), ("iam-password-policy-strengthen", "account"),
     ("s3-account-public-acls-blocked", "account"), ("s3-bucket-encryption", "account"), ("alarm-root-use", "account"),
 ])
 def test_a_sweep_looks_in_every_region_where_the_answer_differs(name: str, scope: str) -> None:
