@@ -18,6 +18,7 @@ from typing import Any
 
 from ..aws import AWS_ERRORS, call, code_of, may_have_happened, readings, reason_of
 from ..errors import CannotRead, Refusal
+from .bound import gate
 from .confirmation import NotYet
 from .journal import write_down
 from .receipt import Call, Outcome
@@ -179,16 +180,27 @@ def carry_out(
         except AWS_ERRORS as error:
             problem = f"the event could not be confirmed: {reason_of(error)}"
             return _unconfirmed(steps, make, left, Outcome.FAILED, problem, notes, summarise)
+    held = gate()
     work = _Work(make)
     todo: Sequence[Step] = steps
     remaining: Left | None = list(steps)
     for further in reversed(range(rounds)):
+        try:
+            todo = held.admit(todo)
+        except CannotRead as error:
+            work.problems.append(str(error))
+            break
+        if not todo:
+            remaining = held.left(remaining or ())
+            break
         work.make_all(todo)
-        remaining = work.read_again(left, further=further > 0, settled=settled)
+        remaining = work.read_again(lambda: held.left(left()), further=further > 0, settled=settled)
         todo = [step for step in remaining or () if isinstance(step, Step)]
         if not todo or work.problems:
             break
     made = work.made_of(remaining)
+    held.settle([step for step, _ in made])
+    cannot = "; ".join(filter(None, (held.closed_to, cannot)))
     result = summarise(made)
     problems = list(work.problems)
     if remaining is not None and not remaining:

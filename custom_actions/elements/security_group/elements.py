@@ -255,6 +255,7 @@ class RevertIngress(EventFix):
         return permissions + self.told_permissions()
 
     def validate(self) -> RevertIngress:
+        super().validate()
         settings = self._settings()
         if settings.kind == EVENT and not self._in_event_mode():
             raise PolicyValidationError(f"{self.type}: baseline: event needs a policy in mode cloudtrail")
