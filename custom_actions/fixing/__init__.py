@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from ..face import face
 
 if TYPE_CHECKING:
+    from .alerting import tell_of_failure
     from .confirmation import ATTEMPT, NotYet, function, wait
     from .engine import FixPlan, FixResult, Left, Step, calls, carry_out, fix_by_plan, summary
     from .event_fix import CONFIRM, LIST_OF_ROLES, OTHERWISE, EventFix, Record, check_events, events_of
@@ -34,10 +35,12 @@ if TYPE_CHECKING:
         unshare,
     )
     from .journal import JOURNAL, interrupted
+    from .quarrel import History, Stop, parse
     from .receipt import RECEIPTS, Call, FixIncomplete, Outcome, finish, printable
 
 __getattr__, __all__ = face(
     __name__,
+    alerting=("tell_of_failure",),
     confirmation=("ATTEMPT", "NotYet", "function", "wait"),
     engine=("FixPlan", "FixResult", "Left", "Step", "calls", "carry_out", "fix_by_plan", "summary"),
     event_fix=("CONFIRM", "EventFix", "LIST_OF_ROLES", "OTHERWISE", "Record", "check_events", "events_of"),
@@ -48,5 +51,6 @@ __getattr__, __all__ = face(
         "only", "only_in_region", "problem", "redo_calls", "unshare",
     ),
     journal=("JOURNAL", "interrupted"),
+    quarrel=("History", "Stop", "parse"),
     receipt=("Call", "FixIncomplete", "Outcome", "RECEIPTS", "finish", "printable"),
 )

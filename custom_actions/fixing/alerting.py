@@ -13,18 +13,22 @@ from datetime import timedelta
 from typing import Any
 
 from c7n.actions import Notify
+from c7n.cwe import CloudWatchEvents
 
-from ..aws import state_of
+from ..aws import AWS_ERRORS, actor_of, reason_of, state_of
 from .confirmation import function
+from .receipt import RECEIPTS, Outcome, receipt_of
 
 TOLD = "told/"
 """The start of the keys of what was reported in the shared state."""
 ONCE_IN = timedelta(hours=24)
 STOPPED = "[high] {{ policy.name }} stopped a fix in {{ account_id }}: somebody undoes it again and again"
 """The subject of the alert about a quarrel. The mailer fills in the braces; nothing that others choose is in it."""
-UNREADABLE = "[high] {{ policy.name }} could not read a resource in {{ account_id }}: it was not fixed"
+UNANSWERED = "[high] {{ policy.name }} failed on an event in {{ account_id }}"
+_MOST_IDS = 20
 # Request ids, encoded messages and times differ at each attempt.
-_CHANGES = re.compile(r"\d{4}-\d\d-\d\d[T ][\d:.]+\w*|[A-Za-z0-9+/=_-]{32,}")
+_CHANGES = re.compile(
+    r"\d{4}-\d\d-\d\d[T ][\d:.]+\w*|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[A-Za-z0-9+/=_-]{100,}")
 
 
 def notify_of(data: Mapping[str, Any] | None, manager: Any, subject: str = "") -> Notify | None:
@@ -40,9 +44,12 @@ def notify_of(data: Mapping[str, Any] | None, manager: Any, subject: str = "") -
     return Notify({**found, "subject": subject} if subject else dict(found), manager)
 
 
-def is_first(*what: str) -> str:
-    """The key of this report if it is the first one in ONCE_IN, and else an empty text. `forget` takes the key."""
-    key = TOLD + hashlib.sha256(json.dumps([_CHANGES.sub("*", each) for each in what]).encode()).hexdigest()
+def is_first(*what: str, reason: str = "") -> str:
+    """The key of this report if it is the first one in ONCE_IN, and else an empty text. `send` takes the key.
+
+    `what` identifies the report, with its reason without what is different each time.
+    """
+    key = TOLD + hashlib.sha256(json.dumps([*what, _CHANGES.sub("*", reason)]).encode()).hexdigest()
     state = state_of(function.arn)
     return key if state is None or state.first_time(key, ONCE_IN) else ""
 
@@ -56,3 +63,29 @@ def send(notify: Notify, resources: Sequence[Mapping[str, Any]], event: Any, key
         for key in keys if state is not None else ():
             state.forget(key)  # type: ignore[union-attr]
         raise
+
+
+def tell_of_failure(policy: Any, event: Mapping[str, Any], error: Exception) -> None:
+    """Report that a realtime policy ended with an error before its fix, for instance because AWS refused a read.
+
+    Args:
+        policy: c7n's policy.
+        event: the EventBridge event. The resources are known by their ids in it only.
+
+    Never raises: the caller raises `error`.
+    """
+    manager = policy.resource_manager
+    notify = notify_of(None, manager, UNANSWERED)
+    ids = [str(each) for each in CloudWatchEvents.get_ids(event, policy.data["mode"]) or ()][:_MOST_IDS]
+    key = is_first("failed", str(manager.config.account_id), str(manager.config.region), policy.name, *ids,
+                   reason=reason_of(error))
+    if notify is None or not key:
+        return
+    receipts = [
+        receipt_of(notify, each, Outcome.FAILED, reason=reason_of(error), caused_by=actor_of(event)).to_dict()
+        for each in ids or ("",)]
+    name = manager.get_model().id
+    try:
+        send(notify, [{name: each["resource"], RECEIPTS: [each]} for each in receipts], event, [key])
+    except AWS_ERRORS as problem:
+        policy.log.error("nobody could be told that the policy failed: %s", reason_of(problem))

@@ -215,7 +215,8 @@ class EventFix(EventAction):
             if receipt.outcome not in told or (id(resource) in stopped and receipt.outcome is Outcome.REFUSED):
                 continue
             if receipt.outcome is not Outcome.REVERTED:
-                key = is_first(*self._about(resource).values(), receipt.resource, receipt.outcome, receipt.reason)
+                key = is_first(
+                    *self._about(resource).values(), receipt.resource, receipt.outcome, reason=receipt.reason)
                 if not key:
                     self.log.info("%s %s: reported already", self.type, printable(receipt.resource))
                     continue

@@ -19,9 +19,12 @@ from c7n.exceptions import PolicyValidationError
 from c7n.policy import CloudTrailMode, LambdaMode
 from c7n.utils import local_session
 
-from ..aws import call, detail_of, readings
+from ..aws import AWS_ERRORS, call, detail_of, readings
+from ..errors import CannotRead
+from ..fixing import tell_of_failure
+from ..names import HUB_BUS
 from .probe import PROBE_SOURCE
-from .rule_function import central_policy_lambda
+from .rule_function import DEFAULT_BUS, realtime_policy_lambda
 
 AWS_SOURCE = {"prefix": "aws."}
 """The condition on the source in the pattern of an event rule."""
@@ -58,7 +61,7 @@ class RealtimeMode(CloudTrailMode):
         """What c7n deploys for the policy: in a hub, its event rule is on the hub's bus."""
         from .central import is_central
 
-        return central_policy_lambda() if is_central(self.policy.data) else super().policy_lambda
+        return realtime_policy_lambda(HUB_BUS if is_central(self.policy.data) else DEFAULT_BUS)
 
     def validate(self) -> None:
         """Raises PolicyValidationError for a pattern that accepts events that do not come from AWS."""
@@ -69,6 +72,17 @@ class RealtimeMode(CloudTrailMode):
                 raise PolicyValidationError(
                     f"policy:{self.policy.name} mode.pattern.source accepts {source!r}: an event whose source does not "
                     'start with "aws." can be forged by anyone who has events:PutEvents')
+
+    def run(self, event: Mapping[str, Any], lambda_context: Any) -> Any:
+        """Extends c7n's method: when AWS cannot be read, this is reported, and the error is raised all the same.
+
+        Lambda then delivers the event again, and at last sends it to the dead-letter queue.
+        """
+        try:
+            return super().run(event, lambda_context)
+        except (*AWS_ERRORS, CannotRead) as error:
+            tell_of_failure(self.policy, event, error)
+            raise
 
     def resolve_resources(self, event: Mapping[str, Any]) -> list[Any]:
         """Extends c7n's method: retries until AWS returns a new resource, and finds security groups by name.

@@ -117,6 +117,7 @@ PATCHES = (
             Target("c7n.policy:ConfigRuleMode.run_resource_set", "(self, event, resources)"),
             Target("c7n.policy:CloudTrailMode.__init__", "(self, policy)"),
             Target("c7n.policy:CloudTrailMode.validate", "(self)"),
+            Target("c7n.policy:LambdaMode.run", "(self, event, lambda_context)"),
             Target("c7n.policy:ConfigPollRuleMode.get_obsolete_evaluations", "(client, cfg_rule_name, "
                    "ordering_ts, evaluations)"),
         )),
@@ -150,12 +151,13 @@ READ = (
     )),
     Read("custom_actions/patches/archive.py", "the files of an archive are sorted by name", ARCHIVE),
     Read("custom_actions/functions/rule_function.py", "a rule also receives items that are too large for a message; a "
-         "hub's event rules are on its own bus", (
+         "hub's event rules are on its own bus; targets of event rules have a dead-letter queue", (
         Target("c7n.mu:PolicyLambda.get_events", "(self, session_factory)"),
         Target("c7n.mu:ConfigRule.get_rule_params", "(self, func)"),
         Target("c7n.mu:ConfigRule.add", "(self, func, existing)"),
         Target("c7n.mu:AWSEventBase.client"),
         Target("c7n.mu:CloudWatchEventSource.add", "(self, func, existing)"),
+        Target("c7n.mu:normalize_arn", "(arn)"),
         Target("c7n.policy:LambdaMode.policy_lambda"),
     )),
     Read("custom_actions/functions/central.py, custom_actions/functions/responder.py",

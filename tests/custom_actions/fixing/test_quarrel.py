@@ -8,16 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from custom_actions.fixing.quarrel import History, QuarrelLimit, claim, parse, release, thing_of
+from custom_actions.fixing.quarrel import Claim, History, QuarrelLimit, claim, parse, release, thing_of
 
 SSH, RDP = "revoke tcp 22 from 0.0.0.0/0", "revoke tcp 3389 from 0.0.0.0/0"
 LIMIT = QuarrelLimit(3, 600)
 START = 1_800_000_000
 
 
-def revert(history: History, now: int, *groups: tuple[str, ...], limit: QuarrelLimit = LIMIT, actor: str = "eve") -> Any:
+def revert(
+    history: History, now: int, *groups: tuple[str, ...], limit: QuarrelLimit = LIMIT, actor: str = "eve"
+) -> Claim:
     # Every history goes through its text, as between two instances of a function.
-    return claim(parse(history.text()), groups or ((SSH,),), limit, now=now, actor=actor, event="Authorize", name="n")
+    return claim(
+        parse(history.text()), groups or ((SSH,),), limit, now=now, actor=actor, event="Authorize", name="n")
 
 
 def reverted(times: int, *, every: int = 10) -> History:
@@ -97,7 +100,8 @@ def test_a_text_that_others_wrote_is_taken_in_bounds() -> None:
     record = {"at": START, "thing": SSH, "actor": "e\x1b[31mve", "event": "x" * 5_000, "claim": "c"}
     stop = {"thing": SSH, "at": START, "until": START + 600, "reverts": 3, "seconds": 600, "actors": [], "events": []}
     history = parse(json.dumps({
-        "about": {"policy": "p\n", "n": 1}, "reverts": [record] * 5_000 + [{**record, "at": "now"}, 7, {**record, "at": -1}],
+        "about": {"policy": "p\n", "n": 1},
+        "reverts": [record] * 5_000 + [{**record, "at": "now"}, 7, {**record, "at": -1}],
         "stops": [stop] * 100 + [{**stop, "until": START + 9_999}, {**stop, "actors": [1]}]}))
     assert len(history.reverts) <= 250 and len(history.stops) <= 20
     assert history.reverts[0].actor == "e\\x1b[31mve" and len(history.reverts[0].event) == 200
