@@ -157,7 +157,7 @@ READ = (
         Target("c7n.mu:ConfigRule.add", "(self, func, existing)"),
         Target("c7n.mu:AWSEventBase.client"),
         Target("c7n.mu:CloudWatchEventSource.add", "(self, func, existing)"),
-        Target("c7n.mu:normalize_arn", "(arn)"),
+        Target("c7n.mu:normalize_arn", "(func_arn)"),
         Target("c7n.policy:LambdaMode.policy_lambda"),
     )),
     Read("custom_actions/functions/central.py, custom_actions/functions/responder.py",

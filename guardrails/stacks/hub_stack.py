@@ -2,9 +2,9 @@
 
 The hub has a bus of its own, on which the rules of its functions are. It accepts only what the members' rules forward:
 events that AWS has sent, and probes of the doctor. The role of the functions may only write their logs, assume the
-members' role, have an event delivered again, and use what they share. A member forwards the events that policies subscribe to, the hub's
-own account too, and has the role that is assumed. Only the hub's one role may assume it, so an external id adds
-nothing.
+members' role, have an event delivered again, and use what they share. A member forwards the events that policies
+subscribe to, the hub's own account too, and has the role that is assumed. Only the hub's one role may assume it, so an
+external id adds nothing.
 
 Source: EventBridge's guide, "Sending and receiving events between AWS accounts", "Using IAM policy conditions", and its
 quotas.

@@ -80,7 +80,7 @@ def of_deploy(policies: Iterable[Policy]) -> list[Permission]:
     names = _names(policies)
     permissions = [Permission(action, by, regional=False, resources=_ANY) for action in _ANYWHERE]
     for service, actions in _BY_SERVICE.items():
-        resources = tuple(arn for name in names for arn in _arns(service, name))
+        resources = tuple(dict.fromkeys(arn for name in names for arn in _arns(service, name)))
         permissions += [Permission(f"{service}:{action}", by, resources=resources) for action in actions]
     if any(policy.mode.get("subnets") for policy in policies):
         permissions += [Permission(f"ec2:Describe{what}", by + " in a VPC", resources=_ANY)
@@ -99,7 +99,7 @@ def of_doctor(policies: Iterable[Policy] = ()) -> list[Permission]:
     return [
         *(Permission(action, "doctor", regional=False, resources=_ANY) for action in _READS),
         *(Permission(f"{service}:{action}", "doctor", regional=False,
-                     resources=tuple(arn for name in names for arn in _arns(service, name)))
+                     resources=tuple(dict.fromkeys(arn for name in names for arn in _arns(service, name))))
           for service, actions in _READS_OF_OURS.items() for action in actions),
         Permission("events:PutEvents", "doctor --fire", regional=False, resources=(bus,)),
     ]
