@@ -7,6 +7,7 @@ from ..face import face
 
 if TYPE_CHECKING:
     from .alerting import tell_of_failure
+    from .bound import QUARRELS
     from .confirmation import ATTEMPT, NotYet, function, wait
     from .engine import FixPlan, FixResult, Left, Step, calls, carry_out, fix_by_plan, summary
     from .event_fix import CONFIRM, LIST_OF_ROLES, OTHERWISE, EventFix, Record, check_events, events_of
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 __getattr__, __all__ = face(
     __name__,
     alerting=("tell_of_failure",),
+    bound=("QUARRELS",),
     confirmation=("ATTEMPT", "NotYet", "function", "wait"),
     engine=("FixPlan", "FixResult", "Left", "Step", "calls", "carry_out", "fix_by_plan", "summary"),
     event_fix=("CONFIRM", "EventFix", "LIST_OF_ROLES", "OTHERWISE", "Record", "check_events", "events_of"),

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("custodian.guardrails.quarrel")
 
-PREFIX = "quarrel/"
+QUARRELS = "quarrel/"
 """The start of the keys of the histories in the shared state."""
 _ATTEMPTS = 40
 _LONGEST_PAUSE = 0.1
@@ -93,7 +93,7 @@ class QuarrelGate:
     @property
     def key(self) -> str:
         """The key of the history."""
-        return PREFIX + hashlib.sha256(json.dumps(self.about, sort_keys=True).encode()).hexdigest()
+        return QUARRELS + hashlib.sha256(json.dumps(self.about, sort_keys=True).encode()).hexdigest()
 
     @property
     def closed_to(self) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .responder import answering, topic_arn
     from .rollout import Rollout, RolloutReport, RolloutRequest, apply_rollout, plan_rollout, response_label
     from .selection import deployable
-    from .shared import SharedKind, queue_arn, queue_differences, table_definition
+    from .shared import queue_attributes, queue_differences
     from .triggers import config_rule_settings
 
 __getattr__, __all__ = face(
@@ -30,6 +30,6 @@ __getattr__, __all__ = face(
     responder=("responder", "answering", "topic_arn"),
     rollout=("Rollout", "RolloutReport", "RolloutRequest", "apply_rollout", "plan_rollout", "response_label"),
     selection=("deployable",),
-    shared=("shared", "SharedKind", "queue_arn", "queue_differences", "table_definition"),
+    shared=("shared", "queue_attributes", "queue_differences"),
     triggers=("config_rule_settings",),
 )

@@ -12,7 +12,7 @@ import pytest
 
 from custom_actions.aws import AWS_ERRORS, SharedState, forget_states, state_of
 from custom_actions.fixing import function
-from custom_actions.fixing.bound import PREFIX, QuarrelGate, held_by
+from custom_actions.fixing.bound import QUARRELS, QuarrelGate, held_by
 from custom_actions.fixing.engine import FixResult, Step, carry_out
 from custom_actions.fixing.quarrel import QuarrelLimit, parse
 from custom_actions.fixing.receipt import Call, FixIncomplete, Outcome
@@ -272,7 +272,7 @@ def test_instances_at_the_same_time_stay_within_the_limit(table: Any, moto: Moto
         thread.join()
     assert admitted == ["close 22"] * 3
     [item] = table.scan(TableName=STATE_TABLE)["Items"]
-    assert item["key"]["S"].startswith(PREFIX)
+    assert item["key"]["S"].startswith(QUARRELS)
     assert len(parse(item["text"]["S"]).reverts) == 3
 
 
