@@ -233,7 +233,7 @@ class AccountReader:
         return attempt(lambda: self.client("scheduler").get_schedule(Name=wanted.function, GroupName=group))
 
     def waiting(self, configuration: Mapping[str, Any]) -> Read[int | None]:
-        """The number of messages in a function's own dead-letter queue; None when there is no queue, or a shared one."""
+        """The number of messages in a function's own dead-letter queue; None without one, or with the shared one."""
         arn = str((configuration.get("DeadLetterConfig") or {}).get("TargetArn") or "")
         if ":sqs:" not in arn or arn.endswith(f":{EVENTS_QUEUE}"):
             return None
