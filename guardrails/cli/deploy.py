@@ -130,13 +130,13 @@ def _show_plan(rollout: Rollout, *, verbose: bool) -> None:
     ]
     if rows:
         err().print(table("Plan", ("change", "account", "response", "region", "policy", "mode", "reason"), rows))
-    counts = rollout.counts
-    totals = ", ".join(f"{counts[change]} {change}" for change in DeploymentChange if counts[change])
-    click.echo(f"Plan: {totals or 'nothing'}", err=True)
     if rollout.shared:
         found = Counter(each.change for each in rollout.shared)
         shared = ", ".join(f"{found[change]} {change}" for change in DeploymentChange if found[change])
         click.echo(f"Dead-letter queues and state tables of realtime functions: {shared}", err=True)
+    counts = rollout.counts
+    totals = ", ".join(f"{counts[change]} {change}" for change in DeploymentChange if counts[change])
+    click.echo(f"Plan: {totals or 'nothing'}", err=True)
     if counts[DeploymentChange.REMOVE]:
         click.echo("./run.sh undeploy removes functions that no policy needs any more", err=True)
     for account, problem in rollout.request.accounts.unreachable:
