@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from ..face import face
 
 if TYPE_CHECKING:
-    from .alerting import tell_of_failure
+    from .alerting import STOPPED, UNANSWERED, tell_of_failure
     from .bound import QUARRELS
     from .confirmation import ATTEMPT, NotYet, function, wait
     from .engine import FixPlan, FixResult, Left, Step, calls, carry_out, fix_by_plan, summary
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 __getattr__, __all__ = face(
     __name__,
-    alerting=("tell_of_failure",),
+    alerting=("STOPPED", "UNANSWERED", "tell_of_failure"),
     bound=("QUARRELS",),
     confirmation=("ATTEMPT", "NotYet", "function", "wait"),
     engine=("FixPlan", "FixResult", "Left", "Step", "calls", "carry_out", "fix_by_plan", "summary"),
