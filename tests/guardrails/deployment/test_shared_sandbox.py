@@ -137,7 +137,7 @@ def test_failures_and_quarrels_end_and_are_told(sandbox: Sandbox) -> None:
         eventually(lambda: not ports(), 60)
     open_port(sandbox, RED, group, 22, REGION)
     eventually(lambda: any("somebody undoes it" in each["action"]["subject"] for each in messages()), 60)
-    for _ in range(3):
+    for _ in range(2):
         clients["ec2"].revoke_security_group_ingress(
             GroupId=group, IpProtocol="tcp", FromPort=22, ToPort=22, CidrIp="0.0.0.0/0")
         open_port(sandbox, RED, group, 22, REGION)
