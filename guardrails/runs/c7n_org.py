@@ -1,4 +1,8 @@
-"""Runs c7n-org over (account, region) targets, each with its policies. No process outlives the run."""
+"""Runs c7n-org over (account, region) targets, each with its policies.
+
+No process outlives the run: they are stopped on an error, Ctrl-C and SIGTERM, and end by themselves when the run is
+killed (`lifeline`).
+"""
 from __future__ import annotations
 
 import os
@@ -26,6 +30,7 @@ from ..paths import PRIVATE_UMASK, create_private, make_private, write_text
 from ..policies import Policy, merged
 from ..results import THROTTLED
 from ..yamlfile import dump
+from .lifeline import lifeline
 from .progress import Advance, Progress
 
 STARTED = re.compile(r"c7n_org:DEBUG Running policy:(\S+) account:(.+) region:(\S+)$", re.MULTILINE)
@@ -153,7 +158,10 @@ def run(
     running: list[_Process] = []
     started = throttled = number = 0
     # c7n-org needs a directory for its cache even when the cache is off, and would create one in the user's home.
-    with tempfile.TemporaryDirectory(prefix="guardrails-cache-") as nowhere, _terminated_is_interrupted():
+    with (
+        tempfile.TemporaryDirectory(prefix="guardrails-cache-") as nowhere, _terminated_is_interrupted(),
+        lifeline(Path(nowhere)) as alive,
+    ):
         try:
             while waiting or running:
                 while waiting and len(running) < concurrency.sweeps:
@@ -162,7 +170,7 @@ def run(
                     label = _label(directory, start, number)
                     process = _Process(batch, how, directory, output, variables, label, start)
                     running.append(process)
-                    process.start(nowhere, {**environment, **concurrency.environment(len(batch.targets))})
+                    process.start(nowhere, {**environment, **alive, **concurrency.environment(len(batch.targets))})
                 time.sleep(_POLL_SECONDS)
                 for process in list(running):
                     done = process.has_ended()
