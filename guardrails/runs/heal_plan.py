@@ -1,0 +1,276 @@
+"""The plan of a heal: a file that people review and commit, and that `heal --apply` carries out exactly.
+
+A plan only selects. It names findings, and describes the policies and resources as they were seen. It has no calls:
+what happens to a resource is decided by the policies in force when the plan is applied. So whoever can change the file
+can at most select other findings of these policies. docs/heal.md describes the keys.
+"""
+from __future__ import annotations
+
+import getpass
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from ..accounts import Account, Accounts
+from ..errors import GuardrailsError
+from ..limits import PLAN_BYTES
+from ..paths import write_text
+from ..policies import Policy, audit_scope
+from ..results import Finding
+
+FORM = "guardrails-heal-plan"
+VERSION = 1
+_HINT = "make a new plan: ./run.sh heal --plan-out FILE"
+# What changes without anybody changing the resource. It says nothing about drift.
+_VOLATILE = frozenset({
+    "LatestRestorableTime", "PasswordLastUsed", "LastUsedDate", "RoleLastUsed", "LastAccessedDate",
+    "StateUpdatedTimestamp", "StateTransitionedTimestamp", "StateReasonData", "c7n.metrics", "c7n:credential-report",
+    "last_used_date", "last_used_region", "last_used_service", "password_last_used",
+})
+_DIGITS = 16
+
+
+@dataclass(frozen=True)
+class PlannedFinding:
+    """One finding of a plan."""
+
+    account: str
+    region: str
+    """`global` for what belongs to the whole account."""
+    policy: str
+    resource: str
+    resource_type: str
+    arn: str
+    severity: str
+    response: str
+    title: str
+    seen: Mapping[str, str]
+    """Each field of the resource, as c7n returned it, with a digest of its value."""
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What identifies it in a plan."""
+        return (self.account, self.region, self.policy, self.resource)
+
+    @classmethod
+    def of(cls, finding: Finding, resource: Mapping[str, Any]) -> PlannedFinding:
+        """A finding, and the resource in which it was found."""
+        return cls(
+            finding.account, finding.region, finding.policy, finding.resource, finding.resource_type, finding.arn,
+            finding.severity, finding.response, finding.title, digests(resource))
+
+    def changed(self, now: PlannedFinding) -> list[str]:
+        """The fields in which the finding differs from what is there now."""
+        described = ("resource_type", "arn", "severity", "response", "title")
+        names = [name for name in described if getattr(self, name) != getattr(now, name)]
+        return names + sorted(
+            name for name in {*self.seen, *now.seen} if self.seen.get(name) != now.seen.get(name))
+
+
+@dataclass(frozen=True)
+class PlannedPolicy:
+    """A policy of a plan, as it was when the plan was made."""
+
+    sha256: str
+    """Of its content: everything in the policy, not the layout of its file."""
+    response: str
+    actions: Sequence[Any]
+
+    @classmethod
+    def of(cls, policy: Policy) -> PlannedPolicy:
+        """The policy as it is now."""
+        content = json.dumps([policy.data, audit_scope(policy).value], sort_keys=True, default=str)
+        actions = json.loads(json.dumps(list(policy.data.get("actions") or ()), default=str))
+        return cls(hashlib.sha256(content.encode()).hexdigest(), policy.response, actions)
+
+
+@dataclass(frozen=True)
+class PlannedAccount:
+    """An account of a plan."""
+
+    name: str
+    vars: str
+    """A digest of the variables with which policies run there; they may decide what a fix does."""
+
+    @classmethod
+    def of(cls, account: Account, accounts: Accounts) -> PlannedAccount:
+        """The account as it is configured now."""
+        return cls(account.name, _digest({**accounts.vars, **(account.entry.get("vars") or {})}))
+
+
+@dataclass(frozen=True)
+class HealPlan:
+    """A plan: findings to fix, with the policies and accounts that they depend on."""
+
+    created: str
+    """ISO 8601, UTC."""
+    created_by: str
+    versions: Mapping[str, str]
+    """Of guardrails and c7n; they do not have to be the same when the plan is applied."""
+    accounts: Mapping[str, PlannedAccount]
+    policies: Mapping[str, PlannedPolicy]
+    findings: Sequence[PlannedFinding]
+    not_seen: Sequence[str] = ()
+    """The checks that did not complete, so that their findings are not in the plan."""
+
+    @classmethod
+    def of(
+        cls, found: Iterable[tuple[Finding, Mapping[str, Any]]], policies: Iterable[Policy], accounts: Accounts, *,
+        created: str, not_seen: Sequence[str],
+    ) -> HealPlan:
+        """The plan that fixes these findings, each with its resource."""
+        findings = sorted((PlannedFinding.of(*each) for each in found), key=lambda finding: finding.key)
+        ids, names = {finding.account for finding in findings}, {finding.policy for finding in findings}
+        return cls(
+            created, f"{_user()}@{platform.node()}",
+            {"guardrails": version("aws-guardrails"), "c7n": version("c7n")},
+            {account.id: PlannedAccount.of(account, accounts)
+             for account in sorted(accounts.all, key=lambda account: account.id) if account.id in ids},
+            {policy.name: PlannedPolicy.of(policy)
+             for policy in sorted(policies, key=lambda policy: policy.name) if policy.name in names},
+            findings, sorted(not_seen))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plan as JSON."""
+        return {"form": FORM, "version": VERSION, **asdict(self)}
+
+    def write(self, path: Path) -> Path:
+        """Write the plan, completely or not at all; returns `path`."""
+        return write_text(path, json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n", shared=True)
+
+    @classmethod
+    def read(cls, path: Path) -> HealPlan:
+        """Read a plan. Raises GuardrailsError for any other content."""
+        try:
+            with path.open("rb") as stream:
+                content = stream.read(PLAN_BYTES + 1)
+            if len(content) > PLAN_BYTES:
+                raise ValueError(f"larger than {PLAN_BYTES // 1024**2} MB")
+            return cls.parse(json.loads(content))
+        except OSError as error:
+            raise GuardrailsError(f"{path}: {error.strerror}", _HINT) from None
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise GuardrailsError(f"{path}: not a plan of heal: {type(error).__name__}: {error}", _HINT) from None
+
+    @classmethod
+    def parse(cls, data: Any) -> HealPlan:
+        """The plan in this JSON. Raises ValueError, TypeError or KeyError for any other content."""
+        data = dict(_mapping(data))
+        if (data.pop("form"), data.pop("version")) != (FORM, VERSION):
+            raise ValueError(f"it must have the form {FORM} in version {VERSION}")
+        if unknown := set(data) - {each.name for each in fields(cls)}:
+            raise ValueError(f"unknown keys: {', '.join(map(str, sorted(unknown, key=str)))}")
+        accounts = {_text(key): PlannedAccount(**_texts(value)) for key, value in _mapping(data["accounts"]).items()}
+        policies = {_text(key): _policy(value) for key, value in _mapping(data["policies"]).items()}
+        findings = [_finding(each) for each in _list(data["findings"])]
+        keys = [finding.key for finding in findings]
+        if len(set(keys)) != len(keys):
+            raise ValueError("a finding is listed twice")
+        for finding in findings:
+            if finding.account not in accounts or finding.policy not in policies:
+                raise ValueError(f"{finding.policy} in {finding.account} is not among its policies and accounts")
+        return cls(
+            _text(data.pop("created")), _text(data.pop("created_by")), _texts(data.pop("versions")), accounts, policies,
+            findings, [_text(each) for each in _list(data.pop("not_seen"))])
+
+    def selected(self, policies: Iterable[Policy]) -> list[Policy]:
+        """Those of `policies` that the plan fixes.
+
+        Raises GuardrailsError if one of them is missing, has another content than when the plan was made, or has no
+        fix: then nothing of the plan is applied.
+        """
+        known = {policy.name: policy for policy in policies}
+        problems = []
+        for name, planned in self.policies.items():
+            if name not in known:
+                problems.append(f"policy {name}: there is no such policy any more")
+            elif PlannedPolicy.of(known[name]) != planned:
+                problems.append(f"policy {name}: {known[name].where}: its content has changed since the plan was made")
+            elif not (known[name].sweeps and known[name].heals):
+                problems.append(f"policy {name}: it has no fix that heal can run")
+        _refuse(problems)
+        return [known[name] for name in self.policies]
+
+    def refuse_other_accounts(self, accounts: Accounts) -> None:
+        """Raise GuardrailsError unless the plan's accounts, regions and variables are among those of this run."""
+        known = {account.id: account for account in accounts.all}
+        problems = []
+        for number, planned in self.accounts.items():
+            if number not in known:
+                problems.append(f"account {number}: it is not among the accounts of this run (-c, or the credentials)")
+            elif PlannedAccount.of(known[number], accounts).vars != planned.vars:
+                problems.append(f"account {number}: its `vars` in accounts.yml have changed since the plan was made")
+        for account, region in sorted({(finding.account, finding.region) for finding in self.findings}):
+            if account in known and region not in ("global", *known[account].regions):
+                problems.append(f"account {account}: {region} is not among the regions of this run (add -r {region})")
+        _refuse(problems)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run as a user that has no name
+        return str(os.getuid())
+
+
+def digests(resource: Mapping[str, Any]) -> dict[str, str]:
+    """Each field of a resource with a digest of its value. The order of lists does not matter."""
+    return {name: _digest(_plain(value)) for name, value in sorted(resource.items()) if name not in _VOLATILE}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items() if key not in _VOLATILE}
+    if isinstance(value, list):
+        return sorted((_plain(each) for each in value), key=lambda each: json.dumps(each, sort_keys=True))
+    return value
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:_DIGITS]
+
+
+def _refuse(problems: Sequence[str]) -> None:
+    if problems:
+        raise GuardrailsError("the plan cannot be applied: nothing was changed\n" + "\n".join(problems), _HINT)
+
+
+def _finding(data: Any) -> PlannedFinding:
+    data = dict(_mapping(data))
+    seen = _texts(data.pop("seen"))
+    return PlannedFinding(**_texts(data), seen=seen)
+
+
+def _policy(data: Any) -> PlannedPolicy:
+    data = dict(_mapping(data))
+    actions = _list(data.pop("actions"))
+    return PlannedPolicy(**_texts(data), actions=actions)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise TypeError(f"must be an object, got {type(value).__name__}")
+    return value
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError(f"must be a list, got {type(value).__name__}")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"must be a string, got {type(value).__name__}")
+    value.encode()  # half of a surrogate pair cannot be written or shown
+    return value
+
+
+def _texts(value: Any) -> dict[str, str]:
+    return {_text(key): _text(each) for key, each in _mapping(value).items()}
