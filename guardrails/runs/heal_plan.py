@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..accounts import Account, Accounts
 from ..errors import GuardrailsError
@@ -34,6 +34,7 @@ _VOLATILE = frozenset({
     "last_used_date", "last_used_region", "last_used_service", "password_last_used",
 })
 _DIGITS = 16
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -155,29 +156,37 @@ class HealPlan:
             return cls.parse(json.loads(content))
         except OSError as error:
             raise GuardrailsError(f"{path}: {error.strerror}", _HINT) from None
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
-            raise GuardrailsError(f"{path}: not a plan of heal: {type(error).__name__}: {error}", _HINT) from None
+        except (ValueError, RecursionError) as error:
+            raise GuardrailsError(f"{path}: not a plan of heal: {error}", _HINT) from None
 
     @classmethod
     def parse(cls, data: Any) -> HealPlan:
-        """The plan in this JSON. Raises ValueError, TypeError or KeyError for any other content."""
-        data = dict(_mapping(data))
-        if (data.pop("form"), data.pop("version")) != (FORM, VERSION):
+        """The plan in this JSON. Raises ValueError for any other content."""
+        top = dict(_object(data, "the plan"))
+        if (top.pop("form", None), top.pop("version", None)) != (FORM, VERSION):
             raise ValueError(f"it must have the form {FORM} in version {VERSION}")
-        if unknown := set(data) - {each.name for each in fields(cls)}:
-            raise ValueError(f"unknown keys: {', '.join(map(str, sorted(unknown, key=str)))}")
-        accounts = {_text(key): PlannedAccount(**_texts(value)) for key, value in _mapping(data["accounts"]).items()}
-        policies = {_text(key): _policy(value) for key, value in _mapping(data["policies"]).items()}
-        findings = [_finding(each) for each in _list(data["findings"])]
+        _keys(top, cls, "the plan")
+        accounts = {key: _texts(PlannedAccount, value, f"accounts.{key}")
+                    for key, value in _object(top["accounts"], "accounts").items()}
+        policies = {}
+        for key, value in _object(top["policies"], "policies").items():
+            actions = _list(_object(value, f"policies.{key}").get("actions"), f"policies.{key}.actions")
+            policies[key] = _texts(PlannedPolicy, value, f"policies.{key}", actions=actions)
+        findings = []
+        for number, value in enumerate(_list(top["findings"], "findings")):
+            where = f"findings[{number}]"
+            seen = _strings(_object(value, where).get("seen"), f"{where}.seen")
+            findings.append(_texts(PlannedFinding, value, where, seen=seen))
         keys = [finding.key for finding in findings]
         if len(set(keys)) != len(keys):
-            raise ValueError("a finding is listed twice")
-        for finding in findings:
+            raise ValueError("findings: one is listed twice")
+        for number, finding in enumerate(findings):
             if finding.account not in accounts or finding.policy not in policies:
-                raise ValueError(f"{finding.policy} in {finding.account} is not among its policies and accounts")
+                raise ValueError(f"findings[{number}]: its policy or its account is not among those of the plan")
         return cls(
-            _text(data.pop("created")), _text(data.pop("created_by")), _texts(data.pop("versions")), accounts, policies,
-            findings, [_text(each) for each in _list(data.pop("not_seen"))])
+            _text(top["created"], "created"), _text(top["created_by"], "created_by"),
+            _strings(top["versions"], "versions"), accounts, policies, findings,
+            [_text(each, "not_seen") for each in _list(top["not_seen"], "not_seen")])
 
     def selected(self, policies: Iterable[Policy]) -> list[Policy]:
         """Those of `policies` that the plan fixes.
@@ -241,36 +250,40 @@ def _refuse(problems: Sequence[str]) -> None:
         raise GuardrailsError("the plan cannot be applied: nothing was changed\n" + "\n".join(problems), _HINT)
 
 
-def _finding(data: Any) -> PlannedFinding:
-    data = dict(_mapping(data))
-    seen = _texts(data.pop("seen"))
-    return PlannedFinding(**_texts(data), seen=seen)
+def _texts(made: type[Made], data: Any, where: str, **others: Any) -> Made:
+    """A dataclass whose fields are strings, except `others`."""
+    _keys(_object(data, where), made, where)
+    given = {key: _text(value, f"{where}.{key}") for key, value in data.items() if key not in others}
+    return made(**given, **others)
 
 
-def _policy(data: Any) -> PlannedPolicy:
-    data = dict(_mapping(data))
-    actions = _list(data.pop("actions"))
-    return PlannedPolicy(**_texts(data), actions=actions)
+def _keys(data: Mapping[str, Any], made: type[Any], where: str) -> None:
+    wanted = {each.name for each in fields(made)}
+    for problem, names in (("unknown", set(data) - wanted), ("missing", wanted - set(data))):
+        if names:
+            raise ValueError(f"{where}: {problem} keys: {', '.join(sorted(names))}")
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise TypeError(f"must be an object, got {type(value).__name__}")
+def _object(value: Any, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{where}: must be an object, got {type(value).__name__}")
+    for key in value:
+        _text(key, where)
     return value
 
 
-def _list(value: Any) -> list[Any]:
+def _list(value: Any, where: str) -> list[Any]:
     if not isinstance(value, list):
-        raise TypeError(f"must be a list, got {type(value).__name__}")
+        raise ValueError(f"{where}: must be a list, got {type(value).__name__}")
     return value
 
 
-def _text(value: Any) -> str:
+def _strings(value: Any, where: str) -> dict[str, str]:
+    return {key: _text(each, f"{where}.{key}") for key, each in _object(value, where).items()}
+
+
+def _text(value: Any, where: str) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"must be a string, got {type(value).__name__}")
-    value.encode()  # half of a surrogate pair cannot be written or shown
+        raise ValueError(f"{where}: must be a string, got {type(value).__name__}")
+    value.encode()  # half of a surrogate pair cannot be stored; its UnicodeEncodeError is a ValueError
     return value
-
-
-def _texts(value: Any) -> dict[str, str]:
-    return {_text(key): _text(each) for key, each in _mapping(value).items()}
