@@ -190,7 +190,7 @@ class HealRun:
         if any((finding.account, finding.region, finding.policy, finding.resource) == planned.key
                for finding in self.store.findings(Status.EXCEPTED)):
             return FixOutcome.PLAN_OUTDATED, "an exception covers it now"
-        return FixOutcome.ALREADY_OK, "the sweep before the fixes did not find it any more"
+        return FixOutcome.ALREADY_OK, "no longer found"
 
     def _resources(self) -> dict[tuple[str, str], Mapping[str, Any]]:
         """The resources of the sweep before, by the id and the region of their findings."""

@@ -51,6 +51,8 @@ class PlannedFinding:
     severity: str
     response: str
     title: str
+    evidence: Mapping[str, Any]
+    """The values that made the resource match, and what the filters added."""
     seen: Mapping[str, str]
     """Each field of the resource, as c7n returned it, with a digest of its value."""
 
@@ -64,11 +66,11 @@ class PlannedFinding:
         """A finding, and the resource in which it was found."""
         return cls(
             finding.account, finding.region, finding.policy, finding.resource, finding.resource_type, finding.arn,
-            finding.severity, finding.response, finding.title, digests(resource))
+            finding.severity, finding.response, finding.title, steady(finding.evidence), digests(resource))
 
     def changed(self, now: PlannedFinding) -> list[str]:
         """The fields in which the finding differs from what is there now."""
-        described = ("resource_type", "arn", "severity", "response", "title")
+        described = ("resource_type", "arn", "severity", "response", "title", "evidence")
         names = [name for name in described if getattr(self, name) != getattr(now, name)]
         return names + sorted(
             name for name in {*self.seen, *now.seen} if self.seen.get(name) != now.seen.get(name))
@@ -153,7 +155,10 @@ class HealPlan:
                 content = stream.read(PLAN_BYTES + 1)
             if len(content) > PLAN_BYTES:
                 raise ValueError(f"larger than {PLAN_BYTES // 1024**2} MB")
-            return cls.parse(json.loads(content))
+            data = json.loads(content)
+            # Half of a surrogate pair cannot be stored; its UnicodeEncodeError is a ValueError.
+            json.dumps(data, ensure_ascii=False).encode()
+            return cls.parse(data)
         except OSError as error:
             raise GuardrailsError(f"{path}: {error.strerror}", _HINT) from None
         except (ValueError, RecursionError) as error:
@@ -176,7 +181,8 @@ class HealPlan:
         for number, value in enumerate(_list(top["findings"], "findings")):
             where = f"findings[{number}]"
             seen = _strings(_object(value, where).get("seen"), f"{where}.seen")
-            findings.append(_texts(PlannedFinding, value, where, seen=seen))
+            evidence = _object(value.get("evidence"), f"{where}.evidence")
+            findings.append(_texts(PlannedFinding, value, where, seen=seen, evidence=evidence))
         keys = [finding.key for finding in findings]
         if len(set(keys)) != len(keys):
             raise ValueError("findings: one is listed twice")
@@ -230,14 +236,15 @@ def _user() -> str:
 
 def digests(resource: Mapping[str, Any]) -> dict[str, str]:
     """Each field of a resource with a digest of its value. The order of lists does not matter."""
-    return {name: _digest(_plain(value)) for name, value in sorted(resource.items()) if name not in _VOLATILE}
+    return {name: _digest(value) for name, value in sorted(steady(resource).items())}
 
 
-def _plain(value: Any) -> Any:
+def steady(value: Any) -> Any:
+    """A JSON value without what changes by itself, with its lists in one order."""
     if isinstance(value, Mapping):
-        return {key: _plain(each) for key, each in value.items() if key not in _VOLATILE}
-    if isinstance(value, list):
-        return sorted((_plain(each) for each in value), key=lambda each: json.dumps(each, sort_keys=True))
+        return {key: steady(each) for key, each in value.items() if key not in _VOLATILE}
+    if isinstance(value, (list, tuple)):
+        return sorted((steady(each) for each in value), key=lambda each: json.dumps(each, sort_keys=True))
     return value
 
 
@@ -285,5 +292,4 @@ def _strings(value: Any, where: str) -> dict[str, str]:
 def _text(value: Any, where: str) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{where}: must be a string, got {type(value).__name__}")
-    value.encode()  # half of a surrogate pair cannot be stored; its UnicodeEncodeError is a ValueError
     return value

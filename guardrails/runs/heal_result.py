@@ -128,7 +128,10 @@ def assess_heal_again(
 
     The journals say what an interrupted heal has fixed. Nothing is read from AWS.
     """
-    phase = HealPhase(store.get("phase", HealPhase.SWEEPING))
+    if store.get("phase") is None:
+        headline = "INCOMPLETE: an earlier version of guardrails made this heal, and did not save how it ended"
+        return assess(store, controls=controls, exceptions=exceptions, headline=headline, complete=False), ""
+    phase = HealPhase(store["phase"])
     if phase is HealPhase.DONE:
         return assess(store, controls=controls, exceptions=exceptions, **store["result"]), ""
     found = sum(1 for _ in store.findings(Status.OPEN))
