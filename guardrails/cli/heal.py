@@ -112,7 +112,7 @@ def heal(
             _refuse_unwritable(plan_out)
         opened = _started(
             selection, HealPlan.read(apply) if apply else None, HealLimits.parse(max_run, max_policy, max_account),
-            output, concurrency, wait=wait, asks=not (yes or plan_out or apply))
+            output, concurrency, wait=wait, asks=not (yes or plan_out or apply), changes=not plan_out)
     with opened as run:
         if verbose:
             click.echo(f"{len(run.plan.policies)} policies with a fix over {len(run.plan.accounts.all)} accounts, "
@@ -130,7 +130,7 @@ def heal(
 @contextmanager
 def _started(
     selection: dict[str, Any], applied: HealPlan | None, limits: HealLimits, output: str | None,
-    concurrency: Concurrency, *, wait: bool, asks: bool,
+    concurrency: Concurrency, *, wait: bool, asks: bool, changes: bool,
 ) -> Iterator[HealRun]:
     from ..paths import output_directory, output_path
     from ..runs import AuditRequest, fixable, locked_accounts, start_heal
@@ -142,7 +142,7 @@ def _started(
     policies, accounts = fixable(request, applied), request.find_accounts()
     target = output_path(output, "heal")
     with (
-        locked_accounts([account.id for account in accounts.all], target, wait=_waiting if wait else None),
+        locked_accounts([account.id for account in accounts.all if changes], target, wait=_waiting if wait else None),
         start_heal(request, policies, accounts, output_directory(str(target), "heal"), limits, applied=applied,
                    progress=progress_bar, concurrency=concurrency) as run,
     ):
@@ -197,7 +197,8 @@ def _run(run: HealRun, controls: Sequence[Path], *, yes: bool, applies: bool) ->
     from .show import show_files
 
     if run.phase.confirmed:
-        click.echo(f"resuming: {len(run.left)} of {len(run.confirmed)} confirmed findings are left", err=True)
+        click.echo(f"resuming: {len(run.left)} of {len(run.confirmed)} confirmed findings are left, with the policies "
+                   f"in {run.request.directory}", err=True)
     else:
         run.confirm(_confirmed(run, yes=yes, applies=applies))
     healed = run.fix()

@@ -14,7 +14,7 @@ from custom_actions.fixing import JOURNAL
 from custom_actions.vocabulary import GLOBAL
 
 from ..results import Finding, RunStore
-from .accounting import receipts_of
+from .accounting import recorded_receipts
 
 Place = tuple[str, str, str]
 """Account id, region as a report shows it, policy."""
@@ -74,7 +74,7 @@ def _read(directory: Path, accounts: Mapping[str, str], whole_account: Collectio
         reported = GLOBAL if policy in whole_account else region
         if not (output / JOURNAL).exists():
             without_journal.add((accounts[name], reported, policy))
-        for receipt in receipts_of(output):
+        for receipt in recorded_receipts(output):
             account = str(receipt.get("account") or accounts[name])
             receipts.setdefault((account, policy, str(receipt.get("resource", "")), reported), []).append(receipt)
     return FixRound(receipts, frozenset(without_journal))

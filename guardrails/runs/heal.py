@@ -35,6 +35,7 @@ class HealRun:
         """Use `start_heal` or `resume_heal`."""
         self.directory = directory
         self.store = store
+        self.request = request
         self.plan = plan
         self._exceptions = exceptions
         self._progress = progress

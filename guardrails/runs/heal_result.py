@@ -2,7 +2,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..assessment import Assessment, assess
+from ..errors import GuardrailsError
 from ..results import CheckRow, Exceptions, Finding, RunStore, Status
 from .account_lock import lock_holder
 from .audit import check_row
@@ -121,25 +123,39 @@ def saved_others(store: RunStore) -> list[Fix]:
     return [Fix(**{**each, "outcome": FixOutcome(each["outcome"])}) for each in store.get("others", ())]
 
 
+@contextmanager
+def saved_values(store: RunStore) -> Iterator[None]:
+    """In this context, values of the file that are missing or have another form raise GuardrailsError."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError) as error:
+        raise GuardrailsError(
+            f"{store.path}: the file is damaged: {error!r}", "start a new heal: ./run.sh heal") from None
+
+
 def assess_heal_again(
     store: RunStore, directory: Path, *, controls: Sequence[Path], exceptions: Exceptions
 ) -> tuple[Assessment, str]:
     """The assessment of the heal in `directory`, and what to do if it was interrupted; empty if it was not.
 
-    The journals say what an interrupted heal has fixed. Nothing is read from AWS.
+    The journals say what an interrupted heal has fixed. Nothing is read from AWS. Raises GuardrailsError if the file is
+    damaged.
     """
     if store.get("phase") is None:
         headline = "INCOMPLETE: an earlier version of guardrails made this heal, and did not save how it ended"
         return assess(store, controls=controls, exceptions=exceptions, headline=headline, complete=False), ""
-    phase = HealPhase(store["phase"])
-    if phase is HealPhase.DONE:
-        return assess(store, controls=controls, exceptions=exceptions, **store["result"]), ""
-    found = sum(1 for _ in store.findings(Status.OPEN))
+    with saved_values(store):
+        phase = HealPhase(store["phase"])
+        confirmed, others = confirmed_findings(store), saved_others(store)
+        result = dict(store["result"]) if phase is HealPhase.DONE else {}
+    if result:
+        return assess(store, controls=controls, exceptions=exceptions, **result), ""
     if phase.ended:
+        found = sum(1 for _ in store.findings(Status.OPEN))
         headline = f"{phase.upper()}: {found} findings could be fixed, nothing was changed"
         return assess(store, controls=controls, exceptions=exceptions, headline=headline), ""
     rounds = fix_rounds(directory, store)
-    ended = [*fixes_so_far(confirmed_findings(store), rounds), *saved_others(store)]
+    ended = [*fixes_so_far(confirmed, rounds), *others]
     how = f"{counts(ended)} so far" if phase.confirmed else "nothing was changed"
     if running := _running(store, directory):
         headline, advice = f"RUNNING ({phase}, process {running}): {how}", ""

@@ -1,6 +1,8 @@
 """Starting a heal, and resuming one that was interrupted."""
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,7 +16,7 @@ from .c7n_org import DEFAULT_CONCURRENCY, HEAL, Concurrency, Target
 from .heal import HealRun
 from .heal_limits import HealLimits
 from .heal_plan import HealPlan
-from .heal_result import HealPhase
+from .heal_result import HealPhase, saved_values
 from .progress import ShowProgress, without_progress
 from .sweeps import SweepPlan, refuse_invalid
 
@@ -73,31 +75,56 @@ def resume_heal(
     Whether the accounts can be reached is checked again. Raises GuardrailsError if there is no heal, if nothing is left
     to do, or if the policies or accounts have changed since: then other fixes would run than those that were confirmed.
     """
+    refuse_foreign(directory)
     store = RunStore.open(directory)
     try:
-        saved = store.get("question")
-        if store.get("verb") != "heal" or saved is None:
-            raise GuardrailsError(f"{directory}: not a heal that can be resumed", _NEW)
-        phase = HealPhase(store["phase"])
-        if phase.ended and not (phase is HealPhase.DONE and not store["result"]["complete"]):
-            raise GuardrailsError(f"{directory}: this heal has ended, nothing is left to do", _NEW)
-        request = AuditRequest(**saved)
-        applied = HealPlan.parse(store["applied"]) if store["applied"] else None
-        policies = fixable(request, applied)
-        if fingerprint(policies) != store["fingerprint"]:
-            raise GuardrailsError(f"{directory}: the policies have changed since this heal began", _NEW)
-        accounts = request.find_accounts()
-        if {account.id for account in accounts.all} != {account.id for account in store.accounts()}:
-            raise GuardrailsError(f"{directory}: the accounts have changed since this heal began", _NEW)
-        if applied is not None:
-            applied.refuse_other_accounts(accounts)
-        store.set_accounts(account_infos(accounts))
-        return HealRun(
-            directory.resolve(), store, request, _plan(policies, accounts, applied), request.load_exceptions(),
-            progress=progress, concurrency=concurrency)
+        return _resumed(directory, store, progress, concurrency)
     except BaseException:
         store.close()
         raise
+
+
+def refuse_foreign(directory: Path) -> None:
+    """Raise GuardrailsError if another user may have written the heal in `directory`.
+
+    The file names the policies whose fixes would run, and the resources.
+    """
+    for path in (directory, directory / FILE):
+        try:
+            status = path.stat()
+        except OSError:
+            continue  # the next step says what is missing
+        if status.st_uid != os.geteuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise GuardrailsError(
+                f"{path}: another user can change it, so it is not resumed",
+                f"check its content, then: chown {os.geteuid()} and chmod go-w")
+
+
+def _resumed(directory: Path, store: RunStore, progress: ShowProgress, concurrency: Concurrency) -> HealRun:
+    saved = store.get("question")
+    if store.get("verb") != "heal" or saved is None:
+        raise GuardrailsError(f"{directory}: not a heal that can be resumed", _NEW)
+    with saved_values(store):
+        phase = HealPhase(store["phase"])
+        incomplete = phase is HealPhase.DONE and not store["result"]["complete"]
+        request = AuditRequest(**saved)
+        applied = HealPlan.parse(store["applied"]) if store["applied"] else None
+        HealLimits.parse(**store["limits"])
+        before = store["fingerprint"]
+    if phase.ended and not incomplete:
+        raise GuardrailsError(f"{directory}: this heal has ended, nothing is left to do", _NEW)
+    policies = fixable(request, applied)
+    if fingerprint(policies) != before:
+        raise GuardrailsError(f"{directory}: the policies have changed since this heal began", _NEW)
+    accounts = request.find_accounts()
+    if {account.id for account in accounts.all} != {account.id for account in store.accounts()}:
+        raise GuardrailsError(f"{directory}: the accounts have changed since this heal began", _NEW)
+    if applied is not None:
+        applied.refuse_other_accounts(accounts)
+    store.set_accounts(account_infos(accounts))
+    return HealRun(
+        directory.resolve(), store, request, _plan(policies, accounts, applied), request.load_exceptions(),
+        progress=progress, concurrency=concurrency)
 
 
 def _plan(policies: Sequence[Policy], accounts: Accounts, applied: HealPlan | None) -> SweepPlan:
