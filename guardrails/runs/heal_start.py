@@ -56,8 +56,8 @@ def start_heal(
     if applied is not None:
         applied.refuse_other_accounts(accounts)
     store = RunStore.create(directory / FILE)
-    describe(store, "heal", policies, accounts, request.every)
     store["phase"] = HealPhase.SWEEPING
+    describe(store, "heal", policies, accounts, request.every)
     store["limits"] = limits.to_dict()
     store["applied"] = applied.to_dict() if applied is not None else None
     store["fingerprint"] = fingerprint(policies)

@@ -102,8 +102,10 @@ def end_of_the_run() -> None:
 
 
 def phase(directory: Path) -> str:
+    """The phase in the run's file; empty while there is none."""
     with suppress(sqlite3.Error), closing(sqlite3.connect(f"file:{directory / 'run.db'}?mode=ro", uri=True)) as store:
-        return str(json.loads(store.execute("select value from run where key = 'phase'").fetchone()[0]))
+        if found := store.execute("select value from run where key = 'phase'").fetchone():
+            return str(json.loads(found[0]))
     return ""
 
 
