@@ -193,6 +193,12 @@ READ = (
         Target("c7n_org.cli", text='"Exception running policy:%s account:%s region:%s error:%s"'),
         Target("c7n_org.cli", text='"Error running policy in %s @ %s exception: %s"'),
     )),
+    Read("guardrails/runs/heal_limits.py", "only c7n's log tells how many resources a policy looked at, and that it "
+         "stopped at its own limit", (
+             Target("c7n.manager:ResourceManager", text='"Filtered from %d to %d %s"'),
+             Target("c7n.policy:PullMode", text='"policy:%s resource:%s region:%s count:%d time:%0.2f"'),
+             Target("c7n.query:MaxResourceLimit", text='"policy:%s exceeded resource-limit:'),
+         )),
 )
 
 _installed: set[str] = set()

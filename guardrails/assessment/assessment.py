@@ -172,6 +172,8 @@ class Assessment:
     """The first line of a verb that reports more than how many checks ran; else empty."""
     extra: Mapping[str, Any] = field(default_factory=dict)
     """More keys for the JSON report."""
+    whole: bool = True
+    """Whether the verb did all its work; false for a heal that was interrupted or in which a fix failed."""
 
     # The checks.
 
@@ -193,8 +195,8 @@ class Assessment:
 
     @property
     def complete(self) -> bool:
-        """Whether every check completed."""
-        return self.seen == self.asked
+        """Whether every check completed, and the verb did all its work."""
+        return self.whole and self.seen == self.asked
 
     @property
     def not_audited(self) -> int:

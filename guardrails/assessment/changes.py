@@ -16,14 +16,15 @@ _TREND = 60
 def assess(
     store: RunStore, *, controls: Sequence[Path] = (), exceptions: Exceptions | None = None,
     history: Path | None = None, headline: str = "", extra: Mapping[str, Any] | None = None,
+    complete: bool = True,
 ) -> Assessment:
-    """The assessment of a run that has just ended.
+    """The assessment of a run that has just ended. `complete`: whether the verb did all its work.
 
     With a `history`, the run is compared with earlier runs and added to them; the comparison is stored with the run.
     `controls` are directories of frameworks in addition to the project's. Raises GuardrailsError for a framework or a
     history that cannot be read.
     """
-    assessment = replace(_of(store, controls), headline=headline, extra=dict(extra or {}))
+    assessment = replace(_of(store, controls), headline=headline, extra=dict(extra or {}), whole=complete)
     if history is not None:
         _compare(assessment, History(history))
     return _whole(assessment, exceptions)

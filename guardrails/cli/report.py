@@ -54,8 +54,9 @@ def report(
     request = AuditRequest.of(**selection)
     hubs = request.find_accounts().reached if securityhub else None
     target = output_directory(output, "report")
-    assessment = assess_source(source, request, target)
+    assessment, advice = assess_source(source, request, target)
     with assessment.store:
         if verbose:
             click.echo(f"{assessment.asked} checks of {source}, into {target}", err=True)
-        end_with_report(assessment, target, formats, fail_on=fail_on, securityhub=hubs)
+        end_with_report(assessment, target, formats, fail_on=fail_on, securityhub=hubs,
+                        if_incomplete=advice)

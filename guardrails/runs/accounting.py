@@ -132,7 +132,7 @@ def _check(policy: Policy, target: Target, log: _Log, directory: Path, fixing: b
     judgement = judge(
         Output.read(directory), did_not_end=log.crashed.get(key[:2]) or "it was started but did not finish")
     resources = judgement.resources if judgement else ()
-    receipts = tuple(_receipts(directory)) if fixing else ()
+    receipts = tuple(recorded_receipts(directory)) if fixing else ()
 
     def ended(state: State, reason: str) -> Check:
         return Check(policy, account, region, state, one_line(reason), resources, receipts, key in log.started)
@@ -247,7 +247,7 @@ def _policy_log(text: str) -> Iterator[str]:
         yield trace[-1]
 
 
-def _receipts(directory: Path) -> Iterator[Mapping[str, Any]]:
+def recorded_receipts(directory: Path) -> Iterator[Mapping[str, Any]]:
     """The receipts of a policy's fixes, from its journal, which also has those of a run that was killed."""
     if (journal := _bytes(directory / JOURNAL)) is not None:
         yield from interrupted(journal)

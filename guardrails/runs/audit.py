@@ -186,7 +186,7 @@ def resume_audit(directory: Path) -> AuditRun:
     if {account.name for account in accounts.all} != before:
         raise GuardrailsError(
             f"{directory}: the accounts have changed since this audit began", "start a new one: ./run.sh audit")
-    store.set_accounts(_infos(accounts))
+    store.set_accounts(account_infos(accounts))
     return AuditRun(directory, store, request, plan_of(policies, accounts), request.load_exceptions())
 
 
@@ -223,7 +223,7 @@ def describe(
     store["not_chosen"] = {
         policy.name: asdict(UnselectedPolicy(policy.controls, policy.sweeps))
         for policy in every if policy.name not in chosen}
-    store.set_accounts(_infos(accounts))
+    store.set_accounts(account_infos(accounts))
 
 
 def policy_info(policy: Policy) -> PolicyInfo:
@@ -258,7 +258,8 @@ def _location(policy: Policy) -> str:
     return f"{os.path.relpath(file)}:{line}"
 
 
-def _infos(accounts: Accounts) -> list[AccountInfo]:
+def account_infos(accounts: Accounts) -> list[AccountInfo]:
+    """The accounts as a run's file holds them."""
     return [AccountInfo(account.id, account.name, account.regions) for account in accounts.reached] + [
         AccountInfo(account.id, account.name, account.regions, reason) for account, reason in accounts.unreachable]
 
