@@ -38,11 +38,11 @@ def propose(
 
 
 def as_yaml(rules: Iterable[ExceptionRule]) -> str:
-    """The exceptions as they are in exceptions.yml."""
+    """The exceptions as they are in exceptions.yml, in ASCII: names come from AWS, and are shown on a terminal."""
     import yaml
 
     entries = [{**rule.to_dict(), "expires": rule.expires} for rule in rules]
-    return str(yaml.safe_dump({"exceptions": entries}, sort_keys=False, allow_unicode=True, width=1000))
+    return str(yaml.safe_dump({"exceptions": entries}, sort_keys=False, width=1000))
 
 
 def write_proposal(file: Path, rules: Iterable[ExceptionRule]) -> Path:

@@ -107,17 +107,14 @@ class Rollback:
 
     def restored(self) -> list[RestoredResource]:
         """Read every resource again, after `undo`: whether its state from before the fix is back."""
+        states: dict[tuple[str, ...], set[UndoState]] = {}
+        for each in self.plan.receipts:
+            states.setdefault(each.target, set()).update(self._last_states.get(each.key, ()))
         # The fixes of a resource were undone one after the other: the last one undone was its first fix.
         last = {each.target: each for each in self.plan.receipts}
-        found = []
-        for each in last.values():
-            states = set().union(*(self._last_states.get(other.key, set())
-                                   for other in self.plan.receipts if other.target == each.target))
-            if not all(state.complete for state in states):
-                found.append(RestoredResource(each, Restored.NOT_DONE))
-                continue
-            found.append(RestoredResource(each, *self._restored(each)))
-        return found
+        return [
+            RestoredResource(each, *self._restored(each)) if all(state.complete for state in states[target])
+            else RestoredResource(each, Restored.NOT_DONE) for target, each in last.items()]
 
     def _end(self, source: SourcedReceipt, steps: Sequence[RollbackStep]) -> None:
         """Record the receipt of the rollback of one receipt."""

@@ -1,6 +1,7 @@
 """The verb receipts, and rollback of what it lists: by id, from logs, from text, with all that a person should know."""
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import pty
@@ -11,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from moto.awslambda.models import LambdaBackend
 from moto.core.exceptions import AccessDeniedError
 
 from custom_actions.exceptions import parse
+from guardrails.cli.main import main
 from guardrails.results.exception_proposal import as_yaml, propose
 from guardrails.results.exceptions import load
 
@@ -65,14 +68,14 @@ def test_what_could_not_be_read_is_named_and_the_code_is_2(tmp_path: Path) -> No
     assert "could not be read: output/heal-20260101T120000Z/action-x.gz: " in result.stderr
 
 
-def test_json_is_what_rollback_reads(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_json_is_what_rollback_reads(cloud: Cloud, tmp_path: Path) -> None:
     group = group_of(cloud)
     run_of(tmp_path, fixed(group, 0, opens(group, "10.0.0.1/32")))
     listed = guardrails("receipts", "--json", "--check")
     [entry] = json.loads(listed.stdout)
     assert (entry["from"], entry["state"], entry["receipt"]["id"]) == (
         "output/heal-20260101T120000Z/receipts.json", "done", IDS[0])
-    result = guardrails("rollback", written(tmp_path / "listed.json", entry), "--yes")
+    result = CliRunner().invoke(main, ["rollback", "-", "--yes"], input=gzip.compress(listed.stdout_bytes))
     assert result.exit_code == 0, result.output
     assert cloud.sources(HOME, EAST, group) == ["10.0.0.1/32"]
     [entry] = json.loads(guardrails("receipts", "output/heal-20260101T120000Z", "--json", "--check").stdout)
@@ -276,8 +279,9 @@ def test_a_proposed_exception_takes_names_literally() -> None:
     import yaml
 
     today = date(2026, 1, 1)
-    rules = propose([fixed("*", 0), fixed("a: [b]", 1)], "me", today, {"open-ssh": True})
-    assert [rule.resource for rule in rules] == ["[*]", "a: [[]b]"]
+    rules = propose([fixed("*", 0), fixed("a: [b]\u202e\x1b", 1)], "me", today, {"open-ssh": True})
+    assert [rule.resource for rule in rules] == ["[*]", "a: [[]b]\u202e\x1b"]
+    assert as_yaml(rules).isascii() and "\x1b" not in as_yaml(rules)
     assert parse(yaml.safe_load(as_yaml(rules)), today).rules == tuple(rules)
     assert {rule.region for rule in rules} == {EAST}
     assert {rule.expires for rule in rules} == {date(2026, 1, 15)}

@@ -9,10 +9,14 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from custom_actions.names import RESPONDER
 from guardrails.accounts.account import Account
 from guardrails.cli.main import main
+from guardrails.health import repeated_fixes
+from guardrails.health.facts import Unread
 from guardrails.health.repeated_fixes import UndoneFix, fixes_again
 from guardrails.sandbox import Sandbox
+from tests.guardrails.conftest import HOME, Cloud
 from tests.guardrails.sandbox.conftest import eventually
 from tests.sandboxed import MODE, sandboxed
 
@@ -113,3 +117,66 @@ def test_from_the_log_of_a_function_to_the_state_before(sandbox: Sandbox, tmp_pa
     assert again["custodian-hourly"] == ("at its next scheduled run: rate(1 hour)", True)
     sandbox.client("events", ACCOUNT, REGION).disable_rule(Name="custodian-hourly")
     assert fixes_again([UndoneFix("hourly", REGION, "revert-ingress", group)], account, []) == []
+
+
+FIX = UndoneFix("ports", "us-east-1", "revert-ingress", "sg-1")
+TELLS = {"name": "ports", "mode": {"type": "config-rule"}, "actions": [{"type": "notify"}]}
+FIXES = {**TELLS, "actions": ["revert-ingress"]}
+
+
+def excepted(resource: str, until: str) -> dict[str, Any]:
+    rule = {"policy": "ports", "account": HOME, "resource": resource, "reason": "r", "owner": "o", "expires": until}
+    return {**FIXES, "filters": [{"type": "excepted", "exceptions": [rule]}]}
+
+
+@pytest.mark.parametrize(("own", "responder", "expected"), [
+    (None, None, {}),
+    (FIXES, None, {"custodian-ports": True}),
+    (TELLS, None, {}),
+    (TELLS, FIXES, {RESPONDER: True}),
+    (TELLS, TELLS, {}),
+    (TELLS, Unread("denied"), {RESPONDER: False}),
+    (None, FIXES, {}),
+    (Unread("denied"), None, {"custodian-ports": False}),
+    ({**FIXES, "name": "another"}, None, {}),
+    (excepted("sg-1", "2999-01-01"), None, {}),
+    (excepted("sg-1", "2020-01-01"), None, {"custodian-ports": True}),
+    (excepted("sg-2", "2999-01-01"), None, {"custodian-ports": True}),
+], ids=["none", "fixes", "tells", "responder", "responder tells", "responder denied", "responder alone", "denied",
+        "another policy", "excepted", "exception ended", "another exception"])
+def test_which_function_fixes_again(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, own: Any, responder: Any, expected: dict[str, bool]
+) -> None:
+    """The archives are given, because moto offers none to download."""
+    iam, functions = cloud.client("iam"), cloud.client("lambda")
+    role = iam.create_role(RoleName="f", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17"}))["Role"]["Arn"]
+    archives = {"custodian-ports": own, RESPONDER: responder}
+    for name, policy in archives.items():
+        if policy is not None:
+            functions.create_function(
+                FunctionName=name, Runtime="python3.12", Role=role, Handler="a.b", Code={"ZipFile": b"x"})
+
+    def archive(found: Any) -> Any:
+        policy = archives[found["Configuration"]["FunctionName"]]
+        return policy if isinstance(policy, Unread) else {"config": {"policies": [policy]}}
+
+    monkeypatch.setattr(repeated_fixes, "archive_of", archive)
+    account = Account(HOME, HOME, ())
+    assert {each.function: each.known for each in fixes_again([FIX], account, [])} == expected
+
+
+def test_a_function_that_never_runs_fixes_nothing(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """moto does not show a reserved concurrency of 0, as GetFunction on AWS does."""
+    off = {"Configuration": {"FunctionName": "custodian-ports"}, "Concurrency": {"ReservedConcurrentExecutions": 0}}
+    monkeypatch.setattr(repeated_fixes._Region, "_function", lambda *_: off)
+    assert fixes_again([FIX], Account(HOME, HOME, ()), []) == []
+
+
+def test_a_hub_may_fix_it_again(cloud: Cloud) -> None:
+    events = cloud.client("events")
+    events.put_rule(Name="guardrails-forward-1", EventPattern='{"source": ["aws.ec2"]}')
+    events.put_targets(Rule="guardrails-forward-1", Targets=[
+        {"Id": "hub", "Arn": "arn:aws:events:eu-west-1:999999999999:event-bus/guardrails"}])
+    [found] = fixes_again([FIX], Account(HOME, HOME, ()), [])
+    assert not found.known
+    assert "forwarded to the hub 999999999999 eu-west-1" in found.when

@@ -351,6 +351,10 @@ def test_a_killed_rollback_continues(
     done, begun = json.loads((tmp_path / "killed/receipts.json").read_text())
     assert (done["resource"], done["outcome"]) == (group, "rolled-back")
     assert (begun["resource"], begun["outcome"]) == (f"arn:aws:iam::{HOME}:user/ann", "interrupted")
+    # After kill -9 there is only the journal, and it has the same receipts.
+    left = read_receipts([tmp_path / "killed/fixes.jsonl"])
+    assert [each.receipt for each in left] == [done, begun]
+    assert [each.problem for each in left] == ["", ""]
 
     result = rollback(file, tmp_path / "out")
     assert result.exit_code == 0, result.output
