@@ -54,7 +54,6 @@ def rollback(
       ./run.sh rollback 20260101-120000-k3v9qt7m --from /aws/lambda/custodian-s3-bucket-public
     """
     from ..paths import output_directory
-    from ..policies import load
     from ..runs import (
         OUTPUT,
         AwsClients,
@@ -85,7 +84,7 @@ def rollback(
         checked = check_resources(plan, journal, clients)
         _show(plan, checked)
         checked.refuse_differences(force=force)
-        policies = load(directory)
+        policies = _policies(directory)
         again = _fixes_again(plan, account, policies)
         _show_again(again)
         if again or exception:
@@ -120,6 +119,17 @@ def _selected(
     return found
 
 
+def _policies(directory: Path) -> list[Policy]:
+    """The policies. An error in their files must not keep anybody from undoing a fix."""
+    from ..policies import load
+
+    try:
+        return load(directory)
+    except GuardrailsError as error:
+        click.echo(f"the policies cannot be read, so functions are looked up by c7n's default name: {error}", err=True)
+        return []
+
+
 def _fixes_again(plan: RollbackPlan, account: str, policies: Sequence[Policy]) -> list[FixesAgain]:
     """The deployed functions that will make the fixes again. A receipt of a rollback repeats the fix itself."""
     from custom_actions.fixing import ROLLS_BACK
@@ -132,13 +142,13 @@ def _fixes_again(plan: RollbackPlan, account: str, policies: Sequence[Policy]) -
 
 
 def _show_again(again: Sequence[FixesAgain]) -> None:
-    from .console import err, table, text
+    from .console import err, text
 
     for known, title in ((True, "Will be fixed again"), (False, "May be fixed again")):
         if rows := [each for each in again if each.known == known]:
             err().print(text(title, "bold red"))
-            err().print(table("", ("function", "region", "resource", "when"),
-                              [(each.function, each.fix.region, each.fix.resource, each.when) for each in rows]))
+            for each in rows:
+                err().print(text(f"  {each.fix.resource} in {each.fix.region} by {each.function}: {each.when}"))
 
 
 def _offer_exceptions(plan: RollbackPlan, policies: Sequence[Policy], file: Path | None) -> None:

@@ -18,6 +18,8 @@ from moto.core.exceptions import AccessDeniedError
 
 from custom_actions.exceptions import parse
 from guardrails.cli.main import main
+from guardrails.health import repeated_fixes
+from guardrails.health.facts import Unread
 from guardrails.results.exception_proposal import as_yaml, propose
 from guardrails.results.exceptions import load
 
@@ -258,6 +260,8 @@ def test_it_warns_of_a_function_that_fixes_again_and_offers_an_exception(
         cloud.client("lambda").create_function(
             FunctionName="custodian-open-ssh", Runtime="python3.12", Role=role["Arn"], Handler="a.b",
             Code={"ZipFile": b"x"})
+        # moto's URL leads out of the machine.
+        monkeypatch.setattr(repeated_fixes, "archive_of", lambda _: Unread("its download failed with URLError"))
         why = "it is deployed, but its archive could not be read"
     file = tmp_path / "exceptions.yml"
     result = guardrails("rollback", IDS[0], "--yes", "--write-exception", file)
@@ -271,6 +275,17 @@ def test_it_warns_of_a_function_that_fixes_again_and_offers_an_exception(
     refused = guardrails("rollback", IDS[0], "--yes", "--write-exception", file)
     assert refused.exit_code == 1
     assert "exceptions.yml exists" in refused.stderr
+
+
+def test_an_error_in_a_policy_file_keeps_nobody_from_undoing_a_fix(cloud: Cloud, tmp_path: Path) -> None:
+    group = group_of(cloud)
+    run_of(tmp_path, fixed(group, 0, opens(group, "10.0.0.1/32")))
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies/broken.yml").write_text("policies: [")
+    result = guardrails("rollback", IDS[0], "--yes", "--policies", tmp_path / "policies")
+    assert result.exit_code == 0, result.output
+    assert "the policies cannot be read" in result.stderr
+    assert cloud.sources(HOME, EAST, group) == ["10.0.0.1/32"]
 
 
 def test_a_proposed_exception_takes_names_literally() -> None:
