@@ -13,9 +13,6 @@ if TYPE_CHECKING:
     from .event_fix import CONFIRM, LIST_OF_ROLES, OTHERWISE, EventFix, Record, check_events, events_of
     from .fix import Fix, fix_each
     from .inverses import (
-        ROLLED_BACK,
-        ROLLS_BACK,
-        UNDID,
         Inverse,
         again,
         inverse_of,
@@ -35,9 +32,23 @@ if TYPE_CHECKING:
         redo_calls,
         unshare,
     )
-    from .journal import JOURNAL, interrupted
+    from .journal import JOURNAL, STEP, add_line, interrupted, receipts_of
     from .quarrel import History, Stop, parse
-    from .receipt import RECEIPTS, Call, FixIncomplete, Outcome, finish, printable
+    from .receipt import (
+        FORMAT,
+        RECEIPTS,
+        ROLLED_BACK,
+        ROLLS_BACK,
+        UNDID,
+        Call,
+        FixIncomplete,
+        Outcome,
+        finish,
+        new_id,
+        next_sequence,
+        order_of,
+        printable,
+    )
 
 __getattr__, __all__ = face(
     __name__,
@@ -48,11 +59,14 @@ __getattr__, __all__ = face(
     event_fix=("CONFIRM", "EventFix", "LIST_OF_ROLES", "OTHERWISE", "Record", "check_events", "events_of"),
     fix=("Fix", "fix_each"),
     inverses=(
-        "Inverse", "ROLLED_BACK", "ROLLS_BACK", "UNDID", "again", "inverse_of", "is_account", "is_added", "is_api",
-        "is_changed_tag", "is_function", "is_listener", "is_removed", "is_topic", "list_of_resource", "one_id",
-        "only", "only_in_region", "problem", "redo_calls", "unshare",
+        "Inverse", "again", "inverse_of", "is_account", "is_added", "is_api", "is_changed_tag", "is_function",
+        "is_listener", "is_removed", "is_topic", "list_of_resource", "one_id", "only", "only_in_region",
+        "problem", "redo_calls", "unshare",
     ),
-    journal=("JOURNAL", "interrupted"),
+    journal=("JOURNAL", "STEP", "add_line", "interrupted", "receipts_of"),
     quarrel=("History", "Stop", "parse"),
-    receipt=("Call", "FixIncomplete", "Outcome", "RECEIPTS", "finish", "printable"),
+    receipt=(
+        "Call", "FORMAT", "FixIncomplete", "Outcome", "RECEIPTS", "ROLLED_BACK", "ROLLS_BACK", "UNDID",
+        "finish", "new_id", "next_sequence", "order_of", "printable",
+    ),
 )

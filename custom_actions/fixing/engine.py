@@ -284,7 +284,7 @@ class _Work:
     def _try(self, step: Step, later: list[Step] | None) -> bool:
         """Make a step; returns whether steps that depend on it may follow. `later` collects what is tried once more."""
         try:
-            write_down(step.does, step.call, step.known_undo())
+            write_down(step.does, step.call, step.known_undo(), step.removed, step.added)
         except OSError as error:
             self.problems.append(f"{step.does}: not tried, because its journal cannot be written: {error.strerror}")
             return False

@@ -12,7 +12,7 @@ from ..aws import AWS_ERRORS, Actor, reason_of
 from ..errors import CannotRead, Refusal
 from .engine import FixResult
 from .inverses import Inverse
-from .journal import Journal
+from .journal import STEP, Journal
 from .receipt import Outcome, Receipt, finish, printable, receipt_of
 
 Resource = dict[str, Any]
@@ -35,8 +35,7 @@ def fix_each(
     fixed = []
     journal = Journal(action)
     for resource in resources:
-        for result in _in_journal(action, journal, resource, fix):
-            receipt = _receipt(action, resource, result, actor)
+        for receipt in _in_journal(action, journal, resource, fix, actor):
             try:
                 journal.ended(receipt.to_dict())
             except OSError as error:
@@ -49,18 +48,19 @@ def fix_each(
 
 
 def _in_journal(
-    action: Any, journal: Journal, resource: Resource, fix: Callable[[Resource], Iterable[FixResult]]
-) -> Iterator[FixResult]:
-    """The results of one resource, each made with the journal open for the resource."""
-    head = _receipt(action, resource, FixResult(Outcome.INTERRUPTED), None).to_dict()
-    wanted = ("resource", "resource_type", "account", "region", "policy", "action", "at")
+    action: Any, journal: Journal, resource: Resource, fix: Callable[[Resource], Iterable[FixResult]],
+    actor: Actor | None,
+) -> Iterator[Receipt]:
+    """The receipts of one resource. While a fix runs, its steps are recorded under the id of its receipt-to-be."""
     results = _results(action, resource, fix)
     while True:
-        with journal.of({key: head[key] for key in wanted}):
+        begun = _receipt(action, resource, FixResult(Outcome.INTERRUPTED), None)
+        head = begun.to_dict()
+        with journal.of({key: head[key] for key in STEP}):
             result = next(results, None)
         if result is None:
             return
-        yield result
+        yield _receipt(action, resource, result, actor, sequence=begun.sequence, id=begun.id)
 
 
 def _results(
@@ -80,7 +80,9 @@ def _results(
         yield FixResult(Outcome.FAILED, f"unexpected {type(error).__name__}: {reason_of(error)}")
 
 
-def _receipt(action: Any, resource: Mapping[str, Any], result: FixResult, actor: Actor | None) -> Receipt:
+def _receipt(
+    action: Any, resource: Mapping[str, Any], result: FixResult, actor: Actor | None, **identity: Any
+) -> Receipt:
     manager = action.manager
     named = getattr(action, "resource_name", None)
     return receipt_of(
@@ -96,6 +98,7 @@ def _receipt(action: Any, resource: Mapping[str, Any], result: FixResult, actor:
         inverse=list(result.inverse),
         caused_by=actor,
         notes=list(result.notes),
+        **identity,
     )
 
 

@@ -18,7 +18,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from .receipt import Outcome
+from .receipt import FORMAT, ROLLED_BACK, ROLLS_BACK, UNDID, Outcome
 
 Receipt = Mapping[str, Any]
 """A receipt, as it is in JSON."""
@@ -28,10 +28,6 @@ Check = Callable[[Any, Receipt], bool]
 Redo = Callable[[Parameters, Receipt], tuple[str, dict[str, Any]]]
 """Returns the operation and parameters that repeat the change of a fix, given the parameters of its inverse."""
 
-ROLLED_BACK = "rolled-back"
-"""The outcome in a receipt that `rollback` writes."""
-UNDID, ROLLS_BACK = "undid", "rolls_back"
-"""Keys in a receipt that `rollback` writes: the calls that it made, and the receipt that contained these calls."""
 _OUTCOMES = {*Outcome, ROLLED_BACK}
 
 _FIELDS = ("account", "region", "resource", "resource_type", "policy", "outcome", "at", "inverse")
@@ -39,6 +35,9 @@ _SAME = ("account", "region", "resource", "resource_type")
 _CALL = {"service", "operation", "parameters"}
 _ACCOUNT = re.compile(r"\d{12}")
 _REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}")
+_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
+_LARGEST_SEQUENCE = 2**53 - 1
+"""Larger numbers are not exact in every JSON parser."""
 
 
 def is_resource(value: Any, receipt: Receipt) -> bool:
@@ -315,6 +314,8 @@ def _malformed(receipt: Any) -> str:
     for name in _FIELDS[:-1]:
         if not isinstance(receipt[name], str):
             return f"{name}: must be a string, got {type(receipt[name]).__name__}"
+    if found := _identity_problem(receipt):
+        return found
     if not isinstance(receipt.get("action", ""), str):
         return f"action: must be a string, got {type(receipt['action']).__name__}"
     if not _ACCOUNT.fullmatch(receipt["account"]):
@@ -332,6 +333,21 @@ def _malformed(receipt: Any) -> str:
     for name in ("removed", "added", "inverse"):
         if not isinstance(receipt.get(name, []), list):
             return f"{name}: must be a list, got {type(receipt[name]).__name__}"
+    return ""
+
+
+def _identity_problem(receipt: Receipt) -> str:
+    """What is wrong with the fields that receipts have since format 1; receipts without them are older, and valid."""
+    version = receipt.get("format", FORMAT)
+    if isinstance(version, bool) or not isinstance(version, int):
+        return f"format: must be a number, got {type(version).__name__}"
+    if version != FORMAT:
+        return f"format: this version of the project reads format {FORMAT}, but the receipt has format {version}"
+    if "id" in receipt and not (isinstance(receipt["id"], str) and _ID.fullmatch(receipt["id"])):
+        return f"id: {receipt['id']!r} is not an id: up to 64 letters, digits, dots, dashes and underscores"
+    sequence = receipt.get("sequence", 0)
+    if isinstance(sequence, bool) or not isinstance(sequence, int) or not 0 <= sequence <= _LARGEST_SEQUENCE:
+        return f"sequence: {sequence!r} is not a number from 0 to {_LARGEST_SEQUENCE}"
     return ""
 
 

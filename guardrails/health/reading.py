@@ -215,7 +215,7 @@ class AccountReader:
                     "events", "list_targets_by_rule", "Targets", Rule=name, EventBusName=bus)
             ], []) if by_rule else rules if isinstance(rules, Unread) else (),
             schedule=self._schedule(wanted) if wanted.mode == "schedule" else None,
-            archive=_archive(found) if configuration.get("CodeSha256") != wanted.sha256 else None,
+            archive=archive_of(found) if configuration.get("CodeSha256") != wanted.sha256 else None,
             dead_letters=self.waiting(configuration),
             activity=activity,
             log=self._log(name),
@@ -408,7 +408,7 @@ def statements_of(text: str) -> list[Mapping[str, Any]]:
     return found if isinstance(found, list) else [found]
 
 
-def _archive(found: Mapping[str, Any]) -> Read[Mapping[str, Any]]:
+def archive_of(found: Mapping[str, Any]) -> Read[Mapping[str, Any]]:
     """The function's archive, downloaded from the URL that Lambda returns."""
     location = str((found.get("Code") or {}).get("Location") or "")
     if not location.startswith(("https://", "http://")):

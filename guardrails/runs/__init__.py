@@ -19,10 +19,32 @@ if TYPE_CHECKING:
     from .heal_start import fixable, resume_heal, start_heal
     from .outputs import S3Url, with_output
     from .progress import Advance, Progress
+    from .receipt_check import ReceiptCheck, true_state
+    from .receipt_sources import (
+        LOG_DAYS,
+        OUTPUT,
+        FoundReceipts,
+        ReceiptFilter,
+        ReceiptRequest,
+        SourcedReceipt,
+        default_sources,
+        is_source,
+        read_receipts,
+        refuse_unread,
+    )
     from .report import assess_source
-    from .rollback import Rollback, RollbackCheck, RollbackPlan, RollbackStep, account_of_credentials, read_receipts
+    from .rollback import (
+        Restored,
+        Rollback,
+        RollbackCheck,
+        RollbackStep,
+        account_of_credentials,
+        arn_of_credentials,
+        check_resources,
+    )
     from .rollback_journal import RollbackJournal, UndoState
-    from .rollback_record import write_record
+    from .rollback_plan import AwsClients, RollbackPlan
+    from .rollback_record import RollbackRecord
     from .sweeps import execute
     from .trend import TrendRow, comparable_runs, trend_rows
 
@@ -41,10 +63,19 @@ __getattr__, __all__ = face(
     heal_start=("fixable", "resume_heal", "start_heal"),
     outputs=("S3Url", "with_output"),
     progress=("Advance", "Progress"),
+    receipt_check=("ReceiptCheck", "true_state"),
+    receipt_sources=(
+        "FoundReceipts", "LOG_DAYS", "OUTPUT", "ReceiptFilter", "ReceiptRequest", "SourcedReceipt", "default_sources",
+        "is_source", "read_receipts", "refuse_unread",
+    ),
     report=("assess_source",),
-    rollback=("Rollback", "RollbackCheck", "RollbackPlan", "RollbackStep", "account_of_credentials", "read_receipts"),
+    rollback=(
+        "Restored", "Rollback", "RollbackCheck", "RollbackStep", "account_of_credentials", "arn_of_credentials",
+        "check_resources",
+    ),
     rollback_journal=("RollbackJournal", "UndoState"),
-    rollback_record=("write_record",),
+    rollback_plan=("AwsClients", "RollbackPlan"),
+    rollback_record=("RollbackRecord",),
     sweeps=("execute",),
     trend=("TrendRow", "comparable_runs", "trend_rows"),
 )

@@ -26,6 +26,7 @@ class Comparison(StrEnum):
     BACK = "as it was before"
     CHANGED = "changed since the fix"
     OTHER = "not the receipt's resource"
+    UNREADABLE = "cannot be read"
     UNKNOWN = "cannot be compared"
 
 
@@ -42,7 +43,7 @@ AS_FIXED, BACK = Observation(Comparison.AS_FIXED), Observation(Comparison.BACK)
 
 
 def observe(client: Any, service: str, operation: str, parameters: Parameters, receipt: Receipt) -> Observation:
-    """Read the resource of a call, and compare it. If it cannot be read, the result is `CHANGED` with the reason."""
+    """Read the resource of a call, and compare it."""
     read = _READS.get((service, operation))
     if read is None:
         return Observation(
@@ -50,7 +51,7 @@ def observe(client: Any, service: str, operation: str, parameters: Parameters, r
     try:
         return read(client, parameters, receipt)
     except AWS_ERRORS as error:
-        return _changed(f"cannot be read: {reason_of(error)}")
+        return Observation(Comparison.UNREADABLE, f"cannot be read: {reason_of(error)}")
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         # The comparison uses values of the receipt, which may be invalid because someone edited the file.
         return _changed(f"cannot be compared with the receipt: {type(error).__name__}: {error}")

@@ -12,7 +12,8 @@ from botocore.client import BaseClient
 from click.testing import Result
 
 from guardrails.errors import GuardrailsError
-from guardrails.runs.rollback import RollbackPlan, SourcedReceipt, read_receipts
+from guardrails.runs.receipt_sources import SourcedReceipt, read_receipts
+from guardrails.runs.rollback_plan import RollbackPlan
 
 from ..conftest import HOME, RED, REGIONS, Cloud, guardrails
 
@@ -37,7 +38,7 @@ def receipt(
 
 
 def planned(*receipts: Any) -> RollbackPlan:
-    return RollbackPlan.of([SourcedReceipt(each, Path("r.json"), n) for n, each in enumerate(receipts, 1)])
+    return RollbackPlan.of([SourcedReceipt(each, "r.json", n) for n, each in enumerate(receipts, 1)])
 
 
 def written(path: Path, *receipts: Mapping[str, Any]) -> Path:
@@ -173,7 +174,8 @@ def test_calls_of_another_account_are_refused() -> None:
 
 
 @pytest.mark.parametrize(("content", "problem"), [
-    ("{", "cannot be read as JSON"), ("{}", "must be a list of receipts"), ("[" * 100_000, "cannot be read as JSON"),
+    ("{", "has no receipts"), ("{}", "has no receipts"), ("[" * 100_000, "has no receipts"),
+    ("revert-ingress receipt {", "line 1: a receipt that is cut off"),
 ])
 def test_a_file_without_receipts_is_named(tmp_path: Path, content: str, problem: str) -> None:
     file = tmp_path / "receipts.json"
@@ -306,8 +308,9 @@ def test_receipts_and_journal_are_private(cloud: Cloud, tmp_path: Path) -> None:
     file = written(tmp_path / "receipts.json", receipt(group, opens(group, "10.0.0.1/32")))
     assert rollback(file, tmp_path / "out").exit_code == 0
     modes = {path: stat.S_IMODE(path.stat().st_mode) for path in (
-        tmp_path / "out", tmp_path / "out/receipts.json", tmp_path / "receipts.json.rollback.jsonl")}
-    assert list(modes.values()) == [0o700, 0o600, 0o600]
+        tmp_path / "out", tmp_path / "out/receipts.json", tmp_path / "out/fixes.jsonl",
+        tmp_path / f"output/rollbacks/{HOME}.jsonl")}
+    assert list(modes.values()) == [0o700, 0o600, 0o600, 0o600]
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before the call", "after the call"])
@@ -345,8 +348,13 @@ def test_a_killed_rollback_continues(
         assert rollback(file, tmp_path / "killed").exit_code == 1
     assert cloud.sources(HOME, EAST, group) == ["10.0.0.1/32"]
     assert s3.get_public_access_block(Bucket="shop")["PublicAccessBlockConfiguration"] == block
-    [done] = json.loads((tmp_path / "killed/receipts.json").read_text())
-    assert done["resource"] == group
+    done, begun = json.loads((tmp_path / "killed/receipts.json").read_text())
+    assert (done["resource"], done["outcome"]) == (group, "rolled-back")
+    assert (begun["resource"], begun["outcome"]) == (f"arn:aws:iam::{HOME}:user/ann", "interrupted")
+    # After kill -9 there is only the journal, and it has the same receipts.
+    left = read_receipts([tmp_path / "killed/fixes.jsonl"])
+    assert [each.receipt for each in left] == [done, begun]
+    assert [each.problem for each in left] == ["", ""]
 
     result = rollback(file, tmp_path / "out")
     assert result.exit_code == 0, result.output
