@@ -20,6 +20,7 @@ from c7n.policy import CloudTrailMode, LambdaMode
 from c7n.utils import local_session
 
 from ..aws import call, detail_of, readings
+from ..resources import collecting
 from .probe import PROBE_SOURCE
 from .rule_function import central_policy_lambda
 
@@ -69,6 +70,19 @@ class RealtimeMode(CloudTrailMode):
                 raise PolicyValidationError(
                     f"policy:{self.policy.name} mode.pattern.source accepts {source!r}: an event whose source does not "
                     'start with "aws." can be forged by anyone who has events:PutEvents')
+
+    def run(self, event: dict[str, Any], lambda_context: Any) -> Any:
+        """Run the policy on the resources of an event.
+
+        If an event names several, those that can be read are processed. Then raises ResourcesUnknown for the others,
+        so that Lambda delivers the event again.
+        """
+        if len(set(CloudWatchEvents.get_ids(event, self.policy.data["mode"]) or ())) < 2:
+            return super().run(event, lambda_context)
+        with collecting(self.policy.resource_manager) as unknown:
+            found = super().run(event, lambda_context)
+        unknown.raise_if_any()
+        return found
 
     def resolve_resources(self, event: Mapping[str, Any]) -> list[Any]:
         """Extends c7n's method: retries until AWS returns a new resource, and finds security groups by name.
