@@ -15,7 +15,7 @@ from ..accounts import Accounts
 from ..assessment import Assessment
 from ..errors import GuardrailsError, NothingSelected
 from ..policies import Policy
-from ..results import FILE, CheckRow, Exceptions, Finding, RunStore, Status
+from ..results import FILE, CheckRow, Exceptions, Finding, RunStore, State, Status
 from .audit import AuditRequest, AuditRun, check_row, describe
 from .c7n_org import DEFAULT_CONCURRENCY, HEAL, Concurrency, Target
 from .progress import ShowProgress, without_progress
@@ -208,7 +208,10 @@ def fixes(findings: Iterable[Finding], fixing: Sweep, after: Sweep) -> list[Fix]
     left = after.findings()
     left_keys = {finding.key for finding in left}
     left_names = {name for finding in left for name in _names(finding)}
-    evaluated = {(c.account.id, after.region(c), c.policy.name) for c in after.checks if c.state.seen}
+    evaluated = {
+        (c.account.id, after.region(c), c.policy.name): {unknown.resource for unknown in c.unknown}
+        for c in after.checks if c.state.seen or c.state is State.PARTIAL
+    }
     receipts = {
         (str(r.get("account") or c.account.id), c.policy.name, str(r["resource"]), fixing.region(c)): r
         for c in fixing.checks for r in c.receipts
@@ -223,7 +226,8 @@ def fixes(findings: Iterable[Finding], fixing: Sweep, after: Sweep) -> list[Fix]
         receipt = next(
             (found for name in _names(finding) if (found := receipts.pop(name, None)) is not None), None)
         outcome, reason = _outcome(
-            receipt, found_again=finding.key in left_keys, evaluated=place in evaluated,
+            receipt, found_again=finding.key in left_keys,
+            evaluated=place in evaluated and finding.resource not in evaluated[place],
             problem=problems.get(place, ""))
         result.append(Fix(finding.account_name, finding.region, finding.policy, finding.resource, outcome, reason))
     for name, receipt in receipts.items():

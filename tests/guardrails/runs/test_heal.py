@@ -13,6 +13,7 @@ from guardrails.errors import GuardrailsError
 from guardrails.policies.policy import Policy
 from guardrails.results.finding import Finding
 from guardrails.results.state import State
+from guardrails.results.store import UnknownResource
 from guardrails.runs.accounting import Check
 from guardrails.runs.heal import FixOutcome, Heal, fixes, refuse_more_than
 from guardrails.runs.sweeps import Sweep, SweepPlan
@@ -27,8 +28,11 @@ FINDING = Finding(
     resource="a1/prod", arn=ARN, severity="high", title="t", response="encrypt")
 
 
-def swept(state: State, *, receipts: tuple[Mapping[str, Any], ...] = (), drift: bool = False) -> Sweep:
-    check = Check(POLICY, RED, "eu-west-1", state, "why", (STAGE,) if drift else (), receipts, True)
+def swept(
+    state: State, *, receipts: tuple[Mapping[str, Any], ...] = (), drift: bool = False, unknown: str = ""
+) -> Sweep:
+    check = Check(POLICY, RED, "eu-west-1", state, "why", (STAGE,) if drift else (), receipts, True,
+                  (UnknownResource(unknown, "denied"),) if unknown else ())
     return Sweep(SweepPlan([POLICY], Accounts((RED,), ())), (check,))
 
 
@@ -41,6 +45,7 @@ def test_a_receipt_names_what_it_fixed_by_id_or_by_arn(name: str) -> None:
 
 @pytest.mark.parametrize(("after", "outcome"), [
     (swept(State.RAN), "fixed"), (swept(State.RAN, drift=True), "still-there"), (swept(State.DENIED), "unknown"),
+    (swept(State.PARTIAL, unknown="a2/prod"), "fixed"), (swept(State.PARTIAL, unknown="a1/prod"), "unknown"),
 ])
 def test_without_a_receipt_the_second_sweep_tells(after: Sweep, outcome: str) -> None:
     [fix] = fixes([FINDING], swept(State.RAN), after)
