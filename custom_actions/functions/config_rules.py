@@ -13,7 +13,7 @@ deployed differs in two points (rule_function.py).
 | matches | NON_COMPLIANT, with the values that matched |
 | matched, was fixed, and the fix was verified | COMPLIANT, with the values before |
 | matches, and its fix failed | NON_COMPLIANT, with the reason; the invocation fails |
-| cannot be read | none: the invocation fails, because unknown is not compliant |
+| cannot be read | none: the invocation fails, because unknown is not compliant; all others are evaluated and fixed |
 
 Source: AWS Config's developer guide, "Example Events for AWS Config Rules"; PutEvaluations.
 """
@@ -37,7 +37,15 @@ from ..aws import call, reason_of
 from ..elements.every_type import Scope
 from ..exceptions import Excepted, excuse
 from ..fixing import FixIncomplete
-from ..resources import resource_id, sentence
+from ..resources import (
+    UnknownResources,
+    collecting,
+    collector_of,
+    filtered,
+    readable,
+    resource_id,
+    sentence,
+)
 from ..vocabulary import PASSIVE
 from .rule_function import policy_lambda
 
@@ -97,10 +105,11 @@ class Judge:
 
     def in_scope(self, resources: Sequence[Resource], event: Any) -> list[Resource]:
         """The resources that pass the policy's `scope` filter; all of them when the policy has none."""
-        filters = self.policy.resource_manager.filters
-        if filters and isinstance(filters[0], Scope):
-            return list(filters[0].process(list(resources), event))
-        return list(resources)
+        manager = self.policy.resource_manager
+        known = readable(manager, resources)
+        if manager.filters and isinstance(manager.filters[0], Scope):
+            return filtered(manager, manager.filters[0], known, event)
+        return known
 
     def matching(self, resources: Sequence[Resource], event: Any) -> list[Resource]:
         """The resources in scope that the policy's filters match; with `match-compliant`, those that they do not.
@@ -111,7 +120,7 @@ class Judge:
             matched = list(manager.filter_resources(list(resources), event))
         if not self.policy.data["mode"].get("match-compliant"):
             return matched
-        found = {self.id_of(resource) for resource in matched}
+        found = {self.id_of(resource) for resource in matched} | self.unknown_ids()
         return [resource for resource in resources if self.id_of(resource) not in found]
 
     def exception_for(self, resource: Resource, event: Any) -> str:
@@ -150,7 +159,12 @@ class Judge:
         """The ids of the resources that exist and no longer match, and of those that still match."""
         now = self.read_again(resources)
         matching = {self.id_of(resource) for resource in self.matching(now, event)}
-        return {self.id_of(resource) for resource in now} - matching, matching
+        return {self.id_of(resource) for resource in now} - matching - self.unknown_ids(), matching
+
+    def unknown_ids(self) -> set[str]:
+        """The ids of the resources that could not be read, as far as they are collected."""
+        unknown = collector_of(self.policy.resource_manager)
+        return set(unknown.reasons) if unknown else set()
 
     def read_again(self, resources: Sequence[Resource]) -> list[Resource]:
         """The resources as AWS describes them now, without those that are deleted."""
@@ -172,8 +186,10 @@ class Judge:
     def every(self) -> list[Resource]:
         """Every resource of the policy's type, unfiltered."""
         unfiltered = {key: value for key, value in self.policy.data.items() if key != "filters"}
-        return list(self.policy.resource_manager.get_resource_manager(
-            self.policy.resource_type, unfiltered).resources())
+        manager = self.policy.resource_manager.get_resource_manager(self.policy.resource_type, unfiltered)
+        unknown = collector_of(self.policy.resource_manager)
+        with collecting(manager, into=unknown) if unknown is not None else nullcontext():
+            return list(manager.resources())
 
     def id_of(self, resource: Resource) -> str:
         """The unique id of the resource in AWS."""
@@ -307,14 +323,19 @@ class ConfigPollRule(Judge, ConfigPollRuleMode):
         return policy_lambda()
 
     def run(self, event: dict[str, Any], lambda_context: Any) -> Any:
-        """Evaluate every resource; returns those that matched. Sends the evaluations before it raises a fix's error."""
+        """Evaluate every resource; returns those that matched.
+
+        Sends the evaluations before it raises a fix's error, or ResourcesUnknown for resources that cannot be read.
+        """
         self.setup_exec_environment(event)
         runnable = self.policy.is_runnable(event)
         # One output, also when nothing matches: it shows that the rule has run.
-        with self.policy.ctx if runnable else nullcontext():
-            return self._evaluate(event, runnable=runnable)
+        with collecting(self.policy.resource_manager) as unknown, self.policy.ctx if runnable else nullcontext():
+            matched = self._evaluate(event, unknown, runnable=runnable)
+        unknown.raise_if_any()
+        return matched
 
-    def _evaluate(self, event: dict[str, Any], *, runnable: bool) -> list[Resource]:
+    def _evaluate(self, event: dict[str, Any], unknown: UnknownResources, *, runnable: bool) -> list[Resource]:
         notification = json.loads(event["invokingEvent"])
         at, token = notification["notificationCreationTime"], event["resultToken"]
         client = local_session(self.policy.session_factory).client("config")
@@ -333,7 +354,9 @@ class ConfigPollRule(Judge, ConfigPollRuleMode):
                     excepted.append(resource)
                 else:
                     matched.append(resource)
-            self._write(matched, excepted)
+            for name in unknown.reasons:
+                evaluated.pop(self._config_id_of_unknown(unknown, name), None)
+            self._write(matched, excepted, unknown)
             violations = {self.config_id_of(resource): self.violation(resource) for resource in matched}
             compliant: set[str] = set()
             try:
@@ -341,6 +364,7 @@ class ConfigPollRule(Judge, ConfigPollRuleMode):
                     compliant = self.fix(matched, event)
             except Exception as error:  # noqa: BLE001 - raised after the evaluations are sent
                 failure = error
+            unknown.write(self.policy.ctx.output)  # the fix may have added some
             for resource in matched:
                 key = self.config_id_of(resource)
                 if self.id_of(resource) in compliant:
@@ -351,15 +375,18 @@ class ConfigPollRule(Judge, ConfigPollRuleMode):
                         violation = f"The fix failed or could not be verified: {failure}. {violation}"
                     evaluated[key] = (Verdict.NON_COMPLIANT, violation)
         for resource in resources:
-            evaluated.setdefault(
-                self.config_id_of(resource),
-                (Verdict.NOT_APPLICABLE, f"Out of scope of {self.policy.name}."))
+            if self.id_of(resource) not in unknown:
+                evaluated.setdefault(
+                    self.config_id_of(resource),
+                    (Verdict.NOT_APPLICABLE, f"Out of scope of {self.policy.name}."))
         evaluations = [
             Evaluation(self.policy.resource_manager.resource_type.cfn_type, key, verdict, text, at)
             for key, (verdict, text) in evaluated.items()
         ]
-        evaluations += self._vanished(client, event["configRuleName"], at, set(evaluated))
-        if not evaluated:
+        unread = {self._config_id_of_unknown(unknown, name) for name in unknown.reasons}
+        if "" not in unread:  # else one of them would be taken for deleted
+            evaluations += self._vanished(client, event["configRuleName"], at, unread | set(evaluated))
+        if not evaluated and not unknown:
             evaluations.append(Evaluation(
                 "AWS::::Account", self.policy.options.account_id, Verdict.NOT_APPLICABLE,
                 f"There is no {self.policy.resource_type} in this region.", at,
@@ -369,7 +396,12 @@ class ConfigPollRule(Judge, ConfigPollRuleMode):
             raise failure
         return matched
 
-    def _write(self, matched: list[Resource], excepted: list[Resource]) -> None:
+    def _config_id_of_unknown(self, unknown: UnknownResources, name: str) -> str:
+        """The id of an unknown resource in AWS Config; empty if what is known of it does not contain it."""
+        kind = self.policy.resource_manager.resource_type
+        return str(unknown.resources.get(name, {}).get(kind.config_id or kind.id, ""))
+
+    def _write(self, matched: list[Resource], excepted: list[Resource], unknown: UnknownResources) -> None:
         """Write what was found to the policy's output, as c7n's own scheduled modes do."""
         ctx = self.policy.ctx
         ctx.metrics.put_metric("ResourceCount", len(matched), "Count", Scope="Policy")
@@ -378,6 +410,7 @@ class ConfigPollRule(Judge, ConfigPollRuleMode):
         ctx.output.write_file("resources.json", dumps(matched, indent=2))
         if excepted:
             ctx.output.write_file("excepted.json", dumps(excepted, indent=2))
+        unknown.write(ctx.output)
 
     def run_resource_set(self, event: Any, resources: list[Resource]) -> list[Resource]:
         """Run the actions as c7n does, but in the output that is already open."""

@@ -23,6 +23,7 @@ from ..aws import AWS_ERRORS, call, detail_of, readings
 from ..errors import CannotRead
 from ..fixing import tell_of_failure
 from ..names import HUB_BUS
+from ..resources import ResourcesUnknown, collecting
 from .probe import PROBE_SOURCE
 from .rule_function import DEFAULT_BUS, realtime_policy_lambda
 
@@ -74,15 +75,24 @@ class RealtimeMode(CloudTrailMode):
                     'start with "aws." can be forged by anyone who has events:PutEvents')
 
     def run(self, event: Mapping[str, Any], lambda_context: Any) -> Any:
-        """Extends c7n's method: when AWS cannot be read, this is reported, and the error is raised all the same.
+        """Extends c7n's method: what AWS does not let us read is reported, and the error is raised all the same.
 
-        Lambda then delivers the event again, and at last sends it to the dead-letter queue.
+        If an event names several resources, those that can be read are processed first. Lambda then delivers the event
+        again, and at last sends it to the dead-letter queue. Raises one of AWS_ERRORS, CannotRead or ResourcesUnknown.
         """
         try:
-            return super().run(event, lambda_context)
-        except (*AWS_ERRORS, CannotRead) as error:
+            return self._run(event, lambda_context)
+        except (*AWS_ERRORS, CannotRead, ResourcesUnknown) as error:
             tell_of_failure(self.policy, event, error)
             raise
+
+    def _run(self, event: Mapping[str, Any], lambda_context: Any) -> Any:
+        if len(set(CloudWatchEvents.get_ids(event, self.policy.data["mode"]) or ())) < 2:
+            return super().run(event, lambda_context)
+        with collecting(self.policy.resource_manager) as unknown:
+            found = super().run(event, lambda_context)
+        unknown.raise_if_any()
+        return found
 
     def resolve_resources(self, event: Mapping[str, Any]) -> list[Any]:
         """Extends c7n's method: retries until AWS returns a new resource, and finds security groups by name.

@@ -128,6 +128,15 @@ PATCHES = (
             Target("c7n.query:QueryResourceManager._get_cached_resources", "(self, ids)"),
         )),
     Patch(
+        "unknown_resources", "one resource that cannot be read ends the check of all others",
+        required=True, targets=(
+            Target("c7n.manager:ResourceManager.filter_resources", "(self, resources, event=None)"),
+            Target("c7n.query:QueryResourceManager.augment", "(self, resources)"),
+            Target("c7n.query:ChildResourceQuery.filter", "(self, resource_manager, parent_ids=None, **params)"),
+            Target("c7n.filters.missing:Missing.process", "(self, resources, event=None)"),
+            Target("c7n.policy:PullMode.run", "(self, *args, **kw)"),
+        )),
+    Patch(
         "ask_once", "policies of one sweep make the same calls; c7n's cache shares too little and too much",
         required=False, targets=(
             Target("c7n.policy:PullMode.run", "(self, *args, **kw)"),
@@ -167,6 +176,15 @@ READ = (
              Target("c7n.handler:init_config", "(policy_config)"),
              Target("c7n.handler:dispatch_event", "(event, context)"),
          )),
+    Read("custom_actions/patches/unknown_resources.py", "c7n takes a deleted bucket for one without settings", (
+        Target("c7n.resources.s3:BucketAssembly.handle_not_found", "(self, bucket, method_name, error_code=None)"),
+    )),
+    Read("custom_actions/resources/incomplete.py", "c7n goes on without details that it may not read", (
+        Target("c7n.resources.s3:S3_AUGMENT_TABLE"),
+        Target("c7n.resources.s3:BucketAssembly.detect_augment_fields", "(self)"),
+        Target("c7n.resources.s3", text="bucket.setdefault('c7n:DeniedMethods', [])"),
+        Target("c7n.resources.kms", text="r['Arn'] = r['KeyArn']"),
+    )),
     Read("custom_actions/elements/monitoring/elements.py", "data that several policies read is kept in c7n's cache", (
         Target("c7n.manager:ResourceManager", text="self._cache = "),
     )),

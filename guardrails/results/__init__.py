@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .finding import TABLE, Finding, Status, controls_text, findings_of, in_order, rank
     from .history import History, PastRun, RunChanges, RunScore
     from .state import THROTTLED, State, state_of
-    from .store import FILE, AccountInfo, CheckRow, PolicyInfo, RunStore
+    from .store import FILE, AccountInfo, CheckRow, PolicyInfo, RunStore, UnknownResource
 
 __getattr__, __all__ = face(
     __name__,
@@ -20,5 +20,5 @@ __getattr__, __all__ = face(
     finding=("Finding", "Status", "TABLE", "controls_text", "findings_of", "in_order", "rank"),
     history=("History", "PastRun", "RunChanges", "RunScore"),
     state=("State", "THROTTLED", "state_of"),
-    store=("AccountInfo", "CheckRow", "FILE", "PolicyInfo", "RunStore"),
+    store=("AccountInfo", "CheckRow", "FILE", "PolicyInfo", "RunStore", "UnknownResource"),
 )

@@ -11,9 +11,9 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from custom_actions.vocabulary import SEVERITIES
 
@@ -21,7 +21,7 @@ from ..errors import GuardrailsError
 from ..paths import create_private
 from .finding import TABLE, Finding, Status
 
-FORMAT = 1
+FORMAT = 2
 """The version of the tables. Raise it when a table changes; a file of another version is refused.
 
 The columns of `findings` are compared one by one, so they need no new version.
@@ -35,7 +35,7 @@ create table accounts (id text not null, name text primary key, regions text not
 create table policies (name text primary key, data text not null) without rowid;
 create table checks (
     account text not null, account_name text not null, region text not null, policy text not null,
-    state text not null, reason text not null, matched integer not null,
+    state text not null, reason text not null, matched integer not null, unknown text not null,
     primary key (account_name, region, policy)
 ) without rowid;
 create table findings ({columns}) without rowid;
@@ -87,6 +87,14 @@ class AccountInfo:
     """Why the account could not be reached; empty when it was."""
 
 
+class UnknownResource(NamedTuple):
+    """A resource that a check could not read, so that it is unknown whether it complies."""
+
+    resource: str
+    """Its id."""
+    reason: str
+
+
 @dataclass(frozen=True)
 class CheckRow:
     """One check: a policy in one account and region, and how it ended."""
@@ -97,10 +105,12 @@ class CheckRow:
     """`global` for what belongs to the whole account."""
     policy: str
     state: str
-    """ran, denied, throttled, error, not-run or skipped."""
+    """ran, partial, denied, throttled, error, not-run or skipped."""
     reason: str
     matched: int
     """Resources that the policy matched, including those with an exception."""
+    unknown: tuple[UnknownResource, ...] = ()
+    """Resources that it could not read."""
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -218,9 +228,9 @@ class RunStore:
         """
         with self._connection as db:
             for check, findings in checks:
-                db.execute("insert or replace into checks values (?, ?, ?, ?, ?, ?, ?)", (
+                db.execute("insert or replace into checks values (?, ?, ?, ?, ?, ?, ?, ?)", (
                     check.account, check.account_name, check.region, check.policy, check.state, check.reason,
-                    check.matched))
+                    check.matched, json.dumps(check.unknown)))
                 db.execute("delete from findings where policy = ? and account = ? and region = ?",
                            (check.policy, check.account, check.region))
                 for finding in findings:
@@ -263,7 +273,8 @@ class RunStore:
         query = f"select * from checks {where} order by account_name, region, policy"  # noqa: S608
         with closing(self._connection.execute(query)) as rows:
             for row in rows:
-                yield CheckRow(*row)
+                check = CheckRow(*row)
+                yield replace(check, unknown=tuple(UnknownResource(*each) for each in json.loads(row[-1])))
 
     def states(self) -> dict[tuple[str, str, str], str]:
         """The state of each check, by account name, region and policy."""

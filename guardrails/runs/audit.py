@@ -143,7 +143,7 @@ def check_row(plan: SweepPlan, check: Check) -> CheckRow:
     """A check as a row of a run's file."""
     return CheckRow(
         check.account.id, check.account.name, plan.region(check), check.policy.name, check.state.value, check.reason,
-        len(check.resources))
+        len(check.resources), check.unknown)
 
 
 def start_audit(request: AuditRequest, directory: Callable[[], Path]) -> AuditRun:

@@ -103,7 +103,7 @@ def fixes(
     left = after.findings()
     left_keys = {finding.key for finding in left}
     left_names = {name for finding in left for name in names_of(finding)}
-    evaluated = {(c.account.id, after.region(c), c.policy.name) for c in after.checks if c.state.seen}
+    second = {(c.account.id, after.region(c), c.policy.name): c for c in after.checks}
     checks = {} if fixing is None else {(c.account.id, fixing.region(c), c.policy.name): c for c in fixing.checks}
     known: set[Name] = set()
     result = []
@@ -113,12 +113,14 @@ def fixes(
         found = _last_receipts(finding, rounds)
         check = checks.get(place)
         reason = ""
-        if found and finding.id in tried and found[0] is not rounds[-1] and check is not None and check.state.seen:
+        if found and finding.id in tried and found[0] is not rounds[-1] and check is not None and check.judged(finding.resource):
             # The last round read the resource again and left it alone, so what an earlier one says is out of date.
             reason = f"an earlier attempt says: {_of_receipts(found[1])[0]}"
             found = None
+        again = second.get(place)
         outcome, why = _outcome(
-            found[1] if found else None, found_again=finding.key in left_keys, evaluated=place in evaluated,
+            found[1] if found else None, found_again=finding.key in left_keys,
+            evaluated=again is not None and again.judged(finding.resource),
             problem=check.reason if check is not None and check.state.missing else "")
         started = check is not None and check.started
         if stopped and not found and finding.id in tried and not started and not outcome.done:

@@ -186,7 +186,7 @@ class HealRun:
         where = (planned.account, planned.region, planned.policy)
         check = next((check for check in self._before.checks if (
             check.account.id, self.plan.region(check), check.policy.name) == where), None)
-        if check is None or not check.state.seen:
+        if check is None or not check.judged(planned.resource):
             return FixOutcome.UNKNOWN, check.reason if check else "the sweep before the fixes has no result for it"
         if any((finding.account, finding.region, finding.policy, finding.resource) == planned.key
                for finding in self.store.findings(Status.EXCEPTED)):

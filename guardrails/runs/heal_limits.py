@@ -14,7 +14,7 @@ from typing import Any
 
 from ..errors import GuardrailsError
 from ..policies import Policy
-from ..results import Finding
+from ..results import Finding, State
 from .fix_rounds import Place, place_of
 from .sweeps import Sweep
 
@@ -127,7 +127,7 @@ def looked_at(swept: Sweep, directory: Path) -> dict[Place, int]:
     """
     found = {}
     for check in swept.checks:
-        if check.state.seen:
+        if check.state.seen or check.state is State.PARTIAL:
             log = directory / "output" / check.account.name / check.region / check.policy.name / "custodian-run.log"
             if (number := _population(log, check.policy.name)) is not None:
                 found[check.account.id, swept.region(check), check.policy.name] = number

@@ -220,7 +220,7 @@ def lacks(reader: Reader, principal: Principal, required: Sequence[str]) -> list
     """The required policies that the principal does not have; its groups are read only when necessary."""
     lacking = missing(required, reader.attached(principal)) if required else []
     if lacking and principal.kind == "user":
-        through = {arn for group in reader.groups(principal) for arn in reader.attached(group)}
+        through = {arn for group in reader.groups(principal) for arn in reader.attached(group, may_be_gone=True)}
         lacking = missing(lacking, through)
     return lacking
 

@@ -10,6 +10,7 @@ from guardrails.accounts.account import Account, Accounts
 from guardrails.policies.policy import Policy
 from guardrails.results.finding import Finding
 from guardrails.results.state import State
+from guardrails.results.store import UnknownResource
 from guardrails.runs.accounting import Check
 from guardrails.runs.fix_outcomes import Fix, FixOutcome, fixes, fixes_so_far, settled
 from guardrails.runs.fix_rounds import FixRound
@@ -27,8 +28,9 @@ FINDING = Finding(
 
 
 
-def swept(state: State, *, drift: bool = False) -> Sweep:
-    check = Check(POLICY, RED, "eu-west-1", state, "why", (STAGE,) if drift else (), (), True)
+def swept(state: State, *, drift: bool = False, unknown: str = "") -> Sweep:
+    check = Check(POLICY, RED, "eu-west-1", state, "why", (STAGE,) if drift else (), (), True,
+                  (UnknownResource(unknown, "denied"),) if unknown else ())
     return Sweep(SweepPlan([POLICY], Accounts((RED,), ())), (check,))
 
 
@@ -50,6 +52,7 @@ def test_a_receipt_names_what_it_fixed_by_id_or_by_arn(name: str) -> None:
 
 @pytest.mark.parametrize(("after", "outcome"), [
     (swept(State.RAN), "fixed"), (swept(State.RAN, drift=True), "still-there"), (swept(State.DENIED), "unknown"),
+    (swept(State.PARTIAL, unknown="a2/prod"), "fixed"), (swept(State.PARTIAL, unknown="a1/prod"), "unknown"),
 ])
 def test_without_a_receipt_the_second_sweep_tells(after: Sweep, outcome: str) -> None:
     [fix] = ended(recorded(), after)
