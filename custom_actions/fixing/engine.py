@@ -48,6 +48,9 @@ class Step:
         chain: steps with the same name depend on each other: when one fails, the later ones are not made.
         confirm: the step adds access or restores settings from history, so it is made only after the event is confirmed
             (confirmation.py).
+        overwrites: the call replaces or deletes content that others may have changed since it was read, such as a whole
+            document or list. The resource is read again directly before the call; if the step has changed, the new plan
+            is carried out instead, so that the inverse holds what is overwritten.
         unsure: set by `carry_out` on a step that AWS may or may not have done, because the call ended with an error
             and the resource could not be read again.
     """
@@ -64,6 +67,7 @@ class Step:
     try_later: frozenset[str] = frozenset()
     chain: str = ""
     confirm: bool = False
+    overwrites: bool = False
     unsure: bool = False
 
     @property
@@ -118,6 +122,9 @@ class FixResult:
     resource_type: str = ""
     region: str = ""
 
+
+_REPLANS = 3
+"""How often a step is planned again because someone else changed the resource between the read and the call."""
 
 Make = Callable[[Step], Answer | None]
 Left = Sequence[Step | str]
@@ -183,7 +190,7 @@ def carry_out(
     todo: Sequence[Step] = steps
     remaining: Left | None = list(steps)
     for further in reversed(range(rounds)):
-        work.make_all(todo)
+        work.make_all(todo, left)
         remaining = work.read_again(left, further=further > 0, settled=settled)
         todo = [step for step in remaining or () if isinstance(step, Step)]
         if not todo or work.problems:
@@ -247,6 +254,11 @@ def fix_by_plan(client: Callable[[str], Any], plan: Callable[[], FixPlan], **opt
         planned.steps, calls(client), lambda: plan().steps, cannot=planned.cannot, notes=planned.notes, **options)
 
 
+def _same(step: Step, other: Step) -> bool:
+    """Whether both make the same call on the same earlier state."""
+    return step.call == other.call and step.known_undo() == other.known_undo()
+
+
 class _Work:
     """The steps of one fix while they are made."""
 
@@ -258,16 +270,44 @@ class _Work:
         self.problems: list[str] = []
         self.notes: list[str] = []
 
-    def make_all(self, steps: Sequence[Step]) -> None:
+    def make_all(self, steps: Sequence[Step], left: Callable[[], Left]) -> None:
+        """Make the steps. `left` reads the resource again before a step that overwrites something."""
         broken: set[str] = set()
         later: list[Step] = []
-        for step in steps:
+        todo, replans = list(steps), 0
+        while todo:
+            step = todo.pop(0)
             if step.chain and step.chain in broken:
                 self.problems.append(f"{step.does}: not tried, because a step before it failed")
-            elif not self._try(step, later):
+                continue
+            if step.overwrites and (now := self._planned_now(step, left)) is None:
+                broken.add(step.chain)
+                continue
+            if step.overwrites and not any(_same(step, each) for each in now):
+                if replans == _REPLANS:
+                    self.problems.append(f"{step.does}: not tried, because someone else keeps changing the resource")
+                    return
+                replans += 1
+                self.notes.append(f"{step.does}: planned again, because someone else changed the resource meanwhile")
+                todo = now
+                continue
+            if not self._try(step, later):
                 broken.add(step.chain)
         for step in later:
             self._try(step, None)
+
+    def _planned_now(self, step: Step, left: Callable[[], Left]) -> list[Step] | None:
+        """The steps that are still to do, read directly before `step`; None if it must not be made."""
+        try:
+            remaining = left()
+        except (*AWS_ERRORS, CannotRead, Refusal) as error:
+            self.problems.append(f"{step.does}: not tried, because it could not be read again: {reason_of(error)}")
+            return None
+        done = [leaf.call for made, answer in self._tried if answer is not None for leaf in made.leaves]
+        return [
+            each for each in remaining
+            # AWS may not show the changes of the steps before yet.
+            if isinstance(each, Step) and not all(leaf.call in done for leaf in each.leaves)]
 
     def _try(self, step: Step, later: list[Step] | None) -> bool:
         """Make a step; returns whether steps that depend on it may follow. `later` collects what is tried once more."""

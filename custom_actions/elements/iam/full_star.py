@@ -186,4 +186,4 @@ def _revocation(grant: Grant) -> Step:
     return Step(
         f"delete {grant}", Call("iam", f"delete_{kind}_policy", parameters),
         Call("iam", f"put_{kind}_policy", {**parameters, "PolicyDocument": document}),
-        removed={"PolicyName": grant.policy, "PolicyDocument": document})
+        removed={"PolicyName": grant.policy, "PolicyDocument": document}, overwrites=True)

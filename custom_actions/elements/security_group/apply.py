@@ -116,22 +116,25 @@ def _closing(group_id: str, rules: Sequence[Rule], *, chain: str = "") -> list[S
 
     leaves = [
         RuleStep(f"revoke {rule}", Call("ec2", "revoke_security_group_ingress", parameters([rule])),
-                 inverse(group_id, [rule], []), no_harm=_GONE, chain=chain, rule=rule)
+                 inverse(group_id, [rule], []), no_harm=_GONE, chain=chain, overwrites=True, rule=rule)
         for rule in rules
     ]
     return _together(
-        leaves, f"revoke {len(rules)} rules", "revoke_security_group_ingress", parameters(rules), _GONE, chain)
+        leaves, f"revoke {len(rules)} rules", "revoke_security_group_ingress", parameters(rules), _GONE, chain,
+        # By its id, a rule is revoked even if someone has modified it since it was read.
+        overwrites=True)
 
 
 def _together(
     leaves: Sequence[RuleStep], does: str, operation: str, parameters: Mapping[str, Any], split_on: frozenset[str],
-    chain: str, *, confirm: bool = False,
+    chain: str, *, confirm: bool = False, overwrites: bool = False,
 ) -> list[Step]:
     """One call for all the rules. It is split if a rule exists already, is gone, or has no source any more."""
     if len(leaves) < 2:
         return list(leaves)
     return [Step(
-        does, Call("ec2", operation, parameters), parts=leaves, split_on=split_on, chain=chain, confirm=confirm)]
+        does, Call("ec2", operation, parameters), parts=leaves, split_on=split_on, chain=chain, confirm=confirm,
+        overwrites=overwrites)]
 
 
 def _summary(group_id: str, made: Sequence[tuple[Step, Mapping[str, Any]]]) -> FixResult:
