@@ -161,7 +161,7 @@ def nothing_left(left: Left) -> bool:
 def carry_out(
     steps: Sequence[Step], make: Make, left: Callable[[], Left], *, cannot: str = "", notes: Sequence[str] = (),
     rounds: int = 1, settled: Callable[[Left], bool] = nothing_left, summarise: Summary = summary,
-    confirm: Callable[[], None] | None = None,
+    confirm: Callable[[], None] | None = None, again: Callable[[], Left] | None = None,
 ) -> FixResult:
     """Make the steps, read the resource again, and return the result.
 
@@ -175,6 +175,7 @@ def carry_out(
         summarise: summarises the steps for the receipt, where `summary` does not fit.
         confirm: returns if the event is confirmed, on which the steps with `confirm` depend. If it raises NotYet, only
             the other steps are made, and the outcome is `waiting`. If it raises Refusal, no step is made.
+        again: reads the resource and plans its steps again, before a step that overwrites something; by default `left`.
     """
     if confirm and any(step.confirm for step in steps):
         try:
@@ -190,7 +191,7 @@ def carry_out(
     todo: Sequence[Step] = steps
     remaining: Left | None = list(steps)
     for further in reversed(range(rounds)):
-        work.make_all(todo, left)
+        work.make_all(todo, again or left)
         remaining = work.read_again(left, further=further > 0, settled=settled)
         todo = [step for step in remaining or () if isinstance(step, Step)]
         if not todo or work.problems:

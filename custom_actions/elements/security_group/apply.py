@@ -58,7 +58,8 @@ def steps_of(group_id: str, plan: Plan, *, confirm: bool = False) -> list[Step]:
     ]
     for narrowing in plan.narrow:
         chain = f"narrow {narrowing.wide.rule_id or narrowing.wide}"
-        steps += _opening(group_id, narrowing.added, try_later=_FULL, chain=chain)
+        # The wide rule may have been narrowed by someone else since it was read.
+        steps += _opening(group_id, narrowing.added, try_later=_FULL, chain=chain, overwrites=True)
         steps += _closing(group_id, [narrowing.wide], chain=chain)
     return steps
 
@@ -97,17 +98,18 @@ def apply(
 
 def _opening(
     group_id: str, rules: Sequence[Rule], *, try_later: frozenset[str] = frozenset(), chain: str = "",
-    confirm: bool = False,
+    confirm: bool = False, overwrites: bool = False,
 ) -> list[Step]:
     leaves = [
         RuleStep(
             f"authorise {rule}", Call("ec2", "authorize_security_group_ingress", _authorisation(group_id, [rule])),
-            inverse(group_id, [], [rule]), no_harm=_THERE, try_later=try_later, chain=chain, confirm=confirm, rule=rule,
-            opens=True)
+            inverse(group_id, [], [rule]), no_harm=_THERE, try_later=try_later, chain=chain, confirm=confirm,
+            overwrites=overwrites, rule=rule, opens=True)
         for rule in rules
     ]
     return _together(leaves, f"authorise {len(rules)} rules", "authorize_security_group_ingress",
-                     _authorisation(group_id, rules), _THERE | _FULL | _NO_SOURCE, chain, confirm=confirm)
+                     _authorisation(group_id, rules), _THERE | _FULL | _NO_SOURCE, chain, confirm=confirm,
+                     overwrites=overwrites)
 
 
 def _closing(group_id: str, rules: Sequence[Rule], *, chain: str = "") -> list[Step]:
