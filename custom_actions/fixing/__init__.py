@@ -7,7 +7,7 @@ from ..face import face
 
 if TYPE_CHECKING:
     from .confirmation import ATTEMPT, NotYet, function, wait
-    from .engine import FixPlan, FixResult, Left, Step, calls, carry_out, fix_by_plan, summary
+    from .engine import FixPlan, FixResult, Left, Make, Step, calls, carry_out, fix_by_plan, summary
     from .event_fix import CONFIRM, LIST_OF_ROLES, OTHERWISE, EventFix, Record, check_events, events_of
     from .fix import Fix, fix_each
     from .inverses import (
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 __getattr__, __all__ = face(
     __name__,
     confirmation=("ATTEMPT", "NotYet", "function", "wait"),
-    engine=("FixPlan", "FixResult", "Left", "Step", "calls", "carry_out", "fix_by_plan", "summary"),
+    engine=("FixPlan", "FixResult", "Left", "Make", "Step", "calls", "carry_out", "fix_by_plan", "summary"),
     event_fix=("CONFIRM", "EventFix", "LIST_OF_ROLES", "OTHERWISE", "Record", "check_events", "events_of"),
     fix=("Fix", "fix_each"),
     inverses=(
