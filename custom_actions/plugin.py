@@ -20,6 +20,7 @@ class Element(NamedTuple):
 ELEMENTS = (
     Element("security-group", "filter", "ingress-drift", "security_group.elements:IngressDrift"),
     Element("security-group", "action", "revert-ingress", "security_group.elements:RevertIngress"),
+    Element("security-group", "filter", "made-by", "security_group.made_by:MadeBy"),
     Element("security-group", "filter", "unattached", "vpc.interfaces:Unattached"),
     Element("subnet", "filter", "internet-route", "vpc.routes:InternetRoute"),
     Element("cloudtrail", "action", "revert-trail", "cloudtrail.elements:RevertTrail"),

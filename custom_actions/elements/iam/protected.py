@@ -28,8 +28,8 @@ _NAMES = (
 def why_protected(name: str, path: str) -> str:
     """Why a role with this name and path must not be changed; empty if it may be.
 
-    Anyone who may create a role can choose such a name. The path is AWS's own. So a fix that does not change such a role
-    says so, and the policy that reports it does not look at its name.
+    Anyone who may create a role can choose such a name; the paths are AWS's own. So a fix that does not change such a
+    role says so, and the policy that reports it does not look at its name.
     """
     for prefix, reason in _PATHS:
         if path.startswith(prefix):

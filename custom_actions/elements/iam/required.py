@@ -111,8 +111,8 @@ class MissingPolicies(Filter):
 class AttachMissingPolicies(IamFix):
     """Attach the required managed policies that a user or a role lacks, and verify the result.
 
-    The missing policies are determined again, as in the policy's filter `missing-policies`. Nothing is detached. Roles of
-    AWS, and roles with which an organization administers the account, are refused.
+    The missing policies are determined again, as in the policy's filter `missing-policies`. Nothing is detached.
+    Roles of AWS, and roles with which an organization administers the account, are refused.
 
     The outcome of each principal is reverted, already-ok, partial or failed. Its receipt, in
     `action-attach-missing-policies` beside the policy's other output, has the attached policies and the calls that
