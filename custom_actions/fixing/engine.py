@@ -187,11 +187,14 @@ def carry_out(
         except AWS_ERRORS as error:
             problem = f"the event could not be confirmed: {reason_of(error)}"
             return _unconfirmed(steps, make, left, Outcome.FAILED, problem, notes, summarise)
+    replan = again or left
+    if confirm and not any(step.confirm for step in steps):
+        replan = _without_confirmation(replan)
     work = _Work(make)
     todo: Sequence[Step] = steps
     remaining: Left | None = list(steps)
     for further in reversed(range(rounds)):
-        work.make_all(todo, again or left)
+        work.make_all(todo, replan)
         remaining = work.read_again(left, further=further > 0, settled=settled)
         todo = [step for step in remaining or () if isinstance(step, Step)]
         if not todo or work.problems:
@@ -227,11 +230,16 @@ def _unconfirmed(
     waiting = [step.call for step in steps if step.confirm]
     result = carry_out(
         now, make, lambda: [each for each in left() if not (isinstance(each, Step) and each.call in waiting)],
-        notes=notes, summarise=summarise)
+        notes=notes, summarise=summarise, again=_without_confirmation(left))
     if outcome is Outcome.FAILED or result.outcome.needs_a_person:
         changed = result.outcome in (Outcome.REVERTED, Outcome.PARTIAL)
         outcome = Outcome.PARTIAL if changed else Outcome.FAILED
     return replace(result, outcome=outcome, reason="; ".join(filter(None, [reason, result.reason])))
+
+
+def _without_confirmation(left: Callable[[], Left]) -> Callable[[], Left]:
+    """A function that returns what is left without the steps that need a confirmation: the event is not confirmed."""
+    return lambda: [each for each in left() if not (isinstance(each, Step) and each.confirm)]
 
 
 def fix_by_plan(client: Callable[[str], Any], plan: Callable[[], FixPlan], **options: Any) -> FixResult:
@@ -281,10 +289,11 @@ class _Work:
             if step.chain and step.chain in broken:
                 self.problems.append(f"{step.does}: not tried, because a step before it failed")
                 continue
-            if step.overwrites and (now := self._planned_now(step, left)) is None:
+            now = self._planned_now(step, left) if step.overwrites else [step]
+            if now is None:
                 broken.add(step.chain)
                 continue
-            if step.overwrites and not any(_same(step, each) for each in now):
+            if not any(_same(step, each) for each in now):
                 if replans == _REPLANS:
                     self.problems.append(f"{step.does}: not tried, because someone else keeps changing the resource")
                     return
