@@ -68,8 +68,8 @@ class UnusableLogTarget(BucketFilter):
     * the target is in another region or another account, or does not exist.
     * the target does not accept access logs: it encrypts with KMS, or has a default retention period.
 
-    `target-bucket` may contain `{source_bucket_region}`, as in c7n's `toggle-logging`. If the target cannot be read,
-    the bucket matches, and the reason begins with `unknown`. Each target is read once.
+    `target-bucket` may contain `{source_bucket_region}`, `{account_id}` and `{region}`, as in c7n's `toggle-logging`.
+    If the target cannot be read, the bucket matches, and the reason begins with `unknown`. Each target is read once.
 
     Written because c7n's `toggle-logging` sets any target, and S3 accepts a bucket that logs into itself.
 
@@ -109,7 +109,11 @@ class UnusableLogTarget(BucketFilter):
 
         def find(client: Any, bucket: Bucket) -> list[str]:
             region = get_region(bucket)
-            target = self.data["target-bucket"].replace("{source_bucket_region}", region)
+            # Where one name is filled in later, c7n fills in none of a value.
+            names = {"account_id": account, "region": str(self.manager.config.region), "source_bucket_region": region}
+            target = self.data["target-bucket"]
+            for name, value in names.items():
+                target = target.replace(f"{{{name}}}", value)
             if bucket["Name"] == target:
                 return [why_unusable(target, region, target, region, {}, None, ())]
             found = read(target)
