@@ -143,7 +143,7 @@ def plan_sharing(kind: Kind, resource: str, parties: Sequence[str], allowed: Seq
     )])
 
 
-def _owner(resource: Mapping[str, Any]) -> str:
+def owner_of(resource: Mapping[str, Any]) -> str:
     """The account that owns a snapshot or an image; empty if the description does not say."""
     arn = str(resource.get("DBSnapshotArn") or resource.get("DBClusterSnapshotArn") or "")
     return str(resource.get("OwnerId") or (arn.split(":")[4] if arn.count(":") > 4 else ""))
@@ -263,7 +263,7 @@ class RevertSharing(EventFix):
         kind = KINDS[self.manager.type]
         client = session.client(kind.service)
         resource_id = resource[self.manager.get_model().id]
-        owner = _owner(resource)
+        owner = owner_of(resource)
         if owner and owner != self.manager.config.account_id:
             raise Refusal(f"it belongs to the account {owner}, which shares it: it is changed there")
         allowed = [

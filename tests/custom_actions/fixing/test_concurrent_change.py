@@ -20,6 +20,7 @@ from c7n.actions import EventAction
 
 from custom_actions.fixing.receipt import FixIncomplete
 from tests import engine
+from tests.custom_actions.elements.self_defence.deployed import NAME
 from tests.moto_server import ACCOUNT, REGION, Moto
 
 from .cloud import Cloud
@@ -99,6 +100,17 @@ def _narrow(cloud: Cloud) -> None:
                     "IpProtocol": "tcp", "FromPort": 20, "ToPort": 30, "CidrIpv4": "0.0.0.0/0"}}])
 
 
+def _tag(cloud: Cloud) -> None:
+    ec2 = cloud.client("ec2")
+    [group] = ec2.describe_security_groups(GroupNames=["tagged"])["SecurityGroups"]
+    ec2.create_tags(Resources=[group["GroupId"]], Tags=[{"Key": "guardrails-ingress", "Value": "mine"}])
+
+
+def _target(cloud: Cloud) -> None:
+    arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:mine"
+    cloud.client("events").put_targets(Rule=NAME, Targets=[{"Id": NAME, "Arn": arn}])
+
+
 def _count(cloud: Cloud) -> None:
     cloud.client("logs").put_metric_filter(
         logGroupName="audit", filterName="guardrails-keys", filterPattern="{ $.eventName = Mine }",
@@ -130,6 +142,9 @@ OTHERS: Mapping[tuple[str, str, str], tuple[Other, ...]] = {
     ("security-group", "revert-ingress", "narrow"): (
         Other("DescribeSecurityGroupRules", _narrow, _says('[20, 30, "0.0.0.0/0"]'),
               frozenset({"0 is closed", "443 is closed", "65535 is closed"})),),
+    ("account", "revert-tags", ""): (Other(
+        "DescribeTags", _tag, _says('"mine"'), frozenset({"has another tag"})),),
+    ("account", "restore-own-resource", "target"): (Other("ListTargetsByRule", _target, _says("function:mine")),),
     ("account", "create-log-alarm", ""): (Other("DescribeMetricFilters", _count, _says("Mine")),),
     ("dynamodb-table", "set-kms-encryption", ""): (Other(
         "DescribeTable",
