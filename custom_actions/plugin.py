@@ -20,6 +20,7 @@ class Element(NamedTuple):
 ELEMENTS = (
     Element("security-group", "filter", "ingress-drift", "security_group.elements:IngressDrift"),
     Element("security-group", "action", "revert-ingress", "security_group.elements:RevertIngress"),
+    Element("security-group", "filter", "made-by", "security_group.made_by:MadeBy"),
     Element("security-group", "filter", "unattached", "vpc.interfaces:Unattached"),
     Element("subnet", "filter", "internet-route", "vpc.routes:InternetRoute"),
     Element("cloudtrail", "action", "revert-trail", "cloudtrail.elements:RevertTrail"),
@@ -37,6 +38,9 @@ ELEMENTS = (
     Element("s3", "filter", "check-secure-transport", "s3.elements:CheckSecureTransport"),
     Element("s3", "filter", "has-policy", "s3.elements:HasPolicy"),
     Element("s3", "filter", "default-encryption", "s3.elements:DefaultEncryption"),
+    Element("s3", "filter", "receives-logs", "s3.preconditions:ReceivesLogs"),
+    Element("s3", "filter", "unusable-log-target", "s3.preconditions:UnusableLogTarget"),
+    Element("s3", "filter", "serves-website", "s3.preconditions:ServesWebsite"),
     Element("dynamodb-table", "action", "set-kms-encryption", "dynamodb.elements:SetKmsEncryption"),
     Element("account", "filter", "missing-trail", "recording.elements:MissingTrail"),
     Element("account", "filter", "missing-config-rules", "recording.elements:MissingConfigRules"),
@@ -112,7 +116,7 @@ def _on_resource_type(_: Any, resource_class: Any) -> None:
     if resource_class is None:
         return
     # Imported here: c7n.policy is not fully imported yet while the AWS provider is loaded.
-    from .elements.every_type import OnlyResources, for_resource
+    from .elements.every_type import OnlyResources, Refuse, for_resource
     from .exceptions import TYPE, Excepted
     from .patches import DoesNotFit, install
 
@@ -127,6 +131,8 @@ def _on_resource_type(_: Any, resource_class: Any) -> None:
         resource_class.filter_registry.register("scope", for_resource(resource_class))
     if "only-resources" not in resource_class.filter_registry:
         resource_class.filter_registry.register("only-resources", OnlyResources)
+    if "refuse" not in resource_class.action_registry:
+        resource_class.action_registry.register("refuse", Refuse)
     if TYPE not in resource_class.filter_registry:
         resource_class.filter_registry.register(TYPE, Excepted)
     for element in ELEMENTS:

@@ -14,7 +14,16 @@ if TYPE_CHECKING:
     from .event_history import earlier_events, earlier_named, event_by_id
     from .events import Actor, actor_of, detail_of, is_own, principal_of
     from .shared_state import SharedState, forget_states, state_of
-    from .tag_history import UnknownTag, distrusted_tag, moment, records_of, removed_tags, tags_before, tags_set
+    from .tag_history import (
+        UnknownTag,
+        creates,
+        distrusted_tag,
+        moment,
+        records_of,
+        removed_tags,
+        tags_before,
+        tags_set,
+    )
 
 __getattr__, __all__ = face(
     __name__,
@@ -23,5 +32,7 @@ __getattr__, __all__ = face(
     event_history=("earlier_events", "earlier_named", "event_by_id"),
     events=("Actor", "actor_of", "detail_of", "is_own", "principal_of"),
     shared_state=("SharedState", "forget_states", "state_of"),
-    tag_history=("UnknownTag", "distrusted_tag", "moment", "records_of", "removed_tags", "tags_before", "tags_set"),
+    tag_history=(
+        "UnknownTag", "creates", "distrusted_tag", "moment", "records_of", "removed_tags", "tags_before", "tags_set",
+    ),
 )

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from .alerting import STOPPED, UNANSWERED, tell_of_failure
     from .bound import QUARRELS
     from .confirmation import ATTEMPT, NotYet, function, wait
-    from .engine import FixPlan, FixResult, Left, Step, calls, carry_out, fix_by_plan, summary
+    from .engine import FixPlan, FixResult, Left, Make, Step, calls, carry_out, fix_by_plan, summary
     from .event_fix import CONFIRM, LIST_OF_ROLES, OTHERWISE, EventFix, Record, check_events, events_of
     from .fix import Fix, fix_each
     from .inverses import (
@@ -55,7 +55,7 @@ __getattr__, __all__ = face(
     alerting=("STOPPED", "UNANSWERED", "tell_of_failure"),
     bound=("QUARRELS",),
     confirmation=("ATTEMPT", "NotYet", "function", "wait"),
-    engine=("FixPlan", "FixResult", "Left", "Step", "calls", "carry_out", "fix_by_plan", "summary"),
+    engine=("FixPlan", "FixResult", "Left", "Make", "Step", "calls", "carry_out", "fix_by_plan", "summary"),
     event_fix=("CONFIRM", "EventFix", "LIST_OF_ROLES", "OTHERWISE", "Record", "check_events", "events_of"),
     fix=("Fix", "fix_each"),
     inverses=(

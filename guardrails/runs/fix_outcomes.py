@@ -113,7 +113,8 @@ def fixes(
         found = _last_receipts(finding, rounds)
         check = checks.get(place)
         reason = ""
-        if found and finding.id in tried and found[0] is not rounds[-1] and check is not None and check.judged(finding.resource):
+        judged = check is not None and check.judged(finding.resource)
+        if found and finding.id in tried and found[0] is not rounds[-1] and judged:
             # The last round read the resource again and left it alone, so what an earlier one says is out of date.
             reason = f"an earlier attempt says: {_of_receipts(found[1])[0]}"
             found = None

@@ -108,7 +108,8 @@ class RevokeFullStar(IamFix):
 
     Such a managed policy is detached, and such an inline policy is deleted; all other policies stay. Which policies
     they are is decided again, as in the filter `full-star`. A user's groups are not changed, because other users have
-    their policies too. The principal under which this runs is refused, because it could not undo the fix.
+    their policies too. The principal under which this runs is refused, because it could not undo the fix, and so are
+    roles of AWS and roles with which an organization administers the account.
 
     The outcome of each principal is reverted, already-ok, partial, failed or refused. Its receipt, in
     `action-revoke-full-star` beside the policy's other output, has the removed policies and the calls that restore
@@ -147,6 +148,7 @@ class RevokeFullStar(IamFix):
 
     def fix(self, session: Any, resource: dict[str, Any]) -> Iterator[FixResult]:
         """Remove the policies that allow all actions from one principal."""
+        self.check_not_protected(resource)
         principal = Principal.of(self.manager.type, resource)
         own = call(session.client("sts").get_caller_identity)["Arn"]
         if is_caller(principal, own):
@@ -186,4 +188,4 @@ def _revocation(grant: Grant) -> Step:
     return Step(
         f"delete {grant}", Call("iam", f"delete_{kind}_policy", parameters),
         Call("iam", f"put_{kind}_policy", {**parameters, "PolicyDocument": document}),
-        removed={"PolicyName": grant.policy, "PolicyDocument": document})
+        removed={"PolicyName": grant.policy, "PolicyDocument": document}, overwrites=True)

@@ -51,7 +51,8 @@ def plan(now: Settings | None, wanted: Settings) -> list[Step]:
     return [Step(
         f"set {', '.join(f'{key}: {value}' for key, value in changed.items()) or 'a password policy'}",
         Call("iam", "update_account_password_policy", target), undo,
-        removed={key: (now or {}).get(key) for key in changed} if now is not None else {}, added=changed)]
+        removed={key: (now or {}).get(key) for key in changed} if now is not None else {}, added=changed,
+        overwrites=True)]
 
 
 def _given(settings: Settings) -> dict[str, Any]:

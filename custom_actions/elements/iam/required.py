@@ -112,6 +112,7 @@ class AttachMissingPolicies(IamFix):
     """Attach the required managed policies that a user or a role lacks, and verify the result.
 
     The missing policies are determined again, as in the policy's filter `missing-policies`. Nothing is detached.
+    Roles of AWS, and roles with which an organization administers the account, are refused.
 
     The outcome of each principal is reverted, already-ok, partial or failed. Its receipt, in
     `action-attach-missing-policies` beside the policy's other output, has the attached policies and the calls that
@@ -165,6 +166,7 @@ class AttachMissingPolicies(IamFix):
 
     def fix(self, session: Any, resource: dict[str, Any]) -> Iterator[FixResult]:
         """Attach the policies that one principal lacks."""
+        self.check_not_protected(resource)
         principal, client = Principal.of(self.manager.type, resource), session.client("iam")
         [declared] = self._filters()
         required = arns_of(self, declared.data["policies"])

@@ -14,7 +14,7 @@ from ...parameters import placeholders
 from .apply import apply
 from .chain import Link, Verdict, judge
 from .pattern import Expression, PatternError, cases, covers, parse_conditions, whole
-from .plan import ALARM_SETTINGS, FILTER_SETTINGS, Settings, plan_alarms
+from .plan import ALARM_SETTINGS, FILTER_SETTINGS, AlarmPlan, Settings, plan_alarms
 from .read import AwsSource
 
 _LONGEST_PATTERN = 1024
@@ -197,13 +197,21 @@ class CreateLogAlarm(Fix):
         expressions = _expressions(self.type, patterns)
         settings = Settings(
             self.data["topic"], self.data.get("email") or "", self.data.get("namespace") or Settings.namespace)
-        source = _source(self, fresh=True)
-        for plan in plan_alarms(
-                _missing(expressions, source), patterns, settings, source, self.manager.config.region):
+
+        def planned() -> tuple[list[AlarmPlan], AwsSource]:
+            source = _source(self, fresh=True)
+            return plan_alarms(
+                _missing(expressions, source), patterns, settings, source, self.manager.config.region), source
+
+        def again(region: str) -> AlarmPlan:
+            return next((plan for plan in planned()[0] if plan.region == region), AlarmPlan(region))
+
+        plans, source = planned()
+        for plan in plans:
             for line in plan.lines():
                 self.log.info("%s %s: %s", self.type, plan.region, line)
             own = {name: expressions[name] for name in plan.events}
-            yield apply(plan, source.client, partial(self._judge, own))
+            yield apply(plan, source.client, partial(self._judge, own), partial(again, plan.region))
 
     def _judge(self, expressions: Mapping[str, Expression]) -> Mapping[str, Verdict]:
         return _missing(expressions, _source(self, fresh=True))

@@ -25,6 +25,7 @@ from . import prefix_lists
 from .apply import apply, read_rules
 from .baseline import Baseline, Required
 from .event import EVENTS, SETTLED, undo_of
+from .managed import managers
 from .plan import Plan
 from .prefix_lists import PrefixListReader
 from .restore import NEVER, bounded, without_restores
@@ -240,6 +241,8 @@ class RevertIngress(EventFix):
         "ec2:DescribeSecurityGroupRules",
         "ec2:AuthorizeSecurityGroupIngress",
         "ec2:RevokeSecurityGroupIngress",
+        # A narrowed rule keeps its tags.
+        "ec2:CreateTags",
         *prefix_lists.PERMISSIONS,
     )
 
@@ -275,7 +278,10 @@ class RevertIngress(EventFix):
         if exact and resource.get("GroupName") == "default" and not self.data.get("include-default"):
             raise Refusal("an exact ingress on a default group needs include-default: true in the policy")
         settings.check_filled()
-        notes: tuple[str, ...] = ()
+        owner, account = resource.get("OwnerId"), self.manager.config.account_id
+        if owner and account and owner != account:
+            raise Refusal(f"the group belongs to the account {owner}, which shares it: its rules are changed there")
+        notes = tuple(managers(resource.get("Tags") or ()))
         lists = PrefixListReader(lambda: client)
         try:
             rules = read_rules(client, group_id)
@@ -283,7 +289,7 @@ class RevertIngress(EventFix):
                 baseline: Baseline = self._undo(group_id, rules, event)
             elif settings.kind == LAST_COMPLIANT:
                 baseline, at = self._last_compliant(group_id)
-                notes = (f"the baseline is the version that AWS Config recorded at {at}",)
+                notes = (f"the baseline is the version that AWS Config recorded at {at}", *notes)
             else:
                 baseline = settings.baseline(group_id, lists)
         except config_history.NoCompliantVersion as error:

@@ -287,7 +287,8 @@ def _limited(
         yield replace(permission, conditions=conditions)
         return
     for entry in limits["conditions"]:
-        if permission.action not in entry["actions"]:
+        if permission.action not in entry["actions"] or not {entry.get("with", permission.action)} <= {
+                permission.action, *others}:
             continue
         values: tuple[str, ...] | None = (entry["value"],) if "value" in entry else _named(entry["from"], policy)
         if values is None:
