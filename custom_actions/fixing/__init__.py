@@ -7,8 +7,21 @@ from ..face import face
 
 if TYPE_CHECKING:
     from .confirmation import ATTEMPT, NotYet, function, wait
-    from .engine import FixPlan, FixResult, Left, Step, calls, carry_out, fix_by_plan, summary
-    from .event_fix import CONFIRM, LIST_OF_ROLES, OTHERWISE, EventFix, Record, check_events, events_of
+    from .engine import (
+        Answer,
+        FixPlan,
+        FixResult,
+        Left,
+        Step,
+        Work,
+        calls,
+        carry_out,
+        conclude,
+        fix_by_plan,
+        nothing_left,
+        summary,
+    )
+    from .event_fix import CONFIRM, LIST_OF_ROLES, EventFix, Record, check_events, events_of
     from .fix import Fix, fix_each
     from .inverses import (
         ROLLED_BACK,
@@ -27,6 +40,7 @@ if TYPE_CHECKING:
         is_topic,
         list_of_resource,
         one_id,
+        one_key,
         only,
         only_in_region,
         problem,
@@ -35,18 +49,23 @@ if TYPE_CHECKING:
     )
     from .journal import JOURNAL, interrupted
     from .receipt import RECEIPTS, Call, FixIncomplete, Outcome, finish, printable
+    from .telling import OTHERWISE, FixNotify, TellingFix
 
 __getattr__, __all__ = face(
     __name__,
     confirmation=("ATTEMPT", "NotYet", "function", "wait"),
-    engine=("FixPlan", "FixResult", "Left", "Step", "calls", "carry_out", "fix_by_plan", "summary"),
-    event_fix=("CONFIRM", "EventFix", "LIST_OF_ROLES", "OTHERWISE", "Record", "check_events", "events_of"),
+    engine=(
+        "Answer", "FixPlan", "FixResult", "Left", "Step", "Work", "calls", "carry_out", "conclude", "fix_by_plan",
+        "nothing_left", "summary",
+    ),
+    event_fix=("CONFIRM", "EventFix", "LIST_OF_ROLES", "Record", "check_events", "events_of"),
     fix=("Fix", "fix_each"),
     inverses=(
         "Inverse", "ROLLED_BACK", "ROLLS_BACK", "UNDID", "again", "inverse_of", "is_account", "is_added", "is_api",
-        "is_changed_tag", "is_function", "is_listener", "is_removed", "is_topic", "list_of_resource", "one_id",
+        "is_changed_tag", "is_function", "is_listener", "is_removed", "is_topic", "list_of_resource", "one_id", "one_key",
         "only", "only_in_region", "problem", "redo_calls", "unshare",
     ),
     journal=("JOURNAL", "interrupted"),
     receipt=("Call", "FixIncomplete", "Outcome", "RECEIPTS", "finish", "printable"),
+    telling=("FixNotify", "OTHERWISE", "TellingFix"),
 )

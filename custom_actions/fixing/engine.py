@@ -179,7 +179,7 @@ def carry_out(
         except AWS_ERRORS as error:
             problem = f"the event could not be confirmed: {reason_of(error)}"
             return _unconfirmed(steps, make, left, Outcome.FAILED, problem, notes, summarise)
-    work = _Work(make)
+    work = Work(make)
     todo: Sequence[Step] = steps
     remaining: Left | None = list(steps)
     for further in reversed(range(rounds)):
@@ -188,6 +188,18 @@ def carry_out(
         todo = [step for step in remaining or () if isinstance(step, Step)]
         if not todo or work.problems:
             break
+    return conclude(work, remaining, cannot=cannot, notes=notes, summarise=summarise)
+
+
+def conclude(
+    work: Work, remaining: Left | None, *, cannot: str = "", notes: Sequence[str] = (), summarise: Summary = summary,
+) -> FixResult:
+    """The result of the steps that were made.
+
+    Args:
+        remaining: what reading again has shown; None when the resource could not be read.
+        cannot, notes, summarise: as in `carry_out`.
+    """
     made = work.made_of(remaining)
     result = summarise(made)
     problems = list(work.problems)
@@ -247,8 +259,13 @@ def fix_by_plan(client: Callable[[str], Any], plan: Callable[[], FixPlan], **opt
         planned.steps, calls(client), lambda: plan().steps, cannot=planned.cannot, notes=planned.notes, **options)
 
 
-class _Work:
-    """The steps of one fix while they are made."""
+class Work:
+    """The steps of one fix while they are made.
+
+    Attributes:
+        problems: why steps were not made or failed.
+        notes: what a person should know about the steps that were made.
+    """
 
     def __init__(self, make: Make) -> None:
         self._make = make
@@ -264,12 +281,12 @@ class _Work:
         for step in steps:
             if step.chain and step.chain in broken:
                 self.problems.append(f"{step.does}: not tried, because a step before it failed")
-            elif not self._try(step, later):
+            elif not self.attempt(step, later):
                 broken.add(step.chain)
         for step in later:
-            self._try(step, None)
+            self.attempt(step, None)
 
-    def _try(self, step: Step, later: list[Step] | None) -> bool:
+    def attempt(self, step: Step, later: list[Step] | None = None) -> bool:
         """Make a step; returns whether steps that depend on it may follow. `later` collects what is tried once more."""
         try:
             write_down(step.does, step.call, step.known_undo())
@@ -298,7 +315,7 @@ class _Work:
             self._forget_errors_of(step)
             self._tried += [(leaf, None) for leaf in step.leaves]
         if len(step.parts) > 1 and (not step.split_on or code_of(error) in step.split_on):
-            made = [self._try(part, later) for part in step.parts]
+            made = [self.attempt(part, later) for part in step.parts]
             return all(made)
         if code_of(error) in step.no_harm:
             return True

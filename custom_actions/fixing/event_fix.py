@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar
 
-from c7n.actions import EventAction, Notify
+from c7n.actions import EventAction
 from c7n.exceptions import PolicyValidationError
 from c7n.utils import local_session
 
@@ -21,23 +21,19 @@ from .confirmation import confirm
 from .engine import FixResult
 from .fix import fix_each
 from .inverses import Inverse
-from .receipt import RECEIPTS, Outcome, Receipt, finish
+from .receipt import Outcome
+from .telling import NOT_FIXED, TellingFix
 
 Record = Mapping[str, Any]
 """A CloudTrail record, an EventBridge event's `detail`."""
-
-OTHERWISE: dict[str, Any] = {"type": "object", "required": ["type"], "properties": {"type": {"enum": ["notify"]}}}
-"""The schema of `otherwise`; c7n's own action validates the rest."""
 
 LIST_OF_ROLES: dict[str, Any] = {"oneOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}]}
 """The schema of `approved-roles`: ARNs of roles, with `*` and `?`; a string is a parameter in braces."""
 CONFIRM: dict[str, Any] = {"type": "boolean"}
 """The schema of `confirm`: false opens and restores without asking CloudTrail's event history. See docs/security.md."""
 
-_TOLD = (Outcome.PARTIAL, Outcome.FAILED, Outcome.REFUSED)
 
-
-class EventFix(EventAction):
+class EventFix(TellingFix, EventAction):
     """The base class of these fixes: a subclass implements `fix` for one resource.
 
     Attributes:
@@ -58,8 +54,7 @@ class EventFix(EventAction):
     def validate(self) -> EventFix:
         if self.events:
             check_events(self, self.events)
-        if "otherwise" in self.data:
-            self._otherwise().validate()
+        self.validate_otherwise()
         return self
 
     def get_permissions(self) -> tuple[str, ...]:
@@ -73,10 +68,6 @@ class EventFix(EventAction):
             return ()
         # PassRole: the schedule that delivers an event again runs as a role.
         return ("cloudtrail:LookupEvents", "scheduler:CreateSchedule", "iam:PassRole")
-
-    def told_permissions(self) -> tuple[str, ...]:
-        """The permissions for the calls of its `otherwise`."""
-        return tuple(self._otherwise().get_permissions()) if "otherwise" in self.data else ()
 
     def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterable[FixResult]:
         """Fix `resource` after `event`, an EventBridge event; yields nothing when the event is not about it.
@@ -114,33 +105,13 @@ class EventFix(EventAction):
             return [FixResult(Outcome.FAILED, unknown)] if unknown else self.fix(session, resource, event)
 
         fixed = fix_each(self, resources, fix, actor_of(event))
-        tells = "otherwise" in self.data
-        try:
-            records = finish(self, fixed)
-        finally:
-            # The receipts are written first: they must not be lost when the topic is missing.
-            if tells:
-                self._tell(fixed, event)
+        records = self.finish(fixed, event)
         if record:
-            worth = {Outcome.REVERTED} if tells else {Outcome.REVERTED, *_TOLD}
+            worth = {Outcome.REVERTED, *(() if self.otherwise is not None else NOT_FIXED)}
             dealt_with = {id(resource) for resource, receipt in fixed if receipt.outcome in worth}
             # c7n passes the same list to the next action.
             resources[:] = [resource for resource in resources if id(resource) in dealt_with]
         return records
-
-    def _tell(self, fixed: Sequence[tuple[dict[str, Any], Receipt]], event: Mapping[str, Any]) -> None:
-        """Let `otherwise` report the resources that could not be fixed, each with its receipts."""
-        told = set(_TOLD)
-        if any(receipt.outcome.needs_a_person for _, receipt in fixed):
-            # The policy ends here, and no later action can report what was fixed.
-            told.add(Outcome.REVERTED)
-        left: dict[int, dict[str, Any]] = {}
-        for resource, receipt in fixed:
-            if receipt.outcome in told:
-                copy = left.setdefault(id(resource), {**resource, RECEIPTS: []})
-                copy[RECEIPTS].append(receipt.to_dict())
-        if left:
-            self._otherwise().process(list(left.values()), event)
 
     def confirm(self, session: Any, event: Mapping[str, Any]) -> Callable[[], None] | None:
         """What `carry_out` takes: confirms the event by CloudTrail's event history. None with `confirm: false`."""
@@ -157,9 +128,6 @@ class EventFix(EventAction):
         principal = principal_of(record)
         approved = self.data.get("approved-roles") or ()
         return is_own({"detail": record}, self.own_arn) or any(fnmatchcase(principal, each) for each in approved)
-
-    def _otherwise(self) -> Notify:
-        return Notify(self.data["otherwise"], self.manager)
 
 
 def events_of(element: Any) -> list[str]:
