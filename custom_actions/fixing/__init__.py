@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     )
     from .journal import JOURNAL, interrupted
     from .receipt import RECEIPTS, Call, FixIncomplete, Outcome, finish, printable
-    from .telling import OTHERWISE, FixNotify, TellingFix
+    from .telling import NOT_SENT, OTHERWISE, FixNotify, TellingFix
 
 __getattr__, __all__ = face(
     __name__,
@@ -62,10 +62,10 @@ __getattr__, __all__ = face(
     fix=("Fix", "fix_each"),
     inverses=(
         "Inverse", "ROLLED_BACK", "ROLLS_BACK", "UNDID", "again", "inverse_of", "is_account", "is_added", "is_api",
-        "is_changed_tag", "is_function", "is_listener", "is_removed", "is_topic", "list_of_resource", "one_id", "one_key",
-        "only", "only_in_region", "problem", "redo_calls", "unshare",
+        "is_changed_tag", "is_function", "is_listener", "is_removed", "is_topic", "list_of_resource", "one_id",
+        "one_key", "only", "only_in_region", "problem", "redo_calls", "unshare",
     ),
     journal=("JOURNAL", "interrupted"),
     receipt=("Call", "FixIncomplete", "Outcome", "RECEIPTS", "finish", "printable"),
-    telling=("FixNotify", "OTHERWISE", "TellingFix"),
+    telling=("FixNotify", "NOT_SENT", "OTHERWISE", "TellingFix"),
 )

@@ -33,6 +33,10 @@ NOT_FIXED = (Outcome.PARTIAL, Outcome.FAILED, Outcome.REFUSED)
 """The outcomes that `otherwise` tells of."""
 
 
+NOT_SENT = "a message about fixed resources was not sent"
+"""What the log says on the command line when a message cannot be sent; `heal` shows these lines."""
+
+
 class TellingFix(BaseAction):
     """What the base classes of fixes share: the setting `otherwise`."""
 
@@ -87,9 +91,9 @@ class FixNotify(Notify):
             if not about_a_fix or not _on_the_command_line(self.manager):
                 raise
             self.log.error(
-                "%s: a message about fixed resources was not sent: %s. The fix is complete, and its receipts are "
-                "written. Create the topic (./run.sh templates), or correct the transport of the notify",
-                self.manager.data.get("name"), printable(reason_of(error)))
+                "%s: %s: %s. The fix has ended, and its receipts are written. Create the topic (./run.sh templates), "
+                "or correct the transport of the notify", self.manager.data.get("name"), NOT_SENT,
+                printable(reason_of(error)))
 
     def _fixes_before(self) -> list[TellingFix]:
         """The fixes that have run before this action; none for an `otherwise`."""

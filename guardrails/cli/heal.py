@@ -110,3 +110,5 @@ def _show(healed: Heal) -> None:
             ],
         ))
     show_missing(missing_rows(healed.missing), console)
+    for line in healed.not_told:
+        click.echo(f"error: {line}", err=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from custom_actions.fixing import JOURNAL, interrupted
+from custom_actions.fixing import JOURNAL, NOT_SENT, interrupted
 
 from ..accounts import Account
 from ..policies import Policy
@@ -200,7 +200,8 @@ def judge(output: Output, *, did_not_end: str = "it was started but did not fini
             return Judgement(state, f"it could not read everything: {message}", resources)
     if any("c7n:DeniedMethods" in resource for resource in resources):
         return Judgement(State.DENIED, "it could not read everything: calls on single resources denied", resources)
-    return Judgement(State.RAN, "", resources)
+    # A fix is complete without its message, but somebody must hear that nobody was told.
+    return Judgement(State.RAN, next((message for message in logged if NOT_SENT in message), ""), resources)
 
 
 def has_conditions(policy: Policy) -> bool:

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from custom_actions.fixing import Outcome
+from custom_actions.fixing import NOT_SENT, Outcome
 
 from ..accounts import Accounts
 from ..assessment import Assessment
@@ -96,6 +96,12 @@ class Heal:
         """The checks of all three sweeps that have no complete result."""
         return [check_row(each.plan, check) for each in (self.before, self.fixing, self.after)
                 for check in each.missing]
+
+    @property
+    def not_told(self) -> list[str]:
+        """Why messages about fixes were not sent, one line for each policy in an account and region."""
+        return [f"{check.account.name} {check.region}: {check.reason}" for check in self.fixing.checks
+                if check.state.seen and NOT_SENT in check.reason]
 
     @property
     def complete(self) -> bool:

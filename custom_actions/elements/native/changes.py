@@ -59,7 +59,7 @@ def _bucket_policy(attempt: Attempt) -> Change | None:
     """PutBucketPolicy and DeleteBucketPolicy. c7n derives the document from the one that it has read earlier."""
     client, bucket = attempt.client, attempt.parameters["Bucket"]
     before, wanted = policy_of(client, bucket), attempt.parameters.get("Policy")
-    if "Policy" in attempt.resource and not _same_document(attempt.resource["Policy"], before):
+    if not _same_document(attempt.resource.get("Policy"), before):
         raise Refusal("the bucket policy was changed after c7n read it: run the policy again")
     if _same_document(before, wanted):
         return None
@@ -72,7 +72,15 @@ def _bucket_policy(attempt: Attempt) -> Change | None:
 
 
 def _same_document(left: str | None, right: str | None) -> bool:
-    return json.loads(left or "null") == json.loads(right or "null")
+    return _document(left) == _document(right)
+
+
+def _document(text: str | None) -> Any:
+    found = json.loads(text or "null")
+    if isinstance(found, dict) and isinstance(found.get("Statement"), dict):
+        # A single statement need not be in a list. Our filters make it one for c7n.
+        found["Statement"] = [found["Statement"]]
+    return found
 
 
 def _bucket_logging(attempt: Attempt) -> Change | None:

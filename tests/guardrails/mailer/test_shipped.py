@@ -48,15 +48,17 @@ def test_who_fills_in_a_subject() -> None:
                 assert "{{" not in action["otherwise"]["subject"], policy.name
 
 
-def test_a_realtime_fix_tells_when_it_works_and_when_it_does_not() -> None:
-    fixes = [policy for policy in load() if policy.kind is Kind.REALTIME and policy.heals]
-    assert fixes
+def test_every_fix_tells_when_it_works_and_when_it_does_not() -> None:
+    fixes = [policy for policy in load() if policy.heals]
+    assert {policy.kind for policy in fixes} == set(Kind)
     for policy in fixes:
-        *before, last = policy.data["actions"]
-        assert last["type"] == "notify" and "could not" not in last["subject"], policy.name
-        # c7n's own actions have no `otherwise`.
-        if not {type_of(each) for each in before} <= {"stop", "set-policy"}:
-            assert all("otherwise" in each for each in before), policy.name
+        kinds = [type_of(action) for action in policy.data["actions"]]
+        messages = [each for each in policy.data["actions"] if type_of(each) == "notify"]
+        # A group is marked for deletion only after its owners were told.
+        assert kinds[-1] == "notify" or kinds == ["notify", "mark-for-op"], policy.name
+        assert not any("could not" in message["subject"] for message in messages), policy.name
+        for action in policy.data["actions"]:
+            assert type_of(action) == "notify" or "could not" in action["otherwise"]["subject"], policy.name
 
 
 def test_cloudformation_takes_the_stack(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""For each fix of ours, and each action of c7n's that our policies use as a fix, resources with drift in moto: two at least, where an account can have two."""
+"""For each fix, c7n's own included, resources with drift in moto: two at least, where an account can have two."""
 from . import identities, native, networks, own, services, settings, sharing, trails
 from .scenarios import DRIFTS
 

@@ -226,7 +226,8 @@ def _mark(cloud: Cloud, resource: str, ids: list[str], op: str, named: str) -> D
         {"Key": "mark", "Value": "old"}, {"Key": "team", "Value": "a"}])
     return Drift(
         pulled(resource, {"type": "mark-for-op", "tag": "mark", "op": op, "days": 7}), ids, _tags_of(cloud, ids),
-        lambda tags: set() if f"{op}@" in tags.get("mark", "") else {"not marked"}, picks=lambda each: each[named] in ids)
+        lambda tags: set() if f"{op}@" in tags.get("mark", "") else {"not marked"},
+        picks=lambda each: each[named] in ids)
 
 
 def _unmark(cloud: Cloud, resource: str, ids: list[str], named: str) -> Drift:
