@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     )
     from .journal import JOURNAL, interrupted
     from .receipt import RECEIPTS, Call, FixIncomplete, Outcome, finish, printable
-    from .telling import NOT_SENT, OTHERWISE, FixNotify, TellingFix
+    from .telling import NOT_SENT, OTHERWISE, FixNotify, MessageNotSent, TellingFix
 
 __getattr__, __all__ = face(
     __name__,
@@ -67,5 +67,5 @@ __getattr__, __all__ = face(
     ),
     journal=("JOURNAL", "interrupted"),
     receipt=("Call", "FixIncomplete", "Outcome", "RECEIPTS", "finish", "printable"),
-    telling=("FixNotify", "NOT_SENT", "OTHERWISE", "TellingFix"),
+    telling=("FixNotify", "MessageNotSent", "NOT_SENT", "OTHERWISE", "TellingFix"),
 )

@@ -37,6 +37,10 @@ NOT_SENT = "a message about fixed resources was not sent"
 """What the log says on the command line when a message cannot be sent; `heal` shows these lines."""
 
 
+class MessageNotSent(Exception):
+    """The fix of a function has ended, and its receipts are written, but the message about it could not be sent."""
+
+
 class TellingFix(BaseAction):
     """What the base classes of fixes share: the setting `otherwise`."""
 
@@ -79,7 +83,10 @@ class FixNotify(Notify):
     """
 
     def process(self, resources: Sequence[Resource], event: Mapping[str, Any] | None = None) -> None:
-        """Send the messages. Raises what c7n's `notify` raises."""
+        """Send the messages.
+
+        Raises what c7n's `notify` raises, and in a function MessageNotSent if the message is about a fix.
+        """
         if fixes := self._fixes_before():
             resources = to_tell(resources, told={str(fix.type) for fix in fixes if fix.otherwise is not None})
             if not resources:
@@ -88,8 +95,10 @@ class FixNotify(Notify):
             super().process(resources, event)
         except AWS_ERRORS as error:
             about_a_fix = any(RECEIPTS in resource for resource in resources)
-            if not about_a_fix or not _on_the_command_line(self.manager):
+            if not about_a_fix:
                 raise
+            if not _on_the_command_line(self.manager):
+                raise MessageNotSent(f"{NOT_SENT}: {printable(reason_of(error))}") from error
             self.log.error(
                 "%s: %s: %s. The fix has ended, and its receipts are written. Create the topic (./run.sh templates), "
                 "or correct the transport of the notify", self.manager.data.get("name"), NOT_SENT,

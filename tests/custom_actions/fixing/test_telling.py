@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from custom_actions.fixing.receipt import FixIncomplete
+from custom_actions.fixing.telling import MessageNotSent
 from tests import engine
 from tests.moto_server import ACCOUNT, REGION
 
@@ -101,7 +102,7 @@ def test_without_a_topic_a_function_fails(cloud: Cloud, tmp_path: Path, arn: str
     made = record("CreateUser", {"userName": "two"}, {"user": {"userName": "two"}}, source="iam")
     data = {**policy("iam-user", "x", "iam", ("CreateUser", "responseElements.user.userName")),
             "actions": fixes(arn, "native")["actions"]}
-    with pytest.raises(ClientError, match="NotFound"):
+    with pytest.raises(MessageNotSent, match="NotFound"):
         engine.push(data, tmp_path, event(made))
     [receipt] = receipts(tmp_path, "set-policy")
     assert (receipt["resource"], receipt["outcome"]) == ("two", "reverted")

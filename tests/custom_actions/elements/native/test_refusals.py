@@ -11,8 +11,9 @@ from custom_actions.fixing.receipt import FixIncomplete
 from tests import engine
 from tests.moto_server import ACCOUNT, Moto
 
-STATEMENT = {"Sid": "DenyPlain", "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": ["arn:aws:s3:::b/*"],
-             "Condition": {"Bool": {"aws:SecureTransport": "false"}}}
+STATEMENT = {
+    "Sid": "DenyPlain", "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": ["arn:aws:s3:::bucket/*"],
+    "Condition": {"Bool": {"aws:SecureTransport": "false"}}}
 BLOCK = dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), False)
 
 
@@ -25,15 +26,15 @@ def run(data: dict[str, Any], output: Path, resources: list[dict[str, Any]]) -> 
 
 def test_a_statement_that_was_added_since_stays(moto: Moto, tmp_path: Path) -> None:
     s3 = moto.client("s3")
-    s3.create_bucket(Bucket="b")
+    s3.create_bucket(Bucket="bucket")
     theirs = json.dumps({"Version": "2012-10-17", "Statement": [{**STATEMENT, "Sid": "Theirs"}]})
-    s3.put_bucket_policy(Bucket="b", Policy=theirs)
+    s3.put_bucket_policy(Bucket="bucket", Policy=theirs)
     data = {"resource": "aws.s3", "actions": [{"type": "set-statements", "statements": [STATEMENT]}]}
     # c7n has read the bucket when it had no policy.
-    [receipt] = run(data, tmp_path, [{"Name": "b", "Policy": None}])
+    [receipt] = run(data, tmp_path, [{"Name": "bucket", "Policy": None}])
     assert (receipt["outcome"], receipt["inverse"]) == ("refused", [])
     assert "was changed after c7n read it" in receipt["reason"]
-    assert json.loads(s3.get_bucket_policy(Bucket="b")["Policy"]) == json.loads(theirs)
+    assert json.loads(s3.get_bucket_policy(Bucket="bucket")["Policy"]) == json.loads(theirs)
 
 
 def test_a_block_that_was_turned_on_since_stays_on(moto: Moto, tmp_path: Path) -> None:
@@ -55,12 +56,12 @@ def test_a_resource_that_is_gone_is_in_order(moto: Moto, tmp_path: Path) -> None
     assert receipt["reason"].startswith("it no longer exists: DescribeSecurityGroups")
 
 
-def test_what_c7n_only_logs_is_in_the_receipt(moto: Moto, tmp_path: Path) -> None:
-    moto.client("s3").create_bucket(Bucket="b")
+def test_what_c7n_swallows_is_in_the_receipt(moto: Moto, tmp_path: Path) -> None:
+    moto.client("s3").create_bucket(Bucket="bucket")
     data = {"resource": "aws.s3", "actions": [
         {"type": "set-bucket-encryption", "crypto": "aws:kms", "key": "alias/missing"}]}
-    with pytest.raises(FixIncomplete, match="b failed: Message: Valid KMS Key required"):
-        run(data, tmp_path, [{"Name": "b"}])
+    with pytest.raises(FixIncomplete, match="bucket failed: DescribeKey: NotFoundException"):
+        run(data, tmp_path, [{"Name": "bucket"}])
 
 
 def test_a_call_without_a_known_inverse_says_so(moto: Moto, tmp_path: Path) -> None:
