@@ -13,6 +13,7 @@ from guardrails.accounts.response import Response
 from guardrails.deployment.forms import as_deployed
 from guardrails.policies.engine import type_of
 from guardrails.policies.policy import Kind, load
+from guardrails.stacks.iam.needs import of_policy
 from guardrails.stacks.mailer_stack import mailer
 from tests.policies.harness import ROOT
 
@@ -67,3 +68,11 @@ def test_cloudformation_takes_the_stack(tmp_path: Path) -> None:
         [Path(sys.executable).with_name("cfn-lint"), "mailer.template.json"], cwd=tmp_path, capture_output=True,
         text=True, timeout=120)
     assert (lint.returncode, lint.stdout) == (0, "")
+
+
+def test_the_role_of_a_fix_may_publish_to_its_topics_only() -> None:
+    for policy in load():
+        if policy.heals:
+            allowed = [each.resources for each in of_policy(policy, mode=True) if each.action == "sns:Publish"]
+            assert allowed, policy.name
+            assert all(allowed), policy.name
