@@ -111,13 +111,22 @@ def load(element: Element) -> Any:
     return getattr(import_module(f"{__package__}.elements.{module}"), name)
 
 
+def native_actions() -> tuple[Any, ...]:
+    """c7n's own actions that write receipts, too."""
+    from .elements.native import NATIVE
+
+    return NATIVE
+
+
 def _on_resource_type(_: Any, resource_class: Any) -> None:
     """c7n's callback: `resource_class` has just been loaded. None ends a round of loading."""
     if resource_class is None:
         return
     # Imported here: c7n.policy is not fully imported yet while the AWS provider is loaded.
     from .elements.every_type import OnlyResources, Refuse, for_resource
+    from .elements.native import as_fix
     from .exceptions import TYPE, Excepted
+    from .fixing import FixNotify
     from .patches import DoesNotFit, install
 
     try:
@@ -141,3 +150,8 @@ def _on_resource_type(_: Any, resource_class: Any) -> None:
         registry = getattr(resource_class, f"{element.kind}_registry")
         if element.type not in registry:
             registry.register(element.type, load(element))
+    actions = resource_class.action_registry
+    actions.register("notify", FixNotify)
+    for native in native_actions():
+        if native.resource == resource_class.type and native.type in actions:
+            actions.register(native.type, as_fix(actions[native.type], native))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -54,14 +54,19 @@ def is_first(*what: str, reason: str = "") -> str:
     return key if state is None or state.first_time(key, ONCE_IN) else ""
 
 
+def forget(keys: Iterable[str]) -> None:
+    """Forget that these were reported, because the message could not be sent."""
+    state = state_of(function.arn)
+    for key in keys if state is not None else ():
+        state.forget(key)  # type: ignore[union-attr]
+
+
 def send(notify: Notify, resources: Sequence[Mapping[str, Any]], event: Any, keys: Sequence[str]) -> None:
     """Send the alert. When that fails, forget that it was reported (`keys`), and raise."""
     try:
         notify.process(list(resources), event)
     except BaseException:
-        state = state_of(function.arn)
-        for key in keys if state is not None else ():
-            state.forget(key)  # type: ignore[union-attr]
+        forget(keys)
         raise
 
 

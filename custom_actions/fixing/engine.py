@@ -18,7 +18,7 @@ from typing import Any
 
 from ..aws import AWS_ERRORS, call, code_of, may_have_happened, readings, reason_of
 from ..errors import CannotRead, Refusal
-from .bound import Gate, gate
+from .bound import Gate, OpenGate, gate
 from .confirmation import NotYet
 from .journal import write_down
 from .receipt import Call, Outcome
@@ -192,7 +192,7 @@ def carry_out(
     replan = again or left
     if confirm and not any(step.confirm for step in steps):
         replan = _without_confirmation(replan)
-    work = _Work(make, held)
+    work = Work(make, held)
     todo: Sequence[Step] = steps
     remaining: Left | None = list(steps)
     for further in reversed(range(rounds)):
@@ -209,9 +209,21 @@ def carry_out(
         todo = [step for step in remaining or () if isinstance(step, Step)]
         if not todo or work.problems:
             break
+    return conclude(work, remaining, cannot=cannot, notes=notes, summarise=summarise)
+
+
+def conclude(
+    work: Work, remaining: Left | None, *, cannot: str = "", notes: Sequence[str] = (), summarise: Summary = summary,
+) -> FixResult:
+    """The result of the steps that were made.
+
+    Args:
+        remaining: what reading again has shown; None when the resource could not be read.
+        cannot, notes, summarise: as in `carry_out`.
+    """
     made = work.made_of(remaining)
-    held.settle([step for step, _ in made])
-    cannot = "; ".join(filter(None, (held.closed_to, cannot)))
+    work.held.settle([step for step, _ in made])
+    cannot = "; ".join(filter(None, (work.held.closed_to, cannot)))
     result = summarise(made)
     problems = list(work.problems)
     if remaining is not None and not remaining:
@@ -280,12 +292,18 @@ def _same(step: Step, other: Step) -> bool:
     return step.call == other.call and step.known_undo() == other.known_undo()
 
 
-class _Work:
-    """The steps of one fix while they are made."""
+class Work:
+    """The steps of one fix while they are made.
 
-    def __init__(self, make: Make, held: Gate) -> None:
+    Attributes:
+        held: which steps may be made.
+        problems: why steps were not made or failed.
+        notes: what a person should know about the steps that were made.
+    """
+
+    def __init__(self, make: Make, held: Gate | None = None) -> None:
         self._make = make
-        self._held = held
+        self.held = held or OpenGate()
         # In the order of the calls; the inverses have the reverse order. The response is None when the call ended with
         # an error and AWS may have done it anyway; reading again shows whether it did.
         self._tried: list[tuple[Step, Answer | None]] = []
@@ -313,15 +331,15 @@ class _Work:
                 replans += 1
                 self.notes.append(f"{step.does}: planned again, because someone else changed the resource meanwhile")
                 try:
-                    todo = self._held.admit(now)
+                    todo = self.held.admit(now)
                 except CannotRead as error:
                     self.problems.append(str(error))
                     return
                 continue
-            if not self._try(step, later):
+            if not self.attempt(step, later):
                 broken.add(step.chain)
         for step in later:
-            self._try(step, None)
+            self.attempt(step, None)
 
     def _planned_now(self, step: Step, left: Callable[[], Left]) -> list[Step] | None:
         """The steps that are still to do, read directly before `step`; None if it must not be made."""
@@ -336,7 +354,7 @@ class _Work:
             # AWS may not show the changes of the steps before yet.
             if isinstance(each, Step) and not all(leaf.call in done for leaf in each.leaves)]
 
-    def _try(self, step: Step, later: list[Step] | None) -> bool:
+    def attempt(self, step: Step, later: list[Step] | None = None) -> bool:
         """Make a step; returns whether steps that depend on it may follow. `later` collects what is tried once more."""
         try:
             write_down(step.does, step.call, step.known_undo(), step.removed, step.added)
@@ -365,7 +383,7 @@ class _Work:
             self._forget_errors_of(step)
             self._tried += [(leaf, None) for leaf in step.leaves]
         if len(step.parts) > 1 and (not step.split_on or code_of(error) in step.split_on):
-            made = [self._try(part, later) for part in step.parts]
+            made = [self.attempt(part, later) for part in step.parts]
             return all(made)
         if code_of(error) in step.no_harm:
             return True

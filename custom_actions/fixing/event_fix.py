@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar
 
-from c7n.actions import EventAction, Notify
+from c7n.actions import EventAction
 from c7n.exceptions import PolicyValidationError
 from c7n.utils import local_session
 
@@ -25,13 +25,11 @@ from .confirmation import confirm, function
 from .engine import FixResult
 from .fix import fix_each
 from .inverses import Inverse
-from .receipt import RECEIPTS, Outcome, Receipt, finish, printable
+from .receipt import RECEIPTS, Outcome, Receipt, printable
+from .telling import NOT_FIXED, TellingFix
 
 Record = Mapping[str, Any]
 """A CloudTrail record, an EventBridge event's `detail`."""
-
-OTHERWISE: dict[str, Any] = {"type": "object", "required": ["type"], "properties": {"type": {"enum": ["notify"]}}}
-"""The schema of `otherwise`; c7n's own action validates the rest."""
 
 LIST_OF_ROLES: dict[str, Any] = {"oneOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}]}
 """The schema of `approved-roles`: ARNs of roles, with `*` and `?`; a string is a parameter in braces."""
@@ -44,10 +42,8 @@ QUARREL: dict[str, Any] = {
 """The schema of `quarrel`, which all these fixes take: how often one thing of a resource is reverted within how many
 minutes, 3 times in 10 by default; `reverts: 0` is no limit. A string is a parameter in braces."""
 
-_TOLD = (Outcome.PARTIAL, Outcome.FAILED, Outcome.REFUSED)
 
-
-class EventFix(EventAction):
+class EventFix(TellingFix, EventAction):
     """The base class of these fixes: a subclass implements `fix` for one resource.
 
     Attributes:
@@ -72,8 +68,7 @@ class EventFix(EventAction):
     def validate(self) -> EventFix:
         if self.events:
             check_events(self, self.events)
-        if "otherwise" in self.data:
-            self._otherwise().validate()
+        self.validate_otherwise()
         try:
             limit_of(self.data.get("quarrel"))
         except ValueError as error:
@@ -91,10 +86,6 @@ class EventFix(EventAction):
             return ()
         # PassRole: the schedule that delivers an event again runs as a role.
         return ("cloudtrail:LookupEvents", "scheduler:CreateSchedule", "iam:PassRole")
-
-    def told_permissions(self) -> tuple[str, ...]:
-        """The permissions for the calls of its `otherwise`."""
-        return tuple(self._otherwise().get_permissions()) if "otherwise" in self.data else ()
 
     def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterable[FixResult]:
         """Fix `resource` after `event`, an EventBridge event; yields nothing when the event is not about it.
@@ -140,18 +131,14 @@ class EventFix(EventAction):
                 yield from self.fix(session, resource, event)
 
         fixed = fix_each(self, resources, fix, actor_of(event))
-        tells = "otherwise" in self.data
         # What a quarrel has stopped has an alert of its own.
         stopped = {each: gate for each, gate in gates.items() if gate.stops}
         try:
-            records = finish(self, fixed)
+            records = self.finish(fixed, event, quiet=stopped)
         finally:
-            # The receipts are written first: they must not be lost when the topic is missing.
             self._tell_of_quarrels(fixed, stopped, event)
-            if tells:
-                self._tell(fixed, stopped, event)
         if record:
-            worth = {Outcome.REVERTED} if tells else {Outcome.REVERTED, *_TOLD}
+            worth = {Outcome.REVERTED, *(() if self.otherwise is not None else NOT_FIXED)}
             dealt_with = {id(resource) for resource, receipt in fixed if receipt.outcome in worth
                           and not (id(resource) in stopped and receipt.outcome is Outcome.REFUSED)}
             # c7n passes the same list to the next action.
@@ -200,32 +187,6 @@ class EventFix(EventAction):
         else:
             send(notify, list(resources.values()), event, keys)
 
-    def _tell(
-        self, fixed: Sequence[tuple[dict[str, Any], Receipt]], stopped: Mapping[int, QuarrelGate],
-        event: Mapping[str, Any],
-    ) -> None:
-        """Let `otherwise` report the resources that could not be fixed, each with its receipts, once a day."""
-        told = set(_TOLD)
-        if any(receipt.outcome.needs_a_person for _, receipt in fixed):
-            # The policy ends here, and no later action can report what was fixed.
-            told.add(Outcome.REVERTED)
-        left: dict[int, dict[str, Any]] = {}
-        keys: list[str] = []
-        for resource, receipt in fixed:
-            if receipt.outcome not in told or (id(resource) in stopped and receipt.outcome is Outcome.REFUSED):
-                continue
-            if receipt.outcome is not Outcome.REVERTED:
-                key = is_first(
-                    *self._about(resource).values(), receipt.resource, receipt.outcome, reason=receipt.reason)
-                if not key:
-                    self.log.info("%s %s: reported already", self.type, printable(receipt.resource))
-                    continue
-                keys.append(key)
-            copy = left.setdefault(id(resource), {**resource, RECEIPTS: []})
-            copy[RECEIPTS].append(receipt.to_dict())
-        if left:
-            send(self._otherwise(), list(left.values()), event, keys)
-
     def confirm(self, session: Any, event: Mapping[str, Any]) -> Callable[[], None] | None:
         """What `carry_out` takes: confirms the event by CloudTrail's event history. None with `confirm: false`."""
         if self.data.get("confirm") is False:
@@ -241,9 +202,6 @@ class EventFix(EventAction):
         principal = principal_of(record)
         approved = self.data.get("approved-roles") or ()
         return is_own({"detail": record}, self.own_arn) or any(fnmatchcase(principal, each) for each in approved)
-
-    def _otherwise(self) -> Notify:
-        return Notify(self.data["otherwise"], self.manager)
 
 
 def events_of(element: Any) -> list[str]:

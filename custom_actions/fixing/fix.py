@@ -3,9 +3,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from traceback import format_tb
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
-from c7n.actions import BaseAction
+from c7n.actions import EventAction
 from c7n.utils import local_session
 
 from ..aws import AWS_ERRORS, Actor, reason_of
@@ -13,7 +13,8 @@ from ..errors import CannotRead, Refusal
 from .engine import FixResult
 from .inverses import Inverse
 from .journal import STEP, Journal
-from .receipt import Outcome, Receipt, finish, printable, receipt_of
+from .receipt import Outcome, Receipt, printable, receipt_of
+from .telling import TellingFix
 
 Resource = dict[str, Any]
 
@@ -102,7 +103,7 @@ def _receipt(
     )
 
 
-class Fix(BaseAction):
+class Fix(TellingFix, EventAction):
     """The base class of the fixes that need no event: a subclass implements `fix` for one resource."""
 
     inverses: ClassVar[tuple[Inverse, ...]] = ()
@@ -113,6 +114,14 @@ class Fix(BaseAction):
         """The name of the file with the receipts, for c7n."""
         return str(self.type)
 
+    def validate(self) -> Self:
+        self.validate_otherwise()
+        return self
+
+    def get_permissions(self) -> tuple[str, ...]:
+        """The permissions for the calls of the action and of its `otherwise`."""
+        return (*self.permissions, *self.told_permissions())
+
     def fix(self, session: Any, resource: Resource) -> Iterable[FixResult]:
         """Fix one resource. May raise one of AWS_ERRORS, CannotRead or Refusal before anything has been changed."""
         raise NotImplementedError
@@ -121,7 +130,7 @@ class Fix(BaseAction):
         """The name of the resource in the receipt; by default its id in c7n."""
         return str(resource[self.manager.get_model().id])
 
-    def process(self, resources: list[Resource]) -> list[dict[str, Any]]:
+    def process(self, resources: list[Resource], event: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Fix each resource; returns the receipts. When drift is left, writes them and raises FixIncomplete."""
         session = local_session(self.manager.session_factory)
-        return finish(self, fix_each(self, resources, lambda resource: self.fix(session, resource)))
+        return self.finish(fix_each(self, resources, lambda resource: self.fix(session, resource)), event)

@@ -107,7 +107,10 @@ def is_function(value: Any, receipt: Receipt) -> bool:
 
 
 def only_in_region(value: Any, _: Receipt) -> bool:
-    """Whether the value is a string. For resources of which a region has only one: any id means the receipt's."""
+    """Whether the value is a string. For resources of which a region has only one: any id means the receipt's.
+
+    Also for a new id that is not in the receipt, so that `rollback` reads the resource to compare.
+    """
     return isinstance(value, str) and value != ""
 
 
@@ -122,6 +125,11 @@ def is_changed_tag(value: Any, receipt: Receipt) -> bool:
             for key in tags}
     return isinstance(value, list) and len(value) == 1 and isinstance(value[0], Mapping) \
         and value[0].keys() == {"Key", "Value"} and value[0]["Key"] in keys
+
+
+def one_key(value: Any, receipt: Receipt) -> bool:
+    """Whether the value is a list of one key of a tag that is in the receipt's `removed` or `added`."""
+    return isinstance(value, list) and len(value) == 1 and is_changed_tag([{"Key": value[0], "Value": ""}], receipt)
 
 
 def one_id(value: Any, _: Receipt) -> bool:
@@ -240,7 +248,7 @@ class Declaration:
 def declarations() -> tuple[Declaration, ...]:
     """The declared calls of all fixes."""
     # Imported here to avoid a circular import: the plug-in's table of elements loads every element.
-    from ..plugin import ELEMENTS, load
+    from ..plugin import ELEMENTS, load, native_actions
 
     types: dict[Any, set[str]] = {}
     names: dict[Any, str] = {}
@@ -249,9 +257,12 @@ def declarations() -> tuple[Declaration, ...]:
             fix = load(element)
             types.setdefault(fix, set()).add(f"aws.{element.resource}")
             names[fix] = element.type
-    return tuple(
+    own = tuple(
         Declaration(names[fix], frozenset({inverse.type} if inverse.type else of), inverse)
         for fix, of in types.items() for inverse in fix.inverses)
+    return own + tuple(
+        Declaration(native.type, frozenset({f"aws.{native.resource}"}), inverse)
+        for native in native_actions() for inverse in native.inverses)
 
 
 def inverse_of(receipt: Receipt, call: Mapping[str, Any]) -> Inverse | None:

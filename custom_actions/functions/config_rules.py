@@ -36,7 +36,7 @@ from c7n.utils import chunks, dumps, local_session
 from ..aws import call, reason_of
 from ..elements.every_type import Scope
 from ..exceptions import Excepted, excuse
-from ..fixing import FixIncomplete
+from ..fixing import FixIncomplete, MessageNotSent
 from ..resources import (
     UnknownResources,
     collecting,
@@ -102,6 +102,8 @@ class Judge:
     """Evaluates resources against one policy, and fixes them. Mixed into c7n's modes."""
 
     policy: Any
+    not_sent: MessageNotSent | None = None
+    """Why the message about a fix was not sent. This does not change the evaluation, and is raised after it is sent."""
 
     def in_scope(self, resources: Sequence[Resource], event: Any) -> list[Resource]:
         """The resources that pass the policy's `scope` filter; all of them when the policy has none."""
@@ -147,7 +149,10 @@ class Judge:
         A resource that cannot be read again, or that is deleted, is not among them. Resources are read again only if
         something can have changed: the policy has actions, and its response is not alert or none.
         """
-        self.run_resource_set(event, list(resources))  # type: ignore[attr-defined]
+        try:
+            self.run_resource_set(event, list(resources))  # type: ignore[attr-defined]
+        except MessageNotSent as error:
+            self.not_sent = error
         if (self.policy.data.get("metadata") or {}).get("response") in PASSIVE:
             return set()
         if not self.policy.resource_manager.actions:
@@ -211,7 +216,7 @@ class Judge:
 
         PutEvaluations succeeds also when it does not accept some of the evaluations; these are sent again, one by one.
 
-        Raises ClientError, and EvaluationsNotAccepted after all others were sent.
+        Raises ClientError, EvaluationsNotAccepted after all others were sent, and MessageNotSent after all were sent.
         """
         client = local_session(self.policy.session_factory).client("config")
 
@@ -226,6 +231,8 @@ class Judge:
             raise EvaluationsNotAccepted(
                 f"{self.policy.name}: AWS Config did not accept {len(left)} of {len(evaluations)} evaluations, and "
                 f"keeps older verdicts for: {named}")
+        if self.not_sent is not None:
+            raise self.not_sent
 
 
 class ConfigRule(Judge, ConfigRuleMode):

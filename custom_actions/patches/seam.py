@@ -155,6 +155,15 @@ READ = (
         Target("c7n.resources.aws:AWS.resources.subscribe", "(func)"),
         Target("c7n.resources.aws:AWS.resources.values", "()"),
     )),
+    Read("custom_actions/elements/native/recorder.py", "while an action of c7n processes a resource, its calls are "
+         "recorded: the method is replaced for that time", (
+             Target("botocore.client:BaseClient._make_api_call", "(self, operation_name, api_params)"),
+         )),
+    Read("custom_actions/elements/native/action.py, custom_actions/fixing/telling.py", "actions of c7n are registered "
+         "again as subclasses: with receipts, and with messages only about what was fixed", (
+             Target("c7n.actions:Notify.process", "(self, resources, event=None)"),
+             Target("c7n.actions:Notify.register_resource", "(registry, resource_class)"),
+         )),
     Read("custom_actions/patches/parameters.py", "policies are filled in with the formatter that is guarded", (
         Target("c7n.policy:Policy", text="formatter=var_fmt.format, **variables"),
     )),

@@ -277,6 +277,8 @@ def _show(healed: Heal) -> None:
         console.print()
         _show_fixes("Fixes", healed.fixes, console)
     show_missing(missing_rows(healed.missing), console)
+    for line in healed.not_told:
+        click.echo(f"error: {line}", err=True)
 
 
 def _show_fixes(title: str, fixes: Sequence[Fix], console: Console) -> None:

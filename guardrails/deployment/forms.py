@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
+from itertools import takewhile
 from typing import Any
 
 from custom_actions.names import EVENTS_QUEUE, PROJECT, PROJECT_TAG, TOPIC
@@ -39,7 +40,11 @@ def as_deployed(policy: Policy, response: Response) -> Policy:
     policy = with_dead_letters(policy)
     if response is Response.HEAL or not policy.heals:
         return policy
-    notifying = [action for action in policy.data["actions"] if action_type(action) in TELLING]
+    actions = policy.data["actions"]
+    if policy.kind is Kind.CONFIG_RULE:
+        # Its messages after the fix tell what the fix did. Without the fix they would repeat each evaluation.
+        actions = takewhile(lambda action: action_type(action) in TELLING, actions)
+    notifying = [action for action in actions if action_type(action) in TELLING]
     # The responder learns of a Config rule from its evaluations, and of every other policy from the topic only.
     enough = any(map(_notifies_the_topic, notifying)) if response is Response.RESPOND else notifying
     if not enough and policy.kind is not Kind.CONFIG_RULE:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from c7n import utils
-from c7n.actions import EventAction
+from c7n.actions import EventAction, Notify
 from c7n.config import Config
 from c7n.cwe import CloudWatchEvents
 from c7n.policy import Policy as EnginePolicy
@@ -305,7 +305,7 @@ class _Replay:
         `refuse` removes from `matched` what the later actions must not touch.
         """
         shown = _shown(action)
-        if not type(action).__module__.startswith("custom_actions."):
+        if isinstance(action, Notify) or not type(action).__module__.startswith("custom_actions."):
             return PlannedAction(shown, note="c7n's own action: its calls cannot be predicted")
         if self.watch.offline:
             return PlannedAction(shown, note="it reads the resource first, so it cannot be predicted offline")

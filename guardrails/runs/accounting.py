@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from custom_actions.fixing import JOURNAL, interrupted
+from custom_actions.fixing import JOURNAL, NOT_SENT, interrupted
 from custom_actions.resources import UNKNOWN, is_unknown_text, unknown_text
 
 from ..accounts import Account
@@ -225,7 +225,8 @@ def judge(output: Output, *, did_not_end: str = "it was started but did not fini
         named = ", ".join(str(resource.get("Name", "")) for resource in denied)
         return Judgement(
             State.DENIED, f"it could not read everything: calls on single resources denied: {named}", resources)
-    return Judgement(State.RAN, "", resources)
+    # A fix is complete without its message, but somebody must hear that nobody was told.
+    return Judgement(State.RAN, next((message for message in logged if NOT_SENT in message), ""), resources)
 
 
 def has_conditions(policy: Policy) -> bool:

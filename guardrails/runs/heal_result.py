@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from custom_actions.fixing import NOT_SENT
+
 from ..assessment import Assessment, assess
 from ..errors import GuardrailsError
 from ..results import CheckRow, Exceptions, Finding, RunStore, Status
@@ -84,6 +86,13 @@ class Heal:
         """The checks of all three sweeps that have no complete result."""
         sweeps = [each for each in (self.fixing, self.after) if each is not None]
         return [*self.unfinished, *(check_row(each.plan, check) for each in sweeps for check in each.missing)]
+
+    @property
+    def not_told(self) -> list[str]:
+        """Why messages about fixes were not sent, one line for each policy in an account and region."""
+        checks = self.fixing.checks if self.fixing is not None else ()
+        return [f"{check.account.name} {check.region}: {check.reason}" for check in checks
+                if check.state.seen and NOT_SENT in check.reason]
 
     @property
     def complete(self) -> bool:

@@ -11,7 +11,7 @@ from c7n.utils import local_session, type_schema
 
 from ...aws import call
 from ...errors import Refusal
-from ...fixing import Call, FixResult, Inverse, Step, again, is_removed
+from ...fixing import OTHERWISE, Call, FixResult, Inverse, Step, again, is_removed
 from ...parameters import placeholders
 from .documents import allows_everything, parse
 from .fix import IamFix
@@ -131,7 +131,7 @@ class RevokeFullStar(IamFix):
               - type: revoke-full-star
     """
 
-    schema = type_schema("revoke-full-star")
+    schema = type_schema("revoke-full-star", otherwise=OTHERWISE)
     inverses = tuple(inverse for kind in ("user", "group", "role") for inverse in (
         Inverse("iam", f"attach_{kind}_policy", f"{kind.capitalize()}Name", values={"PolicyArn": is_removed},
                 type=f"aws.iam-{kind}", redo=again(f"detach_{kind}_policy")),
@@ -144,7 +144,9 @@ class RevokeFullStar(IamFix):
     def get_permissions(self) -> tuple[str, ...]:
         """The permissions to read and to change, for the policy's resource type."""
         principal = Principal(self.manager.type.rpartition("iam-")[2], "")
-        return self.permissions + principal.permissions(*_READ, "Delete{}Policy", "Detach{}Policy")
+        return (
+            *self.permissions, *principal.permissions(*_READ, "Delete{}Policy", "Detach{}Policy"),
+            *self.told_permissions())
 
     def fix(self, session: Any, resource: dict[str, Any]) -> Iterator[FixResult]:
         """Remove the policies that allow all actions from one principal."""

@@ -13,7 +13,7 @@ from c7n.resources.aws import shape_validate
 from c7n.utils import type_schema
 
 from ...aws import call, code_of
-from ...fixing import Call, FixResult, Inverse, Step, is_account
+from ...fixing import OTHERWISE, Call, FixResult, Inverse, Step, is_account
 from ...parameters import placeholders
 from .fix import IamFix
 from .principals import GONE
@@ -91,7 +91,7 @@ class StrengthenPasswordPolicy(IamFix):
     """
 
     schema = type_schema(
-        "strengthen-password-policy", required=["policy"],
+        "strengthen-password-policy", required=["policy"], otherwise=OTHERWISE,
         policy={
             "type": "object", "minProperties": 1, "additionalProperties": False,
             "properties": {key: {"type": ["boolean", "integer", "string"]} for key in STRICTER},
@@ -103,6 +103,7 @@ class StrengthenPasswordPolicy(IamFix):
     permissions: tuple[str, ...] = ("iam:GetAccountPasswordPolicy", "iam:UpdateAccountPasswordPolicy")
 
     def validate(self) -> StrengthenPasswordPolicy:
+        super().validate()
         known = {key: value for key, value in self.data["policy"].items() if not placeholders(value)}
         try:
             shape_validate(known, "UpdateAccountPasswordPolicyRequest", "iam")

@@ -13,7 +13,7 @@ from c7n.filters import Filter
 from c7n.utils import get_partition, local_session, type_schema
 
 from ...aws import call
-from ...fixing import Call, FixResult, Inverse, Step, again, is_added
+from ...fixing import OTHERWISE, Call, FixResult, Inverse, Step, again, is_added
 from ...parameters import placeholders
 from .fix import IamFix
 from .principals import Principal, Reader
@@ -147,7 +147,7 @@ class AttachMissingPolicies(IamFix):
               - attach-missing-policies
     """
 
-    schema = type_schema("attach-missing-policies")
+    schema = type_schema("attach-missing-policies", otherwise=OTHERWISE)
     inverses = tuple(
         Inverse("iam", f"detach_{kind}_policy", f"{kind.capitalize()}Name", values={"PolicyArn": is_added},
                 already=("NoSuchEntity",), type=f"aws.iam-{kind}", redo=again(f"attach_{kind}_policy"))
@@ -157,9 +157,11 @@ class AttachMissingPolicies(IamFix):
     def get_permissions(self) -> tuple[str, ...]:
         """The permissions to read and to change, for the policy's resource type."""
         attach = Principal(self.manager.type.rpartition("iam-")[2], "").permissions("Attach{}Policy")
-        return tuple(permission for found in self._filters() for permission in found.get_permissions()) + attach
+        reads = (permission for found in self._filters() for permission in found.get_permissions())
+        return (*reads, *attach, *self.told_permissions())
 
     def validate(self) -> AttachMissingPolicies:
+        super().validate()
         if len(self._filters()) != 1:
             raise PolicyValidationError(f"{self.type}: the policy must have exactly one filter missing-policies")
         return self

@@ -9,7 +9,7 @@ from c7n.exceptions import PolicyValidationError
 from c7n.filters import Filter
 from c7n.utils import local_session, type_schema
 
-from ...fixing import Fix, FixResult, Inverse, is_added, is_topic
+from ...fixing import OTHERWISE, Fix, FixResult, Inverse, is_added, is_topic
 from ...parameters import placeholders
 from .apply import apply
 from .chain import Link, Verdict, judge
@@ -160,7 +160,7 @@ class CreateLogAlarm(Fix):
     """
 
     schema = type_schema(
-        "create-log-alarm", required=["topic"],
+        "create-log-alarm", required=["topic"], otherwise=OTHERWISE,
         topic={"type": "string", "minLength": 1},
         email={"type": "string"},
         namespace={"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_-]{0,99}$"},
@@ -179,6 +179,7 @@ class CreateLogAlarm(Fix):
     )
 
     def validate(self) -> CreateLogAlarm:
+        super().validate()
         self._events()
         topic, email = self.data["topic"], self.data.get("email") or ""
         if topic.startswith("arn:") and not placeholders(topic) and topic.split(":")[2:3] != ["sns"]:

@@ -10,10 +10,10 @@ from typing import Any
 from c7n.resources.s3 import get_region
 from c7n.utils import type_schema
 
-from ...aws import call
+from ...aws import absent, call
 from ...fixing import OTHERWISE, Call, EventFix, FixPlan, FixResult, Inverse, Step, again, fix_by_plan
 from .public import Opening, acl_openings, address_openings
-from .read import absent, block_of, policy_of
+from .read import block_of, policy_of
 
 BLOCK = {
     "BlockPublicAcls": True, "IgnorePublicAcls": True, "BlockPublicPolicy": True, "RestrictPublicBuckets": True,

@@ -214,7 +214,9 @@ def _declared(policy: EnginePolicy) -> Iterator[tuple[str, set[str], Any]]:
             continue
         name, manager = str(element.data.get("type") or element.type), policy.resource_manager
         permissions = _corrected(set(element.get_permissions()), manager, {kind: name}, element.data)
-        yield f"{kind} {name}", permissions, element.data
+        # A fix with an action of c7n keeps `otherwise` apart from the settings of c7n.
+        otherwise = getattr(element, "otherwise", None)
+        yield f"{kind} {name}", permissions, {**element.data, "otherwise": otherwise} if otherwise else element.data
 
 
 def _of_resource(manager: Any) -> Iterator[tuple[str, set[str], Any]]:

@@ -11,6 +11,7 @@ from c7n.credentials import SessionFactory
 from c7n.utils import local_session
 
 from custom_actions import lambda_entry
+from custom_actions.fixing.telling import MessageNotSent
 from custom_actions.functions.config_rules import ConfigPollRule, EvaluationsNotAccepted
 from tests import engine
 from tests.moto_server import ACCOUNT, REGION, Moto
@@ -170,3 +171,19 @@ def test_two_stages_of_one_deployment_are_two_resources(moto: Moto, tmp_path: Pa
     assert judge.evaluate_again(both, {}) == ({f"{api}/green"}, {f"{api}/blue"})
     # Of a stage that somebody names by c7n's id alone, nobody can say which it is.
     assert len(judge.read_again([{"deploymentId": deployment}])) == 2
+
+
+@pytest.mark.parametrize("mode", ["config-rule", "config-poll-rule"])
+def test_a_message_that_is_not_sent_fails_the_invocation_and_not_the_verdict(
+    function: Any, moto: Moto, config: SimpleNamespace, mode: str
+) -> None:
+    topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:missing"
+    notify = {"type": "notify", "to": ["somebody"], "transport": {"type": "sns", "topic": topic}}
+    function(mode, **DRIFT, actions=["revert-ingress", notify])
+    opened = group(moto, "web", "0.0.0.0/0")
+    told = {"configurationItem": item(opened, "0.0.0.0/0")} if mode == "config-rule" else {
+        "messageType": "ScheduledNotification"}
+    with pytest.raises(MessageNotSent, match="NotFound"):
+        lambda_entry.run(notification(**told), None)
+    assert ingress(moto, opened) == []
+    assert verdicts(config)[opened] == "COMPLIANT"

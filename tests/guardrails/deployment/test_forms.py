@@ -73,6 +73,12 @@ def test_a_fix_that_was_all_tells_the_topic_and_a_rule_of_config_tells_by_its_ve
     assert [action["type"] for action in observed.data["actions"]] == ["notify"]
     judged = as_deployed(policy("revert", ["delete"], "config-rule"), Response.OBSERVE)
     assert ("actions" in judged.data, judged.response) == (False, "none")
+    # What it would tell after the fix is about the fix.
+    tell = {"type": "notify", "to": ["me"], "transport": {"type": "sns", "topic": "t"}}
+    judged = as_deployed(policy("revert", ["delete", tell], "config-rule"), Response.OBSERVE)
+    assert ("actions" in judged.data, judged.response) == (False, "none")
+    judged = as_deployed(policy("revert", [tell, "delete", tell], "config-rule"), Response.OBSERVE)
+    assert (judged.data["actions"], judged.response) == ([tell], "alert")
 
 
 def test_where_the_responder_answers_every_function_with_a_fix_tells_its_topic() -> None:
