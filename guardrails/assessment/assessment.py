@@ -172,6 +172,8 @@ class Assessment:
     """The first line of a verb that reports more than how many checks ran; else empty."""
     extra: Mapping[str, Any] = field(default_factory=dict)
     """More keys for the JSON report."""
+    not_compared: str = ""
+    """Why the run was not compared with the history; empty when it was, and in a run without a history."""
 
     # The checks.
 
@@ -203,8 +205,8 @@ class Assessment:
 
     @property
     def remarks(self) -> list[str]:
-        """Notes about the source of the data, for example when it is collected from a bucket."""
-        return list(self.store.get("notes", ()))
+        """Notes about the source of the data, for example when it is collected from a bucket, and on the history."""
+        return [*self.store.get("notes", ()), *filter(None, [self.not_compared])]
 
     def checks(self, *, missing: bool = False) -> Iterator[CheckRow]:
         """Every check, or with `missing` those that did not complete, by account, region and policy."""

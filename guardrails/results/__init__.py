@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from custom_actions.face import face
 
 if TYPE_CHECKING:
+    from .database import DatabaseLocked
     from .exceptions import ExceptionEntry, Exceptions, ExceptionState, exceptions_in_force, load
     from .finding import TABLE, Finding, Status, controls_text, findings_of, in_order, rank
     from .history import History, PastRun, RunChanges, RunScore
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 __getattr__, __all__ = face(
     __name__,
+    database=("DatabaseLocked",),
     exceptions=("ExceptionEntry", "ExceptionState", "Exceptions", "exceptions_in_force", "load"),
     finding=("Finding", "Status", "TABLE", "controls_text", "findings_of", "in_order", "rank"),
     history=("History", "PastRun", "RunChanges", "RunScore"),
