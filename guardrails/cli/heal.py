@@ -63,7 +63,8 @@ def heal(
 
     need_an_answer(yes=yes)
     request = AuditRequest.of(**selection, history=None)
-    policies, accounts, exceptions = fixable(request), request.find_accounts(), request.load_exceptions()
+    # What needs no call comes first: a bad file is an error before AWS is asked.
+    policies, exceptions, accounts = fixable(request), request.load_exceptions(), request.find_accounts()
     target = output_directory(output, "heal")
     if verbose:
         click.echo(f"{len(policies)} policies with a fix over {len(accounts.all)} accounts, into {target}", err=True)
