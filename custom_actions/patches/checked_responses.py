@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 from xml.etree import ElementTree
 
@@ -32,6 +33,7 @@ from ..vocabulary import is_read
 
 _EVENT = "before-parse"
 _HTML = re.compile(rb"(?:<\?xml[^>]*>\s*)?<(?:!doctype\s+)?html\b", re.IGNORECASE)
+_CHUNK = 4096
 _SHOWN = 100
 """Characters of a response that an error shows."""
 
@@ -106,18 +108,18 @@ def _sent_name(name: str, member: Shape) -> str:
 
 
 def _not_query(operation: OperationModel, body: bytes) -> str:
-    try:
-        root = ElementTree.fromstring(body)  # noqa: S314 - botocore parses the same text with the same parser
-    except ElementTree.ParseError as error:
-        return f"it is not XML: {error}"
-    expected = f"{operation.wire_name}Response"
-    if _local(root) != expected:
-        return f"its root element is {_local(root)[:_SHOWN]}, not {expected}"
     shape = operation.output_shape
     wrapper = shape.serialization.get("resultWrapper") if shape is not None else None
-    if wrapper and wrapper not in map(_local, root):
-        return f"it has no element {wrapper}"
-    return ""
+    expected = f"{operation.wire_name}Response"
+    try:
+        for depth, name in _outer_elements(body):
+            if depth == 0 and name != expected:
+                return f"its root element is {name[:_SHOWN]}, not {expected}"
+            if name == wrapper or not wrapper:
+                return ""
+    except ElementTree.ParseError as error:
+        return f"it is not XML: {error}"
+    return f"it has no element {wrapper}"
 
 
 def _not_rest_xml(body: bytes, known: frozenset[str]) -> str:
@@ -125,11 +127,34 @@ def _not_rest_xml(body: bytes, known: frozenset[str]) -> str:
         return "it is an HTML page"
     if not known:
         return ""
+    names = []
     try:
-        root = ElementTree.fromstring(body)  # noqa: S314 - botocore parses the same text with the same parser
+        for depth, name in _outer_elements(body):
+            if depth and name in known:
+                return ""
+            names += [name] * depth
     except ElementTree.ParseError as error:
         return f"it is not XML: {error}"
-    return _nothing_known([_local(child) for child in root], known)
+    return _nothing_known(names, known)
+
+
+def _outer_elements(body: bytes) -> Iterator[tuple[int, str]]:
+    """The root element (0) and the elements directly in it (1), without their namespaces.
+
+    botocore parses the same text with the same parser; the caller stops early, so that little is parsed twice.
+    """
+    parser: Any = ElementTree.XMLPullParser(("start", "end"))
+    depth = 0
+    for start in range(0, len(body), _CHUNK):
+        parser.feed(body[start:start + _CHUNK])
+        for event, element in parser.read_events():
+            if event == "start":
+                if depth < 2:
+                    yield depth, str(element.tag).rpartition("}")[2]
+                depth += 1
+            else:
+                depth -= 1
+    parser.close()
 
 
 def _not_json(body: bytes, known: frozenset[str]) -> str:
@@ -146,8 +171,3 @@ def _nothing_known(names: list[str], known: frozenset[str]) -> str:
     if not names or not known or known.intersection(names):
         return ""
     return f"the operation returns none of its members: {', '.join(sorted(names))[:_SHOWN]}"
-
-
-def _local(element: ElementTree.Element) -> str:
-    """The name of an element without its namespace."""
-    return str(element.tag).rpartition("}")[2]

@@ -107,8 +107,8 @@ def test_a_read_is_an_error_and_never_an_empty_list(protocol: str, answer: Answe
             answer.body = body
             with pytest.raises(AWS_ERRORS) as raised:
                 getattr(aws, operation)(**parameters)
-            # For S3, botocore takes a response that is not XML for an error of the server.
-            if protocol != "s3" or raised.type is not ClientError:
+            # botocore itself refuses XML that was cut; for S3 it takes what is not XML for an error of the server.
+            if what != "XML that was cut" and (protocol != "s3" or raised.type is not ClientError):
                 assert isinstance(raised.value, NotFromAws), (what, raised.value)
                 assert operation.replace("_", "") in str(raised.value).lower()
             pages = aws.get_paginator(operation) if aws.can_paginate(operation) else None
