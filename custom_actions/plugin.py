@@ -93,13 +93,13 @@ def register() -> None:
     """
     from c7n.resources.aws import AWS
 
-    from .patches import read_once
+    from .patches import prepare_sessions
 
     global _registered
     if _registered:
         return
     _registered = True
-    read_once()
+    prepare_sessions()
     AWS.resources.subscribe(_on_resource_type)
     for resource_class in list(AWS.resources.values()):
         _on_resource_type(AWS.resources, resource_class)

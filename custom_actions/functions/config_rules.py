@@ -48,6 +48,7 @@ from ..resources import (
 )
 from ..vocabulary import PASSIVE
 from .rule_function import policy_lambda
+from .shapes import differs
 
 log = logging.getLogger("custodian.guardrails.config")
 
@@ -58,6 +59,11 @@ _BATCH = 100
 """What PutEvaluations takes in one call."""
 
 Resource = dict[str, Any]
+
+_ALWAYS = {
+    "AWS::EC2::SecurityGroup": {"groupId": str, "ipPermissions": [dict], "ipPermissionsEgress": [dict]},
+}
+"""Fields that AWS Config always records, with their shapes. Without them a resource could look compliant."""
 
 
 class ConfigItemUnavailable(Exception):
@@ -254,6 +260,10 @@ class ConfigRule(Judge, ConfigRuleMode):
             log.info("scheduled run: every %s is evaluated", self.policy.resource_type)
             return ConfigPollRule(self.policy).run(event, lambda_context)
         item = notification.get("configurationItem") or self._item(notification)
+        expected = self.policy.resource_manager.resource_type.config_type
+        if item["resourceType"] != expected:
+            raise ConfigItemUnavailable(
+                f"{self.policy.name} evaluates {expected}, but the notification is about {item['resourceType']}")
         self.cfg_event = {**notification, "configurationItem": item}
         self.setup_exec_environment(event)
 
@@ -295,6 +305,20 @@ class ConfigRule(Judge, ConfigRuleMode):
         else:
             self.post(token, [verdict(Verdict.NON_COMPLIANT, violation)])
         return matched
+
+    def resolve_resources(self, event: dict[str, Any]) -> list[Resource]:
+        """The resource in the configuration item. Raises ConfigItemUnavailable if the item lacks what it must have."""
+        item, own = self.cfg_event["configurationItem"], self.policy.resource_manager.resource_type.id
+        configuration = _configuration(item)
+        for name, shape in _ALWAYS.get(item["resourceType"], {}).items():
+            if problem := differs(configuration.get(name), shape, name, required=True):
+                raise ConfigItemUnavailable(
+                    f"{item['resourceType']} {item['resourceId']} was not evaluated: in its configuration, {problem}")
+        found: list[Resource] = super().resolve_resources(event)
+        if not all(isinstance(one, dict) and one.get(own) for one in found):
+            raise ConfigItemUnavailable(
+                f"{item['resourceType']} {item['resourceId']} was not evaluated: its configuration has no {own}")
+        return found
 
     def _item(self, notification: Mapping[str, Any]) -> dict[str, Any]:
         summary = notification.get("configurationItemSummary")
@@ -436,6 +460,13 @@ class ConfigPollRule(Judge, ConfigPollRuleMode):
             for old in self.get_obsolete_evaluations(
                 client, rule, at, [{"ComplianceResourceId": key} for key in present])
         ]
+
+
+def _configuration(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The configuration of an item: an object in a notification, and its JSON in the API."""
+    found = item.get("configuration")
+    loaded = json.loads(found) if isinstance(found, str) else found
+    return loaded if isinstance(loaded, Mapping) else {}
 
 
 def _cut(text: str) -> str:

@@ -26,6 +26,7 @@ from ..names import HUB_BUS
 from ..resources import ResourcesUnknown, collecting
 from .probe import PROBE_SOURCE
 from .rule_function import DEFAULT_BUS, realtime_policy_lambda
+from .shapes import EventNotUnderstood
 
 AWS_SOURCE = {"prefix": "aws."}
 """The condition on the source in the pattern of an event rule."""
@@ -97,10 +98,16 @@ class RealtimeMode(CloudTrailMode):
     def resolve_resources(self, event: Mapping[str, Any]) -> list[Any]:
         """Extends c7n's method: retries until AWS returns a new resource, and finds security groups by name.
 
-        Raises one of AWS_ERRORS if a resource cannot be read, so that Lambda delivers the event again.
+        Raises one of AWS_ERRORS if a resource cannot be read, so that Lambda delivers the event again, and
+        EventNotUnderstood if the event does not have its id.
         """
+        ids = CloudWatchEvents.get_ids(event, self.policy.data["mode"])
+        if strange := [each for each in ids if not isinstance(each, str)]:
+            raise EventNotUnderstood(
+                f"the event {detail_of(event).get('eventName')} must have the resource's id as a string, got "
+                f"{str(strange[0])[:100]!r}")
         found: list[Any] = list(super().resolve_resources(event))
-        if not found and CloudWatchEvents.get_ids(event, self.policy.data["mode"]):
+        if not found and ids:
             # The method of LambdaMode does not wait for the policy's `delay` again.
             for found in readings(lambda: list(LambdaMode.resolve_resources(self, event))):
                 if found:

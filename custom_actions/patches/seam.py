@@ -5,8 +5,8 @@ a target has changed since, it is not replaced:
 
 - A required patch raises DoesNotFit, with our file and the installed version, because without it policies would behave
   differently.
-- An optional patch (a speed-up) is skipped with a log line: everything works, but slower. Lambda provides its own,
-  unpinned botocore, and a change there must never break a function.
+- An optional patch (a speed-up, or a check of responses) is skipped with a log line: policies decide the same. Lambda
+  provides its own, unpinned botocore, and a change there must never break a function.
 
 `READ` lists private names that other files use. `tests/custom_actions/patches/test_seam.py` checks every row of both
 tables. So an upgrade of c7n means changing the pins and reading one list of failures (docs/upgrading.md).
@@ -68,7 +68,7 @@ class Patch:
     """The file's name. Its function `install` replaces the targets; calling it again has no effect."""
     why: str
     required: bool
-    """False for a speed-up."""
+    """False if policies do the same without it: a speed-up, or a check of what AWS never sends."""
     targets: tuple[Target, ...]
     upstream: str = ""
     """Where the other project could make the patch unnecessary."""
@@ -95,6 +95,15 @@ PATCHES = (
         required=False, targets=(
             Target("botocore.session:create_loader", "(search_path_string=None)"),
             Target("botocore.loaders:Loader", text="self._search_paths"),
+        )),
+    Patch(
+        "checked_responses", "botocore reads a page of a proxy, with status 200, as an empty result",
+        required=False, targets=(
+            Target("botocore.handlers:BUILTIN_HANDLERS"),
+            Target("botocore.session", text="for spec in handlers.BUILTIN_HANDLERS"),
+            Target("botocore.endpoint", text='f"before-parse.{service_id}.{operation_model.name}"'),
+            Target("botocore.model:ServiceModel.resolved_protocol"),
+            Target("botocore.model:OperationModel.wire_name"),
         )),
     Patch(
         "parameters", "c7n has no defaults for the variables of a policy; its braces read the process's environment",
@@ -242,6 +251,11 @@ def install(*modules: str) -> None:
             _installed.add(patch.module)
 
 
+def prepare_sessions() -> None:
+    """Install the patches that take effect only for sessions made later. Calling it again has no effect."""
+    install("service_models", "checked_responses")
+
+
 def _install(patch: Patch) -> None:
     problems = [problem for target in patch.targets if (problem := target.problem())]
     try:
@@ -256,7 +270,7 @@ def _install(patch: Patch) -> None:
     message = _message(patch, "; ".join(problems))
     if patch.required:
         raise DoesNotFit(message)
-    log.warning("%s. This optional speed-up is skipped.", message)
+    log.warning("%s. This optional patch is skipped.", message)
 
 
 def _message(patch: Patch, problem: str) -> str:

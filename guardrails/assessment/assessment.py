@@ -178,6 +178,8 @@ class Assessment:
     """More keys for the JSON report."""
     whole: bool = True
     """Whether the verb did all its work; false for a heal that was interrupted or in which a fix failed."""
+    not_compared: str = ""
+    """Why the run was not compared with the history; empty when it was, and in a run without a history."""
 
     # The checks.
 
@@ -209,8 +211,8 @@ class Assessment:
 
     @property
     def remarks(self) -> list[str]:
-        """Notes about the source of the data, for example when it is collected from a bucket."""
-        return list(self.store.get("notes", ()))
+        """Notes about the source of the data, for example when it is collected from a bucket, and on the history."""
+        return [*self.store.get("notes", ()), *filter(None, [self.not_compared])]
 
     def checks(self, *, missing: bool = False) -> Iterator[CheckRow]:
         """Every check, or with `missing` those that did not complete, by account, region and policy."""

@@ -139,7 +139,9 @@ def _started(
 
     need_an_answer(yes=not asks)
     request = AuditRequest.of(**selection, history=None)
-    policies, accounts = fixable(request, applied), request.find_accounts()
+    policies = fixable(request, applied)
+    request.load_exceptions()  # a bad file is an error before AWS is asked
+    accounts = request.find_accounts()
     target = output_path(output, "heal")
     with (
         locked_accounts([account.id for account in accounts.all if changes], target, wait=_waiting if wait else None),
