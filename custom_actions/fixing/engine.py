@@ -46,7 +46,8 @@ class Step:
         no_harm: error codes that mean that someone else has already made the change. This is not a problem, and the
             change is not recorded as ours.
         try_later: error codes after which it is tried once more, after the other steps.
-        chain: steps with the same name depend on each other: when one fails, the later ones are not made.
+        chain: steps with the same name depend on each other: when one fails, the later ones are not made. The same
+            applies to the parts of a step with a chain.
         confirm: the step adds access or restores settings from history, so it is made only after the event is confirmed
             (confirmation.py).
         overwrites: the call replaces or deletes content that others may have changed since it was read, such as a whole
@@ -383,8 +384,8 @@ class Work:
             self._forget_errors_of(step)
             self._tried += [(leaf, None) for leaf in step.leaves]
         if len(step.parts) > 1 and (not step.split_on or code_of(error) in step.split_on):
-            made = [self.attempt(part, later) for part in step.parts]
-            return all(made)
+            made = (self.attempt(part, later) for part in step.parts)
+            return all(made) if step.chain else all([*made])
         if code_of(error) in step.no_harm:
             return True
         if later is not None and code_of(error) in step.try_later:

@@ -33,7 +33,7 @@ from c7n.actions import EventAction
 from c7n.policy import ConfigPollRuleMode, ConfigRuleMode
 from c7n.utils import chunks, dumps, local_session
 
-from ..aws import call, reason_of
+from ..aws import AWS_ERRORS, call, reason_of
 from ..elements.every_type import Scope
 from ..exceptions import Excepted, excuse
 from ..fixing import FixIncomplete, MessageNotSent
@@ -53,6 +53,8 @@ from .shapes import differs
 log = logging.getLogger("custodian.guardrails.config")
 
 SCHEDULED = "ScheduledNotification"
+TEST_TOKEN = "TESTMODE"  # noqa: S105 - no secret
+"""The result token of a test of the rule. AWS Config checks the evaluations of a test, and does not record them."""
 GONE = ("ResourceDeleted", "ResourceNotRecorded", "ResourceDeletedNotRecorded")
 _ANNOTATION_LENGTH = 256
 _BATCH = 100
@@ -153,8 +155,12 @@ class Judge:
         """Run the policy's actions; returns the ids of the resources that exist and no longer match.
 
         A resource that cannot be read again, or that is deleted, is not among them. Resources are read again only if
-        something can have changed: the policy has actions, and its response is not alert or none.
+        something can have changed: the policy has actions, and its response is not alert or none. A test of the rule
+        fixes nothing.
         """
+        if event.get("resultToken") == TEST_TOKEN:
+            log.info("a test of the rule: nothing is fixed")
+            return set()
         try:
             self.run_resource_set(event, list(resources))  # type: ignore[attr-defined]
         except MessageNotSent as error:
@@ -221,22 +227,31 @@ class Judge:
         """Send the evaluations to AWS Config.
 
         PutEvaluations succeeds also when it does not accept some of the evaluations; these are sent again, one by one.
+        A batch that fails does not stop the later ones.
 
         Raises ClientError, EvaluationsNotAccepted after all others were sent, and MessageNotSent after all were sent.
         """
         client = local_session(self.policy.session_factory).client("config")
 
         def not_accepted(some: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-            answer = call(client.put_evaluations, ResultToken=token, Evaluations=some)
+            answer = call(
+                client.put_evaluations, ResultToken=token, Evaluations=some, TestMode=token == TEST_TOKEN)
             return list(answer.get("FailedEvaluations") or ())
 
-        failed = [each for some in chunks([evaluation.to_dict() for evaluation in evaluations], _BATCH)
-                  for each in not_accepted(some)]
+        failed: list[Mapping[str, Any]] = []
+        errors: list[Exception] = []
+        for some in chunks([evaluation.to_dict() for evaluation in evaluations], _BATCH):
+            try:
+                failed += not_accepted(some)
+            except AWS_ERRORS as error:
+                errors.append(error)
         if left := [each for each in failed if not_accepted([each])]:
             named = ", ".join(f"{each['ComplianceResourceType']} {each['ComplianceResourceId']}" for each in left)
             raise EvaluationsNotAccepted(
                 f"{self.policy.name}: AWS Config did not accept {len(left)} of {len(evaluations)} evaluations, and "
-                f"keeps older verdicts for: {named}")
+                f"keeps older verdicts for: {named}") from (errors[0] if errors else None)
+        if errors:
+            raise errors[0]
         if self.not_sent is not None:
             raise self.not_sent
 

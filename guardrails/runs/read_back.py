@@ -14,7 +14,7 @@ from typing import Any
 
 from custom_actions.aws import absent, call, code_of
 from custom_actions.elements.native import contains
-from custom_actions.elements.security_group import from_permissions
+from custom_actions.elements.security_group import from_permissions, from_security_group_rules
 
 from ..accounts import AWS_ERRORS, reason_of
 
@@ -93,6 +93,20 @@ def _rules(*, back: bool) -> Read:
             back=back)
 
     return read
+
+
+def _narrowed(client: Any, parameters: Parameters, receipt: Receipt) -> Observation:
+    [change] = parameters["SecurityGroupRules"]
+    rule_id = change["SecurityGroupRuleId"]
+    [now] = call(client.describe_security_group_rules, SecurityGroupRuleIds=[rule_id])["SecurityGroupRules"]
+    if now["GroupId"] != parameters["GroupId"]:
+        return Observation(Comparison.OTHER, f"{rule_id} is a rule of {now['GroupId']}")
+    [rule] = from_security_group_rules([now])
+    if rule.to_request() == change["SecurityGroupRule"]:
+        return BACK
+    if rule.to_dict() in (receipt.get("added") or ()):
+        return AS_FIXED
+    return _changed(f"{rule_id} is now {rule}")
 
 
 def _attached(kind: str, *, back: bool) -> Read:
@@ -339,6 +353,7 @@ def _new_snapshot(client: Any, parameters: Parameters, receipt: Receipt) -> Obse
 _READS: Mapping[tuple[str, str], Read] = {
     ("ec2", "authorize_security_group_ingress"): _rules(back=True),
     ("ec2", "revoke_security_group_ingress"): _rules(back=False),
+    ("ec2", "modify_security_group_rules"): _narrowed,
     ("ec2", "delete_flow_logs"): _flow_log,
     **{("iam", f"attach_{kind}_policy"): _attached(kind, back=True) for kind in ("user", "group", "role")},
     **{("iam", f"detach_{kind}_policy"): _attached(kind, back=False) for kind in ("user", "group", "role")},

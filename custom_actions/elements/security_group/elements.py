@@ -22,7 +22,7 @@ from ...aws import (
 from ...errors import Refusal
 from ...fixing import CONFIRM, LIST_OF_ROLES, OTHERWISE, EventFix, FixResult, Inverse, again
 from . import prefix_lists
-from .apply import apply, read_rules
+from .apply import apply, is_modification, narrow_again, read_rules
 from .baseline import Baseline, Required
 from .event import EVENTS, SETTLED, undo_of
 from .managed import managers
@@ -143,9 +143,12 @@ class RevertIngress(EventFix):
       docs/security.md.
 
     Rules are revoked by their ids, so other sources on the same port stay. With `narrow: true` a wide rule (0-65535,
-    all traffic) loses only the part that violates the baseline: the rest is authorised first, in the fewest rules.
-    `protect` names rules that must never be revoked, by source (`cidrs`), description (`descriptions`, regular
-    expressions) or tag of the rule (`tags`). A group whose plan would revoke one is refused.
+    all traffic) loses only the part that violates the baseline: the rest is authorised first, in the fewest rules, and
+    the wide rule becomes one of them. A group that has no room for the rest is narrowed nevertheless: as much of the
+    rest as fits stays open, and the receipt names what had to be closed too. `when-full: keep` changes this for rules
+    that no address of the internet can use (private addresses, security groups): if the rest does not fit, they stay as
+    they are and the group fails. `protect` names rules that must never be revoked, by source (`cidrs`), description
+    (`descriptions`, regular expressions) or tag of the rule (`tags`). A group whose plan would revoke one is refused.
 
     Each group gets a receipt in `action-revert-ingress`, beside the policy's other output. It holds the outcome
     (reverted, already-ok, partial, failed or refused), the removed and added rules, the calls that undo the fix, who
@@ -218,6 +221,7 @@ class RevertIngress(EventFix):
         confirm=CONFIRM,
         **{
             "when-unknown": {"enum": ["refuse", "revoke"]},
+            "when-full": {"enum": ["close", "keep"]},
             "config-rule": {"type": "string", "minLength": 1},
             "settled-minutes": {"type": ["number", "string"]},
             "never-restore": schema_of("ingress-drift")["properties"]["forbidden"],
@@ -236,6 +240,8 @@ class RevertIngress(EventFix):
         Inverse("ec2", "revoke_security_group_ingress", "GroupId", optional=("IpPermissions",),
                 already=("InvalidPermission.NotFound",), split="IpPermissions",
                 redo=again("authorize_security_group_ingress")),
+        Inverse("ec2", "modify_security_group_rules", "GroupId", values={"SecurityGroupRules": is_modification},
+                redo=narrow_again),
     )
     permissions: tuple[str, ...] = (
         "ec2:DescribeSecurityGroupRules",
@@ -245,10 +251,14 @@ class RevertIngress(EventFix):
         "ec2:CreateTags",
         *prefix_lists.PERMISSIONS,
     )
+    # Asked for where a rule may be narrowed. Without it, a group that is full loses more than with it.
+    narrowing_permissions: tuple[str, ...] = ("ec2:ModifySecurityGroupRules",)
 
     def get_permissions(self) -> tuple[str, ...]:
         """The permissions of the action; those for a history only if the baseline comes from it."""
         permissions = self.permissions
+        if self._settings().narrow:
+            permissions += self.narrowing_permissions
         if self._in_event_mode():
             permissions += ("sts:GetCallerIdentity",)
         if self.data.get("baseline") in (EVENT, LAST_COMPLIANT) and self._in_event_mode():
@@ -265,6 +275,8 @@ class RevertIngress(EventFix):
         for option, baseline in (("when-unknown", EVENT), ("tag-set-by", EVENT), ("config-rule", LAST_COMPLIANT)):
             if option in self.data and settings.kind != baseline:
                 raise PolicyValidationError(f"{self.type}: {option} goes with baseline: {baseline}")
+        if "when-full" in self.data and not settings.narrow:
+            raise PolicyValidationError(f"{self.type}: when-full goes with narrow: true")
         return self
 
     def undoes_the_event(self) -> bool:
@@ -315,6 +327,7 @@ class RevertIngress(EventFix):
             raise Refusal("; ".join(first.notes))
         yield apply(
             client, group_id, first, plan, notes, from_history=restores,
+            keep_when_full=self.data.get("when-full") == "keep",
             confirm=self.confirm(session, event) if self._in_event_mode() else None)
 
     def _distrusted(self, session: Any, group_id: str) -> str:

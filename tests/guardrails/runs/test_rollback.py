@@ -284,6 +284,42 @@ def test_twice_is_harmless_and_the_rollback_can_be_rolled_back(
         record = tmp_path / f"back{number}/receipts.json"
 
 
+def test_a_narrowed_rule_is_widened_and_narrowed_again(
+    cloud: Cloud, tmp_path: Path, changes: list[tuple[str, Any]]
+) -> None:
+    ec2, group = cloud.client("ec2"), group_of(cloud)
+    wide = {"IpProtocol": "tcp", "FromPort": 0, "ToPort": 65535, "CidrIp": "0.0.0.0/0"}
+    [rule] = ec2.authorize_security_group_ingress(GroupId=group, **wide)["SecurityGroupRules"]
+    kept = {**wide, "FromPort": 23, "SecurityGroupRuleId": rule["SecurityGroupRuleId"]}
+
+    def modify(start: int) -> dict[str, Any]:
+        return {"GroupId": group, "SecurityGroupRules": [{
+            "SecurityGroupRuleId": rule["SecurityGroupRuleId"], "SecurityGroupRule": {
+                "IpProtocol": "tcp", "FromPort": start, "ToPort": 65535, "CidrIpv4": "0.0.0.0/0"}}]}
+
+    def start() -> int:
+        [now] = [each for each in ec2.describe_security_group_rules()["SecurityGroupRules"]
+                 if each["SecurityGroupRuleId"] == rule["SecurityGroupRuleId"]]
+        return int(now["FromPort"])
+
+    ec2.modify_security_group_rules(**modify(23))
+    widen = {"service": "ec2", "operation": "modify_security_group_rules", "parameters": modify(0)}
+    file = written(tmp_path / "receipts.json", receipt(
+        group, widen, removed=[{**kept, "FromPort": 0}], added=[kept]))
+    assert rollback(file, tmp_path / "one").exit_code == 0
+    assert start() == 0
+    changes.clear()
+    assert "already done: ec2:modify" in rollback(file, tmp_path / "two").stdout
+    assert changes == []
+    assert rollback(tmp_path / "one/receipts.json", tmp_path / "back").exit_code == 0
+    assert start() == 23
+    ec2.modify_security_group_rules(**modify(24))
+    other = receipt(group, widen, at="2026-01-02T00:00:00+00:00", removed=[{**kept, "FromPort": 0}], added=[kept])
+    refused = rollback(written(tmp_path / "other.json", other), tmp_path / "three")
+    assert (refused.exit_code, start()) == (1, 24)
+    assert f"{rule['SecurityGroupRuleId']} is now tcp 24-65535 from 0.0.0.0/0" in refused.output
+
+
 def test_a_changed_record_of_a_rollback_is_refused(cloud: Cloud, tmp_path: Path) -> None:
     group = group_of(cloud)
     file = written(tmp_path / "receipts.json", receipt(group, opens(group, "10.0.0.1/32")))
