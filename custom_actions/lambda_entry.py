@@ -19,11 +19,26 @@ from typing import Any
 from c7n.handler import dispatch_event
 
 from .aws import detail_of
+from .escaping import escaped as printable
 from .fixing import function
-from .functions import Members, NotOfAMember, answer_probe, config, distrust, is_central, probe_in
+from .functions import (
+    EventNotUnderstood,
+    Members,
+    NotOfAMember,
+    answer_probe,
+    config,
+    distrust,
+    is_central,
+    notification_problem,
+    probe_in,
+    record_problem,
+    too_deep,
+)
 from .plugin import register
 
 log = logging.getLogger("custodian.guardrails")
+
+_OF_PYTHON = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 if not logging.root.handlers:
     # Lambda's runtime configures logging. Outside Lambda, only warnings would be printed otherwise, and no receipts.
@@ -37,10 +52,12 @@ def run(event: dict[str, Any], context: Any) -> bool:
     """Run the function's policy for each message in `event`. Lambda calls it with these arguments.
 
     Returns whether every message was valid. Exceptions of c7n are not caught, so that Lambda counts an error and
-    delivers the event again.
+    delivers the event again. Raises EventNotUnderstood, after all other messages, for an event that is not in AWS's
+    form: what it is about was not evaluated.
     """
     function.arn = _arn_of(context)
     usable = True
+    not_understood = []
     for message in messages(event):
         if marker := probe_in(message):
             answer_probe(marker)
@@ -54,6 +71,10 @@ def run(event: dict[str, Any], context: Any) -> bool:
             refuse(context, problem)
             usable = False
             continue
+        if problem := malformed(message, policy_mode()):
+            log.error("event not understood: %s", printable(problem))
+            not_understood.append(problem)
+            continue
         if members:
             try:
                 where = members.prepare(message)
@@ -62,8 +83,23 @@ def run(event: dict[str, Any], context: Any) -> bool:
                 usable = False
                 continue
             log.info("event of account %s, %s", where.account, where.region)
-        dispatch_event(message, context)
+        understood(message, context)
+    if not_understood:
+        raise EventNotUnderstood(printable("; ".join(not_understood)))
     return usable
+
+
+def understood(message: dict[str, Any], context: Any) -> None:
+    """Run the policy with c7n's handler. Raises what it raises.
+
+    An error of Python in a filter means that the event or its resource has a form that nobody expected. It becomes
+    EventNotUnderstood, with the original error as its cause.
+    """
+    try:
+        dispatch_event(message, context)
+    except _OF_PYTHON as error:
+        raise EventNotUnderstood(printable(
+            f"the event could not be evaluated, and the result is unknown: {type(error).__name__}: {error}")) from error
 
 
 def respond(event: dict[str, Any], context: Any) -> bool:
@@ -108,13 +144,20 @@ def messages(event: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     A record that is not a JSON object becomes `{"unreadable": text}`. Anyone who can publish to the topic can send a
     message that looks like an event from AWS, so `sns:` is put before the source of each message.
     """
-    records = [record["Sns"]["Message"] for record in event.get("Records") or () if "Sns" in record]
-    if not records:
-        yield dict(event)
-    for text in records:
+    if not isinstance(event, Mapping):
+        yield {"unreadable": event}
+        return
+    records = event.get("Records")
+    if not isinstance(records, list) or not any(map(_of_sns, records)):
+        yield {"unreadable": "it is nested too deeply"} if too_deep(event) else dict(event)
+        return
+    for record in filter(_of_sns, records):
+        text = record["Sns"].get("Message")
         try:
             message = json.loads(text)
-        except (ValueError, RecursionError):
+        except (TypeError, ValueError, RecursionError):
+            message = None
+        if too_deep(message):
             message = None
         if isinstance(message, dict):
             yield {**message, "source": f"sns:{message.get('source')}"} if "source" in message else message
@@ -122,10 +165,14 @@ def messages(event: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             yield {"unreadable": text}
 
 
+def _of_sns(record: Any) -> bool:
+    return isinstance(record, Mapping) and isinstance(record.get("Sns"), Mapping)
+
+
 def unusable(message: Mapping[str, Any], mode: str) -> str:
     """Why a policy of this mode cannot use `message`; empty if it can."""
     if "unreadable" in message:
-        return f"the SNS message is not a JSON object: {str(message['unreadable'])[:200]!r}"
+        return f"the message is not a JSON object: {str(message['unreadable'])[:200]!r}"
     if mode == "cloudtrail":
         detail = detail_of(message)
         missing = [name for name in ("eventName", "eventSource") if not detail.get(name)]
@@ -138,6 +185,15 @@ def unusable(message: Mapping[str, Any], mode: str) -> str:
                 f"an AWS Config event must have {' and '.join(missing)}, or no evaluation can be sent, "
                 f"but has only {sorted(message)}"
             )
+    return ""
+
+
+def malformed(message: Mapping[str, Any], mode: str) -> str:
+    """How a message of this mode differs from the form in which AWS sends it; empty if it does not."""
+    if mode == "cloudtrail":
+        return record_problem(detail_of(message))
+    if mode in ("config-rule", "config-poll-rule"):
+        return notification_problem(message)
     return ""
 
 

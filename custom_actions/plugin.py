@@ -20,6 +20,7 @@ class Element(NamedTuple):
 ELEMENTS = (
     Element("security-group", "filter", "ingress-drift", "security_group.elements:IngressDrift"),
     Element("security-group", "action", "revert-ingress", "security_group.elements:RevertIngress"),
+    Element("security-group", "filter", "made-by", "security_group.made_by:MadeBy"),
     Element("security-group", "filter", "unattached", "vpc.interfaces:Unattached"),
     Element("subnet", "filter", "internet-route", "vpc.routes:InternetRoute"),
     Element("cloudtrail", "action", "revert-trail", "cloudtrail.elements:RevertTrail"),
@@ -37,6 +38,9 @@ ELEMENTS = (
     Element("s3", "filter", "check-secure-transport", "s3.elements:CheckSecureTransport"),
     Element("s3", "filter", "has-policy", "s3.elements:HasPolicy"),
     Element("s3", "filter", "default-encryption", "s3.elements:DefaultEncryption"),
+    Element("s3", "filter", "receives-logs", "s3.preconditions:ReceivesLogs"),
+    Element("s3", "filter", "unusable-log-target", "s3.preconditions:UnusableLogTarget"),
+    Element("s3", "filter", "serves-website", "s3.preconditions:ServesWebsite"),
     Element("dynamodb-table", "action", "set-kms-encryption", "dynamodb.elements:SetKmsEncryption"),
     Element("account", "filter", "missing-trail", "recording.elements:MissingTrail"),
     Element("account", "filter", "missing-config-rules", "recording.elements:MissingConfigRules"),
@@ -89,13 +93,13 @@ def register() -> None:
     """
     from c7n.resources.aws import AWS
 
-    from .patches import read_once
+    from .patches import prepare_sessions
 
     global _registered
     if _registered:
         return
     _registered = True
-    read_once()
+    prepare_sessions()
     AWS.resources.subscribe(_on_resource_type)
     for resource_class in list(AWS.resources.values()):
         _on_resource_type(AWS.resources, resource_class)
@@ -107,13 +111,22 @@ def load(element: Element) -> Any:
     return getattr(import_module(f"{__package__}.elements.{module}"), name)
 
 
+def native_actions() -> tuple[Any, ...]:
+    """c7n's own actions that write receipts, too."""
+    from .elements.native import NATIVE
+
+    return NATIVE
+
+
 def _on_resource_type(_: Any, resource_class: Any) -> None:
     """c7n's callback: `resource_class` has just been loaded. None ends a round of loading."""
     if resource_class is None:
         return
     # Imported here: c7n.policy is not fully imported yet while the AWS provider is loaded.
-    from .elements.every_type import OnlyResources, for_resource
+    from .elements.every_type import OnlyResources, Refuse, for_resource
+    from .elements.native import as_fix
     from .exceptions import TYPE, Excepted
+    from .fixing import FixNotify
     from .patches import DoesNotFit, install
 
     try:
@@ -127,6 +140,8 @@ def _on_resource_type(_: Any, resource_class: Any) -> None:
         resource_class.filter_registry.register("scope", for_resource(resource_class))
     if "only-resources" not in resource_class.filter_registry:
         resource_class.filter_registry.register("only-resources", OnlyResources)
+    if "refuse" not in resource_class.action_registry:
+        resource_class.action_registry.register("refuse", Refuse)
     if TYPE not in resource_class.filter_registry:
         resource_class.filter_registry.register(TYPE, Excepted)
     for element in ELEMENTS:
@@ -135,3 +150,8 @@ def _on_resource_type(_: Any, resource_class: Any) -> None:
         registry = getattr(resource_class, f"{element.kind}_registry")
         if element.type not in registry:
             registry.register(element.type, load(element))
+    actions = resource_class.action_registry
+    actions.register("notify", FixNotify)
+    for native in native_actions():
+        if native.resource == resource_class.type and native.type in actions:
+            actions.register(native.type, as_fix(actions[native.type], native))

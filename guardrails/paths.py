@@ -68,13 +68,18 @@ def create_private(path: Path) -> None:
     os.close(os.open(path, os.O_CREAT | os.O_WRONLY, PRIVATE_FILE))
 
 
+def output_path(given: str | None, verb: str) -> Path:
+    """The path of a run's output directory: `given`, or `output/VERB-<UTC time>` in the current directory."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    return (Path(given) if given else Path("output") / f"{verb}-{stamp}").resolve()
+
+
 def output_directory(given: str | None, verb: str) -> Path:
-    """The output directory of a run: `given`, or `output/VERB-<UTC time>` in the current directory; mode 0700.
+    """Create the output directory of a run, with mode 0700; `output_path` names it.
 
     Raises GuardrailsError when it is not empty: the results of another run must not be read as those of this one.
     """
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    path = Path(given) if given else Path("output") / f"{verb}-{stamp}"
+    path = output_path(given, verb)
     try:
         make_private(path)
         if any(path.iterdir()):
@@ -84,4 +89,4 @@ def output_directory(given: str | None, verb: str) -> Path:
             )
     except OSError as error:
         raise GuardrailsError(f"{path}: {error.strerror}", "name a writable directory with -o") from None
-    return path.resolve()
+    return path

@@ -1,6 +1,7 @@
 """Reads YAML files as c7n does, with the line of every value."""
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +61,8 @@ def read(path: Path) -> YamlFile:
     its aliases resolved (`custom_actions.yaml_limits`).
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # reading a pipe would wait for its writer
+            raise YamlError("cannot be read: not a file", 1)
         with path.open("rb") as stream:
             content = stream.read(BYTES + 1)
         if len(content) > BYTES:

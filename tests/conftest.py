@@ -15,8 +15,7 @@ from c7n import utils
 from c7n.policy import PullMode
 from hypothesis import settings
 
-from custom_actions.patches import ask_once
-from custom_actions.patches.service_models import read_once
+from custom_actions.patches import ask_once, prepare_sessions
 
 from .moto_server import Moto
 
@@ -27,7 +26,7 @@ settings.load_profile("house")
 # A team's own exceptions change no test.
 os.environ["GUARDRAILS_EXCEPTIONS"] = ""
 
-read_once()
+prepare_sessions()
 
 # Accounts are made and thrown away by the thousand objects, of which hardly any needs the collector.
 gc.set_threshold(50_000)

@@ -14,6 +14,7 @@ SMALLEST = {
     "audit.py": ("--rounds", "1", "--size", "1", "--way", "custodian, one start", "--way", "audit"),
     "html_report.py": ("--rounds", "1", "--findings", "10"),
     "ingress.py": ("--rules", "5", "--pairs", "5"),
+    "load.py": ("--groups", "10", "--findings", "2", "--events", "4", "--over", "2", "--instances", "2"),
     "startup.py": ("--rounds", "1"),
     "validate.py": ("--policies", "1"),
 }

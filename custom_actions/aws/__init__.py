@@ -10,16 +10,29 @@ from ..face import face
 
 if TYPE_CHECKING:
     from . import config_history
-    from .calls import AWS_ERRORS, call, code_of, does_not_exist, may_have_happened, readings, reason_of
+    from .calls import AWS_ERRORS, absent, call, code_of, does_not_exist, may_have_happened, readings, reason_of
     from .event_history import earlier_events, earlier_named, event_by_id
     from .events import Actor, actor_of, detail_of, is_own, principal_of
-    from .tag_history import UnknownTag, distrusted_tag, moment, records_of, removed_tags, tags_before, tags_set
+    from .shared_state import SharedState, forget_states, state_of
+    from .tag_history import (
+        UnknownTag,
+        creates,
+        distrusted_tag,
+        moment,
+        records_of,
+        removed_tags,
+        tags_before,
+        tags_set,
+    )
 
 __getattr__, __all__ = face(
     __name__,
-    calls=("AWS_ERRORS", "call", "code_of", "does_not_exist", "may_have_happened", "readings", "reason_of"),
+    calls=("AWS_ERRORS", "absent", "call", "code_of", "does_not_exist", "may_have_happened", "readings", "reason_of"),
     config_history=("config_history",),
     event_history=("earlier_events", "earlier_named", "event_by_id"),
     events=("Actor", "actor_of", "detail_of", "is_own", "principal_of"),
-    tag_history=("UnknownTag", "distrusted_tag", "moment", "records_of", "removed_tags", "tags_before", "tags_set"),
+    shared_state=("SharedState", "forget_states", "state_of"),
+    tag_history=(
+        "UnknownTag", "creates", "distrusted_tag", "moment", "records_of", "removed_tags", "tags_before", "tags_set",
+    ),
 )

@@ -64,6 +64,16 @@ def call(operation: Callable[..., Any], **parameters: Any) -> Any:
         raise
 
 
+def absent(operation: Callable[..., Any], code: str, **parameters: Any) -> Any:
+    """The response, or None if AWS returns the error `code`. Raises ClientError for any other error."""
+    try:
+        return call(operation, **parameters)
+    except ClientError as error:
+        if code_of(error) == code:
+            return None
+        raise
+
+
 def may_have_happened(error: Exception) -> bool:
     """Whether AWS may have carried out a call although it ended with one of AWS_ERRORS.
 

@@ -8,11 +8,14 @@ from ..face import face
 if TYPE_CHECKING:
     from .excepted import TYPE, Excepted, excuse
     from .in_force import rules_for
-    from .rules import FILE, VARIABLE, WARN_DAYS, ExceptionRule, InvalidExceptions, Subject, holds, parse
+    from .rules import FILE, VARIABLE, WARN_DAYS, ExceptionRule, InvalidExceptions, Subject, holds, parse, parse_rule
 
 __getattr__, __all__ = face(
     __name__,
     excepted=("Excepted", "TYPE", "excuse"),
     in_force=("rules_for",),
-    rules=("ExceptionRule", "FILE", "InvalidExceptions", "Subject", "VARIABLE", "WARN_DAYS", "holds", "parse"),
+    rules=(
+        "ExceptionRule", "FILE", "InvalidExceptions", "Subject", "VARIABLE", "WARN_DAYS", "holds", "parse",
+        "parse_rule",
+    ),
 )

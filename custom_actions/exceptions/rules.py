@@ -31,6 +31,7 @@ WARN_DAYS = 30
 MANDATORY = ("policy", "account", "resource", "reason", "owner", "expires")
 OPTIONAL = ("region", "ticket")
 KEYS = (*MANDATORY, *OPTIONAL)
+_SSO_ROLE, _SSO_PATH = "AWSReservedSSO_", "aws-reserved/sso.amazonaws.com/"
 _ACCOUNT = re.compile(r"\d{12}")
 _ACCOUNT_GLOB = re.compile(r"[\d*?\[\]!-]*[*?\[][\d*?\[\]!-]*")
 # ARNs of different resource types: a pattern that matches all of them selects nothing in particular.
@@ -197,6 +198,12 @@ def parse_rule(entry: Any, place: Place = ()) -> ExceptionRule:
         raise InvalidExceptions(
             (*place, "resource"), f"policy {rule.policy!r} with resource {rule.resource!r} would except everything",
             "name the policy, or the resource")
+    if _SSO_ROLE in rule.resource and _SSO_PATH not in rule.resource:
+        raise InvalidExceptions(
+            (*place, "resource"),
+            f"{rule.resource!r} would also except a role of that name which anyone who may create roles can create",
+            "only IAM Identity Center creates roles under its path, so name the path: "
+            f"arn:aws:iam::*:role/{_SSO_PATH}*{_SSO_ROLE}NAME_*")
     if _in_no_region(rule.resource) and not fnmatchcase(GLOBAL, rule.region):
         raise InvalidExceptions(
             (*place, "region"), f"{rule.resource} has no region, so region {rule.region!r} would never match it",

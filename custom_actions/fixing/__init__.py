@@ -6,14 +6,27 @@ from typing import TYPE_CHECKING
 from ..face import face
 
 if TYPE_CHECKING:
+    from .alerting import STOPPED, UNANSWERED, tell_of_failure
+    from .bound import QUARRELS
     from .confirmation import ATTEMPT, NotYet, function, wait
-    from .engine import FixPlan, FixResult, Left, Step, calls, carry_out, fix_by_plan, summary
-    from .event_fix import CONFIRM, LIST_OF_ROLES, OTHERWISE, EventFix, Record, check_events, events_of
+    from .engine import (
+        Answer,
+        FixPlan,
+        FixResult,
+        Left,
+        Make,
+        Step,
+        Work,
+        calls,
+        carry_out,
+        conclude,
+        fix_by_plan,
+        nothing_left,
+        summary,
+    )
+    from .event_fix import CONFIRM, LIST_OF_ROLES, EventFix, Record, check_events, events_of
     from .fix import Fix, fix_each
     from .inverses import (
-        ROLLED_BACK,
-        ROLLS_BACK,
-        UNDID,
         Inverse,
         again,
         inverse_of,
@@ -27,26 +40,53 @@ if TYPE_CHECKING:
         is_topic,
         list_of_resource,
         one_id,
+        one_key,
         only,
         only_in_region,
         problem,
         redo_calls,
         unshare,
     )
-    from .journal import JOURNAL, interrupted
-    from .receipt import RECEIPTS, Call, FixIncomplete, Outcome, finish, printable
+    from .journal import JOURNAL, STEP, add_line, interrupted, receipts_of
+    from .quarrel import History, Stop, parse
+    from .receipt import (
+        FORMAT,
+        RECEIPTS,
+        ROLLED_BACK,
+        ROLLS_BACK,
+        UNDID,
+        Call,
+        FixIncomplete,
+        Outcome,
+        finish,
+        new_id,
+        next_sequence,
+        order_of,
+        printable,
+    )
+    from .telling import NOT_SENT, OTHERWISE, FixNotify, MessageNotSent, TellingFix
 
 __getattr__, __all__ = face(
     __name__,
+    alerting=("STOPPED", "UNANSWERED", "tell_of_failure"),
+    bound=("QUARRELS",),
     confirmation=("ATTEMPT", "NotYet", "function", "wait"),
-    engine=("FixPlan", "FixResult", "Left", "Step", "calls", "carry_out", "fix_by_plan", "summary"),
-    event_fix=("CONFIRM", "EventFix", "LIST_OF_ROLES", "OTHERWISE", "Record", "check_events", "events_of"),
+    engine=(
+        "Answer", "FixPlan", "FixResult", "Left", "Make", "Step", "Work", "calls", "carry_out", "conclude",
+        "fix_by_plan", "nothing_left", "summary",
+    ),
+    event_fix=("CONFIRM", "EventFix", "LIST_OF_ROLES", "Record", "check_events", "events_of"),
     fix=("Fix", "fix_each"),
     inverses=(
-        "Inverse", "ROLLED_BACK", "ROLLS_BACK", "UNDID", "again", "inverse_of", "is_account", "is_added", "is_api",
-        "is_changed_tag", "is_function", "is_listener", "is_removed", "is_topic", "list_of_resource", "one_id",
-        "only", "only_in_region", "problem", "redo_calls", "unshare",
+        "Inverse", "again", "inverse_of", "is_account", "is_added", "is_api", "is_changed_tag", "is_function",
+        "is_listener", "is_removed", "is_topic", "list_of_resource", "one_id", "one_key", "only",
+        "only_in_region", "problem", "redo_calls", "unshare",
     ),
-    journal=("JOURNAL", "interrupted"),
-    receipt=("Call", "FixIncomplete", "Outcome", "RECEIPTS", "finish", "printable"),
+    journal=("JOURNAL", "STEP", "add_line", "interrupted", "receipts_of"),
+    quarrel=("History", "Stop", "parse"),
+    receipt=(
+        "Call", "FORMAT", "FixIncomplete", "Outcome", "RECEIPTS", "ROLLED_BACK", "ROLLS_BACK", "UNDID",
+        "finish", "new_id", "next_sequence", "order_of", "printable",
+    ),
+    telling=("FixNotify", "MessageNotSent", "NOT_SENT", "OTHERWISE", "TellingFix"),
 )

@@ -18,6 +18,7 @@ from typing import Any
 
 from ..aws import AWS_ERRORS, call, code_of, may_have_happened, readings, reason_of
 from ..errors import CannotRead, Refusal
+from .bound import Gate, OpenGate, gate
 from .confirmation import NotYet
 from .journal import write_down
 from .receipt import Call, Outcome
@@ -45,9 +46,13 @@ class Step:
         no_harm: error codes that mean that someone else has already made the change. This is not a problem, and the
             change is not recorded as ours.
         try_later: error codes after which it is tried once more, after the other steps.
-        chain: steps with the same name depend on each other: when one fails, the later ones are not made.
+        chain: steps with the same name depend on each other: when one fails, the later ones are not made. The same
+            applies to the parts of a step with a chain.
         confirm: the step adds access or restores settings from history, so it is made only after the event is confirmed
             (confirmation.py).
+        overwrites: the call replaces or deletes content that others may have changed since it was read, such as a whole
+            document or list. The resource is read again directly before the call; if the step has changed, the new plan
+            is carried out instead, so that the inverse holds what is overwritten.
         unsure: set by `carry_out` on a step that AWS may or may not have done, because the call ended with an error
             and the resource could not be read again.
     """
@@ -64,6 +69,7 @@ class Step:
     try_later: frozenset[str] = frozenset()
     chain: str = ""
     confirm: bool = False
+    overwrites: bool = False
     unsure: bool = False
 
     @property
@@ -119,6 +125,9 @@ class FixResult:
     region: str = ""
 
 
+_REPLANS = 3
+"""How often a step is planned again because someone else changed the resource between the read and the call."""
+
 Make = Callable[[Step], Answer | None]
 Left = Sequence[Step | str]
 """What is still to do: steps, or text where no step can do it."""
@@ -154,7 +163,7 @@ def nothing_left(left: Left) -> bool:
 def carry_out(
     steps: Sequence[Step], make: Make, left: Callable[[], Left], *, cannot: str = "", notes: Sequence[str] = (),
     rounds: int = 1, settled: Callable[[Left], bool] = nothing_left, summarise: Summary = summary,
-    confirm: Callable[[], None] | None = None,
+    confirm: Callable[[], None] | None = None, again: Callable[[], Left] | None = None,
 ) -> FixResult:
     """Make the steps, read the resource again, and return the result.
 
@@ -168,6 +177,7 @@ def carry_out(
         summarise: summarises the steps for the receipt, where `summary` does not fit.
         confirm: returns if the event is confirmed, on which the steps with `confirm` depend. If it raises NotYet, only
             the other steps are made, and the outcome is `waiting`. If it raises Refusal, no step is made.
+        again: reads the resource and plans its steps again, before a step that overwrites something; by default `left`.
     """
     if confirm and any(step.confirm for step in steps):
         try:
@@ -179,16 +189,42 @@ def carry_out(
         except AWS_ERRORS as error:
             problem = f"the event could not be confirmed: {reason_of(error)}"
             return _unconfirmed(steps, make, left, Outcome.FAILED, problem, notes, summarise)
-    work = _Work(make)
+    held = gate()
+    replan = again or left
+    if confirm and not any(step.confirm for step in steps):
+        replan = _without_confirmation(replan)
+    work = Work(make, held)
     todo: Sequence[Step] = steps
     remaining: Left | None = list(steps)
     for further in reversed(range(rounds)):
-        work.make_all(todo)
-        remaining = work.read_again(left, further=further > 0, settled=settled)
+        try:
+            todo = held.admit(todo)
+        except CannotRead as error:
+            work.problems.append(str(error))
+            break
+        if not todo:
+            remaining = held.left(remaining or ())
+            break
+        work.make_all(todo, lambda: held.left(replan()))
+        remaining = work.read_again(lambda: held.left(left()), further=further > 0, settled=settled)
         todo = [step for step in remaining or () if isinstance(step, Step)]
         if not todo or work.problems:
             break
+    return conclude(work, remaining, cannot=cannot, notes=notes, summarise=summarise)
+
+
+def conclude(
+    work: Work, remaining: Left | None, *, cannot: str = "", notes: Sequence[str] = (), summarise: Summary = summary,
+) -> FixResult:
+    """The result of the steps that were made.
+
+    Args:
+        remaining: what reading again has shown; None when the resource could not be read.
+        cannot, notes, summarise: as in `carry_out`.
+    """
     made = work.made_of(remaining)
+    work.held.settle([step for step, _ in made])
+    cannot = "; ".join(filter(None, (work.held.closed_to, cannot)))
     result = summarise(made)
     problems = list(work.problems)
     if remaining is not None and not remaining:
@@ -219,11 +255,16 @@ def _unconfirmed(
     waiting = [step.call for step in steps if step.confirm]
     result = carry_out(
         now, make, lambda: [each for each in left() if not (isinstance(each, Step) and each.call in waiting)],
-        notes=notes, summarise=summarise)
+        notes=notes, summarise=summarise, again=_without_confirmation(left))
     if outcome is Outcome.FAILED or result.outcome.needs_a_person:
         changed = result.outcome in (Outcome.REVERTED, Outcome.PARTIAL)
         outcome = Outcome.PARTIAL if changed else Outcome.FAILED
     return replace(result, outcome=outcome, reason="; ".join(filter(None, [reason, result.reason])))
+
+
+def _without_confirmation(left: Callable[[], Left]) -> Callable[[], Left]:
+    """A function that returns what is left without the steps that need a confirmation: the event is not confirmed."""
+    return lambda: [each for each in left() if not (isinstance(each, Step) and each.confirm)]
 
 
 def fix_by_plan(client: Callable[[str], Any], plan: Callable[[], FixPlan], **options: Any) -> FixResult:
@@ -247,32 +288,77 @@ def fix_by_plan(client: Callable[[str], Any], plan: Callable[[], FixPlan], **opt
         planned.steps, calls(client), lambda: plan().steps, cannot=planned.cannot, notes=planned.notes, **options)
 
 
-class _Work:
-    """The steps of one fix while they are made."""
+def _same(step: Step, other: Step) -> bool:
+    """Whether both make the same call on the same earlier state."""
+    return step.call == other.call and step.known_undo() == other.known_undo()
 
-    def __init__(self, make: Make) -> None:
+
+class Work:
+    """The steps of one fix while they are made.
+
+    Attributes:
+        held: which steps may be made.
+        problems: why steps were not made or failed.
+        notes: what a person should know about the steps that were made.
+    """
+
+    def __init__(self, make: Make, held: Gate | None = None) -> None:
         self._make = make
+        self.held = held or OpenGate()
         # In the order of the calls; the inverses have the reverse order. The response is None when the call ended with
         # an error and AWS may have done it anyway; reading again shows whether it did.
         self._tried: list[tuple[Step, Answer | None]] = []
         self.problems: list[str] = []
         self.notes: list[str] = []
 
-    def make_all(self, steps: Sequence[Step]) -> None:
+    def make_all(self, steps: Sequence[Step], left: Callable[[], Left]) -> None:
+        """Make the steps. `left` reads the resource again before a step that overwrites something."""
         broken: set[str] = set()
         later: list[Step] = []
-        for step in steps:
+        todo, replans = list(steps), 0
+        while todo:
+            step = todo.pop(0)
             if step.chain and step.chain in broken:
                 self.problems.append(f"{step.does}: not tried, because a step before it failed")
-            elif not self._try(step, later):
+                continue
+            now = self._planned_now(step, left) if step.overwrites else [step]
+            if now is None:
+                broken.add(step.chain)
+                continue
+            if not any(_same(step, each) for each in now):
+                if replans == _REPLANS:
+                    self.problems.append(f"{step.does}: not tried, because someone else keeps changing the resource")
+                    return
+                replans += 1
+                self.notes.append(f"{step.does}: planned again, because someone else changed the resource meanwhile")
+                try:
+                    todo = self.held.admit(now)
+                except CannotRead as error:
+                    self.problems.append(str(error))
+                    return
+                continue
+            if not self.attempt(step, later):
                 broken.add(step.chain)
         for step in later:
-            self._try(step, None)
+            self.attempt(step, None)
 
-    def _try(self, step: Step, later: list[Step] | None) -> bool:
+    def _planned_now(self, step: Step, left: Callable[[], Left]) -> list[Step] | None:
+        """The steps that are still to do, read directly before `step`; None if it must not be made."""
+        try:
+            remaining = left()
+        except (*AWS_ERRORS, CannotRead, Refusal) as error:
+            self.problems.append(f"{step.does}: not tried, because it could not be read again: {reason_of(error)}")
+            return None
+        done = [leaf.call for made, answer in self._tried if answer is not None for leaf in made.leaves]
+        return [
+            each for each in remaining
+            # AWS may not show the changes of the steps before yet.
+            if isinstance(each, Step) and not all(leaf.call in done for leaf in each.leaves)]
+
+    def attempt(self, step: Step, later: list[Step] | None = None) -> bool:
         """Make a step; returns whether steps that depend on it may follow. `later` collects what is tried once more."""
         try:
-            write_down(step.does, step.call, step.known_undo())
+            write_down(step.does, step.call, step.known_undo(), step.removed, step.added)
         except OSError as error:
             self.problems.append(f"{step.does}: not tried, because its journal cannot be written: {error.strerror}")
             return False
@@ -298,8 +384,8 @@ class _Work:
             self._forget_errors_of(step)
             self._tried += [(leaf, None) for leaf in step.leaves]
         if len(step.parts) > 1 and (not step.split_on or code_of(error) in step.split_on):
-            made = [self._try(part, later) for part in step.parts]
-            return all(made)
+            made = (self.attempt(part, later) for part in step.parts)
+            return all(made) if step.chain else all([*made])
         if code_of(error) in step.no_harm:
             return True
         if later is not None and code_of(error) in step.try_later:

@@ -5,6 +5,8 @@ other's changes for ever. Each resource is fixed separately: one that fails does
 a log line and a receipt. `otherwise` takes a `notify` for the resources that could not be fixed. A `notify` among the
 actions after the fix reports the fixed ones; it gets only the resources that the fix handled, or it would report every
 change of our own.
+
+A fix that somebody undoes again and again stops for a while, and reports that (quarrel.py).
 """
 from __future__ import annotations
 
@@ -12,32 +14,36 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar
 
-from c7n.actions import EventAction, Notify
+from c7n.actions import EventAction
 from c7n.exceptions import PolicyValidationError
 from c7n.utils import local_session
 
-from ..aws import AWS_ERRORS, actor_of, call, detail_of, is_own, principal_of, reason_of
-from .confirmation import confirm
+from ..aws import AWS_ERRORS, actor_of, call, detail_of, is_own, principal_of, reason_of, state_of
+from .alerting import STOPPED, is_first, notify_of, send
+from .bound import OpenGate, QuarrelGate, held_by, limit_of
+from .confirmation import confirm, function
 from .engine import FixResult
 from .fix import fix_each
 from .inverses import Inverse
-from .receipt import RECEIPTS, Outcome, Receipt, finish
+from .receipt import RECEIPTS, Outcome, Receipt, printable
+from .telling import NOT_FIXED, TellingFix
 
 Record = Mapping[str, Any]
 """A CloudTrail record, an EventBridge event's `detail`."""
-
-OTHERWISE: dict[str, Any] = {"type": "object", "required": ["type"], "properties": {"type": {"enum": ["notify"]}}}
-"""The schema of `otherwise`; c7n's own action validates the rest."""
 
 LIST_OF_ROLES: dict[str, Any] = {"oneOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}]}
 """The schema of `approved-roles`: ARNs of roles, with `*` and `?`; a string is a parameter in braces."""
 CONFIRM: dict[str, Any] = {"type": "boolean"}
 """The schema of `confirm`: false opens and restores without asking CloudTrail's event history. See docs/security.md."""
 
-_TOLD = (Outcome.PARTIAL, Outcome.FAILED, Outcome.REFUSED)
+_NUMBER: dict[str, Any] = {"oneOf": [{"type": "integer", "minimum": 0}, {"type": "string"}]}
+QUARREL: dict[str, Any] = {
+    "type": "object", "additionalProperties": False, "properties": {"reverts": _NUMBER, "minutes": _NUMBER}}
+"""The schema of `quarrel`, which all these fixes take: how often one thing of a resource is reverted within how many
+minutes, 3 times in 10 by default; `reverts: 0` is no limit. A string is a parameter in braces."""
 
 
-class EventFix(EventAction):
+class EventFix(TellingFix, EventAction):
     """The base class of these fixes: a subclass implements `fix` for one resource.
 
     Attributes:
@@ -50,6 +56,10 @@ class EventFix(EventAction):
     inverses: ClassVar[tuple[Inverse, ...]] = ()
     own_arn = ""
 
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        cls.schema["properties"].setdefault("quarrel", QUARREL)
+
     @property
     def name(self) -> str:
         """The name of the file with the receipts, for c7n."""
@@ -58,8 +68,11 @@ class EventFix(EventAction):
     def validate(self) -> EventFix:
         if self.events:
             check_events(self, self.events)
-        if "otherwise" in self.data:
-            self._otherwise().validate()
+        self.validate_otherwise()
+        try:
+            limit_of(self.data.get("quarrel"))
+        except ValueError as error:
+            raise PolicyValidationError(f"{self.type}: {error}") from error
         return self
 
     def get_permissions(self) -> tuple[str, ...]:
@@ -73,10 +86,6 @@ class EventFix(EventAction):
             return ()
         # PassRole: the schedule that delivers an event again runs as a role.
         return ("cloudtrail:LookupEvents", "scheduler:CreateSchedule", "iam:PassRole")
-
-    def told_permissions(self) -> tuple[str, ...]:
-        """The permissions for the calls of its `otherwise`."""
-        return tuple(self._otherwise().get_permissions()) if "otherwise" in self.data else ()
 
     def fix(self, session: Any, resource: dict[str, Any], event: Mapping[str, Any]) -> Iterable[FixResult]:
         """Fix `resource` after `event`, an EventBridge event; yields nothing when the event is not about it.
@@ -110,37 +119,73 @@ class EventFix(EventAction):
                 resources.clear()
                 return []
 
+        gates: dict[int, QuarrelGate] = {}
+
         def fix(resource: dict[str, Any]) -> Iterable[FixResult]:
-            return [FixResult(Outcome.FAILED, unknown)] if unknown else self.fix(session, resource, event)
+            if unknown:
+                yield FixResult(Outcome.FAILED, unknown)
+                return
+            if record and (held := self._gate(resource, record)):
+                gates[id(resource)] = held
+            with held_by(gates.get(id(resource)) or OpenGate()):
+                yield from self.fix(session, resource, event)
 
         fixed = fix_each(self, resources, fix, actor_of(event))
-        tells = "otherwise" in self.data
+        # What a quarrel has stopped has an alert of its own.
+        stopped = {each: gate for each, gate in gates.items() if gate.stops}
         try:
-            records = finish(self, fixed)
+            records = self.finish(fixed, event, quiet=stopped)
         finally:
-            # The receipts are written first: they must not be lost when the topic is missing.
-            if tells:
-                self._tell(fixed, event)
+            self._tell_of_quarrels(fixed, stopped, event)
         if record:
-            worth = {Outcome.REVERTED} if tells else {Outcome.REVERTED, *_TOLD}
-            dealt_with = {id(resource) for resource, receipt in fixed if receipt.outcome in worth}
+            worth = {Outcome.REVERTED, *(() if self.otherwise is not None else NOT_FIXED)}
+            dealt_with = {id(resource) for resource, receipt in fixed if receipt.outcome in worth
+                          and not (id(resource) in stopped and receipt.outcome is Outcome.REFUSED)}
             # c7n passes the same list to the next action.
             resources[:] = [resource for resource in resources if id(resource) in dealt_with]
         return records
 
-    def _tell(self, fixed: Sequence[tuple[dict[str, Any], Receipt]], event: Mapping[str, Any]) -> None:
-        """Let `otherwise` report the resources that could not be fixed, each with its receipts."""
-        told = set(_TOLD)
-        if any(receipt.outcome.needs_a_person for _, receipt in fixed):
-            # The policy ends here, and no later action can report what was fixed.
-            told.add(Outcome.REVERTED)
-        left: dict[int, dict[str, Any]] = {}
+    def _gate(self, resource: Mapping[str, Any], record: Record) -> QuarrelGate | None:
+        """Holds the fix of the resource to the policy's limit; None without a limit, and outside Lambda."""
+        limit, state = limit_of(self.data.get("quarrel")), state_of(function.arn)
+        if state is None or not limit.reverts:
+            return None
+        return QuarrelGate(
+            state, limit, self._about(resource), self.own_arn, principal_of(record), str(record.get("eventName")))
+
+    def _about(self, resource: Mapping[str, Any]) -> dict[str, str]:
+        """What identifies the fix of the resource among all fixes of the account and region."""
+        config = self.manager.config
+        return {
+            "account": str(config.account_id or ""), "region": str(config.region or ""),
+            "policy": str(self.manager.data.get("name", "")), "action": str(self.type),
+            "resource": str(resource[self.manager.get_model().id])}
+
+    def _tell_of_quarrels(
+        self, fixed: Sequence[tuple[dict[str, Any], Receipt]], stopped: Mapping[int, QuarrelGate],
+        event: Mapping[str, Any],
+    ) -> None:
+        """Report what was stopped, once for each thing and each principal that changes it."""
+        resources: dict[int, dict[str, Any]] = {}
+        keys: list[str] = []
         for resource, receipt in fixed:
-            if receipt.outcome in told:
-                copy = left.setdefault(id(resource), {**resource, RECEIPTS: []})
+            gate = stopped.get(id(resource))
+            if gate is None:
+                continue
+            new = [key for stop in gate.stops.values()
+                   if (key := is_first("stop", *gate.about.values(), stop.thing, gate.actor))]
+            keys += new
+            if new or id(resource) in resources:
+                self.log.error("%s %s: %s", self.type, printable(receipt.resource), gate.closed_to)
+                copy = resources.setdefault(id(resource), {**resource, RECEIPTS: []})
                 copy[RECEIPTS].append(receipt.to_dict())
-        if left:
-            self._otherwise().process(list(left.values()), event)
+        if not resources:
+            return
+        notify = notify_of(self.data.get("otherwise"), self.manager, STOPPED)
+        if notify is None:
+            self.log.error("%s: the policy has no `notify`, so nobody is told of this", self.type)
+        else:
+            send(notify, list(resources.values()), event, keys)
 
     def confirm(self, session: Any, event: Mapping[str, Any]) -> Callable[[], None] | None:
         """What `carry_out` takes: confirms the event by CloudTrail's event history. None with `confirm: false`."""
@@ -157,9 +202,6 @@ class EventFix(EventAction):
         principal = principal_of(record)
         approved = self.data.get("approved-roles") or ()
         return is_own({"detail": record}, self.own_arn) or any(fnmatchcase(principal, each) for each in approved)
-
-    def _otherwise(self) -> Notify:
-        return Notify(self.data["otherwise"], self.manager)
 
 
 def events_of(element: Any) -> list[str]:

@@ -3,17 +3,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from traceback import format_tb
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
-from c7n.actions import BaseAction
+from c7n.actions import EventAction
 from c7n.utils import local_session
 
 from ..aws import AWS_ERRORS, Actor, reason_of
 from ..errors import CannotRead, Refusal
 from .engine import FixResult
 from .inverses import Inverse
-from .journal import Journal
-from .receipt import Outcome, Receipt, finish, printable, receipt_of
+from .journal import STEP, Journal
+from .receipt import Outcome, Receipt, printable, receipt_of
+from .telling import TellingFix
 
 Resource = dict[str, Any]
 
@@ -35,8 +36,7 @@ def fix_each(
     fixed = []
     journal = Journal(action)
     for resource in resources:
-        for result in _in_journal(action, journal, resource, fix):
-            receipt = _receipt(action, resource, result, actor)
+        for receipt in _in_journal(action, journal, resource, fix, actor):
             try:
                 journal.ended(receipt.to_dict())
             except OSError as error:
@@ -49,18 +49,19 @@ def fix_each(
 
 
 def _in_journal(
-    action: Any, journal: Journal, resource: Resource, fix: Callable[[Resource], Iterable[FixResult]]
-) -> Iterator[FixResult]:
-    """The results of one resource, each made with the journal open for the resource."""
-    head = _receipt(action, resource, FixResult(Outcome.INTERRUPTED), None).to_dict()
-    wanted = ("resource", "resource_type", "account", "region", "policy", "action", "at")
+    action: Any, journal: Journal, resource: Resource, fix: Callable[[Resource], Iterable[FixResult]],
+    actor: Actor | None,
+) -> Iterator[Receipt]:
+    """The receipts of one resource. While a fix runs, its steps are recorded under the id of its receipt-to-be."""
     results = _results(action, resource, fix)
     while True:
-        with journal.of({key: head[key] for key in wanted}):
+        begun = _receipt(action, resource, FixResult(Outcome.INTERRUPTED), None)
+        head = begun.to_dict()
+        with journal.of({key: head[key] for key in STEP}):
             result = next(results, None)
         if result is None:
             return
-        yield result
+        yield _receipt(action, resource, result, actor, sequence=begun.sequence, id=begun.id)
 
 
 def _results(
@@ -80,7 +81,9 @@ def _results(
         yield FixResult(Outcome.FAILED, f"unexpected {type(error).__name__}: {reason_of(error)}")
 
 
-def _receipt(action: Any, resource: Mapping[str, Any], result: FixResult, actor: Actor | None) -> Receipt:
+def _receipt(
+    action: Any, resource: Mapping[str, Any], result: FixResult, actor: Actor | None, **identity: Any
+) -> Receipt:
     manager = action.manager
     named = getattr(action, "resource_name", None)
     return receipt_of(
@@ -96,10 +99,11 @@ def _receipt(action: Any, resource: Mapping[str, Any], result: FixResult, actor:
         inverse=list(result.inverse),
         caused_by=actor,
         notes=list(result.notes),
+        **identity,
     )
 
 
-class Fix(BaseAction):
+class Fix(TellingFix, EventAction):
     """The base class of the fixes that need no event: a subclass implements `fix` for one resource."""
 
     inverses: ClassVar[tuple[Inverse, ...]] = ()
@@ -110,6 +114,14 @@ class Fix(BaseAction):
         """The name of the file with the receipts, for c7n."""
         return str(self.type)
 
+    def validate(self) -> Self:
+        self.validate_otherwise()
+        return self
+
+    def get_permissions(self) -> tuple[str, ...]:
+        """The permissions for the calls of the action and of its `otherwise`."""
+        return (*self.permissions, *self.told_permissions())
+
     def fix(self, session: Any, resource: Resource) -> Iterable[FixResult]:
         """Fix one resource. May raise one of AWS_ERRORS, CannotRead or Refusal before anything has been changed."""
         raise NotImplementedError
@@ -118,7 +130,7 @@ class Fix(BaseAction):
         """The name of the resource in the receipt; by default its id in c7n."""
         return str(resource[self.manager.get_model().id])
 
-    def process(self, resources: list[Resource]) -> list[dict[str, Any]]:
+    def process(self, resources: list[Resource], event: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Fix each resource; returns the receipts. When drift is left, writes them and raises FixIncomplete."""
         session = local_session(self.manager.session_factory)
-        return finish(self, fix_each(self, resources, lambda resource: self.fix(session, resource)))
+        return self.finish(fix_each(self, resources, lambda resource: self.fix(session, resource)), event)

@@ -18,7 +18,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from .receipt import Outcome
+from .receipt import FORMAT, ROLLED_BACK, ROLLS_BACK, UNDID, Outcome
 
 Receipt = Mapping[str, Any]
 """A receipt, as it is in JSON."""
@@ -28,10 +28,6 @@ Check = Callable[[Any, Receipt], bool]
 Redo = Callable[[Parameters, Receipt], tuple[str, dict[str, Any]]]
 """Returns the operation and parameters that repeat the change of a fix, given the parameters of its inverse."""
 
-ROLLED_BACK = "rolled-back"
-"""The outcome in a receipt that `rollback` writes."""
-UNDID, ROLLS_BACK = "undid", "rolls_back"
-"""Keys in a receipt that `rollback` writes: the calls that it made, and the receipt that contained these calls."""
 _OUTCOMES = {*Outcome, ROLLED_BACK}
 
 _FIELDS = ("account", "region", "resource", "resource_type", "policy", "outcome", "at", "inverse")
@@ -39,6 +35,9 @@ _SAME = ("account", "region", "resource", "resource_type")
 _CALL = {"service", "operation", "parameters"}
 _ACCOUNT = re.compile(r"\d{12}")
 _REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}")
+_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
+_LARGEST_SEQUENCE = 2**53 - 1
+"""Larger numbers are not exact in every JSON parser."""
 
 
 def is_resource(value: Any, receipt: Receipt) -> bool:
@@ -108,7 +107,10 @@ def is_function(value: Any, receipt: Receipt) -> bool:
 
 
 def only_in_region(value: Any, _: Receipt) -> bool:
-    """Whether the value is a string. For resources of which a region has only one: any id means the receipt's."""
+    """Whether the value is a string. For resources of which a region has only one: any id means the receipt's.
+
+    Also for a new id that is not in the receipt, so that `rollback` reads the resource to compare.
+    """
     return isinstance(value, str) and value != ""
 
 
@@ -123,6 +125,11 @@ def is_changed_tag(value: Any, receipt: Receipt) -> bool:
             for key in tags}
     return isinstance(value, list) and len(value) == 1 and isinstance(value[0], Mapping) \
         and value[0].keys() == {"Key", "Value"} and value[0]["Key"] in keys
+
+
+def one_key(value: Any, receipt: Receipt) -> bool:
+    """Whether the value is a list of one key of a tag that is in the receipt's `removed` or `added`."""
+    return isinstance(value, list) and len(value) == 1 and is_changed_tag([{"Key": value[0], "Value": ""}], receipt)
 
 
 def one_id(value: Any, _: Receipt) -> bool:
@@ -241,7 +248,7 @@ class Declaration:
 def declarations() -> tuple[Declaration, ...]:
     """The declared calls of all fixes."""
     # Imported here to avoid a circular import: the plug-in's table of elements loads every element.
-    from ..plugin import ELEMENTS, load
+    from ..plugin import ELEMENTS, load, native_actions
 
     types: dict[Any, set[str]] = {}
     names: dict[Any, str] = {}
@@ -250,9 +257,12 @@ def declarations() -> tuple[Declaration, ...]:
             fix = load(element)
             types.setdefault(fix, set()).add(f"aws.{element.resource}")
             names[fix] = element.type
-    return tuple(
+    own = tuple(
         Declaration(names[fix], frozenset({inverse.type} if inverse.type else of), inverse)
         for fix, of in types.items() for inverse in fix.inverses)
+    return own + tuple(
+        Declaration(native.type, frozenset({f"aws.{native.resource}"}), inverse)
+        for native in native_actions() for inverse in native.inverses)
 
 
 def inverse_of(receipt: Receipt, call: Mapping[str, Any]) -> Inverse | None:
@@ -315,6 +325,8 @@ def _malformed(receipt: Any) -> str:
     for name in _FIELDS[:-1]:
         if not isinstance(receipt[name], str):
             return f"{name}: must be a string, got {type(receipt[name]).__name__}"
+    if found := _identity_problem(receipt):
+        return found
     if not isinstance(receipt.get("action", ""), str):
         return f"action: must be a string, got {type(receipt['action']).__name__}"
     if not _ACCOUNT.fullmatch(receipt["account"]):
@@ -332,6 +344,21 @@ def _malformed(receipt: Any) -> str:
     for name in ("removed", "added", "inverse"):
         if not isinstance(receipt.get(name, []), list):
             return f"{name}: must be a list, got {type(receipt[name]).__name__}"
+    return ""
+
+
+def _identity_problem(receipt: Receipt) -> str:
+    """What is wrong with the fields that receipts have since format 1; receipts without them are older, and valid."""
+    version = receipt.get("format", FORMAT)
+    if isinstance(version, bool) or not isinstance(version, int):
+        return f"format: must be a number, got {type(version).__name__}"
+    if version != FORMAT:
+        return f"format: this version of the project reads format {FORMAT}, but the receipt has format {version}"
+    if "id" in receipt and not (isinstance(receipt["id"], str) and _ID.fullmatch(receipt["id"])):
+        return f"id: {receipt['id']!r} is not an id: up to 64 letters, digits, dots, dashes and underscores"
+    sequence = receipt.get("sequence", 0)
+    if isinstance(sequence, bool) or not isinstance(sequence, int) or not 0 <= sequence <= _LARGEST_SEQUENCE:
+        return f"sequence: {sequence!r} is not a number from 0 to {_LARGEST_SEQUENCE}"
     return ""
 
 

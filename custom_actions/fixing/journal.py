@@ -4,7 +4,7 @@ A receipt is written only after a resource was fixed. If the process is killed, 
 out in the middle of a fix, there is no receipt, and the changes could not be undone. So the output of each policy has a
 journal, `fixes.jsonl`. It has a line for each call of a fix, with the calls that undo it, and a line for each receipt.
 The line of a call is on disk before the call is made. A deployed function also logs the line, because its disk is lost
-when it is killed.
+when it is killed. A rollback keeps the same journal of its own calls. docs/receipts.md describes the lines.
 
 `interrupted` creates receipts for fixes that were started but not completed, for `heal`, `report` and `rollback`.
 """
@@ -19,10 +19,12 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from .receipt import Call, Outcome, log_line
+from .receipt import ROLLS_BACK, UNDID, Call, Outcome, log_line
 
 JOURNAL = "fixes.jsonl"
 """The file name of the journal in the output of a policy."""
+STEP = ("format", "id", "sequence", "resource", "resource_type", "account", "region", "policy", "action", "at")
+"""The fields that a step has of its receipt."""
 
 
 class Journal:
@@ -45,10 +47,13 @@ class Journal:
         finally:
             _current.reset(token)
 
-    def before(self, does: str, call: Call, inverse: Iterable[Call]) -> None:
+    def before(
+        self, does: str, call: Call, inverse: Iterable[Call], removed: Mapping[str, Any], added: Mapping[str, Any]
+    ) -> None:
         """Record that a call is about to be made. Raises OSError if it cannot be recorded."""
         self._write({
-            **self._resource, "begins": does, "call": _plain(call), "inverse": [_plain(each) for each in inverse]})
+            **self._resource, "begins": does, "call": _plain(call), "inverse": [_plain(each) for each in inverse],
+            **{name: [change] for name, change in (("removed", removed), ("added", added)) if change}})
 
     def ended(self, receipt: Mapping[str, Any]) -> None:
         """Record the receipt of a resource. Raises OSError if it cannot be recorded."""
@@ -59,27 +64,40 @@ class Journal:
         self._action.log.info("%s journal %s", self._action.type, line)
         if self._path is None:
             return
-        # Append in one write, readable by the owner only, and wait for the disk before any call is made.
-        content = f"{line}\n".encode()
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            before = os.fstat(descriptor).st_size
-            if os.write(descriptor, content) != len(content):
-                # The disk is full. Half a line would make the next line unreadable, too.
-                os.ftruncate(descriptor, before)
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        add_line(self._path, line)
+
+
+def add_line(path: Path, line: str) -> None:
+    """Append a line to a journal in one write, readable by the owner only, and wait until it is on disk.
+
+    Raises OSError if it cannot be written; the journal then has no part of the line.
+    """
+    content = f"{line}\n".encode()
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        before = os.fstat(descriptor).st_size
+        if os.write(descriptor, content) != len(content):
+            # The disk is full. Half a line would make the next line unreadable, too.
+            os.ftruncate(descriptor, before)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 _current: ContextVar[Journal | None] = ContextVar("journal", default=None)
 
 
-def write_down(does: str, call: Call, inverse: Iterable[Call]) -> None:
-    """Record a call in the journal of the running fix, if there is one. Raises OSError."""
+def write_down(
+    does: str, call: Call, inverse: Iterable[Call], removed: Mapping[str, Any] | None = None,
+    added: Mapping[str, Any] | None = None,
+) -> None:
+    """Record a call in the journal of the running fix, if there is one; the arguments are those of a `Step`.
+
+    Raises OSError.
+    """
     if (journal := _current.get()) is not None:
-        journal.before(does, call, inverse)
+        journal.before(does, call, inverse, removed or {}, added or {})
 
 
 def interrupted(content: bytes) -> list[dict[str, Any]]:
@@ -87,39 +105,57 @@ def interrupted(content: bytes) -> list[dict[str, Any]]:
 
     `content` may end in the middle of a line. Lines that do not belong to a journal are skipped.
     """
-    receipts: list[dict[str, Any]] = []
-    begun: dict[tuple[str, ...], dict[str, Any]] = {}
+    entries = []
     for line in content.split(b"\n"):
         try:
-            entry = json.loads(line)
+            entries.append(json.loads(line))
         except (ValueError, RecursionError):
             continue
-        if not isinstance(entry, dict):
-            continue
-        if isinstance(entry.get("receipt"), dict):
-            receipts.append(entry["receipt"])
-            begun.pop(_key(entry["receipt"]), None)
+    return receipts_of(entry for entry in entries if isinstance(entry, dict))
+
+
+def receipts_of(entries: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The receipts in the lines of a journal, as `interrupted` returns them; each entry is a line as JSON."""
+    receipts: list[dict[str, Any]] = []
+    begun: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
+    for entry in entries:
+        if isinstance(receipt := entry.get("receipt"), dict):
+            receipts.append(receipt)
+            begun.pop(_key(receipt), None)
         elif "begins" in entry:
-            _add(begun.setdefault(_key(entry), _begun(entry)), entry)
-    return [*receipts, *begun.values()]
+            begun.setdefault(_key(entry), []).append(entry)
+        elif "refused" in entry:
+            # AWS refused the call, so there is nothing to undo.
+            steps = begun.get(_key(entry), [])
+            steps[:] = [step for step in steps if step.get("call") != entry["refused"]]
+    return [*receipts, *(_interrupted(steps) for steps in begun.values() if steps)]
 
 
 def _key(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the steps of a fix and its receipt have in common. Those of earlier versions have no id."""
+    if "id" in entry:
+        return (str(entry["id"]),)
     return tuple(str(entry.get(name, "")) for name in ("account", "region", "policy", "resource"))
 
 
-def _begun(entry: Mapping[str, Any]) -> dict[str, Any]:
-    head = {key: value for key, value in entry.items() if key not in ("begins", "call", "inverse")}
-    return {
-        **head, "outcome": Outcome.INTERRUPTED.value, "removed": [], "added": [], "inverse": [], "notes": [],
-        "reason": "the process ended in the middle of this fix; each of these calls may have been made: "}
-
-
-def _add(receipt: dict[str, Any], entry: Mapping[str, Any]) -> None:
-    receipt["reason"] += ("; " if receipt["notes"] else "") + str(entry["begins"])
-    receipt["notes"].append(str(entry["begins"]))
+def _interrupted(steps: list[Mapping[str, Any]]) -> dict[str, Any]:
+    """The receipt of a fix that was not completed, from its steps."""
+    receipt = {
+        key: value for key, value in steps[0].items() if key not in ("begins", "call", "inverse", "removed", "added")}
+    begun = [str(step["begins"]) for step in steps]
     # The last call is undone first.
-    receipt["inverse"] = [*(entry.get("inverse") or ()), *receipt["inverse"]]
+    inverse = [call for step in reversed(steps) for call in _list(step.get("inverse"))]
+    if ROLLS_BACK in receipt:
+        receipt[UNDID] = [step.get("call") for step in steps]
+    changes = {name: [each for step in steps for each in _list(step.get(name))] for name in ("removed", "added")}
+    return {
+        **receipt, **changes, "outcome": Outcome.INTERRUPTED.value, "inverse": inverse, "notes": begun,
+        "reason": "the process ended in the middle of this fix; each of these calls may have been made: "
+                  + "; ".join(begun)}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _plain(call: Call) -> dict[str, Any]:

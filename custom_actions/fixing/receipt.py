@@ -3,10 +3,15 @@
 An action returns its receipts, and c7n writes what an action returns to the policy's output directory or bucket as
 `action-<type>`. A receipt is plain JSON; `inverse` has the AWS calls that restore the earlier state. It is also kept
 on the resource, so that a `notify` among the actions after the fix can report what was done.
+docs/receipts.md describes every field.
 """
 from __future__ import annotations
 
 import json
+import secrets
+import threading
+import time
+from base64 import b32encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -20,6 +25,13 @@ from ..escaping import escaped
 
 _MENTIONS = str.maketrans({character: f"\\u{ord(character):04x}" for character in "<>&@`\x7f"})
 """What chat programs and Markdown read as a mention, a link or a tag, as JSON escapes it."""
+
+FORMAT = 1
+"""The version of the form of a receipt. Receipts without a version were written before there was one."""
+ROLLED_BACK = "rolled-back"
+"""The outcome in a receipt that `rollback` writes."""
+UNDID, ROLLS_BACK = "undid", "rolls_back"
+"""Keys in a receipt that `rollback` writes: the calls that it made, and the receipt that contained these calls."""
 
 RECEIPTS = "c7n:Receipts"
 """The key of a resource under which the fixes keep their receipts, for the actions after them."""
@@ -47,6 +59,48 @@ class Outcome(StrEnum):
     def needs_a_person(self) -> bool:
         """Whether the drift may still be there although the fix tried to remove it."""
         return self in (Outcome.PARTIAL, Outcome.FAILED, Outcome.INTERRUPTED)
+
+
+class _Sequence:
+    """Counts in microseconds since 1970, so that numbers of different processes can be compared."""
+
+    def __init__(self) -> None:
+        self._last = 0
+        self._lock = threading.Lock()
+
+    def next(self) -> int:
+        with self._lock:
+            self._last = max(self._last + 1, time.time_ns() // 1000)
+            return self._last
+
+
+_sequence = _Sequence()
+
+
+def next_sequence() -> int:
+    """A number that is larger than every earlier one of this process, even if the clock is set back.
+
+    It is the time in microseconds since 1970, so it also puts the receipts of different processes in order.
+    """
+    return _sequence.next()
+
+
+def new_id(sequence: int) -> str:
+    """An id for the receipt with this sequence: its time, and 40 random bits; ids sort by time.
+
+    Example: `20260131-120000-k3v9qt7m`.
+    """
+    at = datetime.fromtimestamp(sequence / 1_000_000, UTC)
+    return f"{at:%Y%m%d-%H%M%S}-{b32encode(secrets.token_bytes(5)).decode().lower()}"
+
+
+def order_of(receipt: Mapping[str, Any]) -> int:
+    """When a receipt's fix began, in microseconds since 1970: fixes with a larger number are undone first.
+
+    `receipt` is valid JSON of a receipt. One without a sequence has a time in seconds only.
+    """
+    sequence = receipt.get("sequence")
+    return sequence if isinstance(sequence, int) else int(datetime.fromisoformat(receipt["at"]).timestamp()) * 1_000_000
 
 
 @dataclass(frozen=True)
@@ -77,10 +131,24 @@ class Receipt:
     action: str = ""
     """The c7n action that made the fix; `rollback` accepts only the calls that this action declares."""
     at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    sequence: int = field(default_factory=next_sequence)
+    """The order of fixes: the last one is undone first. Microseconds since 1970, and different for each receipt of a
+    process."""
+    id: str = ""
+    """Its name, for `rollback` and for the journal; made from `sequence` if it is not given."""
+    format: int = FORMAT
+    """The version of this form."""
+
+    def __post_init__(self) -> None:
+        if not self.id:
+            object.__setattr__(self, "id", new_id(self.sequence))
 
     def to_dict(self) -> dict[str, Any]:
-        """The receipt as plain JSON."""
-        return asdict(self) | {"outcome": self.outcome.value}
+        """The receipt as plain JSON: the same in a log, a journal and a file. Dates become strings."""
+        head = {"format": self.format, "id": self.id, "sequence": self.sequence}
+        record: dict[str, Any] = json.loads(
+            json.dumps(head | asdict(self) | {"outcome": self.outcome.value}, default=str))
+        return record
 
 
 def receipt_of(action: Any, resource: str, outcome: Outcome, **what: Any) -> Receipt:
@@ -101,18 +169,19 @@ def printable(value: object) -> str:
     """A text as one line of a log or a terminal, whoever chose it.
 
     Names and descriptions come from AWS, where attackers choose them. Line breaks, control characters and invisible
-    characters are escaped, and `receipt {` cannot be read as the start of a receipt.
+    characters are escaped, and `receipt {` cannot be read as the start of a receipt, or `journal {` as a step.
     """
-    return escaped(value).replace("receipt {", "receipt \\x7b")
+    return escaped(value).replace("receipt {", "receipt \\x7b").replace("journal {", "journal \\x7b")
 
 
 def log_line(record: Mapping[str, Any]) -> str:
-    """A receipt as JSON in ASCII on one line. No value in it can end the line, look like the start
-    of a receipt, control a terminal or mention people.
+    """A receipt or a step as JSON in ASCII on one line. No value in it can end the line, look like the start
+    of another one, control a terminal or mention people.
 
     json.loads gives the same values again.
     """
-    return json.dumps(record, default=str).translate(_MENTIONS).replace("receipt {", "receipt \\u007b")
+    line = json.dumps(record, default=str).translate(_MENTIONS)
+    return line.replace("receipt {", "receipt \\u007b").replace("journal {", "journal \\u007b")
 
 
 class FixIncomplete(Exception):

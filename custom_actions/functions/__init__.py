@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .messages import MARK, MARKED
     from .probe import PROBE_PREFIX, PROBE_SOURCE, answer_probe, config, probe_in
     from .realtime import RealtimeMode, distrust, with_aws_source
+    from .shapes import EventNotUnderstood, notification_problem, record_problem, too_deep
 
 __getattr__, __all__ = face(
     __name__,
@@ -21,4 +22,5 @@ __getattr__, __all__ = face(
     probe=("PROBE_PREFIX", "PROBE_SOURCE", "answer_probe", "config", "probe_in"),
     realtime=("RealtimeMode", "distrust", "with_aws_source"),
     responder=("responder",),
+    shapes=("EventNotUnderstood", "notification_problem", "record_problem", "too_deep"),
 )

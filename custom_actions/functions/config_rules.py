@@ -13,7 +13,7 @@ deployed differs in two points (rule_function.py).
 | matches | NON_COMPLIANT, with the values that matched |
 | matched, was fixed, and the fix was verified | COMPLIANT, with the values before |
 | matches, and its fix failed | NON_COMPLIANT, with the reason; the invocation fails |
-| cannot be read | none: the invocation fails, because unknown is not compliant |
+| cannot be read | none: the invocation fails, because unknown is not compliant; all others are evaluated and fixed |
 
 Source: AWS Config's developer guide, "Example Events for AWS Config Rules"; PutEvaluations.
 """
@@ -33,23 +33,39 @@ from c7n.actions import EventAction
 from c7n.policy import ConfigPollRuleMode, ConfigRuleMode
 from c7n.utils import chunks, dumps, local_session
 
-from ..aws import call, reason_of
+from ..aws import AWS_ERRORS, call, reason_of
 from ..elements.every_type import Scope
 from ..exceptions import Excepted, excuse
-from ..fixing import FixIncomplete
-from ..resources import resource_id, sentence
+from ..fixing import FixIncomplete, MessageNotSent
+from ..resources import (
+    UnknownResources,
+    collecting,
+    collector_of,
+    filtered,
+    readable,
+    resource_id,
+    sentence,
+)
 from ..vocabulary import PASSIVE
 from .rule_function import policy_lambda
+from .shapes import differs
 
 log = logging.getLogger("custodian.guardrails.config")
 
 SCHEDULED = "ScheduledNotification"
+TEST_TOKEN = "TESTMODE"  # noqa: S105 - no secret
+"""The result token of a test of the rule. AWS Config checks the evaluations of a test, and does not record them."""
 GONE = ("ResourceDeleted", "ResourceNotRecorded", "ResourceDeletedNotRecorded")
 _ANNOTATION_LENGTH = 256
 _BATCH = 100
 """What PutEvaluations takes in one call."""
 
 Resource = dict[str, Any]
+
+_ALWAYS = {
+    "AWS::EC2::SecurityGroup": {"groupId": str, "ipPermissions": [dict], "ipPermissionsEgress": [dict]},
+}
+"""Fields that AWS Config always records, with their shapes. Without them a resource could look compliant."""
 
 
 class ConfigItemUnavailable(Exception):
@@ -94,13 +110,16 @@ class Judge:
     """Evaluates resources against one policy, and fixes them. Mixed into c7n's modes."""
 
     policy: Any
+    not_sent: MessageNotSent | None = None
+    """Why the message about a fix was not sent. This does not change the evaluation, and is raised after it is sent."""
 
     def in_scope(self, resources: Sequence[Resource], event: Any) -> list[Resource]:
         """The resources that pass the policy's `scope` filter; all of them when the policy has none."""
-        filters = self.policy.resource_manager.filters
-        if filters and isinstance(filters[0], Scope):
-            return list(filters[0].process(list(resources), event))
-        return list(resources)
+        manager = self.policy.resource_manager
+        known = readable(manager, resources)
+        if manager.filters and isinstance(manager.filters[0], Scope):
+            return filtered(manager, manager.filters[0], known, event)
+        return known
 
     def matching(self, resources: Sequence[Resource], event: Any) -> list[Resource]:
         """The resources in scope that the policy's filters match; with `match-compliant`, those that they do not.
@@ -111,7 +130,7 @@ class Judge:
             matched = list(manager.filter_resources(list(resources), event))
         if not self.policy.data["mode"].get("match-compliant"):
             return matched
-        found = {self.id_of(resource) for resource in matched}
+        found = {self.id_of(resource) for resource in matched} | self.unknown_ids()
         return [resource for resource in resources if self.id_of(resource) not in found]
 
     def exception_for(self, resource: Resource, event: Any) -> str:
@@ -136,9 +155,16 @@ class Judge:
         """Run the policy's actions; returns the ids of the resources that exist and no longer match.
 
         A resource that cannot be read again, or that is deleted, is not among them. Resources are read again only if
-        something can have changed: the policy has actions, and its response is not alert or none.
+        something can have changed: the policy has actions, and its response is not alert or none. A test of the rule
+        fixes nothing.
         """
-        self.run_resource_set(event, list(resources))  # type: ignore[attr-defined]
+        if event.get("resultToken") == TEST_TOKEN:
+            log.info("a test of the rule: nothing is fixed")
+            return set()
+        try:
+            self.run_resource_set(event, list(resources))  # type: ignore[attr-defined]
+        except MessageNotSent as error:
+            self.not_sent = error
         if (self.policy.data.get("metadata") or {}).get("response") in PASSIVE:
             return set()
         if not self.policy.resource_manager.actions:
@@ -150,7 +176,12 @@ class Judge:
         """The ids of the resources that exist and no longer match, and of those that still match."""
         now = self.read_again(resources)
         matching = {self.id_of(resource) for resource in self.matching(now, event)}
-        return {self.id_of(resource) for resource in now} - matching, matching
+        return {self.id_of(resource) for resource in now} - matching - self.unknown_ids(), matching
+
+    def unknown_ids(self) -> set[str]:
+        """The ids of the resources that could not be read, as far as they are collected."""
+        unknown = collector_of(self.policy.resource_manager)
+        return set(unknown.reasons) if unknown else set()
 
     def read_again(self, resources: Sequence[Resource]) -> list[Resource]:
         """The resources as AWS describes them now, without those that are deleted."""
@@ -172,8 +203,10 @@ class Judge:
     def every(self) -> list[Resource]:
         """Every resource of the policy's type, unfiltered."""
         unfiltered = {key: value for key, value in self.policy.data.items() if key != "filters"}
-        return list(self.policy.resource_manager.get_resource_manager(
-            self.policy.resource_type, unfiltered).resources())
+        manager = self.policy.resource_manager.get_resource_manager(self.policy.resource_type, unfiltered)
+        unknown = collector_of(self.policy.resource_manager)
+        with collecting(manager, into=unknown) if unknown is not None else nullcontext():
+            return list(manager.resources())
 
     def id_of(self, resource: Resource) -> str:
         """The unique id of the resource in AWS."""
@@ -194,22 +227,33 @@ class Judge:
         """Send the evaluations to AWS Config.
 
         PutEvaluations succeeds also when it does not accept some of the evaluations; these are sent again, one by one.
+        A batch that fails does not stop the later ones.
 
-        Raises ClientError, and EvaluationsNotAccepted after all others were sent.
+        Raises ClientError, EvaluationsNotAccepted after all others were sent, and MessageNotSent after all were sent.
         """
         client = local_session(self.policy.session_factory).client("config")
 
         def not_accepted(some: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-            answer = call(client.put_evaluations, ResultToken=token, Evaluations=some)
+            answer = call(
+                client.put_evaluations, ResultToken=token, Evaluations=some, TestMode=token == TEST_TOKEN)
             return list(answer.get("FailedEvaluations") or ())
 
-        failed = [each for some in chunks([evaluation.to_dict() for evaluation in evaluations], _BATCH)
-                  for each in not_accepted(some)]
+        failed: list[Mapping[str, Any]] = []
+        errors: list[Exception] = []
+        for some in chunks([evaluation.to_dict() for evaluation in evaluations], _BATCH):
+            try:
+                failed += not_accepted(some)
+            except AWS_ERRORS as error:
+                errors.append(error)
         if left := [each for each in failed if not_accepted([each])]:
             named = ", ".join(f"{each['ComplianceResourceType']} {each['ComplianceResourceId']}" for each in left)
             raise EvaluationsNotAccepted(
                 f"{self.policy.name}: AWS Config did not accept {len(left)} of {len(evaluations)} evaluations, and "
-                f"keeps older verdicts for: {named}")
+                f"keeps older verdicts for: {named}") from (errors[0] if errors else None)
+        if errors:
+            raise errors[0]
+        if self.not_sent is not None:
+            raise self.not_sent
 
 
 class ConfigRule(Judge, ConfigRuleMode):
@@ -231,6 +275,10 @@ class ConfigRule(Judge, ConfigRuleMode):
             log.info("scheduled run: every %s is evaluated", self.policy.resource_type)
             return ConfigPollRule(self.policy).run(event, lambda_context)
         item = notification.get("configurationItem") or self._item(notification)
+        expected = self.policy.resource_manager.resource_type.config_type
+        if item["resourceType"] != expected:
+            raise ConfigItemUnavailable(
+                f"{self.policy.name} evaluates {expected}, but the notification is about {item['resourceType']}")
         self.cfg_event = {**notification, "configurationItem": item}
         self.setup_exec_environment(event)
 
@@ -273,6 +321,20 @@ class ConfigRule(Judge, ConfigRuleMode):
             self.post(token, [verdict(Verdict.NON_COMPLIANT, violation)])
         return matched
 
+    def resolve_resources(self, event: dict[str, Any]) -> list[Resource]:
+        """The resource in the configuration item. Raises ConfigItemUnavailable if the item lacks what it must have."""
+        item, own = self.cfg_event["configurationItem"], self.policy.resource_manager.resource_type.id
+        configuration = _configuration(item)
+        for name, shape in _ALWAYS.get(item["resourceType"], {}).items():
+            if problem := differs(configuration.get(name), shape, name, required=True):
+                raise ConfigItemUnavailable(
+                    f"{item['resourceType']} {item['resourceId']} was not evaluated: in its configuration, {problem}")
+        found: list[Resource] = super().resolve_resources(event)
+        if not all(isinstance(one, dict) and one.get(own) for one in found):
+            raise ConfigItemUnavailable(
+                f"{item['resourceType']} {item['resourceId']} was not evaluated: its configuration has no {own}")
+        return found
+
     def _item(self, notification: Mapping[str, Any]) -> dict[str, Any]:
         summary = notification.get("configurationItemSummary")
         if not summary:
@@ -307,14 +369,19 @@ class ConfigPollRule(Judge, ConfigPollRuleMode):
         return policy_lambda()
 
     def run(self, event: dict[str, Any], lambda_context: Any) -> Any:
-        """Evaluate every resource; returns those that matched. Sends the evaluations before it raises a fix's error."""
+        """Evaluate every resource; returns those that matched.
+
+        Sends the evaluations before it raises a fix's error, or ResourcesUnknown for resources that cannot be read.
+        """
         self.setup_exec_environment(event)
         runnable = self.policy.is_runnable(event)
         # One output, also when nothing matches: it shows that the rule has run.
-        with self.policy.ctx if runnable else nullcontext():
-            return self._evaluate(event, runnable=runnable)
+        with collecting(self.policy.resource_manager) as unknown, self.policy.ctx if runnable else nullcontext():
+            matched = self._evaluate(event, unknown, runnable=runnable)
+        unknown.raise_if_any()
+        return matched
 
-    def _evaluate(self, event: dict[str, Any], *, runnable: bool) -> list[Resource]:
+    def _evaluate(self, event: dict[str, Any], unknown: UnknownResources, *, runnable: bool) -> list[Resource]:
         notification = json.loads(event["invokingEvent"])
         at, token = notification["notificationCreationTime"], event["resultToken"]
         client = local_session(self.policy.session_factory).client("config")
@@ -333,7 +400,9 @@ class ConfigPollRule(Judge, ConfigPollRuleMode):
                     excepted.append(resource)
                 else:
                     matched.append(resource)
-            self._write(matched, excepted)
+            for name in unknown.reasons:
+                evaluated.pop(self._config_id_of_unknown(unknown, name), None)
+            self._write(matched, excepted, unknown)
             violations = {self.config_id_of(resource): self.violation(resource) for resource in matched}
             compliant: set[str] = set()
             try:
@@ -341,6 +410,7 @@ class ConfigPollRule(Judge, ConfigPollRuleMode):
                     compliant = self.fix(matched, event)
             except Exception as error:  # noqa: BLE001 - raised after the evaluations are sent
                 failure = error
+            unknown.write(self.policy.ctx.output)  # the fix may have added some
             for resource in matched:
                 key = self.config_id_of(resource)
                 if self.id_of(resource) in compliant:
@@ -351,15 +421,18 @@ class ConfigPollRule(Judge, ConfigPollRuleMode):
                         violation = f"The fix failed or could not be verified: {failure}. {violation}"
                     evaluated[key] = (Verdict.NON_COMPLIANT, violation)
         for resource in resources:
-            evaluated.setdefault(
-                self.config_id_of(resource),
-                (Verdict.NOT_APPLICABLE, f"Out of scope of {self.policy.name}."))
+            if self.id_of(resource) not in unknown:
+                evaluated.setdefault(
+                    self.config_id_of(resource),
+                    (Verdict.NOT_APPLICABLE, f"Out of scope of {self.policy.name}."))
         evaluations = [
             Evaluation(self.policy.resource_manager.resource_type.cfn_type, key, verdict, text, at)
             for key, (verdict, text) in evaluated.items()
         ]
-        evaluations += self._vanished(client, event["configRuleName"], at, set(evaluated))
-        if not evaluated:
+        unread = {self._config_id_of_unknown(unknown, name) for name in unknown.reasons}
+        if "" not in unread:  # else one of them would be taken for deleted
+            evaluations += self._vanished(client, event["configRuleName"], at, unread | set(evaluated))
+        if not evaluated and not unknown:
             evaluations.append(Evaluation(
                 "AWS::::Account", self.policy.options.account_id, Verdict.NOT_APPLICABLE,
                 f"There is no {self.policy.resource_type} in this region.", at,
@@ -369,7 +442,12 @@ class ConfigPollRule(Judge, ConfigPollRuleMode):
             raise failure
         return matched
 
-    def _write(self, matched: list[Resource], excepted: list[Resource]) -> None:
+    def _config_id_of_unknown(self, unknown: UnknownResources, name: str) -> str:
+        """The id of an unknown resource in AWS Config; empty if what is known of it does not contain it."""
+        kind = self.policy.resource_manager.resource_type
+        return str(unknown.resources.get(name, {}).get(kind.config_id or kind.id, ""))
+
+    def _write(self, matched: list[Resource], excepted: list[Resource], unknown: UnknownResources) -> None:
         """Write what was found to the policy's output, as c7n's own scheduled modes do."""
         ctx = self.policy.ctx
         ctx.metrics.put_metric("ResourceCount", len(matched), "Count", Scope="Policy")
@@ -378,6 +456,7 @@ class ConfigPollRule(Judge, ConfigPollRuleMode):
         ctx.output.write_file("resources.json", dumps(matched, indent=2))
         if excepted:
             ctx.output.write_file("excepted.json", dumps(excepted, indent=2))
+        unknown.write(ctx.output)
 
     def run_resource_set(self, event: Any, resources: list[Resource]) -> list[Resource]:
         """Run the actions as c7n does, but in the output that is already open."""
@@ -396,6 +475,13 @@ class ConfigPollRule(Judge, ConfigPollRuleMode):
             for old in self.get_obsolete_evaluations(
                 client, rule, at, [{"ComplianceResourceId": key} for key in present])
         ]
+
+
+def _configuration(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The configuration of an item: an object in a notification, and its JSON in the API."""
+    found = item.get("configuration")
+    loaded = json.loads(found) if isinstance(found, str) else found
+    return loaded if isinstance(loaded, Mapping) else {}
 
 
 def _cut(text: str) -> str:

@@ -19,9 +19,14 @@ from c7n.exceptions import PolicyValidationError
 from c7n.policy import CloudTrailMode, LambdaMode
 from c7n.utils import local_session
 
-from ..aws import call, detail_of, readings
+from ..aws import AWS_ERRORS, call, detail_of, readings
+from ..errors import CannotRead
+from ..fixing import tell_of_failure
+from ..names import HUB_BUS
+from ..resources import ResourcesUnknown, collecting
 from .probe import PROBE_SOURCE
-from .rule_function import central_policy_lambda
+from .rule_function import DEFAULT_BUS, realtime_policy_lambda
+from .shapes import EventNotUnderstood
 
 AWS_SOURCE = {"prefix": "aws."}
 """The condition on the source in the pattern of an event rule."""
@@ -58,7 +63,7 @@ class RealtimeMode(CloudTrailMode):
         """What c7n deploys for the policy: in a hub, its event rule is on the hub's bus."""
         from .central import is_central
 
-        return central_policy_lambda() if is_central(self.policy.data) else super().policy_lambda
+        return realtime_policy_lambda(HUB_BUS if is_central(self.policy.data) else DEFAULT_BUS)
 
     def validate(self) -> None:
         """Raises PolicyValidationError for a pattern that accepts events that do not come from AWS."""
@@ -70,13 +75,39 @@ class RealtimeMode(CloudTrailMode):
                     f"policy:{self.policy.name} mode.pattern.source accepts {source!r}: an event whose source does not "
                     'start with "aws." can be forged by anyone who has events:PutEvents')
 
+    def run(self, event: Mapping[str, Any], lambda_context: Any) -> Any:
+        """Extends c7n's method: what AWS does not let us read is reported, and the error is raised all the same.
+
+        If an event names several resources, those that can be read are processed first. Lambda then delivers the event
+        again, and at last sends it to the dead-letter queue. Raises one of AWS_ERRORS, CannotRead or ResourcesUnknown.
+        """
+        try:
+            return self._run(event, lambda_context)
+        except (*AWS_ERRORS, CannotRead, ResourcesUnknown) as error:
+            tell_of_failure(self.policy, event, error)
+            raise
+
+    def _run(self, event: Mapping[str, Any], lambda_context: Any) -> Any:
+        if len(set(CloudWatchEvents.get_ids(event, self.policy.data["mode"]) or ())) < 2:
+            return super().run(event, lambda_context)
+        with collecting(self.policy.resource_manager) as unknown:
+            found = super().run(event, lambda_context)
+        unknown.raise_if_any()
+        return found
+
     def resolve_resources(self, event: Mapping[str, Any]) -> list[Any]:
         """Extends c7n's method: retries until AWS returns a new resource, and finds security groups by name.
 
-        Raises one of AWS_ERRORS if a resource cannot be read, so that Lambda delivers the event again.
+        Raises one of AWS_ERRORS if a resource cannot be read, so that Lambda delivers the event again, and
+        EventNotUnderstood if the event does not have its id.
         """
+        ids = CloudWatchEvents.get_ids(event, self.policy.data["mode"])
+        if strange := [each for each in ids if not isinstance(each, str)]:
+            raise EventNotUnderstood(
+                f"the event {detail_of(event).get('eventName')} must have the resource's id as a string, got "
+                f"{str(strange[0])[:100]!r}")
         found: list[Any] = list(super().resolve_resources(event))
-        if not found and CloudWatchEvents.get_ids(event, self.policy.data["mode"]):
+        if not found and ids:
             # The method of LambdaMode does not wait for the policy's `delay` again.
             for found in readings(lambda: list(LambdaMode.resolve_resources(self, event))):
                 if found:

@@ -1,11 +1,12 @@
-"""What c7n deploys for a policy of AWS Config's modes, and for a realtime policy in a hub.
+"""What c7n deploys for a policy of AWS Config's modes, and for a realtime policy.
 
 Two things that c7n leaves out for AWS Config: it sends an item that is too large for a message as another notification,
 to which c7n's rules do not subscribe. And c7n lets AWS Config call the function only when it makes the rule: a
 permission that is lost later never comes back.
 
 And c7n puts every event rule on the default bus. A hub's functions answer the events on a bus of its own, which accepts
-only what members' rules forward (guardrails/stacks/hub_stack.py).
+only what members' rules forward (guardrails/stacks/hub_stack.py). An event that EventBridge cannot deliver to a
+function is lost, unless the rule's target has a dead-letter queue, too.
 """
 from __future__ import annotations
 
@@ -13,9 +14,9 @@ import functools
 import logging
 from typing import Any
 
-from ..names import HUB_BUS
-
 log = logging.getLogger("custodian.guardrails.config")
+
+DEFAULT_BUS = "default"
 
 ITEM, OVERSIZED = "ConfigurationItemChangeNotification", "OversizedConfigurationItemChangeNotification"
 
@@ -72,16 +73,41 @@ _OF_A_RULE = frozenset({
 
 
 @functools.cache
-def central_policy_lambda() -> Any:
-    """c7n's class for a realtime policy's function in a hub: its event rule is on the hub's bus."""
+def realtime_policy_lambda(bus: str = DEFAULT_BUS) -> Any:
+    """c7n's class for a realtime policy's function, whose event rule is on `bus`.
+
+    Events that EventBridge cannot deliver to the function go to its dead-letter queue, if it has one.
+    """
     from c7n import mu
 
     class EventSource(mu.CloudWatchEventSource):
-        event_bus = HUB_BUS
+        event_bus = bus
 
         @property
         def client(self) -> Any:
-            return OnBus(super().client, self.event_bus)
+            client = super().client
+            return client if self.event_bus == DEFAULT_BUS else OnBus(client, self.event_bus)
+
+        @property
+        def dead_letters(self) -> str:
+            """The ARN of the queue for events that cannot be delivered; empty for none."""
+            target = str((self.data.get("dead_letter_config") or {}).get("TargetArn") or "")
+            # EventBridge supports only queues.
+            return target if ":sqs:" in target else ""
+
+        def add(self, func: Any, existing: Any) -> Any:
+            added = super().add(func, existing)
+            if not self.dead_letters:
+                return added
+            arn, wanted = mu.normalize_arn(func.arn), {"Arn": self.dead_letters}
+            targets = self.client.list_targets_by_rule(Rule=func.event_name)["Targets"]
+            differing = [each for each in targets
+                         if each["Arn"] == arn and each.get("DeadLetterConfig") != wanted]
+            if not differing:
+                return added
+            self.client.put_targets(
+                Rule=func.event_name, Targets=[{**each, "DeadLetterConfig": wanted} for each in differing])
+            return True
 
     class PolicyLambda(mu.PolicyLambda):
         def get_events(self, session_factory: Any) -> list[Any]:

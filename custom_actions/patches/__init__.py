@@ -7,12 +7,10 @@ from ..face import face
 
 if TYPE_CHECKING:
     from .archive import in_order
-    from .seam import DoesNotFit, install
-    from .service_models import read_once
+    from .seam import DoesNotFit, install, prepare_sessions
 
 __getattr__, __all__ = face(
     __name__,
     archive=("in_order",),
-    seam=("DoesNotFit", "install"),
-    service_models=("read_once",),
+    seam=("DoesNotFit", "install", "prepare_sessions"),
 )

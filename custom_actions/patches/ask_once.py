@@ -53,6 +53,7 @@ _DENIED = re.compile(r"AccessDenied|Unauthorized|NotAuthorized|AuthorizationErro
 _NOTHING_THERE = re.compile(r"^NoSuch|NotFound")
 _PROTOCOL = pickle.HIGHEST_PROTOCOL
 _LIMIT_BYTES = 256 * 2**20
+_SHORT = 200
 
 Place = tuple[str, ...]
 """What responses are shared for: the account, the region, and the credentials of the calls."""
@@ -103,7 +104,8 @@ class Answers:
                 self._keep(service, question, changes, pickle.dumps((error.response, True), _PROTOCOL))
             elif _DENIED.search(_code(error.response)):
                 # c7n notes a denied call only on the bucket, and nobody sees that if the bucket does not match.
-                log.warning("%s on %s: the results of this policy are incomplete", _code(error.response), operation)
+                log.warning("%s on %s%s: the results of this policy are incomplete",
+                            _code(error.response), operation, _about(parameters))
             raise
         self._keep(service, question, changes, pickle.dumps((answer, False), _PROTOCOL))
         return answer
@@ -135,6 +137,12 @@ class Answers:
 def _code(answer: Mapping[str, Any]) -> str:
     """The error code of a response."""
     return str(answer.get("Error", {}).get("Code", ""))
+
+
+def _about(parameters: Mapping[str, Any]) -> str:
+    """The short texts among a call's parameters: they name the resource."""
+    named = [repr(value) for value in parameters.values() if isinstance(value, str) and len(value) <= _SHORT]
+    return f" ({', '.join(named)})" if named else ""
 
 
 def _can_be_shared(operation: OperationModel, parameters: Mapping[str, Any]) -> bool:

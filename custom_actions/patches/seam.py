@@ -5,8 +5,8 @@ a target has changed since, it is not replaced:
 
 - A required patch raises DoesNotFit, with our file and the installed version, because without it policies would behave
   differently.
-- An optional patch (a speed-up) is skipped with a log line: everything works, but slower. Lambda provides its own,
-  unpinned botocore, and a change there must never break a function.
+- An optional patch (a speed-up, or a check of responses) is skipped with a log line: policies decide the same. Lambda
+  provides its own, unpinned botocore, and a change there must never break a function.
 
 `READ` lists private names that other files use. `tests/custom_actions/patches/test_seam.py` checks every row of both
 tables. So an upgrade of c7n means changing the pins and reading one list of failures (docs/upgrading.md).
@@ -68,7 +68,7 @@ class Patch:
     """The file's name. Its function `install` replaces the targets; calling it again has no effect."""
     why: str
     required: bool
-    """False for a speed-up."""
+    """False if policies do the same without it: a speed-up, or a check of what AWS never sends."""
     targets: tuple[Target, ...]
     upstream: str = ""
     """Where the other project could make the patch unnecessary."""
@@ -97,6 +97,15 @@ PATCHES = (
             Target("botocore.loaders:Loader", text="self._search_paths"),
         )),
     Patch(
+        "checked_responses", "botocore reads a page of a proxy, with status 200, as an empty result",
+        required=False, targets=(
+            Target("botocore.handlers:BUILTIN_HANDLERS"),
+            Target("botocore.session", text="for spec in handlers.BUILTIN_HANDLERS"),
+            Target("botocore.endpoint", text='f"before-parse.{service_id}.{operation_model.name}"'),
+            Target("botocore.model:ServiceModel.resolved_protocol"),
+            Target("botocore.model:OperationModel.wire_name"),
+        )),
+    Patch(
         "parameters", "c7n has no defaults for the variables of a policy; its braces read the process's environment",
         required=True, targets=(
             Target("c7n.policy:Policy.get_variables", "(self, variables=None)"),
@@ -117,6 +126,7 @@ PATCHES = (
             Target("c7n.policy:ConfigRuleMode.run_resource_set", "(self, event, resources)"),
             Target("c7n.policy:CloudTrailMode.__init__", "(self, policy)"),
             Target("c7n.policy:CloudTrailMode.validate", "(self)"),
+            Target("c7n.policy:LambdaMode.run", "(self, event, lambda_context)"),
             Target("c7n.policy:ConfigPollRuleMode.get_obsolete_evaluations", "(client, cfg_rule_name, "
                    "ordering_ts, evaluations)"),
         )),
@@ -125,6 +135,15 @@ PATCHES = (
         required=True, targets=(
             Target("c7n.query:QueryResourceManager.get_resources", "(self, ids, cache=True, augment=True)"),
             Target("c7n.query:QueryResourceManager._get_cached_resources", "(self, ids)"),
+        )),
+    Patch(
+        "unknown_resources", "one resource that cannot be read ends the check of all others",
+        required=True, targets=(
+            Target("c7n.manager:ResourceManager.filter_resources", "(self, resources, event=None)"),
+            Target("c7n.query:QueryResourceManager.augment", "(self, resources)"),
+            Target("c7n.query:ChildResourceQuery.filter", "(self, resource_manager, parent_ids=None, **params)"),
+            Target("c7n.filters.missing:Missing.process", "(self, resources, event=None)"),
+            Target("c7n.policy:PullMode.run", "(self, *args, **kw)"),
         )),
     Patch(
         "ask_once", "policies of one sweep make the same calls; c7n's cache shares too little and too much",
@@ -145,17 +164,27 @@ READ = (
         Target("c7n.resources.aws:AWS.resources.subscribe", "(func)"),
         Target("c7n.resources.aws:AWS.resources.values", "()"),
     )),
+    Read("custom_actions/elements/native/recorder.py", "while an action of c7n processes a resource, its calls are "
+         "recorded: the method is replaced for that time", (
+             Target("botocore.client:BaseClient._make_api_call", "(self, operation_name, api_params)"),
+         )),
+    Read("custom_actions/elements/native/action.py, custom_actions/fixing/telling.py", "actions of c7n are registered "
+         "again as subclasses: with receipts, and with messages only about what was fixed", (
+             Target("c7n.actions:Notify.process", "(self, resources, event=None)"),
+             Target("c7n.actions:Notify.register_resource", "(registry, resource_class)"),
+         )),
     Read("custom_actions/patches/parameters.py", "policies are filled in with the formatter that is guarded", (
         Target("c7n.policy:Policy", text="formatter=var_fmt.format, **variables"),
     )),
     Read("custom_actions/patches/archive.py", "the files of an archive are sorted by name", ARCHIVE),
     Read("custom_actions/functions/rule_function.py", "a rule also receives items that are too large for a message; a "
-         "hub's event rules are on its own bus", (
+         "hub's event rules are on its own bus; targets of event rules have a dead-letter queue", (
         Target("c7n.mu:PolicyLambda.get_events", "(self, session_factory)"),
         Target("c7n.mu:ConfigRule.get_rule_params", "(self, func)"),
         Target("c7n.mu:ConfigRule.add", "(self, func, existing)"),
         Target("c7n.mu:AWSEventBase.client"),
         Target("c7n.mu:CloudWatchEventSource.add", "(self, func, existing)"),
+        Target("c7n.mu:normalize_arn", "(func_arn)"),
         Target("c7n.policy:LambdaMode.policy_lambda"),
     )),
     Read("custom_actions/functions/central.py, custom_actions/functions/responder.py",
@@ -165,6 +194,15 @@ READ = (
              Target("c7n.handler:init_config", "(policy_config)"),
              Target("c7n.handler:dispatch_event", "(event, context)"),
          )),
+    Read("custom_actions/patches/unknown_resources.py", "c7n takes a deleted bucket for one without settings", (
+        Target("c7n.resources.s3:BucketAssembly.handle_not_found", "(self, bucket, method_name, error_code=None)"),
+    )),
+    Read("custom_actions/resources/incomplete.py", "c7n goes on without details that it may not read", (
+        Target("c7n.resources.s3:S3_AUGMENT_TABLE"),
+        Target("c7n.resources.s3:BucketAssembly.detect_augment_fields", "(self)"),
+        Target("c7n.resources.s3", text="bucket.setdefault('c7n:DeniedMethods', [])"),
+        Target("c7n.resources.kms", text="r['Arn'] = r['KeyArn']"),
+    )),
     Read("custom_actions/elements/monitoring/elements.py", "data that several policies read is kept in c7n's cache", (
         Target("c7n.manager:ResourceManager", text="self._cache = "),
     )),
@@ -191,6 +229,12 @@ READ = (
         Target("c7n_org.cli", text='"Exception running policy:%s account:%s region:%s error:%s"'),
         Target("c7n_org.cli", text='"Error running policy in %s @ %s exception: %s"'),
     )),
+    Read("guardrails/runs/heal_limits.py", "only c7n's log tells how many resources a policy looked at, and that it "
+         "stopped at its own limit", (
+             Target("c7n.manager:ResourceManager", text='"Filtered from %d to %d %s"'),
+             Target("c7n.policy:PullMode", text='"policy:%s resource:%s region:%s count:%d time:%0.2f"'),
+             Target("c7n.query:MaxResourceLimit", text='"policy:%s exceeded resource-limit:'),
+         )),
 )
 
 _installed: set[str] = set()
@@ -207,6 +251,11 @@ def install(*modules: str) -> None:
             _installed.add(patch.module)
 
 
+def prepare_sessions() -> None:
+    """Install the patches that take effect only for sessions made later. Calling it again has no effect."""
+    install("service_models", "checked_responses")
+
+
 def _install(patch: Patch) -> None:
     problems = [problem for target in patch.targets if (problem := target.problem())]
     try:
@@ -221,7 +270,7 @@ def _install(patch: Patch) -> None:
     message = _message(patch, "; ".join(problems))
     if patch.required:
         raise DoesNotFit(message)
-    log.warning("%s. This optional speed-up is skipped.", message)
+    log.warning("%s. This optional patch is skipped.", message)
 
 
 def _message(patch: Patch, problem: str) -> str:

@@ -19,18 +19,8 @@ class _Once(list[str]):
             super().append(path)
 
 
-def read_once() -> None:
-    """Make all sessions of this process share one loader for each search path, if botocore's code still fits.
-
-    Calling it again has no effect.
-    """
-    from .seam import install
-
-    install("service_models")
-
-
 def install() -> None:
-    """Replace botocore's loader with a shared one. Calling it again has no effect."""
+    """Make all sessions of this process share one loader for each search path. Calling it again has no effect."""
     original = botocore.session.create_loader
     if hasattr(original, "cache_info"):
         return

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 from custom_actions.face import face
 
 if TYPE_CHECKING:
-    from .account import AWS_ERRORS, Account, Accounts, accounts_file, find_accounts, listed_accounts, reason_of
+    from .account import (
+        AWS_ERRORS,
+        Account,
+        Accounts,
+        accounts_file,
+        find_accounts,
+        listed_accounts,
+        make_session,
+        reason_of,
+    )
     from .entries import check_regions
     from .organization import (
         DEFAULT_ROLE,
@@ -24,7 +33,10 @@ if TYPE_CHECKING:
 
 __getattr__, __all__ = face(
     __name__,
-    account=("AWS_ERRORS", "Account", "Accounts", "accounts_file", "find_accounts", "listed_accounts", "reason_of"),
+    account=(
+        "AWS_ERRORS", "Account", "Accounts", "accounts_file", "find_accounts", "listed_accounts",
+        "make_session", "reason_of",
+    ),
     entries=("check_regions",),
     organization=(
         "DEFAULT_ROLE", "ManualSettings", "OrganizationFile", "manual_settings", "organization_file",

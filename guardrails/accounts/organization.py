@@ -269,16 +269,15 @@ def read_organization(units: Sequence[str], *, client: Any = None) -> Organizati
     `client`: a boto3 client of Organizations; by default one is created. Raises GuardrailsError when there is no
     organization, no permission, or no such unit.
     """
-    import boto3
     from botocore.config import Config
     from c7n_org.orgaccounts import get_accounts_for_ou, get_ou_from_path
 
-    from .account import AWS_ERRORS, reason_of
+    from .account import AWS_ERRORS, make_session, reason_of
 
     try:
         # Organizations is a global service, and reading it account by account is easily throttled.
-        client = client or boto3.Session().client(
-            "organizations", region_name=boto3.Session().region_name or "us-east-1",
+        client = client or make_session().client(
+            "organizations", region_name=make_session().region_name or "us-east-1",
             config=Config(retries={"mode": "adaptive", "max_attempts": 10}))
         described = client.describe_organization()["Organization"]
         found: dict[str, OrganizationMember] = {}

@@ -23,12 +23,13 @@ from ..results import (
     PolicyInfo,
     RunChanges,
     RunStore,
+    State,
     Status,
     rank,
 )
 from .score import OpenFindings, Priority, Score, ScoreInput, riskiest, score
 
-STATES = ("ran", "denied", "throttled", "error", "not-run", "skipped")
+STATES = ("ran", "partial", "denied", "throttled", "error", "not-run", "skipped")
 # How many checks have the same policy, account, state and numbers of findings: the input of score and verdicts.
 _PER_CHECK = """
 select account, policy, state, open, excepted, count(*) from (
@@ -135,14 +136,17 @@ class UnselectedPolicy:
 
 @dataclass(frozen=True)
 class MissingRow:
-    """Checks that did not complete, with the same account, region, state and reason."""
+    """Checks that did not complete, with the same account, region, state, reason and unknown resource."""
 
     account: str
     account_name: str
     region: str
     state: str
     reason: str
+    """It begins with the resource, if there is one."""
     policies: tuple[str, ...]
+    resource: str = ""
+    """The resource that could not be read; empty if the whole check did not complete."""
 
 
 @dataclass(frozen=True)
@@ -173,6 +177,10 @@ class Assessment:
     """The first line of a verb that reports more than how many checks ran; else empty."""
     extra: Mapping[str, Any] = field(default_factory=dict)
     """More keys for the JSON report."""
+    whole: bool = True
+    """Whether the verb did all its work; false for a heal that was interrupted or in which a fix failed."""
+    not_compared: str = ""
+    """Why the run was not compared with the history; empty when it was, and in a run without a history."""
 
     # The checks.
 
@@ -194,8 +202,8 @@ class Assessment:
 
     @property
     def complete(self) -> bool:
-        """Whether every check completed."""
-        return self.seen == self.asked
+        """Whether every check completed, and the verb did all its work."""
+        return self.whole and self.seen == self.asked
 
     @property
     def not_audited(self) -> int:
@@ -204,8 +212,8 @@ class Assessment:
 
     @property
     def remarks(self) -> list[str]:
-        """Notes about the source of the data, for example when it is collected from a bucket."""
-        return list(self.store.get("notes", ()))
+        """Notes about the source of the data, for example when it is collected from a bucket, and on the history."""
+        return [*self.store.get("notes", ()), *filter(None, [self.not_compared])]
 
     def checks(self, *, missing: bool = False) -> Iterator[CheckRow]:
         """Every check, or with `missing` those that did not complete, by account, region and policy."""
@@ -386,12 +394,18 @@ class Assessment:
 
 
 def missing_rows(checks: Iterable[CheckRow]) -> list[MissingRow]:
-    """The checks, grouped by account, region, state and reason."""
-    groups: dict[tuple[str, str, str, str, str], list[str]] = {}
+    """The checks, grouped by account, region, state and reason; a check with unknown resources, once for each."""
+    groups: dict[tuple[str, str, str, str, str, str], list[str]] = defaultdict(list)
     for check in checks:
-        key = (check.account, check.account_name, check.region, check.state, check.reason)
-        groups.setdefault(key, []).append(check.policy)
-    return [MissingRow(*key, policies=tuple(policies)) for key, policies in groups.items()]
+        reasons = [(each.resource, f"{each.resource} is unknown: {each.reason}") for each in check.unknown]
+        if check.state != State.PARTIAL or not reasons:
+            reasons.insert(0, ("", check.reason))
+        for resource, reason in reasons:
+            place = (check.account, check.account_name, check.region)
+            groups[*place, check.state, reason, resource].append(check.policy)
+    return [
+        MissingRow(account, name, region, state, reason, tuple(policies), resource)
+        for (account, name, region, state, reason, resource), policies in groups.items()]
 
 
 def _all_partial(found: Iterable[Mapping[str, Mapping[str, str]]]) -> dict[str, dict[str, str]]:

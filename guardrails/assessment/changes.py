@@ -2,30 +2,43 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from ..errors import GuardrailsError
 from ..policies import load_catalogues
 from ..results import Exceptions, History, PastRun, RunChanges, RunScore, RunStore, Status
 from .assessment import Assessment
 
 _TREND = 60
+NOT_COMPARED = "not_compared"
+"""In the run's file: why the run was not compared with the history; empty when it was."""
 
 
 def assess(
     store: RunStore, *, controls: Sequence[Path] = (), exceptions: Exceptions | None = None,
     history: Path | None = None, headline: str = "", extra: Mapping[str, Any] | None = None,
+    complete: bool = True,
 ) -> Assessment:
-    """The assessment of a run that has just ended.
+    """The assessment of a run that has just ended. `complete`: whether the verb did all its work.
 
     With a `history`, the run is compared with earlier runs and added to them; the comparison is stored with the run.
-    `controls` are directories of frameworks in addition to the project's. Raises GuardrailsError for a framework or a
-    history that cannot be read.
+    `controls` are directories of frameworks in addition to the project's. A history that cannot be used is no reason to
+    lose the results: the assessment has a remark instead of the comparison. Raises GuardrailsError for a framework that
+    cannot be read.
     """
-    assessment = replace(_of(store, controls), headline=headline, extra=dict(extra or {}))
+    assessment = replace(_of(store, controls), headline=headline, extra=dict(extra or {}), whole=complete)
     if history is not None:
-        _compare(assessment, History(history))
+        try:
+            _compare(assessment, History(history))
+            why = ""
+        except GuardrailsError as error:
+            why = f"not compared with earlier runs, and not added to them: {error.problem}"
+            with suppress(GuardrailsError):  # the disk of the run's file may be full too
+                store[NOT_COMPARED] = why
+        assessment = replace(assessment, not_compared=why)
     return _whole(assessment, exceptions)
 
 
@@ -38,7 +51,7 @@ def _of(store: RunStore, controls: Sequence[Path]) -> Assessment:
     return Assessment(
         store=store, verb=store["verb"], run=store["run"], version=store["version"], started=store["started"],
         finished=store.get("finished") or store["started"], policies=store.policies(), accounts=store.accounts(),
-        catalogues=load_catalogues(controls),
+        catalogues=load_catalogues(controls), not_compared=store.get(NOT_COMPARED, ""),
     )
 
 
@@ -61,9 +74,10 @@ def _compare(assessment: Assessment, history: History) -> None:
     history.merge(assessment.store, assessment.run, assessment.started)
     changes = history.changes(assessment.run, scope)
     history.record(past_run(assessment, scope, changes))
-    assessment.store["changes"] = asdict(changes)
-    assessment.store["reopened"] = sorted(history.reopened(assessment.run))
-    assessment.store["trend"] = [asdict(run) for run in history.runs(scope, _TREND)]
+    assessment.store.set_all({
+        "changes": asdict(changes), "reopened": sorted(history.reopened(assessment.run)),
+        "trend": [asdict(run) for run in history.runs(scope, _TREND)], NOT_COMPARED: "",
+    })
 
 
 def _past(data: Mapping[str, Any]) -> PastRun:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .options import (
+    INTERRUPTED,
     account_options,
     concurrency_options,
     controls_option,
@@ -15,6 +16,7 @@ from .options import (
     history_option,
     output_option,
     policies_option,
+    refuse_options,
     report_options,
     selection_options,
     verbose_option,
@@ -22,9 +24,6 @@ from .options import (
 
 if TYPE_CHECKING:
     from ..runs import AuditRun, Concurrency
-
-INTERRUPTED = 130
-"""The exit code after Ctrl-C."""
 
 
 @click.command()
@@ -64,7 +63,9 @@ def audit(
     from .show import end_with_report
 
     if resume:
-        _refuse_selection(context)
+        refuse_options(
+            context, "--resume", {"resume", "formats", "securityhub", "fail_on", "verbose", "sweeps", "workers"},
+            "the selection of a started audit cannot change; start a new one")
         run = resume_audit(resume)
     else:
         run = start_audit(AuditRequest.of(**selection), lambda: output_directory(output, "audit"))
@@ -89,15 +90,3 @@ def _sweep(run: AuditRun, concurrency: Concurrency) -> None:
         click.echo(f"interrupted: {len(run.store.states())} of {run.total} checks are done", err=True)
         click.echo(f"  resume with: ./run.sh audit --resume {run.directory}", err=True)
         raise SystemExit(INTERRUPTED) from None
-
-
-def _refuse_selection(context: click.Context) -> None:
-    """Raise UsageError if --resume comes with an option that was fixed when the audit was started."""
-    from click.core import ParameterSource
-
-    free = {"resume", "formats", "securityhub", "fail_on", "verbose", "sweeps", "workers"}
-    for parameter in context.command.params:
-        if parameter.name not in free and context.get_parameter_source(str(parameter.name)) is \
-                ParameterSource.COMMANDLINE:
-            raise click.UsageError(
-                f"{parameter.opts[-1]} with --resume: the selection of a started audit cannot change; start a new one")

@@ -75,8 +75,9 @@ def deploy(
     _show_plan(rollout, verbose=verbose)
     if dry_run:
         raise SystemExit(0 if rollout.known else INCOMPLETE)
-    if rollout.to_deploy:
-        confirm(f"Deploy {rollout.to_deploy} functions?", yes=yes)
+    if rollout.to_deploy or rollout.shared_to_deploy:
+        confirm(f"Deploy {rollout.to_deploy} functions"
+                f"{f', and {rollout.shared_to_deploy} shared resources' if rollout.shared_to_deploy else ''}?", yes=yes)
     target = output_directory(output, "deploy")
     report = apply_rollout(rollout, target, progress_bar)
     written = write_json(target / "deploy.json", report.to_dict())
@@ -120,11 +121,18 @@ def _show_plan(rollout: Rollout, *, verbose: bool) -> None:
          each.reason)
         for each in rollout.all_planned if each.change not in quiet
     ] + [
+        (each.change, each.account, "", each.region, each.kind.resource, each.kind, each.reason)
+        for each in rollout.shared if each.change not in quiet
+    ] + [
         (DeploymentChange.REMOVE, function.account, "", function.region, function.policy, "", reason)
         for function, reason in rollout.surplus
     ]
     if rows:
         err().print(table("Plan", ("change", "account", "response", "region", "policy", "mode", "reason"), rows))
+    if rollout.shared:
+        found = Counter(each.change for each in rollout.shared)
+        shared = ", ".join(f"{found[change]} {change}" for change in DeploymentChange if found[change])
+        click.echo(f"Dead-letter queues and state tables of realtime functions: {shared}", err=True)
     counts = rollout.counts
     totals = ", ".join(f"{counts[change]} {change}" for change in DeploymentChange if counts[change])
     click.echo(f"Plan: {totals or 'nothing'}", err=True)
@@ -146,6 +154,9 @@ def _show_report(report: RolloutReport, *, verbose: bool) -> None:
     word, style = ("COMPLETE", "green") if report.complete else ("INCOMPLETE", "bold red")
     console = out()
     console.print(text(f"{word}: {summary}", style))
+    for failed in report.failed_shared:
+        console.print(text(f"account {failed.account}, {failed.region}: the {failed.kind} {failed.kind.resource}: "
+                           f"{failed.reason}"))
     if shown := report.results if verbose else report.failed:
         console.print(table(
             "Functions" if verbose else "Failed", ("outcome", "account", "region", "policy", "reason"),

@@ -36,6 +36,7 @@ VERBS = {
     "replay": "Show what the policies would do with a recorded event; change nothing.",
     "undeploy": "Remove deployed functions that no policy needs any more.",
     "doctor": "Check that deployed functions, and everything that they need, work.",
+    "receipts": "List what fixes did: from runs, S3, and the logs of functions; change nothing.",
     "rollback": "Undo fixes with the calls in their receipts.",
     "lint": "Run the linter and the type checker.",
     "test": "Run the linter, the type checker and the tests.",

@@ -1,7 +1,7 @@
 """Options that several verbs share."""
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +17,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 INCOMPLETE = 2
 """The exit code of a verb that could not do all of its work."""
+INTERRUPTED = 130
+"""The exit code after Ctrl-C."""
 HISTORY = Path("output") / "history.db"
 
 verbose_option = click.option("-v", "--verbose", is_flag=True, help="Print more, on standard error.")
@@ -129,3 +131,20 @@ def concurrency_options(command: Command) -> Command:
         help="c7n-org processes that run at the same time, each with its own workers. A process takes at most "
              f"{TARGETS_PER_SWEEP} (account, region) pairs, so more processes speed up only larger sweeps.",
     )(command)
+
+
+def refuse_options(context: click.Context, option: str, allowed: Collection[str], reason: str) -> None:
+    """Raise UsageError if the command line has an option that does not fit to `option`.
+
+    Args:
+        context: the context of the verb.
+        option: such as `--resume`.
+        allowed: the parameters that may be set together with it.
+        reason: why the others may not, and what to do.
+    """
+    from click.core import ParameterSource
+
+    for parameter in context.command.params:
+        if parameter.name not in allowed and \
+                context.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{parameter.opts[-1]} with {option}: {reason}")

@@ -1,6 +1,7 @@
 """`report`: the report of an earlier audit, of what deployed functions wrote to S3, or of c7n-org's output."""
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import click
@@ -53,9 +54,11 @@ def report(
 
     request = AuditRequest.of(**selection)
     hubs = request.find_accounts().reached if securityhub else None
-    target = output_directory(output, "report")
-    assessment = assess_source(source, request, target)
+    directory = cache(lambda: output_directory(output, "report"))
+    assessment, advice = assess_source(source, request, directory)
+    target = directory()
     with assessment.store:
         if verbose:
             click.echo(f"{assessment.asked} checks of {source}, into {target}", err=True)
-        end_with_report(assessment, target, formats, fail_on=fail_on, securityhub=hubs)
+        end_with_report(assessment, target, formats, fail_on=fail_on, securityhub=hubs,
+                        if_incomplete=advice)

@@ -2,59 +2,170 @@
 from __future__ import annotations
 
 import json
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from ..errors import GuardrailsError
-from .options import output_option, yes_option
+from .options import output_option, policies_option, yes_option
+from .receipts import filter_of, receipt_options, request_for
 
 if TYPE_CHECKING:
-    from ..runs import Rollback, RollbackCheck, RollbackPlan
+    from ..health import FixesAgain
+    from ..policies import Policy
+    from ..runs import FoundReceipts, Rollback, RollbackCheck, RollbackPlan, SourcedReceipt
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RECEIPTS...")
+@click.argument("given", nargs=-1, required=True, metavar="RECEIPTS...")
+@click.option("--from", "sources", multiple=True, metavar="SOURCE",
+              help="Where the ids are looked up: a SOURCE of `receipts`. Can be repeated. [default: every run of heal "
+                   "and rollback below output/]")
+@receipt_options
 @click.option("--force", is_flag=True, help="Make the calls even if a resource has changed since its fix.")
+@click.option("--write-exception", "exception", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="Write an exception with an end date for each resource to a new file, to copy to exceptions.yml.")
+@policies_option
 @output_option
 @yes_option
-def rollback(files: tuple[Path, ...], force: bool, output: str | None, yes: bool) -> None:
+def rollback(
+    given: tuple[str, ...], sources: tuple[str, ...], config: Path | None, regions: tuple[str, ...],
+    numbers: tuple[str, ...], since: datetime | None, names: tuple[str, ...], resources: tuple[str, ...],
+    outcomes: tuple[str, ...], force: bool, exception: Path | None, directory: Path, output: str | None, yes: bool,
+) -> None:
     """Undo fixes with the AWS API calls in their receipts.
 
-    RECEIPTS are files that our actions write (action-revert-ingress and the journal fixes.jsonl, next to
-    resources.json), or the receipts.json of heal or rollback. Only calls that the fix of the receipt declares are made,
-    on the resource of the receipt, with credentials of its account. If a resource has changed since its fix, the
-    command shows the difference and stops, unless you add --force.
+    RECEIPTS are ids (as `receipts` lists them), run directories, files, `-` for standard input, s3://BUCKET/PREFIX,
+    `logs`, log groups, or receipts and log lines themselves, in quotes. Only calls that the fix of the receipt declares
+    are made, on the resource of the receipt, with credentials of its account. If a resource has changed since its fix,
+    the command shows the difference and stops, unless you add --force.
 
-    The command shows the calls, asks for confirmation, and stops at the first call that fails. To continue an
-    interrupted rollback, run the same command again. It writes its own receipts. A policy that is still active will fix
-    the same drift again: disable it first, or add an exception.
+    The command shows the calls and which deployed functions will make the fix again, asks for confirmation, and stops
+    at the first call that fails. Then it reads every resource again, and exits with 1 if the earlier state is not back.
+    To continue an interrupted rollback, run the same command again. It writes its own receipts.
 
     \b
     Example:
-      ./run.sh rollback output/heal-20260101T120000Z/receipts.json
+      ./run.sh rollback 20260101-120000-k3v9qt7m
+      ./run.sh rollback output/heal-20260101T120000Z --policy 's3-*'
+      ./run.sh rollback 20260101-120000-k3v9qt7m --from /aws/lambda/custodian-s3-bucket-public
     """
     from ..paths import output_directory
-    from ..runs import Rollback, RollbackJournal, RollbackPlan, account_of_credentials, read_receipts
+    from ..runs import (
+        OUTPUT,
+        AwsClients,
+        Rollback,
+        RollbackJournal,
+        RollbackPlan,
+        RollbackRecord,
+        account_of_credentials,
+        check_resources,
+    )
     from .console import confirm
 
-    plan = RollbackPlan.of(read_receipts(files))
+    def read(places: Sequence[str]) -> FoundReceipts:
+        return request_for(places, config, regions, numbers, since).find()
+
+    chosen = filter_of(regions, numbers, since, names, resources, outcomes)
+    plan = RollbackPlan.of(each for each in _selected(given, sources, read) if chosen.takes(each))
     for receipt in plan.empty:
         _echo(f"nothing to undo: {receipt}")
     if not plan.receipts:
+        if not plan.empty:
+            raise GuardrailsError("no receipt is selected", "list them: ./run.sh receipts SOURCE")
         return
-    plan.refuse_other_accounts(account_of_credentials(plan.region))
-    plan.check_parameters()
-    with ExitStack() as stack:
-        used = dict.fromkeys(receipt.file for receipt in plan.receipts)
-        work = Rollback(plan, {file: stack.enter_context(RollbackJournal(file)) for file in used})
-        check = work.check()
-        _show(plan, check)
-        check.refuse_differences(force=force)
+    account, clients = account_of_credentials(plan.region), AwsClients()
+    plan.refuse_other_accounts(account)
+    plan.check_parameters(clients)
+    with RollbackJournal(OUTPUT / "rollbacks" / f"{account}.jsonl") as journal:
+        checked = check_resources(plan, journal, clients)
+        _show(plan, checked)
+        checked.refuse_differences(force=force)
+        policies = _policies(directory)
+        again = _fixes_again(plan, account, policies)
+        _show_again(again)
+        if again or exception:
+            _offer_exceptions(plan, policies, exception)
         confirm(f"Make these {len(plan.calls)} calls?", yes=yes)
-        _undo(work, check, output_directory(output, "rollback"))
+        with RollbackRecord(output_directory(output, "rollback")) as record:
+            _undo(Rollback(plan, journal, record, clients), checked, record.path, again)
+
+
+def _selected(
+    given: Sequence[str], sources: Sequence[str], read: Callable[[Sequence[str]], FoundReceipts]
+) -> list[SourcedReceipt]:
+    """The receipts that the arguments name: those of sources, and those with an id."""
+    from ..runs import default_sources, is_source, refuse_unread
+
+    places = [each for each in given if is_source(each)]
+    ids = [each for each in given if not is_source(each)]
+    found: list[SourcedReceipt] = []
+    if places:
+        named = read(places)
+        refuse_unread(named)
+        found += named.receipts
+    if ids:
+        known = read(sources or default_sources(every=True))
+        found += [each for each in known.receipts if each.id in ids]
+        if missing := [each for each in ids if each not in {receipt.id for receipt in known.receipts}]:
+            for line in known.unread:
+                click.echo(f"could not be read: {line}", err=True)
+            raise GuardrailsError(
+                f"no receipt with the id {', '.join(missing)} in {', '.join(known.sources)}",
+                "name the run, file, bucket or log that has it with --from; ./run.sh receipts SOURCE lists ids")
+    return found
+
+
+def _policies(directory: Path) -> list[Policy]:
+    """The policies. An error in their files must not keep anybody from undoing a fix."""
+    from ..policies import load
+
+    try:
+        return load(directory)
+    except GuardrailsError as error:
+        click.echo(f"the policies cannot be read, so functions are looked up by c7n's default name: {error}", err=True)
+        return []
+
+
+def _fixes_again(plan: RollbackPlan, account: str, policies: Sequence[Policy]) -> list[FixesAgain]:
+    """The deployed functions that will make the fixes again. A receipt of a rollback repeats the fix itself."""
+    from custom_actions.fixing import ROLLS_BACK
+
+    from ..accounts import Account
+    from ..health import UndoneFix, fixes_again
+
+    undone = [UndoneFix.of(each.receipt) for each in plan.receipts if ROLLS_BACK not in each.receipt]
+    return fixes_again(undone, Account(account, account, ()), policies)
+
+
+def _show_again(again: Sequence[FixesAgain]) -> None:
+    from .console import err, text
+
+    for known, title in ((True, "Will be fixed again"), (False, "May be fixed again")):
+        if rows := [each for each in again if each.known == known]:
+            err().print(text(title, "bold red"))
+            for each in rows:
+                err().print(text(f"  {each.fix.resource} in {each.fix.region} by {each.function}: {each.when}"))
+
+
+def _offer_exceptions(plan: RollbackPlan, policies: Sequence[Policy], file: Path | None) -> None:
+    """Print an exception for each resource, and write them to a file if there is one."""
+    from custom_actions.resources import whole_account
+
+    from ..results import as_yaml, propose, write_proposal
+    from ..runs import arn_of_credentials
+
+    regional = {policy.name: not whole_account(policy.data) for policy in policies}
+    rules = propose([each.receipt for each in plan.receipts], arn_of_credentials(plan.region),
+                    datetime.now(UTC).date(), regional)
+    click.echo("To keep the earlier state, add an exception to exceptions.yml, and deploy the policy again before you "
+               "roll back (docs/exceptions.md):", err=True)
+    click.echo(as_yaml(rules), err=True)
+    if file:
+        click.echo(f"exceptions: {write_proposal(file, rules)}", err=True)
 
 
 def _echo(line: str) -> None:
@@ -67,7 +178,8 @@ def _echo(line: str) -> None:
 def _show(plan: RollbackPlan, check: RollbackCheck) -> None:
     from .console import err, table, text
 
-    err().print(table(
+    console = err()
+    console.print(table(
         "Calls", ("account", "region", "resource", "call", "parameters"),
         [
             (call.account, call.region, call.resource, f"{call.service}:{call.operation}",
@@ -75,25 +187,34 @@ def _show(plan: RollbackPlan, check: RollbackCheck) -> None:
             for call in plan.calls
         ],
     ))
+    for line in dict.fromkeys(f"receipts from {each.where}" for each in plan.receipts):
+        console.print(text(line))
+    if any(each.in_log for each in plan.receipts):
+        console.print(text("Everybody who may write to the log (logs:PutLogEvents) can forge a receipt in it: check "
+                           "the calls."))
     for title, lines in (("Changed since the fix", check.differences), ("Cannot be compared", check.unknown)):
         if lines:
-            err().print(text(title, "bold"))
+            console.print(text(title, "bold"))
         for line in lines:
-            err().print(text(line))
+            console.print(text(line))
 
 
-def _undo(work: Rollback, check: RollbackCheck, target: Path) -> None:
-    """Make the calls, print each result and write the receipts. Raises GuardrailsError if one failed."""
-    from ..runs import RollbackStep, UndoState, write_record
+def _undo(work: Rollback, check: RollbackCheck, written: Path, again: Sequence[FixesAgain]) -> None:
+    """Make the calls, print each result, and read the resources again. Raises GuardrailsError if one is not back."""
+    from ..runs import Restored, UndoState
 
-    steps: list[RollbackStep] = []
-    written = target
+    steps = []
     for step in work.undo(check):
         steps.append(step)
         _echo(f"{step.state}: {step.call}")
         if step.reason:
             _echo(f"  {step.reason}")
-        written = write_record(target, work, steps)
+    found = work.restored()
+    for each in found:
+        _echo(f"{each.state}: {each.source.receipt['resource']}" + (f": {each.detail}" if each.detail else ""))
+    for other in again:
+        _echo(f"{'will' if other.known else 'may'} be fixed again: {other.fix.resource} by {other.function}: "
+              f"{other.when}")
     click.echo(f"receipts of this rollback: {written}")
     states = [step.state for step in steps]
     if UndoState.FAILED in states:
@@ -102,3 +223,7 @@ def _undo(work: Rollback, check: RollbackCheck, target: Path) -> None:
             f"stopped at call {number + 1} of {total}: {number} done, {total - number} not done",
             "fix the cause and run the command again: it continues where it stopped",
         )
+    if wrong := [each for each in found if each.state in (Restored.DIFFERS, Restored.UNREADABLE)]:
+        raise GuardrailsError(
+            f"all calls were made, but {len(wrong)} of {len(found)} resources are not as before the fix, or cannot be "
+            "read", "see the differences above; something else may have changed the resource since")

@@ -2,7 +2,7 @@
 """
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -18,6 +18,7 @@ from ..results import Status
 from .console import out, severity, table, text
 from .options import INCOMPLETE
 
+FIX_COLUMNS = ("outcome", "account", "region", "policy", "resource", "reason")
 _SHOWN_AT_MOST = 50
 _NAMED_AT_MOST = 20
 
@@ -101,7 +102,17 @@ def show(assessment: Assessment, console: Console) -> None:
             for row in assessment.by_policy
         ],
     ))
+    if fixes := assessment.extra.get("fixes"):
+        console.print()
+        show_fixes("Fixes", [[fix[name] for name in FIX_COLUMNS] for fix in fixes], console)
     show_missing(assessment.missing(), console)
+
+
+def show_fixes(title: str, rows: Iterable[Sequence[str]], console: Console) -> None:
+    """Print how fixes ended: rows of FIX_COLUMNS."""
+    done = ("reverted", "already-ok", "fixed")
+    console.print(table(title, FIX_COLUMNS, [
+        (text(outcome, "green" if outcome in done else "red"), *rest) for outcome, *rest in rows]))
 
 
 def show_missing(missing: Sequence[MissingRow], console: Console) -> None:

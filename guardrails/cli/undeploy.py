@@ -26,6 +26,7 @@ def undeploy(
     """Remove deployed functions that no policy needs any more, or the functions of POLICY (names or globs).
 
     Removes event rules and their targets, Config rules, schedules, functions with their permissions, and log groups.
+    Where no function is left, it also removes the state table, and the dead-letter queue if it holds no event.
     Only functions that this project deployed are removed; they have its tags and its names. Shows the resources to
     remove, and functions that have only our tags or only our name, and asks for confirmation; in a script, nothing is
     removed without --yes. Without a name, it refuses if --policies seems to contain only a part of the deployed
@@ -52,11 +53,11 @@ def undeploy(
         accounts, policies, directory, names, declared=config is not None, keep_logs=keep_logs)
     _show_plan(plan)
     code = INCOMPLETE if plan.unknown else 0
-    if not plan.leftovers:
+    if not plan.number:
         click.echo("INCOMPLETE: nothing to remove, but not everything could be read" if plan.unknown
                    else "COMPLETE: nothing to remove")
         raise SystemExit(code)
-    number = len(plan.leftovers)
+    number = plan.number
     if not yes and not sys.stdin.isatty():
         click.echo(f"{number} resources would be removed; add --yes to remove them")
         raise SystemExit(code)
@@ -73,12 +74,15 @@ def _show_plan(plan: RemovalPlan) -> None:
     """The plan on standard error: a table of what would be removed, what is left alone, and what is unknown."""
     from .console import err, table
 
-    if plan.leftovers:
+    if plan.number:
         err().print(table(
             "To be removed", ("resource", "account", "region", "policy", "name"),
             [(each.kind, each.function.account, each.function.region, each.function.policy, each.name)
-             for each in plan.leftovers],
+             for each in plan.leftovers]
+            + [(each.kind.value, each.account, each.region, "", each.kind.resource) for each in plan.shared],
         ))
+    for (account, region), note in plan.kept:
+        click.echo(f"left alone in account {account}, {region}: {note}", err=True)
     for function, note in plan.notes:
         click.echo(f"left alone in account {function.account}, {function.region}: {note}", err=True)
     for line in plan.unknown:
@@ -91,11 +95,13 @@ def _show_report(report: RemovalReport, number: int) -> None:
 
     word, style = ("COMPLETE", "green") if report.complete else ("INCOMPLETE", "bold red")
     console = out()
-    console.print(text(f"{word}: {len(report.removed)} of {number} removed", style))
-    if report.left:
+    console.print(text(f"{word}: {report.number} of {number} removed", style))
+    if report.left or report.left_shared:
         console.print(table(
             "Left", ("resource", "account", "region", "name", "reason"),
             [(each.kind, each.function.account, each.function.region, each.name, reason)
-             for each, reason in report.left]))
+             for each, reason in report.left]
+            + [(each.kind.value, each.account, each.region, each.kind.resource, reason)
+               for each, reason in report.left_shared]))
     for problem in report.unknown:
         click.echo(f"unknown: {problem}")

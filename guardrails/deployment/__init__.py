@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from custom_actions.face import face
 
 if TYPE_CHECKING:
-    from . import removal, responder
+    from . import removal, responder, shared
     from .blueprints import Blueprint, blueprint
     from .forms import as_deployed, is_ours, marked
     from .hub import answered_centrally, as_central, hub_of, is_hub, own_regions, telling_the_hub
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .responder import answering, topic_arn
     from .rollout import Rollout, RolloutReport, RolloutRequest, apply_rollout, plan_rollout, response_label
     from .selection import deployable
+    from .shared import queue_attributes, queue_differences
     from .triggers import config_rule_settings
 
 __getattr__, __all__ = face(
@@ -29,5 +30,6 @@ __getattr__, __all__ = face(
     responder=("responder", "answering", "topic_arn"),
     rollout=("Rollout", "RolloutReport", "RolloutRequest", "apply_rollout", "plan_rollout", "response_label"),
     selection=("deployable",),
+    shared=("shared", "queue_attributes", "queue_differences"),
     triggers=("config_rule_settings",),
 )

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
+from itertools import takewhile
 from typing import Any
 
-from custom_actions.names import PROJECT, PROJECT_TAG, TOPIC
+from custom_actions.names import EVENTS_QUEUE, PROJECT, PROJECT_TAG, TOPIC
 from custom_actions.vocabulary import TELLING
 
 from ..accounts import Response
@@ -34,11 +35,16 @@ def as_deployed(policy: Policy, response: Response) -> Policy:
     """The policy in the form that is deployed where the account has this response.
 
     Unchanged when it has no fix, or when fixes may run. In all other cases its fixes are removed; if nothing would be
-    left that notifies, a notification to the compliance topic is added.
+    left that notifies, a notification to the compliance topic is added. A realtime policy gets the dead-letter queue.
     """
+    policy = with_dead_letters(policy)
     if response is Response.HEAL or not policy.heals:
         return policy
-    notifying = [action for action in policy.data["actions"] if action_type(action) in TELLING]
+    actions = policy.data["actions"]
+    if policy.kind is Kind.CONFIG_RULE:
+        # Its messages after the fix tell what the fix did. Without the fix they would repeat each evaluation.
+        actions = takewhile(lambda action: action_type(action) in TELLING, actions)
+    notifying = [action for action in actions if action_type(action) in TELLING]
     # The responder learns of a Config rule from its evaluations, and of every other policy from the topic only.
     enough = any(map(_notifies_the_topic, notifying)) if response is Response.RESPOND else notifying
     if not enough and policy.kind is not Kind.CONFIG_RULE:
@@ -48,6 +54,14 @@ def as_deployed(policy: Policy, response: Response) -> Policy:
     if notifying:
         data["actions"] = notifying
     return replace(policy, data=data)
+
+
+def with_dead_letters(policy: Policy) -> Policy:
+    """A realtime policy with the queue for events on which its function fails; its own setting takes precedence."""
+    if policy.kind is not Kind.REALTIME or "dead_letter_config" in policy.mode:
+        return policy
+    queue = f"arn:{{partition}}:sqs:{{region}}:{{account_id}}:{EVENTS_QUEUE}"
+    return replace(policy, data={**policy.data, "mode": {**policy.mode, "dead_letter_config": {"TargetArn": queue}}})
 
 
 def marked(policy: Policy) -> Policy:

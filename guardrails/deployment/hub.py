@@ -72,7 +72,7 @@ def as_central(policy: Policy, hub: Account, variables: Mapping[str, Any]) -> Po
              for member in members},
         )},
         "mode": {
-            **policy.mode, "role": HUB_ROLE,
+            **shown.mode, "role": HUB_ROLE,
             "member-role": f"arn:{partition}:iam::{{account_id}}:role/{MEMBER_ROLE}",
         },
     }

@@ -26,6 +26,8 @@ from .leftovers import (
     scan,
     switched_off,
 )
+from .shared import Place, SharedLeftover, surplus
+from .shared import remove as remove_shared
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,15 @@ class RemovalPlan:
     unknown: tuple[str, ...]
     """Descriptions of what could not be read."""
     keep_logs: bool
+    shared: tuple[SharedLeftover, ...] = ()
+    """The queues and tables of places in which no function is left."""
+    kept: tuple[tuple[Place, str], ...] = ()
+    """Queues and tables that are not removed, and why."""
+
+    @property
+    def number(self) -> int:
+        """How many resources are to be removed."""
+        return len(self.leftovers) + len(self.shared)
 
 
 @dataclass(frozen=True)
@@ -48,18 +59,26 @@ class RemovalReport:
     left: tuple[tuple[Leftover, str], ...]
     """Each resource that still exists, with the reason."""
     unknown: tuple[str, ...]
+    removed_shared: tuple[SharedLeftover, ...] = ()
+    left_shared: tuple[tuple[SharedLeftover, str], ...] = ()
 
     @property
     def complete(self) -> bool:
         """Whether everything was removed and everything could be read."""
-        return not self.left and not self.unknown
+        return not self.left and not self.left_shared and not self.unknown
+
+    @property
+    def number(self) -> int:
+        """How many resources were removed."""
+        return len(self.removed) + len(self.removed_shared)
 
     def to_dict(self) -> dict[str, Any]:
         """The report in the form of undeploy.json."""
         return {
             "complete": self.complete,
-            "removed": [_row(leftover) for leftover in self.removed],
-            "left": [{**_row(leftover), "reason": reason} for leftover, reason in self.left],
+            "removed": [*(_row(each) for each in self.removed), *(each.to_dict() for each in self.removed_shared)],
+            "left": [*({**_row(each), "reason": reason} for each, reason in self.left),
+                     *({**each.to_dict(), "reason": reason} for each, reason in self.left_shared)],
             "unknown": list(self.unknown),
         }
 
@@ -88,7 +107,9 @@ def plan_removal(
     is deployed.
     """
     found = inventory(accounts.reached, prefixes_of(policies))
-    scanned = scan(_chosen(found, names, policies, directory, accounts, declared=declared))
+    chosen = _chosen(found, names, policies, directory, accounts, declared=declared)
+    scanned = scan(chosen)
+    shared, kept, unread = surplus(_without_functions(found, chosen, places(accounts.reached)))
     noted = {function for function, _ in scanned.notes}
     others = tuple((function, why) for function, why in found.others if function not in noted)
     selected = any(fnmatchcase(function.name, name) for function, _ in others for name in names)
@@ -98,12 +119,24 @@ def plan_removal(
             *(f"account {account}, {region}: {problem}" for account, region, problem in found.unknown),
             *(f"account {account} cannot be reached: {problem}" for account, problem in accounts.unreachable),
             *_unknown(scanned.unknown),
+            *(f"account {account}, {region}: {problem}" for (account, region), problem in unread),
         ),
-        keep_logs)
-    if names and not plan.leftovers and not plan.unknown and not scanned.notes and not selected:
+        keep_logs, tuple(shared), tuple(kept))
+    if names and not plan.number and not plan.kept and not plan.unknown and not scanned.notes and not selected:
         known = ", ".join(sorted({function.policy for function in found.functions})) or "nothing"
         raise GuardrailsError(f"nothing of {', '.join(names)} is deployed there", f"deployed by this project: {known}")
     return plan
+
+
+def _without_functions(
+    found: FunctionInventory, chosen: Sequence[DeployedFunction], where: Sequence[Place]
+) -> list[Place]:
+    """The places in which no function of this project is left once the chosen ones are removed."""
+    gone = {(each.account.id, each.region, each.name) for each in chosen}
+    needed = {(each.account.id, each.region) for each in found.functions
+              if (each.account.id, each.region, each.name) not in gone}
+    needed |= {(account.id, region) for account, region, _ in found.unknown}
+    return [(account, region) for account, region in where if (account.id, region) not in needed]
 
 
 def _chosen(
@@ -126,6 +159,7 @@ def carry_out(plan: RemovalPlan) -> RemovalReport:
     removals = remove(plan.leftovers)
     again = scan({leftover.function: None for leftover in plan.leftovers})
     left = _without_logs(again.leftovers, keep_logs=plan.keep_logs)
+    shared = [(each, _remove_shared(each, left)) for each in plan.shared]
     still = {_key(leftover) for leftover in left}
     problems: Mapping[tuple[str, str, DeployedFunction], str] = {
         _key(removal.leftover): removal.problem for removal in removals}
@@ -133,7 +167,17 @@ def carry_out(plan: RemovalPlan) -> RemovalReport:
         tuple(leftover for leftover in plan.leftovers if _key(leftover) not in still),
         tuple((leftover, problems.get(_key(leftover)) or "it still exists after its removal") for leftover in left),
         (*plan.unknown, *_unknown(again.unknown)),
+        tuple(each for each, problem in shared if not problem),
+        tuple((each, problem) for each, problem in shared if problem),
     )
+
+
+def _remove_shared(each: SharedLeftover, left: Sequence[Leftover]) -> str:
+    """Remove a queue or table; returns why it was kept."""
+    if any((one.function.account, one.function.region) == (each.account, each.region)
+           and one.kind == "function" for one in left):
+        return "a function that uses it still exists"
+    return remove_shared(each)
 
 
 def _without_logs(leftovers: Sequence[Leftover], *, keep_logs: bool) -> tuple[Leftover, ...]:

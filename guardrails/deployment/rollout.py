@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from ..accounts import Account, Accounts, Response, response_of
-from ..policies import Policy
+from ..policies import Kind, Policy
 from ..results import exceptions_in_force
 from ..runs import DEPLOY, Advance, Check, Work, execute, not_reached, work_for
-from . import responder
+from . import responder, shared
 from .forms import as_deployed
 from .hub import answered_centrally, as_central, hub_of, own_regions
 from .leftovers import DeployedFunction, inventory, obsolete, why_obsolete
@@ -31,6 +31,7 @@ from .plans import (
     still_to_do,
 )
 from .responder import PlannedResponder
+from .shared import PlannedShared, SharedResult
 
 CENTRAL = "central"
 """Shown instead of an account's response for a function in the hub, which answers for many accounts."""
@@ -61,6 +62,8 @@ class Rollout:
     """By form: what c7n-org deploys."""
     planned: Sequence[PlannedDeployment]
     responders: Sequence[PlannedResponder]
+    shared: Sequence[PlannedShared]
+    """The dead-letter queues and tables of realtime functions."""
     surplus: Sequence[tuple[DeployedFunction, str]]
     """Deployed functions that no policy needs any more, with the reason; `undeploy` removes them."""
     unknown: Sequence[tuple[Account, str, str]]
@@ -84,9 +87,15 @@ class Rollout:
         return self.counts[DeploymentChange.CREATE] + self.counts[DeploymentChange.UPDATE]
 
     @property
+    def shared_to_deploy(self) -> int:
+        """How many queues and tables would be created or updated."""
+        return sum(each.change.deploys for each in self.shared)
+
+    @property
     def known(self) -> bool:
-        """Whether every account could be reached and every function could be read."""
-        return not self.request.accounts.unreachable and not self.counts[DeploymentChange.UNKNOWN]
+        """Whether every account could be reached, and every function, queue and table could be read."""
+        return not self.request.accounts.unreachable and not self.counts[DeploymentChange.UNKNOWN] and all(
+            each.change is not DeploymentChange.UNKNOWN for each in self.shared)
 
 
 @dataclass(frozen=True)
@@ -94,6 +103,7 @@ class RolloutReport:
     """How a deployment ended."""
 
     results: Sequence[DeploymentResult]
+    shared: Sequence[SharedResult]
     surplus: Sequence[DeployedFunction]
 
     @property
@@ -103,8 +113,13 @@ class RolloutReport:
 
     @property
     def complete(self) -> bool:
-        """Whether every function is deployed as its policy says."""
-        return not self.failed
+        """Whether every function is deployed as its policy says, with its queue and its table."""
+        return not self.failed and not self.failed_shared
+
+    @property
+    def failed_shared(self) -> list[SharedResult]:
+        """The queues and tables that could not be created or corrected."""
+        return [each for each in self.shared if each.outcome == "failed"]
 
     def to_dict(self) -> dict[str, Any]:
         """The report as deploy.json has it."""
@@ -118,6 +133,7 @@ class RolloutReport:
                 }
                 for each in self.results
             ],
+            "shared": [each.to_dict() for each in self.shared],
             "surplus": [
                 {"account": each.account.id, "account_name": each.account.name, "region": each.region,
                  "function": each.name}
@@ -141,10 +157,11 @@ def plan_rollout(request: RolloutRequest) -> Rollout:
     with exceptions_in_force(request.exceptions):
         planned = [each for work in works.values() for each in plan(work, accounts.vars)]
     responders = _plan_responders(request)
+    common = shared.plan(_places(planned))
     found = inventory(accounts.reached) if request.all_selected else None
     surplus = obsolete(found.functions, request.every) if found else []
     return Rollout(
-        request, {form: still_to_do(work, planned) for form, work in works.items()}, planned, responders,
+        request, {form: still_to_do(work, planned) for form, work in works.items()}, planned, responders, common,
         [(function, why_obsolete(function, request.every)) for function in surplus], found.unknown if found else ())
 
 
@@ -164,6 +181,14 @@ def _works(request: RolloutRequest) -> dict[str, Work]:
     return works
 
 
+def _places(planned: Sequence[PlannedDeployment]) -> list[shared.Place]:
+    """Where realtime functions are, or will be."""
+    without = (DeploymentChange.OFF, DeploymentChange.REMOVE)
+    return list(dict.fromkeys(
+        (each.account, each.region) for each in planned
+        if each.policy.kind is Kind.REALTIME and each.change not in without))
+
+
 def _plan_responders(request: RolloutRequest) -> list[PlannedResponder]:
     """The responders, whichever policies are selected: one function holds the fixes of all of them."""
     with exceptions_in_force(request.exceptions):
@@ -177,6 +202,8 @@ def apply_rollout(rollout: Rollout, directory: Path, progress: ShowProgress) -> 
     """
     request = rollout.request
     before = {each.key: each for each in rollout.planned}
+    # First: Lambda refuses a function whose dead-letter queue it cannot use.
+    common = shared.deploy(rollout.shared, lambda: shared.plan(_places(rollout.planned)))
     results = [settled(each) for each in rollout.planned if not each.change.deploys]
     for form, work in rollout.works.items():
         if not work:
@@ -192,4 +219,4 @@ def apply_rollout(rollout: Rollout, directory: Path, progress: ShowProgress) -> 
     unreachable = request.accounts.unreachable
     lost = work_for(request.policies, [account for account, _ in unreachable], regions_for)
     results += outcomes(not_reached(unreachable, lost), {}, {})
-    return RolloutReport(results, [function for function, _ in rollout.surplus])
+    return RolloutReport(results, common, [function for function, _ in rollout.surplus])

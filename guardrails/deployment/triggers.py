@@ -32,16 +32,19 @@ def trigger_differences(function: Any, clients: Mapping[str, Any]) -> list[str]:
                 events.list_targets_by_rule, Rule=function.event_name, EventBusName=bus) if rule else None
             differences += event_rule_differences(
                 rule, source.render_event_pattern(), source.data.get("schedule"), (targets or {}).get("Targets", ()),
-                mu.normalize_arn(function.arn))
+                mu.normalize_arn(function.arn), getattr(source, "dead_letters", ""))
             differences += permission_differences(function, "events.amazonaws.com", clients)
     return differences
 
 
 def event_rule_differences(
     rule: Mapping[str, Any] | None, pattern: str | None, schedule: str | None, targets: Sequence[Mapping[str, Any]],
-    arn: str,
+    arn: str, dead_letters: str = "",
 ) -> list[str]:
-    """What c7n would change of an EventBridge rule (None: it does not exist) that must start the function `arn`."""
+    """What c7n would change of an EventBridge rule (None: it does not exist) that must start the function `arn`.
+
+    `dead_letters`: the ARN of the queue for events that cannot be delivered; empty for none.
+    """
     if rule is None:
         return ["event rule"]
     differences = []
@@ -52,8 +55,11 @@ def event_rule_differences(
         differences.append("event pattern")
     if (rule.get("ScheduleExpression") or None) != (schedule or None):
         differences.append("schedule")
-    if arn not in [target["Arn"] for target in targets]:
+    own = [target for target in targets if target["Arn"] == arn]
+    if not own:
         differences.append("target")
+    elif dead_letters and any((target.get("DeadLetterConfig") or {}).get("Arn") != dead_letters for target in own):
+        differences.append("target's dead-letter queue")
     return differences
 
 

@@ -11,8 +11,10 @@ from custom_actions.face import face
 
 if TYPE_CHECKING:
     from .examination import ExaminationRequest, HealthReport, examine
+    from .repeated_fixes import FixesAgain, UndoneFix, fixes_again
 
 __getattr__, __all__ = face(
     __name__,
     examination=("ExaminationRequest", "HealthReport", "examine"),
+    repeated_fixes=("FixesAgain", "UndoneFix", "fixes_again"),
 )

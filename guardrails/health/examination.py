@@ -25,6 +25,7 @@ from .probe import fire, probes
 from .reading import AccountReader, NameListing, RegionReading, now, read_listing, read_region, role_of
 from .regions import region_verdicts
 from .responder import read_responder, responder_verdicts, responds
+from .shared import is_realtime, read_shared, shared_verdicts
 from .verdict import HealthState, HealthVerdict, unknown
 
 # c7n loads policies into state that all threads share.
@@ -139,6 +140,9 @@ class _Region:
         reading = self._read()
         existing = [each for each in reading.wanted if each.function in reading.functions and not each.problem]
         rows = [self._row("", verdict) for verdict in region_verdicts(existing, reading.region)]
+        if any(is_realtime(each) for each in existing):
+            rows += [self._row("", verdict) for verdict in shared_verdicts(
+                existing, read_shared(self.reader), account.id, region, now())]
         rows += self._member_rows()
         if responds(self.request.policies, account, region):
             rows += [self._row(RESPONDER.removeprefix(FUNCTION_PREFIX), verdict) for verdict in responder_verdicts(

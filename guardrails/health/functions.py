@@ -6,6 +6,8 @@ from typing import Any
 
 from c7n import mu
 
+from custom_actions.names import EVENTS_QUEUE
+
 from ..policies import DAY, interval_of, is_scheduled
 from .expectations import ExpectedFunction, base_files, packages_of
 from .facts import FunctionActivity, FunctionFacts, FunctionLog, RegionFacts, RoleFacts, Unread
@@ -120,11 +122,11 @@ def topics(wanted: ExpectedFunction, region: RegionFacts) -> Iterator[HealthVerd
 
 
 def dead_letters(configuration: Mapping[str, Any], waiting: int | Unread | None) -> Iterator[HealthVerdict]:
-    """Whether failed events wait in its dead-letter queue; nothing when it has no queue."""
+    """Whether failed events wait in its own dead-letter queue; nothing without one, or with the one that all share."""
     arn = str((configuration.get("DeadLetterConfig") or {}).get("TargetArn") or "")
-    if ":sqs:" not in arn:
-        return
     name = arn.rpartition(":")[2]
+    if ":sqs:" not in arn or name == EVENTS_QUEUE:
+        return
     if isinstance(waiting, Unread):
         yield unknown("dead-letters", f"{name}: {waiting.reason}")
     elif waiting is None:

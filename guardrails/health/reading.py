@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from custom_actions.names import FUNCTION_PREFIX, HUB_BUS, REDELIVERY_ROLE
+from custom_actions.names import EVENTS_QUEUE, FUNCTION_PREFIX, HUB_BUS, REDELIVERY_ROLE
 
 from ..accounts import AWS_ERRORS, Account, reason_of
 from ..deployment import is_hub, is_ours
@@ -73,7 +73,7 @@ class AccountReader:
         self._session = account.session(region)
         self._clients: dict[str, Any] = {}
         for service in ("lambda", "events", "scheduler", "config", "cloudtrail", "iam", "sqs", "sns", "logs",
-                        "cloudwatch"):
+                        "cloudwatch", "dynamodb"):
             # Created here: clients are thread-safe, sessions are not.
             self._clients[service] = self._session.client(service, config=_CLIENT)
 
@@ -215,7 +215,7 @@ class AccountReader:
                     "events", "list_targets_by_rule", "Targets", Rule=name, EventBusName=bus)
             ], []) if by_rule else rules if isinstance(rules, Unread) else (),
             schedule=self._schedule(wanted) if wanted.mode == "schedule" else None,
-            archive=_archive(found) if configuration.get("CodeSha256") != wanted.sha256 else None,
+            archive=archive_of(found) if configuration.get("CodeSha256") != wanted.sha256 else None,
             dead_letters=self.waiting(configuration),
             activity=activity,
             log=self._log(name),
@@ -233,9 +233,9 @@ class AccountReader:
         return attempt(lambda: self.client("scheduler").get_schedule(Name=wanted.function, GroupName=group))
 
     def waiting(self, configuration: Mapping[str, Any]) -> Read[int | None]:
-        """The number of messages in a function's dead-letter queue; None when there is no queue."""
+        """The number of messages in a function's own dead-letter queue; None without one, or with the shared one."""
         arn = str((configuration.get("DeadLetterConfig") or {}).get("TargetArn") or "")
-        if ":sqs:" not in arn:
+        if ":sqs:" not in arn or arn.endswith(f":{EVENTS_QUEUE}"):
             return None
         account, name = arn.split(":")[4:6]
         sqs = self.client("sqs")
@@ -408,7 +408,7 @@ def statements_of(text: str) -> list[Mapping[str, Any]]:
     return found if isinstance(found, list) else [found]
 
 
-def _archive(found: Mapping[str, Any]) -> Read[Mapping[str, Any]]:
+def archive_of(found: Mapping[str, Any]) -> Read[Mapping[str, Any]]:
     """The function's archive, downloaded from the URL that Lambda returns."""
     location = str((found.get("Code") or {}).get("Location") or "")
     if not location.startswith(("https://", "http://")):

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..policies import load
+from custom_actions.fixing import STOPPED, UNANSWERED
+
+from ..policies import Kind, load
 
 _NOT_NEEDED = ("parameters",)
 """Metadata that no template prints."""
@@ -20,6 +22,11 @@ def notices(directory: Path) -> dict[str, dict[str, Any]]:
     found = {}
     for policy in load(directory):
         if notify := list(_notifies(policy.data.get("actions") or ())):
+            if policy.kind is Kind.REALTIME:
+                # What a fix of any realtime policy may report besides; the settings are those of its `otherwise`.
+                inside = list(_notifies(each["otherwise"] for each in policy.data["actions"]
+                                        if isinstance(each, Mapping) and "otherwise" in each))
+                notify += [{**[*inside, *notify][0], "subject": subject} for subject in (STOPPED, UNANSWERED)]
             found[policy.name] = {
                 "resource": policy.resource,
                 "description": str(policy.data.get("description") or ""),

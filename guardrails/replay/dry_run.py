@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from c7n import utils
-from c7n.actions import EventAction
+from c7n.actions import EventAction, Notify
 from c7n.config import Config
 from c7n.cwe import CloudWatchEvents
 from c7n.policy import Policy as EnginePolicy
 
-from custom_actions.elements.every_type import Scope
+from custom_actions.elements.every_type import Refuse, Scope
 from custom_actions.exceptions import Excepted, excuse
 from custom_actions.fixing import FixIncomplete, Outcome
 from custom_actions.functions import GONE, SCHEDULED, Verdict
@@ -239,7 +239,8 @@ class _Replay:
         steps = list(self._filtered(engine, resources, event))
         matched = [resource for resource, judged in steps if judged.matches]
         before = len(self.watch.unanswered)
-        planned = tuple(self._plan(engine, action, matched, event) for action in engine.resource_manager.actions) \
+        left = list(matched)
+        planned = tuple(self._plan(engine, action, left, event) for action in engine.resource_manager.actions) \
             if matched else ()
         # What only an action could not read does not make the match unknown.
         self.notes += self.watch.unanswered[before:]
@@ -299,9 +300,12 @@ class _Replay:
             yield resource, JudgedResource(name, matches=True, why=why, verdict=matching.value if config else "")
 
     def _plan(self, engine: Any, action: Any, matched: list[dict[str, Any]], event: dict[str, Any]) -> PlannedAction:
-        """What the action would do. Actions of this project run, with their calls recorded instead of sent."""
+        """What the action would do. Actions of this project run, with their calls recorded instead of sent.
+
+        `refuse` removes from `matched` what the later actions must not touch.
+        """
         shown = _shown(action)
-        if not type(action).__module__.startswith("custom_actions."):
+        if isinstance(action, Notify) or not type(action).__module__.startswith("custom_actions."):
             return PlannedAction(shown, note="c7n's own action: its calls cannot be predicted")
         if self.watch.offline:
             return PlannedAction(shown, note="it reads the resource first, so it cannot be predicted offline")
@@ -315,8 +319,13 @@ class _Replay:
         output.receipts = []
         returned: Any = ()
         try:
-            taken = deepcopy(matched)
+            copies = deepcopy(matched)
+            taken = list(copies)
             returned = action.process(taken, event) if isinstance(action, EventAction) else action.process(taken)
+            if isinstance(action, Refuse):
+                kept = {id(each) for each in taken}
+                matched[:] = [
+                    resource for resource, each in zip(matched, copies, strict=True) if id(each) in kept]
         except FixIncomplete:
             pass  # expected, because no call was sent; the receipts are in the output
         # Any action can raise anything when its call fails; the match is still valid.
@@ -326,7 +335,8 @@ class _Replay:
             return PlannedAction(shown, calls=calls, note=note)
         receipts = [*output.receipts, *(each for each in returned or () if isinstance(each, Mapping))]
         # The plan of an ingress rule says it in fewer words than its steps.
-        planned = [line for resource in matched for line in resource.get("c7n:IngressPlan") or ()]
+        planned = [] if isinstance(action, Refuse) else [
+            line for resource in matched for line in resource.get("c7n:IngressPlan") or ()]
         lines = [*(planned or [step for receipt in receipts for step in _steps(receipt)]),
                  *(line for receipt in receipts for line in _remarks(receipt))]
         calls = tuple(self.watch.refused[before:])

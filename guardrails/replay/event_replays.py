@@ -86,10 +86,9 @@ def read_variables(file: Path) -> dict[str, Any]:
 
 def _place(event: RecordedEvent, request: ReplayRequest) -> tuple[str, str]:
     """Account and region of the event."""
-    import boto3
-    from botocore.exceptions import BotoCoreError, ClientError
+    from ..accounts import AWS_ERRORS, make_session
 
-    region = request.region or event.region or boto3.Session().region_name
+    region = request.region or event.region or make_session().region_name
     if not region:
         raise GuardrailsError(f"{event.where}: the event contains no region", "give it with --region")
     account = request.account or event.account
@@ -98,8 +97,8 @@ def _place(event: RecordedEvent, request: ReplayRequest) -> tuple[str, str]:
             raise GuardrailsError(f"{event.where}: the event contains no account", "give it with --account")
         return account, region
     try:
-        current = str(boto3.client("sts", region_name=region).get_caller_identity()["Account"])
-    except (BotoCoreError, ClientError) as error:
+        current = str(make_session().client("sts", region_name=region).get_caller_identity()["Account"])
+    except AWS_ERRORS as error:
         raise GuardrailsError(f"AWS cannot be accessed: {error}", "set credentials, or use --offline") from None
     if account and account != current:
         raise GuardrailsError(

@@ -1,8 +1,8 @@
 """Recorded events in every common form, converted to the form that a policy's function receives.
 
 An event can come from a CloudTrail file, from `aws cloudtrail lookup-events`, from EventBridge, from a function's log,
-or from AWS Config's history of a resource. c7n needs one of two forms: EventBridge's envelope or AWS Config's
-invocation.
+from a dead-letter queue (`aws sqs receive-message`), or from AWS Config's history of a resource. c7n needs one of two
+forms: EventBridge's envelope or AWS Config's invocation.
 """
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from ..limits import UNZIPPED_BYTES
 
 _FORMS = (
     "an EventBridge event, a CloudTrail record, a CloudTrail file (Records), the response of lookup-events (Events), "
+    "the response of SQS's receive-message (Messages), "
     "an AWS Config invocation (invokingEvent), notification or configuration item (configurationItems)"
 )
 _SIGN_IN = "signin.amazonaws.com"
@@ -117,6 +118,10 @@ def _events(data: Any) -> Iterator[Mapping[str, Any]]:
     elif "Events" in data:
         for listed in data["Events"]:
             yield from _events(json.loads(listed["CloudTrailEvent"]))
+    elif "Messages" in data:
+        # Failed events in a dead-letter queue.
+        for message in data["Messages"]:
+            yield from _events(json.loads(message["Body"]))
     elif "configurationItems" in data:
         for item in data["configurationItems"]:
             yield _invocation({"messageType": _ITEM_CHANGED, "configurationItem": _item(item)}, item)

@@ -6,17 +6,21 @@ from typing import TYPE_CHECKING
 from custom_actions.face import face
 
 if TYPE_CHECKING:
+    from .database import DatabaseLocked
+    from .exception_proposal import as_yaml, propose, write_proposal
     from .exceptions import ExceptionEntry, Exceptions, ExceptionState, exceptions_in_force, load
     from .finding import TABLE, Finding, Status, controls_text, findings_of, in_order, rank
     from .history import History, PastRun, RunChanges, RunScore
     from .state import THROTTLED, State, state_of
-    from .store import FILE, AccountInfo, CheckRow, PolicyInfo, RunStore
+    from .store import FILE, AccountInfo, CheckRow, PolicyInfo, RunStore, UnknownResource
 
 __getattr__, __all__ = face(
     __name__,
+    database=("DatabaseLocked",),
+    exception_proposal=("as_yaml", "propose", "write_proposal"),
     exceptions=("ExceptionEntry", "ExceptionState", "Exceptions", "exceptions_in_force", "load"),
     finding=("Finding", "Status", "TABLE", "controls_text", "findings_of", "in_order", "rank"),
     history=("History", "PastRun", "RunChanges", "RunScore"),
     state=("State", "THROTTLED", "state_of"),
-    store=("AccountInfo", "CheckRow", "FILE", "PolicyInfo", "RunStore"),
+    store=("AccountInfo", "CheckRow", "FILE", "PolicyInfo", "RunStore", "UnknownResource"),
 )

@@ -9,6 +9,8 @@ class State(StrEnum):
     """The state of a check: how one policy ended in one account and region."""
 
     RAN = "ran"
+    PARTIAL = "partial"
+    """Some resources could not be read, and are unknown. All others were checked."""
     DENIED = "denied"
     """A permission is missing, or the account could not be reached."""
     THROTTLED = "throttled"

@@ -8,20 +8,23 @@ them, the file survives a kill, every language can read it, and Python includes 
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from custom_actions.vocabulary import SEVERITIES
 
 from ..errors import GuardrailsError
 from ..paths import create_private
+from .database import DatabaseKind, explained, open_database
 from .finding import TABLE, Finding, Status
+from .state import State
 
-FORMAT = 1
+FORMAT = 2
 """The version of the tables. Raise it when a table changes; a file of another version is refused.
 
 The columns of `findings` are compared one by one, so they need no new version.
@@ -35,13 +38,18 @@ create table accounts (id text not null, name text primary key, regions text not
 create table policies (name text primary key, data text not null) without rowid;
 create table checks (
     account text not null, account_name text not null, region text not null, policy text not null,
-    state text not null, reason text not null, matched integer not null,
+    state text not null, reason text not null, matched integer not null, unknown text not null,
     primary key (account_name, region, policy)
 ) without rowid;
 create table findings ({columns}) without rowid;
 create index findings_of on findings (policy, account, region);
 """
+_FIX = "name the directory of an audit (its -o), or run the audit again"
 _RANK = "case p.severity " + " ".join(f"when '{s}' then {n}" for n, s in enumerate(SEVERITIES)) + " else 9 end"
+
+
+def _kind() -> DatabaseKind:
+    return DatabaseKind("a run of guardrails", 0x61776772, _TABLES.format(columns=TABLE.definitions), _FIX)
 
 
 @dataclass(frozen=True)
@@ -89,6 +97,14 @@ class AccountInfo:
     """Why the account could not be reached; empty when it was."""
 
 
+class UnknownResource(NamedTuple):
+    """A resource that a check could not read, so that it is unknown whether it complies."""
+
+    resource: str
+    """Its id."""
+    reason: str
+
+
 @dataclass(frozen=True)
 class CheckRow:
     """One check: a policy in one account and region, and how it ended."""
@@ -99,10 +115,12 @@ class CheckRow:
     """`global` for what belongs to the whole account."""
     policy: str
     state: str
-    """ran, denied, throttled, error, not-run or skipped."""
+    """ran, partial, denied, throttled, error, not-run or skipped."""
     reason: str
     matched: int
     """Resources that the policy matched, including those with an exception."""
+    unknown: tuple[UnknownResource, ...] = ()
+    """Resources that it could not read."""
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -132,13 +150,15 @@ class RunStore:
         """Create the file. Raises GuardrailsError when it exists, or when it cannot be created."""
         if path.exists():
             raise GuardrailsError(f"{path} already exists", "name another directory with -o, or --resume this one")
+        fix = "check that the directory is writable and that the disk is not full"
         try:
             create_private(path)
+        except OSError as error:
+            raise GuardrailsError(f"{path}: {error}", fix) from None
+        with explained(path, fix):
             connection = sqlite3.connect(path)
-            connection.executescript(_TABLES.format(columns=TABLE.definitions))
-        except (OSError, sqlite3.Error) as error:
-            raise GuardrailsError(
-                f"{path}: {error}", "check that the directory is writable and that the disk is not full") from None
+            kind = _kind()
+            connection.executescript(f"pragma application_id = {kind.application_id}; {kind.tables}")
         store = cls(path, _settled(connection))
         store["format"] = FORMAT
         return store
@@ -149,25 +169,50 @@ class RunStore:
 
         Raises GuardrailsError when there is no such file, and when it is not a run or of another version.
         """
-        file = path / FILE if path.is_dir() else path
-        fix = "name the directory of an audit (its -o)"
-        if not file.is_file():
-            raise GuardrailsError(f"{file}: no such file", fix)
-        connection = sqlite3.connect(file)
+        file = path / FILE if os.path.isdir(path) and path.name != FILE else path
+        connection = open_database(file, _kind(), write=os.access(file, os.W_OK))
+        store = cls(file, connection)
         try:
-            found = connection.execute("select value from run where key = 'format'").fetchone()
-            present = {row[1] for row in connection.execute("pragma table_info(findings)")}
-        except sqlite3.Error as error:
+            with explained(file, _FIX):
+                _settled(connection)
+                store._refuse_other_versions()
+                store._read_all()
+        except BaseException:
             connection.close()
-            raise GuardrailsError(f"{file}: not a run of guardrails: {error}", fix) from None
-        version = None if found is None else json.loads(found[0])
+            raise
+        return store
+
+    def _refuse_other_versions(self) -> None:
+        lacking = _kind().lacking(self._connection)
+        # A difference of findings is named below.
+        if any(not column.startswith("findings.") for column in lacking) or f"findings.{TABLE.names[0]}" in lacking:
+            named = ", ".join(dict.fromkeys(column.partition(".")[0] for column in lacking))
+            raise GuardrailsError(f"{self.path}: not a run of guardrails: it differs in {named}", _FIX)
+        version = self.get("format")
+        present = {row[1] for row in self._connection.execute("pragma table_info(findings)")}
         differing = sorted(present ^ set(TABLE.names))
         if version != FORMAT or differing:
-            connection.close()
             why = f"format {version}, not {FORMAT}" if version != FORMAT else (
                 f"its table findings differs in {', '.join(differing)}")
-            raise GuardrailsError(f"{file}: written by another version of guardrails: {why}", "run the audit again")
-        return cls(file, _settled(connection))
+            raise GuardrailsError(
+                f"{self.path}: written by another version of guardrails: {why}", "run the audit again")
+
+    def _read_all(self) -> None:
+        """Read what every report needs, so that a value that is not ours is an error now."""
+        for (key,) in self._connection.execute("select key from run").fetchall():
+            self.get(key)
+        self.accounts()
+        self.policies()
+        known = {"findings": ("status", tuple(Status)), "checks": ("state", tuple(State))}
+        for table, (column, values) in known.items():
+            listed = ", ".join(f"'{value}'" for value in values)
+            row = self._connection.execute(
+                f"select policy, {column} from {table} where {column} not in ({listed}) "  # noqa: S608
+                "or policy not in (select name from policies) limit 1").fetchone()
+            if row is not None:  # a report would leave it out
+                raise GuardrailsError(
+                    f"{self.path}: {table} has a row of policy {row[0]!r} and {column} {row[1]!r}, which the run does "
+                    "not have", _FIX)
 
     def close(self) -> None:
         self._connection.close()
@@ -178,28 +223,50 @@ class RunStore:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction. Raises GuardrailsError when the file cannot be written; nothing of the transaction is kept."""
+        with explained(self.path, "free some space on its disk; audit --resume goes on with what is saved"), \
+                self._connection as db:
+            yield db
+
     # Facts about the run itself: any JSON value by name.
 
     def __setitem__(self, key: str, value: Any) -> None:
-        with self._connection:
-            self._connection.execute("insert or replace into run values (?, ?)", (key, json.dumps(value, default=str)))
+        self.set_all({key: value})
+
+    def set_all(self, values: Mapping[str, Any]) -> None:
+        """Set several values, all or none."""
+        rows = [(key, json.dumps(value, default=str)) for key, value in values.items()]
+        with self._writing() as db:
+            db.executemany("insert or replace into run values (?, ?)", rows)
 
     def get(self, key: str, default: Any = None) -> Any:
         """A value that was set on the run, or `default`."""
         found = self._connection.execute("select value from run where key = ?", (key,)).fetchone()
-        return default if found is None else json.loads(found[0])
+        with self._values(f"the run's {key}"):
+            return default if found is None else json.loads(found[0])
 
     def __getitem__(self, key: str) -> Any:
-        found = self._connection.execute("select value from run where key = ?", (key,)).fetchone()
-        if found is None:
-            raise KeyError(key)
-        return json.loads(found[0])
+        """A value that was set on the run. Raises GuardrailsError when it was not: the run ended before it began."""
+        missing = object()
+        if (found := self.get(key, missing)) is missing:
+            raise GuardrailsError(f"{self.path}: the run ended before it began: it has no {key}", "run it again")
+        return found
+
+    @contextmanager
+    def _values(self, what: str) -> Iterator[None]:
+        """Raise GuardrailsError for a stored value that we have not written."""
+        try:
+            yield
+        except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
+            raise GuardrailsError(f"{self.path}: {what} cannot be read: {error!r}", _FIX) from None
 
     # Writing.
 
     def set_accounts(self, accounts: Iterable[AccountInfo]) -> None:
         """Store the accounts of the run; they replace the ones stored before."""
-        with self._connection:
+        with self._writing():
             self._connection.execute("delete from accounts")
             self._connection.executemany(
                 "insert into accounts values (?, ?, ?, ?)",
@@ -207,7 +274,7 @@ class RunStore:
 
     def set_policies(self, policies: Iterable[PolicyInfo]) -> None:
         """Store the policies of the run; they replace the ones stored before."""
-        with self._connection:
+        with self._writing():
             self._connection.execute("delete from policies")
             self._connection.executemany(
                 "insert into policies values (?, ?)", [(p.name, json.dumps(vars(p), default=str)) for p in policies])
@@ -218,11 +285,11 @@ class RunStore:
         A check that is stored already is replaced, and so are its findings. A resource that several regions list
         (a multi-region trail) is one finding: that of its home region.
         """
-        with self._connection as db:
+        with self._writing() as db:
             for check, findings in checks:
-                db.execute("insert or replace into checks values (?, ?, ?, ?, ?, ?, ?)", (
+                db.execute("insert or replace into checks values (?, ?, ?, ?, ?, ?, ?, ?)", (
                     check.account, check.account_name, check.region, check.policy, check.state, check.reason,
-                    check.matched))
+                    check.matched, json.dumps(check.unknown)))
                 db.execute("delete from findings where policy = ? and account = ? and region = ?",
                            (check.policy, check.account, check.region))
                 for finding in findings:
@@ -233,7 +300,7 @@ class RunStore:
 
     def update(self, findings: Iterable[Finding]) -> None:
         """Insert or replace these findings."""
-        with self._connection as db:
+        with self._writing() as db:
             db.executemany(
                 f"insert or replace into findings {TABLE.insertion}", map(TABLE.row, findings))
 
@@ -249,15 +316,17 @@ class RunStore:
 
     def accounts(self) -> list[AccountInfo]:
         """The accounts of the run, by name."""
-        return [
-            AccountInfo(number, name, tuple(json.loads(regions)), reason)
-            for number, name, regions, reason in self._connection.execute("select * from accounts order by name")
-        ]
+        with self._values("an account"):
+            return [
+                AccountInfo(number, name, tuple(map(_string, json.loads(regions))), reason)
+                for number, name, regions, reason in self._connection.execute("select * from accounts order by name")
+            ]
 
     def policies(self) -> dict[str, PolicyInfo]:
         """Name to policy, by name."""
         rows = self._connection.execute("select name, data from policies order by name")
-        return {name: PolicyInfo(**json.loads(data)) for name, data in rows}
+        with self._values("a policy"):
+            return {name: _policy(json.loads(data)) for name, data in rows}
 
     def checks(self, *, missing: bool = False) -> Iterator[CheckRow]:
         """Every check, or with `missing` those that did not complete, by account, region and policy."""
@@ -265,7 +334,8 @@ class RunStore:
         query = f"select * from checks {where} order by account_name, region, policy"  # noqa: S608
         with closing(self._connection.execute(query)) as rows:
             for row in rows:
-                yield CheckRow(*row)
+                check = CheckRow(*row)
+                yield replace(check, unknown=tuple(UnknownResource(*each) for each in json.loads(row[-1])))
 
     def states(self) -> dict[tuple[str, str, str], str]:
         """The state of each check, by account name, region and policy."""
@@ -285,7 +355,9 @@ class RunStore:
         )
         with closing(self._connection.execute(query, [status.value for status in chosen])) as rows:
             for row in rows:
-                yield TABLE.finding(row[:-1], infos[row[-1]])
+                with self._values("a finding"):
+                    finding = TABLE.finding(row[:-1], infos[row[-1]])
+                yield finding
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """The rows of any query, for the counts of a report."""
@@ -305,3 +377,21 @@ def _settled(connection: sqlite3.Connection) -> sqlite3.Connection:
     connection.execute("pragma busy_timeout = 30000")
     connection.execute("pragma synchronous = normal")
     return connection
+
+
+def _policy(data: Mapping[str, Any]) -> PolicyInfo:
+    """Raises TypeError when a field is missing, unknown, or not of its type."""
+    found = PolicyInfo(**data)
+    for name, value in data.items():
+        expected = {"controls": dict, "audited": bool}.get(name, str)
+        if not isinstance(value, expected):
+            raise TypeError(f"{name} must be {expected.__name__}")
+    for ids in found.controls.values():
+        list(map(_string, ids))
+    return found
+
+
+def _string(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} must be a string")
+    return value

@@ -6,33 +6,76 @@ from typing import TYPE_CHECKING
 from custom_actions.face import face
 
 if TYPE_CHECKING:
+    from .account_lock import locked_accounts
     from .accounting import Check, not_reached, receipts_in
     from .audit import AuditRequest, AuditRun, resume_audit, start_audit
     from .c7n_org import DEPLOY, Concurrency, Target, Work, work_for
     from .diff import PolicyChange, PolicyDiff, PolicyDifference, compare
-    from .heal import Heal, HealRun, fixable, refuse_more_than
+    from .fix_outcomes import Fix
+    from .heal import HealRun
+    from .heal_limits import HealLimits, Limit, refuse_breaches
+    from .heal_plan import HealPlan
+    from .heal_result import Heal
+    from .heal_start import fixable, resume_heal, start_heal
     from .outputs import S3Url, with_output
     from .progress import Advance, Progress
+    from .receipt_check import ReceiptCheck, true_state
+    from .receipt_sources import (
+        LOG_DAYS,
+        OUTPUT,
+        FoundReceipts,
+        ReceiptFilter,
+        ReceiptRequest,
+        SourcedReceipt,
+        default_sources,
+        is_source,
+        read_receipts,
+        refuse_unread,
+    )
     from .report import assess_source
-    from .rollback import Rollback, RollbackCheck, RollbackPlan, RollbackStep, account_of_credentials, read_receipts
+    from .rollback import (
+        Restored,
+        Rollback,
+        RollbackCheck,
+        RollbackStep,
+        account_of_credentials,
+        arn_of_credentials,
+        check_resources,
+    )
     from .rollback_journal import RollbackJournal, UndoState
-    from .rollback_record import write_record
+    from .rollback_plan import AwsClients, RollbackPlan
+    from .rollback_record import RollbackRecord
     from .sweeps import execute
     from .trend import TrendRow, comparable_runs, trend_rows
 
 __getattr__, __all__ = face(
     __name__,
+    account_lock=("locked_accounts",),
     accounting=("Check", "not_reached", "receipts_in"),
     audit=("AuditRequest", "AuditRun", "resume_audit", "start_audit"),
     c7n_org=("Concurrency", "DEPLOY", "Target", "Work", "work_for"),
     diff=("PolicyChange", "PolicyDiff", "PolicyDifference", "compare"),
-    heal=("Heal", "HealRun", "fixable", "refuse_more_than"),
+    fix_outcomes=("Fix",),
+    heal=("HealRun",),
+    heal_limits=("HealLimits", "Limit", "refuse_breaches"),
+    heal_plan=("HealPlan",),
+    heal_result=("Heal",),
+    heal_start=("fixable", "resume_heal", "start_heal"),
     outputs=("S3Url", "with_output"),
     progress=("Advance", "Progress"),
+    receipt_check=("ReceiptCheck", "true_state"),
+    receipt_sources=(
+        "FoundReceipts", "LOG_DAYS", "OUTPUT", "ReceiptFilter", "ReceiptRequest", "SourcedReceipt", "default_sources",
+        "is_source", "read_receipts", "refuse_unread",
+    ),
     report=("assess_source",),
-    rollback=("Rollback", "RollbackCheck", "RollbackPlan", "RollbackStep", "account_of_credentials", "read_receipts"),
+    rollback=(
+        "Restored", "Rollback", "RollbackCheck", "RollbackStep", "account_of_credentials", "arn_of_credentials",
+        "check_resources",
+    ),
     rollback_journal=("RollbackJournal", "UndoState"),
-    rollback_record=("write_record",),
+    rollback_plan=("AwsClients", "RollbackPlan"),
+    rollback_record=("RollbackRecord",),
     sweeps=("execute",),
     trend=("TrendRow", "comparable_runs", "trend_rows"),
 )

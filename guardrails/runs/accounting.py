@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from custom_actions.fixing import JOURNAL, interrupted
+from custom_actions.fixing import JOURNAL, NOT_SENT, interrupted
+from custom_actions.resources import UNKNOWN, is_unknown_text, unknown_text
 
 from ..accounts import Account
 from ..policies import Policy
-from ..results import State, state_of
+from ..results import State, UnknownResource, state_of
 from .c7n_org import STARTED, Target, Work
 
 
@@ -35,6 +36,13 @@ class Check:
     receipts: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     started: bool = False
     """Whether c7n-org started it."""
+    unknown: tuple[UnknownResource, ...] = ()
+    """Resources that could not be read."""
+
+    def judged(self, resource: str) -> bool:
+        """Whether the check has a result for the resource (its id)."""
+        unknown = {each.resource for each in self.unknown}
+        return self.state.seen or (self.state is State.PARTIAL and resource not in unknown)
 
     def to_dict(self, *, region: str) -> dict[str, Any]:
         """The check for JSON, without the resources."""
@@ -132,13 +140,17 @@ def _check(policy: Policy, target: Target, log: _Log, directory: Path, fixing: b
     judgement = judge(
         Output.read(directory), did_not_end=log.crashed.get(key[:2]) or "it was started but did not finish")
     resources = judgement.resources if judgement else ()
-    receipts = tuple(_receipts(directory)) if fixing else ()
+    receipts = tuple(recorded_receipts(directory)) if fixing else ()
 
-    def ended(state: State, reason: str) -> Check:
-        return Check(policy, account, region, state, one_line(reason), resources, receipts, key in log.started)
+    def ended(state: State, reason: str, *, unknown: bool = True) -> Check:
+        return Check(
+            policy, account, region, state, one_line(reason), resources, receipts, key in log.started,
+            judgement.unknown if judgement and unknown else ())
 
-    if key in log.failed:
-        return ended(state_of(log.failed[key]), log.failed[key])
+    # A policy fails when it has unknown resources, but only after it has processed all others.
+    if key in log.failed and not (judgement and judgement.unknown and is_unknown_text(log.failed[key])):
+        # In a sweep, the list may be from an earlier run, because this one failed before it had read everything.
+        return ended(state_of(log.failed[key]), log.failed[key], unknown=fixing)
     if judgement:
         return ended(judgement.state, judgement.reason)
     if key in log.started and key[:2] not in log.crashed:
@@ -159,13 +171,16 @@ class Output:
     resources: bytes | None
     metadata: bytes | None
     log: str = ""
+    unknown: bytes | None = None
+    """The resources that the run could not read."""
 
     @classmethod
     def read(cls, directory: Path) -> Output:
         """Read c7n's output directory; a directory that does not exist has no files."""
         log = _bytes(directory / "custodian-run.log") or b""
         return cls(
-            _bytes(directory / "resources.json"), _bytes(directory / "metadata.json"), log.decode(errors="replace"))
+            _bytes(directory / "resources.json"), _bytes(directory / "metadata.json"), log.decode(errors="replace"),
+            _bytes(directory / UNKNOWN))
 
 
 @dataclass(frozen=True)
@@ -176,6 +191,8 @@ class Judgement:
     reason: str
     resources: tuple[Mapping[str, Any], ...] = ()
     """The resources that matched, as far as they were written."""
+    unknown: tuple[UnknownResource, ...] = ()
+    """The resources that the run could not read."""
 
 
 def judge(output: Output, *, did_not_end: str = "it was started but did not finish") -> Judgement | None:
@@ -194,13 +211,22 @@ def judge(output: Output, *, did_not_end: str = "it was started but did not fini
         return Judgement(State.ERROR, f"its output is incomplete: {cut}", resources)
     if output.metadata is None:
         return Judgement(State.NOT_RUN, did_not_end, resources)
+    try:
+        unknown = _unknown(output.unknown)
+    except ValueError as error:
+        return Judgement(State.ERROR, f"its output is incomplete: {UNKNOWN}: {error}", resources)
+    if unknown:
+        return Judgement(State.PARTIAL, unknown_text(each._asdict() for each in unknown), resources, unknown)
     for message in logged:
         # After some denied calls c7n and its filters log a message, and continue with only a part of the resources.
         if (state := state_of(message)) is not State.ERROR or _CUT_SHORT.search(message):
             return Judgement(state, f"it could not read everything: {message}", resources)
-    if any("c7n:DeniedMethods" in resource for resource in resources):
-        return Judgement(State.DENIED, "it could not read everything: calls on single resources denied", resources)
-    return Judgement(State.RAN, "", resources)
+    if denied := [resource for resource in resources if "c7n:DeniedMethods" in resource]:
+        named = ", ".join(str(resource.get("Name", "")) for resource in denied)
+        return Judgement(
+            State.DENIED, f"it could not read everything: calls on single resources denied: {named}", resources)
+    # A fix is complete without its message, but somebody must hear that nobody was told.
+    return Judgement(State.RAN, next((message for message in logged if NOT_SENT in message), ""), resources)
 
 
 def has_conditions(policy: Policy) -> bool:
@@ -229,6 +255,17 @@ def _resources(content: bytes) -> tuple[tuple[Mapping[str, Any], ...], str]:
     return tuple(resource for resource in found if isinstance(resource, dict)), ""
 
 
+def _unknown(content: bytes | None) -> tuple[UnknownResource, ...]:
+    """The unknown resources in a policy's output. Raises ValueError if the file is not what our patch of c7n writes."""
+    if content is None:
+        return ()
+    try:
+        return tuple(
+            UnknownResource(str(each["resource"]), one_line(str(each["reason"]))) for each in json.loads(content))
+    except (TypeError, KeyError, RecursionError) as error:
+        raise ValueError(f"must be a list of resources and reasons: {error!r}") from None
+
+
 def _policy_log(text: str) -> Iterator[str]:
     """The warnings and errors in a policy's own log; of a traceback the last line, which names the exception."""
     trace: list[str] | None = None
@@ -247,7 +284,7 @@ def _policy_log(text: str) -> Iterator[str]:
         yield trace[-1]
 
 
-def _receipts(directory: Path) -> Iterator[Mapping[str, Any]]:
+def recorded_receipts(directory: Path) -> Iterator[Mapping[str, Any]]:
     """The receipts of a policy's fixes, from its journal, which also has those of a run that was killed."""
     if (journal := _bytes(directory / JOURNAL)) is not None:
         yield from interrupted(journal)

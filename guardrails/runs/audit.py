@@ -4,6 +4,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -16,7 +17,17 @@ from ..accounts import Accounts, find_accounts
 from ..assessment import Assessment, UnselectedPolicy
 from ..errors import GuardrailsError, NothingSelected
 from ..policies import Policy, Selection, audit_scope, load, partial_claims
-from ..results import FILE, AccountInfo, CheckRow, Exceptions, Finding, PolicyInfo, RunStore
+from ..results import (
+    FILE,
+    AccountInfo,
+    CheckRow,
+    DatabaseLocked,
+    Exceptions,
+    Finding,
+    History,
+    PolicyInfo,
+    RunStore,
+)
 from ..results import load as load_exceptions
 from ..yamlfile import dump
 from .accounting import Check
@@ -75,6 +86,15 @@ class AuditRequest:
     def find_accounts(self) -> Accounts:
         """The accounts and regions to audit, and whether each can be reached. Raises GuardrailsError."""
         return find_accounts(Path(self.config) if self.config else None, self.regions)
+
+    def check_history(self) -> None:
+        """Open the history before the work begins, so that a damaged one is an error now.
+
+        One that another process still uses after a while is tried again after the work. Raises GuardrailsError.
+        """
+        if self.history:
+            with suppress(DatabaseLocked):
+                History.check(Path(self.history))
 
     def load_exceptions(self) -> Exceptions:
         """The exceptions to apply. Raises GuardrailsError for an invalid file."""
@@ -143,7 +163,7 @@ def check_row(plan: SweepPlan, check: Check) -> CheckRow:
     """A check as a row of a run's file."""
     return CheckRow(
         check.account.id, check.account.name, plan.region(check), check.policy.name, check.state.value, check.reason,
-        len(check.resources))
+        len(check.resources), check.unknown)
 
 
 def start_audit(request: AuditRequest, directory: Callable[[], Path]) -> AuditRun:
@@ -155,8 +175,9 @@ def start_audit(request: AuditRequest, directory: Callable[[], Path]) -> AuditRu
     Raises GuardrailsError for an invalid request, NothingSelected if no policy of it can be swept.
     """
     policies = request.policies()
-    accounts = request.find_accounts()
     exceptions = request.load_exceptions()
+    request.check_history()
+    accounts = request.find_accounts()
     plan = plan_of(policies, accounts)
     place = directory()
     store = RunStore.create(place / FILE)
@@ -176,18 +197,24 @@ def resume_audit(directory: Path) -> AuditRun:
     saved = store.get("question")
     if saved is None:
         raise GuardrailsError(f"{directory}: not an audit that can be resumed", "start a new one: ./run.sh audit")
-    request = AuditRequest(**saved)
+    try:
+        request = AuditRequest(**saved)
+    except TypeError as error:
+        raise GuardrailsError(
+            f"{store.path}: the file is damaged: {error}", "start a new one: ./run.sh audit") from None
     policies = request.policies()
     if fingerprint(policies) != store["fingerprint"]:
         raise GuardrailsError(
             f"{directory}: the policies have changed since this audit began", "start a new one: ./run.sh audit")
     before = {account.name for account in store.accounts()}
+    exceptions = request.load_exceptions()
+    request.check_history()
     accounts = request.find_accounts()
     if {account.name for account in accounts.all} != before:
         raise GuardrailsError(
             f"{directory}: the accounts have changed since this audit began", "start a new one: ./run.sh audit")
-    store.set_accounts(_infos(accounts))
-    return AuditRun(directory, store, request, plan_of(policies, accounts), request.load_exceptions())
+    store.set_accounts(account_infos(accounts))
+    return AuditRun(directory, store, request, plan_of(policies, accounts), exceptions)
 
 
 def plan_of(policies: Sequence[Policy], accounts: Accounts) -> SweepPlan:
@@ -225,7 +252,7 @@ def describe(
         for policy in every if policy.name not in chosen}
     store["weakened"] = {
         account.id: found for account in accounts.all if (found := weakened(every, accounts.vars_of(account)))}
-    store.set_accounts(_infos(accounts))
+    store.set_accounts(account_infos(accounts))
 
 
 def weakened(policies: Iterable[Policy], variables: Mapping[str, Any]) -> dict[str, dict[str, dict[str, str]]]:
@@ -273,7 +300,8 @@ def _location(policy: Policy) -> str:
     return f"{os.path.relpath(file)}:{line}"
 
 
-def _infos(accounts: Accounts) -> list[AccountInfo]:
+def account_infos(accounts: Accounts) -> list[AccountInfo]:
+    """The accounts as a run's file holds them."""
     return [AccountInfo(account.id, account.name, account.regions) for account in accounts.reached] + [
         AccountInfo(account.id, account.name, account.regions, reason) for account, reason in accounts.unreachable]
 
@@ -283,7 +311,7 @@ def _digest(value: Any) -> str:
 
 
 def _absolute(path: Path | None) -> str:
-    return str(path.resolve()) if path else ""
+    return os.path.abspath(path) if path else ""
 
 
 def _now() -> str:

@@ -1,4 +1,8 @@
-"""Runs c7n-org over (account, region) targets, each with its policies. No process outlives the run."""
+"""Runs c7n-org over (account, region) targets, each with its policies.
+
+No process outlives the run: they are stopped on an error, Ctrl-C and SIGTERM, and end by themselves when the run is
+killed (`lifeline`).
+"""
 from __future__ import annotations
 
 import os
@@ -26,6 +30,7 @@ from ..paths import PRIVATE_UMASK, create_private, make_private, write_text
 from ..policies import Policy, merged
 from ..results import THROTTLED
 from ..yamlfile import dump
+from .lifeline import lifeline
 from .progress import Advance, Progress
 
 STARTED = re.compile(r"c7n_org:DEBUG Running policy:(\S+) account:(.+) region:(\S+)$", re.MULTILINE)
@@ -131,8 +136,11 @@ def run(
     work: Work, how: How, directory: Path, variables: Mapping[str, Any], *,
     ended: Callable[[Ended], Work], progress: Advance = lambda progress: None,
     environment: Mapping[str, str] = MappingProxyType({}), concurrency: Concurrency = DEFAULT_CONCURRENCY,
-) -> None:
+    stop_on: re.Pattern[str] | None = None,
+) -> str:
     """Run every batch of `work`, `concurrency.sweeps` of them at the same time.
+
+    Returns the line of a log that matched `stop_on`, so that every process was stopped; empty if none did.
 
     Args:
         directory: receives `policies-…yml`, `accounts-…yml` and `log-…txt` of each batch, and
@@ -141,6 +149,7 @@ def run(
         ended: called with each c7n-org process as soon as it has ended; returns the work to start again.
         progress: called several times a second.
         environment: variables to add to this process's environment.
+        stop_on: stop every process as soon as a log of c7n-org matches this.
 
     Raises GuardrailsError if c7n-org cannot be started. On Ctrl-C or SIGTERM every child is stopped and passed to
     `ended` before KeyboardInterrupt is raised.
@@ -153,7 +162,10 @@ def run(
     running: list[_Process] = []
     started = throttled = number = 0
     # c7n-org needs a directory for its cache even when the cache is off, and would create one in the user's home.
-    with tempfile.TemporaryDirectory(prefix="guardrails-cache-") as nowhere, _terminated_is_interrupted():
+    with (
+        tempfile.TemporaryDirectory(prefix="guardrails-cache-") as nowhere, _terminated_is_interrupted(),
+        lifeline(Path(nowhere)) as alive,
+    ):
         try:
             while waiting or running:
                 while waiting and len(running) < concurrency.sweeps:
@@ -162,12 +174,15 @@ def run(
                     label = _label(directory, start, number)
                     process = _Process(batch, how, directory, output, variables, label, start)
                     running.append(process)
-                    process.start(nowhere, {**environment, **concurrency.environment(len(batch.targets))})
+                    process.start(nowhere, {**environment, **alive, **concurrency.environment(len(batch.targets))})
                 time.sleep(_POLL_SECONDS)
                 for process in list(running):
                     done = process.has_ended()
-                    more = process.read()
-                    started, throttled = started + more.started, throttled + more.throttled
+                    new = process.read()
+                    started += len(STARTED.findall(new))
+                    throttled += len(THROTTLED.findall(new))
+                    if stop_on and (found := stop_on.search(new)):
+                        return found[0]
                     if done:
                         running.remove(process)
                         again = ended(process.ended(stopped=False))
@@ -179,6 +194,7 @@ def run(
                 process.stop()
             for process in running:
                 ended(process.ended(stopped=True))
+    return ""
 
 
 def _label(directory: Path, start: int, number: int) -> str:
@@ -232,15 +248,14 @@ class _Process:
     def has_ended(self) -> bool:
         return self._process is not None and self._process.poll() is not None
 
-    def read(self) -> Progress:
-        """The progress in the log since the last call, counted over complete lines."""
+    def read(self) -> str:
+        """The complete lines that are in the log since the last call."""
         with self._log.open("rb") as log:
             log.seek(self._read_to)
             new = log.read()
         whole = new.rfind(b"\n") + 1
         self._read_to += whole
-        text = new[:whole].decode(errors="replace")
-        return Progress(len(STARTED.findall(text)), len(THROTTLED.findall(text)))
+        return new[:whole].decode(errors="replace")
 
     def ended(self, *, stopped: bool) -> Ended:
         """The ended process with its whole log."""

@@ -12,9 +12,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from custom_actions.resources import UNKNOWN
+
 from ..accounts import Account
 from ..policies import DAY, SCHEDULED, Policy
-from ..results import State
+from ..results import State, UnknownResource
 from .accounting import Output, judge, receipts_in
 from .outputs import PolicyRun, Source, Unreadable
 
@@ -24,7 +26,7 @@ _EXCEPTED = "excepted.json"
 """What the run found and left alone, because an exception was in force."""
 _DEPLOYMENT = " - Provisioning policy lambda: "
 _FAILED = " - Error while executing policy"
-_READ = ("resources.json", _EXCEPTED, "metadata.json", "custodian-run.log")
+_READ = ("resources.json", _EXCEPTED, UNKNOWN, "metadata.json", "custodian-run.log")
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class CollectedRun:
     """Why its actions failed, after all resources were evaluated."""
     when: datetime | None = None
     """When the run ended."""
+    unknown: tuple[UnknownResource, ...] = ()
+    """Resources that the run could not read."""
 
 
 def read(source: Source, run: PolicyRun, policy: Policy, account: Account, region: str) -> CollectedRun | None:
@@ -60,7 +64,7 @@ def read(source: Source, run: PolicyRun, policy: Policy, account: Account, regio
         return None
     if problem := _elsewhere(metadata, policy, account, region):
         return CollectedRun(State.ERROR, problem)
-    if not all(_is_unicode(contents.get(name)) for name in ("resources.json", _EXCEPTED)):
+    if not all(_is_unicode(contents.get(name)) for name in ("resources.json", _EXCEPTED, UNKNOWN)):
         return CollectedRun(State.ERROR, "its output holds half of a surrogate pair, which is not valid Unicode")
     return _judged(contents, metadata, log)
 
@@ -71,10 +75,10 @@ def _judged(contents: Mapping[str, bytes], metadata: Mapping[str, Any], log: str
     if resources is not None and counted is None and "metrics" in metadata:
         # c7n counts the resources before it writes them: without a count, this file is from another run.
         resources = None
-    judgement = judge(Output(resources, contents.get("metadata.json"), seeing))
+    judgement = judge(Output(resources, contents.get("metadata.json"), seeing, contents.get(UNKNOWN)))
     if judgement is None:
         return CollectedRun(State.NOT_RUN, "it was started but wrote no output")
-    if judgement.state is State.RAN and counted is not None and counted != len(judgement.resources):
+    if judgement.state in (State.RAN, State.PARTIAL) and counted is not None and counted != len(judgement.resources):
         return CollectedRun(
             State.ERROR, f"its files are from different runs: {counted} found, {len(judgement.resources)} written")
     if _EXCEPTED in contents and resources is not None:
@@ -91,7 +95,7 @@ def _judged(contents: Mapping[str, bytes], metadata: Mapping[str, Any], log: str
     return CollectedRun(
         judgement.state, judgement.reason, judgement.resources,
         frozenset(str(receipt["resource"]) for receipt in receipts if receipt["outcome"] in _GONE),
-        f"its actions failed: {failed.reason}" if failed else "")
+        f"its actions failed: {failed.reason}" if failed else "", unknown=judgement.unknown)
 
 
 def read_metadata(content: bytes | None) -> dict[str, Any]:

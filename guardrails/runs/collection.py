@@ -132,7 +132,7 @@ class _Collection:
             if result.trouble:
                 troubles.append(f"{policy.name} in {account} {seen_in}: {result.trouble}")
             yield CheckRow(account.id, account.name, region, policy.name, result.state.value,
-                           one_line(result.reason or result.trouble), len(result.resources)), findings
+                           one_line(result.reason or result.trouble), len(result.resources), result.unknown), findings
 
     def _targets(self, folders: _Folders) -> Iterator[tuple[Policy, str, dict[str, list[str]]]]:
         """Each policy with its region in a report, and where its output may be: region to folders."""

@@ -1,173 +1,206 @@
-"""Healing: find drift, run the fixes, and verify with a second sweep that the drift was removed."""
+"""Healing: find drift, run the fixes that were confirmed, and verify with a second sweep that the drift was removed.
+
+The run's file (`run.db`) always has the phase of the heal and what was confirmed, and every fix has a journal. So a
+heal that was killed can be resumed at any point, and a report can say how far it has come.
+"""
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from enum import StrEnum
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from custom_actions.fixing import Outcome
-
-from ..accounts import Accounts
 from ..assessment import Assessment
-from ..errors import GuardrailsError, NothingSelected
 from ..policies import Policy
-from ..results import FILE, CheckRow, Exceptions, Finding, RunStore, Status
-from .audit import AuditRequest, AuditRun, check_row, describe
-from .c7n_org import DEFAULT_CONCURRENCY, HEAL, Concurrency, Target
-from .progress import ShowProgress, without_progress
-from .sweeps import Sweep, SweepPlan, sweep
-
-
-class FixOutcome(StrEnum):
-    """How the fix of one finding ended.
-
-    The receipt of the fix decides, unless the second sweep contradicts it.
-    """
-
-    REVERTED = Outcome.REVERTED.value
-    """According to the receipt, the fix changed the resource, read it again, and found no drift."""
-    ALREADY_OK = Outcome.ALREADY_OK.value
-    """According to the receipt, there was no drift any more when the fix read the resource."""
-    FIXED = "fixed"
-    """There is no receipt, but the second sweep did not find the drift again."""
-    REFUSED = Outcome.REFUSED.value
-    """According to the receipt, the fix intentionally did not change the resource, for the reason given."""
-    PARTIAL = Outcome.PARTIAL.value
-    """According to the receipt, the fix removed only a part of the drift."""
-    INTERRUPTED = Outcome.INTERRUPTED.value
-    """According to the journal, the run ended in the middle of the fix."""
-    FAILED = Outcome.FAILED.value
-    """According to the receipt, the fix removed nothing."""
-    STILL_THERE = "still-there"
-    """The second sweep found the drift again, and there is no receipt or the receipt says that it was fixed."""
-    UNKNOWN = "unknown"
-    """There is no receipt, and the second sweep has no result; or the receipt's outcome is not in this list."""
-
-    @property
-    def done(self) -> bool:
-        """Whether it is certain that there is no drift any more."""
-        return self in (FixOutcome.REVERTED, FixOutcome.ALREADY_OK, FixOutcome.FIXED)
-
-    @property
-    def failed(self) -> bool:
-        """Whether the fix may have failed to remove drift; a refused fix did not fail."""
-        return self in (
-            FixOutcome.PARTIAL, FixOutcome.FAILED, FixOutcome.INTERRUPTED, FixOutcome.STILL_THERE, FixOutcome.UNKNOWN)
-
-
-@dataclass(frozen=True)
-class Fix:
-    """One finding, and how its fix ended."""
-
-    account: str
-    region: str
-    policy: str
-    resource: str
-    outcome: FixOutcome
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class Heal:
-    """A finished heal: the sweep before, the fixes, and the sweep after."""
-
-    findings: Sequence[Finding]
-    """The open findings of the sweep before."""
-    before: Sweep
-    fixing: Sweep
-    after: Sweep
-
-    @cached_property
-    def fixes(self) -> list[Fix]:
-        """How the fix of each finding ended."""
-        return fixes(self.findings, self.fixing, self.after)
-
-    @cached_property
-    def receipts(self) -> list[Mapping[str, Any]]:
-        """Every receipt that the fixes wrote."""
-        return [receipt for check in self.fixing.checks for receipt in check.receipts]
-
-    @cached_property
-    def missing(self) -> list[CheckRow]:
-        """The checks of all three sweeps that have no complete result."""
-        return [check_row(each.plan, check) for each in (self.before, self.fixing, self.after)
-                for check in each.missing]
-
-    @property
-    def complete(self) -> bool:
-        """Whether every check completed and no fix failed."""
-        return not self.missing and not any(fix.outcome.failed for fix in self.fixes)
-
-    def headline(self) -> str:
-        """The first line of the report: whether the heal is complete, and the outcomes in numbers."""
-        counts = Counter(fix.outcome.value for fix in self.fixes if not fix.outcome.done)
-        parts = [f"{sum(fix.outcome.done for fix in self.fixes)} of {len(self.fixes)} findings fixed"]
-        parts += [f"{number} {outcome}" for outcome, number in sorted(counts.items())]
-        if self.missing:
-            parts.append(f"{len(self.missing)} checks did not complete")
-        return f"{'COMPLETE' if self.complete else 'INCOMPLETE'}: {', '.join(parts)}"
+from ..results import CheckRow, Exceptions, Finding, RunStore, Status
+from .audit import AuditRequest, AuditRun
+from .c7n_org import HEAL, Concurrency, Target
+from .fix_outcomes import Fix, FixOutcome, settled
+from .fix_rounds import fix_rounds, new_round, place_of
+from .heal_limits import LIMIT_EXCEEDED, HealLimits, breaches, looked_at, without_limits
+from .heal_plan import HealPlan, PlannedFinding
+from .heal_result import Heal, HealPhase, confirmed_findings, saved_others
+from .progress import ShowProgress
+from .sweeps import Sweep, SweepPlan, execute, sweep
 
 
 class HealRun:
-    """A heal in progress: `find_drift`, then `fix`, then `assess`. Use it as a context manager."""
+    """A heal in progress: `find_drift`, then `confirm`, `fix` and `assess`. Use it as a context manager."""
 
     def __init__(
-        self, request: AuditRequest, policies: Sequence[Policy], accounts: Accounts, exceptions: Exceptions,
-        directory: Path, *, progress: ShowProgress = without_progress, concurrency: Concurrency = DEFAULT_CONCURRENCY,
+        self, directory: Path, store: RunStore, request: AuditRequest, plan: SweepPlan, exceptions: Exceptions, *,
+        progress: ShowProgress, concurrency: Concurrency,
     ) -> None:
-        """`policies` are those of the request that have a fix; `directory` is new or empty."""
-        self._plan = SweepPlan(policies, accounts)
+        """Use `start_heal` or `resume_heal`."""
+        self.directory = directory
+        self.store = store
+        self.request = request
+        self.plan = plan
         self._exceptions = exceptions
-        self._directory = directory
         self._progress = progress
         self._concurrency = concurrency
-        self._store = RunStore.create(directory / FILE)
-        describe(self._store, "heal", policies, accounts, request.every)
-        self._audit = AuditRun(directory, self._store, request, self._plan, exceptions)
+        self._without_limits = replace(plan, policies=[without_limits(policy) for policy in plan.policies])
+        self._audit = AuditRun(directory, store, request, self._without_limits, exceptions)
+        self.applied = HealPlan.parse(store["applied"]) if store.get("applied") else None
+        self._before = Sweep(plan, ())
 
     def __enter__(self) -> HealRun:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self._store.close()
+        self.store.close()
+
+    @property
+    def phase(self) -> HealPhase:
+        """How far it has come."""
+        return HealPhase(self.store["phase"])
+
+    @property
+    def confirmed(self) -> list[Finding]:
+        """The findings that were confirmed."""
+        return confirmed_findings(self.store)
+
+    @property
+    def left(self) -> list[Finding]:
+        """The confirmed findings for which something is left to do."""
+        rounds = fix_rounds(self.directory, self.store)
+        return [finding for finding in self.confirmed if not settled(finding, rounds)]
+
+    @property
+    def others(self) -> list[Fix]:
+        """The findings of an applied plan that need no fix, or must not be fixed."""
+        return saved_others(self.store)
+
+    @property
+    def unfinished(self) -> list[CheckRow]:
+        """The checks of the sweep before that have no complete result."""
+        return list(self.store.checks(missing=True))
 
     def find_drift(self) -> list[Finding]:
-        """Sweep without changing anything; returns the open findings, the most severe first."""
-        self._before = self._sweep(self._plan, "before")
+        """Sweep without changing anything; returns the open findings, the most severe first.
+
+        When a plan is applied, these are the findings of the plan that are still as the plan describes them.
+        """
+        self.store["phase"] = HealPhase.SWEEPING
+        self._before = self._sweep(self._without_limits, "before")
         self._audit.take(self._before.checks)
-        self._findings = list(self._store.findings(Status.OPEN))
-        return self._findings
+        findings = list(self.store.findings(Status.OPEN))
+        if self.applied is not None:
+            findings, others = self._compared(self.applied, findings)
+            self.store["others"] = [asdict(fix) for fix in others]
+        self.store["phase"] = HealPhase.CONFIRMING
+        return findings
+
+    def breaches(self, findings: Sequence[Finding]) -> list[str]:
+        """The limits that fixing these findings would exceed. Call it after `find_drift`."""
+        return breaches(
+            findings, looked_at(self._before, self.directory / "before"), HealLimits.parse(**self.store["limits"]),
+            self.plan.policies)
+
+    def planned(self, findings: Sequence[Finding]) -> HealPlan:
+        """The plan to fix these findings, which `find_drift` has returned. Ends this heal without a change."""
+        resources = self._resources()
+        self.store["phase"] = HealPhase.PLANNED
+        return HealPlan.of(
+            [(finding, resources[finding.id, finding.region]) for finding in findings], self.plan.policies,
+            self.plan.accounts, created=self.store["started"], not_seen=[
+                f"{row.policy} in {row.account} {row.region}: {row.state}: {row.reason}" for row in self.unfinished])
+
+    def confirm(self, findings: Sequence[Finding]) -> None:
+        """Save which findings are confirmed. Only these are fixed, also after an interruption."""
+        self.store["confirmed"] = [finding.id for finding in findings]
+        self.store["phase"] = HealPhase.FIXING
+
+    def cancel(self) -> None:
+        """Save that nothing will be fixed."""
+        self.store["phase"] = HealPhase.CANCELLED
 
     def fix(self) -> Heal:
-        """Run the fixes only on the findings of `find_drift`, then sweep the same checks again."""
-        drifted = {(finding.account, finding.region, finding.policy) for finding in self._findings}
-
-        def has_drift(target: Target, policy: Policy) -> bool:
-            account, region = target
-            return (account.id, self._plan.reported(policy, region), policy.name) in drifted
-
-        plan = SweepPlan(self._plan.policies, self._plan.accounts, has_drift)
-        shown = SweepPlan(
-            [_only(policy, self._findings) for policy in self._plan.policies], self._plan.accounts, has_drift)
-        fixing = sweep(
-            shown, self._directory / "fix", how=HEAL, exceptions=self._exceptions.path, progress=self._progress,
-            concurrency=self._concurrency)
-        return Heal(self._findings, self._before, fixing, self._sweep(plan, "after"))
+        """Run the fixes on the confirmed findings for which something is left, then sweep their checks again."""
+        confirmed, left = self.confirmed, self.left
+        fixing, stopped = self._fix(left) if left else (None, "")
+        self.store["phase"] = HealPhase.VERIFYING
+        after = self._sweep(replace(self._without_limits, only=self._where(confirmed)), "after")
+        self.store["phase"] = HealPhase.REPORTING
+        return Heal(
+            confirmed, self.unfinished, fix_rounds(self.directory, self.store), fixing, after,
+            frozenset(finding.id for finding in left), self.others, stopped)
 
     def assess(self, heal: Heal, controls: Sequence[Path] = ()) -> Assessment:
         """The assessment of the heal, with its fixes and receipts; `controls` are directories of more frameworks."""
         from ..assessment import assess
 
-        return assess(self._store, controls=controls, exceptions=self._exceptions, headline=heal.headline(), extra={
+        result: dict[str, Any] = {"headline": heal.headline(), "complete": heal.complete, "extra": {
             "complete": heal.complete, "fixes": [asdict(fix) for fix in heal.fixes],
-            "receipts": [dict(receipt) for receipt in heal.receipts]})
+            "receipts": [dict(receipt) for receipt in heal.receipts]}}
+        self.store["result"] = result
+        return assess(self.store, controls=controls, exceptions=self._exceptions, **result)
+
+    def done(self) -> None:
+        """Save that the report and the receipts are written."""
+        self.store["finished"] = datetime.now(UTC).isoformat(timespec="seconds")
+        self.store["phase"] = HealPhase.DONE
+
+    def _fix(self, left: Sequence[Finding]) -> tuple[Sweep, str]:
+        """Run a round of fixes; returns its sweep, and why it was stopped early."""
+        plan = SweepPlan(
+            [_only(policy, left) for policy in self.plan.policies], self.plan.accounts, self._where(left))
+        checks = plan.unreachable_checks()
+        problem = execute(
+            plan.work(), HEAL, new_round(self.directory), plan.accounts, checks.extend, stop_on=LIMIT_EXCEEDED,
+            exceptions=self._exceptions.path, progress=self._progress, concurrency=self._concurrency)
+        return Sweep(plan, tuple(checks)), f"stopped at the first limit: {problem}" if problem else ""
+
+    def _where(self, findings: Sequence[Finding]) -> Callable[[Target, Policy], bool]:
+        """Whether a policy has one of these findings in an (account, region)."""
+        drifted = {place_of(finding) for finding in findings}
+
+        def has_drift(target: Target, policy: Policy) -> bool:
+            account, region = target
+            return (account.id, self.plan.reported(policy, region), policy.name) in drifted
+
+        return has_drift
+
+    def _compared(self, applied: HealPlan, findings: Sequence[Finding]) -> tuple[list[Finding], list[Fix]]:
+        """The findings that are as the plan describes them, and how the plan's other findings end."""
+        resources = self._resources()
+        found = {planned.key: (finding, planned) for finding in findings
+                 for planned in [PlannedFinding.of(finding, resources[finding.id, finding.region])]}
+        same, others = set(), []
+        for planned in applied.findings:
+            finding, there = found.get(planned.key, (None, planned))
+            if finding is None:
+                outcome, reason = self._not_found(planned)
+                name = applied.accounts[planned.account].name
+                others.append(Fix(name, planned.region, planned.policy, planned.resource, outcome, reason))
+            elif changed := planned.changed(there):
+                others.append(Fix.of(
+                    finding, FixOutcome.PLAN_OUTDATED, f"changed since the plan was made: {', '.join(changed)}"))
+            else:
+                same.add(finding.id)
+        return [finding for finding in findings if finding.id in same], others
+
+    def _not_found(self, planned: PlannedFinding) -> tuple[FixOutcome, str]:
+        """The outcome of a planned finding that the sweep before the fixes did not find."""
+        where = (planned.account, planned.region, planned.policy)
+        check = next((check for check in self._before.checks if (
+            check.account.id, self.plan.region(check), check.policy.name) == where), None)
+        if check is None or not check.judged(planned.resource):
+            return FixOutcome.UNKNOWN, check.reason if check else "the sweep before the fixes has no result for it"
+        if any((finding.account, finding.region, finding.policy, finding.resource) == planned.key
+               for finding in self.store.findings(Status.EXCEPTED)):
+            return FixOutcome.PLAN_OUTDATED, "an exception covers it now"
+        return FixOutcome.ALREADY_OK, "no longer found"
+
+    def _resources(self) -> dict[tuple[str, str], Mapping[str, Any]]:
+        """The resources of the sweep before, by the id and the region of their findings."""
+        return {
+            (finding.id, finding.region): resource for check in self._before.checks
+            for finding, resource in zip(self.plan.findings_of(check), check.resources, strict=True)}
 
     def _sweep(self, plan: SweepPlan, name: str) -> Sweep:
-        return sweep(plan, self._directory / name, progress=self._progress, concurrency=self._concurrency)
+        return sweep(plan, self.directory / name, progress=self._progress, concurrency=self._concurrency)
 
 
 def _only(policy: Policy, findings: Sequence[Finding]) -> Policy:
@@ -175,89 +208,3 @@ def _only(policy: Policy, findings: Sequence[Finding]) -> Policy:
     listed = [[each.account, each.region, each.resource] for each in findings if each.policy == policy.name]
     only = {"type": "only-resources", "resources": listed}
     return replace(policy, data={**policy.data, "filters": [*(policy.data.get("filters") or ()), only]})
-
-
-def refuse_more_than(limit: int, findings: Sequence[Finding]) -> None:
-    """Raise GuardrailsError when there are more findings to fix than `limit`."""
-    if len(findings) > limit:
-        raise GuardrailsError(
-            f"{len(findings)} resources would be changed, but the limit is {limit}: nothing was changed",
-            "select fewer (--policy, --severity, --service, --region), or raise the limit with --limit")
-
-
-def fixable(request: AuditRequest) -> list[Policy]:
-    """The selected policies that can be swept and have a fix. Raises NothingSelected if there are none."""
-    chosen = [policy for policy in request.policies() if policy.sweeps]
-    policies = [policy for policy in chosen if policy.heals]
-    if not policies:
-        raise NothingSelected(f"nothing to run: none of the {len(chosen)} selected policies has a fix")
-    return policies
-
-
-def fixes(findings: Iterable[Finding], fixing: Sweep, after: Sweep) -> list[Fix]:
-    """How the fix of each finding ended.
-
-    The receipt of the fix decides, unless the second sweep finds the drift again. Receipts of resources without a
-    finding are at the end. Their drift appeared after the first sweep.
-
-    Args:
-        findings: the open findings of the sweep before.
-        fixing: the sweep that ran the fixes.
-        after: the sweep of the same checks after the fixes.
-    """
-    left = after.findings()
-    left_keys = {finding.key for finding in left}
-    left_names = {name for finding in left for name in _names(finding)}
-    evaluated = {(c.account.id, after.region(c), c.policy.name) for c in after.checks if c.state.seen}
-    receipts = {
-        (str(r.get("account") or c.account.id), c.policy.name, str(r["resource"]), fixing.region(c)): r
-        for c in fixing.checks for r in c.receipts
-    }
-    problems = {
-        (c.account.id, fixing.region(c), c.policy.name): c.reason for c in fixing.checks if c.state.missing
-    }
-    result = []
-    for finding in findings:
-        place = (finding.account, finding.region, finding.policy)
-        # A receipt names its resource by id, or by ARN where the id alone is ambiguous.
-        receipt = next(
-            (found for name in _names(finding) if (found := receipts.pop(name, None)) is not None), None)
-        outcome, reason = _outcome(
-            receipt, found_again=finding.key in left_keys, evaluated=place in evaluated,
-            problem=problems.get(place, ""))
-        result.append(Fix(finding.account_name, finding.region, finding.policy, finding.resource, outcome, reason))
-    for name, receipt in receipts.items():
-        account, policy, resource, region = name
-        outcome, reason = _outcome(receipt, found_again=name in left_names, evaluated=True, problem="")
-        result.append(Fix(account, region, policy, resource, outcome, reason))
-    return result
-
-
-def _names(finding: Finding) -> list[tuple[str, str, str, str]]:
-    """The keys to find the receipt of a finding's fix: with its resource id, and with its ARN."""
-    return [(finding.account, finding.policy, name, finding.region)
-            for name in (finding.resource, finding.arn) if name]
-
-
-def _outcome(
-    receipt: Mapping[str, Any] | None, *, found_again: bool, evaluated: bool, problem: str
-) -> tuple[FixOutcome, str]:
-    if receipt is not None:
-        outcome, reason = _of_receipt(receipt)
-        if outcome.done and found_again:
-            return (FixOutcome.STILL_THERE,
-                    f"the receipt says {outcome}, but the sweep after the fix found the drift again")
-        return outcome, reason
-    if found_again:
-        return FixOutcome.STILL_THERE, problem or "the sweep after the fix found the drift again"
-    if evaluated:
-        return FixOutcome.FIXED, ""
-    return FixOutcome.UNKNOWN, problem or "the sweep after the fix has no result for this resource"
-
-
-def _of_receipt(receipt: Mapping[str, Any]) -> tuple[FixOutcome, str]:
-    """The outcome and the reason in a receipt."""
-    try:
-        return FixOutcome(receipt["outcome"]), str(receipt.get("reason", ""))
-    except ValueError:
-        return FixOutcome.UNKNOWN, f"the receipt has an unknown outcome: {receipt['outcome']}"

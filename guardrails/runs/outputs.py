@@ -20,11 +20,10 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from ..accounts import AWS_ERRORS, reason_of
+from ..accounts import AWS_ERRORS, make_session, reason_of
 from ..errors import GuardrailsError
 from ..limits import OUTPUTS_READ
 from ..policies import Policy, is_scheduled
@@ -78,7 +77,7 @@ class S3Url:
         if self.region:
             return self
         try:
-            answer = boto3.Session().client("s3", config=_CLIENT).head_bucket(Bucket=self.bucket)
+            answer = make_session().client("s3", config=_CLIENT).head_bucket(Bucket=self.bucket)
         except ClientError as error:
             # Credentials that may only write are denied, but the response contains the region.
             answer = error.response
@@ -147,7 +146,7 @@ class Bucket:
 
     @cached_property
     def _client(self) -> Any:
-        return boto3.Session().client("s3", region_name=self.url.region, config=_CLIENT)
+        return make_session().client("s3", region_name=self.url.region, config=_CLIENT)
 
     def folders(self, under: str) -> list[str]:
         prefix = self._prefix(under)

@@ -5,16 +5,21 @@ Source: the Describe, Get and List calls for each operation.
 """
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from custom_actions.aws import call, code_of
-from custom_actions.elements.security_group import from_permissions
+from custom_actions.aws import absent, call, code_of
+from custom_actions.elements.native import contains
+from custom_actions.elements.security_group import from_permissions, from_security_group_rules
 
 from ..accounts import AWS_ERRORS, reason_of
 
+_LONGEST_FIX, _CLOCKS_DIFFER = timedelta(hours=1), timedelta(minutes=5)
+"""How long before or after the time in its receipt a fix can have created something."""
 Parameters = Mapping[str, Any]
 Receipt = Mapping[str, Any]
 
@@ -26,6 +31,7 @@ class Comparison(StrEnum):
     BACK = "as it was before"
     CHANGED = "changed since the fix"
     OTHER = "not the receipt's resource"
+    UNREADABLE = "cannot be read"
     UNKNOWN = "cannot be compared"
 
 
@@ -42,7 +48,7 @@ AS_FIXED, BACK = Observation(Comparison.AS_FIXED), Observation(Comparison.BACK)
 
 
 def observe(client: Any, service: str, operation: str, parameters: Parameters, receipt: Receipt) -> Observation:
-    """Read the resource of a call, and compare it. If it cannot be read, the result is `CHANGED` with the reason."""
+    """Read the resource of a call, and compare it."""
     read = _READS.get((service, operation))
     if read is None:
         return Observation(
@@ -50,7 +56,7 @@ def observe(client: Any, service: str, operation: str, parameters: Parameters, r
     try:
         return read(client, parameters, receipt)
     except AWS_ERRORS as error:
-        return _changed(f"cannot be read: {reason_of(error)}")
+        return Observation(Comparison.UNREADABLE, f"cannot be read: {reason_of(error)}")
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         # The comparison uses values of the receipt, which may be invalid because someone edited the file.
         return _changed(f"cannot be compared with the receipt: {type(error).__name__}: {error}")
@@ -89,6 +95,20 @@ def _rules(*, back: bool) -> Read:
     return read
 
 
+def _narrowed(client: Any, parameters: Parameters, receipt: Receipt) -> Observation:
+    [change] = parameters["SecurityGroupRules"]
+    rule_id = change["SecurityGroupRuleId"]
+    [now] = call(client.describe_security_group_rules, SecurityGroupRuleIds=[rule_id])["SecurityGroupRules"]
+    if now["GroupId"] != parameters["GroupId"]:
+        return Observation(Comparison.OTHER, f"{rule_id} is a rule of {now['GroupId']}")
+    [rule] = from_security_group_rules([now])
+    if rule.to_request() == change["SecurityGroupRule"]:
+        return BACK
+    if rule.to_dict() in (receipt.get("added") or ()):
+        return AS_FIXED
+    return _changed(f"{rule_id} is now {rule}")
+
+
 def _attached(kind: str, *, back: bool) -> Read:
     def read(client: Any, parameters: Parameters, _: Receipt) -> Observation:
         name = f"{kind.capitalize()}Name"
@@ -102,8 +122,6 @@ def _attached(kind: str, *, back: bool) -> Read:
 
 def _inline(kind: str) -> Read:
     def read(client: Any, parameters: Parameters, _: Receipt) -> Observation:
-        import json
-
         name = f"{kind.capitalize()}Name"
         try:
             found = call(getattr(client, f"get_{kind}_policy"), **{
@@ -217,9 +235,125 @@ def _flow_log(client: Any, parameters: Parameters, receipt: Receipt) -> Observat
     return AS_FIXED
 
 
+def _differs(now: Any) -> Observation:
+    return _changed(f"it is {now or 'not set'}")
+
+
+def _setting(read: Callable[[Any, Parameters], Any], before: Callable[[Parameters], Any], name: str) -> Read:
+    """Compares a setting.
+
+    Args:
+        read: reads it; empty if it is not set.
+        before: its value in the parameters of the call.
+        name: its name in `added` of the receipt.
+    """
+    def compare(client: Any, parameters: Parameters, receipt: Receipt) -> Observation:
+        now = read(client, parameters)
+        if now == before(parameters):
+            return BACK
+        added = [change[name] for change in receipt.get("added") or () if name in change]
+        return AS_FIXED if any(contains(now, each) for each in added) else _differs(now)
+
+    return compare
+
+
+def _bucket_encryption(client: Any, parameters: Parameters) -> Any:
+    answer = absent(
+        client.get_bucket_encryption, "ServerSideEncryptionConfigurationNotFoundError", Bucket=parameters["Bucket"])
+    return answer["ServerSideEncryptionConfiguration"] if answer else {}
+
+
+def _bucket_policy(client: Any, parameters: Parameters, receipt: Receipt) -> Observation:
+    def document(text: Any) -> Any:
+        return json.loads(text) if text else None
+
+    answer = absent(client.get_bucket_policy, "NoSuchBucketPolicy", Bucket=parameters["Bucket"])
+    now = document(answer["Policy"] if answer else None)
+    if now == document(parameters.get("Policy")):
+        return BACK
+    added = [document(change["Policy"]) for change in receipt.get("added") or () if "Policy" in change] or [None]
+    return AS_FIXED if now in added else _differs(json.dumps(now))
+
+
+def _account_block(client: Any, parameters: Parameters) -> Any:
+    answer = absent(client.get_public_access_block, "NoSuchPublicAccessBlockConfiguration",
+                    AccountId=parameters["AccountId"])
+    return answer["PublicAccessBlockConfiguration"] if answer else {}
+
+
+def _bucket_logging(client: Any, parameters: Parameters) -> Any:
+    return call(client.get_bucket_logging, Bucket=parameters["Bucket"]).get("LoggingEnabled") or {}
+
+
+def _balancer_attributes(client: Any, parameters: Parameters) -> Any:
+    names = {each["Key"] for each in parameters["Attributes"]}
+    found = call(client.describe_load_balancer_attributes, LoadBalancerArn=parameters["LoadBalancerArn"])["Attributes"]
+    return {each["Key"]: each["Value"] for each in found if each["Key"] in names}
+
+
+def _encryption_by_default(client: Any, parameters: Parameters, _: Receipt) -> Observation:
+    # The only inverse in our receipts turns it off again.
+    on = call(client.get_ebs_encryption_by_default)["EbsEncryptionByDefault"]
+    return AS_FIXED if on else BACK
+
+
+def _boundary(client: Any, parameters: Parameters) -> Any:
+    boundary = call(client.get_user, UserName=parameters["UserName"])["User"].get("PermissionsBoundary") or {}
+    return boundary.get("PermissionsBoundaryArn") or ""
+
+
+def _tags(read: Callable[[Any, Parameters], Mapping[str, str]], *, sets: bool) -> Read:
+    """Compares one tag. `sets`: whether the call sets it; if not, it removes it."""
+    def compare(client: Any, parameters: Parameters, receipt: Receipt) -> Observation:
+        [given] = parameters.get("Tags") or [{"Key": parameters["TagKeys"][0]}]
+        now = read(client, parameters).get(given["Key"])
+        before = given["Value"] if sets else None
+        if now == before:
+            return BACK
+        added = [change[given["Key"]] for change in receipt.get("added") or () if given["Key"] in change]
+        return AS_FIXED if now in (added or [None]) else _differs(now)
+
+    return compare
+
+
+def _resource_tags(client: Any, parameters: Parameters) -> dict[str, str]:
+    pages = call(lambda: list(client.get_paginator("describe_tags").paginate(
+        Filters=[{"Name": "resource-id", "Values": list(parameters["Resources"])}])))
+    return {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
+
+
+def _user_tags(client: Any, parameters: Parameters) -> dict[str, str]:
+    pages = call(lambda: list(client.get_paginator("list_user_tags").paginate(UserName=parameters["UserName"])))
+    return {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
+
+
+def _stopped(client: Any, parameters: Parameters, _: Receipt) -> Observation:
+    [found] = call(client.describe_instances, InstanceIds=list(parameters["InstanceIds"]))["Reservations"]
+    state = found["Instances"][0]["State"]["Name"]
+    if state in ("pending", "running"):
+        return BACK
+    return AS_FIXED if state in ("stopping", "stopped") else _differs(state)
+
+
+def _new_snapshot(client: Any, parameters: Parameters, receipt: Receipt) -> Observation:
+    """Whether the snapshot is one of the receipt's volume, and was made by the fix: deleting it cannot be undone."""
+    snapshot = parameters["SnapshotId"]
+    found = call(lambda: client.describe_snapshots(
+        OwnerIds=["self"], Filters=[{"Name": "snapshot-id", "Values": [snapshot]}]))["Snapshots"]
+    if not found:
+        return BACK
+    made, fixed = found[0]["StartTime"], datetime.fromisoformat(receipt["at"])
+    if found[0]["VolumeId"] != receipt["resource"] or not fixed - _LONGEST_FIX <= made <= fixed + _CLOCKS_DIFFER:
+        return Observation(
+            Comparison.OTHER, f"{snapshot} is a snapshot of {found[0]['VolumeId']} of {made}, but the receipt is for "
+            f"one of {receipt['resource']} of {fixed}")
+    return AS_FIXED
+
+
 _READS: Mapping[tuple[str, str], Read] = {
     ("ec2", "authorize_security_group_ingress"): _rules(back=True),
     ("ec2", "revoke_security_group_ingress"): _rules(back=False),
+    ("ec2", "modify_security_group_rules"): _narrowed,
     ("ec2", "delete_flow_logs"): _flow_log,
     **{("iam", f"attach_{kind}_policy"): _attached(kind, back=True) for kind in ("user", "group", "role")},
     **{("iam", f"detach_{kind}_policy"): _attached(kind, back=False) for kind in ("user", "group", "role")},
@@ -234,5 +368,24 @@ _READS: Mapping[tuple[str, str], Read] = {
     ("rds", "modify_db_cluster_snapshot_attribute"): _database("DBClusterSnapshot"),
     ("rds", "modify_db_instance"): _instance,
     ("dynamodb", "update_table"): _table,
+    **dict.fromkeys((("s3", "put_bucket_encryption"), ("s3", "delete_bucket_encryption")), _setting(
+        _bucket_encryption, lambda given: given.get("ServerSideEncryptionConfiguration") or {}, "Encryption")),
+    ("s3", "put_bucket_policy"): _bucket_policy,
+    ("s3", "delete_bucket_policy"): _bucket_policy,
+    ("s3", "put_bucket_logging"): _setting(
+        _bucket_logging, lambda given: given["BucketLoggingStatus"].get("LoggingEnabled") or {}, "Logging"),
+    **dict.fromkeys((("s3control", "put_public_access_block"), ("s3control", "delete_public_access_block")), _setting(
+        _account_block, lambda given: given.get("PublicAccessBlockConfiguration") or {}, "PublicAccessBlock")),
+    ("elbv2", "modify_load_balancer_attributes"): _setting(
+        _balancer_attributes, lambda given: {each["Key"]: each["Value"] for each in given["Attributes"]}, "Attributes"),
+    ("ec2", "disable_ebs_encryption_by_default"): _encryption_by_default,
+    **dict.fromkeys((("iam", "put_user_permissions_boundary"), ("iam", "delete_user_permissions_boundary")), _setting(
+        _boundary, lambda given: given.get("PermissionsBoundary") or "", "PermissionsBoundary")),
+    ("ec2", "create_tags"): _tags(_resource_tags, sets=True),
+    ("ec2", "delete_tags"): _tags(_resource_tags, sets=False),
+    ("iam", "tag_user"): _tags(_user_tags, sets=True),
+    ("iam", "untag_user"): _tags(_user_tags, sets=False),
+    ("ec2", "start_instances"): _stopped,
+    ("ec2", "delete_snapshot"): _new_snapshot,
 }
 """By service and operation. Other calls cannot be compared."""

@@ -1,6 +1,8 @@
 """A report without a sweep: of an earlier audit, or of what deployed functions or c7n-org wrote."""
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 from ..accounts import listed_accounts
@@ -8,25 +10,33 @@ from ..assessment import Assessment, assess, assess_again
 from ..results import FILE, RunStore
 from .audit import AuditRequest
 from .collection import collect
+from .heal_result import assess_heal_again
 
 
-def assess_source(source: str, request: AuditRequest, target: Path) -> Assessment:
-    """The assessment of `source`. Its store is open; close it after use.
+def assess_source(source: str, request: AuditRequest, target: Callable[[], Path]) -> tuple[Assessment, str]:
+    """The assessment of `source`, and how to continue it; empty if it was not interrupted.
+
+    The store of the assessment is open; close it after use.
 
     Args:
         source: the directory of an earlier audit, `s3://BUCKET/PREFIX`, or a directory that c7n-org wrote.
         request: the selection of policies and accounts; an earlier audit has its own.
-        target: the directory in which results that are collected are saved.
+        target: called for the directory in which results that are collected are saved, once the request has proved
+            valid.
 
     Raises GuardrailsError if the source cannot be read or holds no results.
     """
     exceptions, controls = request.load_exceptions(), [Path(path) for path in request.controls]
     place = Path(source)
-    if (place / FILE).is_file() or place.name == FILE:
-        return assess_again(RunStore.open(place), controls=controls, exceptions=exceptions)
+    if os.path.lexists(place / FILE) or place.name == FILE:
+        store = RunStore.open(place)
+        if store.get("verb") == "heal":
+            return assess_heal_again(store, store.path.parent, controls=controls, exceptions=exceptions)
+        return assess_again(store, controls=controls, exceptions=exceptions), ""
+    request.check_history()
     store = collect(
         source, accounts=listed_accounts(Path(request.config), request.regions) if request.config else None,
-        policies=request.every, chosen={policy.name for policy in request.policies()}, target=target)
+        policies=request.every, chosen={policy.name for policy in request.policies()}, target=target())
     store.change_each(exceptions.apply)
     return assess(
-        store, controls=controls, exceptions=exceptions, history=Path(request.history) if request.history else None)
+        store, controls=controls, exceptions=exceptions, history=Path(request.history) if request.history else None), ""

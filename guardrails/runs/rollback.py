@@ -1,142 +1,26 @@
 """Rolls back fixes with the AWS API calls in their receipts, which restore what the fixes changed.
 
 Everything is checked before the first call: that each receipt contains only calls that its fix declares, the account,
-the parameters, and, if it can be read, whether the resource is still as the fix left it.
+the parameters, and, if it can be read, whether the resource is still as the fix left it. After its calls each resource
+is read again.
 """
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from functools import cached_property
-from pathlib import Path
+from enum import StrEnum
 from typing import Any
 
-from custom_actions.fixing import JOURNAL, ROLLS_BACK, UNDID, Outcome, interrupted, inverse_of, printable, problem
+from custom_actions.aws import readings
+from custom_actions.fixing import ROLLED_BACK, ROLLS_BACK, Outcome, printable
 
 from ..accounts import AWS_ERRORS, reason_of
 from ..errors import GuardrailsError
 from .read_back import Comparison, Observation, observe, observe_undone
-from .rollback_journal import CallKey, RollbackJournal, UndoState, receipt_id
-
-_JOURNAL_SUFFIX = Path(JOURNAL).suffix
-_HINT = ("receipts are what our actions write: action-revert-... and fixes.jsonl next to resources.json, or the "
-         "receipts.json of ./run.sh heal")
-
-
-@dataclass(frozen=True)
-class UndoCall:
-    """One AWS API call that undoes a part of a fix, with the names that boto3 uses."""
-
-    account: str
-    region: str
-    resource: str
-    service: str
-    operation: str
-    parameters: Mapping[str, Any]
-
-    def __str__(self) -> str:
-        return printable(f"{self.service}:{self.operation} {json.dumps(self.parameters, default=str)}")
-
-
-@dataclass(frozen=True)
-class SourcedReceipt:
-    """A receipt, and the file that contains it."""
-
-    receipt: Mapping[str, Any]
-    file: Path
-    number: int
-    """Its position in the file, counted from 1."""
-
-    @cached_property
-    def id(self) -> str:
-        """Its id in the journal."""
-        return receipt_id(self.receipt)
-
-    @property
-    def name(self) -> str:
-        """Its name in messages: file, position and resource."""
-        resource = self.receipt.get("resource") if isinstance(self.receipt, Mapping) else None
-        return printable(f"{self.file}: receipt {self.number}" + (f" ({resource})" if resource else ""))
-
-    @property
-    def calls(self) -> list[UndoCall]:
-        """The calls of its inverse, in the order to make them."""
-        place = [self.receipt[name] for name in ("account", "region", "resource")]
-        return [UndoCall(*place, **call) for call in self.receipt["inverse"]]
-
-    @property
-    def target(self) -> tuple[str, ...]:
-        """The resource that the fix changed; receipts of the same resource depend on each other."""
-        return tuple(self.receipt[name] for name in ("account", "region", "resource_type", "resource"))
-
-
-@dataclass(frozen=True)
-class RollbackPlan:
-    """The receipts whose fixes are rolled back, the last fix first."""
-
-    receipts: tuple[SourcedReceipt, ...]
-    empty: tuple[str, ...]
-    """`resource (outcome)` of each receipt without calls."""
-
-    @classmethod
-    def of(cls, receipts: Iterable[SourcedReceipt]) -> RollbackPlan:
-        """The plan for these receipts. Receipts of the same second are undone from the end of the file.
-
-        Raises GuardrailsError for a receipt that is invalid or contains a call that does not undo its fix.
-        """
-        found = list({each.id: each for each in receipts}.values())
-        problems = [f"{each.name}: {printable(why)}" for each in found if (why := problem(each.receipt))]
-        if problems:
-            more = f"\n... and {len(problems) - 20} more" if len(problems) > 20 else ""
-            raise GuardrailsError(
-                "no call was made: rollback only makes calls that undo the fix of the receipt\n"
-                + "\n".join(problems[:20]) + more,
-                "check who changed the file, and copy the receipts from the run again; remove receipts that you do not "
-                f"want to roll back. {_HINT}")
-        found.sort(key=lambda each: datetime.fromisoformat(each.receipt["at"]))
-        found.reverse()
-        return cls(
-            tuple(each for each in found if each.receipt["inverse"]),
-            tuple(printable(f"{each.receipt['resource']} ({each.receipt['outcome']})")
-                  for each in found if not each.receipt["inverse"]))
-
-    @property
-    def calls(self) -> list[UndoCall]:
-        """Every call, in order."""
-        return [call for each in self.receipts for call in each.calls]
-
-    @property
-    def region(self) -> str:
-        """The region for reading the account of the credentials: that of the first receipt, or us-east-1."""
-        return self.receipts[0].receipt["region"] if self.receipts else "us-east-1"
-
-    def refuse_other_accounts(self, account: str) -> None:
-        """Raise GuardrailsError if a call is for another account than `account`."""
-        others = sorted({call.account for call in self.calls} - {account})
-        if others:
-            raise GuardrailsError(
-                f"the receipts are from account {', '.join(others)}, but the credentials are for {account}",
-                "use credentials of the receipts' account; roll back each account separately",
-            )
-
-    def check_parameters(self) -> None:
-        """Raise GuardrailsError for a call whose parameters this version of boto3 does not accept."""
-        from botocore.exceptions import ParamValidationError
-        from botocore.validate import validate_parameters
-
-        for each in self.receipts:
-            for call in each.calls:
-                client = _client(call)
-                name = client.meta.method_to_api_mapping[call.operation]
-                try:
-                    validate_parameters(
-                        call.parameters, client.meta.service_model.operation_model(name).input_shape)
-                except ParamValidationError as error:
-                    raise GuardrailsError(
-                        f"no call was made: {each.name}: {call.service}:{call.operation}: "
-                        f"{printable(' '.join(str(error).split()))}", _HINT) from None
+from .receipt_sources import HINT, SourcedReceipt
+from .rollback_journal import CallKey, RollbackJournal, UndoState
+from .rollback_plan import AwsClients, RollbackPlan, UndoCall, calls_of, calls_of_earlier, declaration, divided
+from .rollback_record import RollbackRecord
 
 
 @dataclass(frozen=True)
@@ -158,144 +42,6 @@ class RollbackCheck:
                 "check the differences above; to make the calls anyway, add --force")
 
 
-class Rollback:
-    """A plan with the journals of its files."""
-
-    def __init__(self, plan: RollbackPlan, journals: Mapping[Path, RollbackJournal]) -> None:
-        self.plan = plan
-        self._journals = journals
-
-    def journal(self, receipt: SourcedReceipt) -> RollbackJournal:
-        """The journal next to the file of the receipt."""
-        return self._journals[receipt.file]
-
-    def check(self) -> RollbackCheck:
-        """Read the resources, and compare them with the receipts.
-
-        If there are several receipts for a resource, only the newest is compared, because its rollback restores the
-        state that the earlier receipts expect. Two kinds of receipts are not compared: those that an earlier rollback
-        has started, because it continues, and those of a fix that was interrupted.
-
-        Raises GuardrailsError for a call on another resource than the receipt's.
-        """
-        back: set[CallKey] = set()
-        differences, unknown, seen = [], [], set[tuple[str, ...]]()
-        for each in self.plan.receipts:
-            # An interrupted fix may not have made all its calls, so some resources may already be as they were before.
-            begun = self.journal(each).has_begun(each.id) or each.receipt["outcome"] == Outcome.INTERRUPTED
-            newest = each.target not in seen
-            seen.add(each.target)
-            found = _observations(each)
-            for observation in found.values():
-                if observation.comparison is Comparison.OTHER:
-                    raise GuardrailsError(
-                        f"no call was made: {each.name}: {printable(observation.detail)}",
-                        f"check who changed the file. {_HINT}")
-            unknown += [f"{each.name}: {printable(observation.detail)}" for observation in found.values()
-                        if observation.comparison is Comparison.UNKNOWN]
-            is_back = {key for key, observation in found.items() if observation.comparison is Comparison.BACK}
-            if begun or (newest and len(is_back) == len(found)):
-                back |= is_back
-            elif newest:
-                differences += _differences(each, found)
-        return RollbackCheck(frozenset(back), tuple(differences), tuple(dict.fromkeys(unknown)))
-
-    def undo(self, check: RollbackCheck) -> Iterator[RollbackStep]:
-        """Make the calls with the current credentials, and yield each with its result.
-
-        The first call that fails stops the rollback. The calls after it are yielded as not done.
-        """
-        failed = False
-        for each in self.plan.receipts:
-            for number, call in enumerate(each.calls):
-                key = CallKey(each.id, number)
-                if failed:
-                    yield RollbackStep(each, call, UndoState.NOT_DONE)
-                    continue
-                for step in self._call(each, call, key, there=key in check.back):
-                    yield step
-                    failed = failed or step.state is UndoState.FAILED
-
-    def _call(self, source: SourcedReceipt, call: UndoCall, key: CallKey, *, there: bool) -> Iterator[RollbackStep]:
-        journal = self.journal(source)
-        known = journal.state(key)
-        if known is not None and known.complete:
-            yield RollbackStep(source, call, UndoState.ALREADY_DONE, "by an earlier rollback")
-            return
-        ours = known is UndoState.STARTED
-        if there:
-            journal.write(key, UndoState.DONE if ours else UndoState.ALREADY_DONE)
-            yield RollbackStep(source, call, UndoState.ALREADY_DONE)
-            return
-        parts = self._divided(source, call)
-        if len(parts) > 1 and journal.state(key._replace(part=0)) is not None:
-            yield from self._parts(source, parts, key, ours=ours)
-            return
-        step = self._one(source, call, key, divisible=len(parts) > 1)
-        if step.state is UndoState.ALREADY_DONE and len(parts) > 1:
-            # AWS refuses the whole call if one of its entries exists already, even if the others do not.
-            yield from self._parts(source, parts, key, ours=ours)
-        else:
-            yield step
-
-    @staticmethod
-    def _divided(source: SourcedReceipt, call: UndoCall) -> list[UndoCall]:
-        """The smaller calls that the call can be divided into; only the call itself if it cannot be divided."""
-        declared = _declared(source, call)
-        if declared is None or not declared.split:
-            return [call]
-        return [UndoCall(call.account, call.region, call.resource, call.service, call.operation, parameters)
-                for parameters in declared.parts(call.parameters)]
-
-    def _parts(
-        self, source: SourcedReceipt, parts: Sequence[UndoCall], key: CallKey, *, ours: bool
-    ) -> Iterator[RollbackStep]:
-        """Make the parts of a call. `ours`: an interrupted rollback may have made the whole call."""
-        journal = self.journal(source)
-        for number, part in enumerate(parts):
-            part_key = key._replace(part=number)
-            known = journal.state(part_key)
-            if known is not None and known.complete:
-                yield RollbackStep(source, part, UndoState.ALREADY_DONE, "by an earlier rollback")
-                continue
-            step = self._one(source, part, part_key, ours=ours)
-            yield step
-            if step.state is UndoState.FAILED:
-                yield from (RollbackStep(source, left, UndoState.NOT_DONE) for left in parts[number + 1:])
-                return
-        # Written last, because a completed call is not checked again.
-        journal.write(key, UndoState.ALREADY_DONE)
-
-    def _one(
-        self, source: SourcedReceipt, call: UndoCall, key: CallKey, *, divisible: bool = False, ours: bool = False
-    ) -> RollbackStep:
-        journal = self.journal(source)
-        ours = ours or journal.state(key) is UndoState.STARTED
-        journal.write(key, UndoState.STARTED)
-        state, reason = _make(source, call)
-        if state is not UndoState.ALREADY_DONE:
-            journal.write(key, state)
-        elif divisible:
-            # AWS refused the whole call and changed nothing.
-            journal.write(key, UndoState.FAILED)
-        else:
-            # A call that an interrupted rollback started counts as made by it if the resource is now in that state.
-            journal.write(key, UndoState.DONE if ours else UndoState.ALREADY_DONE)
-        return RollbackStep(source, call, state, reason)
-
-    def made(self, source: SourcedReceipt) -> list[UndoCall]:
-        """The calls of a receipt that this or an earlier rollback made, in one call or in parts."""
-        journal, found = self.journal(source), []
-        for number, call in enumerate(source.calls):
-            parts = self._divided(source, call)
-            if journal.state(CallKey(source.id, number)) is UndoState.DONE:
-                found.append(call)
-            else:
-                found += [part for index, part in enumerate(parts)
-                          if journal.state(CallKey(source.id, number, index)) is UndoState.DONE]
-        return found
-
-
 @dataclass(frozen=True)
 class RollbackStep:
     """One call of a rollback, and its result."""
@@ -307,93 +53,263 @@ class RollbackStep:
     """Why it failed."""
 
 
-def read_receipts(files: Iterable[Path]) -> list[SourcedReceipt]:
-    """The receipts in the files. Raises GuardrailsError for a file without receipts."""
-    receipts: list[SourcedReceipt] = []
-    for file in files:
+class Restored(StrEnum):
+    """Whether a resource is as it was before its fix, after its calls were made."""
+
+    BACK = "as before the fix"
+    DIFFERS = "not as before the fix"
+    UNREADABLE = "cannot be read"
+    UNKNOWN = "cannot be compared"
+    NOT_DONE = "not rolled back"
+
+
+@dataclass(frozen=True)
+class RestoredResource:
+    """One resource of a rollback, read again."""
+
+    source: SourcedReceipt
+    """The earliest receipt of the resource: its state before that fix is the one to restore."""
+    state: Restored
+    detail: str = ""
+
+
+class Rollback:
+    """Makes the calls of a plan, with the journal of its account and the record that it writes."""
+
+    def __init__(
+        self, plan: RollbackPlan, journal: RollbackJournal, record: RollbackRecord, clients: AwsClients
+    ) -> None:
+        self.plan = plan
+        self._journal = journal
+        self._record = record
+        self._clients = clients
+        self._last_states: dict[str, set[UndoState]] = {}
+
+    def undo(self, check: RollbackCheck) -> Iterator[RollbackStep]:
+        """Make the calls with the current credentials, and yield each with its result.
+
+        The first call that fails stops the rollback. The calls after it are yielded as not done.
+        """
+        failed = False
+        for each in self.plan.receipts:
+            steps: list[RollbackStep] = []
+            for number, call in enumerate(calls_of(each)):
+                key = CallKey(each.key, number)
+                if failed:
+                    steps.append(RollbackStep(each, call, UndoState.NOT_DONE))
+                    yield steps[-1]
+                    continue
+                for step in self._call(each, call, key, there=key in check.back):
+                    steps.append(step)
+                    failed = failed or step.state is UndoState.FAILED
+                    yield step
+            self._end(each, steps)
+
+    def restored(self) -> list[RestoredResource]:
+        """Read every resource again, after `undo`: whether its state from before the fix is back."""
+        states: dict[tuple[str, ...], set[UndoState]] = {}
+        for each in self.plan.receipts:
+            states.setdefault(each.target, set()).update(self._last_states.get(each.key, ()))
+        # The fixes of a resource were undone one after the other: the last one undone was its first fix.
+        last = {each.target: each for each in self.plan.receipts}
+        return [
+            RestoredResource(each, *self._restored(each)) if all(state.complete for state in states[target])
+            else RestoredResource(each, Restored.NOT_DONE) for target, each in last.items()]
+
+    def _end(self, source: SourcedReceipt, steps: Sequence[RollbackStep]) -> None:
+        """Record the receipt of the rollback of one receipt."""
+        states = {step.state for step in steps}
+        self._last_states[source.key] = states
+        if states == {UndoState.NOT_DONE}:
+            return
+        made = self._made(source)
+        reasons = [step.reason for step in steps if step.state is UndoState.FAILED]
+        outcome: str = ROLLED_BACK if made else Outcome.ALREADY_OK
+        if reasons or UndoState.NOT_DONE in states:
+            outcome = Outcome.PARTIAL if made else Outcome.FAILED
+        elif made:
+            restored, detail = self._restored(source)
+            if restored in (Restored.DIFFERS, Restored.UNREADABLE):
+                outcome, reasons = Outcome.PARTIAL, [f"read again: {detail}"]
+        self._record.ended(source, outcome, "; ".join(reasons), made)
+
+    def _restored(self, source: SourcedReceipt) -> tuple[Restored, str]:
+        """Whether the state before a fix is back, and what differs; AWS may show a change late."""
+        wrong = (Comparison.CHANGED, Comparison.AS_FIXED, Comparison.OTHER, Comparison.UNREADABLE)
+        found: Mapping[CallKey, Observation] = {}
+        for found in readings(lambda: observations(source, self._clients)):
+            if not any(each.comparison in wrong for each in found.values()):
+                break
+        if any(each.comparison is Comparison.UNREADABLE for each in found.values()):
+            return Restored.UNREADABLE, _different(source, found, *wrong)
+        if lines := _different(source, found, *wrong):
+            return Restored.DIFFERS, lines
+        if any(each.comparison is Comparison.UNKNOWN for each in found.values()):
+            return Restored.UNKNOWN, "AWS accepted the calls, but the resource is not read again"
+        return Restored.BACK, ""
+
+    def _call(self, source: SourcedReceipt, call: UndoCall, key: CallKey, *, there: bool) -> Iterator[RollbackStep]:
+        known = self._journal.state(key)
+        if known is not None and known.complete:
+            yield RollbackStep(source, call, UndoState.ALREADY_DONE, "by an earlier rollback")
+            return
+        ours = known is UndoState.STARTED
+        if there:
+            self._journal.write(key, UndoState.DONE if ours else UndoState.ALREADY_DONE)
+            yield RollbackStep(source, call, UndoState.ALREADY_DONE)
+            return
+        parts = divided(source, call)
+        if len(parts) > 1 and self._journal.state(key._replace(part=0)) is not None:
+            yield from self._parts(source, parts, key, ours=ours)
+            return
+        step = self._one(source, call, key, divisible=len(parts) > 1)
+        if step.state is UndoState.ALREADY_DONE and len(parts) > 1:
+            # AWS refuses the whole call if one of its entries exists already, even if the others do not.
+            self._record.refused(source, call)
+            yield from self._parts(source, parts, key, ours=ours)
+        else:
+            yield step
+
+    def _parts(
+        self, source: SourcedReceipt, parts: Sequence[UndoCall], key: CallKey, *, ours: bool
+    ) -> Iterator[RollbackStep]:
+        """Make the parts of a call. `ours`: an interrupted rollback may have made the whole call."""
+        for number, part in enumerate(parts):
+            part_key = key._replace(part=number)
+            known = self._journal.state(part_key)
+            if known is not None and known.complete:
+                yield RollbackStep(source, part, UndoState.ALREADY_DONE, "by an earlier rollback")
+                continue
+            step = self._one(source, part, part_key, ours=ours)
+            yield step
+            if step.state is UndoState.FAILED:
+                yield from (RollbackStep(source, left, UndoState.NOT_DONE) for left in parts[number + 1:])
+                return
+        # Written last, because a completed call is not checked again.
+        self._journal.write(key, UndoState.ALREADY_DONE)
+
+    def _one(
+        self, source: SourcedReceipt, call: UndoCall, key: CallKey, *, divisible: bool = False, ours: bool = False
+    ) -> RollbackStep:
+        ours = ours or self._journal.state(key) is UndoState.STARTED
+        self._record.begins(source, key.call, call)
+        self._journal.write(key, UndoState.STARTED)
+        state, reason = self._make(source, call)
+        if state is not UndoState.ALREADY_DONE:
+            self._journal.write(key, state)
+        elif divisible:
+            # AWS refused the whole call and changed nothing.
+            self._journal.write(key, UndoState.FAILED)
+        else:
+            # A call that an interrupted rollback started counts as made by it if the resource is now in that state.
+            self._journal.write(key, UndoState.DONE if ours else UndoState.ALREADY_DONE)
+        return RollbackStep(source, call, state, reason)
+
+    def _make(self, source: SourcedReceipt, call: UndoCall) -> tuple[UndoState, str]:
+        from botocore.exceptions import ClientError
+
         try:
-            content = file.read_bytes()
-            # Besides receipts, a journal contains the calls of a fix whose process was killed.
-            found = interrupted(content) if file.suffix == _JOURNAL_SUFFIX else json.loads(content)
-        except (OSError, ValueError, RecursionError) as error:
-            raise GuardrailsError(
-                printable(f"{file}: cannot be read as JSON: {error}"), _HINT) from None
-        if not isinstance(found, list):
-            raise GuardrailsError(printable(f"{file}: must be a list of receipts"), _HINT)
-        receipts += [SourcedReceipt(receipt, file, number) for number, receipt in enumerate(found, 1)]
-    return receipts
+            client = self._clients.get(call.service, call.region)
+            answer = getattr(client, call.operation)(**call.parameters) or {}
+        except AWS_ERRORS as error:
+            if isinstance(error, ClientError) and _is_already(source, call, error.response.get("Error") or {}):
+                return UndoState.ALREADY_DONE, ""
+            return UndoState.FAILED, printable(reason_of(error))
+        # A call on several resources returns 200 and lists those that failed.
+        for each in answer.get("Unsuccessful") or ():
+            refused = each.get("Error") or {}
+            if not _is_already(source, call, refused):
+                return UndoState.FAILED, printable(f"{refused.get('Code')}: {refused.get('Message')}")
+            return UndoState.ALREADY_DONE, ""
+        return UndoState.DONE, ""
+
+    def _made(self, source: SourcedReceipt) -> list[UndoCall]:
+        """The calls of a receipt that this or an earlier rollback made, in one call or in parts."""
+        found = []
+        for number, call in enumerate(calls_of(source)):
+            if self._journal.state(CallKey(source.key, number)) is UndoState.DONE:
+                found.append(call)
+            else:
+                found += [part for index, part in enumerate(divided(source, call))
+                          if self._journal.state(CallKey(source.key, number, index)) is UndoState.DONE]
+        return found
+
+
+def check_resources(plan: RollbackPlan, journal: RollbackJournal, clients: AwsClients) -> RollbackCheck:
+    """Read the resources, and compare them with the receipts.
+
+    If there are several receipts for a resource, only the newest is compared, because its rollback restores the
+    state that the earlier receipts expect. Two kinds of receipts are not compared: those that an earlier rollback
+    has started, because it continues, and those of a fix that was interrupted.
+
+    Raises GuardrailsError for a call on another resource than the receipt's.
+    """
+    back: set[CallKey] = set()
+    differences, unknown, seen = [], [], set[tuple[str, ...]]()
+    for each in plan.receipts:
+        # An interrupted fix may not have made all its calls, so some resources may already be as they were before.
+        begun = journal.has_begun(each.key) or each.receipt["outcome"] == Outcome.INTERRUPTED
+        newest = each.target not in seen
+        seen.add(each.target)
+        found = observations(each, clients)
+        for observation in found.values():
+            if observation.comparison is Comparison.OTHER:
+                raise GuardrailsError(
+                    f"no call was made: {each.name}: {printable(observation.detail)}",
+                    f"check who changed the file. {HINT}")
+        unknown += [f"{each.name}: {printable(observation.detail)}" for observation in found.values()
+                    if observation.comparison is Comparison.UNKNOWN]
+        is_back = {key for key, observation in found.items() if observation.comparison is Comparison.BACK}
+        if begun or (newest and len(is_back) == len(found)):
+            back |= is_back
+        elif newest and (lines := _different(
+                each, found, Comparison.CHANGED, Comparison.BACK, Comparison.UNREADABLE)):
+            differences.append(f"{each.name}: {lines}")
+    return RollbackCheck(frozenset(back), tuple(differences), tuple(dict.fromkeys(unknown)))
 
 
 def account_of_credentials(region: str) -> str:
     """The account id of the current credentials. Raises GuardrailsError if AWS cannot be reached with them."""
+    return _caller(region)["Account"]
+
+
+def arn_of_credentials(region: str) -> str:
+    """The ARN of the current credentials' user or role session. Raises GuardrailsError as account_of_credentials."""
+    return _caller(region)["Arn"]
+
+
+def _caller(region: str) -> dict[str, str]:
     import boto3
 
     try:
-        return str(boto3.client("sts", region_name=region).get_caller_identity()["Account"])
+        answer: dict[str, str] = boto3.client("sts", region_name=region).get_caller_identity()
     except AWS_ERRORS as error:
         raise GuardrailsError(
             f"cannot access AWS: {reason_of(error)}", "set the credentials of the receipts' account") from None
+    return answer
 
 
-def _client(call: UndoCall) -> Any:
-    import boto3
-
-    return boto3.client(call.service, region_name=call.region)
-
-
-def _declared(source: SourcedReceipt, call: UndoCall) -> Any:
-    """The fix's declaration of a call; None for a call that repeats a fix after its rollback."""
+def observations(source: SourcedReceipt, clients: AwsClients) -> dict[CallKey, Observation]:
+    """The result of reading the resource, for each call of a valid receipt."""
+    fix, compare, calls = source.receipt, observe, calls_of(source)
     if ROLLS_BACK in source.receipt:
-        # For security group rules, the fix and its inverse use the same two operations.
-        return inverse_of(source.receipt[ROLLS_BACK], {"service": call.service, "operation": call.operation})
-    return inverse_of(source.receipt, {"service": call.service, "operation": call.operation})
-
-
-def _observations(source: SourcedReceipt) -> dict[CallKey, Observation]:
-    """The result of reading the resource, for each call of a receipt."""
-    fix = source.receipt.get(ROLLS_BACK)
-    if fix is None:
-        return {
-            CallKey(source.id, number): observe(_client(call), call.service, call.operation, call.parameters,
-                                                source.receipt)
-            for number, call in enumerate(source.calls)
-        }
-    # The receipt of a rollback: the changes of its calls must still be there. Its inverse has the reverse order.
-    place = [source.receipt[name] for name in ("account", "region", "resource")]
-    made = [call for call in (UndoCall(*place, **each) for each in reversed(source.receipt[UNDID]))
-            if (declared := _declared(source, call)) is not None and declared.redo]
+        # The receipt of a rollback: the changes of its calls must still be there.
+        fix, compare, calls = source.receipt[ROLLS_BACK], observe_undone, calls_of_earlier(source)
     return {
-        CallKey(source.id, number): observe_undone(_client(call), call.service, call.operation, call.parameters, fix)
-        for number, call in enumerate(made)
+        CallKey(source.key, number): compare(
+            clients.get(call.service, call.region), call.service, call.operation, call.parameters, fix)
+        for number, call in enumerate(calls)
     }
 
 
-def _differences(source: SourcedReceipt, found: Mapping[CallKey, Observation]) -> list[str]:
-    """How a resource differs from its receipt; empty if it is as the fix left it."""
-    calls = source.calls
-    lines = [printable(f"{calls[key.call].operation}: {each.detail or each.comparison}")
-             for key, each in found.items() if each.comparison in (Comparison.CHANGED, Comparison.BACK)]
-    return [f"{source.name}: {'; '.join(lines)}"] if lines else []
-
-
-def _make(source: SourcedReceipt, call: UndoCall) -> tuple[UndoState, str]:
-    from botocore.exceptions import ClientError
-
-    try:
-        answer = getattr(_client(call), call.operation)(**call.parameters) or {}
-    except AWS_ERRORS as error:
-        if isinstance(error, ClientError) and _is_already(source, call, error.response.get("Error") or {}):
-            return UndoState.ALREADY_DONE, ""
-        return UndoState.FAILED, printable(reason_of(error))
-    # A call on several resources returns 200 and lists those that failed.
-    for each in answer.get("Unsuccessful") or ():
-        refused = each.get("Error") or {}
-        if not _is_already(source, call, refused):
-            return UndoState.FAILED, printable(f"{refused.get('Code')}: {refused.get('Message')}")
-        return UndoState.ALREADY_DONE, ""
-    return UndoState.DONE, ""
+def _different(source: SourcedReceipt, found: Mapping[CallKey, Observation], *wrong: Comparison) -> str:
+    """How a resource differs from what is expected, where each comparison in `wrong` is a difference."""
+    calls = calls_of(source)
+    return "; ".join(
+        printable(f"{calls[key.call].operation}: {each.detail or each.comparison}")
+        for key, each in found.items() if each.comparison in wrong)
 
 
 def _is_already(source: SourcedReceipt, call: UndoCall, error: Mapping[str, Any]) -> bool:
-    declared = _declared(source, call)
+    declared = declaration(source, call)
     return declared is not None and declared.is_already(str(error.get("Code")), str(error.get("Message")))

@@ -1,7 +1,8 @@
-"""The journal of a rollback, written before and after each call, so that an interrupted rollback can continue.
+"""The progress of rollbacks, written before and after each call, so that an interrupted rollback can continue.
 
-The journal is the file `RECEIPTS.rollback.jsonl` next to the receipts. It has one JSON object per line: the id of the
-receipt, the number of the call in its inverse, the number of the part if a call was divided, and the state.
+Each account has one file, `output/rollbacks/ACCOUNT.jsonl`, whatever source its receipts are from. It has one JSON
+object per line: the hash of the receipt, the number of the call in its inverse, the number of the part if a call was
+divided, and the state.
 """
 from __future__ import annotations
 
@@ -17,6 +18,7 @@ from types import TracebackType
 from typing import IO, Any, NamedTuple
 
 from ..errors import GuardrailsError
+from ..paths import make_private
 
 
 class UndoState(StrEnum):
@@ -46,32 +48,33 @@ class CallKey(NamedTuple):
 
 
 def receipt_id(receipt: Mapping[str, Any]) -> str:
-    """The id of a receipt in the journal: the first 24 characters of the SHA-256 of its content."""
+    """What identifies a receipt in the journal: the first 24 characters of the SHA-256 of its content."""
     content = json.dumps(receipt, sort_keys=True, default=str)
     return hashlib.sha256(content.encode()).hexdigest()[:24]
 
 
 class RollbackJournal:
-    """The journal of one file of receipts. It is locked while open, so that only one rollback at a time uses it."""
+    """The journal of one account. It is locked while open, so that only one rollback at a time uses the account."""
 
-    def __init__(self, receipts: Path) -> None:
-        """Opens the journal next to `receipts`. Raises GuardrailsError if it is in use, damaged or not writable."""
-        self.path = receipts.with_name(f"{receipts.name}.rollback.jsonl")
-        self._states: dict[CallKey, UndoState] = {}
+    def __init__(self, path: Path) -> None:
+        """Opens the journal. Raises GuardrailsError if it is in use, damaged or not writable."""
+        self.path = path
+        self._states: dict[str, dict[CallKey, UndoState]] = {}
         try:
+            make_private(path.parent)
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
             self._file: IO[str] = os.fdopen(descriptor, "a+", encoding="utf-8")
             os.fchmod(descriptor, 0o600)
         except OSError as error:
             raise GuardrailsError(
-                f"{self.path}: {error.strerror}: a rollback writes its progress next to the receipts",
-                "copy the receipts to a directory that you can write to") from None
+                f"{self.path}: {error.strerror}: a rollback writes its progress to this file",
+                "run it in a directory that you can write to") from None
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             self._file.close()
             raise GuardrailsError(
-                f"{self.path}: another rollback of these receipts is running", "wait until it has finished") from None
+                f"{self.path}: another rollback in this account is running", "wait until it has finished") from None
         try:
             self._read()
         except BaseException:
@@ -86,16 +89,16 @@ class RollbackJournal:
     ) -> None:
         self._file.close()
         if not self._states:
-            # No call was made.
+            # No call was ever made.
             self.path.unlink(missing_ok=True)
 
     def state(self, key: CallKey) -> UndoState | None:
         """The last state of a call; None if it was never started."""
-        return self._states.get(key)
+        return self._states.get(key.receipt, {}).get(key)
 
     def has_begun(self, receipt: str) -> bool:
         """Whether a call of the receipt was started by this or an earlier rollback."""
-        return any(key.receipt == receipt for key in self._states)
+        return receipt in self._states
 
     def write(self, key: CallKey, state: UndoState) -> None:
         """Append a state, and wait until it is on disk. Raises GuardrailsError if it cannot be written."""
@@ -108,7 +111,10 @@ class RollbackJournal:
             raise GuardrailsError(
                 f"{self.path}: {error.strerror}: stopped, because progress cannot be written",
                 "free some disk space, and run the rollback again: it continues from here") from None
-        self._states[key] = state
+        self._set(key, state)
+
+    def _set(self, key: CallKey, state: UndoState) -> None:
+        self._states.setdefault(key.receipt, {})[key] = state
 
     def _read(self) -> None:
         self._file.seek(0)
@@ -121,7 +127,7 @@ class RollbackJournal:
             try:
                 entry = json.loads(line)
                 key = CallKey(str(entry["receipt"]), int(entry["call"]), int(entry["part"]))
-                self._states[key] = UndoState(entry["state"])
+                self._set(key, UndoState(entry["state"]))
             except (ValueError, KeyError, TypeError) as error:
                 raise self._damaged(number, error) from None
         if torn:

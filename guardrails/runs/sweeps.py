@@ -1,6 +1,7 @@
 """A sweep: policies over accounts and regions, with a result for every (account, region, policy)."""
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -109,7 +110,8 @@ def sweep(
 def execute(
     work: Work, how: How, directory: Path, accounts: Accounts, take: Take, *, exceptions: Path | None = None,
     progress: ShowProgress = without_progress, concurrency: Concurrency = DEFAULT_CONCURRENCY,
-) -> None:
+    stop_on: re.Pattern[str] | None = None,
+) -> str:
     """Run the work, and pass each check to `take` as soon as it has ended.
 
     Policies that c7n-org did not reach because an earlier one was denied are started again without the denied one.
@@ -120,18 +122,25 @@ def execute(
         exceptions: the file of exceptions to apply; none applies without it, so that an audit sees excepted findings.
         progress: shows the progress.
         concurrency: how much runs at the same time.
+        stop_on: stop everything as soon as a log of c7n-org matches this.
+
+    Returns the line that matched `stop_on`; empty if none did. Then `take` has received every check that was given to
+    c7n-org, also those without a result.
 
     Raises GuardrailsError if c7n would reject a policy: one invalid policy would stop every other policy of its
     account and region.
     """
     if not work:
-        return
+        return ""
     refuse_invalid({policy.name: policy for policies in work.values() for policy in policies}.values(), how)
+
+    stopped: list[Check] = []
 
     def ended(one: Ended) -> Work:
         checks = account_for(one.work, one.log, one.output, fixing=not how.dryrun)
         if one.stopped:
             take([check for check in checks if check.state is State.RAN])
+            stopped.extend(check for check in checks if check.state is not State.RAN)
             return {}
         again = unreached(checks, one.log) if one.start < _STARTS else {}
         take([check for check in checks if check.policy not in again.get((check.account, check.region), ())])
@@ -139,8 +148,10 @@ def execute(
 
     total = sum(len(policies) for policies in work.values())
     with progress("fixing" if not how.dryrun else "sweeping", total) as advance:
-        run(work, how, directory, accounts.vars, ended=ended, progress=advance,
-            environment={VARIABLE: str(exceptions or "")}, concurrency=concurrency)
+        problem = run(work, how, directory, accounts.vars, ended=ended, progress=advance,
+                      environment={VARIABLE: str(exceptions or "")}, concurrency=concurrency, stop_on=stop_on)
+    take(stopped)
+    return problem
 
 
 def refuse_invalid(policies: Iterable[Policy], how: How) -> None:

@@ -25,11 +25,11 @@ def comparable_runs(file: Path | None, last: int) -> list[PastRun]:
 
     Only the scores of such runs can be compared. Raises GuardrailsError if the history does not exist or is empty.
     """
-    if file is None or not file.is_file():
+    if file is None or not file.exists():
         raise GuardrailsError(
             f"{file or 'none'}: the history file does not exist",
             "run ./run.sh audit to create one, or name another one with --history")
-    history = History(file)
+    history = History(file, write=False)
     latest = history.runs(limit=1)
     if not latest:
         raise GuardrailsError(f"{file}: the history has no runs", "./run.sh audit adds one")

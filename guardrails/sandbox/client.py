@@ -81,9 +81,9 @@ class Sandbox:
         import boto3
         import botocore.session
 
-        from custom_actions.patches import read_once
+        from custom_actions.patches import prepare_sessions
 
-        read_once()  # botocore's service models: half a second for EC2
+        prepare_sessions()  # botocore's service models: half a second for EC2
         core = botocore.session.Session(profile="default")
         # Ignore the user's own configuration, such as a profile or an endpoint.
         for name, value in _no_configuration(self.directory).items():

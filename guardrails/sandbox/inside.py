@@ -9,9 +9,13 @@ Nothing else of this project can be imported there, nor by the functions that ru
 - What a service itself says, with a source that begins with `aws.`, is taken from the gateway. PutEvents refuses it, as
   AWS does.
 - A schedule that is due runs within a second.
+- An event of EventBridge is delivered to a function as AWS does it: asynchronously, so a function that fails gets it
+  twice more, and then its dead-letter queue has it.
+- A message in a function's dead-letter queue is the event itself, with attributes that say what failed.
 - What a function has logged is in its log, on a busy machine too.
 
-Source: EventBridge's guide, "Sending and receiving events between AWS accounts" and "between AWS Regions".
+Source: EventBridge's guide, "Sending and receiving events between AWS accounts" and "between AWS Regions"; Lambda's
+guide, "Adding a dead-letter queue".
 """
 from __future__ import annotations
 
@@ -27,12 +31,13 @@ import sys
 import termios
 import threading
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ministack.app import main
 from ministack.core import lambda_runtime, responses
-from ministack.services import eventbridge, scheduler
+from ministack.services import eventbridge, lambda_svc, scheduler, sqs
 
 
 def leave_with_the_gateway() -> None:
@@ -137,6 +142,35 @@ _OPERATORS: Mapping[str, tuple[Callable[[str, str], bool], bool]] = {
 }
 
 
+def to_function(arn: str, payload: str) -> None:
+    """Replaces ministack's `_dispatch_to_lambda`, which delivers an event once, whatever becomes of it."""
+    function, config, name = lambda_svc._get_func_record_for_ref(arn)
+    if not function or not config:
+        eventbridge.logger.warning("the function %s, the target of a rule, does not exist", name)
+        return
+    lambda_svc.invoke_async_with_retry(lambda_svc._execution_record_for_config(function, config), json.loads(payload))
+
+
+_to_destination = lambda_svc._route_async_failure
+
+
+def to_dead_letter_queue(target: str, name: str, event: Mapping[str, Any], result: Mapping[str, Any]) -> None:
+    """Replaces ministack's `_route_async_failure`, which sends the message of an on-failure destination to both."""
+    _, config, _ = lambda_svc._get_func_record_for_ref(name)
+    queue = sqs._queue_by_arn(target)
+    if ((config or {}).get("DeadLetterConfig") or {}).get("TargetArn") != target or queue is None:
+        _to_destination(target, name, event, result)
+        return
+    body = result.get("body")
+    said = body.get("errorMessage") if isinstance(body, dict) else body
+    url = queue["url"]
+    sqs._act_send_message({
+        "QueueUrl": url, "MessageBody": json.dumps(event), "MessageAttributes": {
+            key: {"DataType": kind, "StringValue": value} for key, kind, value in (
+                ("RequestID", "String", str(uuid.uuid4())), ("ErrorCode", "Number", "200"),
+                ("ErrorMessage", "String", str(said or "Unhandled")[:1024]))}}, url)
+
+
 _log = threading.Lock()
 """Held while a log line moves from a function's output to its queue, so that no line is missed in between."""
 
@@ -230,6 +264,8 @@ async def handle_request(method: str, path: str, headers: Mapping[str, str], bod
 if __name__ == "__main__":
     threading.Thread(target=leave_with_the_gateway, daemon=True).start()
     eventbridge._dispatch_to_event_bus = to_event_bus
+    eventbridge._dispatch_to_lambda = to_function
+    lambda_svc._route_async_failure = to_dead_letter_queue
     eventbridge.handle_request = handle_request
     scheduler._SCHEDULE_TICK_INTERVAL = 1
     lambda_runtime.Worker._read_stderr = read_log

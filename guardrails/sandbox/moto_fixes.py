@@ -18,6 +18,7 @@ from moto.ec2.exceptions import (
     InvalidPermissionDuplicateError,
     InvalidSecurityGroupNotFoundError,
     InvalidSecurityGroupRuleIdNotFoundError,
+    RulesPerSecurityGroupLimitExceededError,
 )
 from moto.ec2.models.instances import InstanceBackend
 from moto.ec2.models.security_groups import SecurityGroup, SecurityGroupBackend, SecurityGroupRule
@@ -28,6 +29,8 @@ from moto.logs.models import LogsBackend
 from . import gaps, moto_speed
 
 _Function = TypeVar("_Function")
+RULES_IN_A_GROUP = 60
+"""AWS's default quota for rules of one direction and IP version in one security group."""
 
 
 def apply() -> None:
@@ -106,12 +109,14 @@ def _identity(rule: Any) -> tuple[Any, ...]:
 
 
 def _fix_security_group_calls() -> None:
-    """A call with several permissions succeeds or fails completely, and returns every rule that it changed.
+    """A call with several permissions succeeds or fails completely, and returns every rule that it changed. And a group
+    has no more rules than AWS's quota allows: IPv4 and IPv6 count apart, and a prefix list as its largest size.
 
     moto answers with the last permission's rules only, keeps what came before a duplicate, does not page
     DescribeSecurityGroupRules, shows ports as absent where AWS says -1, does not list what was revoked, and has
     another error for a rule id that is gone.
     """
+    replaces(SecurityGroupBackend, "_verify_group_will_respect_rule_count_limit")(lambda *_, **__: None)
     for direction in ("ingress", "egress"):
         setattr(SecurityGroups, f"authorize_security_group_{direction}", _authorize(direction))
         setattr(SecurityGroups, f"revoke_security_group_{direction}", _revoke(direction))
@@ -134,7 +139,14 @@ def _authorize(direction: str) -> Callable[[Any], ActionResult]:
     def authorize(call: Any) -> ActionResult:
         call.error_on_dryrun()
         method = getattr(call.ec2_backend, f"authorize_security_group_{direction}")
-        added = _whole_or_not(call, direction, lambda args: method(**args)[0])
+
+        def authorize_one(args: dict[str, Any]) -> list[Any]:
+            added, group = method(**args)
+            if _too_many(call.ec2_backend, getattr(group, f"{direction}_rules")):
+                raise RulesPerSecurityGroupLimitExceededError
+            return list(added)
+
+        added = _whole_or_not(call, direction, authorize_one)
         return ActionResult({"Return": True, "SecurityGroupRules": [_shown(rule) for rule in added]})
 
     return authorize
@@ -160,6 +172,19 @@ def _revoke(direction: str) -> Callable[[Any], ActionResult]:
         return ActionResult({"Return": True, "RevokedSecurityGroupRules": [_shown(rule) for rule in revoked]})
 
     return revoke
+
+
+def _too_many(backend: Any, rules: list[Any]) -> bool:
+    """Whether a group with these rules exceeds the quota. Source: "Amazon VPC quotas", security groups."""
+    counted = {4: 0, 6: 0}
+    for rule in rules:
+        prefix_list = backend.managed_prefix_lists.get(rule.prefix_list_id) if rule.prefix_list_id else None
+        if prefix_list:
+            counted[6 if prefix_list.address_family == "IPv6" else 4] += int(prefix_list.max_entries or 1)
+        else:
+            for version in (4,) if rule.cidr_ipv4 else (6,) if rule.cidr_ipv6 else (4, 6):
+                counted[version] += 1
+    return max(counted.values()) > RULES_IN_A_GROUP
 
 
 def _whole_or_not(call: Any, direction: str, change: Callable[[dict[str, Any]], list[Any]]) -> list[Any]:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import copy
 import functools
+from typing import Any
 
 from moto import backends
 from moto.core import responses
 from moto.ec2 import utils as ec2_utils
+from moto.ec2.models.security_groups import SecurityGroupBackend
 from moto.iam.models import IAMBackend, ManagedPolicy
 from moto.moto_api._internal import mock_random
 
@@ -21,6 +23,7 @@ def apply() -> None:
     _list_operations_once()
     _draw_ids_at_once()
     _make_managed_policies_once()
+    _look_only_at_the_groups_of_a_filter()
 
 
 def _list_services_once() -> None:
@@ -41,6 +44,22 @@ def _draw_ids_at_once() -> None:
         return f"{mock_random.getrandbits(4 * size):0{size}x}"
 
     ec2_utils.random_resource_id = random_resource_id
+
+
+def _look_only_at_the_groups_of_a_filter() -> None:
+    """moto copies the rules of every group, and then drops those of other groups than the ones in the filter."""
+    original = SecurityGroupBackend.describe_security_group_rules
+
+    def describe(backend: Any, sg_rule_ids: list[str], filters: dict[str, list[str]]) -> Any:
+        ids = filters.get("group-id") or ()
+        if ids and not any(character in group_id for group_id in ids for character in "*?"):
+            every = backend.groups
+            backend = copy.copy(backend)
+            backend.groups = {vpc: {each: groups[each] for each in ids if each in groups}
+                              for vpc, groups in every.items()}
+        return original(backend, sg_rule_ids, filters)
+
+    SecurityGroupBackend.describe_security_group_rules = describe  # type: ignore[method-assign, assignment]
 
 
 def _make_managed_policies_once() -> None:

@@ -2,9 +2,9 @@
 
 The hub has a bus of its own, on which the rules of its functions are. It accepts only what the members' rules forward:
 events that AWS has sent, and probes of the doctor. The role of the functions may only write their logs, assume the
-members' role, and have an event delivered again. A member forwards the events that policies subscribe to, the hub's
-own account too, and has the role that is assumed. Only the hub's one role may assume it, so an external id adds
-nothing.
+members' role, have an event delivered again, and use what they share. A member forwards the events that policies
+subscribe to, the hub's own account too, and has the role that is assumed. Only the hub's one role may assume it, so an
+external id adds nothing.
 
 Source: EventBridge's guide, "Sending and receiving events between AWS accounts", "Using IAM policy conditions", and its
 quotas.
@@ -23,7 +23,7 @@ from ..accounts import Account, Response
 from ..deployment import answered_centrally, as_deployed, telling_the_hub
 from ..policies import Policy, calls_of, pattern_of
 from .iam.documents import PolicyDocument, documents, grants
-from .iam.needs import Permission, of_policy, redelivers
+from .iam.needs import STATE_CALLS, Permission, of_policy, redelivers
 from .iam.template import substituted
 from .parts import (
     BY_ACCOUNT,
@@ -35,6 +35,7 @@ from .parts import (
     Template,
     account_ids,
     may_redeliver,
+    may_share,
     organization,
     redelivery_role,
     template,
@@ -145,6 +146,7 @@ def hub_template() -> Template:
                     "Condition": {"StringEquals": {f"aws:Resource{key}": values}},
                 }, {"Ref": "AWS::NoValue"}]} for condition, (key, values) in MEMBERS.items()),
                 *may_redeliver(),
+                *may_share(STATE_CALLS),
             ]}}],
             "Tags": TAGS,
         }},

@@ -1,11 +1,19 @@
 """What all CloudFormation templates share."""
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from custom_actions.names import FUNCTION_PREFIX, PROJECT, PROJECT_TAG, REDELIVERY_PREFIX, REDELIVERY_ROLE
+from custom_actions.names import (
+    EVENTS_QUEUE,
+    FUNCTION_PREFIX,
+    PROJECT,
+    PROJECT_TAG,
+    REDELIVERY_PREFIX,
+    REDELIVERY_ROLE,
+    STATE_TABLE,
+)
 
 Template = dict[str, Any]
 TAGS = [{"Key": PROJECT_TAG, "Value": PROJECT}]
@@ -90,6 +98,17 @@ def may_redeliver() -> list[dict[str, Any]]:
         {"Effect": "Allow", "Action": "iam:PassRole",
          "Resource": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/" + REDELIVERY_ROLE},
          "Condition": {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}},
+    ]
+
+
+def may_share(calls: Sequence[str]) -> list[dict[str, Any]]:
+    """The statements that let realtime functions use their dead-letter queue, and make `calls` on their state table."""
+    at = "${AWS::Region}:${AWS::AccountId}:"
+    return [
+        {"Effect": "Allow", "Action": "sqs:SendMessage",
+         "Resource": {"Fn::Sub": f"arn:${{AWS::Partition}}:sqs:{at}{EVENTS_QUEUE}"}},
+        {"Effect": "Allow", "Action": list(calls),
+         "Resource": {"Fn::Sub": f"arn:${{AWS::Partition}}:dynamodb:{at}table/{STATE_TABLE}"}},
     ]
 
 

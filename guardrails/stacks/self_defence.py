@@ -18,11 +18,13 @@ from typing import Any
 
 from custom_actions.names import (
     DEPLOY_ROLE,
+    EVENTS_QUEUE,
     FAILED_QUEUE,
     FUNCTION_PREFIX,
     HUB_BUS,
     MAILER,
     REDELIVERY_PREFIX,
+    STATE_TABLE,
     TOPIC,
 )
 
@@ -80,7 +82,15 @@ PROTECTIONS = (
     Protection((
         "sqs:AddPermission", "sqs:ChangeMessageVisibility", "sqs:Delete*", "sqs:PurgeQueue", "sqs:ReceiveMessage",
         "sqs:RemovePermission", "sqs:SendMessage", "sqs:Set*", "sqs:TagQueue", "sqs:UntagQueue"),
-        _arns("sqs", FAILED_QUEUE, f"{MAILER}*"), own=True),
+        _arns("sqs", FAILED_QUEUE, EVENTS_QUEUE, f"{MAILER}*"), own=True),
+    # Whoever writes to the table can stop a fix, or have an alert withheld.
+    Protection((
+        "dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:PartiQL*", "dynamodb:PutItem",
+        "dynamodb:UpdateItem"), _arns("dynamodb", f"table/{STATE_TABLE}"), own=True),
+    Protection((
+        "dynamodb:CreateTable*", "dynamodb:DeleteTable*", "dynamodb:PutResourcePolicy", "dynamodb:Restore*",
+        "dynamodb:TagResource", "dynamodb:UntagResource", "dynamodb:UpdateTable", "dynamodb:UpdateTimeToLive"),
+        _arns("dynamodb", f"table/{STATE_TABLE}")),
     Protection(("scheduler:CreateSchedule", "scheduler:DeleteSchedule", "scheduler:UpdateSchedule"),
                _arns("scheduler", f"schedule/*/{REDELIVERY_PREFIX}*", f"schedule/*/{FUNCTION_PREFIX}*"), own=True),
     # Receipts are in the logs.

@@ -76,8 +76,12 @@ def role(account: str) -> str:
 
 @pytest.fixture(autouse=True)
 def own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Verbs write under the current directory, the history of earlier runs too: each test has its own."""
+    """Verbs write under the current directory, the history of earlier runs too: each test has its own.
+
+    The locks of `heal` are in the state directory.
+    """
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from guardrails.errors import GuardrailsError
 from guardrails.replay.recorded import read_events
 from guardrails.runs.accounting import receipts_in
 from guardrails.runs.collected_run import Unreadable, read_metadata
-from guardrails.runs.rollback import read_receipts
+from guardrails.runs.receipt_sources import read_receipts
 
 DEEP = "[" * 200_000 + "]" * 200_000
 OPEN = '{"a":' * 200_000

@@ -58,6 +58,8 @@ class Case:
     """What the account's `vars` in accounts.yml would say; names that the case keeps are filled in."""
     outside: list[str] = field(default_factory=list)
     """Of `passes`, those that AWS Config must call NOT_APPLICABLE: the policy does not speak of them."""
+    refused: list[str] = field(default_factory=list)
+    """Of `match`, those that the fix must not touch: it would do harm. They stay as they are."""
 
     def __str__(self) -> str:
         return f"{self.policy['name']}: {self.name}"

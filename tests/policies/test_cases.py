@@ -70,12 +70,13 @@ def _run(case: Case, moto: Moto, output: Path, mutants: dict[tuple[Any, ...], li
     if response in REPORTING:
         assert set(again) == set(matched), "a policy that only reports changed something"
     else:
-        assert not set(again) & set(bad), "the fix left drift"
+        refused = world.ids(case.refused)
+        assert set(again) & set(bad) == set(refused), "the fix left drift, or touched what it must not"
         assert case.fixed or not bad, "the case does not say what the fix must have done"
     world.check(case.fixed)
     after = engine.everything()
-    for name in good:
-        assert _plain(after[name]) == _plain(everything[name]), f"{name} was compliant, and was touched"
+    for name in (*good, *world.ids(case.refused)):
+        assert _plain(after[name]) == _plain(everything[name]), f"{name} must not be touched, and was"
     return noticed
 
 
@@ -94,6 +95,7 @@ def test_every_policy_has_a_bad_a_good_and_an_absent_case() -> None:
         for case in own:
             assert set(case.absent) <= set(case.match + case.passes), f"{case}: absent needs a verdict too"
             assert set(case.outside) <= set(case.passes), f"{case}: what is not applicable does not match either"
+            assert set(case.refused) <= set(case.match), f"{case}: only what matches can be refused"
 
 
 def _plain(resource: dict[str, Any]) -> dict[str, Any]:

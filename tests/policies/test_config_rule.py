@@ -157,7 +157,7 @@ def judge(case: Case, account: Account) -> None:
 
     expected = {}
     for of in world.ids(case.match):
-        expected[config_ids[of]] = "NON_COMPLIANT" if tells else "COMPLIANT"
+        expected[config_ids[of]] = "NON_COMPLIANT" if tells or of in world.ids(case.refused) else "COMPLIANT"
     for of in world.ids(case.passes):
         verdict = "NOT_APPLICABLE" if of in world.ids(case.outside) else "COMPLIANT"
         # What is at home in another region is recorded there, and judged by the rule of that region.

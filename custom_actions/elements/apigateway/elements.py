@@ -6,13 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from c7n.actions import EventAction
 from c7n.exceptions import PolicyValidationError
 from c7n.filters import Filter
 from c7n.utils import get_partition, local_session, type_schema
 
 from ...errors import CannotRead
-from ...fixing import FixResult, Inverse, finish, fix_each, is_api
+from ...fixing import OTHERWISE, Fix, FixResult, Inverse, fix_each, is_api
 from ...parameters import placeholders
 from .cache import StageName, encrypt
 from .document import PolicyError, Statement, read
@@ -153,7 +152,7 @@ def _decrypts(operations: Any, _: Any) -> bool:
         and str(each["path"]).endswith("/caching/dataEncrypted") and each["value"] == "false" for each in operations)
 
 
-class EncryptCache(EventAction):
+class EncryptCache(Fix):
     """Encrypt a stage's cache, in every method setting that caches without encryption.
 
     Other settings, and methods that do not cache, stay as they are. API Gateway may fetch cached responses again. Each
@@ -178,18 +177,13 @@ class EncryptCache(EventAction):
               - encrypt-cache
     """
 
-    schema = type_schema("encrypt-cache")
+    schema = type_schema("encrypt-cache", otherwise=OTHERWISE)
     inverses = (
         Inverse("apigateway", "update_stage", "restApiId", is_api, {
             "stageName": lambda name, receipt: receipt["resource"].endswith(f"/stages/{name}"),
             "patchOperations": _decrypts}),
     )
     permissions = ("apigateway:GET", "apigateway:PATCH")
-
-    @property
-    def name(self) -> str:
-        """c7n uses this as the name of the file with the receipts."""
-        return str(self.type)
 
     def process(self, resources: list[dict[str, Any]], event: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Encrypt each stage's cache and return the receipts. Raises FixIncomplete if one stays unencrypted."""
@@ -202,7 +196,7 @@ class EncryptCache(EventAction):
                    f"/restapis/{stage.api}/stages/{stage.name}")
             yield replace(encrypt(client, stage), resource=arn)
 
-        return finish(self, fix_each(self, resources, fix))
+        return self.finish(fix_each(self, resources, fix), event)
 
 
 def _name_of(stage: Mapping[str, Any], event: Mapping[str, Any] | None) -> StageName:

@@ -62,7 +62,7 @@ def fix_plan(trail: Trail, plan: Plan, declared: Declared) -> FixPlan:
         undo = (Call("cloudtrail", "put_event_selectors", {"TrailName": trail.arn, **drifted}),) if drifted else ()
         steps.append(Step(
             "put the event selectors", Call("cloudtrail", "put_event_selectors", {"TrailName": trail.arn, **wanted}),
-            undo, removed=drifted, added=wanted, confirm=plan.selectors != declared.selectors))
+            undo, removed=drifted, added=wanted, confirm=plan.selectors != declared.selectors, overwrites=True))
     unknown = (
         f"the earlier value of {', '.join(plan.unknown)} is in no event, and the policy declares none: not changed"
         if plan.unknown else "")
@@ -89,7 +89,8 @@ def _setting(
     undo = (Call("cloudtrail", "update_trail", {"Name": trail.arn, **beside, **drifted}),) if drifted else ()
     return Step(
         f"set {', '.join(settings)}", Call("cloudtrail", "update_trail", {"Name": trail.arn, **beside, **settings}),
-        undo, removed=drifted, added=settings, parts=parts, confirm=confirm)
+        undo, removed=drifted, added=settings, parts=parts, confirm=confirm,
+        overwrites=True)
 
 
 def _groups(settings: Mapping[str, Setting]) -> list[dict[str, Setting]]:

@@ -10,7 +10,7 @@ from c7n.utils import type_schema
 
 from ...aws import call, code_of, reason_of
 from ...errors import Refusal
-from ...fixing import Fix, FixPlan, FixResult, Inverse, fix_by_plan
+from ...fixing import OTHERWISE, Fix, FixPlan, FixResult, Inverse, fix_by_plan
 from ...parameters import placeholders
 from .encryption import steps_of
 
@@ -41,12 +41,13 @@ class SetKmsEncryption(Fix):
               - set-kms-encryption
     """
 
-    schema = type_schema("set-kms-encryption", key={"type": "string"})
+    schema = type_schema("set-kms-encryption", otherwise=OTHERWISE, key={"type": "string"})
     # DynamoDB calls KMS with the permissions of the caller of UpdateTable.
     inverses = (Inverse("dynamodb", "update_table", "TableName", values={"SSESpecification": {"Enabled": False}}),)
     permissions = ("dynamodb:DescribeTable", "dynamodb:UpdateTable", "kms:DescribeKey", "kms:CreateGrant")
 
     def validate(self) -> SetKmsEncryption:
+        super().validate()
         key = self.data.get("key", "")
         if any(character.isspace() for character in key) and not placeholders(key):
             raise PolicyValidationError(f"{self.type}: key must be the id, ARN or alias of a KMS key, got {key!r}")

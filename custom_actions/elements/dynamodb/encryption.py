@@ -33,4 +33,4 @@ def steps_of(table: Mapping[str, Any], key: str) -> list[Step]:
         Call("dynamodb", "update_table", {"TableName": name, "SSESpecification": specification}),
         # Back to the key that AWS owns.
         Call("dynamodb", "update_table", {"TableName": name, "SSESpecification": {"Enabled": False}}),
-        added=specification)]
+        added=specification, overwrites=True)]

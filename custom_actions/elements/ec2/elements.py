@@ -32,7 +32,7 @@ class ExposedPorts(Filter):
     rules that would have to be removed are stored on the instance as `c7n:ExposedPorts`.
 
     An instance also matches if AWS does not show the contents of a prefix list on a watched port; the line then begins
-    with `unknown`. A group that AWS does not show makes the policy fail, because its open ports are unknown.
+    with `unknown`. If AWS does not show a group, the instance is unknown.
 
     Why not c7n's `security-group` with a JMESPath expression: it cannot compare a list of ports that is a parameter,
     does not add up rules, and does not name the rule.

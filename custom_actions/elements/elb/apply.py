@@ -62,7 +62,7 @@ def steps_of(plan: RedirectPlan) -> list[Step]:
             f"redirect {step}", Call("elbv2", *_change(step, step.actions)),
             Call("elbv2", *_change(step, step.rule.actions)),
             removed={"rule": step.rule.arn, "actions": list(step.rule.actions)},
-            added={"rule": step.rule.arn, "actions": list(step.actions)})
+            added={"rule": step.rule.arn, "actions": list(step.actions)}, overwrites=True)
         for step in plan.steps
     ]
 

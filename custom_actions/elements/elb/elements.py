@@ -8,7 +8,7 @@ from c7n.filters import Filter
 from c7n.utils import local_session, type_schema
 
 from ...errors import Refusal
-from ...fixing import Fix, FixPlan, FixResult, Inverse, fix_by_plan, is_listener
+from ...fixing import OTHERWISE, Fix, FixPlan, FixResult, Inverse, fix_by_plan, is_listener
 from .apply import read_listeners, steps_of
 from .redirect import offending, plan_redirects
 
@@ -82,7 +82,8 @@ class RedirectToHttps(Fix):
                 port: 443
     """
 
-    schema = type_schema("redirect-to-https", port={"type": "integer", "minimum": 1, "maximum": 65535})
+    schema = type_schema(
+        "redirect-to-https", otherwise=OTHERWISE, port={"type": "integer", "minimum": 1, "maximum": 65535})
     inverses = (
         Inverse("elbv2", "modify_listener", "ListenerArn", is_listener, optional=("DefaultActions",)),
         Inverse("elbv2", "modify_rule", "RuleArn", is_listener, optional=("Actions",)),

@@ -11,7 +11,7 @@ from c7n.utils import local_session, type_schema
 
 from ...aws import call
 from ...errors import Refusal
-from ...fixing import Call, FixResult, Inverse, Step, again, is_removed
+from ...fixing import OTHERWISE, Call, FixResult, Inverse, Step, again, is_removed
 from ...parameters import placeholders
 from .documents import allows_everything, parse
 from .fix import IamFix
@@ -108,7 +108,8 @@ class RevokeFullStar(IamFix):
 
     Such a managed policy is detached, and such an inline policy is deleted; all other policies stay. Which policies
     they are is decided again, as in the filter `full-star`. A user's groups are not changed, because other users have
-    their policies too. The principal under which this runs is refused, because it could not undo the fix.
+    their policies too. The principal under which this runs is refused, because it could not undo the fix, and so are
+    roles of AWS and roles with which an organization administers the account.
 
     The outcome of each principal is reverted, already-ok, partial, failed or refused. Its receipt, in
     `action-revoke-full-star` beside the policy's other output, has the removed policies and the calls that restore
@@ -130,7 +131,7 @@ class RevokeFullStar(IamFix):
               - type: revoke-full-star
     """
 
-    schema = type_schema("revoke-full-star")
+    schema = type_schema("revoke-full-star", otherwise=OTHERWISE)
     inverses = tuple(inverse for kind in ("user", "group", "role") for inverse in (
         Inverse("iam", f"attach_{kind}_policy", f"{kind.capitalize()}Name", values={"PolicyArn": is_removed},
                 type=f"aws.iam-{kind}", redo=again(f"detach_{kind}_policy")),
@@ -143,10 +144,13 @@ class RevokeFullStar(IamFix):
     def get_permissions(self) -> tuple[str, ...]:
         """The permissions to read and to change, for the policy's resource type."""
         principal = Principal(self.manager.type.rpartition("iam-")[2], "")
-        return self.permissions + principal.permissions(*_READ, "Delete{}Policy", "Detach{}Policy")
+        return (
+            *self.permissions, *principal.permissions(*_READ, "Delete{}Policy", "Detach{}Policy"),
+            *self.told_permissions())
 
     def fix(self, session: Any, resource: dict[str, Any]) -> Iterator[FixResult]:
         """Remove the policies that allow all actions from one principal."""
+        self.check_not_protected(resource)
         principal = Principal.of(self.manager.type, resource)
         own = call(session.client("sts").get_caller_identity)["Arn"]
         if is_caller(principal, own):
@@ -186,4 +190,4 @@ def _revocation(grant: Grant) -> Step:
     return Step(
         f"delete {grant}", Call("iam", f"delete_{kind}_policy", parameters),
         Call("iam", f"put_{kind}_policy", {**parameters, "PolicyDocument": document}),
-        removed={"PolicyName": grant.policy, "PolicyDocument": document})
+        removed={"PolicyName": grant.policy, "PolicyDocument": document}, overwrites=True)

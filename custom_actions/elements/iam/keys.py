@@ -16,7 +16,7 @@ from c7n.utils import local_session, type_schema
 
 from ...aws import call, code_of
 from ...errors import Refusal
-from ...fixing import Call, FixResult, Inverse, Step, again, is_removed
+from ...fixing import OTHERWISE, Call, FixResult, Inverse, Step, again, is_removed
 from ...parameters import placeholders
 from .fix import IamFix
 from .principals import GONE
@@ -116,7 +116,7 @@ class DisableKeys(IamFix):
               - disable-keys
     """
 
-    schema = type_schema("disable-keys")
+    schema = type_schema("disable-keys", otherwise=OTHERWISE)
     inverses = (
         Inverse("iam", "update_access_key", "UserName", values={"AccessKeyId": is_removed, "Status": "Active"},
                 redo=again("update_access_key", Status="Inactive")),
@@ -124,6 +124,7 @@ class DisableKeys(IamFix):
     permissions: tuple[str, ...] = ("iam:ListAccessKeys", "iam:UpdateAccessKey")
 
     def validate(self) -> DisableKeys:
+        super().validate()
         if not {found.type for found in self.manager.iter_filters()} & {"unused-keys", "access-key"}:
             raise PolicyValidationError(f"{self.type}: the policy needs one of the filters unused-keys, access-key")
         return self

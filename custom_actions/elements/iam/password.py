@@ -13,7 +13,7 @@ from c7n.resources.aws import shape_validate
 from c7n.utils import type_schema
 
 from ...aws import call, code_of
-from ...fixing import Call, FixResult, Inverse, Step, is_account
+from ...fixing import OTHERWISE, Call, FixResult, Inverse, Step, is_account
 from ...parameters import placeholders
 from .fix import IamFix
 from .principals import GONE
@@ -51,7 +51,8 @@ def plan(now: Settings | None, wanted: Settings) -> list[Step]:
     return [Step(
         f"set {', '.join(f'{key}: {value}' for key, value in changed.items()) or 'a password policy'}",
         Call("iam", "update_account_password_policy", target), undo,
-        removed={key: (now or {}).get(key) for key in changed} if now is not None else {}, added=changed)]
+        removed={key: (now or {}).get(key) for key in changed} if now is not None else {}, added=changed,
+        overwrites=True)]
 
 
 def _given(settings: Settings) -> dict[str, Any]:
@@ -90,7 +91,7 @@ class StrengthenPasswordPolicy(IamFix):
     """
 
     schema = type_schema(
-        "strengthen-password-policy", required=["policy"],
+        "strengthen-password-policy", required=["policy"], otherwise=OTHERWISE,
         policy={
             "type": "object", "minProperties": 1, "additionalProperties": False,
             "properties": {key: {"type": ["boolean", "integer", "string"]} for key in STRICTER},
@@ -102,6 +103,7 @@ class StrengthenPasswordPolicy(IamFix):
     permissions: tuple[str, ...] = ("iam:GetAccountPasswordPolicy", "iam:UpdateAccountPasswordPolicy")
 
     def validate(self) -> StrengthenPasswordPolicy:
+        super().validate()
         known = {key: value for key, value in self.data["policy"].items() if not placeholders(value)}
         try:
             shape_validate(known, "UpdateAccountPasswordPolicyRequest", "iam")

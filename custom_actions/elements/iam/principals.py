@@ -66,23 +66,27 @@ class Reader:
     def grants(self, principal: Principal) -> Iterator[Grant]:
         """The principal's policies, without its groups'; none when it does not exist. Raises one of AWS_ERRORS."""
         inline = getattr(self._client, f"get_{principal.kind}_policy")
-        for name in self._listed(f"list_{principal.kind}_policies", "PolicyNames", principal):
+        for name in self._listed(f"list_{principal.kind}_policies", "PolicyNames", principal, may_be_gone=True):
             answer = _unless_gone(inline, PolicyName=name, **principal.parameters)
             if answer:
                 yield Grant(principal, name, True, answer["PolicyDocument"])
-        for arn in self.attached(principal):
+        for arn in self.attached(principal, may_be_gone=True):
             document = self.document(arn)
             if document is not None:
                 yield Grant(principal, arn, False, document)
 
-    def attached(self, principal: Principal) -> list[str]:
-        """The ARNs of the managed policies that are attached to the principal itself. Raises one of AWS_ERRORS."""
-        listed = self._listed(f"list_attached_{principal.kind}_policies", "AttachedPolicies", principal)
+    def attached(self, principal: Principal, *, may_be_gone: bool = False) -> list[str]:
+        """The ARNs of the managed policies that are attached to the principal itself.
+
+        With `may_be_gone`, none when it does not exist. Raises one of AWS_ERRORS.
+        """
+        operation = f"list_attached_{principal.kind}_policies"
+        listed = self._listed(operation, "AttachedPolicies", principal, may_be_gone=may_be_gone)
         return [policy["PolicyArn"] for policy in listed]
 
     def groups(self, user: Principal) -> list[Principal]:
         """The groups of a user. Raises one of AWS_ERRORS."""
-        listed = self._listed("list_groups_for_user", "Groups", user)
+        listed = self._listed("list_groups_for_user", "Groups", user, may_be_gone=False)
         return [Principal("group", group["GroupName"]) for group in listed]
 
     def document(self, arn: str) -> Any:
@@ -97,9 +101,13 @@ class Reader:
             self._client.get_policy_version, PolicyArn=arn, VersionId=found["Policy"]["DefaultVersionId"])
         return version["PolicyVersion"]["Document"] if version else None
 
-    def _listed(self, operation: str, key: str, principal: Principal) -> list[Any]:
+    def _listed(self, operation: str, key: str, principal: Principal, *, may_be_gone: bool) -> list[Any]:
         paginator = self._client.get_paginator(operation)
-        pages = _unless_gone(lambda: list(paginator.paginate(**principal.parameters)))
+
+        def read() -> list[Any]:
+            return list(paginator.paginate(**principal.parameters))
+
+        pages = _unless_gone(read) if may_be_gone else call(read)
         return [entry for page in pages or () for entry in page[key]]
 
 

@@ -13,7 +13,7 @@ from c7n.filters import Filter
 from c7n.utils import get_partition, local_session, type_schema
 
 from ...aws import call
-from ...fixing import Call, FixResult, Inverse, Step, again, is_added
+from ...fixing import OTHERWISE, Call, FixResult, Inverse, Step, again, is_added
 from ...parameters import placeholders
 from .fix import IamFix
 from .principals import Principal, Reader
@@ -112,6 +112,7 @@ class AttachMissingPolicies(IamFix):
     """Attach the required managed policies that a user or a role lacks, and verify the result.
 
     The missing policies are determined again, as in the policy's filter `missing-policies`. Nothing is detached.
+    Roles of AWS, and roles with which an organization administers the account, are refused.
 
     The outcome of each principal is reverted, already-ok, partial or failed. Its receipt, in
     `action-attach-missing-policies` beside the policy's other output, has the attached policies and the calls that
@@ -146,7 +147,7 @@ class AttachMissingPolicies(IamFix):
               - attach-missing-policies
     """
 
-    schema = type_schema("attach-missing-policies")
+    schema = type_schema("attach-missing-policies", otherwise=OTHERWISE)
     inverses = tuple(
         Inverse("iam", f"detach_{kind}_policy", f"{kind.capitalize()}Name", values={"PolicyArn": is_added},
                 already=("NoSuchEntity",), type=f"aws.iam-{kind}", redo=again(f"attach_{kind}_policy"))
@@ -156,15 +157,18 @@ class AttachMissingPolicies(IamFix):
     def get_permissions(self) -> tuple[str, ...]:
         """The permissions to read and to change, for the policy's resource type."""
         attach = Principal(self.manager.type.rpartition("iam-")[2], "").permissions("Attach{}Policy")
-        return tuple(permission for found in self._filters() for permission in found.get_permissions()) + attach
+        reads = (permission for found in self._filters() for permission in found.get_permissions())
+        return (*reads, *attach, *self.told_permissions())
 
     def validate(self) -> AttachMissingPolicies:
+        super().validate()
         if len(self._filters()) != 1:
             raise PolicyValidationError(f"{self.type}: the policy must have exactly one filter missing-policies")
         return self
 
     def fix(self, session: Any, resource: dict[str, Any]) -> Iterator[FixResult]:
         """Attach the policies that one principal lacks."""
+        self.check_not_protected(resource)
         principal, client = Principal.of(self.manager.type, resource), session.client("iam")
         [declared] = self._filters()
         required = arns_of(self, declared.data["policies"])
@@ -220,7 +224,7 @@ def lacks(reader: Reader, principal: Principal, required: Sequence[str]) -> list
     """The required policies that the principal does not have; its groups are read only when necessary."""
     lacking = missing(required, reader.attached(principal)) if required else []
     if lacking and principal.kind == "user":
-        through = {arn for group in reader.groups(principal) for arn in reader.attached(group)}
+        through = {arn for group in reader.groups(principal) for arn in reader.attached(group, may_be_gone=True)}
         lacking = missing(lacking, through)
     return lacking
 

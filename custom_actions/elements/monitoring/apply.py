@@ -15,13 +15,15 @@ from .plan import AlarmPlan, AlarmStep
 
 
 def apply(
-    plan: AlarmPlan, client: Callable[[str, str], Any], judge: Callable[[], Mapping[str, Verdict]]
+    plan: AlarmPlan, client: Callable[[str, str], Any], judge: Callable[[], Mapping[str, Verdict]],
+    again: Callable[[], AlarmPlan],
 ) -> FixResult:
     """Make the steps of `plan`, and return the result.
 
     Args:
         client: returns a boto3 client for a service and a region.
         judge: checks the plan's classes of events again; returns those that still lack a link.
+        again: plans again, for the same region.
 
     An error stops the steps of its own class of events, not the others. It is part of the result and never raised.
     """
@@ -39,8 +41,8 @@ def apply(
 
     if plan.steps:
         result = carry_out(
-            [_step(plan, each) for each in plan.steps], calls(lambda service: client(service, plan.region)), left,
-            cannot=refused, settled=settled)
+            _steps(plan), calls(lambda service: client(service, plan.region)), left,
+            cannot=refused, settled=settled, again=lambda: _steps(again()))
     else:
         result = _nothing_to_do(left, refused)
     return replace(result, region=plan.region)
@@ -54,8 +56,12 @@ def _nothing_to_do(left: Callable[[], Left], refused: str) -> FixResult:
     return FixResult(Outcome.REFUSED if problems else Outcome.ALREADY_OK, "; ".join(problems))
 
 
+def _steps(plan: AlarmPlan) -> list[Step]:
+    return [_step(plan, each) for each in plan.steps]
+
+
 def _step(plan: AlarmPlan, step: AlarmStep) -> Step:
     return Step(
         f"{step.events or 'topic'}: {plan.line(step)}", step.call, step.inverse, removed=step.replaced,
         added={"call": f"{step.call.service}:{step.call.operation}", **step.call.parameters},
-        note=step.note, chain=step.events or "topic")
+        note=step.note, chain=step.events or "topic", overwrites=bool(step.replaced))

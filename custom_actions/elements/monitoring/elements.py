@@ -9,12 +9,12 @@ from c7n.exceptions import PolicyValidationError
 from c7n.filters import Filter
 from c7n.utils import local_session, type_schema
 
-from ...fixing import Fix, FixResult, Inverse, is_added, is_topic
+from ...fixing import OTHERWISE, Fix, FixResult, Inverse, is_added, is_topic
 from ...parameters import placeholders
 from .apply import apply
 from .chain import Link, Verdict, judge
 from .pattern import Expression, PatternError, cases, covers, parse_conditions, whole
-from .plan import ALARM_SETTINGS, FILTER_SETTINGS, Settings, plan_alarms
+from .plan import ALARM_SETTINGS, FILTER_SETTINGS, AlarmPlan, Settings, plan_alarms
 from .read import AwsSource
 
 _LONGEST_PATTERN = 1024
@@ -160,7 +160,7 @@ class CreateLogAlarm(Fix):
     """
 
     schema = type_schema(
-        "create-log-alarm", required=["topic"],
+        "create-log-alarm", required=["topic"], otherwise=OTHERWISE,
         topic={"type": "string", "minLength": 1},
         email={"type": "string"},
         namespace={"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_-]{0,99}$"},
@@ -179,6 +179,7 @@ class CreateLogAlarm(Fix):
     )
 
     def validate(self) -> CreateLogAlarm:
+        super().validate()
         self._events()
         topic, email = self.data["topic"], self.data.get("email") or ""
         if topic.startswith("arn:") and not placeholders(topic) and topic.split(":")[2:3] != ["sns"]:
@@ -197,13 +198,21 @@ class CreateLogAlarm(Fix):
         expressions = _expressions(self.type, patterns)
         settings = Settings(
             self.data["topic"], self.data.get("email") or "", self.data.get("namespace") or Settings.namespace)
-        source = _source(self, fresh=True)
-        for plan in plan_alarms(
-                _missing(expressions, source), patterns, settings, source, self.manager.config.region):
+
+        def planned() -> tuple[list[AlarmPlan], AwsSource]:
+            source = _source(self, fresh=True)
+            return plan_alarms(
+                _missing(expressions, source), patterns, settings, source, self.manager.config.region), source
+
+        def again(region: str) -> AlarmPlan:
+            return next((plan for plan in planned()[0] if plan.region == region), AlarmPlan(region))
+
+        plans, source = planned()
+        for plan in plans:
             for line in plan.lines():
                 self.log.info("%s %s: %s", self.type, plan.region, line)
             own = {name: expressions[name] for name in plan.events}
-            yield apply(plan, source.client, partial(self._judge, own))
+            yield apply(plan, source.client, partial(self._judge, own), partial(again, plan.region))
 
     def _judge(self, expressions: Mapping[str, Expression]) -> Mapping[str, Verdict]:
         return _missing(expressions, _source(self, fresh=True))

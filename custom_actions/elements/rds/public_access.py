@@ -14,6 +14,8 @@ from ...fixing import OTHERWISE, Call, EventFix, FixPlan, FixResult, Inverse, St
 
 NOT_YET = ("creating", "backing-up", "restoring", "starting")
 """Statuses in which RDS does not accept a modification yet."""
+_OWN_INSTANCES = ("aurora", "neptune", "docdb")
+"""Engines whose clusters have instances with settings of their own; others form Multi-AZ DB clusters."""
 
 
 def plan_database(instance: Mapping[str, Any]) -> FixPlan:
@@ -22,7 +24,10 @@ def plan_database(instance: Mapping[str, Any]) -> FixPlan:
         return FixPlan()
     if (status := instance.get("DBInstanceStatus")) in NOT_YET:
         return FixPlan(cannot=f"the instance is {status}: RDS does not accept a modification now")
-    name = instance["DBInstanceIdentifier"]
+    name, cluster = instance["DBInstanceIdentifier"], instance.get("DBClusterIdentifier")
+    if cluster and not str(instance.get("Engine", "")).startswith(_OWN_INSTANCES):
+        return FixPlan(cannot=f"the instance belongs to the Multi-AZ DB cluster {cluster}, whose public access is set "
+                              "when the cluster is created: restore the cluster without public access")
 
     def modify(public: bool) -> Call:
         return Call("rds", "modify_db_instance", {"DBInstanceIdentifier": name, "PubliclyAccessible": public})

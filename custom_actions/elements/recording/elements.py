@@ -4,12 +4,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError
 from c7n.exceptions import PolicyValidationError
 from c7n.filters import Filter
 from c7n.utils import local_session, type_schema
 
-from ...aws import call
+from ...aws import AWS_ERRORS, call, reason_of
+from ...errors import CannotRead
 from ...parameters import placeholders
 from .traits import Traits, lacking_events, lacking_settings, lacking_status
 
@@ -70,17 +70,20 @@ class MissingTrail(Filter):
         return self
 
     def process(self, resources: list[dict[str, Any]], event: Any = None) -> list[dict[str, Any]]:
-        """The account, when it has no such trail. Raises one of AWS_ERRORS when this cannot be determined."""
+        """The account, when it has no such trail.
+
+        Raises one of AWS_ERRORS, or CannotRead for a trail that may be the one, when this cannot be determined.
+        """
         wanted = Traits(**{name.replace("-", "_"): value for name, value in self.data.items() if name != "type"})
         session = local_session(self.manager.session_factory)
         trails = call(session.client("cloudtrail").describe_trails)["trailList"]
         nearest: tuple[str, list[str]] | None = None
-        unread: ClientError | None = None
+        unread: CannotRead | None = None
         for trail in sorted(trails, key=lambda trail: len(lacking_settings(trail, wanted))):
             try:
                 lacking = lacking_settings(trail, wanted) + self._lacking_work(session, trail, wanted)
-            except ClientError as error:
-                unread = unread or error
+            except AWS_ERRORS as error:
+                unread = unread or CannotRead(f"{trail['TrailARN']}: {reason_of(error)}")
                 continue
             if not lacking:
                 return []

@@ -60,7 +60,7 @@ def plan_recorder(now: Recording, known: Known) -> FixPlan:
                 f"recreate the recorder {name}",
                 Call("config", "put_configuration_recorder", {"ConfigurationRecorder": recorder}),
                 Call("config", "delete_configuration_recorder", {"ConfigurationRecorderName": name}), added=recorder,
-                confirm=True,
+                confirm=True, overwrites=True,
             ))
         else:
             missing.append("the recorder")
@@ -70,7 +70,7 @@ def plan_recorder(now: Recording, known: Known) -> FixPlan:
                 f"recreate the delivery channel {channel['name']}",
                 Call("config", "put_delivery_channel", {"DeliveryChannel": channel}),
                 Call("config", "delete_delivery_channel", {"DeliveryChannelName": channel["name"]}), added=channel,
-                confirm=True,
+                confirm=True, overwrites=True,
             ))
         else:
             missing.append("the delivery channel")

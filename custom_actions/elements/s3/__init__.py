@@ -3,3 +3,13 @@
 `document` reads bucket policies. `public`, `transport` and `encryption` decide and are pure: no AWS. `elements` and
 `close_bucket` hold what a policy uses.
 """
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...face import face
+
+if TYPE_CHECKING:
+    from .read import block_of, policy_of
+
+__getattr__, __all__ = face(__name__, read=("block_of", "policy_of"))

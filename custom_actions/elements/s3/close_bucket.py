@@ -10,10 +10,10 @@ from typing import Any
 from c7n.resources.s3 import get_region
 from c7n.utils import type_schema
 
-from ...aws import call
+from ...aws import absent, call
 from ...fixing import OTHERWISE, Call, EventFix, FixPlan, FixResult, Inverse, Step, again, fix_by_plan
 from .public import Opening, acl_openings, address_openings
-from .read import absent, block_of, policy_of
+from .read import block_of, policy_of
 
 BLOCK = {
     "BlockPublicAcls": True, "IgnorePublicAcls": True, "BlockPublicPolicy": True, "RestrictPublicBuckets": True,
@@ -41,7 +41,7 @@ def plan_bucket(
         # Before the block: undoing runs in reverse order, so the block is off again when the grants are restored.
         steps.append(Step(
             "remove public grants from the ACL", put([grant for grant in acl["Grants"] if grant not in public]),
-            put(list(acl["Grants"])), removed={"Grants": public},
+            put(list(acl["Grants"])), removed={"Grants": public}, overwrites=True,
         ))
     if block != BLOCK:
         before = Call("s3", "put_public_access_block", {**name, "PublicAccessBlockConfiguration": dict(block)}) \
@@ -50,6 +50,7 @@ def plan_bucket(
             "block public access", Call("s3", "put_public_access_block", {
                 **name, "PublicAccessBlockConfiguration": BLOCK}),
             before, removed={"PublicAccessBlock": dict(block or {})}, added={"PublicAccessBlock": BLOCK},
+            overwrites=True,
         ))
     cannot = "; ".join(opening.description for opening in stays)
     return FixPlan(steps, cannot=f"the public access block does not close this, correct the bucket policy: {cannot}"

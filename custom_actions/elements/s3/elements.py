@@ -11,11 +11,11 @@ from c7n.filters import Filter
 from c7n.resources.s3 import get_region
 from c7n.utils import get_partition, local_session, type_schema
 
-from ...aws import call
+from ...aws import absent, call
 from ...parameters import placeholders
 from . import encryption, public, transport
 from .document import statements
-from .read import absent, block_of, policy_of
+from .read import block_of, policy_of
 
 Bucket = dict[str, Any]
 _PARALLEL = 5

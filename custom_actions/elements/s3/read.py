@@ -4,19 +4,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from ...aws import call, code_of
-
-
-def absent(operation: Callable[..., Any], code: str, **parameters: Any) -> Any:
-    """The response, or None if AWS returns the error `code`. Raises ClientError for any other error."""
-    try:
-        return call(operation, **parameters)
-    except ClientError as error:
-        if code_of(error) == code:
-            return None
-        raise
+from ...aws import absent
 
 
 def block_of(operation: Callable[..., Any], **parameters: Any) -> Mapping[str, Any]:

@@ -13,13 +13,13 @@ from ...face import face
 if TYPE_CHECKING:
     from .baseline import Forbidden, PrefixLists, no_lists
     from .prefix_lists import PrefixListReader
-    from .rules import LAST_PORT, Rule, from_permissions, from_policy
+    from .rules import LAST_PORT, Rule, from_permissions, from_policy, from_security_group_rules
     from .settings import SHARE_SCHEMA, WORLD_SHARE
 
 __getattr__, __all__ = face(
     __name__,
     baseline=("Forbidden", "PrefixLists", "no_lists"),
     prefix_lists=("PrefixListReader",),
-    rules=("LAST_PORT", "Rule", "from_permissions", "from_policy"),
+    rules=("LAST_PORT", "Rule", "from_permissions", "from_policy", "from_security_group_rules"),
     settings=("SHARE_SCHEMA", "WORLD_SHARE"),
 )

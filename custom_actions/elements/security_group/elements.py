@@ -22,9 +22,10 @@ from ...aws import (
 from ...errors import Refusal
 from ...fixing import CONFIRM, LIST_OF_ROLES, OTHERWISE, EventFix, FixResult, Inverse, again
 from . import prefix_lists
-from .apply import apply, read_rules
+from .apply import apply, is_modification, narrow_again, read_rules
 from .baseline import Baseline, Required
 from .event import EVENTS, SETTLED, undo_of
+from .managed import managers
 from .plan import Plan
 from .prefix_lists import PrefixListReader
 from .restore import NEVER, bounded, without_restores
@@ -142,9 +143,12 @@ class RevertIngress(EventFix):
       docs/security.md.
 
     Rules are revoked by their ids, so other sources on the same port stay. With `narrow: true` a wide rule (0-65535,
-    all traffic) loses only the part that violates the baseline: the rest is authorised first, in the fewest rules.
-    `protect` names rules that must never be revoked, by source (`cidrs`), description (`descriptions`, regular
-    expressions) or tag of the rule (`tags`). A group whose plan would revoke one is refused.
+    all traffic) loses only the part that violates the baseline: the rest is authorised first, in the fewest rules, and
+    the wide rule becomes one of them. A group that has no room for the rest is narrowed nevertheless: as much of the
+    rest as fits stays open, and the receipt names what had to be closed too. `when-full: keep` changes this for rules
+    that no address of the internet can use (private addresses, security groups): if the rest does not fit, they stay as
+    they are and the group fails. `protect` names rules that must never be revoked, by source (`cidrs`), description
+    (`descriptions`, regular expressions) or tag of the rule (`tags`). A group whose plan would revoke one is refused.
 
     Each group gets a receipt in `action-revert-ingress`, beside the policy's other output. It holds the outcome
     (reverted, already-ok, partial, failed or refused), the removed and added rules, the calls that undo the fix, who
@@ -217,6 +221,7 @@ class RevertIngress(EventFix):
         confirm=CONFIRM,
         **{
             "when-unknown": {"enum": ["refuse", "revoke"]},
+            "when-full": {"enum": ["close", "keep"]},
             "config-rule": {"type": "string", "minLength": 1},
             "settled-minutes": {"type": ["number", "string"]},
             "never-restore": schema_of("ingress-drift")["properties"]["forbidden"],
@@ -235,17 +240,25 @@ class RevertIngress(EventFix):
         Inverse("ec2", "revoke_security_group_ingress", "GroupId", optional=("IpPermissions",),
                 already=("InvalidPermission.NotFound",), split="IpPermissions",
                 redo=again("authorize_security_group_ingress")),
+        Inverse("ec2", "modify_security_group_rules", "GroupId", values={"SecurityGroupRules": is_modification},
+                redo=narrow_again),
     )
     permissions: tuple[str, ...] = (
         "ec2:DescribeSecurityGroupRules",
         "ec2:AuthorizeSecurityGroupIngress",
         "ec2:RevokeSecurityGroupIngress",
+        # A narrowed rule keeps its tags.
+        "ec2:CreateTags",
         *prefix_lists.PERMISSIONS,
     )
+    # Asked for where a rule may be narrowed. Without it, a group that is full loses more than with it.
+    narrowing_permissions: tuple[str, ...] = ("ec2:ModifySecurityGroupRules",)
 
     def get_permissions(self) -> tuple[str, ...]:
         """The permissions of the action; those for a history only if the baseline comes from it."""
         permissions = self.permissions
+        if self._settings().narrow:
+            permissions += self.narrowing_permissions
         if self._in_event_mode():
             permissions += ("sts:GetCallerIdentity",)
         if self.data.get("baseline") in (EVENT, LAST_COMPLIANT) and self._in_event_mode():
@@ -255,12 +268,15 @@ class RevertIngress(EventFix):
         return permissions + self.told_permissions()
 
     def validate(self) -> RevertIngress:
+        super().validate()
         settings = self._settings()
         if settings.kind == EVENT and not self._in_event_mode():
             raise PolicyValidationError(f"{self.type}: baseline: event needs a policy in mode cloudtrail")
         for option, baseline in (("when-unknown", EVENT), ("tag-set-by", EVENT), ("config-rule", LAST_COMPLIANT)):
             if option in self.data and settings.kind != baseline:
                 raise PolicyValidationError(f"{self.type}: {option} goes with baseline: {baseline}")
+        if "when-full" in self.data and not settings.narrow:
+            raise PolicyValidationError(f"{self.type}: when-full goes with narrow: true")
         return self
 
     def undoes_the_event(self) -> bool:
@@ -274,7 +290,10 @@ class RevertIngress(EventFix):
         if exact and resource.get("GroupName") == "default" and not self.data.get("include-default"):
             raise Refusal("an exact ingress on a default group needs include-default: true in the policy")
         settings.check_filled()
-        notes: tuple[str, ...] = ()
+        owner, account = resource.get("OwnerId"), self.manager.config.account_id
+        if owner and account and owner != account:
+            raise Refusal(f"the group belongs to the account {owner}, which shares it: its rules are changed there")
+        notes = tuple(managers(resource.get("Tags") or ()))
         lists = PrefixListReader(lambda: client)
         try:
             rules = read_rules(client, group_id)
@@ -282,7 +301,7 @@ class RevertIngress(EventFix):
                 baseline: Baseline = self._undo(group_id, rules, event)
             elif settings.kind == LAST_COMPLIANT:
                 baseline, at = self._last_compliant(group_id)
-                notes = (f"the baseline is the version that AWS Config recorded at {at}",)
+                notes = (f"the baseline is the version that AWS Config recorded at {at}", *notes)
             else:
                 baseline = settings.baseline(group_id, lists)
         except config_history.NoCompliantVersion as error:
@@ -308,6 +327,7 @@ class RevertIngress(EventFix):
             raise Refusal("; ".join(first.notes))
         yield apply(
             client, group_id, first, plan, notes, from_history=restores,
+            keep_when_full=self.data.get("when-full") == "keep",
             confirm=self.confirm(session, event) if self._in_event_mode() else None)
 
     def _distrusted(self, session: Any, group_id: str) -> str:

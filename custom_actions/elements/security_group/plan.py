@@ -1,7 +1,7 @@
 """The plan that brings a group's ingress to its baseline: a pure function, and the plan as data.
 
-A plan is carried out in this order: authorise missing rules, revoke extra rules, then narrow each wide rule by
-authorising its replacement before revoking it. So traffic that the baseline allows is never interrupted.
+A plan is carried out in this order: authorise missing rules, revoke extra rules, then narrow each wide rule, whose
+replacement is authorised before it closes. So traffic that the baseline allows is never interrupted.
 """
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ from .rules import Rule
 
 @dataclass(frozen=True)
 class Narrowing:
-    """A wide rule and its replacement. `added` holds the replacing rules that the group does not have yet."""
+    """A wide rule and its replacement.
+
+    `added` holds the replacing rules that the group does not have yet, the most important first: in a full group, the
+    last ones may not fit.
+    """
 
     wide: Rule
     added: tuple[Rule, ...]
@@ -106,6 +110,14 @@ class Protection:
         return ""
 
 
+def _importance(piece: Rule) -> tuple[int, int, int]:
+    """Sorts the parts of one rule: TCP first, because most services use it; HTTPS and HTTP; then the most ports."""
+    protocols_first, ports_first = ("tcp", "udp", "icmp", "icmpv6"), (443, 80)
+    rank = next((n for n, name in enumerate(protocols_first) if piece.protocol == name), len(protocols_first))
+    service = next((n for n, port in enumerate(ports_first) if piece.from_port <= port <= piece.to_port), 2)
+    return rank, service, piece.from_port - piece.to_port
+
+
 def plan_ingress(
     rules: Iterable[Rule], baseline: Baseline, *, narrow: bool = False, protection: Protection | None = None
 ) -> Plan:
@@ -128,7 +140,7 @@ def plan_ingress(
         if not kept:
             revoke.append(rule)
             continue
-        added = tuple(piece for piece in kept if piece not in have)
+        added = tuple(sorted((piece for piece in kept if piece not in have), key=_importance))
         have.update(added)
         narrowings.append(Narrowing(rule, added))
         if lossy:

@@ -105,6 +105,15 @@ class Rule:
         permission[_PERMISSION_LISTS[self.peer_kind]] = [source]
         return permission
 
+    def to_request(self) -> dict[str, Any]:
+        """The rule as a `SecurityGroupRuleRequest` of EC2's ModifySecurityGroupRules, description included."""
+        request: dict[str, Any] = {
+            "IpProtocol": self.protocol, "FromPort": self.from_port, "ToPort": self.to_port,
+            _REQUEST_SOURCES[self.peer_kind]: self.peer,
+        }
+        # Without it, EC2 removes the description.
+        return {**request, "Description": self.description} if self.description else request
+
     def to_dict(self) -> dict[str, Any]:
         """The rule as a policy would write it, with its id, description and tags where there are any."""
         record: dict[str, Any] = {"IpProtocol": self.protocol}
@@ -137,6 +146,8 @@ class Rule:
 _PERMISSION_LISTS = {
     CIDR4: "IpRanges", CIDR6: "Ipv6Ranges", PREFIX_LIST: "PrefixListIds", GROUP: "UserIdGroupPairs",
 }
+
+_REQUEST_SOURCES = {CIDR4: "CidrIpv4", CIDR6: "CidrIpv6", PREFIX_LIST: "PrefixListId", GROUP: "ReferencedGroupId"}
 
 
 def from_policy(entry: str | Mapping[str, Any]) -> list[Rule]:

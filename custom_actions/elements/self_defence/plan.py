@@ -100,7 +100,7 @@ def plan_targets(
         Step(f"add the target {target} again", Call(
                 "events", "put_targets", {"Rule": rule, **bus, "Targets": [{"Id": target, "Arn": known[target]}]}),
              Call("events", "remove_targets", {"Rule": rule, **bus, "Ids": [target]}),
-             added={"target": target, "arn": known[target]}, confirm=True)
+             added={"target": target, "arn": known[target]}, confirm=True, overwrites=True)
         for target in missing if target in known
     ]
     unknown = [target for target in missing if target not in known]

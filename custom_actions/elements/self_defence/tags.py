@@ -49,7 +49,7 @@ def plan_tags(
         steps.append(Step(
             f"restore the tag {key} of {resource}", _call(resource, key, before[key], now.get(key)),
             _call(resource, key, now.get(key), before[key]),
-            removed=_tag(key, now.get(key)), added=_tag(key, before[key]), confirm=True))
+            removed=_tag(key, now.get(key)), added=_tag(key, before[key]), confirm=True, overwrites=True))
     unknown = [key for key in changed if key not in before]
     cannot = f"no event shows the previous value of the tag {', '.join(unknown)}" if unknown else ""
     return FixPlan(steps, cannot=cannot)

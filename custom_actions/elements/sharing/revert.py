@@ -14,6 +14,7 @@ from c7n.filters import Filter
 from c7n.utils import local_session, type_schema
 
 from ...aws import call
+from ...errors import Refusal
 from ...fixing import (
     OTHERWISE,
     Call,
@@ -142,6 +143,12 @@ def plan_sharing(kind: Kind, resource: str, parties: Sequence[str], allowed: Seq
     )])
 
 
+def owner_of(resource: Mapping[str, Any]) -> str:
+    """The account that owns a snapshot or an image; empty if the description does not say."""
+    arn = str(resource.get("DBSnapshotArn") or resource.get("DBClusterSnapshotArn") or "")
+    return str(resource.get("OwnerId") or (arn.split(":")[4] if arn.count(":") > 4 else ""))
+
+
 _ALLOWED = {
     # A string is a parameter whose value is a list.
     "allowed-accounts": {"oneOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}]},
@@ -256,6 +263,9 @@ class RevertSharing(EventFix):
         kind = KINDS[self.manager.type]
         client = session.client(kind.service)
         resource_id = resource[self.manager.get_model().id]
+        owner = owner_of(resource)
+        if owner and owner != self.manager.config.account_id:
+            raise Refusal(f"it belongs to the account {owner}, which shares it: it is changed there")
         allowed = [
             account for found in self.manager.iter_filters() if isinstance(found, SharedOutside)
             for account in found.data.get("allowed-accounts") or ()

@@ -89,4 +89,5 @@ def _check(check: CheckRow) -> dict[str, Any]:
     return {
         "account": check.account, "account_name": check.account_name, "region": check.region, "policy": check.policy,
         "state": check.state, "reason": check.reason, "matched": check.matched,
+        "unknown": [each._asdict() for each in check.unknown],
     }

@@ -1,4 +1,4 @@
-"""CSV: `findings.csv`, one row for each finding, and `not-seen.csv`, one for each check that did not complete.
+"""CSV: `findings.csv`, with a row for each finding, and `not-seen.csv`, with one for each check that did not complete.
 
 A spreadsheet reads a cell that begins with = + - or @ as a formula, and anybody can put one into a bucket's tag. So
 every cell is quoted, quotes are doubled, and an apostrophe is put before anything that would begin a formula, as OWASP
@@ -17,7 +17,7 @@ from ...results import TABLE
 from .stream import dumps
 from .text import plain
 
-NOT_SEEN = ("account", "account_name", "region", "policy", "severity", "title", "state", "reason")
+NOT_SEEN = ("account", "account_name", "region", "policy", "severity", "title", "state", "reason", "resource")
 
 _FORMULA = frozenset("=+-@")
 _MINUS = "\N{MINUS SIGN}"
@@ -32,11 +32,15 @@ def write(assessment: Assessment, stream: TextIO) -> None:
 
 
 def write_not_seen(assessment: Assessment, stream: TextIO) -> None:
-    """The checks that did not complete; only the head when all completed."""
+    """The checks that did not complete; only the head when all completed.
+
+    A check with unknown resources has a row for each of them.
+    """
     _table(stream, NOT_SEEN, (
         (check.account, check.account_name, check.region, check.policy, assessment.policies[check.policy].severity,
-         assessment.policies[check.policy].title, check.state, check.reason)
+         assessment.policies[check.policy].title, check.state, reason, resource)
         for check in assessment.checks(missing=True)
+        for resource, reason in check.unknown or (("", check.reason),)
     ))
 
 

@@ -29,6 +29,7 @@ MATRIX = 60
 """Accounts in the table of frameworks by account; each costs an evaluation of all frameworks."""
 _SCRIPTS = ("dom.js", "model.js", "query.js", "yaml.js", "detail.js", "list.js", "page.js")
 _STATES: Mapping[str, str] = {
+    State.PARTIAL: "Some resources could not be read, and are unknown; all others were checked.",
     State.DENIED: "A permission is missing, or the account could not be reached.",
     State.THROTTLED: "AWS rejected calls because there were too many, so the result may be partial.",
     State.ERROR: "The check failed with an error.",

@@ -1,6 +1,7 @@
-"""DynamoDB: a table's encryption can be changed, and a deletion may still be going on."""
+"""DynamoDB: a table's encryption can be changed, a deletion takes time, and a conditional write is one step."""
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ def apply() -> None:
     """Apply the changes, once in the server's process."""
     _fix_update_of_encryption()
     _let_deletions_take_time()
+    _make_writes_whole()
 
 
 def _fix_update_of_encryption() -> None:
@@ -87,6 +89,16 @@ def _let_deletions_take_time() -> None:
     def list_tables(backend: Any, *args: Any, **kwargs: Any) -> Any:
         forget_deleted(backend)
         return original_list(backend, *args, **kwargs)
+
+
+def _make_writes_whole() -> None:
+    """A conditional write is one step; moto checks the condition first, and another request can come in between."""
+    original, one_at_a_time = DynamoDBBackend.put_item, threading.Lock()
+
+    @replaces(DynamoDBBackend, "put_item")
+    def put_item(*args: Any, **kwargs: Any) -> Any:
+        with one_at_a_time:
+            return original(*args, **kwargs)
 
 
 def _deleting(table: Any) -> bool:

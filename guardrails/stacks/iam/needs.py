@@ -18,10 +18,10 @@ from c7n.filters.core import BooleanGroupFilter
 from c7n.filters.missing import Missing
 from c7n.policy import Policy as EnginePolicy
 
-from custom_actions.names import FUNCTION_PREFIX, REDELIVERY_PREFIX, REDELIVERY_ROLE
+from custom_actions.names import FUNCTION_PREFIX, REDELIVERY_PREFIX, REDELIVERY_ROLE, STATE_TABLE
 
 from ...errors import GuardrailsError
-from ...policies import Policy, Scope, audit_scope, deploy_scope, resource_class, type_of, walk
+from ...policies import Kind, Policy, Scope, audit_scope, deploy_scope, resource_class, type_of, walk
 from ...yamlfile import read
 from .catalogue import ActionCatalogue
 
@@ -34,6 +34,8 @@ _FREE = frozenset({"sts:GetCallerIdentity"})
 _SCHEDULE = "scheduler:CreateSchedule"
 _SCHEDULES = (f"arn:{PARTITION}:scheduler:*:{ACCOUNT}:schedule/default/{REDELIVERY_PREFIX}*",)
 _REDELIVERY = (f"arn:{PARTITION}:iam::{ACCOUNT}:role/{REDELIVERY_ROLE}",)
+STATE_CALLS = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem")
+"""What functions call on the state table (custom_actions/aws/shared_state.py)."""
 _IN_A_VPC = ("CreateNetworkInterface", "DescribeNetworkInterfaces", "DescribeSubnets", "DeleteNetworkInterface")
 
 
@@ -176,6 +178,10 @@ def _of_mode(policy: Policy, logs: str) -> Iterator[Permission]:
     if target := (mode.get("dead_letter_config") or {}).get("TargetArn"):
         action = "sqs:SendMessage" if ":sqs:" in target else "sns:Publish"
         yield Permission(action, by + "failed events", resources=(placed(str(target)),))
+    if policy.kind is Kind.REALTIME:
+        table = f"arn:{PARTITION}:dynamodb:*:{ACCOUNT}:table/{STATE_TABLE}"
+        for name in STATE_CALLS:
+            yield Permission(name, by + "what its instances share", resources=(table,))
     if (mode.get("tracing_config") or {}).get("Mode") == "Active":
         for name in ("PutTraceSegments", "PutTelemetryRecords"):
             yield Permission(f"xray:{name}", by + "its traces")
@@ -208,7 +214,9 @@ def _declared(policy: EnginePolicy) -> Iterator[tuple[str, set[str], Any]]:
             continue
         name, manager = str(element.data.get("type") or element.type), policy.resource_manager
         permissions = _corrected(set(element.get_permissions()), manager, {kind: name}, element.data)
-        yield f"{kind} {name}", permissions, element.data
+        # A fix with an action of c7n keeps `otherwise` apart from the settings of c7n.
+        otherwise = getattr(element, "otherwise", None)
+        yield f"{kind} {name}", permissions, {**element.data, "otherwise": otherwise} if otherwise else element.data
 
 
 def _of_resource(manager: Any) -> Iterator[tuple[str, set[str], Any]]:
@@ -281,7 +289,8 @@ def _limited(
         yield replace(permission, conditions=conditions)
         return
     for entry in limits["conditions"]:
-        if permission.action not in entry["actions"]:
+        if permission.action not in entry["actions"] or not {entry.get("with", permission.action)} <= {
+                permission.action, *others}:
             continue
         values: tuple[str, ...] | None = (entry["value"],) if "value" in entry else _named(entry["from"], policy)
         if values is None:

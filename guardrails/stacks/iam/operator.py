@@ -9,7 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from custom_actions.names import FUNCTION_PREFIX, FUNCTION_ROLE, HUB_BUS, HUB_ROLE, RESPONDER_ROLE, TOPIC
+from custom_actions.names import (
+    EVENTS_QUEUE,
+    FUNCTION_PREFIX,
+    FUNCTION_ROLE,
+    HUB_BUS,
+    HUB_ROLE,
+    RESPONDER_ROLE,
+    STATE_TABLE,
+    TOPIC,
+)
 
 from ...policies import Policy
 from .needs import ACCOUNT, PARTITION, IamCondition, Permission, placed
@@ -31,6 +40,11 @@ _BY_SERVICE: Mapping[str, tuple[str, ...]] = {
     "logs": ("DeleteLogGroup",),
     "config": ("PutConfigRule", "DeleteConfigRule"),
     "sns": ("ListSubscriptionsByTopic", "Subscribe", "Unsubscribe"),
+    # What realtime functions share (deployment/shared.py); their names are fixed.
+    "sqs": ("GetQueueUrl", "GetQueueAttributes", "ListQueueTags", "CreateQueue", "TagQueue", "SetQueueAttributes",
+            "DeleteQueue"),
+    "dynamodb": ("DescribeTable", "ListTagsOfResource", "DescribeTimeToLive", "CreateTable", "TagResource",
+                 "UpdateTable", "UpdateTimeToLive", "DeleteTable"),
 }
 _ANYWHERE = (
     "lambda:ListFunctions", "events:ListRuleNamesByTarget", "config:DescribeConfigRules", "logs:DescribeLogGroups",
@@ -42,6 +56,9 @@ _READS_OF_OURS: Mapping[str, tuple[str, ...]] = {
     "events": ("ListTargetsByRule",),
     "scheduler": ("GetSchedule",),
     "logs": ("FilterLogEvents",),
+    # Failed events and quarrels. Nothing is deleted.
+    "sqs": ("ReceiveMessage",),
+    "dynamodb": ("DescribeTable", "DescribeTimeToLive", "Scan"),
 }
 # What has no resource in IAM, or whose names others choose: trails, roles of functions, dead-letter queues, and the
 # rules that forward events to the hub.
@@ -63,7 +80,7 @@ def of_deploy(policies: Iterable[Policy]) -> list[Permission]:
     names = _names(policies)
     permissions = [Permission(action, by, regional=False, resources=_ANY) for action in _ANYWHERE]
     for service, actions in _BY_SERVICE.items():
-        resources = tuple(arn for name in names for arn in _arns(service, name))
+        resources = tuple(dict.fromkeys(arn for name in names for arn in _arns(service, name)))
         permissions += [Permission(f"{service}:{action}", by, resources=resources) for action in actions]
     if any(policy.mode.get("subnets") for policy in policies):
         permissions += [Permission(f"ec2:Describe{what}", by + " in a VPC", resources=_ANY)
@@ -82,7 +99,7 @@ def of_doctor(policies: Iterable[Policy] = ()) -> list[Permission]:
     return [
         *(Permission(action, "doctor", regional=False, resources=_ANY) for action in _READS),
         *(Permission(f"{service}:{action}", "doctor", regional=False,
-                     resources=tuple(arn for name in names for arn in _arns(service, name)))
+                     resources=tuple(dict.fromkeys(arn for name in names for arn in _arns(service, name))))
           for service, actions in _READS_OF_OURS.items() for action in actions),
         Permission("events:PutEvents", "doctor --fire", regional=False, resources=(bus,)),
     ]
@@ -105,6 +122,8 @@ def _arns(service: str, name: str) -> Sequence[str]:
         # The ARN of a Config rule has an id that AWS Config chooses.
         "config": (f"{at}config-rule/*",),
         "sns": (f"{at}{TOPIC}", f"{at}{TOPIC}:*"),
+        "sqs": (f"{at}{EVENTS_QUEUE}",),
+        "dynamodb": (f"{at}table/{STATE_TABLE}",),
     }[service]
 
 

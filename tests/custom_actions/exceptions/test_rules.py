@@ -36,6 +36,14 @@ def test_it_does_not_cover_what_differs(changed: dict[str, str]) -> None:
     assert not rule().covers(subject(**changed))
 
 
+def test_a_role_of_identity_center_is_excepted_by_its_path_and_not_by_its_name() -> None:
+    path = f"arn:aws:iam::{RED}:role/aws-reserved/sso.amazonaws.com/"
+    made = rule(resource=f"{path}*AWSReservedSSO_Admin_*", region=None)
+    name = "AWSReservedSSO_Admin_0123456789abcdef"
+    assert made.covers(subject(resource=name, arn=f"{path}eu-west-1/{name}", region="global"))
+    assert not made.covers(subject(resource=name, arn=f"arn:aws:iam::{RED}:role/{name}", region="global"))
+
+
 def test_the_region_is_the_one_that_the_arn_names() -> None:
     trail = f"arn:aws:cloudtrail:us-east-1:{RED}:trail/all"
     seen_abroad = subject(policy="open-ssh", resource="all", arn=trail, region="eu-west-1")
@@ -114,6 +122,8 @@ def test_an_ended_one_is_no_error() -> None:
     ({"ticket": ""}, ("ticket",), "ticket is empty"),
     ({"until": "2027-01-31"}, ("until",), "unknown key 'until'"),
     ({"tag": "exempt"}, ("tag",), "unknown key 'tag'"),
+    ({"resource": "AWSReservedSSO_Admin_*"}, ("resource",), "anyone who may create roles"),
+    ({"resource": "arn:aws:iam::*:role/AWSReservedSSO_*"}, ("resource",), "anyone who may create roles"),
     ({"account": 111111111111}, ("account",), "must be a string"),
     ({"account": "1234"}, ("account",), "must be 12 digits or a glob"),
     ({"account": "prod*"}, ("account",), "must be 12 digits or a glob"),

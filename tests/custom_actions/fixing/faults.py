@@ -102,6 +102,7 @@ FAULTS: Mapping[str, Fault] = {
     "denied": Fault(_answer("AccessDenied", 403)),
 }
 READ_TIMEOUT = "read timeout"
+IRREVERSIBLE = "irreversible: "
 NO_WAY_BACK = "the call that undoes it is unknown"
 """The note in a receipt when the response with a new id was lost, and the resource could not be read again."""
 
@@ -176,9 +177,12 @@ class Trial:
 
     Attributes:
         lost: whether the last check could not: no call was known that takes the fix back.
+        irreversible: whether no check can.
     """
 
-    lost = False
+    lost = irreversible = False
+    places: Sequence[int]
+    """The places of c7n's resources among the names; set by `clean`."""
 
     def __init__(self, drift: Drift, cloud: Cloud, faults: Faults, output: Path) -> None:
         self.drift, self._cloud, self._faults = drift, cloud, faults
@@ -195,7 +199,7 @@ class Trial:
         receipts = self._run(None)
         assert {receipt["outcome"] for receipt in receipts} == {"reverted"}, receipts
         # The receipts come in the order of the resources.
-        self._order = [receipt["resource"] for receipt in receipts]
+        self.places = [self.drift.names.index(receipt["resource"]) for receipt in receipts]
         calls = list(self._faults.calls)
         self._check(receipts)
         return calls
@@ -241,7 +245,8 @@ class Trial:
         for receipt in receipts:
             self._take_back(receipt)
         again = self.drift.state()
-        self.lost = any(NO_WAY_BACK in note for receipt in receipts for note in receipt["notes"])
+        self.lost = any(NO_WAY_BACK in note for receipt in receipts for note in receipt["notes"]) or any(
+            _irreversible(receipt) and not receipt["inverse"] for receipt in receipts)
         if not self.lost:
             assert again == self.start, f"taken back, it is {again}\nit was {self.start}\n{receipts}"
 
@@ -251,7 +256,7 @@ class Trial:
         assert outcome in ("reverted", "partial", "failed"), told
         if outcome == "reverted":
             assert not wrong, f"drift is left: {wrong}\n{told}"
-            assert receipt["inverse"], told
+            assert receipt["inverse"] or _irreversible(receipt), told
             assert receipt["removed"] or receipt["added"], told
         elif outcome == "failed":
             assert not changed, f"failed, and yet something was changed\n{told}"
@@ -259,7 +264,8 @@ class Trial:
             assert not receipt["removed"], told
             assert not receipt["added"], told
         else:
-            assert receipt["inverse"] or any(NO_WAY_BACK in note for note in receipt["notes"]), told
+            assert receipt["inverse"] or _irreversible(receipt) or any(
+                NO_WAY_BACK in note for note in receipt["notes"]), told
         if outcome != "reverted":
             assert receipt["reason"], told
 
@@ -283,8 +289,12 @@ class Trial:
             elif made.resource is None or len(self._resources) != len(self.drift.names):
                 touched |= set(self.drift.names)
             else:
-                touched.add(self._order[made.resource])
+                touched.add(self.drift.names[self.places[made.resource]])
         return touched
+
+
+def _irreversible(receipt: Mapping[str, Any]) -> bool:
+    return any(note.startswith(IRREVERSIBLE) for note in receipt["notes"])
 
 
 def without_detours(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -314,3 +314,76 @@ def test_what_found_no_room_is_tried_again_at_the_end() -> None:
     steps = [replace(step("a"), try_later=frozenset({"Full"})), step("b")]
     result = carry_out(steps, make, lambda: [step(lamp) for lamp in sorted(lamps.dark)])
     assert (result.outcome, result.added) == (Outcome.REVERTED, [{"b": "lit"}, {"a": "lit"}])
+
+
+class Page:
+    """A service with one text that must not contain `bad`; others write to it at each reading, as long as they have."""
+
+    def __init__(self, text: str, *others: str) -> None:
+        self.text, self.others, self.readings = text, list(others), 0
+        self.confirm = False
+
+    def put(self, Text: str) -> Mapping[str, Any]:  # noqa: N803 - as boto3 has it
+        self.text = Text
+        return {}
+
+    def plan(self) -> FixPlan:
+        self.readings += 1
+        seen = self.text
+        if self.others:
+            self.text = self.others.pop(0)
+        if "bad" not in seen:
+            return FixPlan()
+        wanted = seen.replace("bad", "")
+        return FixPlan([Step(
+            f"write {wanted}", Call("page", "put", {"Text": wanted}), Call("page", "put", {"Text": seen}),
+            removed={"text": seen}, added={"text": wanted}, overwrites=True, confirm=self.confirm and "mine" in seen)])
+
+
+def fix_page(page: Page, **options: Any) -> FixResult:
+    return fix_by_plan(lambda service: page, page.plan, **options)
+
+
+def test_what_someone_wrote_after_the_plan_is_kept_and_is_in_the_inverse() -> None:
+    page = Page("bad", "bad mine")
+    fixed = fix_page(page)
+    assert (fixed.outcome, page.text) == (Outcome.REVERTED, " mine")
+    assert [dict(undo.parameters) for undo in fixed.inverse] == [{"Text": "bad mine"}]
+    assert "someone else changed the resource" in " ".join(fixed.notes)
+
+
+def test_what_someone_else_fixed_after_the_plan_is_not_written_again() -> None:
+    page = Page("bad", "good")
+    fixed = fix_page(page)
+    assert (fixed.outcome, page.text, fixed.inverse) == (Outcome.ALREADY_OK, "good", [])
+
+
+def test_whoever_keeps_changing_it_ends_as_a_failure_and_nothing_is_overwritten() -> None:
+    page = Page("bad", *(f"bad {number}" for number in range(20)))
+    fixed = fix_page(page)
+    assert (fixed.outcome, fixed.inverse) == (Outcome.FAILED, [])
+    assert "keeps changing" in fixed.reason
+    assert "bad" in page.text
+
+
+def test_a_new_plan_does_not_avoid_the_confirmation() -> None:
+    page = Page("bad", "bad mine")
+    page.confirm = True
+    asked: list[int] = []
+    fixed = fix_page(page, confirm=lambda: asked.append(1))
+    assert not asked
+    assert fixed.outcome is Outcome.FAILED
+    assert page.text == "bad mine"
+
+
+def test_what_cannot_be_read_directly_before_is_not_written() -> None:
+    page = Page("bad")
+
+    def plan() -> FixPlan:
+        if page.readings:
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "Look")
+        return page.plan()
+
+    fixed = fix_by_plan(lambda service: page, plan)
+    assert (fixed.outcome, page.text) == (Outcome.FAILED, "bad")
+    assert "could not be read again" in fixed.reason

@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from custom_actions.fixing import receipt
+from custom_actions.fixing.inverses import problem
 from custom_actions.fixing.journal import JOURNAL, interrupted
-from custom_actions.fixing.receipt import FixIncomplete
+from custom_actions.fixing.receipt import ROLLED_BACK, FixIncomplete, Outcome
 from tests import engine
 from tests.moto_server import ACCOUNT, REGION, Moto
 
@@ -83,10 +85,10 @@ def test_after_kill_9_in_the_middle_every_group_can_be_restored(moto: Moto, tmp_
     changed = {group for group in groups if not ingress(moto, group)}
     assert len(changed) == 3
     receipts = interrupted((tmp_path / "p" / JOURNAL).read_bytes())
-    assert {receipt["resource"]: receipt["outcome"] for receipt in receipts}.keys() == changed
-    assert sorted(receipt["outcome"] for receipt in receipts) == ["interrupted", "reverted", "reverted"]
-    for receipt in receipts:
-        for undo in receipt["inverse"]:
+    assert {each["resource"]: each["outcome"] for each in receipts}.keys() == changed
+    assert sorted(each["outcome"] for each in receipts) == ["interrupted", "reverted", "reverted"]
+    for each in receipts:
+        for undo in each["inverse"]:
             getattr(moto.client(undo["service"]), undo["operation"])(**undo["parameters"])
     assert all(ingress(moto, group) for group in groups)
 
@@ -125,3 +127,70 @@ def test_nothing_of_a_line_that_does_not_fit_on_the_disk_is_left(
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"[1]\n{}\n", b'{"begins": "x", "inverse": [', b"[" * 100_000])
 def test_content_that_is_no_journal_has_no_receipts(content: bytes) -> None:
     assert interrupted(content) == []
+
+
+# -- the form of receipts ---------------------------------------------------------------------------------------
+
+
+def test_receipts_of_one_second_have_ids_and_an_order_and_the_documented_form(moto: Moto, tmp_path: Path) -> None:
+    import jsonschema
+
+    opened(moto, 3)
+    engine.pull(POLICY, tmp_path)
+    entries = lines(tmp_path)
+    receipts = [entry["receipt"] for entry in entries if "receipt" in entry]
+    steps = [entry for entry in entries if "begins" in entry]
+    # A step has the id and the sequence of its receipt.
+    assert [(step["id"], step["sequence"]) for step in steps] == [(each["id"], each["sequence"]) for each in receipts]
+    assert sorted({each["sequence"] for each in receipts}) == [each["sequence"] for each in receipts]
+    assert len({each["id"] for each in receipts}) == 3
+    assert receipts == json.loads((tmp_path / "p" / "action-revert-ingress").read_text())
+    docs = Path(__file__).parents[3] / "docs"
+    schema = json.loads((docs / "receipt.schema.json").read_text())
+    page = (docs / "receipts.md").read_text()
+    for each in receipts:
+        jsonschema.validate(each, schema)
+        assert each.keys() <= schema["properties"].keys()
+        assert all(f"`{name}`" in page for name in each)
+    assert set(schema["properties"]["outcome"]["enum"]) == {*Outcome, ROLLED_BACK}
+    assert all(f"`{name}`" in page for name in (*steps[0], *schema["properties"]))
+
+
+def test_the_sequence_grows_although_the_clock_is_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter((5_000_000_000, 5_000_000_000, 1_000_000_000))
+    monkeypatch.setattr(receipt, "_sequence", receipt._Sequence())
+    monkeypatch.setattr(receipt.time, "time_ns", lambda: next(times))
+    assert [receipt.next_sequence() for _ in range(3)] == [5_000_000, 5_000_001, 5_000_002]
+
+
+def test_a_fix_whose_receipt_names_another_resource_is_not_interrupted() -> None:
+    """The fix of an account makes a receipt of the flow log that it creates."""
+    step = {"id": "a", "resource": "123456789012", "begins": "create", "inverse": []}
+    content = "\n".join(map(json.dumps, (step, {"receipt": {"id": "a", "resource": "fl-1"}}))).encode()
+    assert interrupted(content) == [{"id": "a", "resource": "fl-1"}]
+
+
+def test_what_an_interrupted_fix_removed_can_be_put_back() -> None:
+    """Without the removed key, rollback could not know that the call is on the key of the fix."""
+    step = {
+        "id": "a", "sequence": 1, "format": 1, "resource": "ann", "resource_type": "aws.iam-user", "policy": "keys",
+        "account": ACCOUNT, "region": REGION, "action": "disable-keys", "at": "2026-01-01T00:00:00+00:00",
+        "begins": "disable", "call": {}, "removed": [{"AccessKeyId": "AKIA1"}], "inverse": [{
+            "service": "iam", "operation": "update_access_key", "parameters": {
+                "UserName": "ann", "AccessKeyId": "AKIA1", "Status": "Active"}}]}
+    [found] = interrupted(json.dumps(step).encode())
+    assert problem(found) == ""
+    assert problem({**found, "removed": []})
+
+
+@pytest.mark.parametrize(("change", "why"), [
+    ({"format": 2}, "reads format 1, but the receipt has format 2"), ({"format": True}, "format: must be a number"),
+    ({"id": "a b"}, "is not an id"), ({"id": 1}, "is not an id"), ({"id": ""}, "is not an id"),
+    ({"sequence": -1}, "sequence: -1"), ({"sequence": 2**53}, "is not a number from"), ({"sequence": "1"}, "'1'"),
+])
+def test_invalid_identities_are_named(change: dict[str, Any], why: str) -> None:
+    good = {"account": ACCOUNT, "region": REGION, "resource": "sg-1", "resource_type": "aws.security-group",
+            "policy": "p", "outcome": "reverted", "at": "2026-01-01T00:00:00+00:00", "inverse": [], "format": 1,
+            "id": "20260101-000000-aaaaaaaa", "sequence": 1}
+    assert problem(good) == ""
+    assert why in problem({**good, **change})

@@ -108,6 +108,27 @@ def test_a_database_that_is_being_created_is_for_later() -> None:
     assert plan_database({**public, "PubliclyAccessible": False, "DBInstanceStatus": "creating"}) == FixPlan()
 
 
+@pytest.mark.parametrize(("engine", "refused"), [
+    ("mysql", True), ("postgres", True), ("aurora-postgresql", False), ("neptune", False),
+])
+def test_an_instance_of_a_multi_az_cluster_cannot_be_modified(engine: str, refused: bool) -> None:
+    plan = plan_database({
+        "DBInstanceIdentifier": "db", "PubliclyAccessible": True, "DBInstanceStatus": "available",
+        "DBClusterIdentifier": "cluster", "Engine": engine})
+    assert bool(plan.cannot) is refused
+    assert bool(plan.steps) is not refused
+
+
+@pytest.mark.parametrize(("described", "owner"), [
+    ({"OwnerId": "222222222222"}, "222222222222"),
+    ({"DBSnapshotArn": "arn:aws:rds:us-east-1:222222222222:snapshot:s"}, "222222222222"),
+    ({"DBClusterSnapshotArn": "arn:aws:rds:us-east-1:222222222222:cluster-snapshot:s"}, "222222222222"),
+    ({}, ""),
+])
+def test_who_owns_a_snapshot(described: dict[str, str], owner: str) -> None:
+    assert sharing.owner_of(described) == owner
+
+
 # -- buckets ----------------------------------------------------------------------------------------------------
 
 OWNER = {"Grantee": {"Type": "CanonicalUser", "ID": "me"}, "Permission": "FULL_CONTROL"}

@@ -1,6 +1,8 @@
 """What AWS Config is told of a resource, in both of its modes."""
 from __future__ import annotations
 
+import itertools
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +13,7 @@ from c7n.credentials import SessionFactory
 from c7n.utils import local_session
 
 from custom_actions import lambda_entry
+from custom_actions.fixing.telling import MessageNotSent
 from custom_actions.functions.config_rules import ConfigPollRule, EvaluationsNotAccepted
 from tests import engine
 from tests.moto_server import ACCOUNT, REGION, Moto
@@ -63,6 +66,73 @@ def test_an_old_verdict_that_stays_fails_the_invocation(
         lambda_entry.run(notification("ScheduledNotification"), None)
     assert stuck not in verdicts(config)
     assert verdicts(config)[other] == "NON_COMPLIANT"
+
+
+@pytest.mark.parametrize("mode", ["config-rule", "config-poll-rule"])
+def test_a_test_of_the_rule_is_marked_as_one_and_fixes_nothing(
+    mode: str, function: Any, moto: Moto, config: SimpleNamespace
+) -> None:
+    function(mode, **DRIFT, actions=["revert-ingress"])
+    bad = group(moto, "bad", "0.0.0.0/0")
+    posted = bodies(config)
+    message = notification(configurationItem=item(bad, "0.0.0.0/0")) if mode == "config-rule" else notification(
+        "ScheduledNotification")
+    lambda_entry.run({**message, "resultToken": "TESTMODE"}, None)
+    assert verdicts(config)[bad] == "NON_COMPLIANT"
+    assert ingress(moto, bad)
+    assert [body["TestMode"] for body in posted] == [True]
+    lambda_entry.run(message, None)
+    assert [body["TestMode"] for body in posted] == [True, False]
+    assert verdicts(config)[bad] == "COMPLIANT"
+
+
+def test_more_than_a_batch_is_sent_in_order_and_each_evaluation_once(
+    function: Any, moto: Moto, config: SimpleNamespace
+) -> None:
+    function("config-poll-rule", **WEB)
+    groups = [group(moto, f"web-{number}") for number in range(230)]
+    config.old = [{
+        "EvaluationResultIdentifier": {"EvaluationResultQualifier": {
+            "ResourceType": "AWS::EC2::SecurityGroup", "ResourceId": "sg-deleted"}}, "ComplianceType": "COMPLIANT"}]
+    config.refuses = {groups[3]: 1, groups[150]: 1, groups[229]: 1}
+    posted = bodies(config)
+    lambda_entry.run(notification("ScheduledNotification"), None)
+    sizes = [len(body["Evaluations"]) for body in posted]
+    assert (sizes[:3], sizes[3:]) == ([100, 100, len(groups) + 2 - 200], [1, 1, 1])  # a default group, a deleted one
+    sent = [each["ComplianceResourceId"] for each in config.evaluations]
+    assert len(sent) == len(set(sent)) == len(groups) + 2
+    assert sent[-3:] == [groups[3], groups[150], groups[229]], "those that were not accepted, in their order"
+    assert {each["OrderingTimestamp"] for each in config.evaluations} == {config.evaluations[0]["OrderingTimestamp"]}
+    assert verdicts(config)["sg-deleted"] == "NOT_APPLICABLE"
+
+
+def test_a_batch_that_fails_does_not_stop_the_others_and_fails_the_invocation(
+    function: Any, moto: Moto, config: SimpleNamespace
+) -> None:
+    function("config-poll-rule", **WEB)
+    for number in range(230):
+        group(moto, f"web-{number}")
+    numbers = itertools.count()
+
+    def second(**_: Any) -> None:
+        if next(numbers) == 1:
+            raise ClientError({"Error": {"Code": "InvalidParameterValueException", "Message": "no"}}, "PutEvaluations")
+
+    local_session(SessionFactory(REGION)).events.register_first("before-call.config.PutEvaluations", second)
+    with pytest.raises(ClientError, match="InvalidParameterValueException"):
+        lambda_entry.run(notification("ScheduledNotification"), None)
+    assert len(config.evaluations) == 131
+
+
+def bodies(config: SimpleNamespace) -> list[dict[str, Any]]:
+    """What PutEvaluations is asked, from now on."""
+    asked: list[dict[str, Any]] = []
+
+    def note(params: dict[str, Any], **_: Any) -> None:
+        asked.append(json.loads(params["body"]))
+
+    local_session(SessionFactory(REGION)).events.register_first("before-call.config.PutEvaluations", note)
+    return asked
 
 
 def test_the_annotation_says_what_is_wrong_with_this_resource(function: Any, config: SimpleNamespace) -> None:
@@ -170,3 +240,19 @@ def test_two_stages_of_one_deployment_are_two_resources(moto: Moto, tmp_path: Pa
     assert judge.evaluate_again(both, {}) == ({f"{api}/green"}, {f"{api}/blue"})
     # Of a stage that somebody names by c7n's id alone, nobody can say which it is.
     assert len(judge.read_again([{"deploymentId": deployment}])) == 2
+
+
+@pytest.mark.parametrize("mode", ["config-rule", "config-poll-rule"])
+def test_a_message_that_is_not_sent_fails_the_invocation_and_not_the_verdict(
+    function: Any, moto: Moto, config: SimpleNamespace, mode: str
+) -> None:
+    topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:missing"
+    notify = {"type": "notify", "to": ["somebody"], "transport": {"type": "sns", "topic": topic}}
+    function(mode, **DRIFT, actions=["revert-ingress", notify])
+    opened = group(moto, "web", "0.0.0.0/0")
+    told = {"configurationItem": item(opened, "0.0.0.0/0")} if mode == "config-rule" else {
+        "messageType": "ScheduledNotification"}
+    with pytest.raises(MessageNotSent, match="NotFound"):
+        lambda_entry.run(notification(**told), None)
+    assert ingress(moto, opened) == []
+    assert verdicts(config)[opened] == "COMPLIANT"

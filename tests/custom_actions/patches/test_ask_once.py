@@ -68,7 +68,7 @@ def test_a_denied_call_is_in_the_log_of_every_policy_that_makes_it(caplog: pytes
         with pytest.raises(ClientError):
             answers.get(s3, "GetBucketVersioning", {"Bucket": "b"}, cloud)
         assert [r.getMessage() for r in caplog.records].count(
-            "AccessDenied on GetBucketVersioning: the results of this policy are incomplete") == number
+            "AccessDenied on GetBucketVersioning ('b'): the results of this policy are incomplete") == number
     with pytest.raises(ClientError):
         answers.get(s3, "GetBucketPolicy", {"Bucket": "b"}, Cloud(refused("NoSuchBucketPolicy")))
     assert len(caplog.records) == 2

@@ -5,7 +5,7 @@ import boto3
 import botocore.session
 import pytest
 
-from custom_actions.patches.service_models import read_once
+from custom_actions.patches import prepare_sessions
 
 
 def loader_of(session: boto3.Session) -> botocore.loaders.Loader:
@@ -13,7 +13,7 @@ def loader_of(session: boto3.Session) -> botocore.loaders.Loader:
 
 
 def test_sessions_share_what_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    read_once()
+    prepare_sessions()
     first, second = (boto3.Session(region_name="eu-west-1") for _ in range(2))
     loader = loader_of(first)
     assert loader_of(second) is loader
@@ -23,7 +23,7 @@ def test_sessions_share_what_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert loader.search_paths == paths and len(set(paths)) == len(paths)
     assert first.client("sts").meta.service_model.service_name == "sts"
     made = botocore.session.create_loader
-    read_once()
+    prepare_sessions()
     assert botocore.session.create_loader is made
     # Descriptions of somebody's own are read from where they are.
     monkeypatch.setenv("AWS_DATA_PATH", "/nowhere")

@@ -41,9 +41,18 @@ def test_a_fix_is_left_out_and_what_tells_stays() -> None:
     both = policy("revert", ["delete", tell, {"type": "mark-for-op", "op": "delete"}])
     observed = as_deployed(both, Response.OBSERVE)
     assert (observed.data["actions"], observed.response, observed.heals) == ([tell], "alert", False)
-    assert as_deployed(both, Response.HEAL) is both
+    assert as_deployed(both, Response.HEAL).data["actions"] == both.data["actions"]
     only_tells = policy("alert", [tell])
-    assert as_deployed(only_tells, Response.OBSERVE) is only_tells
+    assert as_deployed(only_tells, Response.OBSERVE).data["actions"] == [tell]
+
+
+def test_a_realtime_function_has_the_dead_letter_queue_unless_its_policy_names_another() -> None:
+    queue = {"TargetArn": "arn:{partition}:sqs:{region}:{account_id}:guardrails-events-failed"}
+    for response in Response:
+        assert as_deployed(policy("revert", ["delete"]), response).mode["dead_letter_config"] == queue
+        assert "dead_letter_config" not in as_deployed(policy("revert", ["delete"], "config-rule"), response).mode
+        own = policy("revert", ["delete"], dead_letter_config={"TargetArn": "arn:x"})
+        assert as_deployed(own, response).mode["dead_letter_config"] == {"TargetArn": "arn:x"}
 
 
 def test_a_fix_that_was_all_tells_the_topic_and_a_rule_of_config_tells_by_its_verdict() -> None:
@@ -51,6 +60,12 @@ def test_a_fix_that_was_all_tells_the_topic_and_a_rule_of_config_tells_by_its_ve
     assert [action["type"] for action in observed.data["actions"]] == ["notify"]
     judged = as_deployed(policy("revert", ["delete"], "config-rule"), Response.OBSERVE)
     assert ("actions" in judged.data, judged.response) == (False, "none")
+    # What it would tell after the fix is about the fix.
+    tell = {"type": "notify", "to": ["me"], "transport": {"type": "sns", "topic": "t"}}
+    judged = as_deployed(policy("revert", ["delete", tell], "config-rule"), Response.OBSERVE)
+    assert ("actions" in judged.data, judged.response) == (False, "none")
+    judged = as_deployed(policy("revert", [tell, "delete", tell], "config-rule"), Response.OBSERVE)
+    assert (judged.data["actions"], judged.response) == ([tell], "alert")
 
 
 def test_where_the_responder_answers_every_function_with_a_fix_tells_its_topic() -> None:
@@ -62,7 +77,7 @@ def test_where_the_responder_answers_every_function_with_a_fix_tells_its_topic()
     assert as_deployed(policy("revert", ["delete", there]), Response.RESPOND).data["actions"] == [there]
     assert "actions" not in as_deployed(policy("revert", ["delete"], "config-rule"), Response.RESPOND).data
     only_tells = policy("alert", [elsewhere])
-    assert as_deployed(only_tells, Response.RESPOND) is only_tells
+    assert as_deployed(only_tells, Response.RESPOND).data["actions"] == [elsewhere]
 
 
 def test_every_policy_of_the_project_can_observe() -> None:

@@ -27,7 +27,7 @@ from guardrails.policies.event_pattern import mismatches
 from guardrails.policies.policy import Kind, Policy, load
 from guardrails.stacks.compliance_stack import compliance
 from guardrails.stacks.hub_stack import PATTERN_CHARACTERS, hub_template, member_template, patterns
-from guardrails.stacks.iam.needs import of_function
+from guardrails.stacks.iam.needs import STATE_CALLS, of_function
 from guardrails.stacks.templates import deployment_sizes
 
 HUB, RED, BLUE, STRANGER = "999999999999", "111111111111", "222222222222", "333333333333"
@@ -109,9 +109,14 @@ def test_every_realtime_policy_can_be_deployed_centrally(policy: Policy, hub: Ac
     for account in (RED, BLUE):
         EnginePolicy(member_policy(archived, Origin(account, HOME)), Config.empty(region=HOME, account_id=account)
                      ).validate()
-    # The hub's function may do nothing by itself but log, assume the members' role, and have an event delivered again.
+    # The hub's function may do nothing by itself but log, assume the members' role, use what all functions share, and
+    # have an event delivered again.
     needs = of_function(as_central(policy, hub, {}))
     waits = {need.action: need.resources for need in needs if need.action.partition(":")[0] not in ("logs", "sts")}
+    table = ("arn:${Partition}:dynamodb:*:${Account}:table/guardrails-state",)
+    shared = {**dict.fromkeys(STATE_CALLS, table),
+              "sqs:SendMessage": ("arn:${Partition}:sqs:*:${Account}:guardrails-events-failed",)}
+    assert {action: waits.pop(action) for action in shared} == shared
     assert waits in ({}, {
         "scheduler:CreateSchedule": (
             "arn:${Partition}:scheduler:*:${Account}:schedule/default/guardrails-confirm-*",),

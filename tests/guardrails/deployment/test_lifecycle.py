@@ -178,7 +178,8 @@ def test_from_the_first_deployment_to_the_last_trace(sandbox: Sandbox, accounts_
         FunctionName="custodian-other", Runtime="python3.12", Handler="x.run",
         Role=f"arn:aws:iam::{RED}:role/guardrails", Code={"ZipFile": empty.getvalue()})
     accounts_yml.write_text(both)
-    assert run("undeploy", "*", "--yes")[0] == "COMPLETE: 10 of 10 removed"
+    # With the queue and the table of both accounts.
+    assert run("undeploy", "*", "--yes")[0] == "COMPLETE: 14 of 14 removed"
     assert [name for name in there(sandbox) if " function " in name] == [f"{RED} function custodian-other"]
     function.delete_function(FunctionName="custodian-other")
     assert there(sandbox) == before

@@ -152,7 +152,7 @@ def test_a_role_is_there_and_trusts_lambda() -> None:
 @pytest.mark.parametrize(("decision", "granted", "state"), [
     ("allowed", DENIED, OK), ("explicitDeny", ("*",), BROKEN), ("implicitDeny", ("s3:*",), BROKEN),
     # On some resources only, which the simulation was not asked about.
-    ("implicitDeny", ("cloudtrail:*", "LOGS:*", "tag:*", "sts:*", "iam:*", "sns:*"), OK),
+    ("implicitDeny", ("cloudtrail:*", "LOGS:*", "tag:*", "sts:*", "iam:*", "sns:*", "sqs:*", "dynamodb:*"), OK),
     ("implicitDeny", DENIED, UNKNOWN),
     # Without a simulation: what no policy names is missing all the same, the rest is not known.
     (DENIED, ("s3:*",), BROKEN), (DENIED, ("*",), UNKNOWN), (DENIED, DENIED, UNKNOWN),

@@ -96,7 +96,8 @@ def test_each_thing_that_breaks_is_named(sandbox: Sandbox, tmp_path: Path) -> No
     account.client("cloudtrail").stop_logging(Name="main")
     account.client("sns").delete_topic(TopicArn=account.topic)
     account.client("iam").put_role_policy(
-        RoleName="guardrails", PolicyName="p", PolicyDocument=allowing("s3:*", "logs:*", "sns:*", "iam:List*", "tag:*"))
+        RoleName="guardrails", PolicyName="p", PolicyDocument=allowing(
+            "s3:*", "logs:*", "sns:*", "iam:List*", "tag:*", "sqs:*", "dynamodb:*"))
     code, said = account.doctor()
     no_topic = ("broken", f"{account.topic} does not exist: nobody is notified")
     assert said == {

@@ -13,6 +13,7 @@ import jinja2
 import pytest
 from c7n_mailer import sqs_queue_processor, utils
 
+from custom_actions.fixing import STOPPED, UNANSWERED
 from guardrails.errors import GuardrailsError
 from guardrails.mailer import hardening
 from guardrails.mailer.hardening import Dropped, one_line, packed, trusted, unpacked
@@ -62,6 +63,16 @@ def test_the_notify_that_sent_it_is_found_by_its_subject() -> None:
     # Another subject, or none: the policy's first.
     for action in ({"subject": "else"}, {}, {"subject": ["x"]}, [], None):
         assert trusted(packed(message(action=action)), NOTICES)["action"] == NOTICES["ports"]["notify"][0]
+
+
+@pytest.mark.parametrize("subject", [STOPPED, UNANSWERED])
+def test_what_a_realtime_fix_reports_besides_keeps_its_subject(subject: str) -> None:
+    """That it stopped, or failed, goes to the recipients of `otherwise`, or of the policy's `notify`."""
+    for name in (PORTS, "cloudtrail-logging-restart"):
+        known = SHIPPED[name]
+        policy = {"name": name, "resource": known["resource"]}
+        found = trusted(packed(message(policy=policy, action={"subject": subject, "to": ["x@example.net"]})), SHIPPED)
+        assert (found["action"]["subject"], found["action"]["to"]) == (subject, known["notify"][0]["to"])
 
 
 def test_nothing_of_the_messages_action_is_used() -> None:
@@ -181,7 +192,8 @@ def test_every_shipped_policys_own_message_passes(name: str) -> None:
 
 def test_the_notices_are_of_all_policies_that_notify(tmp_path: Path) -> None:
     assert set(SHIPPED) == {policy.name for policy in load() if '"notify"' in json.dumps(policy.data, default=str)}
-    assert len(SHIPPED[PORTS]["notify"]) == 2 and "transport" not in SHIPPED[PORTS]["notify"][0]
+    # Its own, its `otherwise`, and what every realtime policy may report besides.
+    assert len(SHIPPED[PORTS]["notify"]) == 4 and "transport" not in SHIPPED[PORTS]["notify"][0]
     assert "parameters" not in SHIPPED[PORTS]["metadata"]
     with pytest.raises(GuardrailsError):
         notices(tmp_path / "none")

@@ -13,6 +13,7 @@ from guardrails.accounts.response import Response
 from guardrails.deployment.forms import as_deployed
 from guardrails.policies.engine import type_of
 from guardrails.policies.policy import Kind, load
+from guardrails.stacks.iam.needs import of_policy
 from guardrails.stacks.mailer_stack import mailer
 from tests.policies.harness import ROOT
 
@@ -48,15 +49,17 @@ def test_who_fills_in_a_subject() -> None:
                 assert "{{" not in action["otherwise"]["subject"], policy.name
 
 
-def test_a_realtime_fix_tells_when_it_works_and_when_it_does_not() -> None:
-    fixes = [policy for policy in load() if policy.kind is Kind.REALTIME and policy.heals]
-    assert fixes
+def test_every_fix_tells_when_it_works_and_when_it_does_not() -> None:
+    fixes = [policy for policy in load() if policy.heals]
+    assert {policy.kind for policy in fixes} == set(Kind)
     for policy in fixes:
-        *before, last = policy.data["actions"]
-        assert last["type"] == "notify" and "could not" not in last["subject"], policy.name
-        # c7n's own actions have no `otherwise`.
-        if not {type_of(each) for each in before} <= {"stop", "set-policy"}:
-            assert all("otherwise" in each for each in before), policy.name
+        kinds = [type_of(action) for action in policy.data["actions"]]
+        messages = [each for each in policy.data["actions"] if type_of(each) == "notify"]
+        # A group is marked for deletion only after its owners were told.
+        assert kinds[-1] == "notify" or kinds == ["notify", "mark-for-op"], policy.name
+        assert not any("could not" in message["subject"] for message in messages), policy.name
+        for action in policy.data["actions"]:
+            assert type_of(action) == "notify" or "could not" in action["otherwise"]["subject"], policy.name
 
 
 def test_cloudformation_takes_the_stack(tmp_path: Path) -> None:
@@ -65,3 +68,11 @@ def test_cloudformation_takes_the_stack(tmp_path: Path) -> None:
         [Path(sys.executable).with_name("cfn-lint"), "mailer.template.json"], cwd=tmp_path, capture_output=True,
         text=True, timeout=120)
     assert (lint.returncode, lint.stdout) == (0, "")
+
+
+def test_the_role_of_a_fix_may_publish_to_its_topics_only() -> None:
+    for policy in load():
+        if policy.heals:
+            allowed = [each.resources for each in of_policy(policy, mode=True) if each.action == "sns:Publish"]
+            assert allowed, policy.name
+            assert all(allowed), policy.name

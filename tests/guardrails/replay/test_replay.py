@@ -142,3 +142,27 @@ def test_another_accounts_event_is_not_judged_by_this_account(moto: Moto, tmp_pa
     result = replay(tmp_path, event)
     assert result.exit_code == 1
     assert "the event is of account 999999999999, but the current credentials are of 123456789012" in result.stderr
+
+
+def test_what_refuse_keeps_from_the_fix_is_not_in_its_plan(moto: Moto, tmp_path: Path) -> None:
+    kept, closed = (group(moto, name, "0.0.0.0/0") for name in ("kept", "closed"))
+    folder = tmp_path / "policies" / "realtime"
+    folder.mkdir(parents=True)
+    (folder / "groups.yml").write_text(json.dumps({"policies": [{
+        "name": "close", "resource": "aws.security-group", "description": "d",
+        "metadata": {"title": "t", "severity": "high", "response": "revert", "controls": {}, "rationale": "r",
+                     "fix": "f", "replaces": []},
+        "mode": {"type": "cloudtrail", "role": "arn:aws:iam::{account_id}:role/guardrails",
+                 "packages": ["custom_actions"], "handler": "custom_actions.lambda_entry.run", "events": [
+                     {"source": "ec2.amazonaws.com", "event": "AuthorizeSecurityGroupIngress",
+                      "ids": "requestParameters.groupId"}]},
+        "filters": [{"type": "ingress-drift", "forbidden": ["tcp 22 from world"]}],
+        "actions": [{"type": "refuse", "when": [{"reason": "kept by name", "filters": [{"GroupName": "kept"}]}]},
+                    "revert-ingress"]}]}))
+    plans = {}
+    for group_id in (kept, closed):
+        told = answers(replay(tmp_path, opened(group_id), "--policies", folder.parent, "--json"))["close"]
+        plans[group_id] = [" ".join(each["lines"]) for each in told["planned"]]
+    assert "kept by name" in plans[kept][0]
+    assert plans[kept][1] == ""
+    assert plans[closed] == ["", "revoke tcp 22 from 0.0.0.0/0"]

@@ -118,9 +118,9 @@ def test_an_exception_that_ends_opens_the_finding_again(tmp_path: Path) -> None:
 
 def test_another_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "h").write_text("something else, and long enough to be read as a header of a file")
-    with pytest.raises(GuardrailsError, match="not a database"):
+    with pytest.raises(GuardrailsError, match="not an SQLite file"):
         History(tmp_path / "h")
-    with pytest.raises(GuardrailsError, match="not a run"):
+    with pytest.raises(GuardrailsError, match="not an SQLite file"):
         RunStore.open(tmp_path / "h")
 
 

@@ -10,6 +10,7 @@ import pytest
 from guardrails.accounts.account import Account
 from guardrails.policies.policy import Policy
 from guardrails.results.state import State
+from guardrails.results.store import UnknownResource
 from guardrails.runs.accounting import Check, account_for, unreached
 from guardrails.yamlfile import YamlFile
 
@@ -21,13 +22,18 @@ def policy(name: str, **extra: Any) -> Policy:
     return Policy({"name": name, "resource": "aws.s3", **extra}, YamlFile(Path("p.yml"), {}, None), 0)
 
 
-def wrote(root: Path, name: str, *, resources: str | None = "[]", metadata: bool = True, log: str = "") -> None:
+def wrote(
+    root: Path, name: str, *, resources: str | None = "[]", metadata: bool = True, log: str = "",
+    unknown: str | None = None,
+) -> None:
     directory = root / "red" / "us-east-1" / name
     directory.mkdir(parents=True)
     if resources is not None:
         (directory / "resources.json").write_text(resources)
     if metadata:
         (directory / "metadata.json").write_text("{}")
+    if unknown is not None:
+        (directory / "unknown.json").write_text(unknown)
     (directory / "custodian-run.log").write_text(log)
 
 
@@ -72,6 +78,35 @@ def test_complete_output_has_run(tmp_path: Path) -> None:
      "(ThrottlingException) when calling the DescribeTrails operation: Rate exceeded\n", State.THROTTLED, "Throttling"),
 ])
 def test_output_that_is_not_whole_has_not_run(
+    tmp_path: Path, output: dict[str, Any], log: str, state: State, reason: str
+) -> None:
+    wrote(tmp_path, "one", **output)
+    (check,) = account(tmp_path, started("one") + log, "one")
+    assert check.state is state
+    assert reason in check.reason
+
+
+UNREAD = json.dumps([{"resource": "b", "reason": "GetBucketAcl: AccessDenied: no"}])
+ENDED = (f"{NOW}: c7n_org:ERROR Exception running policy:one account:red region:us-east-1 "
+         "error:resources unknown: b: GetBucketAcl: AccessDenied: no\n")
+
+
+def test_one_unknown_resource_is_named_and_the_others_are_judged(tmp_path: Path) -> None:
+    denied = f"{NOW} - custodian.guardrails.ask_once - WARNING - AccessDenied on GetBucketAcl ('b')\n"
+    wrote(tmp_path, "one", resources=json.dumps([{"Name": "open"}]), log=denied, unknown=UNREAD)
+    (check,) = account(tmp_path, started("one") + ENDED, "one")
+    assert (check.state, check.reason) == (State.PARTIAL, "resources unknown: b: GetBucketAcl: AccessDenied: no")
+    assert [resource["Name"] for resource in check.resources] == ["open"]
+    assert check.unknown == (UnknownResource("b", "GetBucketAcl: AccessDenied: no"),)
+
+
+@pytest.mark.parametrize(("output", "log", "state", "reason"), [
+    # Another error than the unknown resources ended it.
+    ({"unknown": UNREAD}, ENDED.replace("resources unknown: b", "boom"), State.DENIED, "boom"),
+    ({"unknown": UNREAD, "metadata": False}, "", State.NOT_RUN, "did not finish"),
+    *(({"unknown": broken}, "", State.ERROR, "unknown.json: ") for broken in ("[", "7", "[7]", '[{"resource": 1}]')),
+])
+def test_a_list_of_unknown_resources_excuses_nothing_else(
     tmp_path: Path, output: dict[str, Any], log: str, state: State, reason: str
 ) -> None:
     wrote(tmp_path, "one", **output)

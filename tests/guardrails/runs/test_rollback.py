@@ -12,7 +12,8 @@ from botocore.client import BaseClient
 from click.testing import Result
 
 from guardrails.errors import GuardrailsError
-from guardrails.runs.rollback import RollbackPlan, SourcedReceipt, read_receipts
+from guardrails.runs.receipt_sources import SourcedReceipt, read_receipts
+from guardrails.runs.rollback_plan import RollbackPlan
 
 from ..conftest import HOME, RED, REGIONS, Cloud, guardrails
 
@@ -37,7 +38,7 @@ def receipt(
 
 
 def planned(*receipts: Any) -> RollbackPlan:
-    return RollbackPlan.of([SourcedReceipt(each, Path("r.json"), n) for n, each in enumerate(receipts, 1)])
+    return RollbackPlan.of([SourcedReceipt(each, "r.json", n) for n, each in enumerate(receipts, 1)])
 
 
 def written(path: Path, *receipts: Mapping[str, Any]) -> Path:
@@ -173,7 +174,8 @@ def test_calls_of_another_account_are_refused() -> None:
 
 
 @pytest.mark.parametrize(("content", "problem"), [
-    ("{", "cannot be read as JSON"), ("{}", "must be a list of receipts"), ("[" * 100_000, "cannot be read as JSON"),
+    ("{", "has no receipts"), ("{}", "has no receipts"), ("[" * 100_000, "has no receipts"),
+    ("revert-ingress receipt {", "line 1: a receipt that is cut off"),
 ])
 def test_a_file_without_receipts_is_named(tmp_path: Path, content: str, problem: str) -> None:
     file = tmp_path / "receipts.json"
@@ -282,6 +284,42 @@ def test_twice_is_harmless_and_the_rollback_can_be_rolled_back(
         record = tmp_path / f"back{number}/receipts.json"
 
 
+def test_a_narrowed_rule_is_widened_and_narrowed_again(
+    cloud: Cloud, tmp_path: Path, changes: list[tuple[str, Any]]
+) -> None:
+    ec2, group = cloud.client("ec2"), group_of(cloud)
+    wide = {"IpProtocol": "tcp", "FromPort": 0, "ToPort": 65535, "CidrIp": "0.0.0.0/0"}
+    [rule] = ec2.authorize_security_group_ingress(GroupId=group, **wide)["SecurityGroupRules"]
+    kept = {**wide, "FromPort": 23, "SecurityGroupRuleId": rule["SecurityGroupRuleId"]}
+
+    def modify(start: int) -> dict[str, Any]:
+        return {"GroupId": group, "SecurityGroupRules": [{
+            "SecurityGroupRuleId": rule["SecurityGroupRuleId"], "SecurityGroupRule": {
+                "IpProtocol": "tcp", "FromPort": start, "ToPort": 65535, "CidrIpv4": "0.0.0.0/0"}}]}
+
+    def start() -> int:
+        [now] = [each for each in ec2.describe_security_group_rules()["SecurityGroupRules"]
+                 if each["SecurityGroupRuleId"] == rule["SecurityGroupRuleId"]]
+        return int(now["FromPort"])
+
+    ec2.modify_security_group_rules(**modify(23))
+    widen = {"service": "ec2", "operation": "modify_security_group_rules", "parameters": modify(0)}
+    file = written(tmp_path / "receipts.json", receipt(
+        group, widen, removed=[{**kept, "FromPort": 0}], added=[kept]))
+    assert rollback(file, tmp_path / "one").exit_code == 0
+    assert start() == 0
+    changes.clear()
+    assert "already done: ec2:modify" in rollback(file, tmp_path / "two").stdout
+    assert changes == []
+    assert rollback(tmp_path / "one/receipts.json", tmp_path / "back").exit_code == 0
+    assert start() == 23
+    ec2.modify_security_group_rules(**modify(24))
+    other = receipt(group, widen, at="2026-01-02T00:00:00+00:00", removed=[{**kept, "FromPort": 0}], added=[kept])
+    refused = rollback(written(tmp_path / "other.json", other), tmp_path / "three")
+    assert (refused.exit_code, start()) == (1, 24)
+    assert f"{rule['SecurityGroupRuleId']} is now tcp 24-65535 from 0.0.0.0/0" in refused.output
+
+
 def test_a_changed_record_of_a_rollback_is_refused(cloud: Cloud, tmp_path: Path) -> None:
     group = group_of(cloud)
     file = written(tmp_path / "receipts.json", receipt(group, opens(group, "10.0.0.1/32")))
@@ -306,8 +344,9 @@ def test_receipts_and_journal_are_private(cloud: Cloud, tmp_path: Path) -> None:
     file = written(tmp_path / "receipts.json", receipt(group, opens(group, "10.0.0.1/32")))
     assert rollback(file, tmp_path / "out").exit_code == 0
     modes = {path: stat.S_IMODE(path.stat().st_mode) for path in (
-        tmp_path / "out", tmp_path / "out/receipts.json", tmp_path / "receipts.json.rollback.jsonl")}
-    assert list(modes.values()) == [0o700, 0o600, 0o600]
+        tmp_path / "out", tmp_path / "out/receipts.json", tmp_path / "out/fixes.jsonl",
+        tmp_path / f"output/rollbacks/{HOME}.jsonl")}
+    assert list(modes.values()) == [0o700, 0o600, 0o600, 0o600]
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before the call", "after the call"])
@@ -345,8 +384,13 @@ def test_a_killed_rollback_continues(
         assert rollback(file, tmp_path / "killed").exit_code == 1
     assert cloud.sources(HOME, EAST, group) == ["10.0.0.1/32"]
     assert s3.get_public_access_block(Bucket="shop")["PublicAccessBlockConfiguration"] == block
-    [done] = json.loads((tmp_path / "killed/receipts.json").read_text())
-    assert done["resource"] == group
+    done, begun = json.loads((tmp_path / "killed/receipts.json").read_text())
+    assert (done["resource"], done["outcome"]) == (group, "rolled-back")
+    assert (begun["resource"], begun["outcome"]) == (f"arn:aws:iam::{HOME}:user/ann", "interrupted")
+    # After kill -9 there is only the journal, and it has the same receipts.
+    left = read_receipts([tmp_path / "killed/fixes.jsonl"])
+    assert [each.receipt for each in left] == [done, begun]
+    assert [each.problem for each in left] == ["", ""]
 
     result = rollback(file, tmp_path / "out")
     assert result.exit_code == 0, result.output

@@ -10,15 +10,15 @@ from guardrails.runs.rollback_journal import CallKey, RollbackJournal, UndoState
 
 
 def test_a_journal_is_used_by_one_rollback_at_a_time(tmp_path: Path) -> None:
-    file = tmp_path / "receipts.json"
-    with RollbackJournal(file), pytest.raises(GuardrailsError, match="another rollback of these receipts is running"):
+    file = tmp_path / "account.jsonl"
+    with RollbackJournal(file), pytest.raises(GuardrailsError, match="another rollback in this account is running"):
         RollbackJournal(file)
     # Nothing was called, so nothing is left.
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_line_that_was_not_finished_is_dropped_and_a_damaged_one_is_an_error(tmp_path: Path) -> None:
-    file, key = tmp_path / "receipts.json", CallKey("a", 0)
+    file, key = tmp_path / "account.jsonl", CallKey("a", 0)
     with RollbackJournal(file) as journal:
         journal.write(key, UndoState.STARTED)
         path = journal.path
@@ -30,10 +30,11 @@ def test_a_line_that_was_not_finished_is_dropped_and_a_damaged_one_is_an_error(t
     with RollbackJournal(file) as journal:
         assert journal.state(key) is UndoState.DONE
     path.write_text("nonsense\n" + path.read_text())
-    with pytest.raises(GuardrailsError, match=r"receipts\.json\.rollback\.jsonl:1: not a valid line"):
+    with pytest.raises(GuardrailsError, match=r"account\.jsonl:1: not a valid line"):
         RollbackJournal(file)
 
 
 def test_a_directory_that_cannot_be_written_ends_it_before_the_first_call(tmp_path: Path) -> None:
-    with pytest.raises(GuardrailsError, match="writes its progress next to the receipts"):
-        RollbackJournal(tmp_path / "none" / "receipts.json")
+    (tmp_path / "none").write_text("")
+    with pytest.raises(GuardrailsError, match="a rollback writes its progress to this file"):
+        RollbackJournal(tmp_path / "none" / "account.jsonl")

@@ -1,6 +1,7 @@
 """What was added to moto's DynamoDB, as AWS has it."""
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -21,6 +22,21 @@ def dynamodb(moto: Moto) -> Any:
 
 def described(dynamodb: Any) -> Any:
     return dynamodb.describe_table(TableName="t")["Table"].get("SSEDescription")
+
+
+def test_of_conditional_writes_at_the_same_time_one_succeeds(dynamodb: Any) -> None:
+    def write(number: int) -> bool:
+        try:
+            dynamodb.put_item(
+                TableName="t", Item={"k": {"S": "a"}, "by": {"N": str(number)}},
+                ConditionExpression="attribute_not_exists(k)")
+        except ClientError as error:
+            assert error.response["Error"]["Code"] == "ConditionalCheckFailedException"  # noqa: PT017
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(write, range(24))) == 1
 
 
 def test_encryption_is_switched_on_and_off(dynamodb: Any) -> None:

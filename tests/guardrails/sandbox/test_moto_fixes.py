@@ -191,3 +191,21 @@ def test_an_access_keys_date_has_whole_seconds(sandbox: Sandbox, account: str) -
 def test_amazons_policies_and_images_are_there(sandbox: Sandbox, account: str) -> None:
     policy = sandbox.client("iam", account).get_policy(PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
     assert policy["Policy"]["PolicyName"] == "AdministratorAccess"
+
+
+def test_a_group_has_room_for_sixty_rules_of_each_ip_version(ec2: Any, group: str) -> None:
+    v6 = tcp(1, Ipv6Ranges=[{"CidrIpv6": f"fd00:{n}::/32"} for n in range(60)])
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[
+        tcp(22, *(f"10.{n}.0.0/16" for n in range(55))), v6])
+    lists = [ec2.create_managed_prefix_list(PrefixListName="l", MaxEntries=size, AddressFamily="IPv4", Entries=[])[
+        "PrefixList"]["PrefixListId"] for size in (6, 5)]
+    full = "RulesPerSecurityGroupLimitExceeded"
+    for too_much in (
+        tcp(23, *(f"10.{n}.0.0/16" for n in range(6))), tcp(23, PrefixListIds=[{"PrefixListId": lists[0]}]),
+        tcp(23, UserIdGroupPairs=[{"GroupId": group}]),
+    ):
+        assert code_of(ec2.authorize_security_group_ingress, GroupId=group, IpPermissions=[too_much]) == full
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[
+        tcp(23, PrefixListIds=[{"PrefixListId": lists[1]}])])
+    assert code_of(ec2.authorize_security_group_ingress, GroupId=group, IpPermissions=[tcp(24, "10.0.0.0/8")]) == full
+    assert len(ingress(ec2, group)) == 116

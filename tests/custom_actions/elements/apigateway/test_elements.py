@@ -13,6 +13,7 @@ from c7n.exceptions import PolicyValidationError
 
 from custom_actions.elements.apigateway.cache import StageName
 from custom_actions.fixing.receipt import FixIncomplete
+from custom_actions.resources import ResourcesUnknown
 from tests import engine
 from tests.moto_server import ACCOUNT, REGION, Moto
 
@@ -95,7 +96,7 @@ def test_what_cannot_be_looked_up_is_an_error(moto: Moto, tmp_path: Path, refuse
     condition = {"StringEquals": {"aws:SourceVpc": "vpc-1", "aws:SourceVpce": "vpce-1"}}
     make_api(moto, {**OPEN, "Condition": condition})
     refuse(operation, "UnauthorizedOperation")
-    with pytest.raises(ClientError, match="UnauthorizedOperation"):
+    with pytest.raises(ResourcesUnknown, match="UnauthorizedOperation"):
         apis(tmp_path, "open-beyond-vpcs")
 
 

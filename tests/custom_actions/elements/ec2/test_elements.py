@@ -7,9 +7,10 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from c7n.exceptions import PolicyExecutionError, PolicyValidationError
+from c7n.exceptions import PolicyValidationError
 from moto.ec2.models import ec2_backends
 
+from custom_actions.resources import ResourcesUnknown
 from guardrails.sandbox.backdate import backdate
 from tests import engine
 from tests.moto_server import ACCOUNT, REGION, Moto
@@ -103,7 +104,7 @@ def test_a_group_that_is_not_shown_is_not_taken_for_closed(
     group = open_group(moto, "ssh")
     instance(moto, SecurityGroupIds=[group])
     answering(monkeypatch, DescribeSecurityGroups={"SecurityGroups": []})
-    with pytest.raises(PolicyExecutionError, match=f"does not show the security groups {group}"):
+    with pytest.raises(ResourcesUnknown, match=f"does not show the security groups {group}"):
         engine.pull(policy(type="exposed-ports", ports=[22]), tmp_path, dryrun=True)
 
 
@@ -124,7 +125,7 @@ def test_an_error_that_says_nothing_about_a_prefix_list_ends_the_policy(
     instance(moto, SecurityGroupIds=[group])
     answering(monkeypatch, GetManagedPrefixListEntries=ClientError(
         {"Error": {"Code": "InternalFailure", "Message": "no"}}, "GetManagedPrefixListEntries"))
-    with pytest.raises(ClientError, match="InternalFailure"):
+    with pytest.raises(ResourcesUnknown, match="InternalFailure"):
         engine.pull(policy(type="exposed-ports", ports=[22]), tmp_path, dryrun=True)
 
 

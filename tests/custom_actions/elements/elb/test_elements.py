@@ -11,6 +11,7 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from custom_actions.fixing.receipt import FixIncomplete
+from custom_actions.resources import ResourcesUnknown
 from tests import engine
 from tests.moto_server import ACCOUNT, REGION, Moto
 
@@ -110,7 +111,7 @@ def test_more_rules_than_one_page(balancer: Balancer, tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_an_error(balancer: Balancer, tmp_path: Path, operation: str) -> None:
     balancer.listen("HTTP", 80)
     balancer.failing[operation] = lambda _: "AccessDenied"
-    with pytest.raises(ClientError, match="AccessDenied"):
+    with pytest.raises(ResourcesUnknown, match="AccessDenied"):
         found(tmp_path)
 
 

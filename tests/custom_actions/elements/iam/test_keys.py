@@ -4,13 +4,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from botocore.exceptions import ClientError
 from c7n.exceptions import PolicyValidationError
 from hypothesis import given
 from hypothesis import strategies as st
 
 from custom_actions.elements.iam.keys import Key
 from custom_actions.fixing.receipt import FixIncomplete
+from custom_actions.resources import ResourcesUnknown
 from guardrails.sandbox.backdate import backdate
 from tests.moto_server import ACCOUNT, REGION
 
@@ -69,7 +69,7 @@ def test_what_cannot_be_read_is_not_compliant(iam: Iam, operation: str) -> None:
     iam.client.create_user(UserName="u")
     key_of(iam, "u", 50)
     iam.refuse[operation] = "AccessDenied"
-    with pytest.raises(ClientError, match="AccessDenied"):
+    with pytest.raises(ResourcesUnknown, match=r"u: .*AccessDenied"):
         iam.run("iam-user", UNUSED)
 
 

@@ -11,6 +11,7 @@ from moto.cloudtrail.models import CloudTrailBackend
 from moto.config.models import ConfigBackend, config_backends
 from moto.core.exceptions import JsonRESTError
 
+from custom_actions.errors import CannotRead
 from tests import engine
 from tests.moto_server import ACCOUNT, REGION, Moto
 from tests.policies.harness import policies
@@ -67,8 +68,10 @@ def test_trails_that_may_not_be_read_are_an_error(
 ) -> None:
     trails.start_logging(Name="near")
     monkeypatch.setattr(CloudTrailBackend, call, refused("AccessDeniedException"))
-    with pytest.raises(ClientError, match="AccessDenied"):
+    named = call != "describe_trails"
+    with pytest.raises(CannotRead if named else ClientError, match="AccessDenied") as caught:
         run(tmp_path, **WANTED)
+    assert named == (":trail/near: " in str(caught.value))
 
 
 def test_one_that_may_not_be_read_is_none_when_another_has_all(

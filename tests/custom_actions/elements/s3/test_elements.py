@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 from c7n.exceptions import PolicyValidationError
 from moto.s3.exceptions import S3AccessDeniedError
 from moto.s3.models import S3Backend
 from moto.s3control.models import S3ControlBackend
 
+from custom_actions.resources import ResourcesUnknown
 from tests import engine
 from tests.moto_server import Moto
 
@@ -51,7 +51,7 @@ def test_a_bucket_that_nobody_may_look_at_is_not_private(
     opened: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
     monkeypatch.setattr(S3Backend, call, denied)
-    with pytest.raises(ClientError, match="AccessDenied"):
+    with pytest.raises(ResourcesUnknown, match=r"open: .*AccessDenied"):
         run(tmp_path, "public-access")
 
 
@@ -59,7 +59,7 @@ def test_nor_is_one_of_an_account_whose_block_is_not_shown(
     opened: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(S3ControlBackend, "get_public_access_block", denied)
-    with pytest.raises(ClientError, match="AccessDenied"):
+    with pytest.raises(ResourcesUnknown, match=r"open: .*AccessDenied"):
         run(tmp_path, "public-access")
 
 
@@ -92,7 +92,7 @@ def test_a_denied_policy_is_an_error(
     opened: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, element: str
 ) -> None:
     monkeypatch.setattr(S3Backend, "get_bucket_policy", denied)
-    with pytest.raises(ClientError, match="AccessDenied"):
+    with pytest.raises(ResourcesUnknown, match=r"open: .*AccessDenied"):
         run(tmp_path, element)
 
 
@@ -117,7 +117,7 @@ def test_denied_encryption_is_no_encryption_seen(
     opened: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(S3Backend, "get_bucket_encryption", denied)
-    with pytest.raises(ClientError, match="AccessDenied"):
+    with pytest.raises(ResourcesUnknown, match=r"open: .*AccessDenied"):
         run(tmp_path, "default-encryption")
 
 

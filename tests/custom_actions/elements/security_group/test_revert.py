@@ -142,6 +142,49 @@ def test_the_receipt_takes_it_back_to_the_letter(moto: Moto, tmp_path: Path) -> 
     assert [{k: v for k, v in rule.items() if k != "SecurityGroupRuleId"} for rule in group.rules()] == before
 
 
+def _opened(group: Group) -> set[tuple[int, int, str, tuple[tuple[str, str], ...]]]:
+    return {
+        (rule["FromPort"], rule["ToPort"], rule.get("Description", ""),
+         tuple(sorted((tag["Key"], tag["Value"]) for tag in rule.get("Tags") or ())))
+        for rule in group.rules()}
+
+
+def test_a_narrowed_rule_keeps_its_tags_and_its_description_and_gets_them_back(moto: Moto, tmp_path: Path) -> None:
+    group = Group(moto, "tagged")
+    group.open("tcp", 20, 30, "0.0.0.0/0", "from the office")
+    [wide] = group.rules()
+    group.ec2.create_tags(Resources=[wide["SecurityGroupRuleId"]], Tags=[{"Key": "Owner", "Value": "web"}])
+    before, tags = _opened(group), (("Owner", "web"),)
+    assert before == {(20, 30, "from the office", tags)}
+    engine.pull(policy(FORBIDDEN), tmp_path)
+    assert _opened(group) == {(20, 21, "from the office", tags), (23, 30, "from the office", tags)}
+    receipt = receipts(tmp_path)[group.id]
+    assert [rule["Tags"] for rule in receipt["added"]] == [{"Owner": "web"}] * 2
+    for call in receipt["inverse"]:
+        getattr(group.ec2, call["operation"])(**call["parameters"])
+    assert _opened(group) == before
+
+
+def test_without_the_permission_to_tag_the_port_is_closed_all_the_same(moto: Moto, tmp_path: Path) -> None:
+    group = Group(moto, "tagged")
+    group.open("tcp", 20, 30, "0.0.0.0/0")
+    group.ec2.create_tags(
+        Resources=[group.rules()[0]["SecurityGroupRuleId"]], Tags=[{"Key": "Owner", "Value": "web"}])
+
+    def no_tags(body: dict[str, Any]) -> ClientError | None:
+        if not any(key.startswith("TagSpecification") for key in body):
+            return None
+        return ClientError({"Error": {"Code": "UnauthorizedOperation", "Message": "ec2:CreateTags"}}, "Authorize")
+
+    with answering("AuthorizeSecurityGroupIngress", no_tags):
+        engine.pull(policy(FORBIDDEN), tmp_path)
+    assert _opened(group) == {(20, 21, "", ()), (23, 30, "", ())}
+    receipt = receipts(tmp_path)[group.id]
+    assert receipt["outcome"] == "reverted"
+    assert not any("Tags" in rule for rule in receipt["added"])
+    assert "without its tags" in " ".join(receipt["notes"])
+
+
 def test_a_second_run_finds_nothing(moto: Moto, tmp_path: Path) -> None:
     Group(moto, "bad", ("-1", -1, -1, "0.0.0.0/0"))
     assert len(engine.pull(policy(FORBIDDEN), tmp_path)) == 1
@@ -222,26 +265,12 @@ def test_half_a_fix_is_partial_and_says_what_is_left(moto: Moto, tmp_path: Path)
     assert len(receipt["removed"]) == 1
 
 
-def test_a_wide_rule_goes_though_the_group_is_full(moto: Moto, tmp_path: Path) -> None:
-    """Whoever fills a group must not keep it open."""
-    group = Group(moto, "g", ("tcp", 0, 65535, "0.0.0.0/0"))
-    engine.pull(policy(FORBIDDEN), tmp_path, dryrun=True)
-    with answering("AuthorizeSecurityGroupIngress", lambda _: refused(
-        "RulesPerSecurityGroupLimitExceeded", "AuthorizeSecurityGroupIngress",
-    )):
-        engine.pull(policy(FORBIDDEN), tmp_path)
-    assert group.ingress() == set()
-    receipt = receipts(tmp_path)[group.id]
-    assert receipt["outcome"] == "reverted"
-    assert any("RulesPerSecurityGroupLimitExceeded" in note for note in receipt["notes"])
-
-
 def test_a_wide_rule_stays_when_its_replacement_cannot_be_opened(moto: Moto, tmp_path: Path) -> None:
     group = Group(moto, "g", ("tcp", 0, 65535, "0.0.0.0/0"))
     engine.pull(policy(FORBIDDEN), tmp_path, dryrun=True)
     with answering("AuthorizeSecurityGroupIngress", lambda _: refused(
         "UnauthorizedOperation", "AuthorizeSecurityGroupIngress",
-    )), pytest.raises(FixIncomplete, match=r"revoke tcp all from .*: not tried, because a step before it failed"):
+    )), pytest.raises(FixIncomplete, match=r"change tcp all from .*: not tried, because a step before it failed"):
         engine.pull(policy(FORBIDDEN), tmp_path)
     assert group.ingress() == {"tcp 0-65535 0.0.0.0/0"}
 
@@ -290,7 +319,7 @@ def test_a_rule_opened_again_meanwhile_is_closed_again(moto: Moto, tmp_path: Pat
 
     def race(_: dict[str, Any]) -> None:
         readings.append(1)
-        if len(readings) == 2:  # the first reading makes the plan, the second proves it
+        if len(readings) == 3:  # the plan, the same directly before the call, and the proof
             group.open("tcp", 22, 22, "0.0.0.0/0")
 
     with answering("DescribeSecurityGroupRules", race):

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from c7n.credentials import SessionFactory
 from c7n.utils import local_session
 
+from custom_actions.resources import ResourcesUnknown
 from tests import engine
 from tests.moto_server import REGION, Moto
 
@@ -63,7 +64,7 @@ def test_groups_without_an_interface_are_found_in_one_call(moto: Moto, tmp_path:
 def test_a_denied_answer_is_an_error(
     moto: Moto, tmp_path: Path, resource: str, filter_: str, operation: str
 ) -> None:
-    with watching(operation, denied), pytest.raises(ClientError, match="UnauthorizedOperation"):
+    with watching(operation, denied), pytest.raises((ClientError, ResourcesUnknown), match="Unauthorized"):
         engine.pull(policy(resource, filter_), tmp_path)
 
 

@@ -3,16 +3,19 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
+from pathlib import Path
 from unicodedata import normalize
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from guardrails.assessment.assessment import Assessment
+from guardrails.assessment.assessment import Assessment, missing_rows
 from guardrails.report.formats.spreadsheet import NOT_SEEN, harmless, write, write_not_seen
 from guardrails.results.finding import TABLE, Status
-from tests.reporting import BLUE, LOCKED
+from guardrails.results.store import UnknownResource
+from tests.reporting import BLUE, LOCKED, assess, checks
 
 
 def rows(text: str) -> list[dict[str, str]]:
@@ -43,6 +46,22 @@ def test_what_was_not_seen_has_a_file_of_its_own(assessment: Assessment) -> None
     assert {(row["account"], row["region"], row["policy"]) for row in found} == missing
     assert {row["account"] for row in found} == {BLUE, LOCKED}
     assert all(row["state"] == "denied" and row["reason"] for row in found)
+
+
+def test_each_unknown_resource_has_a_row_of_its_own(tmp_path: Path) -> None:
+    unknown = tuple(UnknownResource(name, f"{name} denies it") for name in ("b-1", "b-2"))
+    [one, *others] = [row for row in checks() if row.policy == "public-bucket"]
+    partial = replace(one, state="partial", reason="resources unknown: b-1, b-2", unknown=unknown)
+    assessment = assess(tmp_path, rows=[partial, *others])
+    stream = io.StringIO(newline="")
+    write_not_seen(assessment, stream)
+    assert [(row["resource"], row["reason"]) for row in rows(stream.getvalue()) if row["state"] == "partial"] == [
+        ("b-1", "b-1 denies it"), ("b-2", "b-2 denies it")]
+    # The other formats group policies that miss the same resource.
+    both = missing_rows([partial, replace(partial, policy="other", unknown=unknown[:1])])
+    assert [(row.resource, row.reason, row.policies) for row in both] == [
+        ("b-1", "b-1 is unknown: b-1 denies it", ("public-bucket", "other")),
+        ("b-2", "b-2 is unknown: b-2 denies it", ("public-bucket",))]
 
 
 @pytest.mark.parametrize(("value", "cell"), [

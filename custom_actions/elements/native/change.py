@@ -1,0 +1,110 @@
+"""A change that a call makes, as the recorder needs it: the step with its inverse, and how to read the result."""
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...fixing import Call, Step
+
+IRREVERSIBLE = "irreversible: "
+"""How the note in a receipt begins that says why a call, or a part of it, cannot be undone."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What one call changes.
+
+    Attributes:
+        step: the call, with its inverse.
+        is_done: reads the resource again; returns whether it is as the call leaves it. Raises one of AWS_ERRORS.
+    """
+
+    step: Step
+    is_done: Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A call that an action of c7n is about to make.
+
+    Attributes:
+        client: the boto3 client that makes it.
+        resource: the resource that the action is processing, as c7n has read it.
+        settings: the settings of the action in the policy.
+    """
+
+    client: Any
+    call: Call
+    resource: Mapping[str, Any]
+    settings: Mapping[str, Any]
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        return self.call.parameters
+
+    def undo(self, operation: str, **parameters: Any) -> Call:
+        """A call of the same service."""
+        return Call(self.call.service, operation, parameters)
+
+
+Plan = Callable[[Attempt], Change | None]
+"""Reads the state before a call. Returns None if the call changes nothing.
+
+Raises one of AWS_ERRORS if the state cannot be read, and Refusal if the call must not be made.
+"""
+
+
+def setting(
+    attempt: Attempt, name: str, read: Callable[[], Any], wanted: Any, inverse: Call | Sequence[Call], *,
+    before: Any,
+) -> Change | None:
+    """The change of a setting; None if it has the value already.
+
+    Args:
+        name: the name of the setting in the receipt.
+        read: reads its value.
+        wanted: its value after the call. AWS may return more fields than were set.
+        before: its value before the call; empty if it is not set.
+    """
+    if contains(before, wanted):
+        return None
+    step = Step(
+        f"set {name}", attempt.call, inverse, removed={name: before} if before else {}, added={name: wanted})
+    return Change(step, lambda: contains(read(), wanted))
+
+
+def tags(
+    attempt: Attempt, given: Mapping[str, Any], read: Callable[[], Mapping[str, str]], *, sets: bool,
+    put: Callable[[str, str], Call], remove: Callable[[str, str], Call],
+) -> Change | None:
+    """The change of the tags `given`, which the call sets or removes; None if it changes none of them.
+
+    Args:
+        read: returns those of the tags that the resource has.
+        put, remove: the calls that set or remove one tag, with this key and value.
+    """
+    def is_done() -> bool:
+        now = read()
+        return now == given if sets else not now
+
+    before = dict(read())
+    if (before == given) if sets else not before:
+        return None
+    changed = {key: value for key, value in before.items() if not sets or value != given[key]}
+    new = {key: str(value) for key, value in given.items() if sets and value != before.get(key)}
+    step = Step(
+        f"{'set' if sets else 'remove'} the tags {', '.join(given)}", attempt.call,
+        [*(put(key, value) for key, value in changed.items()),
+         *(remove(key, value) for key, value in new.items() if key not in before)],
+        removed=changed, added=new)
+    return Change(step, is_done)
+
+
+def contains(found: Any, wanted: Any) -> bool:
+    """Whether every value of `wanted` is in `found`; an empty value only in an empty one."""
+    if isinstance(wanted, Mapping) and wanted:
+        return isinstance(found, Mapping) and all(contains(found.get(key), value) for key, value in wanted.items())
+    if isinstance(wanted, list) and wanted:
+        return isinstance(found, list) and len(found) == len(wanted) and all(map(contains, found, wanted))
+    return bool(found == wanted) or (not found and not wanted)

@@ -1,0 +1,120 @@
+"""c7n's actions that are fixes, with what undoes them and what reads their result."""
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from ...fixing import (
+    OTHERWISE,
+    Inverse,
+    again,
+    is_account,
+    is_added,
+    is_changed_tag,
+    is_listener,
+    is_removed,
+    list_of_resource,
+    one_id,
+    one_key,
+    only_in_region,
+)
+from ..cloudtrail import SETTINGS
+from .action import NativeFix
+
+
+class NativeAction(NamedTuple):
+    """One action of c7n on one type of resource."""
+
+    resource: str
+    type: str
+    reads: tuple[str, ...]
+    """The permissions for the calls that read the state before and after."""
+    inverses: tuple[Inverse, ...] = ()
+    """Empty if nothing that the action changes can be undone; the receipt then says why."""
+
+
+_READ_TAGS, _READ_USER_TAGS = ("ec2:DescribeTags",), ("iam:ListUserTags",)
+_TAGS = tuple(
+    Inverse("ec2", operation, "Resources", list_of_resource, {"Tags": is_changed_tag}, redo=again(other))
+    for operation, other in (("create_tags", "delete_tags"), ("delete_tags", "create_tags")))
+_USER_TAGS = (
+    Inverse("iam", "tag_user", "UserName", values={"Tags": is_changed_tag}),
+    Inverse("iam", "untag_user", "UserName", values={"TagKeys": one_key}),
+)
+_BLOCK = "PublicAccessBlockConfiguration"
+_NO_BLOCK = ("NoSuchPublicAccessBlockConfiguration",)
+_BUCKET_POLICY = (
+    Inverse("s3", "put_bucket_policy", "Bucket", optional=("Policy",)),
+    Inverse("s3", "delete_bucket_policy", "Bucket", already=("NoSuchBucketPolicy",)),
+)
+
+NATIVE = (
+    NativeAction("account", "set-ebs-encryption", ("ec2:GetEbsEncryptionByDefault",), tuple(
+        Inverse("ec2", f"{word}_ebs_encryption_by_default", matches=is_account) for word in ("enable", "disable"))),
+    NativeAction("account", "set-s3-public-block", (), (
+        Inverse("s3control", "put_public_access_block", "AccountId", optional=(_BLOCK,)),
+        Inverse("s3control", "delete_public_access_block", "AccountId", already=_NO_BLOCK),
+    )),
+    NativeAction("app-elb", "modify-attributes", ("elasticloadbalancing:DescribeLoadBalancerAttributes",), (
+        Inverse("elbv2", "modify_load_balancer_attributes", "LoadBalancerArn", optional=("Attributes",)),
+    )),
+    NativeAction("app-elb", "modify-listener", ("elasticloadbalancing:DescribeListeners",), (
+        Inverse("elbv2", "modify_listener", "ListenerArn", is_listener,
+                optional=("Port", "Protocol", "SslPolicy", "Certificates")),
+    )),
+    NativeAction("cloudtrail", "update-trail", ("cloudtrail:GetTrail",), (
+        Inverse("cloudtrail", "update_trail", "Name", optional=SETTINGS),
+    )),
+    NativeAction("ebs", "snapshot", ("ec2:DescribeSnapshots",), (
+        Inverse("ec2", "delete_snapshot", "SnapshotId", only_in_region, already=("InvalidSnapshot.NotFound",)),
+    )),
+    NativeAction("ec2", "mark-for-op", _READ_TAGS, _TAGS),
+    NativeAction("ec2", "remove-tag", _READ_TAGS, _TAGS),
+    NativeAction("ec2", "stop", ("ec2:DescribeInstances",), (
+        Inverse("ec2", "start_instances", "InstanceIds", list_of_resource, redo=again("stop_instances")),
+    )),
+    NativeAction("iam-user", "delete", ("iam:GetLoginProfile",)),
+    NativeAction("iam-user", "mark-for-op", _READ_USER_TAGS, _USER_TAGS),
+    NativeAction("iam-user", "remove-tag", _READ_USER_TAGS, _USER_TAGS),
+    NativeAction("iam-user", "set-boundary", ("iam:GetUser",), (
+        Inverse("iam", "put_user_permissions_boundary", "UserName", optional=("PermissionsBoundary",)),
+        Inverse("iam", "delete_user_permissions_boundary", "UserName", already=("NoSuchEntity",)),
+    )),
+    NativeAction("iam-user", "set-policy", ("iam:ListAttachedUserPolicies",), (
+        Inverse("iam", "detach_user_policy", "UserName", values={"PolicyArn": is_added}, already=("NoSuchEntity",),
+                redo=again("attach_user_policy")),
+        Inverse("iam", "attach_user_policy", "UserName", values={"PolicyArn": is_removed},
+                redo=again("detach_user_policy")),
+    )),
+    NativeAction("s3", "set-bucket-encryption", ("s3:GetEncryptionConfiguration",), (
+        Inverse("s3", "put_bucket_encryption", "Bucket", optional=("ServerSideEncryptionConfiguration",)),
+        Inverse("s3", "delete_bucket_encryption", "Bucket"),
+    )),
+    NativeAction("s3", "set-public-block", ("s3:GetBucketPublicAccessBlock",), (
+        Inverse("s3", "put_public_access_block", "Bucket", optional=(_BLOCK,)),
+        Inverse("s3", "delete_public_access_block", "Bucket", already=_NO_BLOCK),
+    )),
+    NativeAction("s3", "set-statements", ("s3:GetBucketPolicy",), _BUCKET_POLICY),
+    NativeAction("s3", "toggle-logging", ("s3:GetBucketLogging",), (
+        Inverse("s3", "put_bucket_logging", "Bucket", optional=("BucketLoggingStatus",)),
+    )),
+    NativeAction("security-group", "delete", ("ec2:DescribeSecurityGroups",)),
+    NativeAction("security-group", "mark-for-op", _READ_TAGS, _TAGS),
+    NativeAction("security-group", "remove-tag", _READ_TAGS, _TAGS),
+    NativeAction("vpc", "set-flow-log", ("ec2:DescribeFlowLogs", "logs:DescribeLogGroups"), (
+        Inverse("ec2", "delete_flow_logs", "FlowLogIds", one_id, already=("InvalidFlowLogId.NotFound",)),
+    )),
+)
+"""By resource type and name in policies."""
+
+
+def as_fix(action: type[Any], native: NativeAction) -> type[Any]:
+    """The class of an action of c7n as a fix. Its settings are those of c7n's class, and `otherwise`."""
+    if issubclass(action, NativeFix):
+        return action
+    schema = {**action.schema, "properties": {**action.schema["properties"], "otherwise": OTHERWISE}}
+    return type(action.__name__, (NativeFix, action), {
+        "__doc__": action.__doc__, "__module__": action.__module__, "schema": schema, "reads": native.reads,
+        "inverses": native.inverses,
+        # The schema of this type only; that of the other types with an action of this name has no `otherwise`.
+        "schema_alias": False,
+    })
