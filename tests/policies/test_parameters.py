@@ -9,6 +9,8 @@ from custom_actions import ports
 from custom_actions.addresses import merge
 from custom_actions.elements.security_group.rules import from_policy, port_ranges
 from custom_actions.parameters import placeholders
+from guardrails.policies.engine import resource_class
+from guardrails.policies.policy import load
 
 from .harness import POLICIES, policy_files
 
@@ -89,6 +91,14 @@ def test_every_port_of_ec2_19_is_found_and_none_is_in_two_classes() -> None:
     for port in EC2_19:
         assert sum(first <= port <= last for first, last in (*admin, *web)) == 1, port
     assert not any(first <= end and start <= last for first, last in admin for start, end in web)
+
+
+def test_config_must_record_what_the_config_rules_judge() -> None:
+    """All types except the global ones, which AWS Config records in one region only."""
+    judged = {
+        resource_class(policy.resource).resource_type for policy in load() if policy.mode["type"] == "config-rule"}
+    wanted = {kind.config_type for kind in judged if not kind.global_resource}
+    assert wanted == set(files()["periodic/config.yml"]["vars"]["parameters"]["config_required_types"])
 
 
 def _type(entry: Any) -> str:

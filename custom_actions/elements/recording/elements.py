@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 from c7n.exceptions import PolicyValidationError
@@ -22,6 +23,11 @@ _FLAGS = (
 _AT_WORK = ("ACTIVE", "EVALUATING", "DELETING_RESULTS")
 
 
+_BY_DEFAULT: dict[str, Any] = {"EventSelectors": [{
+    "ReadWriteType": "All", "IncludeManagementEvents": True, "DataResources": [], "ExcludeManagementEventSources": []}]}
+"""What a trail records that never got event selectors: CloudTrail's API reference, GetEventSelectors."""
+
+
 class MissingTrail(Filter):
     """The account, when no CloudTrail trail has all the required properties.
 
@@ -34,6 +40,11 @@ class MissingTrail(Filter):
     * `validated`: it has log file validation.
     * `management-events`, `s3-data-events`, `lambda-data-events`: its selectors together, basic or advanced, record all
       of them, read and write. Management events of KMS and of the RDS Data API may be excluded.
+
+    AWS shows the selectors of an organization's trail to its management account only. In the other accounts, a trail
+    that has never got selectors of its own (`HasCustomEventSelectors`) records management events and no data events.
+    For any other one, `organization-trails` lists the trails (ARNs, with `*` and `?`) whose selectors are checked in
+    the management account; a trail that is not listed is an error.
 
     The closest trail and what it lacks are kept on the account as `c7n:MissingTrail`. Trails are read one by one, the
     most likely first, until one has everything. A trail that cannot be read is an error, unless another one has
@@ -57,7 +68,10 @@ class MissingTrail(Filter):
     """
 
     schema = type_schema(
-        "missing-trail", bucket={"type": "string"}, **{"kms-key": {"type": "string"}}, **dict.fromkeys(_FLAGS, _FLAG)
+        "missing-trail", bucket={"type": "string"}, **{
+            "kms-key": {"type": "string"},
+            "organization-trails": {"oneOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}]},
+        }, **dict.fromkeys(_FLAGS, _FLAG)
     )
     permissions = ("cloudtrail:DescribeTrails", "cloudtrail:GetTrailStatus", "cloudtrail:GetEventSelectors")
     annotation_key = "c7n:MissingTrail"
@@ -74,7 +88,9 @@ class MissingTrail(Filter):
 
         Raises one of AWS_ERRORS, or CannotRead for a trail that may be the one, when this cannot be determined.
         """
-        wanted = Traits(**{name.replace("-", "_"): value for name, value in self.data.items() if name != "type"})
+        wanted = Traits(**{
+            name.replace("-", "_"): value for name, value in self.data.items()
+            if name not in ("type", "organization-trails")})
         session = local_session(self.manager.session_factory)
         trails = call(session.client("cloudtrail").describe_trails)["trailList"]
         nearest: tuple[str, list[str]] | None = None
@@ -82,7 +98,7 @@ class MissingTrail(Filter):
         for trail in sorted(trails, key=lambda trail: len(lacking_settings(trail, wanted))):
             try:
                 lacking = lacking_settings(trail, wanted) + self._lacking_work(session, trail, wanted)
-            except AWS_ERRORS as error:
+            except (*AWS_ERRORS, CannotRead) as error:
                 unread = unread or CannotRead(f"{trail['TrailARN']}: {reason_of(error)}")
                 continue
             if not lacking:
@@ -98,9 +114,23 @@ class MissingTrail(Filter):
         arn = trail["TrailARN"]
         client = session.client("cloudtrail", region_name=trail.get("HomeRegion") or arn.split(":")[3])
         lacking = lacking_status(call(client.get_trail_status, Name=arn))
-        if wanted.selected:
-            lacking += lacking_events(call(client.get_event_selectors, TrailName=arn), wanted)
+        if wanted.selected and (selectors := self._selectors(client, trail)) is not None:
+            lacking += lacking_events(selectors, wanted)
         return lacking
+
+    def _selectors(self, client: Any, trail: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """The trail's selectors; None if the management account checks them."""
+        arn = trail["TrailARN"]
+        if trail.get("IsOrganizationTrail") and arn.split(":")[4] != self.manager.config.account_id:
+            if any(fnmatchcase(arn, pattern) for pattern in self.data.get("organization-trails") or ()):
+                return None
+            if trail.get("HasCustomEventSelectors") is False:
+                return _BY_DEFAULT
+            raise CannotRead(
+                "AWS shows the event selectors of an organization's trail to its management account only: check them "
+                "there, and name the trail in organization-trails")
+        found: Mapping[str, Any] = call(client.get_event_selectors, TrailName=arn)
+        return found
 
 
 class MissingConfigRules(Filter):

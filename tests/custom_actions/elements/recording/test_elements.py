@@ -15,6 +15,7 @@ from custom_actions.errors import CannotRead
 from tests import engine
 from tests.moto_server import ACCOUNT, REGION, Moto
 from tests.policies.harness import policies
+from tests.wire import Wire
 
 
 def run(tmp_path: Path, **filters: Any) -> list[dict[str, Any]]:
@@ -72,6 +73,44 @@ def test_trails_that_may_not_be_read_are_an_error(
     with pytest.raises(CannotRead if named else ClientError, match="AccessDenied") as caught:
         run(tmp_path, **WANTED)
     assert named == (":trail/near: " in str(caught.value))
+
+
+@pytest.fixture
+def of_organization(trails: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The account sees a trail of its organization, as AWS shows it to a member."""
+    trails.start_logging(Name="near")
+    arn = "arn:aws:cloudtrail:us-east-1:999999999999:trail/org"
+    custom: dict[str, bool] = {"HasCustomEventSelectors": False}
+    wire = Wire()
+    wire.change("DescribeTrails", lambda answer: {**answer, "trailList": [
+        {**trail, **custom, "IsOrganizationTrail": True, "TrailARN": arn}
+        for trail in answer["trailList"] if trail["Name"] == "near"]})
+    wire.change("GetTrailStatus", lambda answer: answer)
+    original = CloudTrailBackend.get_trail_status
+    monkeypatch.setattr(CloudTrailBackend, "get_trail_status", lambda self, name: original(
+        self, name.replace("999999999999:trail/org", f"{ACCOUNT}:trail/near")))
+    monkeypatch.setattr(CloudTrailBackend, "get_event_selectors", refused("TrailNotFoundException"))
+    wire.install(monkeypatch)
+    return custom
+
+
+def test_the_trail_of_the_organization_answers_in_its_members(of_organization: dict[str, bool], tmp_path: Path) -> None:
+    assert run(tmp_path, **WANTED) == []
+    [account] = run(tmp_path, **WANTED, **{"s3-data-events": True})
+    assert account["c7n:MissingTrail"] == [
+        "the closest trail is arn:aws:cloudtrail:us-east-1:999999999999:trail/org, which does not record data events "
+        "of all buckets"]
+
+
+def test_selectors_that_a_member_cannot_see_are_unknown_unless_the_management_account_checks_them(
+    of_organization: dict[str, bool], tmp_path: Path
+) -> None:
+    of_organization["HasCustomEventSelectors"] = True
+    with pytest.raises(CannotRead, match="management account only"):
+        run(tmp_path, **WANTED)
+    assert run(tmp_path, **WANTED, **{"organization-trails": ["*:999999999999:trail/org"]}) == []
+    with pytest.raises(CannotRead, match="management account only"):
+        run(tmp_path, **WANTED, **{"organization-trails": ["*:trail/another"]})
 
 
 def test_one_that_may_not_be_read_is_none_when_another_has_all(
