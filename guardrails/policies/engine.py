@@ -8,6 +8,7 @@ through the whole schema, which then explains the error. Both find the same erro
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
@@ -133,8 +134,10 @@ def _keys(path: Path, entry: Mapping[str, Any], name: str, element: Any) -> Iter
     if schema.get("additionalProperties") is not False or "properties" not in schema:
         return
     known = {str(key) for key in schema["properties"]}
+    # Some filters take the name of any attribute, such as `Detector.Status` of guard-duty.
+    patterns = [re.compile(pattern) for pattern in schema.get("patternProperties") or ()]
     for key in entry:
-        if str(key) not in known:
+        if str(key) not in known and not any(pattern.search(str(key)) for pattern in patterns):
             yield PolicyProblem(
                 (*path, str(key)), f"{name} has no setting {key}", nearest(str(key), known, give_all=True))
 

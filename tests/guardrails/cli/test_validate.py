@@ -175,3 +175,14 @@ def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:
     result = guardrails("validate", tmp_path / "nothing.yml")
     assert result.exit_code == 1
     assert "no such file or directory" in result.stderr
+
+
+def test_a_setting_that_is_named_by_a_pattern_is_known(tmp_path: Path) -> None:
+    data = yaml.safe_load(GOOD)
+    policy = data["policies"][0]
+    policy.update(resource="aws.account", filters=[{"type": "guard-duty", "Detector.Status": "ENABLED"}], actions=[])
+    policy["metadata"]["response"] = "none"
+    policy["mode"] = {**policy["mode"], "type": "periodic", "schedule": "rate(1 day)"}
+    assert "has no setting" not in check(tmp_path, yaml.safe_dump(data))
+    policy["filters"][0]["Detectr.Status"] = "ENABLED"
+    assert "guard-duty has no setting Detectr.Status" in check(tmp_path, yaml.safe_dump(data))
