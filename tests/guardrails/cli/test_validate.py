@@ -59,7 +59,7 @@ def test_good_policies_are_one_quiet_line(tmp_path: Path) -> None:
     ("response: revert", "response: alert", 21, "the action revert-ingress may change the resource", "revert"),
     ("      rationale:", "      rationele:", 9, "metadata has no rationale", "did you mean rationele"),
     ('"5.3"', '"5.33"', 14, "cis-aws-5.0 has no control 5.33", "did you mean 5.3"),
-    ('"5.3"', "5.3", 14, "the control 5.3 of cis-aws-5.0 must be a string", 'quote it: "5.3"'),
+    ('"5.3"', "5.3", 14, "cis-aws-5.0: the control 5.3 must be a string", 'quote it: "5.3"'),
     ("cis-aws-5.0", "cis-aws-5", 14, "unknown framework cis-aws-5:", "did you mean cis-aws-5.0"),
     ("config-rule", "config-rul", 5, "unknown mode config-rul", "did you mean config-rule"),
     ("      packages: [custom_actions]\n", "", 4, "mode has no packages: [custom_actions]", "packages: "),
