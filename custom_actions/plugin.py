@@ -128,6 +128,7 @@ def _on_resource_type(_: Any, resource_class: Any) -> None:
     from .exceptions import TYPE, Excepted
     from .fixing import FixNotify
     from .patches import DoesNotFit, install
+    from .resources import use_endpoint_of_environment
 
     try:
         install()
@@ -136,6 +137,7 @@ def _on_resource_type(_: Any, resource_class: Any) -> None:
             raise
         # On the command line (custodian, c7n-org) show only this message, without a traceback.
         raise SystemExit(str(error)) from None
+    use_endpoint_of_environment(resource_class)
     if "scope" not in resource_class.filter_registry:
         resource_class.filter_registry.register("scope", for_resource(resource_class))
     if "only-resources" not in resource_class.filter_registry:

@@ -194,6 +194,10 @@ READ = (
              Target("c7n.handler:init_config", "(policy_config)"),
              Target("c7n.handler:dispatch_event", "(event, context)"),
          )),
+    Read("custom_actions/resources/endpoint.py", "c7n writes out the address of SQS, also in the sandbox", (
+        Target("c7n.resources.sqs:SQS.get_client", "(self)"),
+        Target("c7n.resources.sqs", text="endpoint = 'https://sqs.{region}.amazonaws.com'"),
+    )),
     Read("custom_actions/patches/unknown_resources.py", "c7n takes a deleted bucket for one without settings", (
         Target("c7n.resources.s3:BucketAssembly.handle_not_found", "(self, bucket, method_name, error_code=None)"),
     )),
