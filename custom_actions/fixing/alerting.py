@@ -31,6 +31,12 @@ _CHANGES = re.compile(
     r"\d{4}-\d\d-\d\d[T ][\d:.]+\w*|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[A-Za-z0-9+/=_-]{100,}")
 
 
+class Alert(Notify):
+    """c7n's `notify`, for an alert that is not about what the policy matched."""
+
+    type = "notify"
+
+
 def notify_of(data: Mapping[str, Any] | None, manager: Any, subject: str = "") -> Notify | None:
     """The `notify` that reports a problem: `data` (an action's `otherwise`), or else the first one of the policy.
 
@@ -41,7 +47,7 @@ def notify_of(data: Mapping[str, Any] | None, manager: Any, subject: str = "") -
     found = data or next((each for each in [*inside, *listed] if each.get("type") == "notify"), None)
     if found is None:
         return None
-    return Notify({**found, "subject": subject} if subject else dict(found), manager)
+    return Alert({**found, "subject": subject} if subject else dict(found), manager)
 
 
 def is_first(*what: str, reason: str = "") -> str:

@@ -16,6 +16,7 @@ from custom_actions.fixing.bound import QUARRELS, QuarrelGate, held_by
 from custom_actions.fixing.engine import FixResult, Step, carry_out
 from custom_actions.fixing.quarrel import QuarrelLimit, parse
 from custom_actions.fixing.receipt import Call, FixIncomplete, Outcome
+from custom_actions.fixing.telling import MessageNotSent
 from custom_actions.names import STATE_TABLE
 from guardrails.deployment.shared import table_definition
 from tests import engine
@@ -193,7 +194,7 @@ def test_an_alert_that_could_not_be_sent_is_sent_next_time(
     cloud.denied.update(("EnableKey", "Publish"))
     action = {"type": "revert-key", "otherwise": TELL}
     with compliance_topic(cloud.client) as messages:
-        with pytest.raises(AWS_ERRORS):
+        with pytest.raises(MessageNotSent):
             disabled(cloud, key, tmp_path / "1", action)
         cloud.denied.discard("Publish")
         with pytest.raises(FixIncomplete):

@@ -8,7 +8,8 @@ import pytest
 from custom_actions.fixing.inverses import as_read
 from custom_actions.plugin import native_actions
 from guardrails.runs.read_back import Comparison, observe
-from guardrails.runs.rollback import RollbackPlan, SourcedReceipt
+from guardrails.runs.receipt_sources import SourcedReceipt
+from guardrails.runs.rollback_plan import AwsClients, RollbackPlan, calls_of
 from tests import engine
 from tests.custom_actions.fixing.cloud import Cloud
 from tests.custom_actions.fixing.drifts import DRIFTS
@@ -40,12 +41,12 @@ def test_a_rollback_restores_the_start(
         assert not plan.calls
         assert all(each["removed"] and each["notes"][0].startswith("irreversible: ") for each in receipts)
         return
-    plan.check_parameters()
+    plan.check_parameters(AwsClients())
 
     def compared() -> set[Comparison]:
         return {
             observe(moto.client(call.service), call.service, call.operation, call.parameters, each.receipt).comparison
-            for each in plan.receipts for call in each.calls}
+            for each in plan.receipts for call in calls_of(each)}
 
     assert compared() == {Comparison.UNKNOWN if which in NOT_COMPARED else Comparison.AS_FIXED}
     for call in plan.calls:

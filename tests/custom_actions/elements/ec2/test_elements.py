@@ -114,7 +114,7 @@ def test_a_refused_call_is_not_taken_for_closed(
     instance(moto)
     answering(monkeypatch, DescribeSecurityGroups=ClientError(
         {"Error": {"Code": "UnauthorizedOperation", "Message": "no"}}, "DescribeSecurityGroups"))
-    with pytest.raises(ClientError, match="UnauthorizedOperation"):
+    with pytest.raises(ResourcesUnknown, match="UnauthorizedOperation"):
         engine.pull(policy(type="exposed-ports", ports=[22]), tmp_path, dryrun=True)
 
 

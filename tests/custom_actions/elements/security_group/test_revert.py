@@ -178,10 +178,11 @@ def test_without_the_permission_to_tag_the_port_is_closed_all_the_same(moto: Mot
 
     with answering("AuthorizeSecurityGroupIngress", no_tags):
         engine.pull(policy(FORBIDDEN), tmp_path)
-    assert _opened(group) == {(20, 21, "", ()), (23, 30, "", ())}
+    # The rule that was narrowed in place keeps its tags.
+    assert _opened(group) == {(20, 21, "", ()), (23, 30, "", (("Owner", "web"),))}
     receipt = receipts(tmp_path)[group.id]
     assert receipt["outcome"] == "reverted"
-    assert not any("Tags" in rule for rule in receipt["added"])
+    assert ["Tags" in rule for rule in receipt["added"]] == [True, False]
     assert "without its tags" in " ".join(receipt["notes"])
 
 
