@@ -178,7 +178,8 @@ def _of_mode(policy: Policy, logs: str) -> Iterator[Permission]:
     if target := (mode.get("dead_letter_config") or {}).get("TargetArn"):
         action = "sqs:SendMessage" if ":sqs:" in target else "sns:Publish"
         yield Permission(action, by + "failed events", resources=(placed(str(target)),))
-    if policy.kind is Kind.REALTIME:
+    # A fix of any mode remembers there what it has told.
+    if policy.kind is Kind.REALTIME or policy.heals:
         table = f"arn:{PARTITION}:dynamodb:*:{ACCOUNT}:table/{STATE_TABLE}"
         for name in STATE_CALLS:
             yield Permission(name, by + "what its instances share", resources=(table,))

@@ -12,11 +12,12 @@ import pytest
 
 from custom_actions.aws import AWS_ERRORS, SharedState, forget_states, state_of
 from custom_actions.fixing import function
+from custom_actions.fixing.alerting import forget
 from custom_actions.fixing.bound import QUARRELS, QuarrelGate, held_by
 from custom_actions.fixing.engine import FixResult, Step, carry_out
 from custom_actions.fixing.quarrel import QuarrelLimit, parse
 from custom_actions.fixing.receipt import Call, FixIncomplete, Outcome
-from custom_actions.fixing.telling import MessageNotSent
+from custom_actions.fixing.telling import MessageNotSent, new_reports
 from custom_actions.names import STATE_TABLE
 from guardrails.deployment.shared import table_definition
 from tests import engine
@@ -285,3 +286,24 @@ def test_a_damaged_item_is_replaced(table: Any, item: dict[str, Any]) -> None:
     made: list[str] = []
     assert fix([step("close 22")], made).outcome is Outcome.REVERTED
     assert fix([step("close 22")], made).outcome is Outcome.REFUSED
+
+
+def test_a_message_after_a_fix_repeats_no_failure_within_a_day(table: Any) -> None:
+    """A Config rule evaluates the same resource again and again, and its fix refuses each time."""
+    def resource(name: str, outcome: str, reason: str = "") -> dict[str, Any]:
+        receipt = {"account": ACCOUNT, "region": REGION, "policy": "p", "action": "a", "resource": name,
+                   "outcome": outcome, "reason": reason}
+        return {"id": name, "c7n:Receipts": [receipt]}
+
+    def told(*resources: dict[str, Any]) -> list[str]:
+        return [each["id"] for each in new_reports(resources)[0]]
+
+    assert told(resource("a", "refused", "a website"), resource("b", "reverted")) == ["a", "b"]
+    assert told(resource("a", "refused", "a website"), resource("b", "reverted")) == ["b"]
+    assert told(resource("a", "refused", "a log target")) == ["a"]
+    assert told(resource("c", "refused", "a website")) == ["c"]
+    # What could not be sent is sent the next time.
+    forget(new_reports([resource("d", "failed", "denied")])[1])
+    assert told(resource("d", "failed", "denied")) == ["d"]
+    # A policy without a fix tells of what it matched, each time.
+    assert told({"id": "x"}) == told({"id": "x"}) == ["x"]
