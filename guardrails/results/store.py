@@ -383,11 +383,13 @@ def _policy(data: Mapping[str, Any]) -> PolicyInfo:
     """Raises TypeError when a field is missing, unknown, or not of its type."""
     found = PolicyInfo(**data)
     for name, value in data.items():
-        expected = {"controls": dict, "audited": bool}.get(name, str)
+        expected = {"controls": dict, "partial": dict, "audited": bool}.get(name, str)
         if not isinstance(value, expected):
             raise TypeError(f"{name} must be {expected.__name__}")
     for ids in found.controls.values():
         list(map(_string, ids))
+    for missing in found.partial.values():
+        list(map(_string, missing.values()))
     return found
 
 
