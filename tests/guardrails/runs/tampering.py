@@ -102,7 +102,7 @@ def another_boundary(client: Any, given: Parameters) -> None:
 @tampers("update_account_password_policy", "delete_account_password_policy")
 def another_password_policy(client: Any, _: Parameters) -> None:
     now = {key: value for key, value in client.get_account_password_policy()["PasswordPolicy"].items()
-           if key != "ExpirePasswords"}
+           if key != "ExpirePasswords" and (value or isinstance(value, bool))}
     client.update_account_password_policy(**{**now, "PasswordReusePrevention": 24})
 
 
