@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .inverses import (
         Inverse,
         again,
+        in_other_regions,
         inverse_of,
         is_account,
         is_added,
@@ -78,8 +79,8 @@ __getattr__, __all__ = face(
     event_fix=("CONFIRM", "EventFix", "LIST_OF_ROLES", "Record", "check_events", "events_of"),
     fix=("Fix", "fix_each"),
     inverses=(
-        "Inverse", "again", "inverse_of", "is_account", "is_added", "is_api", "is_changed_tag", "is_function",
-        "is_listener", "is_removed", "is_topic", "list_of_resource", "one_id", "one_key", "only",
+        "Inverse", "again", "in_other_regions", "inverse_of", "is_account", "is_added", "is_api", "is_changed_tag",
+        "is_function", "is_listener", "is_removed", "is_topic", "list_of_resource", "one_id", "one_key", "only",
         "only_in_region", "problem", "redo_calls", "unshare",
     ),
     journal=("JOURNAL", "STEP", "add_line", "interrupted", "receipts_of"),

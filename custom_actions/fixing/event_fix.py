@@ -54,6 +54,8 @@ class EventFix(TellingFix, EventAction):
 
     events: ClassVar[tuple[str, ...]] = ()
     inverses: ClassVar[tuple[Inverse, ...]] = ()
+    other_regions: ClassVar[bool] = False
+    """Whether the fix may change a resource in another region than that of its policy."""
     own_arn = ""
 
     def __init_subclass__(cls, **more: Any) -> None:

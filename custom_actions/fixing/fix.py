@@ -108,6 +108,8 @@ class Fix(TellingFix, EventAction):
 
     inverses: ClassVar[tuple[Inverse, ...]] = ()
     """The calls that may be in the receipts' inverses."""
+    other_regions: ClassVar[bool] = False
+    """Whether the fix may change a resource in another region than that of its policy."""
 
     @property
     def name(self) -> str:

@@ -242,6 +242,8 @@ class Declaration:
     action: str
     types: frozenset[str]
     inverse: Inverse
+    other_regions: bool = False
+    """Whether the fix may change a resource in another region than that of its policy."""
 
 
 @cache
@@ -258,7 +260,7 @@ def declarations() -> tuple[Declaration, ...]:
             types.setdefault(fix, set()).add(f"aws.{element.resource}")
             names[fix] = element.type
     own = tuple(
-        Declaration(names[fix], frozenset({inverse.type} if inverse.type else of), inverse)
+        Declaration(names[fix], frozenset({inverse.type} if inverse.type else of), inverse, fix.other_regions)
         for fix, of in types.items() for inverse in fix.inverses)
     return own + tuple(
         Declaration(native.type, frozenset({f"aws.{native.resource}"}), inverse)
@@ -274,6 +276,13 @@ def inverse_of(receipt: Receipt, call: Mapping[str, Any]) -> Inverse | None:
                 and receipt["resource_type"] in declared.types and action in (None, "", declared.action):
             return known
     return None
+
+
+def in_other_regions(receipt: Receipt) -> bool:
+    """Whether the fix of the receipt may have changed a resource in another region than that of its policy."""
+    kind = str(receipt.get("resource_type"))
+    return any(each.other_regions and each.action == receipt.get("action") and kind in each.types
+               for each in declarations())
 
 
 def problem(receipt: Any) -> str:

@@ -25,6 +25,8 @@ from .options import (
     refuse_options,
     selection_options,
     verbose_option,
+    wait_option,
+    waiting,
     yes_option,
 )
 
@@ -73,7 +75,7 @@ def _limit_option(*names: str, what: str, default: tuple[str, ...] = ()) -> Any:
               help="Fix what the plan in FILE lists, and only where nothing has changed since the plan was made.")
 @click.option("--resume", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="DIR",
               help="Continue the interrupted heal in DIR with what was confirmed and is not done yet.")
-@click.option("--wait", is_flag=True, help="If another heal works on one of the accounts, wait until it has ended.")
+@wait_option
 @output_option
 @yes_option
 @verbose_option
@@ -144,7 +146,7 @@ def _started(
     accounts = request.find_accounts()
     target = output_path(output, "heal")
     with (
-        locked_accounts([account.id for account in accounts.all if changes], target, wait=_waiting if wait else None),
+        locked_accounts([account.id for account in accounts.all if changes], target, wait=waiting if wait else None),
         start_heal(request, policies, accounts, output_directory(str(target), "heal"), limits, applied=applied,
                    progress=progress_bar, concurrency=concurrency) as run,
     ):
@@ -159,13 +161,9 @@ def _resumed(directory: Path, concurrency: Concurrency, *, wait: bool) -> Iterat
     with (
         resume_heal(directory, progress=progress_bar, concurrency=concurrency) as run,
         locked_accounts([account.id for account in run.plan.accounts.all], run.directory,
-                        wait=_waiting if wait else None),
+                        wait=waiting if wait else None),
     ):
         yield run
-
-
-def _waiting(problem: str) -> None:
-    click.echo(f"{problem}: waiting", err=True)
 
 
 def _refuse_unwritable(plan: Path) -> None:

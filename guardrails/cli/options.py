@@ -23,6 +23,8 @@ HISTORY = Path("output") / "history.db"
 
 verbose_option = click.option("-v", "--verbose", is_flag=True, help="Print more, on standard error.")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+wait_option = click.option(
+    "--wait", is_flag=True, help="If another heal or rollback works on one of the accounts, wait until it has ended.")
 policies_option = click.option(
     "--policies", "directory", type=click.Path(path_type=Path, exists=True, file_okay=False), default=POLICIES,
     metavar="DIR", help="Your own policy directory, instead of the project's policies/.",
@@ -148,3 +150,8 @@ def refuse_options(context: click.Context, option: str, allowed: Collection[str]
         if parameter.name not in allowed and \
                 context.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE:
             raise click.UsageError(f"{parameter.opts[-1]} with {option}: {reason}")
+
+
+def waiting(problem: str) -> None:
+    """Say why the verb waits, with `--wait`."""
+    click.echo(f"{problem}: waiting", err=True)

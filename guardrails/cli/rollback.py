@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import GuardrailsError
-from .options import output_option, policies_option, yes_option
+from .options import output_option, policies_option, wait_option, waiting, yes_option
 from .receipts import filter_of, receipt_options, request_for
 
 if TYPE_CHECKING:
@@ -30,11 +30,13 @@ if TYPE_CHECKING:
               help="Write an exception with an end date for each resource to a new file, to copy to exceptions.yml.")
 @policies_option
 @output_option
+@wait_option
 @yes_option
 def rollback(
     given: tuple[str, ...], sources: tuple[str, ...], config: Path | None, regions: tuple[str, ...],
     numbers: tuple[str, ...], since: datetime | None, names: tuple[str, ...], resources: tuple[str, ...],
-    outcomes: tuple[str, ...], force: bool, exception: Path | None, directory: Path, output: str | None, yes: bool,
+    outcomes: tuple[str, ...], force: bool, exception: Path | None, directory: Path, output: str | None, wait: bool,
+    yes: bool,
 ) -> None:
     """Undo fixes with the AWS API calls in their receipts.
 
@@ -45,7 +47,8 @@ def rollback(
 
     The command shows the calls and which deployed functions will make the fix again, asks for confirmation, and stops
     at the first call that fails. Then it reads every resource again, and exits with 1 if the earlier state is not back.
-    To continue an interrupted rollback, run the same command again. It writes its own receipts.
+    To continue an interrupted rollback, run the same command again. It writes its own receipts. While another heal or
+    rollback on this machine works on the account, it stops; with --wait it waits.
 
     \b
     Example:
@@ -53,7 +56,7 @@ def rollback(
       ./run.sh rollback output/heal-20260101T120000Z --policy 's3-*'
       ./run.sh rollback 20260101-120000-k3v9qt7m --from /aws/lambda/custodian-s3-bucket-public
     """
-    from ..paths import output_directory
+    from ..paths import output_directory, output_path
     from ..runs import (
         OUTPUT,
         AwsClients,
@@ -63,6 +66,7 @@ def rollback(
         RollbackRecord,
         account_of_credentials,
         check_resources,
+        locked_accounts,
     )
     from .console import confirm
 
@@ -80,7 +84,11 @@ def rollback(
     account, clients = account_of_credentials(plan.region), AwsClients()
     plan.refuse_other_accounts(account)
     plan.check_parameters(clients)
-    with RollbackJournal(OUTPUT / "rollbacks" / f"{account}.jsonl") as journal:
+    target = output_path(output, "rollback")
+    with (
+        locked_accounts([account], target, wait=waiting if wait else None),
+        RollbackJournal(OUTPUT / "rollbacks" / f"{account}.jsonl") as journal,
+    ):
         checked = check_resources(plan, journal, clients)
         _show(plan, checked)
         checked.refuse_differences(force=force)
@@ -90,7 +98,7 @@ def rollback(
         if again or exception:
             _offer_exceptions(plan, policies, exception)
         confirm(f"Make these {len(plan.calls)} calls?", yes=yes)
-        with RollbackRecord(output_directory(output, "rollback")) as record:
+        with RollbackRecord(output_directory(str(target), "rollback")) as record:
             _undo(Rollback(plan, journal, record, clients), checked, record.path, again)
 
 

@@ -1,7 +1,8 @@
-"""Only one heal at a time may change an account, as far as one machine can tell.
+"""Only one heal or rollback at a time may change an account, as far as one machine can tell.
 
-Each account has a file in the state directory of the user. A heal holds a lock (flock) on it. The operating system
-releases the lock when the process ends, however it ends, so the file of a killed heal does not block the next one.
+Each account has a file in the state directory of the user. A heal or a rollback holds a lock (flock) on it. The
+operating system releases the lock when the process ends, however it ends, so the file of a killed process does not
+block the next one.
 """
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ class LockHolder:
 
     pid: int
     directory: str
-    """The output directory of its heal."""
+    """The output directory of its heal or rollback."""
     started: str
     """ISO 8601, UTC."""
 
@@ -42,14 +43,15 @@ def locked_accounts(
 
     Args:
         accounts: the ids of the accounts.
-        directory: the output directory of this heal, for the error message of another one.
+        directory: the output directory of this heal or rollback, for the error message of another one.
         wait: called once with a message if an account is locked; then this waits. None to raise instead.
 
-    Raises GuardrailsError if another heal works on one of the accounts, or if the state directory is not writable.
+    Raises GuardrailsError if another heal or rollback works on one of the accounts, or if the state directory is not
+    writable.
     """
     held: list[int] = []
     try:
-        # In the same order in every process, so that two heals cannot wait for each other.
+        # In the same order in every process, so that two of them cannot wait for each other.
         for account in sorted(set(accounts)):
             held.append(_lock(account, directory, wait))
         yield
@@ -89,7 +91,7 @@ def _lock(account: str, directory: Path, wait: Callable[[str], None] | None) -> 
             os.close(descriptor)
         if isinstance(error, OSError):
             raise GuardrailsError(
-                f"{path}: {error.strerror}: heal locks each account there",
+                f"{path}: {error.strerror}: heal and rollback lock each account there",
                 "set XDG_STATE_HOME to a writable directory") from None
         raise
     return descriptor
@@ -105,7 +107,7 @@ def _acquire(descriptor: int, account: str, wait: Callable[[str], None] | None) 
             holder = _holder(descriptor)
             who = (f"process {holder.pid}, since {holder.started}, into {holder.directory}" if holder
                    else "a process that has just started")
-            problem = f"another heal works on account {account}: {who}"
+            problem = f"another heal or rollback works on account {account}: {who}"
             if wait is None:
                 raise GuardrailsError(problem, "wait until it has ended, or add --wait") from None
         if not told:

@@ -12,6 +12,7 @@ from typing import Any
 
 from botocore.config import Config
 
+from custom_actions.fixing import in_other_regions
 from custom_actions.names import FUNCTION_PREFIX, HUB_ROLE, RESPONDER
 
 from ..accounts import AWS_ERRORS, Account, reason_of
@@ -80,7 +81,8 @@ class LogReader:
         if group.function != RESPONDER and not group.function.endswith(f"-{policy}"):
             return f"it is of the policy {policy}, but in the log of the function {group.function}"
         place = [str(receipt.get(name)) for name in ("account", "region")]
-        if place == [group.account.id, group.region] or self._is_hub(group.function):
+        if place == [group.account.id, group.region] or self._is_hub(group.function) or (
+                place[0] == group.account.id and in_other_regions(receipt)):
             return ""
         return (f"it is of {' '.join(place)}, but in a log of {group.account.id} {group.region}, and "
                 f"{group.function} is not known to be the function of a hub")

@@ -14,7 +14,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from custom_actions.fixing import JOURNAL, Outcome, order_of, printable, problem
+from custom_actions.fixing import JOURNAL, Outcome, in_other_regions, order_of, printable, problem
 
 from ..accounts import AWS_ERRORS, Account, reason_of
 from ..errors import GuardrailsError
@@ -262,9 +262,14 @@ def _in_bucket(url: S3Url, since: datetime | None) -> Iterator[tuple[str, TextRe
 
 def _disagreement(receipt: Mapping[str, Any], place: re.Match[str] | None) -> str:
     """How a receipt differs from the folder of its account and region; the bucket's policy says who may write there."""
-    if place is None or str(receipt.get("account")) == place[1]:
+    if place is None:
         return ""
-    return f"it is of account {receipt.get('account')}, but in the folder of account {place[1]}"
+    account, region = place.groups()
+    if str(receipt.get("account")) != account:
+        return f"it is of account {receipt.get('account')}, but in the folder of account {account}"
+    if str(receipt.get("region")) != region and not in_other_regions(receipt):
+        return f"it is of the region {receipt.get('region')}, but in the folder of {region}"
+    return ""
 
 
 def _parsed(read: Callable[[], bytes], name: str) -> TextReceipts | str:

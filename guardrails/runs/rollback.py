@@ -145,7 +145,7 @@ class Rollback:
         if lines := _different(source, found, *wrong):
             return Restored.DIFFERS, lines
         if any(each.comparison is Comparison.UNKNOWN for each in found.values()):
-            return Restored.UNKNOWN, "AWS accepted the calls, but the resource is not read again"
+            return Restored.UNKNOWN, f"AWS accepted the calls: {_different(source, found, Comparison.UNKNOWN)}"
         return Restored.BACK, ""
 
     def _call(self, source: SourcedReceipt, call: UndoCall, key: CallKey, *, there: bool) -> Iterator[RollbackStep]:

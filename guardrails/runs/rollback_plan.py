@@ -148,9 +148,11 @@ class RollbackPlan:
             for call in calls_of(each):
                 client = clients.get(call.service, call.region)
                 name = client.meta.method_to_api_mapping[call.operation]
+                shape = client.meta.service_model.operation_model(name).input_shape
+                if shape is None:
+                    continue  # It takes no parameters. That the call has none was checked with its declaration.
                 try:
-                    validate_parameters(
-                        call.parameters, client.meta.service_model.operation_model(name).input_shape)
+                    validate_parameters(call.parameters, shape)
                 except ParamValidationError as error:
                     raise GuardrailsError(
                         f"no call was made: {each.name}: {call.service}:{call.operation}: "

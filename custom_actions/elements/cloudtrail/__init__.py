@@ -10,6 +10,6 @@ from typing import TYPE_CHECKING
 from ...face import face
 
 if TYPE_CHECKING:
-    from .state import SETTINGS, answered_settings
+    from .state import SETTINGS, Selectors, answered_settings, selectors_in
 
-__getattr__, __all__ = face(__name__, state=("SETTINGS", "answered_settings"))
+__getattr__, __all__ = face(__name__, state=("SETTINGS", "Selectors", "answered_settings", "selectors_in"))

@@ -165,6 +165,7 @@ class CreateLogAlarm(Fix):
         email={"type": "string"},
         namespace={"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_-]{0,99}$"},
     )
+    other_regions = True
     inverses = (
         Inverse("sns", "delete_topic", "TopicArn", is_topic),
         Inverse("logs", "put_metric_filter", "filterName", is_added, optional=FILTER_SETTINGS),

@@ -215,7 +215,7 @@ def test_a_second_heal_of_an_account_is_refused_and_names_the_first(cloud: Cloud
     with locked_accounts([HOME], Path("/the/first")):
         result = guardrails("heal", "--policies", POLICIES, "-o", tmp_path / "out", "--yes")
     assert result.exit_code == 1
-    assert f"another heal works on account {HOME}: process {os.getpid()}, since 2" in result.stderr
+    assert f"another heal or rollback works on account {HOME}: process {os.getpid()}, since 2" in result.stderr
     assert "into /the/first" in result.stderr
     assert not (tmp_path / "out").exists()
     assert sources(cloud, *opened) == [OPEN]

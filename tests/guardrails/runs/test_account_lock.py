@@ -84,5 +84,6 @@ def test_accounts_of_a_local_aws_are_not_those_of_aws(
 def test_a_state_directory_that_is_not_writable_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
-    with pytest.raises(GuardrailsError, match="heal locks each account there"), locked_accounts([RED], tmp_path):
+    with pytest.raises(GuardrailsError, match="heal and rollback lock each account there"), \
+            locked_accounts([RED], tmp_path):
         pass

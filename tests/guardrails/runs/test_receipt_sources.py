@@ -151,9 +151,14 @@ def test_a_bucket(cloud: Cloud) -> None:
     put(f"{HOME}/us-east-1/open-ssh/2026/01/01/000000/resources.json", {"a": 1})
     # In the folder of another account.
     put(f"{RED}/us-east-1/open-ssh/2026/01/01/000000/action-revert-ingress", named(2))
+    # In the folder of another region; the receipt of a fix that may work in other regions is right there.
+    put(f"{HOME}/eu-west-1/open-ssh/2026/01/01/000000/action-revert-ingress", named(3))
+    alarm = {"action": "create-log-alarm", "resource_type": "aws.account", "resource": HOME, "inverse": []}
+    put(f"{HOME}/eu-west-1/alarms/2026/01/01/000000/action-create-log-alarm", named(4, **alarm))
     found = ReceiptRequest(["s3://reports/top"]).find()
-    assert ids(found) == ["1", "2"]
-    assert found.receipts[0].doubts == ()
+    assert ids(found) == ["1", "2", "3", "4"]
+    assert found.receipts[0].doubts == found.receipts[3].doubts == ()
+    assert found.receipts[2].doubts == ("it is of the region us-east-1, but in the folder of eu-west-1",)
     assert found.receipts[1].doubts == (f"it is of account {HOME}, but in the folder of account {RED}",)
     assert found.receipts[0].where.startswith(f"s3://reports/top/{HOME}/us-east-1/")
     one = found.receipts[0].where
@@ -193,6 +198,9 @@ def test_the_logs_of_functions(cloud: Cloud) -> None:
 @pytest.mark.parametrize(("change", "doubt"), [
     ({"account": RED}, f"it is of {RED} us-east-1, but in a log of {HOME} us-east-1"),
     ({"region": "eu-west-1"}, f"it is of {HOME} eu-west-1, but in a log of {HOME} us-east-1"),
+    # Only create-log-alarm may work in other regions, and only on the account.
+    ({"region": "eu-west-1", "action": "create-log-alarm"}, f"it is of {HOME} eu-west-1, but in a log of {HOME}"),
+    ({"region": "eu-west-1", "action": "create-log-alarm", "resource_type": []}, f"it is of {HOME} eu-west-1, but"),
     ({"policy": "other"}, "it is of the policy other, but in the log of the function custodian-open-ssh"),
 ])
 def test_a_receipt_that_does_not_agree_with_its_log_is_doubted(

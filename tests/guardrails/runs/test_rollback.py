@@ -2,8 +2,11 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
+import threading
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ from botocore.client import BaseClient
 from click.testing import Result
 
 from guardrails.errors import GuardrailsError
+from guardrails.runs.account_lock import locked_accounts
 from guardrails.runs.receipt_sources import SourcedReceipt, read_receipts
 from guardrails.runs.rollback_plan import RollbackPlan
 
@@ -506,11 +510,46 @@ def test_a_flow_log_of_another_resource_is_refused_even_with_force(cloud: Cloud,
 
 
 def test_a_resource_that_cannot_be_compared_is_reported(cloud: Cloud, tmp_path: Path) -> None:
-    kms = cloud.client("kms")
-    key = kms.create_key()["KeyMetadata"]["KeyId"]
-    call = {"service": "kms", "operation": "disable_key", "parameters": {"KeyId": key}}
-    file = written(tmp_path / "receipts.json", receipt(key, call, resource_type="aws.kms-key", action="revert-key"))
+    """CloudTrail shows a key's ARN, so whether the trail still has the key of an alias is not known."""
+    trails, key = cloud.client("cloudtrail"), f"arn:aws:kms:{EAST}:{HOME}:key/1"
+    cloud.client("s3").create_bucket(Bucket="trails")
+    arn = trails.create_trail(Name="audit", S3BucketName="trails", KmsKeyId=key)["TrailARN"]
+    call = {"service": "cloudtrail", "operation": "update_trail", "parameters": {"Name": arn, "KmsKeyId": ""}}
+    file = written(tmp_path / "receipts.json", receipt(
+        arn, call, resource_type="aws.cloudtrail", action="update-trail",
+        added=[{"Settings": {"KmsKeyId": "alias/audit"}}]))
     result = rollback(file, tmp_path / "out")
     assert result.exit_code == 0, result.output
-    assert "kms:disable_key: cannot check whether the resource has changed since the fix" in result.stderr
-    assert kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "Disabled"
+    assert "Cannot be compared" in result.stderr
+    assert f"the trail's key is {key}, and the fix set it by the alias alias/audit" in " ".join(result.stderr.split())
+    assert f"as before the fix: {arn}" in " ".join(result.stdout.split())
+    assert not trails.get_trail(Name=arn)["Trail"].get("KmsKeyId")
+
+
+def test_a_rollback_and_a_heal_of_an_account_exclude_each_other(cloud: Cloud, tmp_path: Path) -> None:
+    group = group_of(cloud)
+    file = written(tmp_path / "receipts.json", receipt(group, opens(group, "10.0.0.1/32")))
+    with locked_accounts([HOME], Path("/the/heal")):
+        result = rollback(file, tmp_path / "out")
+        assert (result.exit_code, cloud.sources(HOME, EAST, group)) == (1, [])
+        assert f"another heal or rollback works on account {HOME}: process {os.getpid()}, since 2" in result.stderr
+        assert "into /the/heal" in result.stderr
+        assert not (tmp_path / "out").exists()
+        # The lock of another account does not matter.
+    with locked_accounts([RED], Path("/the/heal")):
+        assert rollback(file, tmp_path / "out").exit_code == 0
+
+
+def test_a_rollback_can_wait_for_a_heal(cloud: Cloud, tmp_path: Path) -> None:
+    group = group_of(cloud)
+    file = written(tmp_path / "receipts.json", receipt(group, opens(group, "10.0.0.1/32")))
+    with ExitStack() as heal:
+        heal.enter_context(locked_accounts([HOME], Path("/the/heal")))
+        timer = threading.Timer(0.3, heal.close)
+        timer.start()
+        result = rollback(file, tmp_path / "out", "--wait")
+        timer.join()
+    assert result.exit_code == 0, result.output
+    assert f"another heal or rollback works on account {HOME}: " in result.stderr
+    assert "into /the/heal: waiting" in result.stderr
+    assert cloud.sources(HOME, EAST, group) == ["10.0.0.1/32"]

@@ -1,0 +1,47 @@
+"""Checks whether a resource is still as a fix left it: reads it, and compares it with the calls that undo the fix.
+
+One module for each group of services has the comparisons, by the call that undoes a fix. Every call that a fix
+declares in `inverses` has one.
+"""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...accounts import AWS_ERRORS, reason_of
+from .base import AS_FIXED, BACK, Comparison, Observation, Parameters, Read, Receipt, changed
+from .databases import DATABASES
+from .ec2 import EC2
+from .iam import IAM
+from .monitoring import MONITORING
+from .recording import RECORDING
+from .s3 import S3
+from .services import SERVICES
+
+__all__ = ["READS", "Comparison", "Observation", "observe", "observe_undone"]
+
+READS: Mapping[tuple[str, str], Read] = {**DATABASES, **EC2, **IAM, **MONITORING, **RECORDING, **S3, **SERVICES}
+"""By boto3's names of the service and of the operation that undoes a fix."""
+
+
+def observe(client: Any, service: str, operation: str, parameters: Parameters, receipt: Receipt) -> Observation:
+    """Read the resource of a call, and compare it."""
+    read = READS.get((service, operation))
+    if read is None:
+        return Observation(
+            Comparison.UNKNOWN, f"{service}:{operation}: cannot check whether the resource has changed since the fix")
+    try:
+        return read(client, parameters, receipt)
+    except AWS_ERRORS as error:
+        return Observation(Comparison.UNREADABLE, f"cannot be read: {reason_of(error)}")
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        # The comparison uses values of the receipt, which may be invalid because someone edited the file.
+        return changed(f"cannot be compared with the receipt: {type(error).__name__}: {error}")
+
+
+def observe_undone(
+    client: Any, service: str, operation: str, parameters: Parameters, receipt: Receipt
+) -> Observation:
+    """The same for a call that a rollback made: now the state before the fix is the expected one."""
+    found = observe(client, service, operation, parameters, receipt)
+    return {AS_FIXED: BACK, BACK: AS_FIXED}.get(found, found)

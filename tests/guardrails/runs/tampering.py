@@ -1,0 +1,263 @@
+"""How somebody changes a resource after a fix, so that its state is neither that of the fix nor the one before it."""
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tests.custom_actions.fixing.drifts.native import DOCUMENT
+
+Parameters = Mapping[str, Any]
+TAMPERING: dict[str, Callable[[Any, Parameters], Any]] = {}
+"""By the operation that undoes the fix. Takes boto3's client of its service, and its parameters."""
+TWO_STATES = {
+    "attach_group_policy", "attach_role_policy", "attach_user_policy", "detach_role_policy", "detach_user_policy",
+    "disable_ebs_encryption_by_default", "enable_ebs_encryption_by_default", "modify_db_instance", "stop_logging",
+    "update_access_key", "update_table", "update_detector", "start_instances",
+    # A flow log cannot be modified, and a snapshot cannot become one of another volume.
+    "delete_flow_logs", "delete_snapshot",
+}
+"""What these undo has two states only: another state than that of the fix is the one before it."""
+
+NOT_RESTORED = {
+    # EC2 deletes a tag only if the call has its current value.
+    "delete_tags",
+    # KMS refuses to change a key that is pending deletion.
+    "disable_key", "disable_key_rotation",
+}
+"""Calls that do not restore the earlier state after somebody's change, even with --force."""
+SEEN_AT = {"schedule_key_deletion": "disable_key"}
+"""The call whose comparison sees the change of another one: the key is in a state of the fix, but not in its last."""
+
+
+def tampers(*operations: str) -> Callable[[Any], Any]:
+    def add(change: Callable[[Any, Parameters], Any]) -> Callable[[Any, Parameters], Any]:
+        TAMPERING.update(dict.fromkeys(operations, change))
+        return change
+
+    return add
+
+
+# -- EC2 and RDS ------------------------------------------------------------------------------------------------
+
+
+@tampers("modify_security_group_rules")
+def another_range(client: Any, given: Parameters) -> None:
+    [change] = given["SecurityGroupRules"]
+    client.modify_security_group_rules(GroupId=given["GroupId"], SecurityGroupRules=[
+        {**change, "SecurityGroupRule": {**change["SecurityGroupRule"], "FromPort": 50}}])
+
+
+@tampers("authorize_security_group_ingress")
+def one_rule_is_back(client: Any, given: Parameters) -> None:
+    client.authorize_security_group_ingress(GroupId=given["GroupId"], IpPermissions=given["IpPermissions"][:1])
+
+
+@tampers("revoke_security_group_ingress")
+def one_rule_is_gone(client: Any, given: Parameters) -> None:
+    client.revoke_security_group_ingress(GroupId=given["GroupId"], IpPermissions=given["IpPermissions"][:1])
+
+
+@tampers("create_tags", "delete_tags")
+def another_value(client: Any, given: Parameters) -> None:
+    client.create_tags(Resources=given["Resources"], Tags=[{"Key": given["Tags"][0]["Key"], "Value": "somebody's"}])
+
+
+@tampers("modify_snapshot_attribute", "modify_image_attribute")
+def shared_with_one(client: Any, given: Parameters) -> None:
+    if "SnapshotId" in given:
+        client.modify_snapshot_attribute(**{**given, "CreateVolumePermission": {
+            "Add": given["CreateVolumePermission"]["Add"][:1]}})
+    else:
+        client.modify_image_attribute(**{**given, "LaunchPermission": {"Add": given["LaunchPermission"]["Add"][:1]}})
+
+
+@tampers("modify_db_snapshot_attribute", "modify_db_cluster_snapshot_attribute")
+def database_shared_with_one(client: Any, given: Parameters) -> None:
+    kind = "modify_db_snapshot_attribute" if "DBSnapshotIdentifier" in given else "modify_db_cluster_snapshot_attribute"
+    getattr(client, kind)(**{**given, "ValuesToAdd": given["ValuesToAdd"][:1]})
+
+
+# -- IAM --------------------------------------------------------------------------------------------------------
+
+
+@tampers("put_user_policy", "put_group_policy", "put_role_policy")
+def another_document(client: Any, given: Parameters) -> None:
+    [kind] = [each for each in ("user", "group", "role") if f"{each.capitalize()}Name" in given]
+    getattr(client, f"put_{kind}_policy")(**{**given, "PolicyDocument": DOCUMENT})
+
+
+@tampers("tag_user", "untag_user")
+def another_user_tag(client: Any, given: Parameters) -> None:
+    key = given["Tags"][0]["Key"] if "Tags" in given else given["TagKeys"][0]
+    client.tag_user(UserName=given["UserName"], Tags=[{"Key": key, "Value": "somebody's"}])
+
+
+@tampers("put_user_permissions_boundary", "delete_user_permissions_boundary")
+def another_boundary(client: Any, given: Parameters) -> None:
+    arn = client.create_policy(PolicyName="somebodys", PolicyDocument=DOCUMENT)["Policy"]["Arn"]
+    client.put_user_permissions_boundary(UserName=given["UserName"], PermissionsBoundary=arn)
+
+
+@tampers("update_account_password_policy", "delete_account_password_policy")
+def another_password_policy(client: Any, _: Parameters) -> None:
+    now = {key: value for key, value in client.get_account_password_policy()["PasswordPolicy"].items()
+           if key != "ExpirePasswords" and (value or isinstance(value, bool))}
+    client.update_account_password_policy(**{**now, "PasswordReusePrevention": 24})
+
+
+# -- S3 ---------------------------------------------------------------------------------------------------------
+
+ONE_OF_FOUR = {"BlockPublicAcls": True, "IgnorePublicAcls": False, "BlockPublicPolicy": False,
+               "RestrictPublicBuckets": True}
+
+
+@tampers("put_public_access_block", "delete_public_access_block")
+def another_block(client: Any, given: Parameters) -> None:
+    of = {key: value for key, value in given.items() if key in ("Bucket", "AccountId")}
+    client.put_public_access_block(**of, PublicAccessBlockConfiguration=ONE_OF_FOUR)
+
+
+@tampers("put_bucket_acl")
+def another_grant(client: Any, given: Parameters) -> None:
+    client.put_bucket_acl(Bucket=given["Bucket"], ACL="authenticated-read")
+
+
+@tampers("put_bucket_encryption", "delete_bucket_encryption")
+def another_key(client: Any, given: Parameters) -> None:
+    client.put_bucket_encryption(Bucket=given["Bucket"], ServerSideEncryptionConfiguration={"Rules": [
+        {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "alias/somebodys"}}]})
+
+
+@tampers("put_bucket_policy", "delete_bucket_policy")
+def another_policy(client: Any, given: Parameters) -> None:
+    client.put_bucket_policy(Bucket=given["Bucket"], Policy=json.dumps({"Version": "2012-10-17", "Statement": [{
+        "Sid": "Somebodys", "Effect": "Deny", "Principal": "*", "Action": "s3:DeleteBucket",
+        "Resource": f"arn:aws:s3:::{given['Bucket']}"}]}))
+
+
+@tampers("put_bucket_logging")
+def another_prefix(client: Any, given: Parameters) -> None:
+    client.put_bucket_logging(Bucket=given["Bucket"], BucketLoggingStatus={
+        "LoggingEnabled": {"TargetBucket": "logs", "TargetPrefix": "somebodys/"}})
+
+
+# -- CloudTrail, AWS Config, GuardDuty --------------------------------------------------------------------------
+
+
+@tampers("update_trail")
+def another_trail_key(client: Any, given: Parameters) -> None:
+    client.update_trail(Name=given["Name"], KmsKeyId="arn:aws:kms:us-east-1:123456789012:key/somebodys")
+
+
+@tampers("put_event_selectors")
+def other_selectors(client: Any, given: Parameters) -> None:
+    client.put_event_selectors(TrailName=given["TrailName"], EventSelectors=[
+        {"ReadWriteType": "WriteOnly", "IncludeManagementEvents": True}])
+
+
+@tampers("stop_configuration_recorder")
+def a_recorder_that_stops(client: Any, given: Parameters) -> None:
+    client.stop_configuration_recorder(**given)
+
+
+@tampers("delete_configuration_recorder")
+def another_recorder(client: Any, given: Parameters) -> None:
+    client.put_configuration_recorder(ConfigurationRecorder={
+        "name": given["ConfigurationRecorderName"], "roleARN": "arn:aws:iam::123456789012:role/somebodys"})
+
+
+@tampers("delete_delivery_channel")
+def another_channel(client: Any, given: Parameters) -> None:
+    client.put_delivery_channel(DeliveryChannel={
+        "name": given["DeliveryChannelName"], "s3BucketName": "recorded", "s3KeyPrefix": "somebodys"})
+
+
+@tampers("delete_detector")
+def another_frequency(client: Any, given: Parameters) -> None:
+    client.update_detector(DetectorId=given["DetectorId"], FindingPublishingFrequency="FIFTEEN_MINUTES")
+
+
+# -- CloudWatch -------------------------------------------------------------------------------------------------
+
+
+@tampers("put_metric_filter", "delete_metric_filter")
+def another_pattern(client: Any, given: Parameters) -> None:
+    [now] = client.describe_metric_filters(
+        logGroupName=given["logGroupName"], filterNamePrefix=given["filterName"])["metricFilters"]
+    client.put_metric_filter(
+        logGroupName=given["logGroupName"], filterName=given["filterName"], filterPattern="{ $.somebodys = 1 }",
+        metricTransformations=now["metricTransformations"])
+
+
+@tampers("put_metric_alarm", "delete_alarms")
+def another_threshold(client: Any, given: Parameters) -> None:
+    name = given["AlarmName"] if "AlarmName" in given else given["AlarmNames"][0]
+    [now] = client.describe_alarms(AlarmNames=[name])["MetricAlarms"]
+    kept = ("AlarmName", "Namespace", "MetricName", "Statistic", "Period", "EvaluationPeriods", "ComparisonOperator",
+            "AlarmActions", "TreatMissingData", "ActionsEnabled", "AlarmDescription")
+    client.put_metric_alarm(**{key: now[key] for key in kept}, Threshold=99.0)
+
+
+@tampers("delete_topic")
+def another_subscriber(client: Any, given: Parameters) -> None:
+    client.subscribe(TopicArn=given["TopicArn"], Protocol="sqs", Endpoint="arn:aws:sqs:us-east-1:123456789012:theirs")
+
+
+# -- KMS, load balancers, API Gateway, EventBridge, Lambda ------------------------------------------------------
+
+
+@tampers("disable_key", "disable_key_rotation")
+def scheduled_for_deletion(client: Any, given: Parameters) -> None:
+    client.schedule_key_deletion(KeyId=given["KeyId"])
+
+
+@tampers("schedule_key_deletion")
+def disabled(client: Any, given: Parameters) -> None:
+    client.disable_key(KeyId=given["KeyId"])
+
+
+@tampers("modify_load_balancer_attributes")
+def reset_attributes(client: Any, given: Parameters) -> None:
+    client.modify_load_balancer_attributes(LoadBalancerArn=given["LoadBalancerArn"], Attributes=[
+        {"Key": each["Key"], "Value": "somebodys"} for each in given["Attributes"]])
+
+
+@tampers("modify_listener", "modify_rule")
+def another_answer(client: Any, given: Parameters) -> None:
+    answer = [{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "503", "ContentType": "text/plain"}}]
+    if "RuleArn" in given:
+        client.modify_rule(RuleArn=given["RuleArn"], Actions=answer)
+    elif "DefaultActions" in given:
+        client.modify_listener(ListenerArn=given["ListenerArn"], DefaultActions=answer)
+    else:
+        client.modify_listener(ListenerArn=given["ListenerArn"], SslPolicy="ELBSecurityPolicy-TLS-1-2-2017-01")
+
+
+@tampers("update_stage")
+def one_method_is_plain(client: Any, given: Parameters) -> None:
+    client.update_stage(**{**given, "patchOperations": given["patchOperations"][:1]})
+
+
+@tampers("disable_rule")
+def all_management_events(client: Any, given: Parameters) -> None:
+    rule = client.describe_rule(Name=given["Name"])
+    client.put_rule(Name=given["Name"], EventPattern=rule["EventPattern"],
+                    State="ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS")
+
+
+@tampers("remove_targets")
+def another_target(client: Any, given: Parameters) -> None:
+    client.put_targets(Rule=given["Rule"], Targets=[
+        {"Id": given["Ids"][0], "Arn": "arn:aws:lambda:us-east-1:123456789012:function:somebodys"}])
+
+
+@tampers("put_function_concurrency")
+def other_concurrency(client: Any, given: Parameters) -> None:
+    client.put_function_concurrency(FunctionName=given["FunctionName"], ReservedConcurrentExecutions=5)
+
+
+@tampers("remove_permission")
+def another_caller(client: Any, given: Parameters) -> None:
+    client.remove_permission(**given)
+    client.add_permission(**given, Action="lambda:InvokeFunction", Principal="sns.amazonaws.com")
