@@ -7,7 +7,7 @@ from ..face import face
 
 if TYPE_CHECKING:
     from .filtering import filtered, readable
-    from .identity import resource_arn, resource_id
+    from .identity import resource_arn, resource_id, resource_name, resource_tags
     from .matched_values import evidence, sentence
     from .reach import whole_account
     from .unknown import (
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __getattr__, __all__ = face(
     __name__,
-    identity=("resource_arn", "resource_id"),
+    identity=("resource_arn", "resource_id", "resource_name", "resource_tags"),
     matched_values=("evidence", "sentence"),
     reach=("whole_account",),
     filtering=("filtered", "readable"),
