@@ -2,7 +2,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -212,7 +213,7 @@ KINDS = {
 
 
 @pytest.fixture
-def kinds(moto: Moto, tmp_path: Path) -> Mapping[str, tuple[Any, Any]]:
+def kinds(moto: Moto, tmp_path: Path) -> Iterator[Mapping[str, tuple[Any, Any]]]:
     """By type: c7n's policy, and ours for the findings."""
     made = {}
     for kind in KINDS:
@@ -220,7 +221,12 @@ def kinds(moto: Moto, tmp_path: Path) -> Mapping[str, tuple[Any, Any]]:
         (tmp_path / "p.yml").write_text(json.dumps({"policies": [data]}), encoding="utf-8")
         [ours] = load_policies(tmp_path / "p.yml")
         made[kind] = (engine.load(data, tmp_path), ours)
-    return made
+    # pytest-xdist cannot send half of a surrogate pair, which a line about a name may hold.
+    logging.disable(logging.INFO)
+    try:
+        yield made
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
