@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from custom_actions import lambda_entry
@@ -233,6 +233,10 @@ def kinds(moto: Moto, tmp_path: Path) -> Iterator[Mapping[str, tuple[Any, Any]]]
 @given(kind=st.sampled_from(list(KINDS)), name=HARD, tags=TAGS, form=st.booleans(), pattern=PATTERNS,
        wanted=st.dictionaries(st.sampled_from(["team", "10"]), st.sampled_from(["*", "k8s-*", "web"]), max_size=2),
        resource=st.sampled_from([None, "*", "sg-1", "arn:aws:*"]))
+@example(kind="aws.security-group", name="k8s-\ud800", tags={}, form=True, pattern="k8s-\ud800",
+         wanted={}, resource=None)
+@example(kind="aws.security-group", name="k8s-\nweb", tags={"team": "k8s-\ud800"}, form=False, pattern="k8s-*",
+         wanted={"team": "k8s-*"}, resource="sg-1")
 def test_a_filter_and_a_report_decide_alike(
     kinds: Mapping[str, tuple[Any, Any]], kind: str, name: str, tags: dict[str, str], form: bool, pattern: str,
     wanted: dict[str, str], resource: str | None,
