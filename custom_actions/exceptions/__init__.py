@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING
 from ..face import face
 
 if TYPE_CHECKING:
+    from .entries import WARN_DAYS, InvalidExceptions, parse, parse_rule
     from .excepted import TYPE, Excepted, excuse
     from .in_force import rules_for
-    from .rules import FILE, VARIABLE, WARN_DAYS, ExceptionRule, InvalidExceptions, Subject, holds, parse, parse_rule
+    from .rules import FILE, VARIABLE, ExceptionRule, Subject, holds
 
 __getattr__, __all__ = face(
     __name__,
+    entries=("InvalidExceptions", "WARN_DAYS", "parse", "parse_rule"),
     excepted=("Excepted", "TYPE", "excuse"),
     in_force=("rules_for",),
-    rules=(
-        "ExceptionRule", "FILE", "InvalidExceptions", "Subject", "VARIABLE", "WARN_DAYS", "holds", "parse",
-        "parse_rule",
-    ),
+    rules=("ExceptionRule", "FILE", "Subject", "VARIABLE", "holds"),
 )

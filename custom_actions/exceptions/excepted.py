@@ -11,9 +11,10 @@ from c7n.exceptions import PolicyValidationError
 from c7n.filters.core import Filter
 from c7n.utils import dumps, type_schema
 
-from ..resources import resource_arn, resource_id, whole_account
+from ..resources import resource_arn, resource_id, resource_name, resource_tags, whole_account
 from ..vocabulary import GLOBAL
-from .rules import FILE, KEYS, MANDATORY, ExceptionRule, InvalidExceptions, Subject, holds, parse_rule
+from .entries import MANDATORY, SELECTORS, TAGS, TEXTS, InvalidExceptions, parse_rule
+from .rules import FILE, ExceptionRule, Subject, holds
 
 TYPE = "excepted"
 EXCEPTED = "excepted.json"
@@ -56,7 +57,11 @@ class Excepted(Filter):
                 "type": "object",
                 "additionalProperties": False,
                 "required": list(MANDATORY),
-                "properties": {key: {"type": "string"} for key in KEYS},
+                "anyOf": [{"required": [key]} for key in SELECTORS],
+                "properties": {
+                    **{key: {"type": "string"} for key in TEXTS},
+                    TAGS: {"type": "object", "minProperties": 1, "additionalProperties": {"type": "string"}},
+                },
             },
         },
     )
@@ -109,6 +114,8 @@ class Excepted(Filter):
             resource=resource_id(resource, kind),
             # Only the ARN in AWS Config's item of a stage says which API the stage belongs to.
             arn=arn or _arn_of_item(event),
+            name=resource_name(resource, kind),
+            tags=resource_tags(resource),
         )
 
     @functools.cached_property

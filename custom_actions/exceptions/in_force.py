@@ -11,7 +11,9 @@ from pathlib import Path
 
 from c7n.exceptions import PolicyValidationError
 
-from .rules import FILE, VARIABLE, ExceptionRule, InvalidExceptions, read
+from .entries import InvalidExceptions
+from .file import read
+from .rules import FILE, VARIABLE, ExceptionRule
 
 _DEFAULT = Path(__file__).resolve().parents[2] / FILE
 

@@ -8,7 +8,7 @@ from ..face import face
 if TYPE_CHECKING:
     from .endpoint import use_endpoint_of_environment
     from .filtering import filtered, readable
-    from .identity import resource_arn, resource_id
+    from .identity import resource_arn, resource_id, resource_name, resource_tags
     from .matched_values import evidence, sentence
     from .reach import whole_account
     from .unknown import (
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 __getattr__, __all__ = face(
     __name__,
     endpoint=("use_endpoint_of_environment",),
-    identity=("resource_arn", "resource_id"),
+    filtering=("filtered", "readable"),
+    identity=("resource_arn", "resource_id", "resource_name", "resource_tags"),
     matched_values=("evidence", "sentence"),
     reach=("whole_account",),
-    filtering=("filtered", "readable"),
     unknown=(
-        "GONE", "MARK", "ResourcesUnknown", "UNKNOWN", "UnknownResources", "collecting", "collector_of", "describe",
-        "is_of_aws", "is_unknown_text", "marked", "one_by_one", "unknown_text",
+        "GONE", "MARK", "ResourcesUnknown", "UNKNOWN", "UnknownResources", "collecting", "collector_of",
+        "describe", "is_of_aws", "is_unknown_text", "marked", "one_by_one", "unknown_text",
     ),
 )

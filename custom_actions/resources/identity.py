@@ -1,4 +1,4 @@
-"""The id and the ARN of a resource, the same in a report, in an exception, and in a deployed function.
+"""Id, ARN, name and tags of a resource, the same in a report, in an exception, and in a deployed function.
 
 c7n's metadata gives an ARN for most types, none for some, and a wrong one for a few: an image's ARN has no account, and
 a stage's ARN contains its API. The formats that AWS documents take precedence here. A type without an ARN in AWS (a
@@ -55,6 +55,12 @@ _IDS: Mapping[str, str] = {"rest-stage": "{restApiId}/{stageName}"}
 # Route 53's ARNs contain neither region nor account.
 _WITHOUT_ACCOUNT = frozenset({"healthcheck", "hostedzone"})
 _OWN = ("Arn", "arn", "ARN")
+# Where c7n's name is none of the resource: an address, the tag Name, or a text that can be changed at any time.
+_NAMES: Mapping[str, str] = {
+    "account": "", "ec2": "", "efs": "", "elb": "LoadBalancerName", "rds": "DBInstanceIdentifier", "sns": "",
+}
+_KINDS_OF_NAME = ("name", "identifier")
+_TAGS = ("Tags", "tags")
 
 
 def resource_id(resource: Mapping[str, Any], resource_type: Any) -> str:
@@ -100,6 +106,31 @@ def resource_arn(resource: Mapping[str, Any], resource_type: Any, account: str, 
         resource=str(identity).removeprefix(f"/{meta.arn_type}/"),
         partition=partition,
     ))
+
+
+def resource_name(resource: Mapping[str, Any], resource_type: Any) -> str:
+    """The name that AWS has for the resource; empty when it has none.
+
+    Never its tag Name, nor an id that AWS assigned, such as that of a volume. `resource_type`: as for `resource_id`.
+    """
+    kind = _class(resource_type)
+    field = _NAMES.get(kind.type, getattr(kind.resource_type, "name", None) or "")
+    if not field.lower().endswith(_KINDS_OF_NAME):
+        return ""
+    found = _value(resource, field)
+    # Half of a surrogate pair cannot be stored, so it is escaped, as in the columns of a finding.
+    return found.encode(errors="backslashreplace").decode() if isinstance(found, str) else ""
+
+
+def resource_tags(resource: Mapping[str, Any]) -> dict[str, str]:
+    """The resource's tags, key to value; empty when it has none, or when c7n has not read them."""
+    found = next((resource[key] for key in _TAGS if resource.get(key)), None)
+    if isinstance(found, Mapping):
+        pairs = list(found.items())
+    else:
+        pairs = [(tag.get("Key", tag.get("key")), tag.get("Value", tag.get("value")))
+                 for tag in found or () if isinstance(tag, Mapping)]
+    return {key: value for key, value in pairs if isinstance(key, str) and isinstance(value, str)}
 
 
 @cache

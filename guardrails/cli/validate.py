@@ -63,10 +63,12 @@ def validate(paths: tuple[Path, ...], controls: tuple[Path, ...], cases: str | N
 
 
 def _show_exception_notes(exceptions: Exceptions) -> None:
-    """Print what deserves attention in the project's exceptions: ending soon, or for a policy that does not exist."""
+    """Print what deserves attention in the project's exceptions, such as one for a policy that does not exist."""
     from ..policies import load
 
-    for note in exceptions.state((), (), [policy.name for policy in load()]).notes():
+    policies = load()
+    state = exceptions.state((), (), [policy.name for policy in policies])
+    for note in [*state.notes(), *exceptions.notes_on_names(policies)]:
         click.echo(f"exceptions.yml: {note}", err=True)
 
 

@@ -102,11 +102,13 @@ class _Region:
         policy = self._policy(name, fix)
         if isinstance(policy, Unread):
             yield FixesAgain(fix, name, f"it is deployed, but its archive could not be read: {policy.reason}", False)
-        elif policy is not None and not self._is_excepted(policy, fix):
-            if _fixes(policy, fix):
-                yield from self._when(fix, name, policy)
-            else:
+        elif policy is not None and (excepted := self._is_excepted(policy, fix)) is not True:
+            if not _fixes(policy, fix):
                 yield from self._by_responder(fix)
+            elif excepted is None:
+                yield _excepted_by_name(fix, name)
+            else:
+                yield from self._when(fix, name, policy)
 
     def _by_responder(self, fix: UndoneFix) -> Iterator[FixesAgain]:
         """The responder makes the fixes of functions that only notify."""
@@ -118,8 +120,10 @@ class _Region:
             if isinstance(policy, Unread):
                 yield FixesAgain(
                     fix, RESPONDER, f"it is deployed, but its archive could not be read: {policy.reason}", False)
-            elif policy is not None and _fixes(policy, fix) and not self._is_excepted(policy, fix):
-                yield FixesAgain(fix, RESPONDER, "when it is notified of the resource")
+            elif policy is not None and _fixes(policy, fix) and (
+                    excepted := self._is_excepted(policy, fix)) is not True:
+                yield _excepted_by_name(fix, RESPONDER) if excepted is None else FixesAgain(
+                    fix, RESPONDER, "when it is notified of the resource")
 
     def in_hub(self, fix: UndoneFix, name: str) -> Iterator[FixesAgain]:
         """The function of a hub to which the account forwards events; the account's credentials cannot read it."""
@@ -166,8 +170,11 @@ class _Region:
         return next(
             (each for each in archive["config"].get("policies") or () if each.get("name") == fix.policy), None)
 
-    def _is_excepted(self, policy: Mapping[str, Any], fix: UndoneFix) -> bool:
-        """Whether an exception that the function carries is in force for the resource."""
+    def _is_excepted(self, policy: Mapping[str, Any], fix: UndoneFix) -> bool | None:
+        """Whether an exception that the function carries is in force for the resource.
+
+        None if that depends on the resource's name, which a receipt does not have.
+        """
         entries = [entry for each in policy.get("filters") or () if isinstance(each, Mapping)
                    and each.get("type") == TYPE for entry in each.get("exceptions") or ()]
         try:
@@ -175,8 +182,10 @@ class _Region:
         except InvalidExceptions:
             return False
         arn = fix.resource if fix.resource.startswith("arn:") else ""
-        return holds(rules, Subject(fix.policy, self._reader.account.id, fix.region, fix.resource, arn),
-                     self._at) is not None
+        subject = Subject(fix.policy, self._reader.account.id, fix.region, fix.resource, arn)
+        if holds(rules, subject, self._at) is not None:
+            return True
+        return None if any(rule.may_cover(subject) and not rule.expired(self._at) for rule in rules) else False
 
 
 def _hubs(reader: AccountReader) -> Read[Sequence[str]]:
@@ -199,6 +208,10 @@ def _fixes(policy: Mapping[str, Any], fix: UndoneFix) -> bool:
 
 def _is_off(function: Mapping[str, Any]) -> bool:
     return (function.get("Concurrency") or {}).get("ReservedConcurrentExecutions") == 0
+
+
+def _excepted_by_name(fix: UndoneFix, name: str) -> FixesAgain:
+    return FixesAgain(fix, name, "unless its exception by name covers the resource, whose name is unknown here", False)
 
 
 def _unknown(fix: UndoneFix, name: str, why: str) -> FixesAgain:

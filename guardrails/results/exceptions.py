@@ -19,6 +19,7 @@ from custom_actions.exceptions import FILE, VARIABLE, WARN_DAYS, ExceptionRule, 
 
 from ..errors import GuardrailsError
 from ..paths import ROOT
+from ..policies import Policy
 from ..yamlfile import YamlError, read
 from .finding import GLOBAL, Finding, Status
 from .state import State
@@ -47,7 +48,7 @@ class ExceptionEntry:
 
     def __str__(self) -> str:
         """A short description for a sentence."""
-        return f"{self.rule.policy} on {self.rule.resource} ({self.rule.owner}, {self.where})"
+        return f"{self.rule.policy} on {self.rule.selects} ({self.rule.owner}, {self.where})"
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,17 @@ class Exceptions:
         if rule is None:
             return replace(finding, status=Status.OPEN, exception={})
         return replace(finding, status=Status.EXCEPTED, exception=rule.to_dict())
+
+    def notes_on_names(self, policies: Iterable[Policy]) -> list[str]:
+        """A sentence for each exception by name from a critical policy about exposure to the internet."""
+        critical = [policy.name for policy in policies
+                    if policy.severity == "critical" and policy.metadata.get("exposure") == "internet"]
+        return [
+            f"{entry} is for a critical policy about access from the internet: whoever may create such a resource "
+            "chooses its name. Prefer an id, or made-by"
+            for entry in self.entries() if entry.rule.name and entry.days_left >= 0
+            and any(fnmatchcase(name, entry.rule.policy) for name in critical)
+        ]
 
     def entries(self) -> Iterator[ExceptionEntry]:
         """Every entry of the file."""
@@ -202,7 +214,8 @@ def _applies_to(rule: ExceptionRule, account: str, region: str, policy: str) -> 
 
 
 def _subject(finding: Finding) -> Subject:
-    return Subject(finding.policy, finding.account, finding.region, finding.resource, finding.arn)
+    return Subject(
+        finding.policy, finding.account, finding.region, finding.resource, finding.arn, finding.name, finding.tags)
 
 
 def _counted(entries: Sequence[ExceptionEntry]) -> str:

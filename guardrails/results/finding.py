@@ -8,7 +8,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Annotated, Any
 
-from custom_actions.resources import evidence, resource_arn, resource_id
+from custom_actions.resources import evidence, resource_arn, resource_id, resource_name, resource_tags
 from custom_actions.vocabulary import SEVERITIES
 
 from ..accounts import Account
@@ -31,6 +31,14 @@ def controls_text(controls: Mapping[str, Sequence[str]]) -> str:
     return "; ".join(f"{framework}: {', '.join(ids)}" for framework, ids in controls.items())
 
 
+def _tags(text: str) -> dict[str, str]:
+    """Raises ValueError for tags that are not ours: exceptions depend on them."""
+    found = json.loads(text)
+    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+        raise ValueError(f"tags must be strings, got {text[:100]!r}")
+    return found
+
+
 _POLICY = Column(sql="")
 _POLICY_HIDDEN = Column(sql="", cells={})
 _IDENTITY = Column(updated=False)
@@ -38,6 +46,7 @@ _JSON = Column(write=json_text, read=json.loads)
 _STATUS = Column(read=Status, cells={"status": str})
 _TYPE = Column(updated=False, cells={"service": lambda resource_type: resource_type.partition(".")[2]})
 _CONTROLS = Column(sql="", cells={"controls": controls_text})
+_TAGS = Column(write=json_text, read=_tags, cells={})
 _EXCEPTION = Column(write=json_text, read=json.loads, cells={
     "exception_reason": lambda exception: exception.get("reason", ""),
     "exception_owner": lambda exception: exception.get("owner", ""),
@@ -65,6 +74,10 @@ class Finding:
     """The resource's id, as AWS has it."""
     arn: Annotated[str, _IDENTITY]
     """Empty when the id and the type are not enough to build it."""
+    name: Annotated[str, Column()] = ""
+    """The resource's name in AWS, not its tag Name; empty when it has none."""
+    tags: Annotated[Mapping[str, str], _TAGS] = field(default_factory=dict)
+    """The resource's tags, as far as the policy has read them: exceptions may depend on them."""
     first_seen: Annotated[str, _IDENTITY] = ""
     """ISO 8601, UTC. Empty, as `last_seen`, in a run without a history."""
     last_seen: Annotated[str, Column()] = ""
@@ -120,6 +133,8 @@ def findings_of(
             resource_type=policy.resource,
             resource=resource_id(resource, policy.resource),
             arn=resource_arn(resource, policy.resource, account.id, region),
+            name=resource_name(resource, policy.resource),
+            tags=resource_tags(resource),
             severity=policy.severity,
             title=policy.title,
             response=policy.response,

@@ -24,7 +24,7 @@ from .database import DatabaseKind, explained, open_database
 from .finding import TABLE, Finding, Status
 from .state import State
 
-FORMAT = 2
+FORMAT = 3
 """The version of the tables. Raise it when a table changes; a file of another version is refused.
 
 The columns of `findings` are compared one by one, so they need no new version.

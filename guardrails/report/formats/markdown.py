@@ -94,7 +94,7 @@ def _exceptions(state: ExceptionState) -> Iterator[Sequence[object]]:
             if entry.where not in listed:
                 listed.add(entry.where)
                 rule = entry.rule
-                yield (name.replace("_", " "), rule.policy, rule.account, rule.region, rule.resource, rule.owner,
+                yield (name.replace("_", " "), rule.policy, rule.account, rule.region, rule.selects, rule.owner,
                        rule.expires, entry.findings, Path(entry.where).name)
 
 

@@ -65,7 +65,9 @@ class ExceptionRow:
     def key(self) -> str:
         """The value for the page's filter `exception`."""
         rule = self.entry.rule
-        return " ".join([rule.policy, rule.account, rule.region, rule.resource, rule.expires.isoformat()])
+        tags = sorted(map("=".join, rule.tags))
+        return " ".join(filter(None, [
+            rule.policy, rule.account, rule.region, rule.resource, rule.name, *tags, rule.expires.isoformat()]))
 
 
 def exception_rows(state: ExceptionState) -> list[ExceptionRow]:

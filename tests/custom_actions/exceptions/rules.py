@@ -3,7 +3,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from custom_actions.exceptions.rules import ExceptionRule, Subject, parse_rule
+from custom_actions.exceptions.entries import parse_rule
+from custom_actions.exceptions.rules import ExceptionRule, Subject
 
 RED = "111111111111"
 GROUP = f"arn:aws:ec2:eu-west-1:{RED}:security-group/sg-1"

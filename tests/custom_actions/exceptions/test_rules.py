@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from custom_actions.exceptions.rules import InvalidExceptions, Subject, holds, parse, parse_rule, read
+from custom_actions.exceptions.entries import InvalidExceptions, parse, parse_rule
+from custom_actions.exceptions.file import read
+from custom_actions.exceptions.rules import Subject, holds
 
 from .rules import GROUP, RED, entry, rule, subject
 

@@ -1,6 +1,7 @@
 """The verbs that reach into accounts, against several accounts in two regions with known drift."""
 from __future__ import annotations
 
+import csv
 import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -235,16 +236,20 @@ def test_a_heal_fixes_looks_again_and_can_be_taken_back(cloud: Cloud, tmp_path: 
         assert cloud.sources(HOME, EAST, group) == ["0.0.0.0/0", "10.1.2.3/32"]
 
 
-def test_a_heal_leaves_what_somebody_answers_for(cloud: Cloud, tmp_path: Path) -> None:
+@pytest.mark.parametrize("by_name", [False, True])
+def test_a_heal_leaves_what_somebody_answers_for(cloud: Cloud, tmp_path: Path, by_name: bool) -> None:
     kept = cloud.open_group(HOME, EAST)
     ec2 = cloud.client("ec2", HOME, EAST)
+    [described] = ec2.describe_security_groups(GroupIds=[kept])["SecurityGroups"]
+    ec2.create_tags(Resources=[kept], Tags=[{"Key": "cluster", "Value": "blue"}])
+    selects = f"name: '{described['GroupName']}*', tags: {{cluster: b*}}" if by_name else f"resource: {kept}"
     other = ec2.create_security_group(GroupName="other", Description="d")["GroupId"]
     ec2.authorize_security_group_ingress(
         GroupId=other, IpProtocol="tcp", FromPort=22, ToPort=22, CidrIp="0.0.0.0/0")
     file = tmp_path / "exceptions.yml"
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).date()
     file.write_text(
-        f"exceptions:\n- {{policy: open-ssh, account: '{HOME}', resource: {kept}, reason: a bastion, "
+        f"exceptions:\n- {{policy: open-ssh, account: '{HOME}', {selects}, reason: a bastion, "
         f"owner: ops@example.org, expires: {tomorrow}}}\n")
     chosen = ("--policies", POLICIES, "--policy", "open-ssh", "--exceptions", file)
     result = guardrails("heal", *chosen, "-o", tmp_path / "out", "--yes")
@@ -261,7 +266,9 @@ def test_a_heal_leaves_what_somebody_answers_for(cloud: Cloud, tmp_path: Path) -
     # The report can be had again, in another format.
     again = guardrails("report", tmp_path / "after", "--format", "csv", "--exceptions", file, "-o", tmp_path / "again")
     assert again.exit_code == 0, again.output
-    assert kept in (tmp_path / "again/findings.csv").read_text()
+    with (tmp_path / "again/findings.csv").open(newline="") as stream:
+        [row] = csv.DictReader(stream)
+    assert (row["resource"], row["name"], row["status"]) == (kept, described["GroupName"], "excepted")
 
 
 def test_a_receipt_of_another_account_is_refused_whole(cloud: Cloud, tmp_path: Path) -> None:

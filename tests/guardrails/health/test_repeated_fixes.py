@@ -124,9 +124,9 @@ TELLS = {"name": "ports", "mode": {"type": "config-rule"}, "actions": [{"type": 
 FIXES = {**TELLS, "actions": ["revert-ingress"]}
 
 
-def excepted(resource: str, until: str) -> dict[str, Any]:
+def excepted(resource: str, until: str, **more: Any) -> dict[str, Any]:
     rule = {"policy": "ports", "account": HOME, "resource": resource, "reason": "r", "owner": "o", "expires": until}
-    return {**FIXES, "filters": [{"type": "excepted", "exceptions": [rule]}]}
+    return {**FIXES, "filters": [{"type": "excepted", "exceptions": [{**rule, **more}]}]}
 
 
 @pytest.mark.parametrize(("own", "responder", "expected"), [
@@ -142,8 +142,14 @@ def excepted(resource: str, until: str) -> dict[str, Any]:
     (excepted("sg-1", "2999-01-01"), None, {}),
     (excepted("sg-1", "2020-01-01"), None, {"custodian-ports": True}),
     (excepted("sg-2", "2999-01-01"), None, {"custodian-ports": True}),
+    (excepted("*", "2999-01-01", name="k8s-*"), None, {"custodian-ports": False}),
+    (excepted("sg-2", "2999-01-01", name="k8s-*"), None, {"custodian-ports": True}),
+    (excepted("*", "2020-01-01", name="k8s-*"), None, {"custodian-ports": True}),
+    ({**excepted("*", "2999-01-01", name="k8s-*"), "actions": ["notify"]}, None, {}),
+    (TELLS, excepted("*", "2999-01-01", name="k8s-*", tags={"a": "b"}), {RESPONDER: False}),
 ], ids=["none", "fixes", "tells", "responder", "responder tells", "responder denied", "responder alone", "denied",
-        "another policy", "excepted", "exception ended", "another exception"])
+        "another policy", "excepted", "exception ended", "another exception", "by name", "by name and id",
+        "by name, ended", "by name, tells", "responder by name"])
 def test_which_function_fixes_again(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch, own: Any, responder: Any, expected: dict[str, bool]
 ) -> None:

@@ -21,10 +21,10 @@ from guardrails.results.history import History
 from guardrails.results.store import FILE, PolicyInfo, RunStore
 from tests.reporting import FINDINGS, POLICIES, RED, STARTED, assess, finding
 
-# The columns of format 1. A change of this list is a change of the file format.
+# The columns of format 3. A change of this list is a change of the file format.
 STORED = {
     "id", "status", "account", "account_name", "region", "policy", "resource_type", "resource", "arn", "first_seen",
-    "last_seen", "exception", "evidence",
+    "last_seen", "exception", "evidence", "name", "tags",
 }
 
 
@@ -99,7 +99,7 @@ def test_a_run_with_other_columns_is_refused_and_named(tmp_path: Path, monkeypat
             RunStore.open(tmp_path)
     with RunStore.open(tmp_path) as opened:
         opened["format"] = 0
-    with pytest.raises(GuardrailsError, match="another version of guardrails: format 0, not 2") as error:
+    with pytest.raises(GuardrailsError, match="another version of guardrails: format 0, not 3") as error:
         RunStore.open(tmp_path)
     assert error.value.fix == "run the audit again"
 

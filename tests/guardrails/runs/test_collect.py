@@ -10,9 +10,11 @@ from typing import Any
 import boto3
 import pytest
 
+from custom_actions.exceptions.entries import parse_rule
 from guardrails.accounts.account import Account, Accounts
 from guardrails.errors import GuardrailsError
 from guardrails.policies.policy import Policy
+from guardrails.results.exceptions import Exceptions
 from guardrails.results.finding import Status
 from guardrails.results.state import State
 from guardrails.results.store import RunStore
@@ -266,6 +268,22 @@ def test_what_an_exception_let_off_is_in_the_report(bucket: Any, tmp_path: Path)
     with collected(URL, tmp_path, [policy()]) as store:
         assert [row.matched for row in store.checks()] == [2]
         assert [finding.resource for finding in store.findings()] == ["v-1", "v-2"]
+
+
+def test_an_exception_by_name_can_be_applied_to_what_was_collected(bucket: Any, tmp_path: Path) -> None:
+    group = {"GroupId": "sg-1", "GroupName": "k8s-web", "Tags": [{"Key": "team", "Value": "web"}]}
+    bucket(Wrote(resources=[group]), NOW - HOUR)
+    with collected(URL, tmp_path, [policy(resource="aws.security-group")]) as store:
+        [finding] = store.findings()
+        assert (finding.name, finding.tags) == ("k8s-web", {"team": "web"})
+        entry = {"policy": finding.policy, "account": finding.account, "name": "k8s-*", "tags": {"team": "*"},
+                 "reason": "r", "owner": "o", "expires": "2999-01-01"}
+        store.change_each(Exceptions(rules=(parse_rule(entry),), lines=(1,)).apply)
+        assert [finding.status for finding in store.findings()] == [Status.EXCEPTED]
+        # The decision depends on the tags, so others than ours are not read.
+        store._connection.execute("update findings set tags = '[\"team\"]'")
+        with pytest.raises(GuardrailsError, match="tags must be strings"):
+            list(store.findings())
 
 
 OFF = {"conditions": [{"type": "value", "key": "policy.metadata.profile", "op": "in", "value": "{profiles}"}],

@@ -25,7 +25,10 @@ class Model {
   /** The key of the exception that covers a finding; the links in the table of exceptions use the same key. */
   exceptionKey(row) {
     const rule = this.exceptionOf(row);
-    return rule ? [rule.policy, rule.account, rule.region || "*", rule.resource, rule.expires].join(" ") : "";
+    if (!rule) return "";
+    const tags = Object.entries(rule.tags || {}).map((tag) => tag.join("=")).sort();
+    return [rule.policy, rule.account, rule.region || "*", rule.resource || "*", rule.name, ...tags, rule.expires]
+      .filter(Boolean).join(" ");
   }
 
   /** Equal for two findings of the same resource; without an ARN, account and region are part of it. */

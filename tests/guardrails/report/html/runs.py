@@ -32,14 +32,15 @@ ACCOUNTS = (
                 "AccessDenied: not authorized to perform sts:AssumeRole on arn:aws:iam::666666666666:role/audit"),
 )
 NOW = datetime(2026, 11, 24, 6, tzinfo=UTC)
-EXCEPTION = {
+EXCEPTION: dict[str, Any] = {
     "policy": "s3-bucket-public-acl", "account": "444444444444", "resource": "arn:aws:s3:::web-public-*",
+    "name": "web-public-*", "tags": {"zone": "dmz", "10": "*"},
     "reason": "The company's web site; nothing but what is published.", "owner": "web-team@example.org",
     "ticket": "SEC-123", "expires": "2027-01-31",
 }
 # One that is in use, and one of each kind that needs a look.
 RULES = (
-    ExceptionRule(**{**EXCEPTION, "expires": date(2027, 1, 31)}),
+    ExceptionRule(**{**EXCEPTION, "tags": tuple(EXCEPTION["tags"].items()), "expires": date(2027, 1, 31)}),
     ExceptionRule("security-group-admin-ports", "111111111111", "sg-0*", "A bastion, until it is replaced.",
                   "platform@example.org", date(2026, 9, 30), ticket="SEC-98"),
     ExceptionRule("iam-user-mfa", "222222222222", "robot-*", "Robots have no telephone.", "build@example.org",
@@ -178,7 +179,8 @@ def run(
 def _excepted(account: AccountInfo) -> list[Finding]:
     policy = policies()["s3-bucket-public-acl"]
     return [
-        finding(policy, account, GLOBAL, f"web-public-{number}", status=Status.EXCEPTED, exception=EXCEPTION)
+        finding(policy, account, GLOBAL, f"web-public-{number}", status=Status.EXCEPTED, exception=EXCEPTION,
+                name=f"web-public-{number}", tags={"10": "x", "zone": "dmz"})
         for number in range(3)]
 
 
