@@ -44,6 +44,10 @@ DAMAGES: dict[str, Callable[[Path], Any]] = {
         f"{n}: &{n} [{', '.join([f'*{p}'] * 10)}]\n".encode() for p, n in zip("abcdefgh", "bcdefghi", strict=True))),
     "an object of Python": write(b"policies: !!python/object/apply:os.system ['true']\n"),
     "a tab": write(b"policies:\n\t- x\n"),
+    "larger than any limit": lambda path: (path.touch(), os.truncate(path, 200_000_000)),
+    "a disk that fails": lambda path: path.symlink_to("/proc/self/mem"),
+    "no permission": lambda path: (path.touch(), path.chmod(0)),
+    "a link to nothing": lambda path: path.symlink_to(path.with_name("none-such")),
     "a directory": Path.mkdir,
     "a loop": lambda path: path.symlink_to(path),
     "a pipe": os.mkfifo,
@@ -58,10 +62,17 @@ VERBS: dict[str, tuple[str, ...]] = {
     "policies of validate": ("validate", "FILE"),
     "policies of a directory": ("audit", "--policies", "DIR", "-o", "OUT", "--history", "none"),
     "frameworks": ("coverage", "--controls", "DIR"),
+    "cases": ("validate", "POLICIES", "--cases", "DIR"),
+    "plan": ("heal", "--apply", "FILE", "-o", "OUT"),
     "receipts": ("rollback", "FILE", "-o", "OUT", "--yes"),
+    "receipts to list": ("receipts", "FILE"),
+    "receipts of a run": ("rollback", "DIR", "-o", "OUT", "--yes"),
     "recorded events": ("replay", "FILE", "--offline", "--account", "123456789012", "--region", "us-east-1"),
 }
-FILE = {"policies of a directory": "config-rule/s3.yml", "receipts": "receipts.json", "recorded events": "event.json"}
+FILE = {
+    "policies of a directory": "config-rule/s3.yml", "cases": "config-rule/s3.yml", "plan": "plan.json",
+    "receipts": "receipts.json", "receipts to list": "receipts.json", "receipts of a run": "receipts.json",
+    "recorded events": "event.json"}
 
 
 @pytest.fixture(autouse=True)
@@ -75,13 +86,15 @@ def no_aws(monkeypatch: pytest.MonkeyPatch) -> None:
 def arguments(verb: str, directory: Path) -> tuple[list[str], Path]:
     path = directory / "in" / FILE.get(verb, "file.yml")
     path.parent.mkdir(parents=True)
-    known = {"FILE": str(path), "DIR": str(directory / "in"), "OUT": str(directory / "out")}
+    known = {"FILE": str(path), "DIR": str(directory / "in"), "OUT": str(directory / "out"),
+             "POLICIES": "policies/config-rule/s3.yml"}
     return [known.get(word, word) for word in VERBS[verb]], path
 
 
-# A recorded event may come through a pipe, and rollback's own tests are about its readers.
+# A run may have no receipts. A directory is not a file of a run, and root may read everything.
+NO_DAMAGE = [("receipts to list", "a directory"), ("receipts of a run", "a directory")]
 CASES = [(verb, damage) for verb in VERBS for damage in DAMAGES
-         if damage != "a pipe" or verb not in ("receipts", "recorded events")]
+         if (verb, damage) not in NO_DAMAGE and (damage != "no permission" or os.getuid())]
 
 
 @pytest.mark.parametrize(("verb", "damage"), CASES)
