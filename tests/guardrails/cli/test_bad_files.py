@@ -4,6 +4,7 @@ Each verb that reads a file gets each kind of damage, in this process. `tried()`
 """
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -93,8 +94,11 @@ def arguments(verb: str, directory: Path) -> tuple[list[str], Path]:
 
 # A run may have no receipts. A directory is not a file of a run, and root may read everything.
 NO_DAMAGE = [("receipts to list", "a directory"), ("receipts of a run", "a directory")]
+# Two verbs that read a file with the same code share the damages.
+HALVES = (("accounts of audit", "accounts of deploy"), ("exceptions of audit", "exceptions of heal"))
+NOT_TRIED = {(both[1 - at % 2], damage) for both in HALVES for at, damage in enumerate(DAMAGES)}
 CASES = [(verb, damage) for verb in VERBS for damage in DAMAGES
-         if (verb, damage) not in NO_DAMAGE and (damage != "no permission" or os.getuid())]
+         if (verb, damage) not in {*NO_DAMAGE, *NOT_TRIED} and (damage != "no permission" or os.getuid())]
 
 
 @pytest.mark.parametrize(("verb", "damage"), CASES)
@@ -107,6 +111,38 @@ def test_a_bad_file(verb: str, damage: str, tmp_path: Path) -> None:
     assert "Traceback" not in result.output
     assert path.name in result.output
     assert not (tmp_path / "out").exists()
+
+
+BOM = b"\xef\xbb\xbf"
+EVENT = json.dumps({"source": "aws.none", "detail-type": "x", "account": "123456789012", "region": "us-east-1",
+                    "detail": {"eventName": "None", "eventSource": "none.amazonaws.com"}}, indent=1).encode()
+
+
+@pytest.mark.parametrize("verb", ["exceptions of heal", "accounts of audit", "receipts to list", "recorded events"])
+def test_a_mark_of_byte_order_and_line_ends_of_windows_change_nothing(verb: str, tmp_path: Path) -> None:
+    """The file says the same, and the verb does the same with it."""
+    content = {
+        "exceptions of heal": b"exceptions:\n- policy: none-such\n  reason: x\n  expires: 7\n",
+        "accounts of audit": b"accounts:\n- account_id: 7\n  name: x\n",
+        "receipts to list": b"[\n]\n", "recorded events": EVENT}[verb]
+    words, path = arguments(verb, tmp_path)
+    path.write_bytes(content)
+    plain = guardrails(*words)
+    assert "Traceback" not in plain.output
+    path.write_bytes(BOM + content.replace(b"\n", b"\r\n"))
+    assert (guardrails(*words).output, plain.exit_code) == (plain.output, guardrails(*words).exit_code)
+
+
+def test_a_pipe_with_a_writer_is_read() -> None:
+    """As a shell passes it for `<(command)`."""
+    reading, writing = os.pipe()
+    os.write(writing, b"[]")
+    os.close(writing)
+    try:
+        result = guardrails("receipts", f"/dev/fd/{reading}")
+    finally:
+        os.close(reading)
+    assert result.exit_code == 0, result.output
 
 
 def tried() -> int:
