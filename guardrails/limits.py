@@ -27,5 +27,7 @@ HEAL_LIMIT = 100
 """Resources that one `heal` changes at most, unless --limit says more: a wrong policy must not change a whole fleet."""
 UNZIPPED_BYTES = 256 * 1024 * 1024
 """The largest content of a gzipped file that `replay` reads: a small file can unzip to more than the memory holds."""
+FILE_BYTES = 128 * 1024 * 1024
+"""The largest file of receipts, or of recorded events before it is unzipped. A larger one is refused by its size."""
 PLAN_BYTES = 64 * 1024 * 1024
 """The largest plan that `heal --apply` reads: about 50,000 findings."""

@@ -1,7 +1,6 @@
 """Reads YAML files as c7n does, with the line of every value."""
 from __future__ import annotations
 
-import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,8 @@ from typing import Any
 import yaml
 
 from custom_actions.yaml_limits import BYTES, events_too_large, nodes_too_large
+
+from .inputfile import CannotRead, TooLarge, read_bytes
 
 Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -61,14 +62,10 @@ def read(path: Path) -> YamlFile:
     its aliases resolved (`custom_actions.yaml_limits`).
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # reading a pipe would wait for its writer
-            raise YamlError("cannot be read: not a file", 1)
-        with path.open("rb") as stream:
-            content = stream.read(BYTES + 1)
-        if len(content) > BYTES:
-            raise YamlError(f"too large: the limit is {BYTES} bytes; divide it into several files", 1)
-        text = content.decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_bytes(path, BYTES, pipes=False).decode("utf-8")
+    except TooLarge:
+        raise YamlError(f"too large: the limit is {BYTES} bytes; divide it into several files", 1) from None
+    except (CannotRead, UnicodeDecodeError) as error:
         raise YamlError(f"cannot be read: {error}", 1) from None
     loader = None
     try:

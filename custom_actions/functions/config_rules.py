@@ -15,6 +15,9 @@ deployed differs in two points (rule_function.py).
 | matches, and its fix failed | NON_COMPLIANT, with the reason; the invocation fails |
 | cannot be read | none: the invocation fails, because unknown is not compliant; all others are evaluated and fixed |
 
+An item may lack a field that a filter looks for. Unless the resource violates the policy in any case, it is then read
+from AWS, and evaluated as it is now (item_fields.py).
+
 Source: AWS Config's developer guide, "Example Events for AWS Config Rules"; PutEvaluations.
 """
 from __future__ import annotations
@@ -47,8 +50,8 @@ from ..resources import (
     sentence,
 )
 from ..vocabulary import PASSIVE
+from .item_fields import watched
 from .rule_function import policy_lambda
-from .shapes import differs
 
 log = logging.getLogger("custodian.guardrails.config")
 
@@ -59,13 +62,10 @@ GONE = ("ResourceDeleted", "ResourceNotRecorded", "ResourceDeletedNotRecorded")
 _ANNOTATION_LENGTH = 256
 _BATCH = 100
 """What PutEvaluations takes in one call."""
+_FIELDS_SHOWN = 300
+"""Characters of a list of fields in a message."""
 
 Resource = dict[str, Any]
-
-_ALWAYS = {
-    "AWS::EC2::SecurityGroup": {"groupId": str, "ipPermissions": [dict], "ipPermissionsEgress": [dict]},
-}
-"""Fields that AWS Config always records, with their shapes. Without them a resource could look compliant."""
 
 
 class ConfigItemUnavailable(Exception):
@@ -294,11 +294,10 @@ class ConfigRule(Judge, ConfigRuleMode):
         if not self.policy.is_runnable(event):
             self.post(token, [verdict(Verdict.NOT_APPLICABLE, f"{self.policy.name} is not enabled in this account.")])
             return []
-        applicable = self.in_scope(self.resolve_resources(event), event)
+        applicable, matched = self._judged(event)
         if not applicable:
             self.post(token, [verdict(Verdict.NOT_APPLICABLE, f"Out of scope of {self.policy.name}.")])
             return []
-        matched = self.matching(applicable, event)
         if not matched:
             self.post(token, [verdict(Verdict.COMPLIANT, f"Complies with {self.policy.name}.")])
             return []
@@ -321,14 +320,32 @@ class ConfigRule(Judge, ConfigRuleMode):
             self.post(token, [verdict(Verdict.NON_COMPLIANT, violation)])
         return matched
 
+    def _judged(self, event: dict[str, Any]) -> tuple[list[Resource], list[Resource]]:
+        """The resource if it is in the policy's scope, and if it matches.
+
+        Raises ConfigItemUnavailable if the item lacks what the filters need, and the resource is not found in AWS.
+        """
+        [resource] = self.resolve_resources(event)
+        item, manager = self.cfg_event["configurationItem"], self.policy.resource_manager
+        seen, missing = watched(resource, manager.resource_type, item)
+        applicable, matched = self._filtered([seen], event)
+        if matched or not missing:
+            return applicable, matched
+        name, fields = f"{item['resourceType']} {item['resourceId']}", ", ".join(sorted(missing))[:_FIELDS_SHOWN]
+        log.info("%s is read from AWS, because its configuration item lacks %s", name, fields)
+        now = self.read_again([resource])
+        if not now:
+            raise ConfigItemUnavailable(
+                f"{name} was not evaluated: its configuration item lacks {fields}, and AWS has no such resource")
+        return self._filtered(now, event)
+
+    def _filtered(self, resources: list[Resource], event: dict[str, Any]) -> tuple[list[Resource], list[Resource]]:
+        applicable = self.in_scope(resources, event)
+        return applicable, self.matching(applicable, event) if applicable else []
+
     def resolve_resources(self, event: dict[str, Any]) -> list[Resource]:
-        """The resource in the configuration item. Raises ConfigItemUnavailable if the item lacks what it must have."""
+        """The resource in the configuration item. Raises ConfigItemUnavailable if the item has no id of it."""
         item, own = self.cfg_event["configurationItem"], self.policy.resource_manager.resource_type.id
-        configuration = _configuration(item)
-        for name, shape in _ALWAYS.get(item["resourceType"], {}).items():
-            if problem := differs(configuration.get(name), shape, name, required=True):
-                raise ConfigItemUnavailable(
-                    f"{item['resourceType']} {item['resourceId']} was not evaluated: in its configuration, {problem}")
         found: list[Resource] = super().resolve_resources(event)
         if not all(isinstance(one, dict) and one.get(own) for one in found):
             raise ConfigItemUnavailable(
@@ -475,13 +492,6 @@ class ConfigPollRule(Judge, ConfigPollRuleMode):
             for old in self.get_obsolete_evaluations(
                 client, rule, at, [{"ComplianceResourceId": key} for key in present])
         ]
-
-
-def _configuration(item: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The configuration of an item: an object in a notification, and its JSON in the API."""
-    found = item.get("configuration")
-    loaded = json.loads(found) if isinstance(found, str) else found
-    return loaded if isinstance(loaded, Mapping) else {}
 
 
 def _cut(text: str) -> str:

@@ -57,9 +57,10 @@ class Alert:
     """The event that a realtime policy answered."""
 
 
-def texts(event: Mapping[str, Any]) -> Iterator[str]:
-    """The messages of an SNS event, one for each record."""
-    for record in event.get("Records") or ():
+def texts(event: Any) -> Iterator[str]:
+    """The messages of an SNS event, one for each record; none for anything else."""
+    records = event.get("Records") if isinstance(event, Mapping) else None
+    for record in records if isinstance(records, list) else ():
         if isinstance(record, Mapping) and isinstance(record.get("Sns"), Mapping):
             yield str(record["Sns"].get("Message", ""))
 

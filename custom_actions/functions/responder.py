@@ -150,11 +150,14 @@ class Responder:
         return deepcopy(data)
 
 
-def respond(event: dict[str, Any]) -> bool:
-    """Handle each message of an SNS event.
+def respond(event: Any) -> bool:
+    """Handle each message of an SNS event. Anyone who may invoke the function may send anything else.
 
     Returns whether every message was about a fix. Raises what a fix raises, so that Lambda tries again.
     """
+    if not isinstance(event, Mapping):
+        log.error("event ignored: it is not a JSON object")
+        return False
     if marker := probe_in(event):
         answer_probe(marker)
         return True

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from custom_actions.fixing import printable
+
 from ..errors import GuardrailsError
 from .options import output_option, policies_option, wait_option, waiting, yes_option
 from .receipts import filter_of, receipt_options, request_for
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from ..health import FixesAgain
     from ..policies import Policy
     from ..runs import FoundReceipts, Rollback, RollbackCheck, RollbackPlan, SourcedReceipt
+
+_NAMES_SHOWN = 200
+"""Characters of the arguments in a message: a receipt can be an argument itself."""
 
 
 @click.command()
@@ -79,7 +84,10 @@ def rollback(
         _echo(f"nothing to undo: {receipt}")
     if not plan.receipts:
         if not plan.empty:
-            raise GuardrailsError("no receipt is selected", "list them: ./run.sh receipts SOURCE")
+            named = printable(", ".join([*given, *sources])[:_NAMES_SHOWN])
+            raise GuardrailsError(
+                f"{named}: no receipt is selected" if named else "no receipt is selected",
+                "list them: ./run.sh receipts SOURCE")
         return
     account, clients = account_of_credentials(plan.region), AwsClients()
     plan.refuse_other_accounts(account)

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import GuardrailsError
-from ..limits import UNZIPPED_BYTES
+from ..inputfile import CannotRead, read_bytes
+from ..limits import FILE_BYTES, UNZIPPED_BYTES
 
 _FORMS = (
     "an EventBridge event, a CloudTrail record, a CloudTrail file (Records), the response of lookup-events (Events), "
@@ -81,8 +82,10 @@ class RecordedEvent:
 def read_events(path: Path) -> list[RecordedEvent]:
     """Every event of a file of plain or gzipped JSON. Raises GuardrailsError when it contains no event."""
     try:
-        content = path.read_bytes()
+        content = read_bytes(path, FILE_BYTES)
         data = json.loads(_unzipped(content) if content[:2] == b"\x1f\x8b" else content)
+    except CannotRead as error:
+        raise GuardrailsError(f"{path}: cannot be read: {error}", f"it must contain {_FORMS}") from None
     except (OSError, EOFError, ValueError, RecursionError) as error:
         raise GuardrailsError(f"{path}: cannot be read as JSON: {error}", f"it must contain {_FORMS}") from None
     try:

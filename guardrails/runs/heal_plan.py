@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from ..accounts import Account, Accounts
 from ..errors import GuardrailsError
+from ..inputfile import CannotRead, read_bytes
 from ..limits import PLAN_BYTES
 from ..paths import write_text
 from ..policies import Policy, audit_scope
@@ -151,16 +152,12 @@ class HealPlan:
     def read(cls, path: Path) -> HealPlan:
         """Read a plan. Raises GuardrailsError for any other content."""
         try:
-            with path.open("rb") as stream:
-                content = stream.read(PLAN_BYTES + 1)
-            if len(content) > PLAN_BYTES:
-                raise ValueError(f"larger than {PLAN_BYTES // 1024**2} MB")
-            data = json.loads(content)
+            data = json.loads(read_bytes(path, PLAN_BYTES))
             # Half of a surrogate pair cannot be stored; its UnicodeEncodeError is a ValueError.
             json.dumps(data, ensure_ascii=False).encode()
             return cls.parse(data)
-        except OSError as error:
-            raise GuardrailsError(f"{path}: {error.strerror}", _HINT) from None
+        except CannotRead as error:
+            raise GuardrailsError(f"{path}: cannot be read: {error}", _HINT) from None
         except (ValueError, RecursionError) as error:
             raise GuardrailsError(f"{path}: not a plan of heal: {error}", _HINT) from None
 

@@ -25,12 +25,13 @@ from botocore.exceptions import ClientError
 
 from ..accounts import AWS_ERRORS, make_session, reason_of
 from ..errors import GuardrailsError
-from ..limits import OUTPUTS_READ
+from ..inputfile import CannotRead, read_bytes
+from ..limits import FILE_BYTES, OUTPUTS_READ
 from ..policies import Policy, is_scheduled
 
 SCHEME = "s3://"
 # c7n holds the resources of a run in memory, so a function with some hundred megabytes writes less than this.
-LARGEST_FILE = 128 * 1024 * 1024
+LARGEST_FILE = FILE_BYTES
 """Bytes, unpacked: a file may come from an account that we do not control, and must not fill our memory."""
 _PAGE = 1000
 _WHEN = "{now:%Y/%m/%d/%H%M%S}"
@@ -200,10 +201,9 @@ class Directory:
 
     def read(self, path: str) -> bytes:
         try:
-            with (self.path / path).open("rb") as stream:
-                return unpacked(stream.read(LARGEST_FILE + 1), path)
-        except OSError as error:
-            raise Unreadable(f"{path}: {error.strerror}") from None
+            return unpacked(read_bytes(self.path / path, LARGEST_FILE, pipes=False), path)
+        except CannotRead as error:
+            raise Unreadable(f"{path}: {error}") from None
 
 
 def source_of(text: str) -> Bucket | Directory:

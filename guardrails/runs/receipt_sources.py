@@ -4,6 +4,7 @@ Each receipt keeps the name of its source. Receipts of one fix that are in sever
 """
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from custom_actions.fixing import JOURNAL, Outcome, in_other_regions, order_of, 
 
 from ..accounts import AWS_ERRORS, Account, reason_of
 from ..errors import GuardrailsError
+from ..inputfile import CannotRead, read_bytes
 from .outputs import LARGEST_FILE, SCHEME, Bucket, Directory, S3Url, Unreadable
 from .receipt_logs import GROUP, LOG_GROUP, read_logs
 from .receipt_text import TextReceipts, is_receipt_text, parse_content, parse_text
@@ -30,6 +32,7 @@ LOG_DAYS = 7
 HINT = ("receipts are what our actions write: action-revert-... and fixes.jsonl next to resources.json, the "
         "receipts.json of ./run.sh heal and rollback, and log lines with `receipt {...}`")
 _RUNS = re.compile(r"(?:heal|rollback)-(\d{8}T\d{6}Z)")
+_REPORT = "receipts.json"
 _FILE = re.compile(r"(?:receipts\.json|" + re.escape(JOURNAL) + r"|action-[^/]+?)(?:\.gz)?")
 _PLACE = re.compile(r"(?:^|/)(\d{12})/([a-z]{2,4}(?:-[a-z]+)+-\d)/")
 
@@ -215,11 +218,9 @@ def _shown(source: str) -> str:
 
 def _content(file: Path) -> bytes:
     try:
-        with file.open("rb") as stream:
-            return stream.read(LARGEST_FILE + 1)
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else str(error)
-        raise GuardrailsError(printable(f"{file}: cannot be read: {why}"), HINT) from None
+        return read_bytes(file, LARGEST_FILE)
+    except CannotRead as error:
+        raise GuardrailsError(printable(f"{file}: cannot be read: {error}"), HINT) from None
 
 
 def _explicit(content: bytes, name: str) -> TextReceipts:
@@ -235,7 +236,7 @@ def _explicit(content: bytes, name: str) -> TextReceipts:
 
 def _in_directory(directory: Path) -> Iterator[tuple[str, TextReceipts | str, list[str]]]:
     for file in sorted(directory.rglob("*")):
-        if _FILE.fullmatch(file.name) and file.is_file():
+        if _FILE.fullmatch(file.name) and not file.is_dir():
             path = file.relative_to(directory).as_posix()
             yield str(file), _parsed(partial(Directory(directory).read, path), str(file)), []
 
@@ -274,11 +275,28 @@ def _disagreement(receipt: Mapping[str, Any], place: re.Match[str] | None) -> st
 
 def _parsed(read: Callable[[], bytes], name: str) -> TextReceipts | str:
     try:
-        return parse_content(read(), name)
+        content = read()
+        found = parse_content(content, name)
+        return found if found.receipts or found.problems else _damage(content, name) or found
     except Unreadable as error:
         return str(error).removeprefix(f"{name}: ")
     except AWS_ERRORS as error:
         return reason_of(error)
+
+
+def _damage(content: bytes, name: str) -> str:
+    """Why a file of a run without any receipt is damaged; empty if it is whole. Journals may end anywhere."""
+    file = name.rpartition("/")[2].removesuffix(".gz")
+    if file == JOURNAL:
+        return ""
+    try:
+        data = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        return f"not JSON: {error}"
+    entries = data if isinstance(data, list) else [data]
+    if file == _REPORT and not all(isinstance(each, dict) for each in entries):
+        return "its content is not receipts"
+    return ""
 
 
 def _unique(found: Iterable[SourcedReceipt]) -> list[SourcedReceipt]:

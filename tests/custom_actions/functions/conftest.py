@@ -4,19 +4,25 @@ moto takes no evaluations, so AWS Config's calls are answered here, at the edge 
 """
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.client import BaseClient
 from botocore.exceptions import ClientError
+from botocore.session import Session
 from c7n import handler
 from c7n.credentials import SessionFactory
 from c7n.utils import local_session, reset_session_cache
 
 from custom_actions import lambda_entry
+from custom_actions.vocabulary import is_read
 from tests.moto_server import REGION, Moto
 
 from .messages import EVENTS
@@ -79,3 +85,44 @@ def config(moto: Moto) -> Iterator[SimpleNamespace]:
     events.register("before-call.config.GetComplianceDetailsByConfigRule", details)
     yield seen
     reset_session_cache()
+
+
+@pytest.fixture
+def changes(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """In this context, the calls that would change something are listed, and not made.
+
+    So nothing changes, and each client is made, and each question asked, only once.
+    """
+    made: list[str] = []
+    clients: dict[Any, Any] = {}
+    answers: dict[str, bytes] = {}
+    call, create = BaseClient._make_api_call, Session.create_client
+
+    def client(self: Any, service_name: str, region_name: Any = None, *args: Any, **more: Any) -> Any:
+        key = (id(self), service_name, region_name)
+        if key not in clients:
+            clients[key] = (create(self, service_name, region_name, *args, **more), self)  # keeps the id in use
+        return clients[key][0]
+
+    def caught(self: Any, operation_name: str, api_params: Any) -> Any:
+        what = f"{operation_name} {json.dumps(api_params, sort_keys=True, default=str)}"
+        if operation_name in ("PutEvaluations", "AssumeRole"):
+            return call(self, operation_name, api_params)
+        if not is_read(operation_name):
+            made.append(what)
+            return {"Return": True}
+        where = f"{self.meta.service_model.service_name} {self.meta.region_name} {what}"
+        if where not in answers:
+            answers[where] = pickle.dumps(call(self, operation_name, api_params))
+        return pickle.loads(answers[where])  # noqa: S301 - of this process
+
+    @contextlib.contextmanager
+    def listed() -> Iterator[list[str]]:
+        with monkeypatch.context() as patch:
+            patch.setattr(BaseClient, "_make_api_call", caught)
+            patch.setattr(Session, "create_client", client)
+            patch.setattr("time.sleep", lambda _: None)
+            patch.setattr(logging.root.manager, "disable", logging.CRITICAL)
+            yield made
+
+    return listed

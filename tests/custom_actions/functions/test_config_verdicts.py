@@ -1,6 +1,7 @@
 """What AWS Config is told of a resource, in both of its modes."""
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 from pathlib import Path
@@ -14,7 +15,7 @@ from c7n.utils import local_session
 
 from custom_actions import lambda_entry
 from custom_actions.fixing.telling import MessageNotSent
-from custom_actions.functions.config_rules import ConfigPollRule, EvaluationsNotAccepted
+from custom_actions.functions.config_rules import ConfigItemUnavailable, ConfigPollRule, EvaluationsNotAccepted
 from tests import engine
 from tests.moto_server import ACCOUNT, REGION, Moto
 
@@ -47,6 +48,21 @@ def test_three_verdicts(
     function("config-rule", **WEB)
     lambda_entry.run(notification(configurationItem=named(name, *cidrs)), None)
     assert verdicts(config) == {name: verdict}
+
+
+def test_an_item_that_lacks_what_a_filter_looks_for_is_read_from_aws(
+    function: Any, moto: Moto, config: SimpleNamespace
+) -> None:
+    """A good group stays compliant, a bad one never becomes so, and one that AWS does not have is no verdict."""
+    function("config-rule", **DRIFT)
+    bad, good = group(moto, "bad", "0.0.0.0/0"), group(moto, "good")
+    for of in (bad, good, "sg-0123456789abcdef0"):
+        lacking = item(of)
+        del lacking["configuration"]["ipPermissions"]
+        with pytest.raises(ConfigItemUnavailable, match="lacks IpPermissions") if of not in (bad, good) \
+                else contextlib.nullcontext():
+            lambda_entry.run(notification(configurationItem=lacking), None)
+    assert verdicts(config) == {bad: "NON_COMPLIANT", good: "COMPLIANT"}
 
 
 def test_an_evaluation_that_is_not_accepted_is_sent_again(function: Any, config: SimpleNamespace) -> None:

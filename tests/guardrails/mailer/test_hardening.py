@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import logging
 import zlib
@@ -20,6 +21,7 @@ from guardrails.mailer.hardening import Dropped, one_line, packed, trusted, unpa
 from guardrails.mailer.notices import notices
 from guardrails.paths import POLICIES
 from guardrails.policies.policy import load
+from tests.custom_actions.functions.test_malformed import mutants
 from tests.moto_server import ACCOUNT, REGION, Moto
 
 from .messages import FOLDERS, TELL, Page, made, rendered
@@ -122,6 +124,18 @@ def encoded(text: bytes) -> str:
 def test_what_cannot_be_read_is_dropped(body: str, why: str) -> None:
     with pytest.raises(Dropped, match=why):
         unpacked(body)
+
+
+def test_each_field_of_a_message_gone_or_of_another_type() -> None:
+    """It is dropped, or mailed as a deployed policy says."""
+    deployed = NOTICES["ports"]["notify"]
+    tried = list(mutants(message()))
+    for what, mutant in tried:
+        with contextlib.suppress(Dropped):
+            found = trusted(packed(mutant), NOTICES)
+            assert found["action"]["to"] in [each["to"] for each in deployed], what
+            assert found["action"]["template"] in [each["template"] for each in deployed], what
+    assert len(tried) > 300
 
 
 def test_a_subscription_without_raw_delivery_is_read_too() -> None:
