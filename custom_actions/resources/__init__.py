@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from ..face import face
 
 if TYPE_CHECKING:
+    from .counts import COUNTS, Counting, ResourceCounts
     from .filtering import filtered, readable
     from .identity import resource_arn, resource_id
     from .matched_values import evidence, sentence
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 __getattr__, __all__ = face(
     __name__,
+    counts=("COUNTS", "Counting", "ResourceCounts"),
     identity=("resource_arn", "resource_id"),
     matched_values=("evidence", "sentence"),
     reach=("whole_account",),
