@@ -66,6 +66,8 @@ class Excepted(Filter):
         },
     )
     permissions = ()
+    is_exception = True
+    """For `custom_actions.resources.Counting`: what this filter drops has matched."""
 
     def validate(self) -> Excepted:
         """Raises PolicyValidationError when a rule is invalid, or when another filter comes after this one."""

@@ -41,6 +41,7 @@ from ..elements.every_type import Scope
 from ..exceptions import Excepted, excuse
 from ..fixing import FixIncomplete, MessageNotSent
 from ..resources import (
+    ResourceCounts,
     UnknownResources,
     collecting,
     collector_of,
@@ -403,12 +404,14 @@ class ConfigPollRule(Judge, ConfigPollRuleMode):
         at, token = notification["notificationCreationTime"], event["resultToken"]
         client = local_session(self.policy.session_factory).client("config")
         resources = self.every()
+        listed = len(resources) + len(unknown.reasons)
         failure: Exception | None = None
         evaluated: dict[str, tuple[Verdict, str]] = {}
         matched: list[Resource] = []
         excepted: list[Resource] = []
         if runnable:
             applicable = self.in_scope(resources, event)
+            in_scope, gone = len(applicable) + len(unknown.reasons), unknown.deleted
             evaluated = {self.config_id_of(resource): (Verdict.COMPLIANT, f"Complies with {self.policy.name}.")
                       for resource in applicable}
             for resource in self.matching(applicable, event):
@@ -420,6 +423,9 @@ class ConfigPollRule(Judge, ConfigPollRuleMode):
             for name in unknown.reasons:
                 evaluated.pop(self._config_id_of_unknown(unknown, name), None)
             self._write(matched, excepted, unknown)
+            ResourceCounts(
+                listed - unknown.deleted, in_scope - (unknown.deleted - gone), len(matched) + len(excepted),
+                len(unknown.reasons)).write(self.policy.ctx.output)
             violations = {self.config_id_of(resource): self.violation(resource) for resource in matched}
             compliant: set[str] = set()
             try:

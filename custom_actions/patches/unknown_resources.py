@@ -6,6 +6,9 @@ processes the resources that cause an error apart from the others (resources/unk
 functions, each is recorded as unknown, and the policy fails after everything else has been evaluated and fixed. The
 modes of AWS Config and CloudTrail do the same in functions/.
 
+It also counts the resources that the policy looked at (resources/counts.py), because an empty result alone does not
+show whether there was anything to judge.
+
 Some errors never reach a policy, because c7n goes on without the detail that it could not read. Such a resource is
 unknown too.
 """
@@ -25,6 +28,7 @@ from ..aws import does_not_exist
 from ..resources import (
     GONE,
     MARK,
+    Counting,
     UnknownResources,
     collecting,
     collector_of,
@@ -56,13 +60,16 @@ def _filter_resources() -> None:
         unknown = collector_of(self)
         if unknown is None:
             return original(self, left, event)
+        counting = Counting(left, unknown)
         for each in self.filters:
             if not left:
                 break
             with self.ctx.tracer.subsegment(f"filter:{each.type}"):
-                left = filtered(self, each, left, event)
+                before, left = left, filtered(self, each, left, event)
+            counting.filtered(each, before, left)
         if unknown.in_output:
             unknown.write(self.ctx.output)
+            counting.counts(left).write(self.ctx.output)
         return left
 
     filter_resources.all_together = original  # type: ignore[attr-defined]

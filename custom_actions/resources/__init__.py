@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from ..face import face
 
 if TYPE_CHECKING:
+    from .counts import COUNTS, Counting, ResourceCounts
     from .endpoint import use_endpoint_of_environment
     from .filtering import filtered, readable
     from .identity import resource_arn, resource_id, resource_name, resource_tags
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 __getattr__, __all__ = face(
     __name__,
+    counts=("COUNTS", "Counting", "ResourceCounts"),
     endpoint=("use_endpoint_of_environment",),
     filtering=("filtered", "readable"),
     identity=("resource_arn", "resource_id", "resource_name", "resource_tags"),

@@ -10,14 +10,11 @@ that the first resources have in common.
 """
 from __future__ import annotations
 
-import json
 import logging
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ParamValidationError
@@ -26,6 +23,7 @@ from c7n.exceptions import PolicyValidationError, ResourceLimitExceeded
 from ..aws import AWS_ERRORS, code_of, reason_of
 from ..errors import CannotRead
 from .identity import resource_id
+from .output_file import write_output
 
 log = logging.getLogger("custodian.guardrails.unknown")
 
@@ -62,11 +60,13 @@ class UnknownResources:
         in_output: whether they are written into the policy's output as soon as all resources are filtered.
         reasons: resource id to reason.
         resources: what is known of them, by resource id.
+        deleted: how many other resources were deleted while a filter read them.
     """
 
     in_output: bool = False
     reasons: dict[str, str] = field(default_factory=dict)
     resources: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    deleted: int = 0
 
     def __bool__(self) -> bool:
         return bool(self.reasons)
@@ -91,14 +91,7 @@ class UnknownResources:
 
         Raises OSError.
         """
-        root = getattr(output, "root_dir", None)
-        if not root or not Path(root).is_dir():
-            return
-        path = Path(root) / UNKNOWN
-        path.unlink(missing_ok=True)
-        if self.reasons:
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-                json.dump(self.to_list(), file, indent=2)
+        write_output(output, UNKNOWN, self.to_list() or None)
 
     def raise_if_any(self) -> None:
         """Raise ResourcesUnknown, which names the resources, if there are any."""

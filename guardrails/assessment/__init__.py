@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         percent,
     )
     from .changes import assess, assess_again
+    from .check_groups import ResourceTotals
     from .score import Score, risk
 
 __getattr__, __all__ = face(
@@ -26,5 +27,6 @@ __getattr__, __all__ = face(
         "percent",
     ),
     changes=("assess", "assess_again"),
+    check_groups=("ResourceTotals",),
     score=("Score", "risk"),
 )

@@ -1,7 +1,7 @@
 """The assessment of one run, which every report format shows: counts, verdicts, score, changes, missing checks.
 
 It reads from the run's file on demand, so that a report of many accounts needs no more memory than its longest list.
-Percentages of passed checks count completed checks only; the checks that did not complete are always shown with them.
+Percentages of passed checks count completed checks with something to judge; the others are always shown with them.
 """
 from __future__ import annotations
 
@@ -27,49 +27,10 @@ from ..results import (
     Status,
     rank,
 )
+from .check_groups import CheckGroup, ResourceTotals, check_counts, check_groups
 from .score import OpenFindings, Priority, Score, ScoreInput, riskiest, score
 
 STATES = ("ran", "partial", "denied", "throttled", "error", "not-run", "skipped")
-# How many checks have the same policy, account, state and numbers of findings: the input of score and verdicts.
-_PER_CHECK = """
-select account, policy, state, open, excepted, count(*) from (
-  select c.account, c.policy, c.state,
-    (select count(*) from findings f where f.policy = c.policy and f.account = c.account and f.region = c.region
-      and f.status = 'open') as open,
-    (select count(*) from findings f where f.policy = c.policy and f.account = c.account and f.region = c.region
-      and f.status = 'excepted') as excepted
-  from checks c
-) group by 1, 2, 3, 4, 5
-"""
-
-
-class CheckGroup(NamedTuple):
-    """Checks of one policy in one account with the same state and the same numbers of findings."""
-
-    account: str
-    policy: str
-    state: str
-    open: int
-    """Open findings of each check."""
-    excepted: int
-    """Excepted findings of each check."""
-    number: int
-    """How many checks there are."""
-
-
-class CheckCounts(NamedTuple):
-    """The totals of some checks."""
-
-    asked: int
-    """Checks, without the skipped ones."""
-    seen: int
-    """Checks that completed."""
-    passed: int
-    """Completed checks without an open finding."""
-    open: int
-    """Open findings."""
-    excepted: int
-    """Excepted findings."""
 
 
 class CheckSubset(NamedTuple):
@@ -91,20 +52,29 @@ class PolicyRow:
     """Open findings."""
     excepted: int
     passed: int
-    """Completed checks without an open finding."""
+    """Completed checks with something to judge and without an open finding."""
     seen: int
     """Checks that completed."""
     asked: int
     """Checks, without the skipped ones."""
+    empty: int = 0
+    """Completed checks without a resource in scope."""
+    resources: ResourceTotals = field(default_factory=ResourceTotals)
+    """The resources that its checks looked at."""
 
     @property
     def verdict(self) -> str:
-        """failed, passed, unknown or skipped; `passed` only when every check completed."""
+        """failed, passed, nothing-to-judge, unknown or skipped.
+
+        `passed` only when every check completed, and one of them had a resource in scope.
+        """
         if self.open:
             return "failed"
         if not self.asked:
             return "skipped"
-        return "passed" if self.seen == self.asked else "unknown"
+        if self.seen != self.asked:
+            return "unknown"
+        return "nothing-to-judge" if self.empty == self.seen else "passed"
 
 
 @dataclass(frozen=True)
@@ -116,13 +86,23 @@ class GroupRow:
     name: str
     score: Score
     passed: int
+    """Completed checks with something to judge and without an open finding."""
     seen: int
+    """Checks that completed."""
     asked: int
+    """Checks, without the skipped ones."""
     open: Mapping[str, int]
     """Severity to number of open findings."""
     excepted: int
     reason: str = ""
     """Why the account could not be reached; else empty."""
+    empty: int = 0
+    """Completed checks without a resource in scope."""
+
+    @property
+    def judged(self) -> int:
+        """Completed checks that passed or failed."""
+        return self.seen - self.empty
 
 
 @dataclass(frozen=True)
@@ -201,6 +181,11 @@ class Assessment:
         return self.totals["ran"]
 
     @property
+    def empty(self) -> int:
+        """The number of completed checks without a resource in scope: they have neither passed nor failed."""
+        return sum(row.empty for row in self.by_policy)
+
+    @property
     def complete(self) -> bool:
         """Whether every check completed, and the verb did all its work."""
         return self.whole and self.seen == self.asked
@@ -247,7 +232,7 @@ class Assessment:
 
     @cached_property
     def _per_check(self) -> list[CheckGroup]:
-        return [CheckGroup(*row) for row in self.store.rows(_PER_CHECK)]
+        return check_groups(self.store)
 
     @cached_property
     def score(self) -> Score:
@@ -258,7 +243,7 @@ class Assessment:
         return score([
             ScoreInput(
                 severity=self.policies[row.policy].severity, exposure=self.policies[row.policy].exposure,
-                seen=row.state == "ran", open=row.open, number=row.number, excepted=row.excepted)
+                seen=row.state == "ran", judged=not row.empty, open=row.open, number=row.number, excepted=row.excepted)
             for row in rows if row.state != "skipped"
         ])
 
@@ -269,10 +254,10 @@ class Assessment:
         grouped = _grouped(self._per_check, "policy")
         for name, policy in self.policies.items():
             if policy.audited:
-                counts = _counts(grouped.get(name, []))
+                counts = check_counts(grouped.get(name, []))
                 rows.append(PolicyRow(
                     policy, open=counts.open, excepted=counts.excepted, passed=counts.passed, seen=counts.seen,
-                    asked=counts.asked))
+                    asked=counts.asked, empty=counts.empty, resources=counts.resources))
         return sorted(rows, key=lambda row: (rank(row.policy.severity), -row.open, row.policy.name))
 
     @cached_property
@@ -297,7 +282,7 @@ class Assessment:
     def _groups(self, subsets: Iterable[CheckSubset]) -> list[GroupRow]:
         groups = []
         for subset in subsets:
-            counts = _counts(subset.checks)
+            counts = check_counts(subset.checks)
             by: dict[str, int] = defaultdict(int)
             for row in subset.checks:
                 by[self.policies[row.policy].severity] += row.open * row.number
@@ -305,8 +290,8 @@ class Assessment:
                 key=subset.key, name=subset.name, score=self._score(subset.checks), passed=counts.passed,
                 seen=counts.seen, asked=counts.asked,
                 open={severity: by[severity] for severity in SEVERITIES if by[severity]}, excepted=counts.excepted,
-                reason=subset.reason))
-        return sorted(groups, key=lambda row: (row.score.value, row.name))
+                reason=subset.reason, empty=counts.empty))
+        return sorted(groups, key=lambda row: (not row.score.judged, row.score.value, row.name))
 
     @cached_property
     def frameworks(self) -> list[FrameworkResult]:
@@ -341,11 +326,12 @@ class Assessment:
         results = {}
         for name, policy in self.policies.items():
             checks = grouped.get(name, [])
-            counts = _counts(checks)
+            counts = check_counts(checks)
             results[name] = PolicyResult(
                 name, audited=policy.audited, asked=counts.asked, seen=counts.seen,
-                skipped=sum(row.number for row in checks if row.state == "skipped"),
-                failed=counts.seen - counts.passed, open=counts.open, excepted=counts.excepted)
+                skipped=counts.skipped, failed=counts.seen - counts.passed - counts.empty, open=counts.open,
+                excepted=counts.excepted, empty=counts.empty, in_scope=counts.resources.in_scope,
+                compliant=counts.resources.passed, counted=counts.resources.counted)
         return results
 
     def riskiest(self, limit: int = 10) -> list[Priority]:
@@ -371,17 +357,23 @@ class Assessment:
         return len({region for account in self.accounts for region in account.regions})
 
     def second_line(self) -> str:
-        """The findings in numbers; the percentage counts completed checks only."""
+        """The findings in numbers; the percentage counts completed checks with something to judge."""
         by = ", ".join(f"{number} {severity}" for severity, number in self.open_by_severity.items())
         passed = sum(row.passed for row in self.by_policy)
-        share = f"; {passed} of {self.seen} completed checks passed ({percent(passed, self.seen)})" if self.seen else ""
+        judged = self.seen - self.empty
+        share = f"; {passed} of {judged} completed checks passed ({percent(passed, judged)})" if judged else ""
+        empty = f"; {counted(self.empty, 'completed check')} had nothing to judge" if self.empty else ""
         excepted = f", {self.count(Status.EXCEPTED)} excepted" if self.count(Status.EXCEPTED) else ""
-        return f"{counted(self.count(Status.OPEN), 'open finding')}{f' ({by})' if by else ''}{excepted}{share}"
+        return f"{counted(self.count(Status.OPEN), 'open finding')}{f' ({by})' if by else ''}{excepted}{share}{empty}"
 
     def notes(self) -> list[str]:
         """More sentences: score, changes, remarks, exceptions that need attention, policies that did not run."""
-        notes = [f"score {self.score.shown} of 100 ({percent(self.seen, self.asked)} of checks completed)"] \
-            if self.asked else []
+        completed = f"({percent(self.seen, self.asked)} of checks completed)"
+        notes = []
+        if self.asked:
+            notes.append(
+                f"score {self.score.shown} of 100 {completed}" if self.score.judged
+                else f"no score: there was nothing to judge {completed}")
         if self.changes is not None and self.changes.previous:
             change = self.changes
             notes.append(f"since {change.previous}: {change.new} new, {change.reopened} reopened, {change.fixed} fixed")
@@ -421,20 +413,6 @@ def _grouped(rows: Sequence[CheckGroup], column: str) -> dict[str, list[CheckGro
     for row in rows:
         found[getattr(row, column)].append(row)
     return found
-
-
-def _counts(rows: Sequence[CheckGroup]) -> CheckCounts:
-    asked = seen = passed = opened = excepted = 0
-    for row in rows:
-        opened += row.open * row.number
-        excepted += row.excepted * row.number
-        if row.state == "skipped":
-            continue
-        asked += row.number
-        if row.state == "ran":
-            seen += row.number
-            passed += row.number if not row.open else 0
-    return CheckCounts(asked, seen, passed, opened, excepted)
 
 
 def percent(part: int, whole: int) -> str:

@@ -88,8 +88,10 @@ def past_run(assessment: Assessment, scope: str, changes: RunChanges) -> PastRun
     """The numbers of a run for the history."""
     opened = assessment.count(Status.OPEN)
     lines = [RunScore("all", "", assessment.score.value, assessment.score.seen, opened)]
-    lines += [RunScore("account", row.key, row.score.value, row.score.seen, sum(row.open.values()))
-              for row in assessment.by_account]
+    lines += [
+        RunScore("account", row.key, row.score.value if row.score.judged else None, row.score.seen,
+                 sum(row.open.values()))
+        for row in assessment.by_account]
     lines += [RunScore("severity", name, None, None, number) for name, number in assessment.open_by_severity.items()]
     lines += [RunScore("framework", row.name, row.percentage, row.seen_share, row.failed)
               for row in assessment.frameworks]

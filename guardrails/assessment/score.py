@@ -47,6 +47,8 @@ class ScoreInput:
     """How many checks there are."""
     excepted: int = 0
     """Findings of each check that an exception covers."""
+    judged: bool = True
+    """False for completed checks without a resource in scope: they are worth no points."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +56,14 @@ class Score:
     """The points of some checks, as a share of the possible points."""
 
     value: float
-    """0 to 100. It is 100 only when every check completed and no finding is open; 0 when there are no checks."""
+    """0 to 100. It is 100 only when every check completed and no finding is open; 0 when `judged` is 0."""
     seen: float
     """The share of checks that completed, 0 to 1."""
     asked: int
     """The number of checks."""
+    judged: int
+    """Those that are worth points: all without the completed ones that had no resource in scope. Without any, there is
+    no score to show."""
     open: int
     """Open findings, including those of checks that did not complete."""
     excepted: int
@@ -75,25 +80,29 @@ class Score:
 def score(checks: Iterable[ScoreInput]) -> Score:
     """The score of the checks; leave out the skipped ones.
 
-    A check that did not complete gets no points. Any other gets its risk divided by 1 + 3 n, where n is the number of
-    its open findings: all points for none, a quarter for one, and less for each further one, so that every fix counts.
+    A check that completed without a resource in scope is left out: it has neither passed nor failed. A check that did
+    not complete gets no points. Any other gets its risk divided by 1 + 3 n, where n is the number of its open findings:
+    all points for none, a quarter for one, and less for each further one, so that every fix counts.
     """
     # Points by divisor: the sum is then the same however the checks are grouped.
     held: dict[int, int] = defaultdict(int)
     held_without: dict[int, int] = defaultdict(int)
-    possible = asked = seen = opened = excepted = 0
+    possible = asked = seen = judged = opened = excepted = 0
     for row in checks:
         units = round(risk(row.severity, row.exposure) / _UNIT) * row.number
-        possible += units
         asked += row.number
         opened += row.open * row.number
         excepted += row.excepted * row.number
+        seen += row.number if row.seen else 0
+        if row.seen and not row.judged:
+            continue
+        judged += row.number
+        possible += units
         if row.seen:
-            seen += row.number
             held[1 + 3 * row.open] += units
             held_without[1 + 3 * (row.open + row.excepted)] += units
     return Score(
-        value=_value(held, possible), seen=seen / asked if asked else 0.0, asked=asked, open=opened,
+        value=_value(held, possible), seen=seen / asked if asked else 0.0, asked=asked, judged=judged, open=opened,
         excepted=excepted, without_exceptions=_value(held_without, possible))
 
 

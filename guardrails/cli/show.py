@@ -2,6 +2,7 @@
 """
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -12,7 +13,7 @@ from rich.console import Console
 from custom_actions.vocabulary import SEVERITIES
 
 from ..accounts import Account
-from ..assessment import Assessment, MissingRow
+from ..assessment import Assessment, MissingRow, PolicyRow
 from ..report import write
 from ..results import Status
 from .console import out, severity, table, text
@@ -21,6 +22,7 @@ from .options import INCOMPLETE
 FIX_COLUMNS = ("outcome", "account", "region", "policy", "resource", "reason")
 _SHOWN_AT_MOST = 50
 _NAMED_AT_MOST = 20
+_WORDS = {"nothing-to-judge": "nothing to judge"}
 
 
 def exit_code(*, complete: bool, severities: Sequence[str], fail_on: str | None) -> int:
@@ -94,18 +96,33 @@ def show(assessment: Assessment, console: Console) -> None:
         if opened > len(rows):
             console.print(text(f"and {opened - len(rows)} more in the report files"))
     console.print()
+    shown, others = _telling(assessment.by_policy)
     console.print(table(
-        "Policies", ("severity", "policy", "result", "findings", "passed", "evaluated", "total"),
+        "Policies", ("severity", "policy", "result", "resources", "checks"),
         [
-            (severity(row.policy.severity), row.policy.name, _verdict(row.verdict), row.open, row.passed, row.seen,
-             row.asked)
-            for row in assessment.by_policy
+            (severity(row.policy.severity), row.policy.name, _verdict(row.verdict), row.resources.words,
+             f"{row.seen} of {row.asked}" if row.seen < row.asked else row.asked)
+            for row in shown
         ],
     ))
+    if others:
+        console.print(text(f"and {', '.join(others)}, in the report files"))
     if fixes := assessment.extra.get("fixes"):
         console.print()
         show_fixes("Fixes", [[fix[name] for name in FIX_COLUMNS] for fix in fixes], console)
     show_missing(assessment.missing(), console)
+
+
+def _telling(rows: Sequence[PolicyRow]) -> tuple[list[PolicyRow], list[str]]:
+    """The policies to show, and how many others there are, by verdict. A short list is shown whole.
+
+    Of a long list, those that had nothing to judge or were skipped are only counted.
+    """
+    if len(rows) <= _SHOWN_AT_MOST:
+        return list(rows), []
+    quiet = Counter(row.verdict for row in rows if row.verdict in ("nothing-to-judge", "skipped"))
+    return [row for row in rows if row.verdict not in quiet], [
+        f"{number} {_WORDS.get(verdict, verdict)}" for verdict, number in sorted(quiet.items())]
 
 
 def show_fixes(title: str, rows: Iterable[Sequence[str]], console: Console) -> None:
@@ -128,4 +145,5 @@ def show_missing(missing: Sequence[MissingRow], console: Console) -> None:
 
 
 def _verdict(verdict: str) -> object:
-    return text(verdict, {"failed": "red", "passed": "green", "unknown": "bold yellow"}.get(verdict, "dim"))
+    style = {"failed": "red", "passed": "green", "unknown": "bold yellow"}.get(verdict, "dim")
+    return text(_WORDS.get(verdict, verdict), style)

@@ -2,8 +2,8 @@
 
 A requirement is covered by the policies that name it, by the policies that its catalogue names, and by those that
 cover a requirement listed in its `same_as`. It has passed only when every one of them that an audit can run completed
-all its checks and found nothing; a requirement that was not checked, or only in part, never passes. Everything here is
-pure: the input is catalogues, policies and counts.
+all its checks and found nothing, and one of them had a resource in scope. A requirement that was not checked, or only
+in part, never passes. Everything here is pure: the input is catalogues, policies and counts.
 """
 from __future__ import annotations
 
@@ -24,11 +24,14 @@ class RequirementVerdict(StrEnum):
     FAILED = "failed"
     """A policy that covers it has an open finding."""
     PASSED = "passed"
-    """Every covering policy that an audit can run completed all its checks, and no finding is open."""
+    """Every covering policy that an audit can run completed all its checks, and no finding is open. A resource was in
+    scope, or the output of a check does not say."""
     UNKNOWN = "unknown"
     """No finding is open, but some checks did not complete or were not part of this run."""
     PARTLY_COVERED = "partly-covered"
     """No finding is open, but the policies check only a part of it."""
+    NOTHING_TO_JUDGE = "nothing-to-judge"
+    """All these checks completed, and no resource was in scope of any of them."""
     NOT_EVALUATED = "not-evaluated"
     """Policies cover it, but none of them ran: they evaluate events, are disabled, or were not selected."""
     NOT_COVERED = "not-covered"
@@ -91,6 +94,14 @@ class PolicyResult:
     """Open findings, including those of checks that did not complete."""
     excepted: int = 0
     """Findings that an exception covers."""
+    empty: int = 0
+    """Completed checks without a resource in scope."""
+    in_scope: int = 0
+    """Resources to which the policy applies."""
+    compliant: int = 0
+    """Of these, the resources that passed."""
+    counted: bool = True
+    """Whether all its checks say how many resources they looked at."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +122,12 @@ class RequirementResult:
     """Open findings."""
     excepted: int
     """Findings that an exception covers."""
+    in_scope: int
+    """Resources to which these policies apply; one that two policies judge counts twice."""
+    compliant: int
+    """Of these, the resources that passed."""
+    counted: bool
+    """Whether all these checks say how many resources they looked at; else the two numbers are not whole."""
 
 
 @dataclass(frozen=True)
@@ -204,7 +221,9 @@ def _result_of(requirement: Requirement, cover: Cover, known: Mapping[str, Polic
     return RequirementResult(
         requirement, verdict, cover.policies, cover.missing,
         asked=sum(result.asked for result in audited), seen=sum(result.seen for result in audited),
-        open=sum(result.open for result in audited), excepted=sum(result.excepted for result in audited))
+        open=sum(result.open for result in audited), excepted=sum(result.excepted for result in audited),
+        in_scope=sum(result.in_scope for result in audited), compliant=sum(result.compliant for result in audited),
+        counted=all(result.counted for result in audited))
 
 
 def _verdict(requirement: Requirement, covering: Sequence[PolicyResult]) -> RequirementVerdict:
@@ -217,7 +236,8 @@ def _verdict(requirement: Requirement, covering: Sequence[PolicyResult]) -> Requ
         return RequirementVerdict.NOT_EVALUATED
     # A policy that is disabled everywhere is a decision and does not block; one that was not selected is a gap.
     if all(result.seen == result.asked and (result.asked or result.skipped) for result in audited):
-        return RequirementVerdict.PASSED
+        nothing = all(result.empty == result.seen for result in audited)
+        return RequirementVerdict.NOTHING_TO_JUDGE if nothing else RequirementVerdict.PASSED
     return RequirementVerdict.UNKNOWN
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .exceptions import ExceptionEntry, Exceptions, ExceptionState, exceptions_in_force, load
     from .finding import TABLE, Finding, Status, controls_text, findings_of, in_order, rank
     from .history import History, PastRun, RunChanges, RunScore
+    from .judged import JudgedResources
     from .state import THROTTLED, State, state_of
     from .store import FILE, AccountInfo, CheckRow, PolicyInfo, RunStore, UnknownResource
 
@@ -21,6 +22,7 @@ __getattr__, __all__ = face(
     exceptions=("ExceptionEntry", "ExceptionState", "Exceptions", "exceptions_in_force", "load"),
     finding=("Finding", "Status", "TABLE", "controls_text", "findings_of", "in_order", "rank"),
     history=("History", "PastRun", "RunChanges", "RunScore"),
+    judged=("JudgedResources",),
     state=("State", "THROTTLED", "state_of"),
     store=("AccountInfo", "CheckRow", "FILE", "PolicyInfo", "RunStore", "UnknownResource"),
 )

@@ -12,7 +12,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +22,7 @@ from ..errors import GuardrailsError
 from ..paths import create_private
 from .database import DatabaseKind, explained, open_database
 from .finding import TABLE, Finding, Status
+from .judged import JudgedResources
 from .state import State
 
 FORMAT = 3
@@ -39,12 +40,20 @@ create table policies (name text primary key, data text not null) without rowid;
 create table checks (
     account text not null, account_name text not null, region text not null, policy text not null,
     state text not null, reason text not null, matched integer not null, unknown text not null,
+    listed integer, in_scope integer, passed integer,
     primary key (account_name, region, policy)
 ) without rowid;
 create table findings ({columns}) without rowid;
 create index findings_of on findings (policy, account, region);
 """
+_VALID_CHECK = """
+case when json_valid(unknown) then json_type(unknown) = 'array' else 0 end
+and (coalesce(listed, in_scope, passed) is null
+  or typeof(listed) || typeof(in_scope) || typeof(passed) = 'integerintegerinteger'
+  and 0 <= passed and passed <= in_scope and in_scope <= listed)
+"""
 _FIX = "name the directory of an audit (its -o), or run the audit again"
+_AGAIN = "run the audit again"
 _RANK = "case p.severity " + " ".join(f"when '{s}' then {n}" for n, s in enumerate(SEVERITIES)) + " else 9 end"
 
 
@@ -121,6 +130,9 @@ class CheckRow:
     """Resources that the policy matched, including those with an exception."""
     unknown: tuple[UnknownResource, ...] = ()
     """Resources that it could not read."""
+    judged: JudgedResources | None = None
+    """How many resources it looked at; None if its output does not say: of a check that did not complete, of plain c7n,
+    and of a function of an earlier version."""
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -184,18 +196,20 @@ class RunStore:
 
     def _refuse_other_versions(self) -> None:
         lacking = _kind().lacking(self._connection)
+        version = None if {"run.key", "run.value"} & set(lacking) else self.get("format")
+        if isinstance(version, int) and version != FORMAT:
+            raise GuardrailsError(
+                f"{self.path}: written by another version of guardrails: format {version}, not {FORMAT}", _AGAIN)
         # A difference of findings is named below.
         if any(not column.startswith("findings.") for column in lacking) or f"findings.{TABLE.names[0]}" in lacking:
             named = ", ".join(dict.fromkeys(column.partition(".")[0] for column in lacking))
             raise GuardrailsError(f"{self.path}: not a run of guardrails: it differs in {named}", _FIX)
-        version = self.get("format")
         present = {row[1] for row in self._connection.execute("pragma table_info(findings)")}
         differing = sorted(present ^ set(TABLE.names))
         if version != FORMAT or differing:
             why = f"format {version}, not {FORMAT}" if version != FORMAT else (
                 f"its table findings differs in {', '.join(differing)}")
-            raise GuardrailsError(
-                f"{self.path}: written by another version of guardrails: {why}", "run the audit again")
+            raise GuardrailsError(f"{self.path}: written by another version of guardrails: {why}", _AGAIN)
 
     def _read_all(self) -> None:
         """Read what every report needs, so that a value that is not ours is an error now."""
@@ -213,6 +227,11 @@ class RunStore:
                 raise GuardrailsError(
                     f"{self.path}: {table} has a row of policy {row[0]!r} and {column} {row[1]!r}, which the run does "
                     "not have", _FIX)
+
+        row = self._connection.execute(f"select policy from checks where not ({_VALID_CHECK}) limit 1").fetchone()  # noqa: S608
+        if row is not None:
+            raise GuardrailsError(
+                f"{self.path}: checks has a row of policy {row[0]!r} with invalid numbers of resources", _FIX)
 
     def close(self) -> None:
         self._connection.close()
@@ -287,9 +306,9 @@ class RunStore:
         """
         with self._writing() as db:
             for check, findings in checks:
-                db.execute("insert or replace into checks values (?, ?, ?, ?, ?, ?, ?, ?)", (
+                db.execute("insert or replace into checks values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (
                     check.account, check.account_name, check.region, check.policy, check.state, check.reason,
-                    check.matched, json.dumps(check.unknown)))
+                    check.matched, json.dumps(check.unknown), *(check.judged or (None, None, None))))
                 db.execute("delete from findings where policy = ? and account = ? and region = ?",
                            (check.policy, check.account, check.region))
                 for finding in findings:
@@ -334,8 +353,11 @@ class RunStore:
         query = f"select * from checks {where} order by account_name, region, policy"  # noqa: S608
         with closing(self._connection.execute(query)) as rows:
             for row in rows:
-                check = CheckRow(*row)
-                yield replace(check, unknown=tuple(UnknownResource(*each) for each in json.loads(row[-1])))
+                account, name, region, policy, state, reason, matched, unknown, listed, in_scope, passed = row
+                yield CheckRow(
+                    account, name, region, policy, state, reason, matched,
+                    tuple(UnknownResource(*each) for each in json.loads(unknown)),
+                    None if listed is None else JudgedResources(listed, in_scope, passed))
 
     def states(self) -> dict[tuple[str, str, str], str]:
         """The state of each check, by account name, region and policy."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from custom_actions.fixing import JOURNAL, NOT_SENT, interrupted
-from custom_actions.resources import UNKNOWN, is_unknown_text, unknown_text
+from custom_actions.resources import COUNTS, UNKNOWN, ResourceCounts, is_unknown_text, unknown_text
 
 from ..accounts import Account
 from ..policies import Policy
@@ -38,6 +38,8 @@ class Check:
     """Whether c7n-org started it."""
     unknown: tuple[UnknownResource, ...] = ()
     """Resources that could not be read."""
+    counts: ResourceCounts | None = None
+    """The resources that it looked at; None if its output does not say."""
 
     def judged(self, resource: str) -> bool:
         """Whether the check has a result for the resource (its id)."""
@@ -145,7 +147,8 @@ def _check(policy: Policy, target: Target, log: _Log, directory: Path, fixing: b
     def ended(state: State, reason: str, *, unknown: bool = True) -> Check:
         return Check(
             policy, account, region, state, one_line(reason), resources, receipts, key in log.started,
-            judgement.unknown if judgement and unknown else ())
+            judgement.unknown if judgement and unknown else (),
+            judgement.counts if judgement and (state.seen or state is State.PARTIAL) else None)
 
     # A policy fails when it has unknown resources, but only after it has processed all others.
     if key in log.failed and not (judgement and judgement.unknown and is_unknown_text(log.failed[key])):
@@ -173,6 +176,8 @@ class Output:
     log: str = ""
     unknown: bytes | None = None
     """The resources that the run could not read."""
+    counts: bytes | None = None
+    """How many resources the run looked at."""
 
     @classmethod
     def read(cls, directory: Path) -> Output:
@@ -180,7 +185,7 @@ class Output:
         log = _bytes(directory / "custodian-run.log") or b""
         return cls(
             _bytes(directory / "resources.json"), _bytes(directory / "metadata.json"), log.decode(errors="replace"),
-            _bytes(directory / UNKNOWN))
+            _bytes(directory / UNKNOWN), _bytes(directory / COUNTS))
 
 
 @dataclass(frozen=True)
@@ -193,6 +198,8 @@ class Judgement:
     """The resources that matched, as far as they were written."""
     unknown: tuple[UnknownResource, ...] = ()
     """The resources that the run could not read."""
+    counts: ResourceCounts | None = None
+    """How many resources the run looked at; None if its output does not say, or if it did not see everything else."""
 
 
 def judge(output: Output, *, did_not_end: str = "it was started but did not finish") -> Judgement | None:
@@ -215,8 +222,12 @@ def judge(output: Output, *, did_not_end: str = "it was started but did not fini
         unknown = _unknown(output.unknown)
     except ValueError as error:
         return Judgement(State.ERROR, f"its output is incomplete: {UNKNOWN}: {error}", resources)
+    try:
+        counts = None if output.counts is None else ResourceCounts.parse(output.counts)
+    except ValueError as error:
+        return Judgement(State.ERROR, f"its output is incomplete: {COUNTS}: {error}", resources)
     if unknown:
-        return Judgement(State.PARTIAL, unknown_text(each._asdict() for each in unknown), resources, unknown)
+        return Judgement(State.PARTIAL, unknown_text(each._asdict() for each in unknown), resources, unknown, counts)
     for message in logged:
         # After some denied calls c7n and its filters log a message, and continue with only a part of the resources.
         if (state := state_of(message)) is not State.ERROR or _CUT_SHORT.search(message):
@@ -226,7 +237,8 @@ def judge(output: Output, *, did_not_end: str = "it was started but did not fini
         return Judgement(
             State.DENIED, f"it could not read everything: calls on single resources denied: {named}", resources)
     # A fix is complete without its message, but somebody must hear that nobody was told.
-    return Judgement(State.RAN, next((message for message in logged if NOT_SENT in message), ""), resources)
+    return Judgement(
+        State.RAN, next((message for message in logged if NOT_SENT in message), ""), resources, counts=counts)
 
 
 def has_conditions(policy: Policy) -> bool:

@@ -25,6 +25,7 @@ from ..results import (
     Exceptions,
     Finding,
     History,
+    JudgedResources,
     PolicyInfo,
     RunStore,
 )
@@ -163,7 +164,7 @@ def check_row(plan: SweepPlan, check: Check) -> CheckRow:
     """A check as a row of a run's file."""
     return CheckRow(
         check.account.id, check.account.name, plan.region(check), check.policy.name, check.state.value, check.reason,
-        len(check.resources), check.unknown)
+        len(check.resources), check.unknown, JudgedResources.of(check.counts, len(check.resources)))
 
 
 def start_audit(request: AuditRequest, directory: Callable[[], Path]) -> AuditRun:

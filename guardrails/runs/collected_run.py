@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from custom_actions.resources import UNKNOWN
+from custom_actions.resources import COUNTS, UNKNOWN, ResourceCounts
 
 from ..accounts import Account
 from ..policies import DAY, SCHEDULED, Policy
@@ -26,7 +26,7 @@ _EXCEPTED = "excepted.json"
 """What the run found and left alone, because an exception was in force."""
 _DEPLOYMENT = " - Provisioning policy lambda: "
 _FAILED = " - Error while executing policy"
-_READ = ("resources.json", _EXCEPTED, UNKNOWN, "metadata.json", "custodian-run.log")
+_READ = ("resources.json", _EXCEPTED, UNKNOWN, COUNTS, "metadata.json", "custodian-run.log")
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,8 @@ class CollectedRun:
     """When the run ended."""
     unknown: tuple[UnknownResource, ...] = ()
     """Resources that the run could not read."""
+    counts: ResourceCounts | None = None
+    """The resources that the run looked at; None if its output does not say."""
 
 
 def read(source: Source, run: PolicyRun, policy: Policy, account: Account, region: str) -> CollectedRun | None:
@@ -75,7 +77,8 @@ def _judged(contents: Mapping[str, bytes], metadata: Mapping[str, Any], log: str
     if resources is not None and counted is None and "metrics" in metadata:
         # c7n counts the resources before it writes them: without a count, this file is from another run.
         resources = None
-    judgement = judge(Output(resources, contents.get("metadata.json"), seeing, contents.get(UNKNOWN)))
+    judgement = judge(Output(
+        resources, contents.get("metadata.json"), seeing, contents.get(UNKNOWN), contents.get(COUNTS)))
     if judgement is None:
         return CollectedRun(State.NOT_RUN, "it was started but wrote no output")
     if judgement.state in (State.RAN, State.PARTIAL) and counted is not None and counted != len(judgement.resources):
@@ -95,7 +98,8 @@ def _judged(contents: Mapping[str, bytes], metadata: Mapping[str, Any], log: str
     return CollectedRun(
         judgement.state, judgement.reason, judgement.resources,
         frozenset(str(receipt["resource"]) for receipt in receipts if receipt["outcome"] in _GONE),
-        f"its actions failed: {failed.reason}" if failed else "", unknown=judgement.unknown)
+        f"its actions failed: {failed.reason}" if failed else "", unknown=judgement.unknown,
+        counts=judgement.counts)
 
 
 def read_metadata(content: bytes | None) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from ..accounts import AWS_ERRORS, Account, Accounts, reason_of
 from ..errors import GuardrailsError
 from ..limits import OUTPUTS_READ
 from ..policies import DAY, Policy, Scope, audit_scope, good_for, is_scheduled
-from ..results import FILE, CheckRow, Finding, RunStore, State, Status, findings_of, state_of
+from ..results import FILE, CheckRow, Finding, JudgedResources, RunStore, State, Status, findings_of, state_of
 from .accounting import has_conditions, one_line
 from .collected_run import CollectedRun, read, read_metadata
 from .outputs import Source, Unreadable, last_run, policy_runs, source_of
@@ -132,7 +132,8 @@ class _Collection:
             if result.trouble:
                 troubles.append(f"{policy.name} in {account} {seen_in}: {result.trouble}")
             yield CheckRow(account.id, account.name, region, policy.name, result.state.value,
-                           one_line(result.reason or result.trouble), len(result.resources), result.unknown), findings
+                           one_line(result.reason or result.trouble), len(result.resources), result.unknown,
+                           JudgedResources.of(result.counts, len(result.resources), fixed=len(result.fixed))), findings
 
     def _targets(self, folders: _Folders) -> Iterator[tuple[Policy, str, dict[str, list[str]]]]:
         """Each policy with its region in a report, and where its output may be: region to folders."""

@@ -95,8 +95,7 @@ class HealRun:
     def breaches(self, findings: Sequence[Finding]) -> list[str]:
         """The limits that fixing these findings would exceed. Call it after `find_drift`."""
         return breaches(
-            findings, looked_at(self._before, self.directory / "before"), HealLimits.parse(**self.store["limits"]),
-            self.plan.policies)
+            findings, looked_at(self._before), HealLimits.parse(**self.store["limits"]), self.plan.policies)
 
     def planned(self, findings: Sequence[Finding]) -> HealPlan:
         """The plan to fix these findings, which `find_drift` has returned. Ends this heal without a change."""

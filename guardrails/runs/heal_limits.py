@@ -9,12 +9,11 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from ..errors import GuardrailsError
 from ..policies import Policy
-from ..results import Finding, State
+from ..results import Finding
 from .fix_rounds import Place, place_of
 from .sweeps import Sweep
 
@@ -22,9 +21,6 @@ LIMIT_EXCEEDED = re.compile(r"policy:\S+ exceeded (?:resource-limit|percentage-l
 """What c7n-org logs when a policy matches more than its `max-resources`; such a policy changes nothing."""
 _NATIVE = ("max-resources", "max-resources-percent")
 _TEXT = re.compile(r"(\d+)|(\d+(?:\.\d+)?)\s*%")
-_TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} - "
-_FILTERED = re.compile(_TIME + r"custodian\.resources\.\S+ - DEBUG - Filtered from (\d+) to \d+ ")
-_COUNTED = re.compile(_TIME + r"custodian\.policy - INFO - policy:(\S+) resource:\S+ region:\S+ count:\d+ ")
 
 
 @dataclass(frozen=True)
@@ -118,35 +114,12 @@ def without_limits(policy: Policy) -> Policy:
     return replace(policy, data={key: value for key, value in policy.data.items() if key not in _NATIVE})
 
 
-def looked_at(swept: Sweep, directory: Path) -> dict[Place, int]:
-    """How many resources each check of a sweep looked at, before the policy's filters.
-
-    Args:
-        swept: the sweep.
-        directory: where it ran; c7n logs the number in the output of each policy.
+def looked_at(swept: Sweep) -> dict[Place, int]:
+    """How many resources each check of a sweep looked at, before the policy's filters; without those that do not say.
     """
-    found = {}
-    for check in swept.checks:
-        if check.state.seen or check.state is State.PARTIAL:
-            log = directory / "output" / check.account.name / check.region / check.policy.name / "custodian-run.log"
-            if (number := _population(log, check.policy.name)) is not None:
-                found[check.account.id, swept.region(check), check.policy.name] = number
-    return found
-
-
-def _population(log: Path, policy: str) -> int | None:
-    """The number in c7n's last line about the policy's filters, before it logs how many resources matched."""
-    try:
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return None
-    number = None
-    for line in lines:
-        if match := _FILTERED.match(line):
-            number = int(match[1])
-        elif (counted := _COUNTED.match(line)) and counted[1] == policy:
-            return number
-    return None
+    return {
+        (check.account.id, swept.region(check), check.policy.name): check.counts.listed
+        for check in swept.checks if check.counts is not None}
 
 
 def _exceeded(label: str, found: int, looked_at: int, limits: Iterable[Limit]) -> Iterator[str]:

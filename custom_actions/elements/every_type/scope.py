@@ -1,8 +1,9 @@
 """The filter `scope`, on every resource type: the resources to which a policy applies.
 
 AWS Config has three evaluation results; c7n's filters have two: matched, and not matched. The filters in `scope` select
-the resources to which a policy applies. In AWS Config the others are NOT_APPLICABLE; in other modes they do not match.
-A resource that is exempt is not out of scope: exempt it with an ordinary filter, so that it is COMPLIANT.
+the resources to which a policy applies. In AWS Config the others are NOT_APPLICABLE; in other modes they do not match,
+and are counted as out of scope. A resource that is exempt is not out of scope: exempt it with an ordinary filter, so
+that it is COMPLIANT.
 """
 from __future__ import annotations
 
@@ -36,6 +37,8 @@ class Scope(And):
     """
 
     schema: ClassVar[dict[str, Any]] = {"type": "object"}
+    is_scope = True
+    """For `custom_actions.resources.Counting`: what this filter drops is out of scope, and has not passed."""
 
     def __init__(self, data: dict[str, Any], manager: Any = None) -> None:
         super().__init__({"and": list(data.get("filters") or ())}, manager.filter_registry, manager)

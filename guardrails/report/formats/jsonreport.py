@@ -4,7 +4,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any, TextIO
 
-from ...assessment import Assessment, GroupRow, PolicyRow, Score
+from ...assessment import Assessment, GroupRow, PolicyRow, ResourceTotals, Score
 from ...policies import FrameworkResult
 from ...results import CheckRow
 from .stream import write_object
@@ -53,7 +53,8 @@ def _score(score: Score) -> dict[str, Any]:
 
 def _group(row: GroupRow, key: str) -> dict[str, Any]:
     return {
-        key: row.key, "score": _score(row.score), "passed": row.passed, "seen": row.seen, "asked": row.asked,
+        key: row.key, "score": _score(row.score), "passed": row.passed,
+        "nothing_to_judge": row.empty, "seen": row.seen, "asked": row.asked,
         "findings_by_severity": dict(row.open), "excepted": row.excepted, "reason": row.reason,
     }
 
@@ -64,7 +65,8 @@ def _policy(row: PolicyRow) -> dict[str, Any]:
         "name": policy.name, "title": policy.title, "severity": policy.severity, "exposure": policy.exposure,
         "service": policy.service, "response": policy.response, "controls": policy.controls,
         "location": policy.location, "verdict": row.verdict, "findings": row.open, "excepted": row.excepted,
-        "passed": row.passed, "seen": row.seen, "asked": row.asked,
+        "passed": row.passed, "nothing_to_judge": row.empty, "seen": row.seen, "asked": row.asked,
+        "resources": _resources(row.resources),
     }
 
 
@@ -79,6 +81,8 @@ def _framework(result: FrameworkResult) -> dict[str, Any]:
                 "id": one.requirement.id, "title": one.requirement.title, "section": one.requirement.section,
                 "level": one.requirement.level, "verdict": one.verdict.value, "policies": one.policies,
                 "seen": one.seen, "asked": one.asked, "findings": one.open, "excepted": one.excepted,
+                "resources_in_scope": one.in_scope if one.counted and one.seen else None,
+                "resources_passed": one.compliant if one.counted and one.seen else None,
             }
             for one in result.requirements
         ],
@@ -90,4 +94,16 @@ def _check(check: CheckRow) -> dict[str, Any]:
         "account": check.account, "account_name": check.account_name, "region": check.region, "policy": check.policy,
         "state": check.state, "reason": check.reason, "matched": check.matched,
         "unknown": [each._asdict() for each in check.unknown],
+        "resources": None if check.judged is None else {
+            "listed": check.judged.listed, "in_scope": check.judged.in_scope,
+            "out_of_scope": check.judged.out_of_scope, "passed": check.judged.passed},
     }
+
+
+def _resources(totals: ResourceTotals) -> dict[str, int] | None:
+    """None if it is not known of all checks how many resources they looked at."""
+    if not (totals.counted and totals.checks):
+        return None
+    return {
+        "listed": totals.listed, "in_scope": totals.in_scope, "out_of_scope": totals.out_of_scope,
+        "open": totals.open, "excepted": totals.excepted, "passed": totals.passed, "unknown": totals.unknown}

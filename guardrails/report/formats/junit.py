@@ -1,7 +1,8 @@
 """JUnit XML, for CI: one test suite for each account and region, one test case for each policy.
 
 A policy with open findings is a failure. A check that did not complete is an error, so that no build passes on missing
-results. A policy whose findings are all excepted, or that does not apply there, is skipped.
+results. A policy whose findings are all excepted, that does not apply there, or that has no resource to judge is
+skipped.
 """
 from __future__ import annotations
 
@@ -60,6 +61,8 @@ def _case(check: CheckRow, assessment: Assessment) -> _Case:
         return case("skipped", check.state, check.reason or check.state)
     if excepted:
         return case("skipped", "excepted", f"{counted(len(excepted), 'finding')}, covered by exceptions")
+    if check.judged is not None and not check.judged.in_scope:
+        return case("skipped", "nothing-to-judge", "nothing to judge: no resource in scope")
     return case("", "", "")
 
 

@@ -63,8 +63,9 @@ def _parts(assessment: Assessment) -> Iterator[str | Iterable[str]]:
              result.total if result.catalogue.whole else f"{result.total}, not the whole framework")
             for result in assessment.frameworks))
     yield "## Policies"
-    yield _table(("severity", "policy", "result", "findings", "excepted", "passed", "completed", "checks"), (
-        (row.policy.severity, row.policy.name, row.verdict, row.open, row.excepted, row.passed, row.seen, row.asked)
+    yield _table(("severity", "policy", "result", "resources", "checks passed", "completed", "checks"), (
+        (row.policy.severity, row.policy.name, row.verdict.replace("-", " "), row.resources.words, row.passed,
+         row.seen, row.asked)
         for row in assessment.by_policy))
     if fixes := assessment.extra.get("fixes"):
         columns = ("outcome", "account", "region", "policy", "resource", "reason")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from custom_actions import lambda_entry
-from custom_actions.resources import UNKNOWN, ResourcesUnknown
+from custom_actions.resources import COUNTS, UNKNOWN, ResourcesUnknown
 from tests import engine
 from tests.moto_server import Moto
 from tests.wire import DELETED, Wire
@@ -162,3 +162,19 @@ def test_an_event_that_names_one_that_is_deleted(
     assert lambda_entry.run(trail_event(None, requestParameters={"groups": [gone, bad]}), None)
     wire.fault = ""
     assert not ingress(moto, bad)
+
+
+def test_the_output_of_a_scheduled_rule_counts_what_it_looked_at(
+    wire: Wire, moto: Moto, config: SimpleNamespace, tmp_path: Path
+) -> None:
+    unknown = group(moto, "u")
+    group(moto, "bad", "0.0.0.0/0")
+    unreadable(wire, unknown)
+    scope = {"type": "scope", "filters": [{"type": "value", "key": "GroupName", "op": "ne", "value": "default"}]}
+    rule = {"name": "p", "resource": "aws.security-group", "filters": [scope, *DRIFT["filters"]],
+            "mode": {"type": "config-poll-rule", "role": "r", **EVENTS["config-poll-rule"]}}
+    with pytest.raises(ResourcesUnknown, match=unknown):
+        engine.push(rule, tmp_path, notification("ScheduledNotification"))
+    # The VPC's default group is out of scope.
+    assert json.loads((tmp_path / "p" / COUNTS).read_text()) == {
+        "listed": 3, "in_scope": 2, "matched": 1, "unknown": 1}

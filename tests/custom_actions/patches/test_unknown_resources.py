@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from c7n import cache
 from c7n.config import Config
 
 from custom_actions.errors import CannotRead
-from custom_actions.resources import UNKNOWN, ResourcesUnknown
+from custom_actions.resources import COUNTS, UNKNOWN, ResourcesUnknown
 from tests import engine
 from tests.moto_server import Moto
 from tests.wire import DELETED, SERVER_ERROR, Wire
@@ -233,3 +234,69 @@ def test_a_group_with_a_rule_that_cannot_be_understood(
     assert found == sorted([groups[0], groups[2]])
     assert list(unknown) == [groups[1]]
     assert "somewhere" in unknown[groups[1]]
+
+
+def counts(output: Path, name: str = "p") -> list[int]:
+    """What was listed, is in scope, matched, and is unknown."""
+    found = json.loads((output / name / COUNTS).read_text(encoding="utf-8"))
+    return [found[each] for each in ("listed", "in_scope", "matched", "unknown")]
+
+
+SCOPE = {"type": "scope", "filters": [{"type": "value", "key": "Name", "op": "ne", "value": "bucket-a"}]}
+
+
+def test_what_a_policy_looked_at_is_counted(wire: Wire, buckets: Any, tmp_path: Path) -> None:
+    judged(SUSPENDED, tmp_path)
+    assert counts(tmp_path) == [3, 3, 3, 0]
+    assert stat.S_IMODE((tmp_path / "p" / COUNTS).stat().st_mode) == 0o600
+    scoped = {**SUSPENDED, "filters": [SCOPE, {"Name": "bucket-b"}]}
+    judged(scoped, tmp_path)
+    assert counts(tmp_path) == [3, 2, 1, 0]
+    judged({**SUSPENDED, "filters": [{"Name": "none"}]}, tmp_path)
+    assert counts(tmp_path) == [3, 3, 0, 0]
+
+
+def test_what_is_unknown_may_be_in_scope(wire: Wire, buckets: Any, tmp_path: Path) -> None:
+    wire.fail("GetBucketVersioning", "bucket-a")
+    judged({**SUSPENDED, "filters": [SCOPE, *SUSPENDED["filters"]]}, tmp_path)
+    assert counts(tmp_path) == [3, 3, 2, 1]
+
+
+def test_what_was_deleted_is_not_counted(wire: Wire, buckets: Any, tmp_path: Path) -> None:
+    wire.fail("GetBucketVersioning", "bucket-b", fault=DELETED)
+    judged(SUSPENDED, tmp_path)
+    assert counts(tmp_path) == [2, 2, 2, 0]
+    wire.fail("GetBucketAcl", "bucket-b", fault=DELETED)
+    judged(policy("aws.s3", {"type": "public-access", "through": "acl"}, query=[{"augment-keys": []}]), tmp_path)
+    assert counts(tmp_path) == [2, 2, 0, 0]
+
+
+def test_nothing_and_an_account_are_counted(moto: Moto, tmp_path: Path) -> None:
+    judged(policy("aws.rds"), tmp_path)
+    assert counts(tmp_path) == [0, 0, 0, 0]
+    missing = policy("aws.account", {"type": "missing", "policy": {"resource": "aws.rds"}})
+    engine.pull(missing, tmp_path, dryrun=True)
+    assert counts(tmp_path) == [1, 1, 1, 0]
+
+
+def test_what_is_excepted_has_matched(moto: Moto, tmp_path: Path) -> None:
+    for name in ("ann", "bob", "cleo"):
+        moto.client("iam").create_user(UserName=name)
+    excepted = {"type": "excepted", "exceptions": [{
+        "policy": "p", "account": "*", "resource": "ann", "reason": "r", "owner": "o", "expires": "2999-01-01"}]}
+    named = {"type": "value", "key": "UserName", "op": "in", "value": ["ann", "bob"]}
+    found = engine.pull(policy("aws.iam-user", named, excepted), tmp_path, dryrun=True)
+    assert [user["UserName"] for user in found] == ["bob"]
+    assert counts(tmp_path) == [3, 3, 2, 0]
+
+
+def test_policies_that_share_a_list_count_the_same(wire: Wire, moto: Moto, tmp_path: Path) -> None:
+    for name in ("ann", "bob"):
+        moto.client("iam").create_group(GroupName=name)
+    shared = cache.factory(Config.empty(cache="memory", cache_period=60))
+    for name in ("first", "second"):
+        each = engine.load({**policy("aws.iam-group", {"GroupName": "ann"}), "name": name}, tmp_path, dryrun=True)
+        each.resource_manager._cache = shared
+        each()
+        assert counts(tmp_path, name) == [2, 2, 1, 0]
+    assert sum(operation == "ListGroups" for _, operation, _ in wire.called) == 1

@@ -128,3 +128,14 @@ def test_the_riskiest_come_first() -> None:
     assert [thing.risk for thing in found[:2]] == [128, 48]
     assert (found[2].open, found[2].accounts, found[2].title) == (5000, 9, "Instances have tags")
     assert riskiest(policies, counts, limit=1) == found[:1]
+
+
+@given(runs, st.integers(1, 50))
+def test_a_check_without_a_resource_changes_nothing_but_what_was_seen(rows: list[ScoreInput], number: int) -> None:
+    empty = ScoreInput("critical", "internet", True, 0, number, judged=False)
+    before, after = score(rows), score([*rows, empty])
+    assert (after.value, after.judged) == (before.value, before.judged)
+    assert after.asked == before.asked + number
+    assert after.seen >= before.seen
+    # Alone, it has no score.
+    assert (score([empty]).judged, score([empty]).value) == (0, 0)

@@ -46,10 +46,11 @@ def verdict(*results: PolicyResult, automatable: bool = True, others: Sequence[s
 
 
 def result(name: str, asked: int = 0, seen: int = 0, *, skipped: int = 0, opened: int = 0, excepted: int = 0,
-           audited: bool = True) -> PolicyResult:
-    return PolicyResult(name, audited, asked, seen, skipped, min(opened, seen), opened, excepted)
+           audited: bool = True, empty: int = 0) -> PolicyResult:
+    return PolicyResult(name, audited, asked, seen, skipped, min(opened, seen), opened, excepted, empty)
 
 
+EMPTY = result("empty", 4, 4, empty=4)
 CLEAN, OFF, EVENTS = result("clean", 4, 4), result("off", skipped=4), result("events", audited=False)
 
 
@@ -63,6 +64,13 @@ CLEAN, OFF, EVENTS = result("clean", 4, 4), result("off", skipped=4), result("ev
     ([OFF], RequirementVerdict.NOT_EVALUATED),
     ([EVENTS], RequirementVerdict.NOT_EVALUATED),
     ([OFF, EVENTS], RequirementVerdict.NOT_EVALUATED),
+    # Without a resource in scope nothing has passed; one in one of the accounts is enough.
+    ([EMPTY], RequirementVerdict.NOTHING_TO_JUDGE),
+    ([EMPTY, OFF, EVENTS], RequirementVerdict.NOTHING_TO_JUDGE),
+    ([EMPTY, CLEAN], RequirementVerdict.PASSED),
+    ([result("one-account", 4, 4, empty=3)], RequirementVerdict.PASSED),
+    ([EMPTY, result("denied", 4, 3, empty=3)], RequirementVerdict.UNKNOWN),
+    ([EMPTY, result("open", 4, 4, opened=1)], RequirementVerdict.FAILED),
     # One check that was not seen is enough for a doubt, and none for a finding.
     ([CLEAN, result("denied", 4, 3)], RequirementVerdict.UNKNOWN),
     ([CLEAN, result("denied", 4, 0)], RequirementVerdict.UNKNOWN),
@@ -95,8 +103,8 @@ def policy_results(draw: st.DrawFn) -> list[PolicyResult]:
     for number in range(draw(st.integers(1, 4))):
         asked = draw(st.integers(0, 3))
         made.append(PolicyResult(
-            f"p{number}", draw(st.booleans()), asked, draw(st.integers(0, asked)), draw(st.integers(0, 2)),
-            open=draw(st.integers(0, 2)) if asked else 0))
+            f"p{number}", draw(st.booleans()), asked, seen := draw(st.integers(0, asked)), draw(st.integers(0, 2)),
+            open=draw(st.integers(0, 2)) if asked else 0, empty=draw(st.integers(0, seen))))
     return made
 
 
@@ -108,26 +116,27 @@ def test_passed_means_that_everything_asked_was_seen_and_nothing_is_open(results
     asked, seen = sum(one.asked for one in audited), sum(one.seen for one in audited)
     if found is RequirementVerdict.PASSED:
         assert not opened and seen == asked > 0
+        assert any(one.seen > one.empty for one in audited)
     assert (found is RequirementVerdict.FAILED) == (opened > 0)
     assert (found is RequirementVerdict.NOT_EVALUATED) == (asked == 0)
 
 
 def test_denominators_are_said() -> None:
-    one = catalogue(*(Requirement(name, name, name != "7") for name in "1234567"), whole=False)
+    one = catalogue(*(Requirement(name, name, name != "8") for name in "12345678"), whole=False)
     results = [
         result("a", 1, 1), result("b", 1, 1), result("c", 1, 1, opened=2), result("d", 1, 0),
-        result("e", audited=False)]
+        result("e", audited=False), result("f", 2, 2, empty=2)]
     policies = {r.policy: Named(r.policy, {"bank": [str(n)]}, r.audited) for n, r in enumerate(results, 1)}
     [found] = framework_results({"bank": one}, policies, {r.policy: r for r in results})
     assert found.counts == {
         RequirementVerdict.PASSED: 2, RequirementVerdict.FAILED: 1, RequirementVerdict.UNKNOWN: 1,
-        RequirementVerdict.PARTLY_COVERED: 0, RequirementVerdict.NOT_EVALUATED: 1,
-        RequirementVerdict.NOT_COVERED: 1, RequirementVerdict.NOT_AUTOMATABLE: 1}
-    assert (found.evaluated, found.total, found.percentage) == (4, 7, 50)
-    assert found.seen_share == 3 / 7
+        RequirementVerdict.PARTLY_COVERED: 0, RequirementVerdict.NOTHING_TO_JUDGE: 1,
+        RequirementVerdict.NOT_EVALUATED: 1, RequirementVerdict.NOT_COVERED: 1, RequirementVerdict.NOT_AUTOMATABLE: 1}
+    assert (found.evaluated, found.total, found.percentage) == (4, 8, 50)
+    assert found.seen_share == 3 / 8
     assert found.summary() == (
-        "2 of 4 evaluated requirements passed (50 %); 1 failed, 1 unknown, 1 not evaluated, 1 not covered, "
-        "1 not automatable; 7 listed, not the whole framework")
+        "2 of 4 evaluated requirements passed (50 %); 1 failed, 1 unknown, 1 nothing to judge, 1 not evaluated, "
+        "1 not covered, 1 not automatable; 8 listed, not the whole framework")
     assert sum(found.counts[verdict] for verdict in EVALUATED) == found.evaluated
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from custom_actions.resources import ResourceCounts
 from guardrails.accounts.account import Account, Accounts
 from guardrails.errors import GuardrailsError
 from guardrails.policies.policy import Policy
@@ -98,21 +99,10 @@ def test_a_sweep_is_not_cut_off_by_the_limit_of_a_policy() -> None:
         "name": "one", "resource": "aws.ec2"}
 
 
-def test_c7ns_log_tells_how_many_resources_a_policy_looked_at(tmp_path: Path) -> None:
-    time = "2026-01-01 00:00:00,000 - "
-    forged = "custodian.resources.ec2 - DEBUG - Filtered from 999 to 1 ec2"
-    lines = (
-        f"{time}custodian.resources.subnet - DEBUG - Filtered from 7 to 7 subnet",
-        f"{time}custodian.filters - INFO - a name\n{time}{forged}",
-        f"{time}custodian.filters - INFO - {time}{forged}",
-        f"{time}custodian.resources.ec2 - DEBUG - Filtered from 40 to 3 ec2",
-        f"{time}custodian.policy - INFO - policy:one resource:aws.ec2 region:eu-west-1 count:3 time:0.01",
-        f"{time}custodian.resources.subnet - DEBUG - Filtered from 8 to 8 subnet",
-    )
-    log = tmp_path / "output/red/eu-west-1/one/custodian-run.log"
-    log.parent.mkdir(parents=True)
-    log.write_text("\n".join(lines))
+def test_the_output_of_a_check_tells_how_many_resources_it_looked_at() -> None:
     plan = SweepPlan([policy("one"), policy("two")], Accounts((RED,), ()))
-    checks = tuple(Check(each, RED, "eu-west-1", State.RAN) for each in plan.policies)
-    # The second wrote no log.
-    assert looked_at(Sweep(plan, checks), tmp_path) == {(RED.id, "eu-west-1", "one"): 40}
+    first, second = plan.policies
+    # The output of the second does not say.
+    checks = (Check(first, RED, "eu-west-1", State.RAN, counts=ResourceCounts(40, 30, 3, 0)),
+              Check(second, RED, "eu-west-1", State.RAN))
+    assert looked_at(Sweep(plan, checks)) == {(RED.id, "eu-west-1", "one"): 40}
