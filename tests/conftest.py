@@ -18,6 +18,7 @@ from hypothesis import settings
 from custom_actions.patches import ask_once, prepare_sessions
 
 from .moto_server import Moto
+from .reliability import Reliability
 
 # A deadline would be a timing asserted in a test; a busy machine is no fault of the code.
 settings.register_profile("house", deadline=None, print_blob=True)
@@ -43,6 +44,16 @@ _LONGEST = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places = {str(Path(__file__).parent / name): place for place, name in enumerate(_LONGEST)}
     items.sort(key=lambda item: places.get(str(item.path), len(places)))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--write-reliability", action="store_true", help="write docs/reliability.md from what the tests record")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):  # xdist's workers report to this process
+        config.pluginmanager.register(Reliability(config), "reliability")
 
 
 @pytest.fixture(scope="session")

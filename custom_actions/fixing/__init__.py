@@ -65,6 +65,7 @@ if TYPE_CHECKING:
         order_of,
         printable,
     )
+    from .subject import Subject
     from .telling import NOT_SENT, OTHERWISE, FixNotify, MessageNotSent, TellingFix
 
 __getattr__, __all__ = face(
@@ -89,5 +90,6 @@ __getattr__, __all__ = face(
         "Call", "FORMAT", "FixIncomplete", "Outcome", "RECEIPTS", "ROLLED_BACK", "ROLLS_BACK", "UNDID",
         "finish", "new_id", "next_sequence", "order_of", "printable",
     ),
+    subject=("Subject",),
     telling=("FixNotify", "MessageNotSent", "NOT_SENT", "OTHERWISE", "TellingFix"),
 )

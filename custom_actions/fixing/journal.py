@@ -14,7 +14,7 @@ import errno
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -40,12 +40,19 @@ class Journal:
     @contextmanager
     def of(self, resource: Mapping[str, Any]) -> Iterator[None]:
         """Inside this context, calls are recorded for this resource (the first fields of a receipt)."""
-        self._resource = resource
+        before, self._resource = self._resource, resource
         token = _current.set(self)
         try:
             yield
         finally:
             _current.reset(token)
+            self._resource = before
+
+    @contextmanager
+    def about(self, fields: Mapping[str, str]) -> Iterator[None]:
+        """Inside this context, these fields override those of the resource."""
+        with self.of({**self._resource, **fields}):
+            yield
 
     def before(
         self, does: str, call: Call, inverse: Iterable[Call], removed: Mapping[str, Any], added: Mapping[str, Any]
@@ -86,6 +93,16 @@ def add_line(path: Path, line: str) -> None:
 
 
 _current: ContextVar[Journal | None] = ContextVar("journal", default=None)
+
+
+@contextmanager
+def about(fields: Mapping[str, str]) -> Iterator[None]:
+    """Inside this context, the running fix changes another resource than the policy's, and its steps have these fields.
+
+    `fields`: some of `resource`, `resource_type` and `region`.
+    """
+    with journal.about(fields) if (journal := _current.get()) is not None else nullcontext():
+        yield
 
 
 def write_down(

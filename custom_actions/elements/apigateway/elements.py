@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from c7n.exceptions import PolicyValidationError
@@ -11,7 +10,7 @@ from c7n.filters import Filter
 from c7n.utils import get_partition, local_session, type_schema
 
 from ...errors import CannotRead
-from ...fixing import OTHERWISE, Fix, FixResult, Inverse, fix_each, is_api
+from ...fixing import OTHERWISE, Fix, FixResult, Inverse, Subject, fix_each, is_api
 from ...parameters import placeholders
 from .cache import StageName, encrypt
 from .document import PolicyError, Statement, read
@@ -194,7 +193,7 @@ class EncryptCache(Fix):
             stage = _name_of(resource, event)
             arn = (f"arn:{get_partition(config.region)}:apigateway:{config.region}::"
                    f"/restapis/{stage.api}/stages/{stage.name}")
-            yield replace(encrypt(client, stage), resource=arn)
+            yield Subject(arn).fix(lambda: encrypt(client, stage))
 
         return self.finish(fix_each(self, resources, fix), event)
 

@@ -22,6 +22,7 @@ from ...fixing import (
     Inverse,
     Record,
     Step,
+    Subject,
     again,
     fix_by_plan,
     only_in_region,
@@ -181,9 +182,8 @@ class RevertDetector(EventFix):
             return plan_detector(
                 detectors, record["eventName"], {} if detectors else known(), lambda: found[0] if found else "")
 
-        fixed = fix_by_plan(lambda service: guardduty, plan)
-        yield replace(
-            fixed, notes=[*fixed.notes, *notes], resource=detector, resource_type="aws.guardduty-detector")
+        fixed = Subject(detector, "aws.guardduty-detector").fix(lambda: fix_by_plan(lambda service: guardduty, plan))
+        yield replace(fixed, notes=[*fixed.notes, *notes])
 
     def _known(self, session: Any, detector: str, record: Record, notes: list[str]) -> dict[str, Any]:
         try:

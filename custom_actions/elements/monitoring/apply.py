@@ -5,11 +5,10 @@ Source: SNS's CreateTopic and Subscribe, CloudWatch Logs' PutMetricFilter, Cloud
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from ...aws import AWS_ERRORS, reason_of
-from ...fixing import FixResult, Left, Outcome, Step, calls, carry_out
+from ...fixing import FixResult, Left, Outcome, Step, Subject, calls, carry_out
 from .chain import Link, Verdict
 from .plan import AlarmPlan, AlarmStep
 
@@ -27,6 +26,13 @@ def apply(
 
     An error stops the steps of its own class of events, not the others. It is part of the result and never raised.
     """
+    return Subject(region=plan.region).fix(lambda: _apply(plan, client, judge, again))
+
+
+def _apply(
+    plan: AlarmPlan, client: Callable[[str, str], Any], judge: Callable[[], Mapping[str, Verdict]],
+    again: Callable[[], AlarmPlan],
+) -> FixResult:
     refused = "; ".join(f"{events}: {reason}" for events, reason in plan.refused.items())
     found: dict[str, Verdict] = {}
 
@@ -40,12 +46,10 @@ def apply(
         return all(verdict.missing in (Link.TRAIL, Link.SUBSCRIPTION) for verdict in found.values())
 
     if plan.steps:
-        result = carry_out(
+        return carry_out(
             _steps(plan), calls(lambda service: client(service, plan.region)), left,
             cannot=refused, settled=settled, again=lambda: _steps(again()))
-    else:
-        result = _nothing_to_do(left, refused)
-    return replace(result, region=plan.region)
+    return _nothing_to_do(left, refused)
 
 
 def _nothing_to_do(left: Callable[[], Left], refused: str) -> FixResult:

@@ -48,6 +48,7 @@ class Recorder:
         self._error: Exception | None = None
         self._refused = self._gone = ""
         self._unreadable: list[str] = []
+        self._planner: int | None = None
         self._no_change = False
         self._unsure: set[str] = set()
         # c7n makes some calls in threads of its own, which do not know the journal of this resource.
@@ -77,7 +78,9 @@ class Recorder:
             try:
                 return make()
             except AWS_ERRORS as error:
-                self._unreadable.append(reason_of(error))
+                # A plan knows which settings may be absent.
+                if self._planner != threading.get_ident():
+                    self._unreadable.append(reason_of(error))
                 raise
         with self._lock:
             wanted = Call(client.meta.service_model.service_name, xform_name(operation), parameters)
@@ -93,6 +96,7 @@ class Recorder:
     def _planned(self, attempt: Attempt) -> Change | None:
         call = attempt.call
         plan = CHANGES.get((call.service, call.operation))
+        self._planner = threading.get_ident()
         try:
             return plan(attempt) if plan else _unknown(call)
         except Refusal as refusal:
@@ -101,7 +105,10 @@ class Recorder:
         except (*AWS_ERRORS, CannotRead) as error:
             if does_not_exist(error):
                 self._gone = reason_of(error)
+            self._unreadable.append(reason_of(error))
             raise
+        finally:
+            self._planner = None
 
     def _recorded(self, change: Change, make: Callable[[], Any]) -> Any:
         key = repr(change.step.call)

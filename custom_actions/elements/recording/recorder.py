@@ -23,6 +23,7 @@ from ...fixing import (
     Outcome,
     Record,
     Step,
+    Subject,
     again,
     fix_by_plan,
     only_in_region,
@@ -144,14 +145,12 @@ class RevertRecorder(EventFix):
                 lost.append(f"the event history could not be read: {reason_of(error)}")
                 return None
 
-        fixed = fix_by_plan(
-            lambda service: config, lambda: plan_recorder(read(config), known), confirm=self.confirm(session, event))
+        recorder = Subject(str(_name(record) or resource["account_id"]), "aws.config-recorder")
+        fixed = recorder.fix(lambda: fix_by_plan(
+            lambda service: config, lambda: plan_recorder(read(config), known), confirm=self.confirm(session, event)))
         # When the history could not be read, it may contain the settings: that is a failure, not a refusal.
         outcome = Outcome.FAILED if lost and fixed.outcome is Outcome.REFUSED else fixed.outcome
-        yield replace(
-            fixed, outcome=outcome, reason="; ".join(filter(None, [fixed.reason, *lost[:1]])),
-            resource=str(_name(record) or resource["account_id"]), resource_type="aws.config-recorder",
-        )
+        yield replace(fixed, outcome=outcome, reason="; ".join(filter(None, [fixed.reason, *lost[:1]])))
 
 
 def read(config: Any) -> Recording:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -24,6 +23,7 @@ from ...fixing import (
     FixPlan,
     FixResult,
     Inverse,
+    Subject,
     again,
     fix_by_plan,
     is_added,
@@ -140,8 +140,7 @@ class RestoreOwnResource(EventFix):
         if not ours:
             self.log.info("%s: %s is not a resource of this project", self.type, arn)
             return
-        fixed = fix_by_plan(session.client, plan, confirm=self.confirm(session, event))
-        yield replace(fixed, resource=arn, resource_type=kind)
+        yield Subject(arn, kind).fix(lambda: fix_by_plan(session.client, plan, confirm=self.confirm(session, event)))
 
     def _rule(
         self, session: Any, record: Mapping[str, Any], request: Mapping[str, Any], name: str, bus: Mapping[str, str],

@@ -6,8 +6,8 @@ tags are only reported.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any
 
 from c7n.utils import type_schema
@@ -23,6 +23,7 @@ from ...fixing import (
     FixResult,
     Inverse,
     Step,
+    Subject,
     again,
     fix_by_plan,
     is_changed_tag,
@@ -142,8 +143,7 @@ class RevertTags(EventFix):
             named = str(each["resourceId"])
             if (listed := _keys(record)) and not any(fnmatchcase(key, self.data["tags"]) for key in listed):
                 continue
-            fixed = self._revert(session, named, record, event)
-            yield replace(fixed, resource=named, resource_type="aws.ec2-resource")
+            yield Subject(named, "aws.ec2-resource").fix(partial(self._revert, session, named, record, event))
 
     def _revert(
         self, session: Any, named: str, record: Mapping[str, Any], event: Mapping[str, Any]

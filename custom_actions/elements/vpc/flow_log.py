@@ -8,7 +8,7 @@ Source: EC2's CreateFlowLogs, DescribeFlowLogs, and published records of DeleteF
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from c7n.utils import type_schema
@@ -25,6 +25,7 @@ from ...fixing import (
     Outcome,
     Record,
     Step,
+    Subject,
     fix_by_plan,
     one_id,
 )
@@ -167,12 +168,14 @@ class RecreateFlowLog(EventFix):
         known, why = self._what_they_were(session, record, ids)
         ec2 = session.client("ec2")
         for flow_log in ids:
+            subject = Subject(flow_log, "aws.flow-log")
             if flow_log in known:
-                fixed = fix_by_plan(
-                    lambda service: ec2, _planner(ec2, known[flow_log]), confirm=self.confirm(session, event))
+                yield subject.fix(partial(
+                    fix_by_plan, lambda service: ec2, _planner(ec2, known[flow_log]),
+                    confirm=self.confirm(session, event)))
             else:
-                fixed = FixResult(Outcome.FAILED if why else Outcome.REFUSED, why or "its settings are in no event")
-            yield replace(fixed, resource=flow_log, resource_type="aws.flow-log")
+                outcome = Outcome.FAILED if why else Outcome.REFUSED
+                yield subject.fix(partial(FixResult, outcome, why or "its settings are in no event"))
 
     def _what_they_were(
         self, session: Any, record: Record, ids: Sequence[str]

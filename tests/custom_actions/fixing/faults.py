@@ -1,6 +1,7 @@
 """Runs one fix with one of its calls failing, and checks that outcome, receipt and state agree."""
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,6 +26,9 @@ from botocore.httpsession import URLLib3Session
 from c7n.actions import EventAction
 from werkzeug.test import Client
 
+from custom_actions.elements.native.action import NativeFix
+from custom_actions.fixing.inverses import problem
+from custom_actions.fixing.journal import JOURNAL, interrupted
 from custom_actions.fixing.receipt import FixIncomplete
 from tests import engine
 from tests.moto_server import ACCOUNT, Moto
@@ -101,6 +105,37 @@ FAULTS: Mapping[str, Fault] = {
     "unknown parameter": Fault(lambda _: ParamValidationError(report="injected")),
     "denied": Fault(_answer("AccessDenied", 403)),
 }
+"""How each call that changes something fails."""
+ROTATED: Mapping[str, Fault] = {
+    "throttled": Fault(_answer("ThrottlingException", 400)),
+    "throttled from here on": Fault(_answer("ThrottlingException", 400), lasting=True),
+    "expired token from here on": Fault(_answer("ExpiredToken", 403), lasting=True),
+}
+"""How one call that changes something fails; which one rotates over the fixes."""
+
+
+class Killed(BaseException):
+    """The process ends here: nothing of ours is run after it."""
+
+
+# Lasting: in a thread, c7n takes even this for an error of one resource, and goes on.
+KILLS: Mapping[str, Fault] = {
+    "killed before the call": Fault(lambda _: Killed(), lasting=True),
+    "killed after it": Fault(lambda _: Killed(), done=True, lasting=True),
+}
+COLUMNS: Mapping[str, Callable[[str], bool]] = {
+    "throttling": lambda kind: "throttled" in kind,
+    "5xx": lambda kind: kind.startswith("500"),
+    "network error": lambda kind: "timeout" in kind or "connection" in kind,
+    "expired token": lambda kind: "expired" in kind,
+    "action denied": lambda kind: "denied" in kind,
+    "answer lost": lambda kind: kind.endswith("done"),
+    "stale reads": lambda kind: "stale" in kind,
+    "killed": lambda kind: "killed" in kind,
+    "output not writable": lambda kind: "writable" in kind,
+    "concurrent change": lambda kind: "concurrent" in kind,
+}
+"""The columns of docs/reliability.md, each with the faults that belong to it."""
 READ_TIMEOUT = "read timeout"
 IRREVERSIBLE = "irreversible: "
 NO_WAY_BACK = "the call that undoes it is unknown"
@@ -140,6 +175,9 @@ class Faults:
         self.calls: list[Made] = []
         self._fault: tuple[int, Fault] | None = None
         self._resources: _Watched | None = None
+        self.stale = 0
+        """How many reads after a change get the old answer."""
+        self._old: dict[tuple[str, str], tuple[Any, int]] = {}
         original = BaseClient._make_api_call
 
         def make_api_call(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
@@ -154,15 +192,33 @@ class Faults:
                 if fault.done and here:
                     original(client, operation, parameters)
                 raise fault.error(operation)
-            return original(client, operation, parameters)
+            return self._perhaps_old(self.calls[-1], lambda: original(client, operation, parameters))
 
         monkeypatch.setattr(BaseClient, "_make_api_call", make_api_call)
+
+    def _perhaps_old(self, made: Made, ask: Callable[[], Any]) -> Any:
+        """The answer, or with `stale` the one before the last change."""
+        if not self.stale:
+            return ask()
+        if not made.reads:
+            self._old = {key: (answer, self.stale) for key, (answer, _) in self._old.items()}
+            return ask()
+        key = made.operation, repr(sorted(made.parameters.items()))
+        answer, left = self._old.get(key, (None, 0))
+        if left:
+            self._old[key] = answer, left - 1
+            return copy.deepcopy(answer)
+        answer = ask()
+        if made.operation != "GetCallerIdentity":
+            self._old[key] = copy.deepcopy(answer), 0
+        return answer
 
     def run(
         self, action: Any, resources: Sequence[Mapping[str, Any]], event: Any, fault: tuple[int, Fault] | None = None
     ) -> Any:
         """What `action.process` returns, or raises; `calls` has the calls that it made."""
         self.calls.clear()
+        self._old.clear()
         self._fault, self._resources = fault, _Watched(copy.deepcopy(list(resources)))
         try:
             if isinstance(action, EventAction):
@@ -188,11 +244,16 @@ class Trial:
         self.drift, self._cloud, self._faults = drift, cloud, faults
         self._policy = engine.load(drift.policy, output)
         manager = self._policy.resource_manager
-        self._resources = [each for each in manager.resources() if drift.picks(each)]
+        self._manager = manager
+        self._resources = self._read()
         [self._action] = manager.actions
         self._written = output / drift.policy["name"] / f"action-{self._action.name}"
         self.start = drift.state()
         assert all(drift.wrong(self.start[name]) for name in drift.names), f"no drift to begin with: {self.start}"
+
+    def _read(self) -> list[Any]:
+        """The policy's resources, as they are now. The event's record may be the reason for which one is in drift."""
+        return [each for each in self._manager.resources() if self.drift.picks(each)]
 
     def clean(self) -> list[Made]:
         """Run the fix with nothing failing; returns the calls that it made."""
@@ -204,9 +265,73 @@ class Trial:
         self._check(receipts)
         return calls
 
-    def fail(self, number: int, fault: Fault) -> None:
-        """Run the fix with its call `number`, from 0, failing. Raises AssertionError for what does not agree."""
-        self._check(self._run((number, fault)))
+    def fail(self, number: int, fault: Fault, *, again: bool = False) -> None:
+        """Run the fix with its call `number`, from 0, failing. Raises AssertionError for what does not agree.
+
+        `again`: then run it once more without a fault, which must complete it.
+        """
+        receipts = self._run((number, fault))
+        self._check(receipts, back=not again)
+        if again:
+            self._complete(receipts)
+
+    def stale(self, reads: int) -> None:
+        """Run the fix while so many reads after each change get the old answer."""
+        self._faults.stale = reads
+        try:
+            receipts = self._run(None)
+        finally:
+            self._faults.stale = 0
+        self._check(receipts, every=True)
+
+    def not_writable(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Run the fix while its journal cannot be written: nothing may change."""
+        with monkeypatch.context() as patched:
+            patched.setattr("custom_actions.fixing.journal.os.write", _full)
+            receipts = self._run(None)
+        assert {receipt["outcome"] for receipt in receipts} == {"failed"}, receipts
+        assert self.drift.state() == self.start, receipts
+
+    def kill(self, number: int, fault: Fault) -> None:
+        """Run the fix, and end the process at its call `number`; then run it again, and undo both."""
+        journal = self._written.parent / JOURNAL
+        journal.unlink(missing_ok=True)
+        with contextlib.suppress(Killed):
+            self._run((number, fault))
+            raise AssertionError("the fix went on")
+        written = journal.read_bytes() if journal.exists() else b""
+        receipts = interrupted(written)
+        after = self.drift.state()
+        for name in self.drift.names:
+            wrong, first = self.drift.wrong(after[name]), self.drift.wrong(self.start[name])
+            assert wrong <= first, f"worse than before: {wrong - first}\n{receipts}"
+        changed = {name for name in self.drift.names if after[name] != self.start[name]}
+        told = {receipt["resource"] for receipt in receipts}
+        assert changed <= told, f"changed without a word: {changed - told}\n{receipts}"
+        for receipt in receipts:
+            assert not (refused := problem(receipt)), f"rollback would not use it: {refused}\n{receipt}"
+        begun = [entry for line in written.splitlines() if "begins" in (entry := json.loads(line))]
+        self._complete(receipts, sure=all(entry["inverse"] for entry in begun))
+
+    def _complete(self, receipts: Sequence[Mapping[str, Any]], *, sure: bool = True) -> None:
+        """Run the fix again, which must complete it, and undo both. `sure`: whether the receipts have every inverse."""
+        self._resources, before = self._read(), self._resources
+        if isinstance(self._action, NativeFix):
+            # Our own fixes look for drift; c7n's rely on the filters of the policy.
+            state, of = self.drift.state(), self._manager.get_model().id
+            self._resources = [each for each in self._resources if self.drift.wrong(state[str(each[of])])]
+        try:
+            later = self._run(None)
+        finally:
+            self._resources = before
+        assert {receipt["outcome"] for receipt in later} <= {"reverted", "already-ok"}, later
+        after = self.drift.state()
+        left = {name: wrong for name in self.drift.names if (wrong := self.drift.wrong(after[name]))}
+        assert not left, f"not complete after another run: {left}\n{later}"
+        for receipt in (*later, *receipts):
+            self._take_back(receipt, lenient=True)
+        self.lost = self.drift.state() != self.start
+        assert not self.lost or not sure or _no_way_back((*later, *receipts)), f"taken back, it differs\n{receipts}"
 
     def _run(self, fault: tuple[int, Fault] | None) -> list[dict[str, Any]]:
         self._written.unlink(missing_ok=True)
@@ -225,8 +350,11 @@ class Trial:
         assert unfinished is bool(worst & {"failed", "partial"}), f"raised: {unfinished}, {worst}"
         return list(receipts)
 
-    def _check(self, receipts: Sequence[Mapping[str, Any]]) -> None:
-        after, touched = self.drift.state(), self._touched()
+    def _check(
+        self, receipts: Sequence[Mapping[str, Any]], *, back: bool = True, every: bool = False
+    ) -> None:
+        """`back`: whether to undo the fix. `every`: whether all resources met the fault."""
+        after, touched = self.drift.state(), set(self.drift.names) if every else self._touched()
         found = [receipt["resource"] for receipt in receipts]
         if found == [ACCOUNT] != list(self.drift.names):
             # Who we are is not known: the account fails, before the event is read.
@@ -242,6 +370,8 @@ class Trial:
             if name not in touched:
                 assert receipt["outcome"] == "reverted", f"no call of it failed, and it is not fixed\n{told}"
             self._agree(receipt, wrong, changed=after[name] != self.start[name], told=told)
+        if not back:
+            return
         for receipt in receipts:
             self._take_back(receipt)
         again = self.drift.state()
@@ -269,8 +399,8 @@ class Trial:
         if outcome != "reverted":
             assert receipt["reason"], told
 
-    def _take_back(self, receipt: Mapping[str, Any]) -> None:
-        unsure = any("may have" in note for note in receipt["notes"])
+    def _take_back(self, receipt: Mapping[str, Any], *, lenient: bool = False) -> None:
+        unsure = lenient or any("may have" in note for note in receipt["notes"])
         for call in receipt["inverse"]:
             try:
                 getattr(self._cloud.client(call["service"]), call["operation"])(**call["parameters"])
@@ -295,6 +425,14 @@ class Trial:
 
 def _irreversible(receipt: Mapping[str, Any]) -> bool:
     return any(note.startswith(IRREVERSIBLE) for note in receipt["notes"])
+
+
+def _no_way_back(receipts: Sequence[Mapping[str, Any]]) -> bool:
+    return any(_irreversible(receipt) or any(NO_WAY_BACK in note for note in receipt["notes"]) for receipt in receipts)
+
+
+def _full(*_: Any) -> int:
+    raise OSError(28, "No space left on device")
 
 
 def without_detours(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> None:

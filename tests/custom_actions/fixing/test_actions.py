@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from custom_actions.fixing.journal import JOURNAL
 from custom_actions.fixing.receipt import FixIncomplete
 from tests import engine
 from tests.moto_server import ACCOUNT
@@ -52,6 +53,25 @@ def test_a_flow_log_comes_back_with_what_the_history_tells(cloud: Cloud, tmp_pat
     [receipt] = receipts(tmp_path, "recreate-flow-log")
     assert receipt["inverse"] == [
         {"service": "ec2", "operation": "delete_flow_logs", "parameters": {"FlowLogIds": [flow_log["FlowLogId"]]}}]
+
+
+def test_the_journal_names_what_the_fix_changes_not_the_account(cloud: Cloud, tmp_path: Path) -> None:
+    """So that `rollback` accepts the open step of a killed process."""
+    push(tmp_path, "account", "revert-detector", record("DeleteDetector", {"detectorId": "d"}, source="guardduty"))
+    [journal] = tmp_path.rglob(JOURNAL)
+    begun = json.loads(journal.read_text(encoding="utf-8").splitlines()[0])
+    assert begun["begins"]
+    assert (begun["resource"], begun["resource_type"]) == ("d", "aws.guardduty-detector")
+
+
+def test_a_password_that_somebody_else_deleted_is_already_ok(cloud: Cloud, tmp_path: Path) -> None:
+    """The plan may read past an absent setting; it is not what could not be read."""
+    cloud.client("iam").create_user(UserName="one")
+    engine.pull({
+        "name": "p", "resource": "aws.iam-user", "actions": [{"type": "delete", "options": ["console-access"]}],
+    }, tmp_path)
+    [receipt] = json.loads((tmp_path / "p/action-delete").read_text(encoding="utf-8"))
+    assert (receipt["outcome"], receipt["reason"]) == ("already-ok", "")
 
 
 def test_a_deleted_detector_has_its_features_again(cloud: Cloud, tmp_path: Path) -> None:

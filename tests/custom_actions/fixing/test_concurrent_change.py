@@ -22,6 +22,7 @@ from custom_actions.fixing.receipt import FixIncomplete
 from tests import engine
 from tests.custom_actions.elements.self_defence.deployed import NAME
 from tests.moto_server import ACCOUNT, REGION, Moto
+from tests.reliability import RECORDED
 
 from .cloud import Cloud
 from .drifts import DRIFTS
@@ -202,7 +203,8 @@ def fix(drift: Drift, output: Path) -> tuple[Any, Callable[[], list[dict[str, An
     ("which", "number"), [(which, number) for which, listed in OTHERS.items() for number in range(len(listed))],
     ids=lambda value: "-".join(filter(None, value)) if isinstance(value, tuple) else str(value))
 def test_what_someone_else_changes_meanwhile_stays_or_is_in_the_receipt(
-    which: tuple[str, str, str], number: int, moto: Moto, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    which: tuple[str, str, str], number: int, moto: Moto, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+    record_property: Callable[[str, object], None],
 ) -> None:
     monkeypatch.setattr("custom_actions.aws.calls._READ_BACK_DELAYS", (0.0, 0.0))
     monkeypatch.setattr("time.sleep", lambda seconds: None)
@@ -210,6 +212,8 @@ def test_what_someone_else_changes_meanwhile_stays_or_is_in_the_receipt(
     cloud, other = Cloud(moto, monkeypatch), OTHERS[which][number]
     _clients[:] = [cloud.client]
     drift = DRIFTS[which](cloud)
+    # Counts only if this test passes.
+    record_property(RECORDED, ["-".join(filter(None, which)), {"concurrent change": 1}])
     assert not other.there(drift.state())
     _, run = fix(drift, tmp_path)
     with happens(monkeypatch, other, cloud) as happened:

@@ -3,23 +3,33 @@
 A scenario (`drifts`) makes resources with drift. The fix runs once to count its calls. Then for each call it runs again
 with that one failing, and is undone by its receipts; that this gives the drift back is checked too, and makes the next
 run possible. Every call, reads included, meets a read timeout. Every call that changes something, and every lookup in
-the event history, meets all of `FAULTS`; where another resource type has the same
-action, or the fix cannot be undone, a third of them, in turn.
-Other reads meet one more fault at every third call, in turn. Nothing is random.
+the event history, meets all of `FAULTS`; where another resource type has the same action, or the fix cannot be undone,
+a third of them, in turn. Other reads meet one more fault at every third call, in turn. Nothing is random.
+
+One change, in turn, meets each of `ROTATED`. Once the process is killed at the first or the last change; then the fix
+runs again, and both runs are undone. Once the reads after each change get the old answer: one of them, or all. And once
+the journal cannot be written. docs/reliability.md is written from what these tests record.
 """
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from custom_actions.plugin import ELEMENTS, native_actions
 from tests.moto_server import Moto
+from tests.reliability import RECORDED
 
 from .cloud import Cloud
 from .drifts import DRIFTS
-from .faults import FAULTS, READ_TIMEOUT, Faults, Made, Trial, without_detours
+from .faults import FAULTS, KILLS, READ_TIMEOUT, ROTATED, Faults, Made, Trial, without_detours
+
+RUN_AGAIN = ("denied from here on", "read timeouts from here on, this one done", "expired token from here on")
+"""After the first of each of these faults at a change, the fix is run again, which must complete it."""
+BEFORE, AFTER = KILLS
+ENDLESS = 1000
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +47,8 @@ def test_every_fix_has_a_scenario() -> None:
 
 @pytest.mark.parametrize("which", DRIFTS, ids=lambda key: "-".join(filter(None, key)))
 def test_whatever_call_fails_outcome_receipt_and_state_agree(
-    which: tuple[str, str, str], moto: Moto, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    which: tuple[str, str, str], moto: Moto, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+    record_property: Callable[[str, object], None],
 ) -> None:
     without_detours(moto, monkeypatch)
     cloud = Cloud(moto, monkeypatch)
@@ -63,31 +74,54 @@ def test_whatever_call_fails_outcome_receipt_and_state_agree(
     problems = []
     turn = list(DRIFTS).index(which)
     # Where the fix cannot be undone, each case needs a new account, which takes a second.
-    again = trial.irreversible or any(key[1:] == which[1:] for key in list(DRIFTS)[:turn])
-    for number, kind in cases(calls, turn, again=again):
+    few = trial.irreversible or any(key[1:] == which[1:] for key in list(DRIFTS)[:turn])
+    tried, completed = Counter[str](), set[str]()
+    for number, kind in cases(calls, turn, few=few):
+        tried[kind] += 1
         try:
-            trial.fail(number, FAULTS[kind])
+            if kind in KILLS:
+                trial.kill(number, KILLS[kind])
+            elif kind == "stale reads":
+                trial.stale(number)
+            elif kind == "output not writable":
+                trial.not_writable(monkeypatch)
+            else:
+                again = kind in RUN_AGAIN and kind not in completed and not calls[number].reads
+                completed.update({kind} if again else ())
+                trial.fail(number, {**FAULTS, **ROTATED}[kind], again=again)
         except AssertionError as error:
-            problems.append(f"-- {calls[number].operation} (call {number} of {len(calls)}), {kind}:\n{error}")
+            where = f"{calls[number].operation} (call {number} of {len(calls)}), " if number < len(calls) else ""
+            problems.append(f"-- {where}{kind}:\n{error}")
             trial.lost = True
         if trial.lost:
             trial, _ = checked()
     assert not problems, "\n\n".join([f"{len(problems)} problems", *problems])
+    record_property(RECORDED, ["-".join(filter(None, which)), dict(tried)])
 
 
-def cases(calls: list[Made], turn: int, *, again: bool) -> Iterator[tuple[int, str]]:
+def cases(calls: list[Made], turn: int, *, few: bool) -> Iterator[tuple[int, str]]:
     """Which calls to let fail, and how.
 
     Args:
         turn: where the rotation of faults begins.
-        again: whether a third of the faults is enough: another resource type with the same action meets them all.
+        few: whether a third of the faults is enough: another resource type with the same action meets them all.
     """
     others = [kind for kind in FAULTS if kind != READ_TIMEOUT]
+    changes = [number for number, made in enumerate(calls) if not made.reads]
     for number, made in enumerate(calls):
         yield number, READ_TIMEOUT
         start = turn + number
         if not made.reads or made.operation == "LookupEvents":
-            for kind in others[start % 3::3] if again else others:
+            for kind in others[start % 3::3] if few else others:
                 yield number, kind
         elif start % 3 == 0:
             yield number, others[start // 3 % len(others)]
+    if few:
+        met = {kind for number in changes for kind in others[(turn + number) % 3::3]}
+        yield from ((changes[0], kind) for kind in others if kind not in met)
+    for offset, kind in enumerate(ROTATED):
+        yield changes[(turn + offset) % len(changes)], kind
+    # At the first change, before the call, nothing has happened yet.
+    yield ((changes[0], AFTER), (changes[-1], BEFORE), (changes[-1], AFTER))[turn % 3]
+    yield (1, ENDLESS)[turn % 2], "stale reads"
+    yield 0, "output not writable"
