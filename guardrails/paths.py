@@ -69,9 +69,15 @@ def create_private(path: Path) -> None:
 
 
 def output_path(given: str | None, verb: str) -> Path:
-    """The path of a run's output directory: `given`, or `output/VERB-<UTC time>` in the current directory."""
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    return (Path(given) if given else Path("output") / f"{verb}-{stamp}").resolve()
+    """The path of a run's output directory: `given`, or `output/VERB-<UTC time>` in the current directory.
+
+    A second run of the same second gets `-2` after the time, and so on.
+    """
+    if given:
+        return Path(given).resolve()
+    first = Path("output") / f"{verb}-{datetime.now(UTC).strftime('%Y%m%dT%H%M%SZ')}"
+    names = (first, *(first.with_name(f"{first.name}-{number}") for number in range(2, 1000)))
+    return next((path for path in names if not path.exists()), first).resolve()
 
 
 def output_directory(given: str | None, verb: str) -> Path:

@@ -8,7 +8,7 @@ from typing import Any
 from ..aws import AWS_ERRORS, code_of, does_not_exist
 from ..errors import CannotRead
 from .identity import resource_id
-from .incomplete import missing_details
+from .incomplete import DENIED, missing_details
 from .unknown import (
     GONE,
     MARK,
@@ -64,8 +64,24 @@ def filtered(manager: Any, each: Any, resources: Sequence[Resource], event: Any)
     Those for which it raises an error are recorded as unknown. Raises the error if the manager does not collect them.
     """
     unknown = _collector(manager)
+    known = [len(_denied(resource)) for resource in resources]
+
+    def without_denied(found: Sequence[Resource]) -> list[Resource]:
+        # Some filters of c7n go on after a denied call, with what they take for the setting.
+        denied = {
+            id(resource): ", ".join(_denied(resource)[number:])
+            for resource, number in zip(resources, known, strict=True) if len(_denied(resource)) > number}
+        for resource in resources:
+            if id(resource) in denied:
+                name = resource_id(resource, type(manager))
+                reason = f"{each.type}: {denied[id(resource)]}: AccessDenied"
+                if unknown is None:
+                    raise CannotRead(f"{name}: {reason}")
+                unknown.add(name, reason, resource)
+        return [resource for resource in found if id(resource) not in denied]
+
     if unknown is None or not resources:
-        return list(each.process(list(resources), event))
+        return without_denied(list(each.process(list(resources), event)))
 
     def process(some: Sequence[Resource]) -> list[Resource]:
         before = [dict(resource) for resource in some]
@@ -88,7 +104,11 @@ def filtered(manager: Any, each: Any, resources: Sequence[Resource], event: Any)
             log.warning("filter %s fails on %s", each.type, name, exc_info=error)
         unknown.add(name, f"{each.type}: {describe(error)}", resource)
 
-    return one_by_one(resources, process, failed)
+    return without_denied(one_by_one(resources, process, failed))
+
+
+def _denied(resource: Any) -> Sequence[str]:
+    return resource.get(DENIED, ()) if isinstance(resource, dict) else ()
 
 
 def was_deleted(manager: Any, resource: Resource, error: Exception) -> bool:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-_DENIED = "c7n:DeniedMethods"
+DENIED = "c7n:DeniedMethods"
 """Where c7n lists the S3 calls that were denied, by the name of boto3's method."""
 # What c7n's actions on buckets take from the bucket and write back.
 _WRITTEN_BACK: Mapping[str, str] = {
@@ -46,7 +46,7 @@ def _of_bucket(manager: Any) -> Missing:
 
     def missing(bucket: Mapping[str, Any]) -> str:
         absent = [method for key, method in methods.items() if key not in bucket]
-        denied = [method for method in absent if method in bucket.get(_DENIED, ())]
+        denied = [method for method in absent if method in bucket.get(DENIED, ())]
         return ", ".join(
             f"{method}: {'AccessDenied' if method in denied else 'no answer'}" for method in absent)
 
@@ -60,7 +60,7 @@ def _needed(manager: Any, keys: Iterable[str]) -> set[str]:
     found = {"Location"}
     for each in manager.iter_filters():
         text = json.dumps(each.data, default=str)
-        if _DENIED in text:
+        if DENIED in text:
             return set()  # the policy itself is about denied calls
         if type(each).__module__.startswith(__name__.partition(".")[0]) or each.type in ("and", "or", "not"):
             continue  # our filters read again what is missing

@@ -16,6 +16,7 @@ from moto.server import ThreadedMotoServer
 from moto.sts.models import STSBackend
 
 from guardrails.cli.main import main
+from guardrails.sandbox.gaps.awslambda import keep_dead_letters
 
 POLICIES = Path(__file__).parent / "cli" / "policies"
 HOME = "123456789012"
@@ -87,6 +88,7 @@ def own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def endpoint() -> Iterator[str]:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    keep_dead_letters()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

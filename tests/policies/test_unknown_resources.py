@@ -79,6 +79,7 @@ def test_the_others_are_judged(name: str, wire: Wire, moto: Moto, tmp_path: Path
     case = next(case for case in cases(*STATE) if case.policy["name"] == name and len(case.match + case.passes) > 1)
     world = World(moto.client)
     world.do(case.make)
+    moto.client("iam").generate_credential_report()
     wire.memory = {}
     judged = Judged(case, world, tmp_path)
     assert judged.in_force

@@ -5,23 +5,24 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from c7n.actions import EventAction, Notify
+from c7n.actions import EventAction
 from c7n.exceptions import PolicyValidationError
 from c7n.filters.core import And, Filter
 from c7n.utils import type_schema
 
 from ...aws import actor_of
-from ...fixing import OTHERWISE, RECEIPTS, FixResult, Outcome, finish, fix_each
+from ...fixing import OTHERWISE, FixResult, MessageNotSent, Outcome, TellingFix, fix_each
 
 Resource = dict[str, Any]
 
 
-class Refuse(EventAction):
+class Refuse(TellingFix, EventAction):
     """Keep resources that match `filters` from the actions after this one, and write a receipt with the reason.
 
     For preconditions of a fix: the resource violates the policy and is reported, but fixing it would do harm. The
     first entry of `when` that matches gives the reason. The receipt has the outcome `refused`. `otherwise` takes a
-    `notify` for these resources. If a filter fails, nothing is fixed: it is unknown whether a fix would do harm.
+    `notify` for these resources; by default it is that of the next fix. If a filter fails, nothing is fixed: it is
+    unknown whether a fix would do harm.
 
     Tags count only if no attacker gains anything by setting them. AWS reserves keys that begin with `aws:`.
 
@@ -75,16 +76,21 @@ class Refuse(EventAction):
             raise PolicyValidationError(f"{self.type}: must come before the actions that it limits")
         for _, block in self._blocks:
             block.validate()
-        if "otherwise" in self.data:
-            Notify(self.data["otherwise"], self.manager).validate()
+        self.validate_otherwise()
         return self
+
+    @property
+    def otherwise(self) -> Mapping[str, Any] | None:
+        """Its own `notify`, or that of the next fix, which would have told of these resources."""
+        actions = list(self.manager.actions or ())
+        place = next((number for number, each in enumerate(actions) if each is self), len(actions))
+        found = (each.data.get("otherwise") for each in [self, *actions[place + 1:]])
+        return next((each for each in found if each is not None), None)
 
     def get_permissions(self) -> tuple[str, ...]:
         """The permissions of the filters and of `otherwise`."""
         found = [name for _, block in self._blocks for each in block.filters for name in each.get_permissions()]
-        if "otherwise" in self.data:
-            found += Notify(self.data["otherwise"], self.manager).get_permissions()
-        return tuple(dict.fromkeys(found))
+        return tuple(dict.fromkeys([*found, *self.told_permissions()]))
 
     def process(self, resources: list[Resource], event: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Remove the matching resources from `resources`, for the actions after it; returns their receipts."""
@@ -92,13 +98,14 @@ class Refuse(EventAction):
         refused = [resource for resource in resources if id(resource) in reasons]
         fixed = fix_each(
             self, refused, lambda resource: [FixResult(Outcome.REFUSED, reasons[id(resource)])], actor_of(event or {}))
-        records = finish(self, fixed)
         # c7n passes the same list to the next action.
         resources[:] = [resource for resource in resources if id(resource) not in reasons]
-        if refused and "otherwise" in self.data:
-            told = [{**resource, RECEIPTS: resource[RECEIPTS]} for resource in refused]
-            Notify(self.data["otherwise"], self.manager).process(told, event)
-        return records
+        try:
+            return self.finish(fixed, event)
+        except MessageNotSent as error:
+            # The other resources must still be fixed.
+            self.log.error("%s: %s", self.type, error)
+            return [receipt.to_dict() for _, receipt in fixed]
 
     def _reasons(self, resources: Sequence[Resource], event: Any) -> dict[int, str]:
         found: dict[int, str] = {}
