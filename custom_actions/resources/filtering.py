@@ -64,34 +64,37 @@ def filtered(manager: Any, each: Any, resources: Sequence[Resource], event: Any)
     Those for which it raises an error are recorded as unknown. Raises the error if the manager does not collect them.
     """
     unknown = _collector(manager)
-    known = [len(_denied(resource)) for resource in resources]
+    before = {id(resource): _copy(resource) for resource in resources if isinstance(resource, dict)}
+
+    def undo(resource: Resource) -> None:
+        """Remove what the filter noted on a resource: other policies share it, and must read it themselves."""
+        resource.clear()
+        resource.update(before[id(resource)])
 
     def without_denied(found: Sequence[Resource]) -> list[Resource]:
-        # Some filters of c7n go on after a denied call, with what they take for the setting.
-        denied = {
-            id(resource): ", ".join(_denied(resource)[number:])
-            for resource, number in zip(resources, known, strict=True) if len(_denied(resource)) > number}
+        """Some filters of c7n go on after a denied call, with what they take for the setting."""
+        denied: set[int] = set()
         for resource in resources:
-            if id(resource) in denied:
-                name = resource_id(resource, type(manager))
-                reason = f"{each.type}: {denied[id(resource)]}: AccessDenied"
-                if unknown is None:
-                    raise CannotRead(f"{name}: {reason}")
-                unknown.add(name, reason, resource)
+            if not (methods := _denied(resource)[len(_denied(before.get(id(resource)))):]):
+                continue
+            denied.add(id(resource))
+            undo(resource)
+            name, reason = resource_id(resource, type(manager)), f"{each.type}: {', '.join(methods)}: AccessDenied"
+            if unknown is None:
+                raise CannotRead(f"{name}: {reason}")
+            unknown.add(name, reason, resource)
         return [resource for resource in found if id(resource) not in denied]
 
     if unknown is None or not resources:
         return without_denied(list(each.process(list(resources), event)))
 
     def process(some: Sequence[Resource]) -> list[Resource]:
-        before = [dict(resource) for resource in some]
         try:
             return list(each.process(list(some), event))
         except Exception:
-            # Filters note on a resource what they have read, and some begin before they have read it.
-            for resource, earlier in zip(some, before, strict=True):
-                resource.clear()
-                resource.update(earlier)
+            # Some filters note something on a resource before they have read it.
+            for resource in some:
+                undo(resource)
             raise
 
     def failed(resource: Resource, error: Exception) -> None:
@@ -105,6 +108,11 @@ def filtered(manager: Any, each: Any, resources: Sequence[Resource], event: Any)
         unknown.add(name, f"{each.type}: {describe(error)}", resource)
 
     return without_denied(one_by_one(resources, process, failed))
+
+
+def _copy(resource: Resource) -> Resource:
+    # c7n appends to this list.
+    return {**resource, **({DENIED: list(resource[DENIED])} if DENIED in resource else {})}
 
 
 def _denied(resource: Any) -> Sequence[str]:

@@ -13,7 +13,19 @@ from c7n.exceptions import PolicyValidationError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from custom_actions.resources import UNKNOWN, ResourcesUnknown, UnknownResources, collecting, collector_of, one_by_one
+from custom_actions.errors import CannotRead
+from custom_actions.resources import (
+    UNKNOWN,
+    ResourcesUnknown,
+    UnknownResources,
+    collecting,
+    collector_of,
+    filtered,
+    one_by_one,
+)
+from tests import engine
+from tests.moto_server import Moto
+from tests.wire import Wire
 
 
 def refused(code: str = "AccessDenied", operation: str = "GetBucketAcl") -> ClientError:
@@ -140,3 +152,24 @@ def test_the_file_is_the_owners_alone_and_never_an_old_one(unknown: UnknownResou
     UnknownResources().write(output)
     assert not file.exists()
     unknown.write(SimpleNamespace())
+
+
+def test_a_denied_detail_is_unknown_to_every_policy_that_shares_the_resource(
+    moto: Moto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """c7n notes what it takes for the setting, and shares its resources between the policies of a run."""
+    moto.client("s3").create_bucket(Bucket="closed")
+    moto.client("s3").create_bucket(Bucket="open")
+    wire = Wire()
+    wire.install(monkeypatch)
+    wire.fail("GetPublicAccessBlock", "closed")
+    manager = engine.load(
+        {"name": "p", "resource": "aws.s3", "filters": ["check-public-block"]}, tmp_path, dryrun=True).resource_manager
+    shared = [{"Name": name, "Location": {}} for name in ("closed", "open")]
+    for _ in range(2):
+        with collecting(manager) as unknown:
+            assert [each["Name"] for each in filtered(manager, manager.filters[0], shared, None)] == ["open"]
+        assert unknown.to_list() == [
+            {"resource": "closed", "reason": "check-public-block: GetPublicAccessBlock: AccessDenied"}]
+    with pytest.raises(CannotRead, match="closed: check-public-block: GetPublicAccessBlock: AccessDenied"):
+        filtered(manager, manager.filters[0], shared, None)
