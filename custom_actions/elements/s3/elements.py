@@ -15,7 +15,7 @@ from ...aws import absent, call
 from ...parameters import placeholders
 from . import encryption, public, transport
 from .document import statements
-from .read import block_of, policy_of
+from .read import block_of, known_policy, policy_of
 
 Bucket = dict[str, Any]
 _PARALLEL = 5
@@ -223,10 +223,9 @@ class HasPolicy(BucketFilter):
 
     def finder(self, session: Any) -> Callable[[Any, Bucket], list[str]]:
         def find(client: Any, bucket: Bucket) -> list[str]:
-            document = bucket["Policy"] if "Policy" in bucket else policy_of(client, bucket["Name"])
             return [
                 str(statement.get("Sid") or f"statement number {number}")
-                for number, statement in enumerate(statements(document), start=1)
+                for number, statement in enumerate(statements(known_policy(client, bucket)), start=1)
             ]
 
         return find

@@ -11,7 +11,7 @@ from c7n.utils import type_schema
 from ...aws import AWS_ERRORS, call, code_of, reason_of
 from .elements import Bucket, BucketFilter
 from .log_delivery import senders, why_unusable
-from .read import absent, policy_of
+from .read import absent, known_policy
 
 _DEPTH = 10
 """How many buckets of a chain of access logs are followed."""
@@ -53,10 +53,9 @@ class ReceivesLogs(BucketFilter):
         wanted = self.data.get("services") or ()
 
         def find(client: Any, bucket: Bucket) -> list[str]:
-            name = bucket["Name"]
-            policy = bucket["Policy"] if "Policy" in bucket else policy_of(client, name)
-            acl = bucket.get("Acl") or call(client.get_bucket_acl, Bucket=name)
-            return [each for each in senders(policy, acl["Grants"]) if not wanted or each in wanted]
+            acl = bucket.get("Acl") or call(client.get_bucket_acl, Bucket=bucket["Name"])
+            found = senders(known_policy(client, bucket), acl["Grants"])
+            return [each for each in found if not wanted or each in wanted]
 
         return find
 

@@ -13,6 +13,11 @@ def block_of(operation: Callable[..., Any], **parameters: Any) -> Mapping[str, A
     return answer["PublicAccessBlockConfiguration"] if answer else {}
 
 
+def known_policy(client: Any, bucket: Mapping[str, Any]) -> str | None:
+    """The policy of a bucket of c7n, which is read if c7n has not read it; None if it has none. Raises ClientError."""
+    return bucket["Policy"] if "Policy" in bucket else policy_of(client, bucket["Name"])
+
+
 def policy_of(client: Any, name: str) -> str | None:
     """The policy of the bucket `name`; None if it has none. Raises ClientError."""
     answer = absent(client.get_bucket_policy, "NoSuchBucketPolicy", Bucket=name)
