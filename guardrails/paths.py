@@ -5,6 +5,7 @@ import json
 import os
 import tempfile
 from datetime import UTC, datetime
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -75,9 +76,9 @@ def output_path(given: str | None, verb: str) -> Path:
     """
     if given:
         return Path(given).resolve()
-    first = Path("output") / f"{verb}-{datetime.now(UTC).strftime('%Y%m%dT%H%M%SZ')}"
-    names = (first, *(first.with_name(f"{first.name}-{number}") for number in range(2, 1000)))
-    return next((path for path in names if not path.exists()), first).resolve()
+    name = f"{verb}-{datetime.now(UTC).strftime('%Y%m%dT%H%M%SZ')}"
+    names = chain([name], (f"{name}-{number}" for number in count(2)))
+    return next(path for path in (Path("output") / each for each in names) if not path.exists()).resolve()
 
 
 def output_directory(given: str | None, verb: str) -> Path:
