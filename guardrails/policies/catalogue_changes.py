@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import GuardrailsError
+from ..inputfile import CannotRead, read_bytes
+from ..limits import FILE_BYTES
 from .catalogue import Catalogue, Requirement, catalogue_of
 
 _COMPARED = ("title", "severity", "level", "automatable")
@@ -68,14 +70,14 @@ def _text(value: Any) -> str:
 
 def _security_hub(file: Path) -> dict[str, Mapping[str, Any]]:
     try:
-        data = json.loads(file.read_bytes())
+        data = json.loads(read_bytes(file, FILE_BYTES))
         listed = data[_JSON_KEY]
         return {
             str(each["SecurityControlId"]): {
                 "title": " ".join(str(each["Title"]).split()), "severity": str(each["SeverityRating"]).lower()}
             for each in listed}
-    except OSError as error:
-        raise GuardrailsError(f"{file}: {error.strerror}", "name a readable file") from None
+    except CannotRead as error:
+        raise GuardrailsError(f"{file}: {error}", "name a readable file") from None
     except (ValueError, KeyError, TypeError, RecursionError):
         raise GuardrailsError(
             f"{file}: not the output of ListSecurityControlDefinitions",
