@@ -14,8 +14,8 @@ from guardrails.accounts.account import Account
 from guardrails.policies.policy import Policy
 from guardrails.runs import c7n_org as runner
 from guardrails.runs.c7n_org import AUDIT, HEAL, Batch, Concurrency, Ended, Progress, Work, batches, run
-from guardrails.sandbox.ministack import still_running
 from guardrails.yamlfile import YamlFile
+from tests.processes import all_end
 
 RED = Account("111111111111", "red", (), {"role": "sweep"})
 BLUE = Account("222222222222", "blue", (), {"role": "sweep"})
@@ -43,16 +43,6 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def policy(name: str) -> Policy:
     data = {"name": name, "resource": "aws.s3", "mode": {"type": "periodic"}, "actions": ["stop"]}
     return Policy(data, YamlFile(Path("p.yml"), {}, None), 0)
-
-
-def all_end(pids: list[int]) -> bool:
-    """Whether all have ended, a moment after they were told to; a zombie is no process that works."""
-    deadline = time.monotonic() + 10
-    while still_running(pids):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def test_equal_policies_share_one_start() -> None:
@@ -181,5 +171,5 @@ def test_an_interrupted_run_leaves_no_process(
         threading.Thread(target=terminate, daemon=True).start()
     with pytest.raises(KeyboardInterrupt):
         run({(RED, "r1"): (policy("one"),)}, AUDIT, tmp_path / "out", {}, ended=told, progress=interrupt)
-    assert all_end([int(pid) for pid in pids.read_text().split()])
+    assert all_end([int(pid) for pid in pids.read_text().split()], seconds=10)
     assert [one.stopped for one in told.ended] == [True]

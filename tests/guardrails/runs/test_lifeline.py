@@ -12,7 +12,7 @@ import pytest
 
 from custom_actions.lifeline import EXIT_CODE, VARIABLE
 from guardrails.runs.lifeline import lifeline
-from guardrails.sandbox.ministack import still_running
+from tests.processes import all_end
 
 RUN = """
 import os, subprocess, sys, time
@@ -41,16 +41,6 @@ if __name__ == "__main__":
 """
 
 
-def ends(pids: list[int]) -> bool:
-    """Whether all end within some seconds."""
-    deadline = time.monotonic() + 20
-    while still_running(pids):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
-
-
 @pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
 def test_workers_end_when_the_run_is_killed_however_they_were_started(tmp_path: Path, method: str) -> None:
     program, pids = tmp_path / "program.py", tmp_path / "pids"
@@ -64,7 +54,7 @@ def test_workers_end_when_the_run_is_killed_however_they_were_started(tmp_path: 
     finally:
         run.send_signal(signal.SIGKILL)
         run.wait()
-    assert ends([int(file.name) for file in pids.iterdir()])
+    assert all_end([int(file.name) for file in pids.iterdir()], seconds=20)
 
 
 def test_a_process_that_starts_after_its_run_was_killed_does_nothing(tmp_path: Path) -> None:
