@@ -141,14 +141,14 @@ def _started(
 
     need_an_answer(yes=not asks)
     request = AuditRequest.of(**selection, history=None)
-    policies = fixable(request, applied)
-    request.load_exceptions()  # a bad file is an error before AWS is asked
+    # What needs no call comes first: a bad file is an error before AWS is asked.
+    policies, exceptions = fixable(request, applied), request.load_exceptions()
     accounts = request.find_accounts()
     target = output_path(output, "heal")
     with (
         locked_accounts([account.id for account in accounts.all if changes], target, wait=waiting if wait else None),
-        start_heal(request, policies, accounts, output_directory(str(target), "heal"), limits, applied=applied,
-                   progress=progress_bar, concurrency=concurrency) as run,
+        start_heal(request, policies, accounts, exceptions, output_directory(str(target), "heal"), limits,
+                   applied=applied, progress=progress_bar, concurrency=concurrency) as run,
     ):
         yield run
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from ..accounts import Accounts
 from ..errors import GuardrailsError, NothingSelected
 from ..policies import Policy
-from ..results import FILE, RunStore
+from ..results import FILE, Exceptions, RunStore
 from .audit import AuditRequest, account_infos, describe, fingerprint
 from .c7n_org import DEFAULT_CONCURRENCY, HEAL, Concurrency, Target
 from .heal import HealRun
@@ -38,21 +38,21 @@ def fixable(request: AuditRequest, applied: HealPlan | None = None) -> list[Poli
 
 
 def start_heal(
-    request: AuditRequest, policies: Sequence[Policy], accounts: Accounts, directory: Path, limits: HealLimits, *,
-    applied: HealPlan | None = None, progress: ShowProgress = without_progress,
+    request: AuditRequest, policies: Sequence[Policy], accounts: Accounts, exceptions: Exceptions, directory: Path,
+    limits: HealLimits, *, applied: HealPlan | None = None, progress: ShowProgress = without_progress,
     concurrency: Concurrency = DEFAULT_CONCURRENCY,
 ) -> HealRun:
     """A new heal.
 
     Args:
         policies: those of the request that have a fix (`fixable`).
+        exceptions: those of the request.
         directory: new or empty.
         applied: the plan to apply; None to heal what the request selects.
 
-    Raises GuardrailsError for an invalid policy, invalid exceptions, or a plan of other accounts.
+    Raises GuardrailsError for an invalid policy, or a plan of other accounts.
     """
     refuse_invalid(policies, HEAL)
-    exceptions = request.load_exceptions()
     if applied is not None:
         applied.refuse_other_accounts(accounts)
     store = RunStore.create(directory / FILE)
