@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .calls import AWS_ERRORS, absent, call, code_of, does_not_exist, may_have_happened, readings, reason_of
     from .event_history import earlier_events, earlier_named, event_by_id
     from .events import Actor, actor_of, detail_of, is_own, principal_of
-    from .shared_state import SharedState, forget_states, state_of
+    from .shared_state import EXPIRES, KEY, SharedState, forget_states, state_of
     from .tag_history import (
         UnknownTag,
         creates,
@@ -31,7 +31,7 @@ __getattr__, __all__ = face(
     config_history=("config_history",),
     event_history=("earlier_events", "earlier_named", "event_by_id"),
     events=("Actor", "actor_of", "detail_of", "is_own", "principal_of"),
-    shared_state=("SharedState", "forget_states", "state_of"),
+    shared_state=("EXPIRES", "KEY", "SharedState", "forget_states", "state_of"),
     tag_history=(
         "UnknownTag", "creates", "distrusted_tag", "moment", "records_of", "removed_tags", "tags_before", "tags_set",
     ),

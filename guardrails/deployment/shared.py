@@ -21,7 +21,7 @@ from typing import Any
 from botocore.exceptions import ClientError, WaiterError
 from c7n.utils import get_partition
 
-from custom_actions.aws import code_of
+from custom_actions.aws import EXPIRES, KEY, code_of
 from custom_actions.names import EVENTS_QUEUE, FUNCTION_PREFIX, HUB_BUS, PROJECT, PROJECT_TAG, STATE_TABLE
 
 from ..accounts import AWS_ERRORS, Account, reason_of
@@ -31,7 +31,6 @@ from .reads import CLIENT
 
 Place = tuple[Account, str]
 """An account and a region."""
-_KEY, _EXPIRES = "key", "expires"
 _TWO_WEEKS = str(14 * 24 * 3600)
 _COUNTS = (
     "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed")
@@ -139,8 +138,8 @@ def table_definition() -> dict[str, Any]:
     """The table, as CreateTable takes it: encrypted with AWS's KMS key for DynamoDB."""
     return {
         "TableName": STATE_TABLE, "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": [{"AttributeName": _KEY, "AttributeType": "S"}],
-        "KeySchema": [{"AttributeName": _KEY, "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": KEY, "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": KEY, "KeyType": "HASH"}],
         "SSESpecification": {"Enabled": True, "SSEType": "KMS"},
         "Tags": [{"Key": PROJECT_TAG, "Value": PROJECT}],
     }
@@ -311,7 +310,7 @@ class _Table:
 
     def _expires(self) -> bool:
         found = self._dynamodb.describe_time_to_live(TableName=STATE_TABLE).get("TimeToLiveDescription") or {}
-        return found.get("TimeToLiveStatus") in ("ENABLED", "ENABLING") and found.get("AttributeName") == _EXPIRES
+        return found.get("TimeToLiveStatus") in ("ENABLED", "ENABLING") and found.get("AttributeName") == EXPIRES
 
     def ensure(self) -> None:
         table = self._described()
@@ -325,7 +324,7 @@ class _Table:
         self._wait()
         if not self._expires():
             self._dynamodb.update_time_to_live(TableName=STATE_TABLE, TimeToLiveSpecification={
-                "Enabled": True, "AttributeName": _EXPIRES})
+                "Enabled": True, "AttributeName": EXPIRES})
 
     def _wait(self) -> None:
         self._dynamodb.get_waiter("table_exists").wait(

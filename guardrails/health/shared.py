@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from custom_actions.aws import KEY
 from custom_actions.fixing import QUARRELS, History, Stop, parse
 from custom_actions.names import EVENTS_QUEUE, STATE_TABLE
 
@@ -130,7 +131,7 @@ def _table(reader: AccountReader) -> TableFacts:
     def histories() -> Read[list[History]]:
         pages = dynamodb.get_paginator("scan").paginate(
             TableName=STATE_TABLE, FilterExpression="begins_with(#key, :prefix)",
-            ExpressionAttributeNames={"#key": "key"}, ExpressionAttributeValues={":prefix": {"S": QUARRELS}})
+            ExpressionAttributeNames={"#key": KEY}, ExpressionAttributeValues={":prefix": {"S": QUARRELS}})
         found: list[History] = []
         for number, page in enumerate(pages, start=1):
             found += [parse(str((item.get("text") or {}).get("S") or "")) for item in page["Items"]]
