@@ -166,7 +166,7 @@ def _seed_compliant(sandbox: Sandbox, name: str, account: str) -> None:
     ec2, s3 = sandbox.client("ec2", account, REGION), sandbox.client("s3", account, REGION)
     iam, trail = sandbox.client("iam", account, REGION), sandbox.client("cloudtrail", account, REGION)
     iam.create_role(RoleName="guardrails", AssumeRolePolicyDocument="{}")
-    # Policies on what is not in any region tell in us-east-1.
+    # Policies on global resources, such as IAM users, send their messages from us-east-1.
     for region in (REGION, "us-east-1"):
         sandbox.client("sns", account, region).create_topic(Name="guardrails-compliance")
     location = {"LocationConstraint": REGION}
