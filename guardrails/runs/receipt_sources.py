@@ -31,7 +31,8 @@ LOG_DAYS = 7
 """How many days of logs are read, unless the user says since when."""
 HINT = ("receipts are what our actions write: action-revert-... and fixes.jsonl next to resources.json, the "
         "receipts.json of ./run.sh heal and rollback, and log lines with `receipt {...}`")
-_RUNS = re.compile(r"(?:heal|rollback)-(\d{8}T\d{6}Z)")
+_RUNS = re.compile(r"(?:heal|rollback)-(\d{8}T\d{6}Z)(?:-(\d+))?")
+"""The directories of runs: the time, and a number if several began in one second (paths.output_path)."""
 _REPORT = "receipts.json"
 _FILE = re.compile(r"(?:receipts\.json|" + re.escape(JOURNAL) + r"|action-[^/]+?)(?:\.gz)?")
 _PLACE = re.compile(r"(?:^|/)(\d{12})/([a-z]{2,4}(?:-[a-z]+)+-\d)/")
@@ -202,14 +203,14 @@ def refuse_unread(found: FoundReceipts) -> None:
 def default_sources(*, every: bool = False) -> list[str]:
     """The newest run of heal or rollback below output/; with `every`, all of them, the newest first."""
     runs = sorted(
-        ((match[1], str(path)) for path in (OUTPUT.iterdir() if OUTPUT.is_dir() else ())
+        ((match[1], int(match[2] or 1), str(path)) for path in (OUTPUT.iterdir() if OUTPUT.is_dir() else ())
          if (match := _RUNS.fullmatch(path.name)) and path.is_dir()), reverse=True)
     if not runs:
         raise GuardrailsError(
             f"there is no run of heal or rollback below {OUTPUT}/",
             "name a source: a run directory, a file, s3://BUCKET/PREFIX, `logs` for the logs of deployed functions, or "
             "- for standard input")
-    return [path for _, path in runs[:None if every else 1]]
+    return [path for _, _, path in runs[:None if every else 1]]
 
 
 def _shown(source: str) -> str:

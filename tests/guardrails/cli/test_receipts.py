@@ -56,6 +56,12 @@ def test_the_newest_run_is_listed_by_default(tmp_path: Path) -> None:
     assert guardrails("receipts", "output/heal-20260101T120000Z", "--resource", "sg-[0-9]").stdout.startswith(IDS[0])
 
 
+def test_the_last_of_several_runs_of_one_second_is_the_newest(tmp_path: Path) -> None:
+    for number, suffix in enumerate(("", "-2", "-10")):
+        run_of(tmp_path, fixed(f"sg-{number}", number), name=f"rollback-20260101T120000Z{suffix}")
+    assert guardrails("receipts").stderr == "1 of 1 receipts, read from output/rollback-20260101T120000Z-10\n"
+
+
 def test_without_a_run_the_sources_are_named(tmp_path: Path) -> None:
     result = guardrails("receipts")
     assert result.exit_code == 1
