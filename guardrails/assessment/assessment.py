@@ -105,13 +105,17 @@ class GroupRow:
         return self.seen - self.empty
 
 
+Partial = Mapping[str, Mapping[str, str]]
+"""The controls that a policy checks only in part: framework to control to what it does not check."""
+
+
 @dataclass(frozen=True)
 class UnselectedPolicy:
     """A policy that the run did not select. It still counts as covering its requirements."""
 
     controls: Mapping[str, Sequence[str]]
     audited: bool
-    partial: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    partial: Partial = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -296,29 +300,29 @@ class Assessment:
     @cached_property
     def frameworks(self) -> list[FrameworkResult]:
         """Every framework with the verdict on each of its requirements."""
-        return self._verdicts(self._per_check, list(self._weakened.values()))
+        return self._verdicts(self._per_check, [account.id for account in self.accounts])
 
     def frameworks_of(self, account: str) -> list[FrameworkResult]:
         """Every framework with the verdicts for one account, given by its id."""
-        return self._verdicts(
-            _grouped(self._per_check, "account").get(account, []), [self._weakened.get(account, {})])
+        return self._verdicts(_grouped(self._per_check, "account").get(account, []), [account])
 
-    @property
-    def _weakened(self) -> Mapping[str, Mapping[str, Mapping[str, Mapping[str, str]]]]:
-        """Account to policy to the claims that the account's parameters make partial, as PolicyInfo.partial."""
-        return self.store.get("weakened", {})
+    @cached_property
+    def _partial_in(self) -> Mapping[str, Mapping[str, Partial]]:
+        """Account to policy to what it checks only in part with the account's parameters, where these matter."""
+        return self.store.get("partial_in", {})
 
-    def _verdicts(
-        self, rows: Sequence[CheckGroup], weakened: Sequence[Mapping[str, Mapping[str, Mapping[str, str]]]]
-    ) -> list[FrameworkResult]:
-        # A policy that the run did not select still covers its requirements.
-        every: dict[str, PolicyInfo | UnselectedPolicy] = {
-            name: UnselectedPolicy(**data) for name, data in self.store.get("not_chosen", {}).items()}
-        every.update(self.policies)
+    @cached_property
+    def _every_policy(self) -> Mapping[str, PolicyInfo | UnselectedPolicy]:
+        """All policies by name: one that the run did not select still covers its requirements."""
+        others = {name: UnselectedPolicy(**data) for name, data in self.store.get("not_chosen", {}).items()}
+        return {**others, **self.policies}
+
+    def _verdicts(self, rows: Sequence[CheckGroup], accounts: Sequence[str]) -> list[FrameworkResult]:
+        # What is checked only in part in one of the accounts is checked only in part in all of them together.
         policies = {
             name: UnselectedPolicy(policy.controls, policy.audited, _all_partial(
-                [policy.partial, *(each.get(name, {}) for each in weakened)]))
-            for name, policy in every.items()}
+                self._partial_in.get(account, {}).get(name, policy.partial) for account in accounts or [""]))
+            for name, policy in self._every_policy.items()}
         return framework_results(self.catalogues, policies, self._policy_results(rows))
 
     def _policy_results(self, rows: Sequence[CheckGroup]) -> dict[str, PolicyResult]:
@@ -400,7 +404,7 @@ def missing_rows(checks: Iterable[CheckRow]) -> list[MissingRow]:
         for (account, name, region, state, reason, resource), policies in groups.items()]
 
 
-def _all_partial(found: Iterable[Mapping[str, Mapping[str, str]]]) -> dict[str, dict[str, str]]:
+def _all_partial(found: Iterable[Partial]) -> dict[str, dict[str, str]]:
     merged: dict[str, dict[str, str]] = {}
     for each in found:
         for framework, missing in each.items():

@@ -251,13 +251,13 @@ def describe(
     store["not_chosen"] = {
         policy.name: asdict(UnselectedPolicy(policy.controls, policy.sweeps, policy.partial))
         for policy in every if policy.name not in chosen}
-    store["weakened"] = {
-        account.id: found for account in accounts.all if (found := weakened(every, accounts.vars_of(account)))}
+    store["partial_in"] = {
+        account.id: found for account in accounts.all if (found := partial_in(every, accounts.vars_of(account)))}
     store.set_accounts(account_infos(accounts))
 
 
-def weakened(policies: Iterable[Policy], variables: Mapping[str, Any]) -> dict[str, dict[str, dict[str, str]]]:
-    """Policy to the controls that it checks only in part with an account's `vars`, for those that the `vars` change."""
+def partial_in(policies: Iterable[Policy], variables: Mapping[str, Any]) -> dict[str, dict[str, dict[str, str]]]:
+    """Policy to what it checks only in part with an account's `vars`, for the policies for which the `vars` matter."""
     found = {}
     for policy in policies:
         defaults = policy.metadata.get("parameters") or {}
