@@ -90,13 +90,19 @@ def open_database(path: Path, kind: DatabaseKind, *, write: bool) -> sqlite3.Con
 
 
 def begin(db: sqlite3.Connection, path: Path, *, write: bool) -> None:
-    """Begin a transaction. Waits while another process uses the file, and says so on standard error.
+    """Begin a transaction on the file and on those attached to the connection.
+
+    Waits while another process uses one of them, and says so on standard error.
 
     Raises DatabaseLocked after WAIT seconds, and sqlite3.Error.
     """
+    # Python keeps prepared statements by their text, and a BEGIN that was prepared before an ATTACH does not lock the
+    # attached file. With the names in the text, it is prepared again.
+    names = ", ".join(row[1] for row in db.execute("pragma database_list"))
+
     def started() -> None:
         db.execute("pragma busy_timeout = 0")  # or SQLite would wait before anything is said
-        db.execute("begin immediate" if write else "begin")
+        db.execute(f"{'begin immediate' if write else 'begin'} /* {names} */")
         try:
             db.execute("select count(*) from sqlite_master").fetchone()
         except sqlite3.Error:

@@ -286,3 +286,15 @@ def test_two_audits_at_the_same_time_keep_both(tmp_path: Path, monkeypatch: pyte
         thread.join()
     assert problems == ["", ""]
     assert {run.id for run in History(path).runs()} == {"a", "b"}
+
+
+def test_a_transaction_locks_the_attached_file_too(tmp_path: Path) -> None:
+    a_run(tmp_path / "a")
+    history = tmp_path / "a" / "history.db"
+    # open() begins a transaction before the history is attached.
+    with RunStore.open(tmp_path / "a") as store, store.attached(history, "h") as db:
+        database.begin(db, history, write=True)
+        with closing(sqlite3.connect(history, timeout=0)) as other, \
+                pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("begin immediate")
+        db.rollback()
