@@ -4,7 +4,12 @@ from __future__ import annotations
 import re
 
 SEVERITIES = ("critical", "high", "medium", "low", "info")
+UNRATED = "unrated"
+"""The severity of a policy that does not say one, such as a plain policy of Cloud Custodian."""
+SHOWN_SEVERITIES = (*SEVERITIES, UNRATED)
 RESPONSES = ("revert", "encrypt", "stop", "terminate", "disable", "alert", "none")
+OTHER = "other"
+"""The response of a policy that does not name it, and whose actions may change the resource."""
 PASSIVE = ("alert", "none")
 """The responses that change nothing in the account."""
 EXPOSURES = ("internet", "cross-account", "internal")

@@ -4,6 +4,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from itertools import chain, count
 from pathlib import Path
@@ -14,6 +15,7 @@ from .errors import GuardrailsError
 ROOT = Path(__file__).resolve().parents[1]
 POLICIES = ROOT / "policies"
 CONTROLS = ROOT / "controls"
+_OUTPUT: ContextVar[Path] = ContextVar("output", default=Path("output"))
 PRIVATE_DIRECTORY, PRIVATE_FILE = 0o700, 0o600
 PRIVATE_UMASK = 0o077
 """For processes that write below a run's directory."""
@@ -69,8 +71,18 @@ def create_private(path: Path) -> None:
     os.close(os.open(path, os.O_CREAT | os.O_WRONLY, PRIVATE_FILE))
 
 
+def use_output(directory: Path) -> None:
+    """Set the directory below which this command writes when no -o is given."""
+    _OUTPUT.set(directory)
+
+
+def output_root() -> Path:
+    """The directory below which a command writes when no -o is given."""
+    return _OUTPUT.get()
+
+
 def output_path(given: str | None, verb: str) -> Path:
-    """The path of a run's output directory: `given`, or `output/VERB-<UTC time>` in the current directory.
+    """The path of a run's output directory: `given`, or `VERB-<UTC time>` in `output_root`.
 
     A second run of the same second gets `-2` after the time, and so on.
     """
@@ -78,7 +90,7 @@ def output_path(given: str | None, verb: str) -> Path:
         return Path(given).resolve()
     name = f"{verb}-{datetime.now(UTC).strftime('%Y%m%dT%H%M%SZ')}"
     names = chain([name], (f"{name}-{number}" for number in count(2)))
-    return next(path for path in (Path("output") / each for each in names) if not path.exists()).resolve()
+    return next(path for path in (output_root() / each for each in names) if not path.exists()).resolve()
 
 
 def output_directory(given: str | None, verb: str) -> Path:

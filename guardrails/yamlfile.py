@@ -1,6 +1,7 @@
 """Reads YAML files as c7n does, with the line of every value."""
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +63,7 @@ def read(path: Path) -> YamlFile:
     its aliases resolved (`custom_actions.yaml_limits`).
     """
     try:
-        text = read_bytes(path, BYTES, pipes=False).decode("utf-8")
+        text = read_bytes(path, BYTES, pipes=False).decode("utf-8-sig")
     except TooLarge:
         raise YamlError(f"too large: the limit is {BYTES} bytes; divide it into several files", 1) from None
     except (CannotRead, UnicodeDecodeError) as error:
@@ -82,6 +83,8 @@ def read(path: Path) -> YamlFile:
             raise YamlError(f"duplicate key {key!r} in one mapping; only the last one would apply", line)
         return YamlFile(path, loader.construct_document(root), root)
     except yaml.MarkedYAMLError as error:
+        if path.suffix == ".json" and (found := _json(text)) is not None:
+            return YamlFile(path, found, None)
         mark = error.problem_mark or error.context_mark
         what = ", ".join(part for part in (error.context, error.problem) if part)
         # PyYAML reports what is missing at the end on the line after it.
@@ -93,6 +96,14 @@ def read(path: Path) -> YamlFile:
     finally:
         if loader is not None:
             loader.dispose()
+
+
+def _json(text: str) -> Any:
+    """JSON that is no YAML, such as with tabs; None if it is no JSON. Its values have no lines."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def dump(data: Any) -> str:

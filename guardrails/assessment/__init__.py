@@ -7,6 +7,7 @@ from custom_actions.face import face
 
 if TYPE_CHECKING:
     from .assessment import (
+        SHOWN_FRAMEWORKS,
         Assessment,
         GroupRow,
         MissingRow,
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 __getattr__, __all__ = face(
     __name__,
     assessment=(
-        "Assessment", "GroupRow", "MissingRow", "PolicyRow", "UnselectedPolicy", "counted", "missing_rows",
-        "percent",
+        "SHOWN_FRAMEWORKS", "Assessment", "GroupRow", "MissingRow", "PolicyRow", "UnselectedPolicy", "counted",
+        "missing_rows", "percent",
     ),
     changes=("assess", "assess_again"),
     check_groups=("ResourceTotals",),

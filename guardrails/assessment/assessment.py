@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from custom_actions.vocabulary import SEVERITIES
+from custom_actions.vocabulary import SHOWN_SEVERITIES
 
 from ..policies import Catalogue, FrameworkResult, PolicyResult, framework_results
 from ..results import (
@@ -30,6 +30,8 @@ from ..results import (
 from .check_groups import CheckGroup, ResourceTotals, check_counts, check_groups
 from .score import OpenFindings, Priority, Score, ScoreInput, riskiest, score
 
+SHOWN_FRAMEWORKS = "shown_frameworks"
+"""The fact about a run with the frameworks that its reports show; empty or missing for all."""
 STATES = ("ran", "partial", "denied", "throttled", "error", "not-run", "skipped")
 
 
@@ -226,7 +228,7 @@ class Assessment:
             "select policy, count(*) from findings where status = 'open' group by policy"
         ):
             counts[self.policies[policy].severity] += number
-        return {severity: counts[severity] for severity in SEVERITIES if counts[severity]}
+        return {severity: counts[severity] for severity in SHOWN_SEVERITIES if counts[severity]}
 
     def count(self, status: Status) -> int:
         """The number of findings with the status."""
@@ -293,8 +295,8 @@ class Assessment:
             groups.append(GroupRow(
                 key=subset.key, name=subset.name, score=self._score(subset.checks), passed=counts.passed,
                 seen=counts.seen, asked=counts.asked,
-                open={severity: by[severity] for severity in SEVERITIES if by[severity]}, excepted=counts.excepted,
-                reason=subset.reason, empty=counts.empty))
+                open={severity: by[severity] for severity in SHOWN_SEVERITIES if by[severity]},
+                excepted=counts.excepted, reason=subset.reason, empty=counts.empty))
         return sorted(groups, key=lambda row: (not row.score.judged, row.score.value, row.name))
 
     @cached_property
@@ -323,7 +325,9 @@ class Assessment:
             name: UnselectedPolicy(policy.controls, policy.audited, _all_partial(
                 self._partial_in.get(account, {}).get(name, policy.partial) for account in accounts or [""]))
             for name, policy in self._every_policy.items()}
-        return framework_results(self.catalogues, policies, self._policy_results(rows))
+        found = framework_results(self.catalogues, policies, self._policy_results(rows))
+        shown = self.store.get(SHOWN_FRAMEWORKS) or self.catalogues
+        return [result for result in found if result.catalogue.name in shown]
 
     def _policy_results(self, rows: Sequence[CheckGroup]) -> dict[str, PolicyResult]:
         grouped = _grouped(rows, "policy")

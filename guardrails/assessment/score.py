@@ -12,8 +12,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-SEVERITY_WEIGHTS: Mapping[str, float] = {"critical": 64, "high": 16, "medium": 4, "low": 1, "info": 0.25}
-"""Each weight is four times the next."""
+from custom_actions.vocabulary import UNRATED
+
+SEVERITY_WEIGHTS: Mapping[str, float] = {"critical": 64, "high": 16, "medium": 4, "low": 1, "info": 0.25, UNRATED: 4}
+"""Each weight is four times the next. A policy without a severity counts as medium."""
 EXPOSURE_FACTORS: Mapping[str, float] = {"internet": 2, "cross-account": 1.5, "internal": 1}
 """All are below four, the factor between two severities, so that exposure never outweighs a severity."""
 DEFAULT_EXPOSURE = "internal"

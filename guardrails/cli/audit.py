@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from custom_actions.vocabulary import UNRATED
+
 from .options import (
     INTERRUPTED,
     account_options,
@@ -19,6 +21,7 @@ from .options import (
     refuse_options,
     report_options,
     selection_options,
+    team_settings,
     verbose_option,
 )
 
@@ -68,8 +71,11 @@ def audit(
             "the selection of a started audit cannot change; start a new one")
         run = resume_audit(resume)
     else:
-        run = start_audit(AuditRequest.of(**selection), lambda: output_directory(output, "audit"))
+        request = AuditRequest.of(**selection, shown=team_settings().frameworks)
+        run = start_audit(request, lambda: output_directory(output, "audit"))
     with run.store:
+        if unrated := sum(policy.severity == UNRATED for policy in run.plan.policies):
+            click.echo(f"{unrated} policies say no severity: unrated", err=True)
         if verbose:
             click.echo(f"{len(run.plan.policies)} policies over {len(run.plan.accounts.all)} accounts, "
                        f"into {run.directory}", err=True)

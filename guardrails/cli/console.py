@@ -13,7 +13,8 @@ from custom_actions.escaping import escaped
 
 from ..errors import GuardrailsError
 
-SEVERITY_STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan", "info": "dim"}
+SEVERITY_STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan", "info": "dim",
+                   "unrated": "dim"}
 # In a pipe rich assumes 80 columns, and would wrap names that a script may search for.
 _PIPE_WIDTH = 200
 

@@ -14,16 +14,17 @@ from ..policies import (
     CoverageLevel,
     FrameworkCoverage,
     Policy,
+    PolicySources,
     changes,
     coverage_of,
     dangling,
-    load,
     load_catalogues,
     newer_list,
+    only,
     profile_of,
 )
 from .console import err, out, table, text
-from .options import controls_option, policies_option
+from .options import controls_option, policies_option, team_settings
 
 
 @click.command()
@@ -38,7 +39,7 @@ from .options import controls_option, policies_option
 @policies_option
 def coverage(
     names: tuple[str, ...], orphans: bool, newer: Path | None, as_json: bool, controls: tuple[Path, ...],
-    directory: Path,
+    policy_sources: PolicySources,
 ) -> None:
     """Show how much of each framework the policies cover: covered, automatable, total.
 
@@ -55,8 +56,9 @@ def coverage(
       ./run.sh coverage --controls examples/controls --framework example-bank
     """
     catalogues = load_catalogues(controls)
-    policies = load(directory)
-    found = _chosen(coverage_of(catalogues, policies), names)
+    policies = policy_sources.load()
+    shown = only(names or team_settings().frameworks, catalogues)
+    found = {name: one for name, one in coverage_of(catalogues, policies).items() if name in shown}
     if newer is not None:
         _check(found, names, newer, as_json=as_json)
         return
@@ -91,18 +93,6 @@ def _check(found: Mapping[str, FrameworkCoverage], names: Sequence[str], newer: 
     else:
         out().print(f"{one.catalogue.name}: no difference to {newer.name}", markup=False)
     raise SystemExit(1 if differences else 0)
-
-
-def _chosen(found: dict[str, FrameworkCoverage], names: Sequence[str]) -> dict[str, FrameworkCoverage]:
-    """The frameworks with these names; all without names. Raises GuardrailsError for an unknown name."""
-    from difflib import get_close_matches
-
-    for name in names:
-        if name not in found:
-            near = get_close_matches(name, found, n=1)
-            raise GuardrailsError(f"unknown framework {name}",
-                                  f"did you mean {near[0]}?" if near else f"known frameworks: {', '.join(found)}")
-    return {name: one for name, one in found.items() if not names or name in names}
 
 
 def _show_overview(found: Mapping[str, FrameworkCoverage]) -> None:

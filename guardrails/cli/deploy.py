@@ -21,6 +21,7 @@ from .options import (
 
 if TYPE_CHECKING:
     from ..deployment import Rollout, RolloutReport, RolloutRequest
+    from ..policies import PolicySources
 
 
 @click.command()
@@ -44,8 +45,8 @@ if TYPE_CHECKING:
 @verbose_option
 def deploy(
     names: tuple[str, ...], config: Path | None, regions: tuple[str, ...], kinds: tuple[str, ...],
-    directory: Path, exceptions: Path | None, reports: str | None, heals: bool, dry_run: bool, output: str | None,
-    yes: bool, verbose: bool,
+    policy_sources: PolicySources, exceptions: Path | None, reports: str | None, heals: bool, dry_run: bool,
+    output: str | None, yes: bool, verbose: bool,
 ) -> None:
     """Deploy policies as Lambda functions, through c7n-org. POLICY is a name or a glob; the default is all policies.
 
@@ -71,7 +72,7 @@ def deploy(
             "--heal applies to the current account only; write `guardrails: heal` into accounts.yml")
     if not dry_run:
         need_an_answer(yes=yes)
-    rollout = plan_rollout(_request(names, config, regions, kinds, directory, exceptions, reports, heals=heals))
+    rollout = plan_rollout(_request(names, config, regions, kinds, policy_sources, exceptions, reports, heals=heals))
     _show_plan(rollout, verbose=verbose)
     if dry_run:
         raise SystemExit(0 if rollout.known else INCOMPLETE)
@@ -87,17 +88,16 @@ def deploy(
 
 
 def _request(
-    names: tuple[str, ...], config: Path | None, regions: tuple[str, ...], kinds: tuple[str, ...], directory: Path,
-    exceptions: Path | None, reports: str | None, *, heals: bool,
+    names: tuple[str, ...], config: Path | None, regions: tuple[str, ...], kinds: tuple[str, ...],
+    policy_sources: PolicySources, exceptions: Path | None, reports: str | None, *, heals: bool,
 ) -> RolloutRequest:
     """What the options select. Raises GuardrailsError for what cannot be deployed."""
     from ..accounts import find_accounts, healing
     from ..deployment import RolloutRequest, deployable, marked, responder
-    from ..policies import load
     from ..results import load as load_exceptions
     from ..runs import S3Url, with_output
 
-    every = load(directory)
+    every = policy_sources.load()
     policies = [marked(policy) for policy in deployable(every, names, kinds)]
     if reports:
         place = S3Url.parse(reports).located()
@@ -106,7 +106,7 @@ def _request(
     accounts = find_accounts(config, regions)
     if heals:
         accounts = replace(accounts, reached=tuple(healing(account) for account in accounts.reached))
-    responder.refuse_partial(accounts.all, directory)
+    responder.refuse_partial(accounts.all, policy_sources)
     return RolloutRequest(policies, every, accounts, allowed.path, all_selected=not names and not kinds)
 
 

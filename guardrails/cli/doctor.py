@@ -11,6 +11,7 @@ from .options import INCOMPLETE, account_options, exceptions_option, mode_option
 
 if TYPE_CHECKING:
     from ..health import HealthReport
+    from ..policies import PolicySources
 
 BROKEN = 1
 _WORDS = {"ok": ("HEALTHY", 0), "broken": ("BROKEN", BROKEN), "unknown": ("INCOMPLETE", INCOMPLETE)}
@@ -30,8 +31,8 @@ _STYLES = {"ok": "green", "broken": "bold red", "unknown": "yellow"}
 @click.option("--json", "as_json", is_flag=True, help="Print every check as JSON.")
 @verbose_option
 def doctor(
-    names: tuple[str, ...], config: Path | None, regions: tuple[str, ...], kinds: tuple[str, ...], directory: Path,
-    exceptions: Path | None, fire: bool, wait: float, as_json: bool, verbose: bool,
+    names: tuple[str, ...], config: Path | None, regions: tuple[str, ...], kinds: tuple[str, ...],
+    policy_sources: PolicySources, exceptions: Path | None, fire: bool, wait: float, as_json: bool, verbose: bool,
 ) -> None:
     """Check that deployed functions work. POLICY is a name or a glob; the default is all policies.
 
@@ -51,10 +52,9 @@ def doctor(
     from ..accounts import find_accounts
     from ..deployment import deployable
     from ..health import ExaminationRequest, examine
-    from ..policies import load
     from ..results import load as load_exceptions
 
-    every = [policy for policy in load(directory) if policy.deploys]
+    every = [policy for policy in policy_sources.load() if policy.deploys]
     request = ExaminationRequest(
         policies=deployable(every, names, kinds), every=every, named=frozenset(names), declared=config is not None,
         wait=wait if fire else None, all_selected=not names and not kinds,

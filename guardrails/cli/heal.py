@@ -24,6 +24,7 @@ from .options import (
     policies_option,
     refuse_options,
     selection_options,
+    team_settings,
     verbose_option,
     wait_option,
     waiting,
@@ -140,7 +141,7 @@ def _started(
     from .progress import progress_bar
 
     need_an_answer(yes=not asks)
-    request = AuditRequest.of(**selection, history=None)
+    request = AuditRequest.of(**selection, history=None, shown=team_settings().frameworks)
     # What needs no call comes first: a bad file is an error before AWS is asked.
     policies, exceptions = fixable(request, applied), request.load_exceptions()
     accounts = request.find_accounts()
@@ -198,7 +199,7 @@ def _run(run: HealRun, controls: Sequence[Path], *, yes: bool, applies: bool) ->
 
     if run.phase.confirmed:
         click.echo(f"resuming: {len(run.left)} of {len(run.confirmed)} confirmed findings are left, with the policies "
-                   f"in {run.request.directory}", err=True)
+                   f"of {run.request.sources}", err=True)
     else:
         run.confirm(_confirmed(run, yes=yes, applies=applies))
     healed = run.fix()

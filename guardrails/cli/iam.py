@@ -11,6 +11,7 @@ from .options import output_option, policies_option, selection_options
 
 if TYPE_CHECKING:
     from ..accounts import Response
+    from ..policies import PolicySources
     from ..stacks import NeededRoles
 
 
@@ -36,8 +37,8 @@ if TYPE_CHECKING:
 @output_option
 def iam(
     config: Path | None, regions: tuple[str, ...], names: tuple[str, ...], services: tuple[str, ...],
-    severities: tuple[str, ...], directory: Path, reports: str | None, securityhub: bool, partition: str, account: str,
-    at_most: int, output: str | None,
+    severities: tuple[str, ...], policy_sources: PolicySources, reports: str | None, securityhub: bool,
+    partition: str, account: str, at_most: int, output: str | None,
 ) -> None:
     """Write the least-privilege permissions of each role: of the functions, of sweeps, of healing, of the responder,
     of deploy and doctor, and of the hub.
@@ -54,13 +55,13 @@ def iam(
     from ..accounts import check_regions
     from ..errors import GuardrailsError
     from ..paths import output_directory, write_json
-    from ..policies import Selection, load
+    from ..policies import Selection
     from ..runs import S3Url
     from ..stacks import RoleRequest, in_force, needed_roles
 
     check_regions(regions)
     variables, responses = _settings(config)
-    chosen = Selection(names, services, severities).choose(load(directory))
+    chosen = Selection(names, services, severities).choose(policy_sources.load())
     policies = in_force(chosen, names, variables)
     if not policies:
         raise GuardrailsError(

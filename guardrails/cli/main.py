@@ -20,7 +20,9 @@ VERBS = {
     "setup": "Prepare the sandbox's environment, and show which versions are installed.",
     "demo": "Show the whole product in three minutes on a laptop, without AWS.",
     "sandbox": "Run a local AWS with several accounts: start, stop, status, env, reset.",
+    "init": "Make a repository for your policies: settings, accounts, exceptions, a tested policy, CI.",
     "validate": "Check policy files; each error with file, line and how to fix it.",
+    "policies": "List the policies: where they are, their mode, severity and fix.",
     "diff": "Show which resources only one of two versions of the policies matches.",
     "schema": "Write a JSON schema with which an editor completes and checks policies.",
     "rules": "Write docs/rules.md, a table of all policies, from the policies.",
@@ -48,6 +50,10 @@ PASSED_THROUGH = {
     "c7n-mailer …": "Sends the notifications of policies by mail and Slack.",
     "python …": "Python in the project's environment.",
 }
+
+
+# They work on no policies of a team: a damaged guardrails.yml must not keep anybody from using them.
+WITHOUT_SETTINGS = frozenset({"setup", "demo", "sandbox", "lint", "rules", "init"})
 
 
 class Verbs(click.Group):
@@ -78,7 +84,10 @@ class Verbs(click.Group):
         if args[0] not in VERBS and not args[0].startswith("-"):
             near = get_close_matches(args[0], VERBS, n=1)
             ctx.fail(f"No such verb: {args[0]!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
-        return super().resolve_command(ctx, args)
+        name, command, rest = super().resolve_command(ctx, args)
+        if name and command and not ctx.resilient_parsing and name not in WITHOUT_SETTINGS:
+            _apply_settings(ctx, name, command)
+        return name, command, rest
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Verbs"):
@@ -102,6 +111,24 @@ def _is_sandbox_error(error: Exception) -> bool:
     return module is not None and isinstance(error, module.SandboxError)
 
 
+def verbs() -> dict[str, click.Command]:
+    """Every verb by name; imports all of them."""
+    context = click.Context(main)
+    return {name: command for name in VERBS if (command := main.get_command(context, name))}
+
+
+def _apply_settings(ctx: click.Context, verb: str, command: click.Command) -> None:
+    """Read guardrails.yml, and let its values be the defaults of the verb's options."""
+    from ..paths import use_output
+    from ..settings import team_settings
+    from .defaults import defaults_of
+
+    found = team_settings(ctx.params.get("settings"))
+    ctx.obj = found
+    ctx.default_map = {verb: defaults_of(verb, command, found)}
+    use_output(found.output)
+
+
 def _print_error(error: Exception) -> None:
     lines = [f"guardrails: {error.problem if isinstance(error, GuardrailsError) else error}"]
     if isinstance(error, GuardrailsError) and error.fix:
@@ -118,8 +145,11 @@ def _print_error(error: Exception) -> None:
     invoke_without_command=True,
 )
 @click.version_option(package_name="aws-guardrails", prog_name="aws-guardrails")
+@click.option("--settings", metavar="FILE",
+              help="The team's settings, or `none`. [default: GUARDRAILS_SETTINGS, or the guardrails.yml in the "
+                   "current directory or one above it]")
 @click.pass_context
-def main(ctx: click.Context) -> None:
+def main(ctx: click.Context, settings: str | None) -> None:
     """Continuous AWS security compliance with Cloud Custodian: find, fix and report drift.
 
     Start with `demo`; it needs no AWS account. With an account: `validate`, `audit`, then `heal` or `deploy`. The

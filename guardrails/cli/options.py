@@ -1,17 +1,22 @@
 """Options that several verbs share."""
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from custom_actions.vocabulary import SEVERITIES
+from custom_actions.vocabulary import SEVERITIES, SHOWN_SEVERITIES
 
 from ..limits import SWEEPS, TARGETS_PER_SWEEP
-from ..paths import POLICIES
-from ..policies import Kind
+from ..paths import output_root
+from ..policies import Kind, PackChoice, PolicySources
+
+if TYPE_CHECKING:
+    from ..settings import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -19,16 +24,11 @@ INCOMPLETE = 2
 """The exit code of a verb that could not do all of its work."""
 INTERRUPTED = 130
 """The exit code after Ctrl-C."""
-HISTORY = Path("output") / "history.db"
 
 verbose_option = click.option("-v", "--verbose", is_flag=True, help="Print more, on standard error.")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 wait_option = click.option(
     "--wait", is_flag=True, help="If another heal or rollback works on one of the accounts, wait until it has ended.")
-policies_option = click.option(
-    "--policies", "directory", type=click.Path(path_type=Path, exists=True, file_okay=False), default=POLICIES,
-    metavar="DIR", help="Your own policy directory, instead of the project's policies/.",
-)
 output_option = click.option(
     "-o", "--output", metavar="DIR", help="The output directory; new or empty. [default: output/VERB-<UTC time>]"
 )
@@ -48,13 +48,49 @@ exceptions_option = click.option(
 )
 
 
+def policies_option(command: Command) -> Command:
+    """--policies and --pack; the command gets both as `policy_sources`."""
+
+    @wraps(command)
+    def wrapped(*arguments: Any, directories: tuple[Path, ...], packs: tuple[str, ...], **options: Any) -> Any:
+        return command(*arguments, policy_sources=_sources(directories, packs), **options)
+
+    return cast(Command, click.option(
+        "--policies", "directories", multiple=True, type=click.Path(path_type=Path, exists=True, file_okay=False),
+        metavar="DIR", help="A directory of policies. Can be repeated. [default: the sources in guardrails.yml, else "
+                            "the shipped policies]",
+    )(click.option(
+        "--pack", "packs", multiple=True, metavar="NAME",
+        help="A pack of shipped policies (aws-guardrails), with or without --policies. Can be repeated.",
+    )(wrapped)))
+
+
+def _sources(directories: Sequence[Path], packs: Sequence[str]) -> PolicySources:
+    """The sources that the command line names; else those of the settings."""
+    settings = team_settings()
+    if not directories and not packs:
+        return settings.sources
+    return replace(
+        settings.sources, packs=tuple(map(PackChoice, packs)),
+        directories=tuple(str(directory.absolute()) for directory in directories), part=settings.file is not None)
+
+
+def team_settings() -> Settings:
+    """The settings of this command; those of no file outside of a command."""
+    from ..settings import Settings
+
+    context = click.get_current_context(silent=True)
+    found = context.find_object(Settings) if context else None
+    return found or Settings()
+
+
 def _history(context: click.Context, parameter: click.Parameter, value: str) -> Path | None:
     return None if value == "none" else Path(value)
 
 
 history_option = click.option(
-    "--history", default=str(HISTORY), show_default=True, metavar="FILE", callback=_history,
-    help="The database of earlier runs, to compare with and add to; `none` to do neither.",
+    "--history", default=lambda: str(output_root() / "history.db"), show_default="output/history.db", metavar="FILE",
+    callback=_history, help="The database of earlier runs, to compare with and add to; `none` to do neither.",
 )
 
 
@@ -80,7 +116,8 @@ securityhub_option = click.option(
     help="Import the findings into the Security Hub of each account, and archive resolved ones there.",
 )
 fail_on_option = click.option(
-    "--fail-on", type=click.Choice(SEVERITIES), help="Exit with 1 on an open finding of this severity or higher."
+    "--fail-on", type=click.Choice(SEVERITIES),
+    help="Exit with 1 on an open finding of this severity or higher, or of a policy without a severity."
 )
 mode_option = click.option(
     "--mode", "kinds", multiple=True, type=click.Choice([kind.value for kind in Kind]),
@@ -108,7 +145,7 @@ def account_options(command: Command) -> Command:
 def selection_options(command: Command) -> Command:
     """--policy, --service and --severity."""
     command = click.option(
-        "--severity", "severities", multiple=True, type=click.Choice(SEVERITIES),
+        "--severity", "severities", multiple=True, type=click.Choice(SHOWN_SEVERITIES),
         help="Only policies of this severity. Can be repeated."
     )(command)
     command = click.option(

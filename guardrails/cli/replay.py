@@ -12,6 +12,7 @@ import click
 from .options import INCOMPLETE, exceptions_option, policies_option, verbose_option
 
 if TYPE_CHECKING:
+    from ..policies import PolicySources
     from ..replay import EventReplay, PlannedAction, ReplayResult
 
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @verbose_option
 def replay(
-    file: Path, names: tuple[str, ...], directory: Path, exceptions: Path | None, variables: Path | None,
+    file: Path, names: tuple[str, ...], policy_sources: PolicySources, exceptions: Path | None, variables: Path | None,
     account: str | None, region: str | None, offline: bool, as_json: bool, verbose: bool,
 ) -> None:
     """Run a recorded CloudTrail or AWS Config event through the policies that subscribe to it. Changes nothing.
@@ -48,13 +49,13 @@ def replay(
     """
     import json
 
-    from ..policies import Selection, load
+    from ..policies import Selection
     from ..replay import ReplayRequest, read_events, read_variables, replay_events
     from ..results import load as load_exceptions
 
     events = read_events(file)
     request = ReplayRequest(
-        Selection(names).choose(load(directory)), account, region, offline,
+        Selection(names).choose(policy_sources.load()), account, region, offline,
         read_variables(variables) if variables else {}, load_exceptions(exceptions).path)
     replays: list[EventReplay] = []
     for each in replay_events(events, request):

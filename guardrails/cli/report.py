@@ -16,6 +16,7 @@ from .options import (
     policies_option,
     report_options,
     selection_options,
+    team_settings,
     verbose_option,
 )
 
@@ -52,7 +53,7 @@ def report(
     from ..runs import AuditRequest, assess_source
     from .show import end_with_report
 
-    request = AuditRequest.of(**selection)
+    request = AuditRequest.of(**selection, shown=team_settings().frameworks)
     hubs = request.find_accounts().reached if securityhub else None
     directory = cache(lambda: output_directory(output, "report"))
     assessment, advice = assess_source(source, request, directory)

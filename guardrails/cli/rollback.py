@@ -17,7 +17,7 @@ from .receipts import filter_of, receipt_options, request_for
 
 if TYPE_CHECKING:
     from ..health import FixesAgain
-    from ..policies import Policy
+    from ..policies import Policy, PolicySources
     from ..runs import FoundReceipts, Rollback, RollbackCheck, RollbackPlan, SourcedReceipt
 
 _NAMES_SHOWN = 200
@@ -40,8 +40,8 @@ _NAMES_SHOWN = 200
 def rollback(
     given: tuple[str, ...], sources: tuple[str, ...], config: Path | None, regions: tuple[str, ...],
     numbers: tuple[str, ...], since: datetime | None, names: tuple[str, ...], resources: tuple[str, ...],
-    outcomes: tuple[str, ...], force: bool, exception: Path | None, directory: Path, output: str | None, wait: bool,
-    yes: bool,
+    outcomes: tuple[str, ...], force: bool, exception: Path | None, policy_sources: PolicySources, output: str | None,
+    wait: bool, yes: bool,
 ) -> None:
     """Undo fixes with the AWS API calls in their receipts.
 
@@ -61,9 +61,8 @@ def rollback(
       ./run.sh rollback output/heal-20260101T120000Z --policy 's3-*'
       ./run.sh rollback 20260101-120000-k3v9qt7m --from /aws/lambda/custodian-s3-bucket-public
     """
-    from ..paths import output_directory, output_path
+    from ..paths import output_directory, output_path, output_root
     from ..runs import (
-        OUTPUT,
         AwsClients,
         Rollback,
         RollbackJournal,
@@ -95,12 +94,12 @@ def rollback(
     target = output_path(output, "rollback")
     with (
         locked_accounts([account], target, wait=waiting if wait else None),
-        RollbackJournal(OUTPUT / "rollbacks" / f"{account}.jsonl") as journal,
+        RollbackJournal(output_root() / "rollbacks" / f"{account}.jsonl") as journal,
     ):
         checked = check_resources(plan, journal, clients)
         _show(plan, checked)
         checked.refuse_differences(force=force)
-        policies = _policies(directory)
+        policies = _policies(policy_sources)
         again = _fixes_again(plan, account, policies)
         _show_again(again)
         if again or exception:
@@ -135,12 +134,10 @@ def _selected(
     return found
 
 
-def _policies(directory: Path) -> list[Policy]:
+def _policies(sources: PolicySources) -> list[Policy]:
     """The policies. An error in their files must not keep anybody from undoing a fix."""
-    from ..policies import load
-
     try:
-        return load(directory)
+        return sources.load()
     except GuardrailsError as error:
         click.echo(f"the policies cannot be read, so functions are looked up by c7n's default name: {error}", err=True)
         return []

@@ -3,10 +3,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from .options import controls_option, policies_option
+
+if TYPE_CHECKING:
+    from ..policies import PolicySources
 
 DEFAULT = Path("policies.schema.json")
 
@@ -15,9 +19,12 @@ DEFAULT = Path("policies.schema.json")
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), default=DEFAULT, show_default=True,
               metavar="FILE", help="The file to write; - for standard output.")
 @click.option("--all", "every", is_flag=True, help="Include every AWS resource type; the file is six times as large.")
+@click.option("--settings", "of_settings", is_flag=True, help="Write the schema of guardrails.yml instead.")
 @policies_option
 @controls_option
-def schema(output: Path, every: bool, directory: Path, controls: tuple[Path, ...]) -> None:
+def schema(
+    output: Path, every: bool, of_settings: bool, policy_sources: PolicySources, controls: tuple[Path, ...]
+) -> None:
     """Write a JSON schema with which an editor completes and checks policy files.
 
     The schema covers the resource types that the policies in the directory use, our filters and actions, the metadata
@@ -28,13 +35,27 @@ def schema(output: Path, every: bool, directory: Path, controls: tuple[Path, ...
     Example:
       ./run.sh schema
       ./run.sh schema --all -o .vscode/policies.schema.json
+      ./run.sh schema --settings -o guardrails.schema.json
     """
     from ..paths import write_text
-    from ..policies import load, load_catalogues, policy_schema
+    from ..policies import load_catalogues, policy_schema
 
-    resources = () if every else {policy.resource for policy in load(directory)}
-    text = json.dumps(policy_schema(resources, load_catalogues(controls)), separators=(",", ":")) + "\n"
+    if of_settings:
+        text = settings_schema_text()
+    else:
+        resources = () if every else {policy.resource for policy in policy_sources.load()}
+        text = json.dumps(policy_schema(resources, load_catalogues(controls)), separators=(",", ":")) + "\n"
     if str(output) == "-":
         click.echo(text, nl=False)
         return
     click.echo(write_text(output, text, shared=True))
+
+
+def settings_schema_text() -> str:
+    """The JSON schema of guardrails.yml, with the options of each verb."""
+    from ..settings import settings_schema
+    from .defaults import option_schemas
+    from .main import verbs
+
+    schemas = settings_schema({name: option_schemas(command) for name, command in verbs().items()})
+    return json.dumps(schemas, separators=(",", ":")) + "\n"

@@ -33,12 +33,15 @@ def exit_code(*, complete: bool, severities: Sequence[str], fail_on: str | None)
         severities: the severities that have open findings.
         fail_on: the lowest severity that fails the run; None if findings never do.
 
-    Returns 2 if the report is incomplete, 1 if there is an open finding of severity `fail_on` or higher, else 0.
+    Returns 2 if the report is incomplete, 1 if there is an open finding of severity `fail_on` or higher, or of
+    an unknown severity, else 0.
     """
     if not complete:
         return INCOMPLETE
-    limit = SEVERITIES.index(fail_on) if fail_on else -1
-    return int(any(SEVERITIES.index(severity) <= limit for severity in severities if severity in SEVERITIES))
+    if fail_on is None:
+        return 0
+    harmless = SEVERITIES[SEVERITIES.index(fail_on) + 1:]
+    return int(any(severity not in harmless for severity in severities))
 
 
 def end_with_report(

@@ -2,10 +2,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from .options import output_option, policies_option
+
+if TYPE_CHECKING:
+    from ..policies import PolicySources
 
 
 @click.command()
@@ -22,7 +26,7 @@ from .options import output_option, policies_option
 @policies_option
 @output_option
 def templates(
-    config: Path | None, operators: tuple[str, ...], partition: str, directory: Path, output: str | None
+    config: Path | None, operators: tuple[str, ...], partition: str, policy_sources: PolicySources, output: str | None
 ) -> None:
     """Write CloudFormation templates: the compliance topic, the mailer, and the two sides of a central deployment.
 
@@ -39,11 +43,10 @@ def templates(
     """
     from ..accounts import listed_accounts
     from ..paths import output_directory, write_json
-    from ..policies import load
     from ..stacks import OPERATORS, deployment_sizes, permissions_boundary, service_control_policy, templates_for
     from .console import out, table
 
-    policies = load(directory)
+    policies = policy_sources.load()
     accounts = listed_accounts(config, ()) if config else None
     target = output_directory(output, "templates")
     found = templates_for(policies, accounts)

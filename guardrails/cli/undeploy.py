@@ -10,6 +10,7 @@ from .options import INCOMPLETE, account_options, output_option, policies_option
 
 if TYPE_CHECKING:
     from ..deployment import RemovalPlan, RemovalReport
+    from ..policies import PolicySources
 
 
 @click.command()
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 @output_option
 @yes_option
 def undeploy(
-    names: tuple[str, ...], config: Path | None, regions: tuple[str, ...], directory: Path, keep_logs: bool,
-    output: str | None, yes: bool,
+    names: tuple[str, ...], config: Path | None, regions: tuple[str, ...], policy_sources: PolicySources,
+    keep_logs: bool, output: str | None, yes: bool,
 ) -> None:
     """Remove deployed functions that no policy needs any more, or the functions of POLICY (names or globs).
 
@@ -43,14 +44,13 @@ def undeploy(
     from ..accounts import find_accounts
     from ..deployment import removal
     from ..paths import output_directory, write_json
-    from ..policies import load
     from .console import confirm
 
-    policies = load(directory)
-    removal.refuse_part_without_names(names, directory)
+    policies = policy_sources.load()
+    removal.refuse_part_without_names(names, policy_sources)
     accounts = find_accounts(config, regions)
     plan = removal.plan_removal(
-        accounts, policies, directory, names, declared=config is not None, keep_logs=keep_logs)
+        accounts, policies, policy_sources, names, declared=config is not None, keep_logs=keep_logs)
     _show_plan(plan)
     code = INCOMPLETE if plan.unknown else 0
     if not plan.number:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,10 +10,12 @@ import click
 
 from ..paths import POLICIES, ROOT
 from .console import out
-from .options import controls_option, verbose_option
+from .options import controls_option, team_settings, verbose_option
 
 if TYPE_CHECKING:
+    from ..policies import FileProblem, Policy
     from ..results import Exceptions
+    from ..settings import Settings
 
 CASES = ROOT / "tests" / "policies"
 
@@ -23,50 +26,90 @@ CASES = ROOT / "tests" / "policies"
 @click.option(
     "--cases", metavar="DIR",
     help="The directory of the policies' test cases; each policy must have one. `none` to skip this check. [default: "
-         "tests/policies for the project's own policies, none for others]")
+         "tests/policies for the shipped policies, `cases` of guardrails.yml for the team's, none for others]")
+@click.option("--strict", is_flag=True,
+              help="Demand metadata, and keep this project's other rules for policies, in all policies. They are only "
+                   "hints for policies of others.")
 @verbose_option
-def validate(paths: tuple[Path, ...], controls: tuple[Path, ...], cases: str | None, verbose: bool) -> None:
+def validate(
+    paths: tuple[Path, ...], controls: tuple[Path, ...], cases: str | None, strict: bool, verbose: bool
+) -> None:
     """Check policy files: schema, filters and actions, metadata, controls, names, test cases, Lambda's limits.
 
-    PATH is a policy file or a directory of them; the default is the project's policies/. Prints every error of every
-    file with file, line and how to fix it. Exits with 1 if there is an error. Without a PATH the project's
-    exceptions.yml is checked too.
+    PATH is a policy file or a directory of them; the default is every source in guardrails.yml, else the shipped
+    policies. Prints every error of every file with file, line and how to fix it. Exits with 1 if there is an error.
+    Without a PATH it checks guardrails.yml, accounts.yml and exceptions.yml too.
 
     \b
     Example:
       ./run.sh validate
       ./run.sh validate my-policies/ policies/config-rule/s3.yml
-      ./run.sh validate my-policies/ --cases my-tests/policies
+      ./run.sh validate my-policies/ --strict --cases my-tests/policies
     """
     started = time.monotonic()
     from ..policies import check_files, load_catalogues, policy_files
     from ..results import load as load_exceptions
 
-    exceptions = None if paths else load_exceptions(None)
-    files = policy_files([_short(path) for path in paths or (POLICIES,)])
-    found = check_files(files, load_catalogues(controls), _cases(cases, files), whole=not paths)
+    settings = team_settings()
+    files = [_short(file) for file in (policy_files(paths) if paths else settings.sources.files())]
+    exceptions = None if paths else load_exceptions(settings.exceptions)
+    found = check_files(
+        files, load_catalogues(controls), _cases(cases, files), whole=not paths and settings.file is None,
+        strict=strict)
+    problems = list(found.problems)
+    if not paths and cases is None:
+        problems += _without_case(settings, found.checked)
     if verbose:
         for file in files:
             click.echo(f"checked {file}", err=True)
-    for problem in found.problems:
-        click.echo(f"{problem.file}:{problem.line}: {problem.problem}")
-        if problem.fix:
-            click.echo(f"    {problem.fix}")
+        _show(found.hints, "hint: ")
+    _show(problems)
     counted = (f"{found.policies} policies on {found.resource_types} resource types in {found.files} files, "
                f"{time.monotonic() - started:.1f} s")
-    if found.problems:
-        click.echo(f"{len(found.problems)} errors in {counted}")
+    if found.hints and not verbose:
+        bare = sum("no metadata" in hint.problem for hint in found.hints)
+        click.echo(f"{len(found.hints)} hints about policies without this project's metadata or conventions"
+                   f"{f' ({bare} have no metadata: their severity is unrated)' if bare else ''}; -v lists them, "
+                   "--strict makes them errors", err=True)
+    if problems:
+        click.echo(f"{len(problems)} errors in {counted}")
         raise SystemExit(1)
     if exceptions is not None:
-        _show_exception_notes(exceptions)
+        _check_team(settings, exceptions)
     out().print(f"valid: {counted}")
 
 
-def _show_exception_notes(exceptions: Exceptions) -> None:
-    """Print what deserves attention in the project's exceptions, such as one for a policy that does not exist."""
-    from ..policies import load
+def _show(problems: Iterable[FileProblem], label: str = "") -> None:
+    for problem in problems:
+        click.echo(f"{problem.file}:{problem.line}: {label}{problem.problem}")
+        if problem.fix:
+            click.echo(f"    {problem.fix}")
 
-    policies = load()
+
+def _without_case(settings: Settings, policies: Sequence[Policy]) -> Iterator[FileProblem]:
+    """The team's own policies without a test case, if its settings name directories of cases."""
+    from ..policies import case_problems
+
+    directories = [Path(each).resolve() for each in settings.sources.directories]
+    own = [policy for policy in policies
+           if any(policy.source.path.resolve().is_relative_to(each) for each in directories)]
+    for directory in settings.cases:
+        yield from case_problems(own, _short(directory), whole=len(settings.cases) == 1)
+
+
+def _check_team(settings: Settings, exceptions: Exceptions) -> None:
+    """Check what the other files of a team say of the policies. Raises GuardrailsError for the first error.
+
+    Prints what deserves attention in the exceptions, such as one for a policy that does not exist.
+    """
+    from ..accounts import listed_accounts
+    from .defaults import check_defaults
+    from .main import verbs
+
+    policies = settings.sources.load()
+    check_defaults(settings, verbs())
+    if settings.accounts:
+        listed_accounts(settings.accounts, ())
     state = exceptions.state((), (), [policy.name for policy in policies])
     for note in [*state.notes(), *exceptions.notes_on_names(policies)]:
         click.echo(f"exceptions.yml: {note}", err=True)

@@ -17,7 +17,7 @@ from custom_actions.names import EVENTS_QUEUE, PROJECT, PROJECT_TAG, TOPIC
 from custom_actions.vocabulary import TELLING
 
 from ..accounts import Response
-from ..policies import Kind, Policy
+from ..policies import Kind, Policy, action_type
 
 # Added to a policy that would do nothing without its fix. AWS Config shows its evaluations by itself.
 _NOTIFY = {
@@ -80,7 +80,3 @@ def _notifies_the_topic(action: Any) -> bool:
     transport = (action.get("transport") or {}) if isinstance(action, Mapping) else {}
     return str(transport.get("topic", "")).rpartition(":")[2] == TOPIC
 
-
-def action_type(action: Any) -> str:
-    """The type of a policy's action, which can be a mapping or only a name."""
-    return str(action.get("type") if isinstance(action, Mapping) else action)

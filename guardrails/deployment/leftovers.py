@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Any
 
 from custom_actions.names import FUNCTION_PREFIX, HUB_BUS, RESPONDER
@@ -21,7 +20,7 @@ from custom_actions.names import FUNCTION_PREFIX, HUB_BUS, RESPONDER
 from ..accounts import AWS_ERRORS, KEY, Account, account_region, has_responder, reason_of
 from ..errors import GuardrailsError
 from ..limits import DEPLOYMENT_READS
-from ..policies import Policy
+from ..policies import Policy, PolicySources
 from .forms import is_ours
 from .hub import answered_centrally, as_central
 from .plans import PolicyRefused, regions_for, runs
@@ -175,14 +174,16 @@ def switched_off(
     return off
 
 
-def refuse_partial(found: Iterable[DeployedFunction], policies: Sequence[Policy], directory: Path) -> None:
+def refuse_partial(
+    found: Iterable[DeployedFunction], policies: Sequence[Policy], sources: PolicySources
+) -> None:
     """Raise GuardrailsError if the list seems to contain only a part of the deployed policies."""
     deployed = {function.name for function in found if function.name != RESPONDER}
     wanted = {policy.function for policy in policies if policy.deploys}
     lost = deployed - wanted
     if lost and (2 * len(lost) > len(deployed) or 2 * len(wanted) < len(deployed)):
         raise GuardrailsError(
-            f"{directory} lacks {len(lost)} of the {len(deployed)} deployed policies; it seems to contain only a part "
+            f"{sources} lacks {len(lost)} of the {len(deployed)} deployed policies; it seems to contain only a part "
             "of them, so nothing was removed",
             "name the policies to remove: ./run.sh undeploy "
             f"{' '.join(sorted(name.removeprefix(FUNCTION_PREFIX) for name in lost)[:3])} …",

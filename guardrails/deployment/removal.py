@@ -4,12 +4,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Any
 
 from ..accounts import Accounts
 from ..errors import GuardrailsError
-from ..policies import Policy, is_part
+from ..policies import Policy, PolicySources
 from ..results import exceptions_in_force
 from .leftovers import (
     LOG_GROUP,
@@ -83,22 +82,22 @@ class RemovalReport:
         }
 
 
-def refuse_part_without_names(names: Sequence[str], directory: Path) -> None:
-    """Raise GuardrailsError if `directory` contains only a part of the project's policies and no policy is named."""
-    if not names and is_part(directory):
+def refuse_part_without_names(names: Sequence[str], sources: PolicySources) -> None:
+    """Raise GuardrailsError if the sources contain only a part of the policies and no policy is named."""
+    if not names and sources.is_part:
         raise GuardrailsError(
-            f"{directory} contains only a part of the project's policies: the functions of all others would be removed",
-            "remove --policies, or name the policies to remove")
+            f"{sources} contains only a part of the policies: the functions of all others would be removed",
+            "remove --policies and --pack, or name the policies to remove")
 
 
 def plan_removal(
-    accounts: Accounts, policies: list[Policy], directory: Path, names: Sequence[str], *, declared: bool,
+    accounts: Accounts, policies: list[Policy], sources: PolicySources, names: Sequence[str], *, declared: bool,
     keep_logs: bool,
 ) -> RemovalPlan:
     """Plan what to remove: the functions of the named policies, or all that no policy needs any more. Changes nothing.
 
     Args:
-        policies: the policies in `directory`, which stay deployed.
+        policies: the policies of `sources`, which stay deployed.
         names: policy names or globs; if empty, all obsolete functions are removed.
         declared: whether there is an accounts.yml, which contains the profiles of each account.
         keep_logs: whether to keep log groups.
@@ -107,7 +106,7 @@ def plan_removal(
     is deployed.
     """
     found = inventory(accounts.reached, prefixes_of(policies))
-    chosen = _chosen(found, names, policies, directory, accounts, declared=declared)
+    chosen = _chosen(found, names, policies, sources, accounts, declared=declared)
     scanned = scan(chosen)
     shared, kept, unread = surplus(_without_functions(found, chosen, places(accounts.reached)))
     noted = {function for function, _ in scanned.notes}
@@ -140,12 +139,12 @@ def _without_functions(
 
 
 def _chosen(
-    found: FunctionInventory, names: Sequence[str], policies: list[Policy], directory: Path, accounts: Accounts,
+    found: FunctionInventory, names: Sequence[str], policies: list[Policy], sources: PolicySources, accounts: Accounts,
     *, declared: bool,
 ) -> list[DeployedFunction]:
     if names:
         return functions_named(found.functions, names, policies, places(accounts.reached))
-    refuse_partial(found.functions, policies, directory)
+    refuse_partial(found.functions, policies, sources)
     chosen = obsolete(found.functions, policies)
     if declared:
         # Without accounts.yml, the profiles in its `vars` are unknown.

@@ -24,10 +24,9 @@ from custom_actions.vocabulary import TELLING
 
 from ..accounts import AWS_ERRORS, Account, has_responder, reason_of
 from ..errors import GuardrailsError
-from ..policies import Policy, is_part
+from ..policies import Policy, PolicySources, action_type
 from ..yamlfile import YamlFile
 from .blueprints import Blueprint, code, loaded
-from .forms import action_type
 from .plans import (
     DeploymentChange,
     DeploymentKey,
@@ -94,16 +93,16 @@ def plan(
     ]
 
 
-def refuse_partial(accounts: Iterable[Account], directory: Path) -> None:
-    """Raise GuardrailsError when the responder would be built from only a part of the project's policies."""
-    if not is_part(directory):
+def refuse_partial(accounts: Iterable[Account], sources: PolicySources) -> None:
+    """Raise GuardrailsError when the responder would be built from only a part of the policies."""
+    if not sources.is_part:
         return
     for account in accounts:
         if has_responder(account):
             raise GuardrailsError(
-                f"{directory} contains only a part of the project's policies: the responder of account {account} would "
+                f"{sources} contains only a part of the policies: the responder of account {account} would "
                 "lose the fixes of the others",
-                "remove --policies, and name the policies to deploy")
+                "remove --policies and --pack, and name the policies to deploy")
 
 
 def _compared(

@@ -20,6 +20,11 @@ def deployable(policies: Sequence[Policy], names: Sequence[str], kinds: Sequence
             raise GuardrailsError(
                 f"{policy.where}: {policy.name} has no `mode`, so it cannot be deployed", "add a `mode` to it")
     found = [policy for policy in chosen if policy.deploys]
+    if chosen and not found:
+        raise GuardrailsError(
+            f"none of the {len(chosen)} selected policies has a `mode`, so there is nothing to deploy",
+            "add when it is to run, such as mode: {type: periodic, schedule: rate(1 day), role: "
+            "arn:aws:iam::{account_id}:role/guardrails}; docs/policies.md shows each mode")
     if not found:
         raise GuardrailsError("no policy that can be deployed matches the selection", "see --help")
     return found

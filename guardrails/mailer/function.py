@@ -10,7 +10,7 @@ its redis cannot be imported, so the function would fail at its start (cloud-cus
     ./run.sh c7n-mailer --config mailer/mailer.yml -t mailer/templates --run
     ./run.sh c7n-mailer --config mailer/mailer.yml -t mailer/templates --update-lambda
 
-`--policies DIR` names the policy files; the default is `policies`.
+`--policies DIR` names a directory of policy files; the default is what guardrails.yml says, else the shipped ones.
 """
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ from c7n.mu import PythonPackageArchive
 from c7n_mailer import cli, deploy  # type: ignore[import-untyped]
 
 from ..errors import GuardrailsError
-from ..paths import POLICIES
+from ..policies import PolicySources
+from ..settings import team_settings
 from . import hardening
 from .notices import notices
 
@@ -70,15 +71,22 @@ def prepare(known: Mapping[str, Any]) -> None:
 def main() -> None:
     """Run c7n-mailer's command line, with our option `--policies`."""
     own = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    own.add_argument("--policies", type=Path, default=POLICIES)
+    own.add_argument("--policies", type=Path, action="append", default=[])
     given, rest = own.parse_known_args(sys.argv[1:])
     try:
-        known = notices(given.policies)
+        known = notices(_sources(given.policies))
     except GuardrailsError as error:
         sys.exit(f"c7n-mailer: {error}")
     prepare(known)
     sys.argv[1:] = rest
     cli.main()
+
+
+def _sources(directories: Sequence[Path]) -> PolicySources:
+    """The named directories; else what guardrails.yml says."""
+    if directories:
+        return PolicySources(packs=(), directories=tuple(str(each.absolute()) for each in directories))
+    return team_settings(None).sources
 
 
 if __name__ == "__main__":

@@ -3,24 +3,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from custom_actions.fixing import STOPPED, UNANSWERED
 
-from ..policies import Kind, load
+from ..policies import Kind, PolicySources
 
 _NOT_NEEDED = ("parameters",)
 """Metadata that no template prints."""
 
 
-def notices(directory: Path) -> dict[str, dict[str, Any]]:
-    """The notices of every policy of the directory that notifies, as `hardening.install` takes them.
+def notices(sources: PolicySources) -> dict[str, dict[str, Any]]:
+    """The notices of every policy that notifies, as `hardening.install` takes them.
 
     Raises GuardrailsError for policies that cannot be read.
     """
     found = {}
-    for policy in load(directory):
+    for policy in sources.load():
         if notify := list(_notifies(policy.data.get("actions") or ())):
             if policy.kind is Kind.REALTIME:
                 # What a fix of any realtime policy may report besides; the settings are those of its `otherwise`.

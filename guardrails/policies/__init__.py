@@ -7,7 +7,8 @@ from custom_actions.face import face
 
 if TYPE_CHECKING:
     from .attacks import ATTACKS_PAGE, Attack, attacks_page, load_attacks, seen_by
-    from .catalogue import Catalogue, load_catalogues
+    from .cases import case_problems
+    from .catalogue import Catalogue, load_catalogues, only
     from .catalogue_changes import CatalogueChange, changes, newer_list
     from .claims import partial_claims
     from .conditions import conditions_hold
@@ -17,17 +18,19 @@ if TYPE_CHECKING:
     from .event_pattern import UnknownComparison, calls_of, comparable, mismatches, parsed, pattern_of
     from .file_checks import check_files
     from .frameworks import FrameworkResult, PolicyResult, RequirementVerdict, dangling, framework_results, policies_for
-    from .policy import Kind, Policy, Selection, is_part, load, merged, policy_files
+    from .policy import Kind, Policy, Selection, action_type, is_part, load, merged, policy_files
     from .rules_page import RULES_PAGE, render_rules, replaced_rules
     from .schedules import DAY, SCHEDULED, good_for, interval_of, is_scheduled
     from .scope import Scope, audit_scope, deploy_scope
-    from .validation import used_parameters
+    from .sources import PACK, PACKS, PackChoice, PolicySources
+    from .validation import FileProblem, used_parameters
 
 __getattr__, __all__ = face(
     __name__,
     attacks=("ATTACKS_PAGE", "Attack", "attacks_page", "load_attacks", "seen_by"),
-    catalogue=("Catalogue", "load_catalogues"),
+    catalogue=("Catalogue", "load_catalogues", "only"),
     catalogue_changes=("CatalogueChange", "changes", "newer_list"),
+    cases=("case_problems",),
     claims=("partial_claims",),
     conditions=("conditions_hold",),
     coverage=("CoverageLevel", "FrameworkCoverage", "coverage_of", "profile_of"),
@@ -38,9 +41,10 @@ __getattr__, __all__ = face(
     frameworks=(
         "FrameworkResult", "PolicyResult", "RequirementVerdict", "dangling", "framework_results", "policies_for",
     ),
-    policy=("Kind", "Policy", "Selection", "is_part", "load", "merged", "policy_files"),
+    policy=("Kind", "Policy", "Selection", "action_type", "is_part", "load", "merged", "policy_files"),
     rules_page=("RULES_PAGE", "render_rules", "replaced_rules"),
     schedules=("DAY", "SCHEDULED", "good_for", "interval_of", "is_scheduled"),
     scope=("Scope", "audit_scope", "deploy_scope"),
-    validation=("used_parameters",),
+    sources=("PACK", "PACKS", "PackChoice", "PolicySources"),
+    validation=("FileProblem", "used_parameters"),
 )

@@ -94,6 +94,17 @@ def load_catalogues(directories: Iterable[Path] = (), *, base: Path = CONTROLS) 
     return catalogues
 
 
+def only(names: Iterable[str], catalogues: Mapping[str, Catalogue]) -> dict[str, Catalogue]:
+    """The frameworks with these names; all without names. Raises GuardrailsError for an unknown name."""
+    from ..suggest import nearest
+
+    names = list(names)
+    for name in names:
+        if name not in catalogues:
+            raise GuardrailsError(f"unknown framework {name}", nearest(name, catalogues, give_all=True))
+    return {name: one for name, one in catalogues.items() if not names or name in names}
+
+
 def _files(directories: Iterable[Path]) -> Iterator[Path]:
     for directory in dict.fromkeys(directory.resolve() for directory in directories):
         files = sorted([*directory.glob("*.yml"), *directory.glob("*.yaml")])

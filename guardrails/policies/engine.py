@@ -41,6 +41,8 @@ class PolicyProblem:
     path: Path
     problem: str
     fix: str = ""
+    convention: bool = False
+    """Whether c7n accepts it: only this project's own rules for policies do not."""
 
 
 def policy_problems(policy: Mapping[str, Any], resource: str) -> list[PolicyProblem]:

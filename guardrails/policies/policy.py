@@ -11,7 +11,7 @@ from typing import Any
 
 from custom_actions.names import FUNCTION_PREFIX
 from custom_actions.parameters import USE_PLAIN_NAMES, lookups
-from custom_actions.vocabulary import PASSIVE
+from custom_actions.vocabulary import CALLING, OTHER, PASSIVE, RESPONSES, SEVERITIES, TELLING, UNRATED
 
 from ..errors import GuardrailsError
 from ..paths import POLICIES
@@ -92,7 +92,8 @@ class Policy:
 
     @property
     def metadata(self) -> Mapping[str, Any]:
-        return self.data.get("metadata") or {}
+        given = self.data.get("metadata")
+        return given if isinstance(given, Mapping) else {}
 
     @property
     def title(self) -> str:
@@ -100,11 +101,20 @@ class Policy:
 
     @property
     def severity(self) -> str:
-        return str(self.metadata.get("severity") or "info")
+        """One of SEVERITIES; `unrated` if the policy says none of them."""
+        given = self.metadata.get("severity")
+        return given if isinstance(given, str) and given in SEVERITIES else UNRATED
 
     @property
     def response(self) -> str:
-        return str(self.metadata.get("response") or "none")
+        """One of RESPONSES. If the policy says none of them, it follows from its actions: none, alert or other."""
+        given = self.metadata.get("response")
+        if isinstance(given, str) and given in RESPONSES:
+            return given
+        actions = [action_type(action) for action in self.data.get("actions") or ()]
+        if not actions:
+            return "none"
+        return "alert" if all(action in TELLING for action in actions) else OTHER
 
     @property
     def claims(self) -> list[Claim]:
@@ -129,8 +139,10 @@ class Policy:
 
     @property
     def heals(self) -> bool:
-        """Whether it changes resources in the account if it is not run as a dry run."""
-        return bool(self.data.get("actions")) and self.response not in PASSIVE
+        """Whether it may change resources in the account if it is not run as a dry run, whatever its metadata says."""
+        actions = [action_type(action) for action in self.data.get("actions") or ()]
+        return bool(actions) and (
+            self.response not in PASSIVE or not set(actions) <= TELLING | CALLING)
 
     @property
     def where(self) -> str:
@@ -138,8 +150,13 @@ class Policy:
         return f"{self.source.path}:{self.source.line(('policies', self.index))}"
 
 
+def action_type(action: Any) -> str:
+    """The type of a policy's action, which can be a mapping or only a name."""
+    return str(action.get("type") if isinstance(action, Mapping) else action)
+
+
 def policy_files(paths: Iterable[Path]) -> list[Path]:
-    """The YAML files in `paths`, including those in directories, without hidden ones.
+    """The policy files (YAML or JSON) in `paths`, including those in directories, without hidden ones.
 
     Raises GuardrailsError for a path that does not exist or a directory without policy files.
     """
@@ -147,12 +164,12 @@ def policy_files(paths: Iterable[Path]) -> list[Path]:
     for path in paths:
         if path.is_dir():
             inside = sorted(
-                file for pattern in ("*.yml", "*.yaml") for file in path.rglob(pattern)
+                file for pattern in ("*.yml", "*.yaml", "*.json") for file in path.rglob(pattern)
                 if not any(part.startswith(".") for part in file.relative_to(path).parts)
             )
             if not inside:
                 raise GuardrailsError(
-                    f"{path}: no *.yml or *.yaml file in this directory", "name a directory of policies")
+                    f"{path}: no *.yml, *.yaml or *.json file in this directory", "name a directory of policies")
             files.update(dict.fromkeys(inside))
         elif path.is_file():
             files[path] = None
@@ -273,8 +290,7 @@ class Selection:
                     near = get_close_matches(pattern, known, n=3)
                     raise GuardrailsError(
                         f"no policy matches --{what} {pattern}",
-                        f"did you mean {', '.join(near)}?" if near else f"use one of {', '.join(known) or 'none'}",
-                    )
+                        f"did you mean {', '.join(near)}?" if near else "`./run.sh policies` lists all policies")
         return [
             policy for policy in policies
             if (not self.names or any(fnmatchcase(policy.name, pattern) for pattern in self.names))

@@ -5,7 +5,7 @@ import gc
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from custom_actions.parameters import placeholders
 from custom_actions.plugin import ELEMENTS
 from custom_actions.vocabulary import CALLING, EXPOSURES, PASSIVE, RESPONSES, SEVERITIES, TELLING
 
+from ..paths import POLICIES
 from ..suggest import nearest
 from ..yamlfile import YamlError, YamlFile, read
 from .catalogue import Catalogue
@@ -43,8 +44,9 @@ METADATA = {
     "controls": "a mapping of framework to control ids: {cis-aws-5.0: ['5.3']}; {} if there are none",
     "rationale": "why it matters",
     "fix": "what the policy does, or what a person has to do",
-    "replaces": "a list of the old rules that it replaces; [] if there are none",
 }
+_REPLACES = "a list of the old rules that it replaces; [] if there are none"
+"""Only the shipped policies say it."""
 # Variables that c7n fills in itself, at deployment or when an action runs.
 RUNTIME_VARIABLES = frozenset({
     "account", "account_id", "partition", "region", "policy", "event", "op", "action_date", "now", "service",
@@ -73,6 +75,9 @@ class Validation:
     """The errors found, and the numbers of files, policies and resource types that were checked."""
 
     problems: tuple[FileProblem, ...]
+    """What no tool accepts, and with `strict` what this project's own rules for policies do not."""
+    hints: tuple[FileProblem, ...]
+    """What c7n accepts, and this project's own rules do not."""
     files: int
     policies: int
     resource_types: int
@@ -80,10 +85,18 @@ class Validation:
     """The policies that are well-formed enough to be checked in detail."""
 
 
-def validate_files(files: Iterable[Path], catalogues: Mapping[str, Catalogue]) -> Validation:
-    """Check every file. `catalogues`: the frameworks that a policy may name, by their names."""
+def validate_files(
+    files: Iterable[Path], catalogues: Mapping[str, Catalogue], *, strict: bool = True
+) -> Validation:
+    """Check every file.
+
+    Args:
+        catalogues: the frameworks that a policy may name, by their names.
+        strict: whether this project's own rules (metadata, folders, profiles for what cannot be undone) apply to all
+            policies. They always apply to the shipped ones; for others, a breach is then only a hint.
+    """
     with _no_collection():
-        return _validate_files(files, catalogues)
+        return _validate_files(files, catalogues, strict=strict)
 
 
 @contextmanager
@@ -98,8 +111,9 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _validate_files(files: Iterable[Path], catalogues: Mapping[str, Catalogue]) -> Validation:
+def _validate_files(files: Iterable[Path], catalogues: Mapping[str, Catalogue], *, strict: bool) -> Validation:
     problems: list[FileProblem] = []
+    hints: list[FileProblem] = []
     named: dict[str, tuple[Path, int]] = {}
     resources, policies = set(), 0
     checked: list[Policy] = []
@@ -110,9 +124,10 @@ def _validate_files(files: Iterable[Path], catalogues: Mapping[str, Catalogue]) 
         except YamlError as error:
             problems.append(FileProblem(file, error.line, error.message))
             continue
+        conventions = problems if strict or _is_shipped(file) else hints
         structure = list(_structure(source.data))
         problems.extend(_located(source, (), structure))
-        problems.extend(_located(source, (), _defaults(source)))
+        conventions.extend(_located(source, (), _defaults(source)))
         listed = source.data.get("policies") if isinstance(source.data, Mapping) else None
         for index, data in enumerate(listed if isinstance(listed, list) else ()):
             policies += 1
@@ -122,15 +137,22 @@ def _validate_files(files: Iterable[Path], catalogues: Mapping[str, Catalogue]) 
                 checked.append(policy)
                 resources.add(policy.resource)
                 found = [*_policy(policy, catalogues), *policy_problems(data, policy.resource)]
-                at = (file, source.line(("policies", index, "name")))
-                first = named.setdefault(policy.name, at)
-                if first != at:
+                place = (file, source.line(("policies", index, "name")))
+                first = named.setdefault(policy.name, place)
+                if first != place:
                     found.append(PolicyProblem(
                         ("name",), f"duplicate policy name {policy.name}; the other one is in {first[0]}:{first[1]}",
                         "rename one of them: functions, findings and output directories use the name",
                     ))
-            problems.extend(_located(source, ("policies", index), found))
-    return Validation(tuple(in_order(problems)), len(files), policies, len(resources), tuple(checked))
+            at = ("policies", index)
+            problems.extend(_located(source, at, (each for each in found if not each.convention)))
+            conventions.extend(_located(source, at, (each for each in found if each.convention)))
+    return Validation(
+        tuple(in_order(problems)), tuple(in_order(hints)), len(files), policies, len(resources), tuple(checked))
+
+
+def _is_shipped(file: Path) -> bool:
+    return file.resolve().is_relative_to(POLICIES)
 
 
 def in_order(problems: Iterable[FileProblem]) -> Iterator[FileProblem]:
@@ -199,25 +221,26 @@ def _shape(data: Any) -> Iterator[PolicyProblem]:
 
 
 def _policy(policy: Policy, catalogues: Mapping[str, Catalogue]) -> Iterator[PolicyProblem]:
-    yield from metadata_problems(policy.metadata, catalogues)
-    yield from _parameters(policy)
-    yield from _response(policy)
-    yield from _destruction(policy)
-    yield from _folder(policy)
-    if is_lambda_mode(policy.mode["type"]):
+    lambda_mode = is_lambda_mode(policy.mode["type"])
+    for problem in (
+        *metadata_problems(policy.metadata, shipped=_is_shipped(policy.source.path)), *_response(policy),
+        *_destruction(policy), *_folder(policy), *_parameters(policy), *(_limits(policy) if lambda_mode else ()),
+    ):
+        yield replace(problem, convention=True)
+    yield from control_problems(policy.metadata, catalogues)
+    if lambda_mode:
         yield from _function(policy)
 
 
-def metadata_problems(
-    metadata: Mapping[str, Any], catalogues: Mapping[str, Catalogue]
-) -> Iterator[PolicyProblem]:
-    """Errors in the metadata of a policy: what is missing or malformed."""
+def metadata_problems(metadata: Mapping[str, Any], *, shipped: bool) -> Iterator[PolicyProblem]:
+    """What is missing or malformed in the metadata of a policy. `shipped`: whether it is one of this project."""
     if not metadata:
         yield PolicyProblem(("metadata",), "the policy has no metadata", f"add metadata: with {', '.join(METADATA)}")
         return
-    for key, expected in METADATA.items():
+    required = {**METADATA, **({"replaces": _REPLACES} if shipped else {})}
+    for key, expected in required.items():
         if key not in metadata:
-            near = nearest(key, [str(other) for other in metadata if other not in METADATA])
+            near = nearest(key, [str(other) for other in metadata if other not in required])
             yield PolicyProblem(("metadata",), f"metadata has no {key}", near or f"{key}: {expected}")
     for key in ("title", "rationale", "fix", "severity_reason"):
         if key in metadata and not (isinstance(metadata[key], str) and metadata[key].strip()):
@@ -231,17 +254,22 @@ def metadata_problems(
             )
     if not isinstance(metadata.get("replaces", []), list):
         yield PolicyProblem(
-            ("metadata", "replaces"), "metadata.replaces must be a list", f"replaces: {METADATA['replaces']}")
+            ("metadata", "replaces"), "metadata.replaces must be a list", f"replaces: {_REPLACES}")
+
+
+def control_problems(metadata: Mapping[str, Any], catalogues: Mapping[str, Catalogue]) -> Iterator[PolicyProblem]:
+    """Errors in the controls that a policy claims to check."""
     controls = metadata.get("controls", {})
     if not isinstance(controls, Mapping):
         yield PolicyProblem(("metadata", "controls"), "metadata.controls must be a mapping",
-                        f"controls: {METADATA['controls']}")
+                            f"controls: {METADATA['controls']}", convention=True)
         return
     for framework, ids in controls.items():
         path = ("metadata", "controls", str(framework))
         if framework not in catalogues:
+            near = nearest(str(framework), catalogues)  # then it is a typing error, and not a stranger's own metadata
             yield PolicyProblem(path, f"unknown framework {framework}: there is no file controls/{framework}.yml",
-                            nearest(str(framework), catalogues, give_all=True))
+                                near or f"use one of {', '.join(catalogues)}", convention=not near)
         elif not isinstance(ids, list):
             yield PolicyProblem(path, f"the controls of {framework} must be a list", f"{framework}: ['1.1']")
         else:
@@ -350,8 +378,8 @@ def _folder(policy: Policy) -> Iterator[PolicyProblem]:
                         f"move it to {policy.kind}/, or change the mode")
 
 
-def _function(policy: Policy) -> Iterator[PolicyProblem]:
-    """Errors with which the Lambda function could not be deployed, or would fail on its first event."""
+def _limits(policy: Policy) -> Iterator[PolicyProblem]:
+    """What Lambda would refuse when the function is deployed."""
     if len(policy.function) > NAME_LIMIT:
         yield PolicyProblem(("name",), f"the function name {policy.function} has {len(policy.function)} characters; "
                         f"Lambda allows {NAME_LIMIT}", f"shorten the name by {len(policy.function) - NAME_LIMIT}")
@@ -367,6 +395,10 @@ def _function(policy: Policy) -> Iterator[PolicyProblem]:
     if len(description) > DESCRIPTION_LIMIT:
         yield PolicyProblem(("description",), f"the description has {len(description)} characters; "
                         f"Lambda allows {DESCRIPTION_LIMIT}", "move the rest to metadata.rationale")
+
+
+def _function(policy: Policy) -> Iterator[PolicyProblem]:
+    """Errors with which the Lambda function would fail on its first event."""
     ours = sorted(own_elements(policy))
     verb = "is" if len(ours) == 1 else "are"
     if ours:
@@ -376,10 +408,11 @@ def _function(policy: Policy) -> Iterator[PolicyProblem]:
     else:
         return
     if PACKAGE not in (policy.mode.get("packages") or ()):
-        yield PolicyProblem(("mode",), f"mode has no packages: [{PACKAGE}]; {used}", f"add packages: [{PACKAGE}]")
+        yield PolicyProblem(("mode",), f"mode has no packages: [{PACKAGE}]; {used}", f"add packages: [{PACKAGE}]",
+                            convention=not ours)
     if policy.mode.get("handler") != HANDLER:
         yield PolicyProblem(("mode", "handler"), f"mode.handler is {policy.mode.get('handler', 'not set')}; {used}",
-                        f"set handler: {HANDLER}")
+                            f"set handler: {HANDLER}", convention=not ours)
 
 
 def own_elements(policy: Policy) -> set[str]:

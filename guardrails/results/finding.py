@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Annotated, Any
 
 from custom_actions.resources import evidence, resource_arn, resource_id, resource_name, resource_tags
-from custom_actions.vocabulary import SEVERITIES
+from custom_actions.vocabulary import SHOWN_SEVERITIES
 
 from ..accounts import Account
 from ..policies import Policy
@@ -162,4 +162,4 @@ def in_order(findings: Iterable[Finding]) -> list[Finding]:
 
 def rank(severity: str) -> int:
     """The place of a severity, 0 for the most severe; an unknown one comes last."""
-    return SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
+    return SHOWN_SEVERITIES.index(severity) if severity in SHOWN_SEVERITIES else len(SHOWN_SEVERITIES)

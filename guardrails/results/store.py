@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from custom_actions.vocabulary import SEVERITIES
+from custom_actions.vocabulary import SHOWN_SEVERITIES
 
 from ..errors import GuardrailsError
 from ..paths import create_private
@@ -54,7 +54,7 @@ and (coalesce(listed, in_scope, passed) is null
 """
 _FIX = "name the directory of an audit (its -o), or run the audit again"
 _AGAIN = "run the audit again"
-_RANK = "case p.severity " + " ".join(f"when '{s}' then {n}" for n, s in enumerate(SEVERITIES)) + " else 9 end"
+_RANK = "case p.severity " + " ".join(f"when '{s}' then {n}" for n, s in enumerate(SHOWN_SEVERITIES)) + " else 9 end"
 
 
 def _kind() -> DatabaseKind:

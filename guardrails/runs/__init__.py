@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from .receipt_check import ReceiptCheck, true_state
     from .receipt_sources import (
         LOG_DAYS,
-        OUTPUT,
         FoundReceipts,
         ReceiptFilter,
         ReceiptRequest,
@@ -65,7 +64,7 @@ __getattr__, __all__ = face(
     progress=("Advance", "Progress"),
     receipt_check=("ReceiptCheck", "true_state"),
     receipt_sources=(
-        "FoundReceipts", "LOG_DAYS", "OUTPUT", "ReceiptFilter", "ReceiptRequest", "SourcedReceipt", "default_sources",
+        "FoundReceipts", "LOG_DAYS", "ReceiptFilter", "ReceiptRequest", "SourcedReceipt", "default_sources",
         "is_source", "read_receipts", "refuse_unread",
     ),
     report=("assess_source",),

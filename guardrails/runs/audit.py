@@ -14,9 +14,9 @@ from typing import Any
 from uuid import uuid4
 
 from ..accounts import Accounts, find_accounts
-from ..assessment import Assessment, UnselectedPolicy
+from ..assessment import SHOWN_FRAMEWORKS, Assessment, UnselectedPolicy
 from ..errors import GuardrailsError, NothingSelected
-from ..policies import Policy, Selection, audit_scope, load, partial_claims
+from ..policies import Policy, PolicySources, Selection, audit_scope, partial_claims
 from ..results import (
     FILE,
     AccountInfo,
@@ -47,31 +47,38 @@ class AuditRequest:
     services: Sequence[str]
     severities: Sequence[str]
     frameworks: Sequence[str]
-    directory: str
+    sources: PolicySources
     controls: Sequence[str]
     exceptions: str
     """The file of exceptions; empty for the project's exceptions.yml, if it exists."""
     history: str
     """The history file; empty for none."""
+    shown: Sequence[str] = ()
+    """The frameworks that the reports show; empty for all."""
 
     @classmethod
     def of(
         cls, *, config: Path | None, regions: Sequence[str], names: Sequence[str], services: Sequence[str],
-        severities: Sequence[str], frameworks: Sequence[str], directory: Path, controls: Sequence[Path],
-        exceptions: Path | None, history: Path | None,
+        severities: Sequence[str], frameworks: Sequence[str], policy_sources: PolicySources, controls: Sequence[Path],
+        exceptions: Path | None, history: Path | None, shown: Sequence[str] = (),
     ) -> AuditRequest:
         """From the options of the command line. Paths become absolute: a resume may start in another directory."""
         return cls(
             config=_absolute(config), regions=tuple(regions), names=tuple(names), services=tuple(services),
-            severities=tuple(severities), frameworks=tuple(frameworks), directory=_absolute(directory),
+            severities=tuple(severities), frameworks=tuple(frameworks), sources=policy_sources,
             controls=tuple(_absolute(path) for path in controls), exceptions=_absolute(exceptions),
-            history=_absolute(history),
+            history=_absolute(history), shown=tuple(shown),
         )
+
+    @classmethod
+    def restore(cls, saved: Mapping[str, Any]) -> AuditRequest:
+        """From what `asdict` made of it. Raises TypeError or KeyError for anything else."""
+        return cls(**{**saved, "sources": PolicySources.from_dict(saved["sources"])})
 
     @cached_property
     def every(self) -> Sequence[Policy]:
-        """Every policy of the directory; read from disk once."""
-        return load(Path(self.directory))
+        """Every policy of the sources; read from disk once."""
+        return self.sources.load()
 
     def policies(self) -> list[Policy]:
         """The selected policies, including realtime ones. Raises GuardrailsError for an unknown name."""
@@ -83,6 +90,13 @@ class AuditRequest:
             wanted = policies_for(self.frameworks, catalogues, self.every)
             found = [policy for policy in found if policy.name in wanted]
         return found
+
+    def check_shown(self) -> None:
+        """Raise GuardrailsError if a framework that the reports are to show does not exist."""
+        from ..policies import load_catalogues, only
+
+        if self.shown:
+            only(self.shown, load_catalogues([Path(path) for path in self.controls]))
 
     def find_accounts(self) -> Accounts:
         """The accounts and regions to audit, and whether each can be reached. Raises GuardrailsError."""
@@ -176,6 +190,7 @@ def start_audit(request: AuditRequest, directory: Callable[[], Path]) -> AuditRu
     Raises GuardrailsError for an invalid request, NothingSelected if no policy of it can be swept.
     """
     policies = request.policies()
+    request.check_shown()
     exceptions = request.load_exceptions()
     request.check_history()
     accounts = request.find_accounts()
@@ -183,6 +198,7 @@ def start_audit(request: AuditRequest, directory: Callable[[], Path]) -> AuditRu
     place = directory()
     store = RunStore.create(place / FILE)
     describe(store, "audit", policies, accounts, request.every)
+    store[SHOWN_FRAMEWORKS] = request.shown
     store["question"] = asdict(request)
     store["fingerprint"] = fingerprint(policies)
     return AuditRun(place, store, request, plan, exceptions)
@@ -199,8 +215,8 @@ def resume_audit(directory: Path) -> AuditRun:
     if saved is None:
         raise GuardrailsError(f"{directory}: not an audit that can be resumed", "start a new one: ./run.sh audit")
     try:
-        request = AuditRequest(**saved)
-    except TypeError as error:
+        request = AuditRequest.restore(saved)
+    except (KeyError, TypeError) as error:
         raise GuardrailsError(
             f"{store.path}: the file is damaged: {error}", "start a new one: ./run.sh audit") from None
     policies = request.policies()

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ..accounts import Accounts
+from ..assessment import SHOWN_FRAMEWORKS
 from ..errors import GuardrailsError, NothingSelected
 from ..policies import Policy
 from ..results import FILE, Exceptions, RunStore
@@ -58,6 +59,7 @@ def start_heal(
     store = RunStore.create(directory / FILE)
     store["phase"] = HealPhase.SWEEPING
     describe(store, "heal", policies, accounts, request.every)
+    store[SHOWN_FRAMEWORKS] = request.shown
     store["limits"] = limits.to_dict()
     store["applied"] = applied.to_dict() if applied is not None else None
     store["fingerprint"] = fingerprint(policies)
@@ -107,7 +109,7 @@ def _resumed(directory: Path, store: RunStore, progress: ShowProgress, concurren
     with saved_values(store):
         phase = HealPhase(store["phase"])
         incomplete = phase is HealPhase.DONE and not store["result"]["complete"]
-        request = AuditRequest(**saved)
+        request = AuditRequest.restore(saved)
         applied = HealPlan.parse(store["applied"]) if store["applied"] else None
         HealLimits.parse(**store["limits"])
         before = store["fingerprint"]

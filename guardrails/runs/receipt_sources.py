@@ -20,13 +20,13 @@ from custom_actions.fixing import JOURNAL, Outcome, in_other_regions, order_of, 
 from ..accounts import AWS_ERRORS, Account, reason_of
 from ..errors import GuardrailsError
 from ..inputfile import CannotRead, read_bytes
+from ..paths import output_root
 from .outputs import LARGEST_FILE, SCHEME, Bucket, Directory, S3Url, Unreadable
 from .receipt_logs import GROUP, LOG_GROUP, read_logs
 from .receipt_text import TextReceipts, is_receipt_text, parse_content, parse_text
 from .rollback_journal import receipt_id
 
 STDIN, LOGS = "-", "logs"
-OUTPUT = Path("output")
 LOG_DAYS = 7
 """How many days of logs are read, unless the user says since when."""
 HINT = ("receipts are what our actions write: action-revert-... and fixes.jsonl next to resources.json, the "
@@ -202,12 +202,13 @@ def refuse_unread(found: FoundReceipts) -> None:
 
 def default_sources(*, every: bool = False) -> list[str]:
     """The newest run of heal or rollback below output/; with `every`, all of them, the newest first."""
+    root = output_root()
     runs = sorted(
-        ((match[1], int(match[2] or 1), str(path)) for path in (OUTPUT.iterdir() if OUTPUT.is_dir() else ())
+        ((match[1], int(match[2] or 1), str(path)) for path in (root.iterdir() if root.is_dir() else ())
          if (match := _RUNS.fullmatch(path.name)) and path.is_dir()), reverse=True)
     if not runs:
         raise GuardrailsError(
-            f"there is no run of heal or rollback below {OUTPUT}/",
+            f"there is no run of heal or rollback below {output_root()}/",
             "name a source: a run directory, a file, s3://BUCKET/PREFIX, `logs` for the logs of deployed functions, or "
             "- for standard input")
     return [path for _, _, path in runs[:None if every else 1]]

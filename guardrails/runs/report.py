@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..accounts import listed_accounts
-from ..assessment import Assessment, assess, assess_again
+from ..assessment import SHOWN_FRAMEWORKS, Assessment, assess, assess_again
 from ..results import FILE, RunStore
 from .audit import AuditRequest
 from .collection import collect
@@ -33,10 +33,12 @@ def assess_source(source: str, request: AuditRequest, target: Callable[[], Path]
         if store.get("verb") == "heal":
             return assess_heal_again(store, store.path.parent, controls=controls, exceptions=exceptions)
         return assess_again(store, controls=controls, exceptions=exceptions), ""
+    request.check_shown()
     request.check_history()
     store = collect(
         source, accounts=listed_accounts(Path(request.config), request.regions) if request.config else None,
         policies=request.every, chosen={policy.name for policy in request.policies()}, target=target())
+    store[SHOWN_FRAMEWORKS] = request.shown
     store.change_each(exceptions.apply)
     return assess(
         store, controls=controls, exceptions=exceptions, history=Path(request.history) if request.history else None), ""

@@ -13,7 +13,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from custom_actions.vocabulary import PASSIVE, SEVERITIES
+from custom_actions.vocabulary import PASSIVE, SHOWN_SEVERITIES
 
 from ...assessment import Assessment, risk
 from ...results import Finding, PolicyInfo, Status, rank
@@ -94,7 +94,7 @@ class FindingColumns:
         return embedded({
             "block": BLOCK,
             "columns": list(self._columns(())),
-            "severities": SEVERITIES,
+            "severities": SHOWN_SEVERITIES,
             "statuses": [status.value for status in Status],
             "changes": CHANGES,
             "policies": [

@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from custom_actions.vocabulary import SEVERITIES
+from custom_actions.vocabulary import SHOWN_SEVERITIES
 
 from ...assessment import Assessment, MissingRow, risk
 from ...results import ExceptionEntry, ExceptionState
@@ -125,4 +125,4 @@ def worst_resources(run: Assessment, limit: int) -> list[WorstResource]:
 
 def _by_severity(run: Assessment, rows: Sequence[tuple[str]]) -> dict[str, int]:
     severities = [run.policies[policy].severity for (policy,) in rows]
-    return {severity: severities.count(severity) for severity in SEVERITIES if severity in severities}
+    return {severity: severities.count(severity) for severity in SHOWN_SEVERITIES if severity in severities}

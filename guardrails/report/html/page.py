@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from custom_actions.vocabulary import SEVERITIES
+from custom_actions.vocabulary import SHOWN_SEVERITIES
 
 from ...assessment import Assessment, counted, percent
 from ...results import PastRun, State, Status
@@ -58,7 +58,7 @@ def stream(run: Assessment) -> Iterator[str]:
         exceptions=exception_rows(run.exceptions),
         missing=not_seen(run.missing()),
         states=_STATES,
-        severities=SEVERITIES,
+        severities=SHOWN_SEVERITIES,
         statuses=list(Status),
         charts=_charts(run.trend),
     )

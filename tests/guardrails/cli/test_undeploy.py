@@ -24,6 +24,7 @@ from guardrails.deployment.leftovers import (
     scan,
 )
 from guardrails.errors import GuardrailsError
+from guardrails.policies import PolicySources
 from guardrails.policies.policy import Policy
 from guardrails.yamlfile import YamlFile
 
@@ -46,14 +47,14 @@ def functions(*names: str) -> list[DeployedFunction]:
     ("abc", "ab"), ("abcd", "abxyz"), ("ab", "abc"), ("", "a"), ("ab", "a"),
 ])
 def test_functions_without_a_policy_are_removed(deployed: Sequence[str], there: Sequence[str]) -> None:
-    refuse_partial(functions(*deployed), policies(*there), Path("policies"))
+    refuse_partial(functions(*deployed), policies(*there), PolicySources())
     assert {f.policy for f in obsolete(functions(*deployed), policies(*there))} == set(deployed) - set(there)
 
 
 @pytest.mark.parametrize(("deployed", "there"), [("abc", "a"), ("a", "x"), ("abcde", "ab"), ("abc", "axyz")])
 def test_a_list_that_looks_partial_is_refused(deployed: Sequence[str], there: Sequence[str]) -> None:
     with pytest.raises(GuardrailsError, match="seems to contain only a part"):
-        refuse_partial(functions(*deployed), policies(*there), Path("policies"))
+        refuse_partial(functions(*deployed), policies(*there), PolicySources())
 
 
 def test_a_name_in_full_is_looked_for_where_its_function_is_gone() -> None:
@@ -201,4 +202,4 @@ def test_a_part_of_the_projects_policies_is_no_list(cloud: Cloud) -> None:
     from guardrails.paths import POLICIES as PROJECT
 
     result = guardrails("undeploy", "--policies", PROJECT / "realtime", "--yes")
-    assert (result.exit_code, "contains only a part of the project's policies" in result.stderr) == (1, True)
+    assert (result.exit_code, "contains only a part of the policies" in result.stderr) == (1, True)

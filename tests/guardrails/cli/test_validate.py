@@ -37,14 +37,15 @@ def check(tmp_path: Path, text: str) -> str:
     """What validate says of a file of this content; empty when it is valid."""
     file = tmp_path / "p.yml"
     file.write_text(text)
-    result = guardrails("validate", file)
+    result = guardrails("validate", "--strict", file)
     assert result.exit_code == (0 if result.stdout.startswith("valid: ") else 1), result.output
     return "" if result.exit_code == 0 else result.stdout.replace(f"{tmp_path}/", "")
 
 
 def test_good_policies_are_one_quiet_line(tmp_path: Path) -> None:
     assert check(tmp_path, GOOD) == ""
-    assert guardrails("validate", POLICIES).stdout.startswith("valid: 6 policies on 4 resource types in 3 files")
+    said = guardrails("validate", "--strict", POLICIES).stdout
+    assert said.startswith("valid: 6 policies on 4 resource types in 3 files")
 
 
 @pytest.mark.parametrize(("old", "new", "line", "what", "mend"), [
@@ -84,7 +85,7 @@ def test_every_error_of_every_file_is_shown(tmp_path: Path) -> None:
     (tmp_path / "a.yml").write_text(GOOD.replace("critical", "worst").replace('"5.3"', '"9.9"'))
     (tmp_path / "b.yml").write_text(GOOD.replace("ingress-drift", "drift"))
     (tmp_path / "c.yml").write_text("policies: [")
-    result = guardrails("validate", tmp_path)
+    result = guardrails("validate", "--strict", tmp_path)
     assert result.exit_code == 1
     for place in ("a.yml:11", "a.yml:14", "b.yml:19", "c.yml:1", "b.yml:2: open-ssh: duplicate policy name open-ssh"):
         # As short as it can be said from where the user is.
@@ -96,7 +97,7 @@ def test_a_policy_is_in_the_folder_of_its_mode(tmp_path: Path) -> None:
     folder = tmp_path / "realtime"
     folder.mkdir()
     (folder / "p.yml").write_text(GOOD)
-    result = guardrails("validate", tmp_path)
+    result = guardrails("validate", "--strict", tmp_path)
     assert "mode config-rule does not belong in the folder realtime" in result.stdout
     assert "move it to config-rule/" in result.stdout
 
@@ -172,7 +173,7 @@ def test_config_rules_take_our_handler_for_their_verdicts(tmp_path: Path) -> Non
 
 
 def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:
-    result = guardrails("validate", tmp_path / "nothing.yml")
+    result = guardrails("validate", "--strict", tmp_path / "nothing.yml")
     assert result.exit_code == 1
     assert "no such file or directory" in result.stderr
 

@@ -18,6 +18,7 @@ from guardrails.deployment.responder import deploy, plan
 from guardrails.deployment.responder import refuse_partial as refuse_a_part
 from guardrails.errors import GuardrailsError
 from guardrails.paths import POLICIES
+from guardrails.policies import PolicySources
 from guardrails.policies.policy import load
 from guardrails.stacks.compliance_stack import compliance
 
@@ -42,14 +43,14 @@ def test_the_responder_goes_when_the_account_does_not_respond() -> None:
     assert obsolete([left], []) == [left]
     assert why_obsolete(left, []) == "its account does not have `guardrails: respond`"
     # It is no policy that the directory lacks.
-    refuse_partial([left], [policy("revert", ["delete"])], Path("policies"))
+    refuse_partial([left], [policy("revert", ["delete"])], PolicySources())
 
 
 def test_a_part_of_the_policies_does_not_replace_all() -> None:
     with pytest.raises(GuardrailsError, match=r"the responder of account red \(111111111111\)"):
-        refuse_a_part([RED], POLICIES / "realtime")
-    refuse_a_part([RED], POLICIES)
-    refuse_a_part([OBSERVED], POLICIES / "realtime")
+        refuse_a_part([RED], PolicySources.of(POLICIES / "realtime"))
+    refuse_a_part([RED], PolicySources())
+    refuse_a_part([OBSERVED], PolicySources.of(POLICIES / "realtime"))
 
 
 def test_without_its_topic_it_is_not_deployed(moto: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from c7n_mailer import cli, deploy, utils
 from guardrails.mailer import function as mailer_function
 from guardrails.mailer import hardening
 from guardrails.mailer.notices import notices
-from guardrails.paths import POLICIES
+from guardrails.policies import PolicySources
 from guardrails.sandbox.runtime import ensure_runtime
 from tests.policies.harness import ROOT
 
@@ -59,7 +59,7 @@ def test_the_function_starts_closed_and_has_the_templates(
     assert started.returncode == 0, started.stderr
     assert "message dropped: no policy of the name 'strange' notifies anybody" in started.stderr
     [action] = map(json.loads, started.stdout.splitlines())
-    assert action["to"] == notices(POLICIES)[name]["notify"][0]["to"]
+    assert action["to"] == notices(PolicySources())[name]["notify"][0]["to"]
 
 
 def test_the_policies_can_be_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reopened: None) -> None:

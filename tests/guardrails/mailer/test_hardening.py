@@ -20,6 +20,7 @@ from guardrails.mailer import hardening
 from guardrails.mailer.hardening import Dropped, one_line, packed, trusted, unpacked
 from guardrails.mailer.notices import notices
 from guardrails.paths import POLICIES
+from guardrails.policies import PolicySources
 from guardrails.policies.policy import load
 from tests.custom_actions.functions.test_malformed import mutants
 from tests.moto_server import ACCOUNT, REGION, Moto
@@ -27,7 +28,7 @@ from tests.moto_server import ACCOUNT, REGION, Moto
 from .messages import FOLDERS, TELL, Page, made, rendered
 
 PORTS = "security-group-admin-ports-revert"
-SHIPPED = notices(POLICIES)
+SHIPPED = notices(PolicySources.of(POLICIES))
 NOTICES: dict[str, Any] = {"ports": {
     "resource": "aws.security-group", "description": "A port was opened.", "metadata": {"severity": "critical"},
     "notify": [
@@ -210,7 +211,7 @@ def test_the_notices_are_of_all_policies_that_notify(tmp_path: Path) -> None:
     assert len(SHIPPED[PORTS]["notify"]) == 4 and "transport" not in SHIPPED[PORTS]["notify"][0]
     assert "parameters" not in SHIPPED[PORTS]["metadata"]
     with pytest.raises(GuardrailsError):
-        notices(tmp_path / "none")
+        notices(PolicySources.of(tmp_path / "none"))
 
 
 def processed(body: str, notices: Any, reopened: None, config: dict[str, Any] | None = None) -> Any:

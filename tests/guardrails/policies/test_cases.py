@@ -40,7 +40,7 @@ def validate(tmp_path: Path, text: str, *arguments: object) -> str:
     folder = tmp_path / "periodic"
     folder.mkdir(exist_ok=True)
     (folder / "ebs.yml").write_text(text)
-    result = CliRunner().invoke(main, ["validate", str(folder), *map(str, arguments)])
+    result = CliRunner().invoke(main, ["validate", "--strict", str(folder), *map(str, arguments)])
     assert isinstance(result.exception, SystemExit | None), result.exception
     return "" if result.exit_code == 0 else result.stdout.replace(f"{tmp_path}/", "")
 

@@ -3,12 +3,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from guardrails.errors import GuardrailsError
+from guardrails.policies import PolicySources
 from guardrails.results.exceptions import Exceptions
 from guardrails.results.store import FILE, AccountInfo, CheckRow, RunStore
 from guardrails.runs.account_lock import locked_accounts
@@ -111,8 +113,8 @@ def test_what_cannot_be_resumed_is_refused(
     store: RunStore, tmp_path: Path, change: Callable[[RunStore], None], message: str
 ) -> None:
     tmp_path.chmod(0o700)
-    request = AuditRequest("", (), (), (), (), (), str(POLICIES), (), "", "")
-    store["question"], store["phase"], store["applied"] = vars(request), "fixing", None
+    request = AuditRequest("", (), (), (), (), (), PolicySources.of(POLICIES), (), "", "")
+    store["question"], store["phase"], store["applied"] = asdict(request), "fixing", None
     store["fingerprint"], store["limits"] = "one", HealLimits().to_dict()
     change(store)
     with pytest.raises(GuardrailsError, match=message):

@@ -1,0 +1,41 @@
+"""`init`: make a team's repository of policies, with settings, accounts, exceptions, a tested policy and CI."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..errors import GuardrailsError
+
+
+@click.command()
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
+def init(directory: Path) -> None:
+    """Make a repository for your policies in DIR: settings, accounts, exceptions, a policy with its test, and CI.
+
+    Writes guardrails.yml, accounts.yml, exceptions.yml, policies/, tests/policies/, README.md, .gitignore and
+    .github/workflows/guardrails.yml. In DIR and below it, verbs then need no option for these files. Does not call AWS.
+    Refuses to replace a file.
+
+    \b
+    Example:
+      ./run.sh init team
+    """
+    from importlib.metadata import version
+
+    from ..paths import write_text
+    from ..settings import team_files
+    from .schema import settings_schema_text
+
+    files = {
+        **{name: text.replace("{version}", version("aws-guardrails")) for name, text in team_files().items()},
+        "guardrails.schema.json": settings_schema_text(),
+    }
+    if existing := [name for name in files if (directory / name).exists()]:
+        raise GuardrailsError(
+            f"{directory}: {', '.join(existing)} exists already: nothing was written", "name another directory")
+    for name, text in files.items():
+        write_text(directory / name, text, shared=True)
+        click.echo(directory / name)
+    click.echo("next: put it under version control, list your accounts in accounts.yml, and run validate, test and "
+               "audit in it", err=True)

@@ -1,0 +1,158 @@
+"""Finds and reads guardrails.yml, as Git finds its repository: in the current directory, or in one above it.
+
+The file decides what is deployed and which accounts are changed. So a file that another user owns is refused: in a
+directory that several users share, such as /tmp, anybody could put one above ours.
+"""
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import GuardrailsError
+from ..policies import PackChoice, PolicySources
+from ..suggest import nearest
+from ..yamlfile import YamlError, YamlFile, read
+from .schema import settings_schema
+
+FILE = "guardrails.yml"
+VARIABLE = "GUARDRAILS_SETTINGS"
+"""The environment variable with the file of settings, or `none`, in place of --settings."""
+NONE = "none"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What guardrails.yml says. Without a file: the shipped policies, and the options' own defaults."""
+
+    file: Path | None = None
+    sources: PolicySources = field(default_factory=PolicySources)
+    controls: tuple[Path, ...] = ()
+    frameworks: tuple[str, ...] = ()
+    """The frameworks that reports show; empty for all."""
+    cases: tuple[Path, ...] = ()
+    accounts: Path | None = None
+    exceptions: Path | None = None
+    output: Path = Path("output")
+    history: Path | None = Path("output") / "history.db"
+    """None for no history."""
+    defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Verb to its options, without dashes, and their values."""
+
+
+def team_settings(given: str | None) -> Settings:
+    """The settings to use: of the named file; else of the guardrails.yml in or above the current directory.
+
+    Raises GuardrailsError for a file that is missing or invalid.
+    """
+    given = given or os.environ.get(VARIABLE)
+    if given == NONE:
+        return Settings()
+    if given:
+        if not os.path.isfile(given):
+            raise GuardrailsError(f"{given}: there is no such file of settings", f"name a file, or {NONE}")
+        return read_settings(Path(given))
+    found = find_settings(Path.cwd())
+    return read_settings(found) if found else Settings()
+
+
+def find_settings(directory: Path) -> Path | None:
+    """The guardrails.yml of the directory, or else of the nearest directory above it; None if there is none.
+
+    Raises GuardrailsError if it belongs to another user, who could then choose what is done.
+    """
+    directory = directory.resolve()
+    for place in (directory, *directory.parents):
+        file = place / FILE
+        if not file.is_file():
+            continue
+        if file.stat().st_uid not in (os.geteuid(), 0):
+            raise GuardrailsError(
+                f"{file} belongs to another user, so it is not used",
+                f"if you trust it, name it: --settings {file}; to use none: --settings {NONE}")
+        return file
+    return None
+
+
+def read_settings(file: Path) -> Settings:
+    """The settings in a file. Relative paths in it start at its directory.
+
+    Raises GuardrailsError, with the line, for an unknown key, a wrong value, or a path that does not exist.
+    """
+    try:
+        source = read(file)
+    except YamlError as error:
+        raise GuardrailsError(f"{file}:{error.line}: {error.message}", "fix the YAML") from None
+    from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+
+    data = {} if source.data is None else source.data
+    problems = sorted(Draft202012Validator(settings_schema()).iter_errors(data), key=lambda each: len(each.path))
+    if problems:
+        raise _invalid(source, problems[0])
+    root = file.absolute().parent
+
+    def path(key: str, *, directory: bool) -> Path | None:
+        return _existing(source, root, (key,), data[key], directory=directory) if key in data else None
+
+    def paths(key: str) -> tuple[Path, ...]:
+        return tuple(_existing(source, root, (key, index), each, directory=True)
+                     for index, each in enumerate(data.get(key, ())))
+
+    output = root / data.get("output", "output")
+    history = data.get("history", str(output / "history.db"))
+    return Settings(
+        file=file, sources=_sources(data, paths("policies"), paths("controls"), str(file)), controls=paths("controls"),
+        frameworks=tuple(data.get("frameworks", ())), cases=paths("cases"),
+        accounts=path("accounts", directory=False), exceptions=path("exceptions", directory=False), output=output,
+        history=None if history == NONE else root / history, defaults=data.get("defaults", {}))
+
+
+def _sources(
+    data: Mapping[str, Any], directories: tuple[Path, ...], controls: tuple[Path, ...], origin: str
+) -> PolicySources:
+    packs = (pack if isinstance(pack, Mapping) else {"name": pack} for pack in data.get("packs", [PackChoice().name]))
+    return PolicySources(
+        packs=tuple(PackChoice(**pack) for pack in packs), directories=tuple(map(str, directories)),
+        controls=tuple(map(str, controls)), exclude=tuple(data.get("exclude", ())),
+        parameters=data.get("parameters", {}), severities=data.get("severities", {}), origin=origin)
+
+
+def _existing(
+    source: YamlFile, root: Path, place: tuple[str | int, ...], given: str, *, directory: bool
+) -> Path:
+    found = Path(os.path.normpath(root / given))
+    if not (found.is_dir() if directory else found.is_file()):
+        kind = "directory" if directory else "file"
+        raise GuardrailsError(
+            f"{source.path}:{source.line(place)}: {place[0]}: there is no {kind} {found}",
+            f"create it, or correct the path: it starts at {root}")
+    return found
+
+
+def _invalid(source: YamlFile, error: Any) -> GuardrailsError:
+    """The first error of the schema in words."""
+    place = tuple(error.absolute_path)
+    if error.validator == "anyOf" and error.context:  # a pack: its name, or a mapping
+        wanted = "object" if isinstance(error.instance, Mapping) else "enum"
+        error = next((each for each in error.context if (each.schema.get("type") or "enum") == wanted
+                      or each.absolute_path != error.absolute_path), error.context[0])
+        place = tuple(error.absolute_path)
+    label = ".".join(str(step) for step in place)
+    problem, fix = error.message, ""
+    if error.validator == "additionalProperties":
+        known = list(error.schema["properties"])
+        unknown = next(str(key) for key in error.instance if key not in known)
+        place = (*place, unknown)
+        problem, fix = f"unknown key {unknown}", nearest(unknown, known, give_all=True)
+    elif error.validator == "enum":
+        known = [str(each) for each in error.validator_value]
+        problem, fix = f"{error.instance!r} is not known", nearest(str(error.instance), known, give_all=True)
+    elif error.validator == "type":
+        words = {"array": "a list", "object": "a mapping", "string": "a string"}
+        problem = f"must be {words.get(error.validator_value, error.validator_value)}, got {error.instance!r:.100}"
+        fix = error.schema.get("description", "")
+    return GuardrailsError(
+        f"{source.path}:{source.line(place)}: {f'{label}: ' if label else ''}{problem}", fix or "see docs/settings.md")
+
