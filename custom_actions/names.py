@@ -9,6 +9,9 @@ FUNCTION_PREFIX = "custodian-"
 PROJECT_TAG, PROJECT = "project", "aws-guardrails"
 """The tag on everything that this project deploys. `undeploy` uses it to find what to remove."""
 
+RESPONSE_TAG = "guardrails-response"
+"""The tag on a function whose policy has a fix: what it may do. `deploy` asks before a function stops fixing."""
+
 TOPIC = "guardrails-compliance"
 """The topic of an account and region that receives alerts and AWS Config's compliance changes."""
 FAILED_QUEUE = "guardrails-compliance-failed"

@@ -1,6 +1,7 @@
 """`deploy`: deploy policies as Lambda functions, and verify the result."""
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..errors import GuardrailsError
 from .options import (
     INCOMPLETE,
     account_options,
@@ -22,6 +24,9 @@ from .options import (
 if TYPE_CHECKING:
     from ..deployment import Rollout, RolloutReport, RolloutRequest
     from ..policies import PolicySources
+
+CHANGES = 2
+"""The exit code of --dry-run --json if a deployment would change something, as Terraform's -detailed-exitcode."""
 
 
 @click.command()
@@ -39,22 +44,29 @@ if TYPE_CHECKING:
     "--heal", "heals", is_flag=True,
     help="Let fixes run in the account of the current credentials. In accounts.yml, set `guardrails: heal` instead.",
 )
+@click.option(
+    "--stop-fixing", is_flag=True,
+    help="Also deploy functions that fix today, and would then only observe. Without it, `deploy` asks.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and change nothing.")
+@click.option("--json", "as_json", is_flag=True,
+              help="With --dry-run: print the plan as JSON, and exit with 0 if nothing would change, 2 if something "
+                   "would, and 1 if something could not be read.")
 @output_option
 @yes_option
 @verbose_option
 def deploy(
     names: tuple[str, ...], config: Path | None, regions: tuple[str, ...], kinds: tuple[str, ...],
-    policy_sources: PolicySources, exceptions: Path | None, reports: str | None, heals: bool, dry_run: bool,
-    output: str | None, yes: bool, verbose: bool,
+    policy_sources: PolicySources, exceptions: Path | None, reports: str | None, heals: bool,
+    stop_fixing: bool, dry_run: bool, as_json: bool, output: str | None, yes: bool, verbose: bool,
 ) -> None:
     """Deploy policies as Lambda functions, through c7n-org. POLICY is a name or a glob; the default is all policies.
 
     Functions only alert, and change nothing, until the account's entry in accounts.yml says `guardrails: heal`.
 
     Compares what c7n would deploy with what is deployed, shows the plan and asks for confirmation. Unchanged functions
-    are not touched. Afterwards it verifies every account and region; one account's failure does not stop the others.
-    Exits with 2 when a function is missing or differs from its policy.
+    are not touched. A function that fixes today and would only observe needs a confirmation of its own. Afterwards it
+    verifies every account and region; one account's failure does not stop the others. Exits with 2 when a function is
+    missing or differs from its policy.
 
     \b
     Example:
@@ -70,12 +82,19 @@ def deploy(
     if heals and config is not None:
         raise click.UsageError(
             "--heal applies to the current account only; write `guardrails: heal` into accounts.yml")
+    if as_json and not dry_run:
+        raise click.UsageError("--json needs --dry-run; a deployment writes deploy.json")
     if not dry_run:
         need_an_answer(yes=yes)
     rollout = plan_rollout(_request(names, config, regions, kinds, policy_sources, exceptions, reports, heals=heals))
+    if as_json:
+        click.echo(json.dumps(rollout.to_dict(), indent=1))
+        raise SystemExit(CHANGES if rollout.changes and rollout.known else int(not rollout.known))
     _show_plan(rollout, verbose=verbose)
     if dry_run:
         raise SystemExit(0 if rollout.known else INCOMPLETE)
+    if rollout.stop_fixing and not stop_fixing:
+        _confirm_stop(len(rollout.stop_fixing), yes=yes)
     if rollout.to_deploy or rollout.shared_to_deploy:
         confirm(f"Deploy {rollout.to_deploy} functions"
                 f"{f', and {rollout.shared_to_deploy} shared resources' if rollout.shared_to_deploy else ''}?", yes=yes)
@@ -85,6 +104,18 @@ def deploy(
     _show_report(report, verbose=verbose)
     click.echo(f"report: {written}")
     raise SystemExit(0 if report.complete else INCOMPLETE)
+
+
+def _confirm_stop(number: int, *, yes: bool) -> None:
+    """Ask before functions stop fixing. `yes` is no answer to it. Raises GuardrailsError if nobody can be asked."""
+    from .console import confirm
+
+    if yes:
+        raise GuardrailsError(
+            f"{number} functions fix today, and would only observe; nothing was deployed",
+            "set `guardrails: heal` in their accounts' entries (or --heal without accounts.yml); if they are to stop, "
+            "add --stop-fixing")
+    confirm(f"{number} functions fix today, and would only observe. Stop fixing there?", yes=False)
 
 
 def _request(

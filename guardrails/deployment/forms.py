@@ -13,12 +13,14 @@ from dataclasses import replace
 from itertools import takewhile
 from typing import Any
 
-from custom_actions.names import EVENTS_QUEUE, PROJECT, PROJECT_TAG, TOPIC
+from custom_actions.names import EVENTS_QUEUE, PROJECT, PROJECT_TAG, RESPONSE_TAG, TOPIC
 from custom_actions.vocabulary import TELLING
 
 from ..accounts import Response
 from ..policies import Kind, Policy, action_type
 
+IN_HUB = "central-"
+"""The tag's value of a function in the hub, followed by the number of accounts in which it may fix."""
 # Added to a policy that would do nothing without its fix. AWS Config shows its evaluations by itself.
 _NOTIFY = {
     "type": "notify",
@@ -34,11 +36,15 @@ _NOTIFY = {
 def as_deployed(policy: Policy, response: Response) -> Policy:
     """The policy in the form that is deployed where the account has this response.
 
-    Unchanged when it has no fix, or when fixes may run. In all other cases its fixes are removed; if nothing would be
-    left that notifies, a notification to the compliance topic is added. A realtime policy gets the dead-letter queue.
+    Unchanged when it has no fix. Where fixes may not run, they are removed; if nothing would be left that notifies, a
+    notification to the compliance topic is added. A realtime policy gets the dead-letter queue, and the function of a
+    policy with a fix a tag with the response.
     """
     policy = with_dead_letters(policy)
-    if response is Response.HEAL or not policy.heals:
+    if not policy.heals:
+        return policy
+    policy = with_response(policy, response.value)
+    if response is Response.HEAL:
         return policy
     actions = policy.data["actions"]
     if policy.kind is Kind.CONFIG_RULE:
@@ -54,6 +60,41 @@ def as_deployed(policy: Policy, response: Response) -> Policy:
     if notifying:
         data["actions"] = notifying
     return replace(policy, data=data)
+
+
+def with_response(policy: Policy, response: str) -> Policy:
+    """The policy whose function has the tag that says what it may do: `observe`, `heal`, `respond` or `central-N`."""
+    mode = {**policy.mode, "tags": {**(policy.mode.get("tags") or {}), RESPONSE_TAG: response}}
+    return replace(policy, data={**policy.data, "mode": mode})
+
+
+def stops_fixing(wanted: Mapping[str, str], found: Mapping[str, str]) -> str:
+    """Why a deployment would end the fixes of a function; empty if it would not.
+
+    Args:
+        wanted: the tags that the function is to have.
+        found: the tags that it has.
+    """
+    after, before = _fixes(wanted.get(RESPONSE_TAG)), _fixes(found.get(RESPONSE_TAG))
+    if after is None:  # a policy without a fix
+        return ""
+    if before is None:
+        return "" if after else f"it may fix today: it has no tag {RESPONSE_TAG}"
+    if after >= before:
+        return ""
+    if found[RESPONSE_TAG].startswith(IN_HUB):
+        return f"it fixes in {before} accounts today, and would in {after}"
+    return f"its response is {found[RESPONSE_TAG]} today, and would be {wanted[RESPONSE_TAG]}"
+
+
+def _fixes(response: str | None) -> int | None:
+    """In how many accounts a function with this tag makes fixes happen; None if that is unknown."""
+    if response is None:
+        return None
+    number = response.removeprefix(IN_HUB)
+    if number != response:
+        return int(number) if number.isdigit() else None
+    return int(response != Response.OBSERVE)
 
 
 def with_dead_letters(policy: Policy) -> Policy:

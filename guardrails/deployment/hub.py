@@ -21,7 +21,7 @@ from custom_actions.names import HUB_ROLE, MEMBER_ROLE
 from ..accounts import Account, Response, response_of
 from ..errors import GuardrailsError
 from ..policies import Kind, Policy
-from .forms import as_deployed
+from .forms import IN_HUB, as_deployed, with_response
 from .plans import PolicyRefused, regions_for, runs
 
 
@@ -79,7 +79,10 @@ def as_central(policy: Policy, hub: Account, variables: Mapping[str, Any]) -> Po
     if in_force:
         # The function is needed when the policy is in force in any account; it checks the conditions for each event.
         data.pop("conditions", None)
-    return replace(policy, data=data)
+    central = replace(policy, data=data)
+    if not policy.heals:
+        return central
+    return with_response(central, f"{IN_HUB}{sum(form == HEAL for form in wanted.values())}")
 
 
 def _runs(policy: Policy, member: Account, region: str, variables: Mapping[str, Any]) -> bool:

@@ -17,6 +17,7 @@ from ..policies import Kind, Policy, Scope, deploy_scope
 from ..results import State
 from ..runs import Check, Target, Work
 from .blueprints import Blueprint, blueprint, loaded
+from .forms import stops_fixing
 from .reads import CLIENT, read_or_none
 from .triggers import trigger_differences
 
@@ -29,6 +30,8 @@ class DeploymentChange(StrEnum):
 
     CREATE = "create"
     UPDATE = "update"
+    STOP_FIXING = "stop-fixing"
+    """A function that makes fixes happen would only observe, or would fix in fewer accounts."""
     UNCHANGED = "unchanged"
     OFF = "off"
     """The policy's conditions do not hold there (its profile is not chosen), and no function exists."""
@@ -40,7 +43,7 @@ class DeploymentChange(StrEnum):
     @property
     def deploys(self) -> bool:
         """Whether a deployment has work to do."""
-        return self in (DeploymentChange.CREATE, DeploymentChange.UPDATE)
+        return self in (DeploymentChange.CREATE, DeploymentChange.UPDATE, DeploymentChange.STOP_FIXING)
 
 
 @dataclass(frozen=True)
@@ -162,7 +165,11 @@ def _change(wanted: Blueprint, clients: Mapping[str, Any]) -> tuple[DeploymentCh
         return DeploymentChange.CREATE, ""
     wanted.function.arn = found["Configuration"]["FunctionArn"]
     differences = [*function_differences(wanted, found), *trigger_differences(wanted.function, clients)]
-    return (DeploymentChange.UPDATE, ", ".join(differences)) if differences else (DeploymentChange.UNCHANGED, "")
+    if not differences:
+        return DeploymentChange.UNCHANGED, ""
+    if why := stops_fixing(wanted.policy.mode.get("tags") or {}, found.get("Tags") or {}):
+        return DeploymentChange.STOP_FIXING, why
+    return DeploymentChange.UPDATE, ", ".join(differences)
 
 
 def function_differences(wanted: Blueprint, found: Mapping[str, Any]) -> list[str]:
@@ -203,7 +210,7 @@ def _outcome(check: Check, earlier: PlannedDeployment | None, now: PlannedDeploy
         reason = f"whether the function exists is unknown: {now.reason}"
     elif now.change is DeploymentChange.CREATE:
         reason = f"the function {check.policy.function} does not exist after the deployment; {check.reason}"
-    elif now.change is DeploymentChange.UPDATE:
+    elif now.change.deploys:
         reason = f"still differs from the policy: {now.reason}; {check.reason}".rstrip("; ")
     elif now.change is DeploymentChange.UNCHANGED:
         outcome = "created" if earlier.change is DeploymentChange.CREATE else "updated"

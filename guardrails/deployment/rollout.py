@@ -84,7 +84,12 @@ class Rollout:
     @property
     def to_deploy(self) -> int:
         """How many functions would be created or updated."""
-        return self.counts[DeploymentChange.CREATE] + self.counts[DeploymentChange.UPDATE]
+        return sum(each.change.deploys for each in self.all_planned)
+
+    @property
+    def stop_fixing(self) -> list[PlannedDeployment]:
+        """The functions that make fixes happen today, and would no longer."""
+        return [each for each in self.all_planned if each.change is DeploymentChange.STOP_FIXING]
 
     @property
     def shared_to_deploy(self) -> int:
@@ -96,6 +101,42 @@ class Rollout:
         """Whether every account could be reached, and every function, queue and table could be read."""
         return not self.request.accounts.unreachable and not self.counts[DeploymentChange.UNKNOWN] and all(
             each.change is not DeploymentChange.UNKNOWN for each in self.shared)
+
+    @property
+    def changes(self) -> bool:
+        """Whether a deployment would change something."""
+        return bool(self.to_deploy or self.shared_to_deploy)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plan for JSON; docs/deploying.md has the keys."""
+        return {
+            "changes": self.changes,
+            "known": self.known,
+            "functions": [
+                {
+                    "account": each.account.id, "account_name": each.account.name, "region": each.region,
+                    "policy": each.policy.name, "mode": each.policy.mode["type"], "function": each.policy.function,
+                    "response": response_label(each), "change": each.change.value, "reason": each.reason,
+                }
+                for each in self.all_planned
+            ],
+            "shared": [
+                {"account": each.account.id, "account_name": each.account.name, "region": each.region,
+                 "resource": each.kind.resource, "change": each.change.value, "reason": each.reason}
+                for each in self.shared
+            ],
+            "surplus": [
+                {"account": function.account.id, "account_name": function.account.name, "region": function.region,
+                 "function": function.name, "reason": reason}
+                for function, reason in self.surplus
+            ],
+            "unknown": [
+                *({"account": account.id, "account_name": account.name, "region": "", "reason": problem}
+                  for account, problem in self.request.accounts.unreachable),
+                *({"account": account.id, "account_name": account.name, "region": region, "reason": problem}
+                  for account, region, problem in self.unknown),
+            ],
+        }
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from click.testing import CliRunner
 
+from custom_actions.names import RESPONSE_TAG
 from custom_actions.vocabulary import TELLING
 from guardrails.accounts.account import Account
 from guardrails.accounts.response import Response, healing, response_of
 from guardrails.cli.main import main
-from guardrails.deployment.forms import as_deployed, is_ours, marked
+from guardrails.deployment.forms import as_deployed, is_ours, marked, stops_fixing
 from guardrails.policies.engine import policy_problems
 from guardrails.policies.policy import Policy, load
 from guardrails.yamlfile import YamlFile
@@ -98,3 +100,31 @@ def test_what_is_deployed_carries_our_tag_unless_the_policy_says_otherwise() -> 
     assert not is_ours({"project": "aws-guardrails"})
     other = marked(policy("none", [], tags={"project": "other"})).mode["tags"]
     assert not is_ours({**other, "custodian-info": "x"})
+
+
+@pytest.mark.parametrize(("wanted", "found", "why"), [
+    ("observe", "heal", "its response is heal today, and would be observe"),
+    ("observe", "respond", "its response is respond today, and would be observe"),
+    ("observe", None, "it may fix today: it has no tag guardrails-response"),
+    ("observe", "whatever", "its response is whatever today, and would be observe"),
+    ("observe", "observe", ""),
+    ("heal", "observe", ""),
+    ("heal", None, ""),
+    ("respond", "heal", ""),
+    ("central-2", "central-3", "it fixes in 3 accounts today, and would in 2"),
+    ("central-0", None, "it may fix today: it has no tag guardrails-response"),
+    ("central-3", "central-2", ""),
+    ("central-1", "central-x", ""),
+    (None, "heal", ""),
+])
+def test_a_function_that_would_stop_fixing_is_known(wanted: str | None, found: str | None, why: str) -> None:
+    def tags(value: str | None) -> dict[str, str]:
+        return {"project": "aws-guardrails"} | ({RESPONSE_TAG: value} if value else {})
+
+    assert stops_fixing(tags(wanted), tags(found)) == why
+
+
+def test_only_policies_with_a_fix_say_what_they_may_do() -> None:
+    assert RESPONSE_TAG not in as_deployed(policy("alert", [{"type": "notify"}]), Response.OBSERVE).mode.get("tags", {})
+    for response in Response:
+        assert as_deployed(policy("revert", ["delete"]), response).mode["tags"][RESPONSE_TAG] == response

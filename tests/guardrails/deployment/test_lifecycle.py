@@ -125,6 +125,15 @@ def test_from_the_first_deployment_to_the_last_trace(sandbox: Sandbox, accounts_
     assert before == {}
 
     write(policies, REALTIME, CONFIG_RULE, PERIODIC)
+
+    def plan() -> tuple[int, dict[str, Any]]:
+        done = CliRunner().invoke(main, [
+            "deploy", "--dry-run", "--json", "-c", str(accounts_yml), "--policies", str(policies)])
+        return done.exit_code, json.loads(done.stdout)
+
+    code, planned = plan()
+    assert (code, planned["changes"], planned["known"], there(sandbox)) == (2, True, True, {})
+    assert [each["change"] for each in planned["functions"]] == ["create"] * 6
     assert run("deploy", "--yes")[0] == "COMPLETE: 6 created"
     first = there(sandbox)
     assert len(first) == 2 * (3 + 3 + 2 + 1)
@@ -135,9 +144,25 @@ def test_from_the_first_deployment_to_the_last_trace(sandbox: Sandbox, accounts_
     judged = content(sandbox, BLUE, "groups")
     assert ("actions" in judged, judged["metadata"]) == (False, {"response": "none"})
 
+    code, planned = plan()
+    assert (code, planned["changes"], {each["change"] for each in planned["functions"]}) == (0, False, {"unchanged"})
     line, _, said = run("deploy", "--yes")
     assert (line, said.splitlines()[-1]) == ("COMPLETE: 6 unchanged", "Plan: 6 unchanged")
     assert there(sandbox) == first
+
+    # Red's entry no longer says that it heals: --yes is no answer to that.
+    healing = accounts_yml.read_text()
+    accounts_yml.write_text(healing.replace("guardrails: heal", "guardrails: observe"))
+    arguments = ["deploy", "--yes", "-c", str(accounts_yml), "--policies", str(policies)]
+    refused = CliRunner().invoke(main, arguments)
+    assert (refused.exit_code, there(sandbox)) == (1, first)
+    assert "2 functions fix today, and would only observe; nothing was deployed" in refused.stderr
+    assert "its response is heal today, and would be observe" in refused.stderr
+    assert run("deploy", "--yes", "--stop-fixing")[0] == "COMPLETE: 4 unchanged, 2 updated"
+    assert [action["type"] for action in content(sandbox, RED, "ports")["actions"]] == ["notify"]
+    accounts_yml.write_text(healing)
+    assert run("deploy", "--yes")[0] == "COMPLETE: 4 unchanged, 2 updated"
+    first = there(sandbox)
 
     write(policies, REALTIME.replace("tcp 22 ", "tcp 23 "), CONFIG_RULE, PERIODIC)
     both = accounts_yml.read_text()
