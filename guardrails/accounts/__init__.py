@@ -1,6 +1,6 @@
 """The accounts that a verb works on: which they are, how to access them, and what functions may do in them.
 
-Imports only modules that belong to no package (errors, limits, paths, yamlfile).
+Imports only modules that belong to no package (errors, limits, paths, suggest, yamlfile).
 """
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         make_session,
         reason_of,
     )
+    from .choice import EVERY, AccountChoice
     from .entries import check_regions
     from .organization import (
         DEFAULT_ROLE,
@@ -37,6 +38,7 @@ __getattr__, __all__ = face(
         "AWS_ERRORS", "Account", "Accounts", "accounts_file", "find_accounts", "listed_accounts",
         "make_session", "reason_of",
     ),
+    choice=("EVERY", "AccountChoice"),
     entries=("check_regions",),
     organization=(
         "DEFAULT_ROLE", "ManualSettings", "OrganizationFile", "manual_settings", "organization_file",

@@ -17,11 +17,13 @@ from custom_actions.patches import prepare_sessions
 from ..errors import GuardrailsError
 from ..limits import ACCOUNTS_CHECKED
 from ..yamlfile import YamlError, YamlFile, read
+from .choice import EVERY, AccountChoice
 from .entries import ALL, HUB, check_entry, check_regions, check_top, known_regions
 
 # The errors of an AWS call. ResponseParserError, raised for a response that is not AWS's (a proxy's page), has no
 # base class in common with the others.
 AWS_ERRORS = (ClientError, BotoCoreError, ResponseParserError)
+_NO_VARS: Mapping[str, Any] = {}
 _SESSION_NAME = "guardrails"
 # Many accounts are checked: an endpoint that does not respond must not block each of them for minutes.
 _CLIENT = Config(connect_timeout=10, read_timeout=30, retries={"mode": "standard", "max_attempts": 3})
@@ -115,14 +117,23 @@ class Accounts:
         return found
 
 
-def find_accounts(config: Path | None, regions: Sequence[str]) -> Accounts:
+def find_accounts(config: Path | None, regions: Sequence[str], choice: AccountChoice = EVERY) -> Accounts:
     """The accounts of `config`, or the current one. Checks once for each that it can be accessed and has the right id.
 
     `regions` override an account's own; `all` means every region that is enabled in the account. Raises
-    GuardrailsError when `config` is not a valid accounts.yml, when there are no credentials, or when no region is set.
+    GuardrailsError when `config` is not a valid accounts.yml, when `choice` names an account that it does not have,
+    when there are no credentials, or when no region is set.
     """
     check_regions(regions)
-    wanted, variables = ([_current_account()], {}) if config is None else _read(config)
+    if config is None:
+        if choice:
+            raise GuardrailsError(
+                "--accounts, --not-accounts and --tags select accounts of accounts.yml, and there is none",
+                "add -c accounts.yml, or `accounts:` in guardrails.yml")
+        listed, variables = [_current_account()], _NO_VARS
+    else:
+        listed, variables = _read(config)
+    wanted = choice.choose(listed)
     wanted = [replace(account, regions=_regions(account, regions)) for account in wanted]
     with ThreadPoolExecutor(ACCOUNTS_CHECKED) as pool:
         checked = list(pool.map(_reach, wanted))
@@ -133,14 +144,14 @@ def find_accounts(config: Path | None, regions: Sequence[str]) -> Accounts:
     )
 
 
-def listed_accounts(config: Path, regions: Sequence[str]) -> Accounts:
+def listed_accounts(config: Path, regions: Sequence[str], choice: AccountChoice = EVERY) -> Accounts:
     """The accounts of `config`, without calling AWS.
 
     Raises GuardrailsError as `find_accounts` does, and for the region `all`, which only AWS could resolve.
     """
     check_regions(regions)
     listed, variables = _read(config)
-    found = tuple(replace(account, regions=_regions(account, regions)) for account in listed)
+    found = tuple(replace(account, regions=_regions(account, regions)) for account in choice.choose(listed))
     if every := next((account for account in found if ALL in account.regions), None):
         raise GuardrailsError(
             f"{config}: account {every} has the region `all`, which only AWS can resolve; this verb does not call AWS",

@@ -17,11 +17,13 @@ from .options import (
     mode_option,
     output_option,
     policies_option,
+    policy_names_option,
     verbose_option,
     yes_option,
 )
 
 if TYPE_CHECKING:
+    from ..accounts import AccountChoice
     from ..deployment import Rollout, RolloutReport, RolloutRequest
     from ..policies import PolicySources
 
@@ -31,6 +33,7 @@ CHANGES = 2
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[POLICY]...")
+@policy_names_option
 @account_options
 @mode_option
 @policies_option
@@ -56,7 +59,7 @@ CHANGES = 2
 @verbose_option
 def deploy(
     names: tuple[str, ...], config: Path | None, regions: tuple[str, ...], kinds: tuple[str, ...],
-    policy_sources: PolicySources, exceptions: Path | None, reports: str | None, heals: bool,
+    choice: AccountChoice, policy_sources: PolicySources, exceptions: Path | None, reports: str | None, heals: bool,
     stop_fixing: bool, dry_run: bool, as_json: bool, output: str | None, yes: bool, verbose: bool,
 ) -> None:
     """Deploy policies as Lambda functions, through c7n-org. POLICY is a name or a glob; the default is all policies.
@@ -86,7 +89,8 @@ def deploy(
         raise click.UsageError("--json needs --dry-run; a deployment writes deploy.json")
     if not dry_run:
         need_an_answer(yes=yes)
-    rollout = plan_rollout(_request(names, config, regions, kinds, policy_sources, exceptions, reports, heals=heals))
+    rollout = plan_rollout(_request(
+        names, config, regions, kinds, choice, policy_sources, exceptions, reports, heals=heals))
     if as_json:
         click.echo(json.dumps(rollout.to_dict(), indent=1))
         raise SystemExit(CHANGES if rollout.changes and rollout.known else int(not rollout.known))
@@ -120,7 +124,7 @@ def _confirm_stop(number: int, *, yes: bool) -> None:
 
 def _request(
     names: tuple[str, ...], config: Path | None, regions: tuple[str, ...], kinds: tuple[str, ...],
-    policy_sources: PolicySources, exceptions: Path | None, reports: str | None, *, heals: bool,
+    choice: AccountChoice, policy_sources: PolicySources, exceptions: Path | None, reports: str | None, *, heals: bool,
 ) -> RolloutRequest:
     """What the options select. Raises GuardrailsError for what cannot be deployed."""
     from ..accounts import find_accounts, healing
@@ -134,7 +138,7 @@ def _request(
         place = S3Url.parse(reports).located()
         policies = [with_output(policy, place) for policy in policies]
     allowed = load_exceptions(exceptions)
-    accounts = find_accounts(config, regions)
+    accounts = find_accounts(config, regions, choice)
     if heals:
         accounts = replace(accounts, reached=tuple(healing(account) for account in accounts.reached))
     responder.refuse_partial(accounts.all, policy_sources)

@@ -2,10 +2,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from .options import INCOMPLETE, account_options, concurrency_options, output_option
+
+if TYPE_CHECKING:
+    from ..accounts import AccountChoice
 
 
 @click.command()
@@ -15,8 +19,8 @@ from .options import INCOMPLETE, account_options, concurrency_options, output_op
 @concurrency_options
 @output_option
 def diff(
-    old: Path, new: Path, config: Path | None, regions: tuple[str, ...], sweeps: int, workers: int | None,
-    output: str | None,
+    old: Path, new: Path, config: Path | None, regions: tuple[str, ...], choice: AccountChoice, sweeps: int,
+    workers: int | None, output: str | None,
 ) -> None:
     """Show which resources only one of two versions of the policies matches. Changes nothing.
 
@@ -39,7 +43,7 @@ def diff(
     before, after = load(old), load(new)
     directory = output_directory(output, "diff")
     found = compare(
-        before, after, lambda: find_accounts(config, regions), directory, progress=progress_bar,
+        before, after, lambda: find_accounts(config, regions, choice), directory, progress=progress_bar,
         concurrency=Concurrency(sweeps, workers))
     comment = comment_on(found)
     write_text(directory / "diff.md", comment)

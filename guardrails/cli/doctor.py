@@ -7,9 +7,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import INCOMPLETE, account_options, exceptions_option, mode_option, policies_option, verbose_option
+from .options import (
+    INCOMPLETE,
+    account_options,
+    exceptions_option,
+    mode_option,
+    policies_option,
+    policy_names_option,
+    verbose_option,
+)
 
 if TYPE_CHECKING:
+    from ..accounts import AccountChoice
     from ..health import HealthReport
     from ..policies import PolicySources
 
@@ -21,6 +30,7 @@ _STYLES = {"ok": "green", "broken": "bold red", "unknown": "yellow"}
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[POLICY]...")
+@policy_names_option
 @account_options
 @mode_option
 @policies_option
@@ -32,7 +42,8 @@ _STYLES = {"ok": "green", "broken": "bold red", "unknown": "yellow"}
 @verbose_option
 def doctor(
     names: tuple[str, ...], config: Path | None, regions: tuple[str, ...], kinds: tuple[str, ...],
-    policy_sources: PolicySources, exceptions: Path | None, fire: bool, wait: float, as_json: bool, verbose: bool,
+    choice: AccountChoice, policy_sources: PolicySources, exceptions: Path | None, fire: bool, wait: float,
+    as_json: bool, verbose: bool,
 ) -> None:
     """Check that deployed functions work. POLICY is a name or a glob; the default is all policies.
 
@@ -59,7 +70,7 @@ def doctor(
         policies=deployable(every, names, kinds), every=every, named=frozenset(names), declared=config is not None,
         wait=wait if fire else None, all_selected=not names and not kinds,
         exceptions=load_exceptions(exceptions).path)
-    accounts = find_accounts(config, regions)
+    accounts = find_accounts(config, regions, choice)
     report = examine(request, accounts)
     word, code = _WORDS[report.state]
     if as_json:

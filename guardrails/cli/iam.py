@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 @output_option
 def iam(
     config: Path | None, regions: tuple[str, ...], names: tuple[str, ...], services: tuple[str, ...],
-    severities: tuple[str, ...], policy_sources: PolicySources, reports: str | None, securityhub: bool,
-    partition: str, account: str, at_most: int, output: str | None,
+    severities: tuple[str, ...], excluded: tuple[str, ...], policy_sources: PolicySources, reports: str | None,
+    securityhub: bool, partition: str, account: str, at_most: int, output: str | None,
 ) -> None:
     """Write the least-privilege permissions of each role: of the functions, of sweeps, of healing, of the responder,
     of deploy and doctor, and of the hub.
@@ -61,7 +61,7 @@ def iam(
 
     check_regions(regions)
     variables, responses = _settings(config)
-    chosen = Selection(names, services, severities).choose(policy_sources.load())
+    chosen = Selection(names, services, severities, excluded).choose(policy_sources.load())
     policies = in_force(chosen, names, variables)
     if not policies:
         raise GuardrailsError(

@@ -1,6 +1,7 @@
 """Options that several verbs share."""
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import wraps
@@ -11,6 +12,7 @@ import click
 
 from custom_actions.vocabulary import SEVERITIES, SHOWN_SEVERITIES
 
+from ..accounts import AccountChoice
 from ..limits import SWEEPS, TARGETS_PER_SWEEP
 from ..paths import output_root
 from ..policies import Kind, PackChoice, PolicySources
@@ -131,7 +133,45 @@ def report_options(command: Command) -> Command:
 
 
 def account_options(command: Command) -> Command:
-    """-c and --region."""
+    """-c, --region, and c7n-org's selectors; the command gets these as `choice`."""
+
+    @wraps(command)
+    def wrapped(
+        *arguments: Any, account_names: tuple[str, ...], without_accounts: tuple[str, ...],
+        account_tags: tuple[str, ...], **options: Any,
+    ) -> Any:
+        choice = AccountChoice(_separated(account_names), _separated(without_accounts), account_tags)
+        return command(*arguments, choice=choice, **options)
+
+    for option in (
+        click.option(
+            "--profile", metavar="NAME", expose_value=False, callback=_use_profile,
+            help="The profile of your AWS configuration to use, in place of credentials in the environment."),
+        click.option("-t", "--tags", "account_tags", multiple=True, metavar="TAG",
+                     help="Only accounts that have this tag in accounts.yml. Can be repeated; each must be there."),
+        click.option("--not-accounts", "without_accounts", multiple=True, metavar="NAME",
+                     help="Leave out the account with this name or id, or a glob. Can be repeated."),
+        click.option("-a", "--accounts", "account_names", multiple=True, metavar="NAME",
+                     help="Only the account with this name or id, or a glob. Can be repeated."),
+    ):
+        wrapped = option(wrapped)
+    return cast(Command, _config_and_region(wrapped))
+
+
+def _separated(values: Sequence[str]) -> tuple[str, ...]:
+    """The values, with commas separating several in one, as in c7n-org."""
+    return tuple(part.strip() for value in values for part in value.split(",") if part.strip())
+
+
+def _use_profile(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    """Let this process and its children use a profile. Keys in the environment would take precedence over it."""
+    if value:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+            os.environ.pop(name, None)
+        os.environ["AWS_PROFILE"] = value
+
+
+def _config_and_region(command: Any) -> Any:
     command = click.option(
         "-r", "--region", "regions", multiple=True, metavar="REGION",
         help="A region, or `all`. Can be repeated. [default: the regions in accounts.yml, else the current region]",
@@ -142,8 +182,24 @@ def account_options(command: Command) -> Command:
     )(command)
 
 
+def policy_names_option(command: Command) -> Command:
+    """-p/--policy for verbs that take names of policies as arguments: both are `names`."""
+
+    @wraps(command)
+    def wrapped(*arguments: Any, names: tuple[str, ...], more_names: tuple[str, ...], **options: Any) -> Any:
+        return command(*arguments, names=(*names, *more_names), **options)
+
+    return cast(Command, click.option(
+        "-p", "--policy", "more_names", multiple=True, metavar="NAME",
+        help="As the argument: only the policy with this name, or a glob. Can be repeated.")(wrapped))
+
+
 def selection_options(command: Command) -> Command:
-    """--policy, --service and --severity."""
+    """--policy, --exclude-policy, --service and --severity."""
+    command = click.option(
+        "--exclude-policy", "excluded", multiple=True, metavar="NAME",
+        help="Leave out the policy with this name, or a glob. Can be repeated."
+    )(command)
     command = click.option(
         "--severity", "severities", multiple=True, type=click.Choice(SHOWN_SEVERITIES),
         help="Only policies of this severity. Can be repeated."
@@ -153,7 +209,7 @@ def selection_options(command: Command) -> Command:
         help="Only policies on this resource type (s3, iam-user), or a glob. Can be repeated.",
     )(command)
     return click.option(
-        "--policy", "names", multiple=True, metavar="NAME",
+        "-p", "--policy", "names", multiple=True, metavar="NAME",
         help="Only the policy with this name, or a glob. Can be repeated."
     )(command)
 

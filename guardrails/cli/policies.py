@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 @policies_option
 @click.option("--json", "as_json", is_flag=True, help="Print a list of objects as JSON; docs/commands.md has the keys.")
 def policies(
-    names: tuple[str, ...], services: tuple[str, ...], severities: tuple[str, ...], kinds: tuple[str, ...],
-    frameworks: tuple[str, ...], policy_sources: PolicySources, as_json: bool,
+    names: tuple[str, ...], services: tuple[str, ...], severities: tuple[str, ...], excluded: tuple[str, ...],
+    kinds: tuple[str, ...], frameworks: tuple[str, ...], policy_sources: PolicySources, as_json: bool,
 ) -> None:
     """List the policies of all sources: name, mode, severity, response, and where each is.
 
@@ -36,7 +36,7 @@ def policies(
     from .console import out, table
 
     every = policy_sources.load()
-    chosen = Selection(names, services, severities).choose(every)
+    chosen = Selection(names, services, severities, excluded).choose(every)
     if frameworks:
         wanted = policies_for(frameworks, load_catalogues(), every)
         chosen = [policy for policy in chosen if policy.name in wanted]

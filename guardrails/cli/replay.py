@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="EVENT.json")
-@click.option("--policy", "names", multiple=True, metavar="NAME",
+@click.option("-p", "--policy", "names", multiple=True, metavar="NAME",
               help="A policy's name or a glob; may be repeated. Policies that do not subscribe are then listed, too.")
 @policies_option
 @exceptions_option

@@ -6,23 +6,25 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import INCOMPLETE, account_options, output_option, policies_option, yes_option
+from .options import INCOMPLETE, account_options, output_option, policies_option, policy_names_option, yes_option
 
 if TYPE_CHECKING:
+    from ..accounts import AccountChoice
     from ..deployment import RemovalPlan, RemovalReport
     from ..policies import PolicySources
 
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[POLICY]...")
+@policy_names_option
 @account_options
 @policies_option
 @click.option("--keep-logs", is_flag=True, help="Keep the functions' log groups: they hold the receipts of fixes.")
 @output_option
 @yes_option
 def undeploy(
-    names: tuple[str, ...], config: Path | None, regions: tuple[str, ...], policy_sources: PolicySources,
-    keep_logs: bool, output: str | None, yes: bool,
+    names: tuple[str, ...], config: Path | None, regions: tuple[str, ...], choice: AccountChoice,
+    policy_sources: PolicySources, keep_logs: bool, output: str | None, yes: bool,
 ) -> None:
     """Remove deployed functions that no policy needs any more, or the functions of POLICY (names or globs).
 
@@ -48,7 +50,7 @@ def undeploy(
 
     policies = policy_sources.load()
     removal.refuse_part_without_names(names, policy_sources)
-    accounts = find_accounts(config, regions)
+    accounts = find_accounts(config, regions, choice)
     plan = removal.plan_removal(
         accounts, policies, policy_sources, names, declared=config is not None, keep_logs=keep_logs)
     _show_plan(plan)

@@ -271,6 +271,8 @@ class Selection:
     services: Sequence[str] = ()
     """Resource types (`s3`), or globs of them (`iam-*`)."""
     severities: Sequence[str] = ()
+    excluded: Sequence[str] = ()
+    """Names or globs of policies that are left out."""
 
     def choose(self, policies: Iterable[Policy]) -> list[Policy]:
         """The policies that match every criterion, in their order.
@@ -283,6 +285,7 @@ class Selection:
         policies = list(policies)
         for what, given, known in (
             ("policy", self.names, sorted({policy.name for policy in policies})),
+            ("exclude-policy", self.excluded, sorted({policy.name for policy in policies})),
             ("service", self.services, sorted({policy.service for policy in policies})),
         ):
             for pattern in given:
@@ -294,6 +297,7 @@ class Selection:
         return [
             policy for policy in policies
             if (not self.names or any(fnmatchcase(policy.name, pattern) for pattern in self.names))
+            and not any(fnmatchcase(policy.name, pattern) for pattern in self.excluded)
             and (not self.services or any(fnmatchcase(policy.service, pattern) for pattern in self.services))
             and (not self.severities or policy.severity in self.severities)
         ]

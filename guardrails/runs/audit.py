@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from ..accounts import Accounts, find_accounts
+from ..accounts import EVERY, AccountChoice, Accounts, find_accounts
 from ..assessment import SHOWN_FRAMEWORKS, Assessment, UnselectedPolicy
 from ..errors import GuardrailsError, NothingSelected
 from ..policies import Policy, PolicySources, Selection, audit_scope, partial_claims
@@ -53,6 +53,9 @@ class AuditRequest:
     """The file of exceptions; empty for the project's exceptions.yml, if it exists."""
     history: str
     """The history file; empty for none."""
+    choice: AccountChoice = EVERY
+    excluded: Sequence[str] = ()
+    """Policies that are left out: names or globs."""
     shown: Sequence[str] = ()
     """The frameworks that the reports show; empty for all."""
 
@@ -60,20 +63,22 @@ class AuditRequest:
     def of(
         cls, *, config: Path | None, regions: Sequence[str], names: Sequence[str], services: Sequence[str],
         severities: Sequence[str], frameworks: Sequence[str], policy_sources: PolicySources, controls: Sequence[Path],
-        exceptions: Path | None, history: Path | None, shown: Sequence[str] = (),
+        exceptions: Path | None, history: Path | None, choice: AccountChoice = EVERY, excluded: Sequence[str] = (),
+        shown: Sequence[str] = (),
     ) -> AuditRequest:
         """From the options of the command line. Paths become absolute: a resume may start in another directory."""
         return cls(
             config=_absolute(config), regions=tuple(regions), names=tuple(names), services=tuple(services),
             severities=tuple(severities), frameworks=tuple(frameworks), sources=policy_sources,
             controls=tuple(_absolute(path) for path in controls), exceptions=_absolute(exceptions),
-            history=_absolute(history), shown=tuple(shown),
+            history=_absolute(history), choice=choice, excluded=tuple(excluded), shown=tuple(shown),
         )
 
     @classmethod
     def restore(cls, saved: Mapping[str, Any]) -> AuditRequest:
         """From what `asdict` made of it. Raises TypeError or KeyError for anything else."""
-        return cls(**{**saved, "sources": PolicySources.from_dict(saved["sources"])})
+        return cls(**{
+            **saved, "sources": PolicySources.from_dict(saved["sources"]), "choice": AccountChoice(**saved["choice"])})
 
     @cached_property
     def every(self) -> Sequence[Policy]:
@@ -84,7 +89,7 @@ class AuditRequest:
         """The selected policies, including realtime ones. Raises GuardrailsError for an unknown name."""
         from ..policies import load_catalogues, policies_for
 
-        found = Selection(self.names, self.services, self.severities).choose(self.every)
+        found = Selection(self.names, self.services, self.severities, self.excluded).choose(self.every)
         if self.frameworks:
             catalogues = load_catalogues([Path(path) for path in self.controls])
             wanted = policies_for(self.frameworks, catalogues, self.every)
@@ -100,7 +105,7 @@ class AuditRequest:
 
     def find_accounts(self) -> Accounts:
         """The accounts and regions to audit, and whether each can be reached. Raises GuardrailsError."""
-        return find_accounts(Path(self.config) if self.config else None, self.regions)
+        return find_accounts(Path(self.config) if self.config else None, self.regions, self.choice)
 
     def check_history(self) -> None:
         """Open the history before the work begins, so that a damaged one is an error now.

@@ -36,7 +36,8 @@ def assess_source(source: str, request: AuditRequest, target: Callable[[], Path]
     request.check_shown()
     request.check_history()
     store = collect(
-        source, accounts=listed_accounts(Path(request.config), request.regions) if request.config else None,
+        source, accounts=listed_accounts(
+            Path(request.config), request.regions, request.choice) if request.config else None,
         policies=request.every, chosen={policy.name for policy in request.policies()}, target=target())
     store[SHOWN_FRAMEWORKS] = request.shown
     store.change_each(exceptions.apply)
