@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 @concurrency_options
 @output_option
 @click.option(
+    "--evidence", is_flag=True,
+    help="Keep the ids of the resources that pass, and list them in the report.")
+@click.option(
     "--resume", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="DIR",
     help="Resume the interrupted or incomplete audit in DIR: only checks without a complete result run. The selection "
          "of policies and accounts is taken from DIR.")
@@ -45,7 +48,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def audit(
     context: click.Context, /, resume: Path | None, output: str | None, formats: tuple[str, ...], fail_on: str | None,
-    verbose: bool, securityhub: bool, sweeps: int, workers: int | None, **selection: Any,
+    verbose: bool, securityhub: bool, securityhub_passed: bool, sweeps: int, workers: int | None, **selection: Any,
 ) -> None:
     """Sweep the config-rule and periodic policies over accounts and regions, change nothing, write a risk report.
 
@@ -56,15 +59,19 @@ def audit(
     Example:
       ./run.sh audit -c accounts.yml --region all --fail-on high
       ./run.sh audit --framework cis-aws-5.0 --format html --format sarif -o output/today
+      ./run.sh audit --evidence --format csv --format json-ocsf
       ./run.sh audit --resume output/audit-20260101T120000Z
     """
     from ..paths import output_directory
     from ..runs import AuditRequest, Concurrency, resume_audit, start_audit
     from .show import end_with_report
 
+    if securityhub_passed and not (securityhub and (selection["evidence"] or resume)):
+        raise click.UsageError("--securityhub-passed needs --securityhub and --evidence")
     if resume:
         refuse_options(
-            context, "--resume", {"resume", "formats", "securityhub", "fail_on", "verbose", "sweeps", "workers"},
+            context, "--resume",
+            {"resume", "formats", "securityhub", "securityhub_passed", "fail_on", "verbose", "sweeps", "workers"},
             "the selection of a started audit cannot change; start a new one")
         run = resume_audit(resume)
     else:
@@ -76,7 +83,7 @@ def audit(
         _sweep(run, Concurrency(sweeps, workers))
         end_with_report(
             run.assess(), run.directory, formats, fail_on=fail_on,
-            securityhub=run.plan.accounts.reached if securityhub else None,
+            securityhub=run.plan.accounts.reached if securityhub else None, with_passed=securityhub_passed,
             if_incomplete=f"to run the missing checks: ./run.sh audit --resume {run.directory}")
 
 
