@@ -106,12 +106,11 @@ Passed = Mapping[tuple[str, str, str], Sequence[tuple[str, str]]]
 def with_passed(row: CheckRow, passed: Passed, directory: Path) -> CheckRow:
     """The check with what passed; the list of resources is written into the directory."""
     names = [ResourceName(*each) for each in passed.get((row.policy, row.account, row.region), ())]
-    made = ResourceList.of(names)
-    if not names or made is None:
+    listed = ResourceList.of(names)
+    if not names or listed is None:
         return row
-    listed, content = made
     file = list_file(directory, listed.digest)
-    file.write_bytes(content)
+    file.write_bytes(listed.packed())
     number = len(listed.names)
     return replace(row, judged=JudgedResources(number, number, number),
                    passed=PassedOutput(PassedResources.of(listed, set(names)), file))

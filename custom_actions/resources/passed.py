@@ -51,14 +51,15 @@ class ResourceList:
     """The SHA-256 of the unpacked content."""
 
     @classmethod
-    def of(cls, names: Iterable[ResourceName]) -> tuple[ResourceList, bytes] | None:
-        """The list of these resources, and its content as a file. None if it is longer than LIST_BYTES."""
+    def of(cls, names: Iterable[ResourceName]) -> ResourceList | None:
+        """The list of these resources; None if it is longer than LIST_BYTES."""
         ordered = tuple(sorted(set(names)))
-        plain = json.dumps(ordered, separators=(",", ":")).encode()
-        if len(plain) > LIST_BYTES:
-            return None
-        # Without a time, the same list is the same file.
-        return cls(ordered, sha256(plain).hexdigest()), gzip.compress(plain, mtime=0)
+        plain = _plain(ordered)
+        return None if len(plain) > LIST_BYTES else cls(ordered, sha256(plain).hexdigest())
+
+    def packed(self) -> bytes:
+        """The content of its file."""
+        return gzip.compress(_plain(self.names), mtime=0)
 
     @classmethod
     def parse(cls, content: bytes, digest: str) -> ResourceList:
@@ -172,12 +173,11 @@ def keep_passed(
         return {known.get(id(resource)) or name_of(resource) for resource in resources}
 
     names, applicable, violating = set(known.values()), named(in_scope), named(matched)
-    if not violating <= applicable <= names or (found := ResourceList.of(names)) is None:
+    if not violating <= applicable <= names or (resources := ResourceList.of(names)) is None:
         return
-    resources, content = found
     file = list_file(directory, resources.digest)
     if not file.exists():
-        _write(file, content)
+        _write(file, resources.packed())
     passed = {name for name in applicable - violating if name.resource not in unknown}
     PassedResources.of(resources, passed).write(output)
 
@@ -192,6 +192,10 @@ def _write(file: Path, content: bytes) -> None:
     except BaseException:
         Path(part).unlink(missing_ok=True)
         raise
+
+
+def _plain(names: Sequence[ResourceName]) -> bytes:
+    return json.dumps(names, separators=(",", ":")).encode()
 
 
 def _is_name(value: Any) -> bool:

@@ -66,14 +66,17 @@ def audit(
     from ..runs import AuditRequest, Concurrency, resume_audit, start_audit
     from .show import end_with_report
 
+    needs = "--securityhub-passed needs --securityhub, and an audit with --evidence"
     if securityhub_passed and not (securityhub and (selection["evidence"] or resume)):
-        raise click.UsageError("--securityhub-passed needs --securityhub and --evidence")
+        raise click.UsageError(needs)
     if resume:
         refuse_options(
             context, "--resume",
             {"resume", "formats", "securityhub", "securityhub_passed", "fail_on", "verbose", "sweeps", "workers"},
             "the selection of a started audit cannot change; start a new one")
         run = resume_audit(resume)
+        if securityhub_passed and not run.request.evidence:
+            raise click.UsageError(needs)
     else:
         run = start_audit(AuditRequest.of(**selection), lambda: output_directory(output, "audit"))
     with run.store:

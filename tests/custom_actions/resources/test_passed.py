@@ -69,10 +69,9 @@ def test_nothing_is_kept_of_a_list_that_is_too_long(tmp_path: Path, monkeypatch:
 @given(st.lists(NAMES, max_size=30), st.integers(0))
 def test_any_names_and_any_of_them(names: list[ResourceName], choice: int) -> None:
     chosen = {each for place, each in enumerate(names) if choice >> place & 1}
-    made = ResourceList.of(names)
-    assert made
-    listed, content = made
-    assert ResourceList.parse(content, listed.digest) == listed
+    listed = ResourceList.of(names)
+    assert listed
+    assert ResourceList.parse(listed.packed(), listed.digest) == listed
     assert set(PassedResources.of(listed, chosen).names(listed)) == chosen
 
 
@@ -118,9 +117,8 @@ def test_other_content_is_an_error(content: str) -> None:
     (1, b"\2"), (2, b"\1"), (0, b""), (1, b"\1\0"), (1, bytes(1_000_000)),
 ])
 def test_bits_that_do_not_fit_are_an_error(number: int, bits: bytes) -> None:
-    made = ResourceList.of([name("a")])
-    assert made
-    listed = made[0]
+    listed = ResourceList.of([name("a")])
+    assert listed
     assert list(PassedResources(listed.digest, 1, zlib.compress(b"\1")).names(listed)) == [name("a")]
     for compressed in (zlib.compress(bits), bits):
         with pytest.raises(ValueError, match="bits"):

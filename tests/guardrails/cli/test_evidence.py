@@ -188,7 +188,9 @@ def test_a_run_without_evidence_has_nothing_to_send(cloud: Cloud, tmp_path: Path
     refused = guardrails("report", tmp_path / "out", "--securityhub", "--securityhub-passed", "-o", tmp_path / "again")
     assert refused.exit_code == 1
     assert "the ids of the resources that passed were not kept" in refused.output
-    assert guardrails("audit", "--securityhub", "--securityhub-passed").exit_code == 2
+    for more in ([], ["--resume", tmp_path / "out"]):
+        assert "needs --securityhub, and an audit with --evidence" in guardrails(
+            "audit", "--securityhub", "--securityhub-passed", *more).output
     assert guardrails("report", tmp_path / "out", "--securityhub-passed").exit_code == 2
 
 
