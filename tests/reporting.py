@@ -1,14 +1,17 @@
 """A finished run, made by hand: some policies, three accounts, every kind of check and of finding."""
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from custom_actions.resources import PassedResources, ResourceList, ResourceName, list_file
 from guardrails.assessment.assessment import Assessment
 from guardrails.results.finding import Finding, Status
 from guardrails.results.history import RunChanges
+from guardrails.results.judged import JudgedResources
+from guardrails.results.passed import PassedOutput
 from guardrails.results.store import FILE, AccountInfo, CheckRow, PolicyInfo, RunStore
 
 RED, BLUE, LOCKED = "111111111111", "222222222222", "333333333333"
@@ -96,10 +99,31 @@ def checks() -> list[CheckRow]:
     return made
 
 
+Passed = Mapping[tuple[str, str, str], Sequence[tuple[str, str]]]
+"""Policy, account and region to the ids and ARNs of what passed."""
+
+
+def with_passed(row: CheckRow, passed: Passed, directory: Path) -> CheckRow:
+    """The check with what passed; the list of resources is written into the directory."""
+    names = [ResourceName(*each) for each in passed.get((row.policy, row.account, row.region), ())]
+    listed = ResourceList.of(names)
+    if not names or listed is None:
+        return row
+    file = list_file(directory, listed.digest)
+    file.write_bytes(listed.packed())
+    number = len(listed.names)
+    return replace(row, judged=JudgedResources(number, number, number),
+                   passed=PassedOutput(PassedResources.of(listed, set(names)), file))
+
+
 def assess(
-    directory: Path, findings: Iterable[Finding] = FINDINGS, rows: Iterable[CheckRow] | None = None, **more: Any
+    directory: Path, findings: Iterable[Finding] = FINDINGS, rows: Iterable[CheckRow] | None = None,
+    passed: Passed | None = None, **more: Any
 ) -> Assessment:
-    """The assessment of a run with these findings and checks, in a new file under `directory`."""
+    """The assessment of a run with these findings and checks, in a new file under `directory`.
+
+    With `passed`, it is a run with evidence.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     findings = list(findings)
     found = [one for one in findings if one.status is not Status.FIXED]
@@ -107,11 +131,12 @@ def assess(
     store.set_accounts(ACCOUNTS)
     store.set_policies(POLICIES.values())
     store.add(
-        (replace(row, matched=len(of)), of)
+        (replace(with_passed(row, passed or {}, directory), matched=len(of)), of)
         for row in (checks() if rows is None else rows)
         for of in [[one for one in found if (one.account, one.region, one.policy)
                     == (row.account, row.region, row.policy)]])
     store.update(one for one in findings if one.status is Status.FIXED)
+    store["evidence"] = passed is not None
     given: dict[str, Any] = {
         "store": store, "verb": "audit", "run": "20260201T080000Z", "version": "0.1.0", "started": STARTED,
         "finished": FINISHED, "policies": POLICIES, "accounts": ACCOUNTS, "catalogues": {},

@@ -411,7 +411,7 @@ class ConfigPollRule(Judge, ConfigPollRuleMode):
         excepted: list[Resource] = []
         if runnable:
             applicable = self.in_scope(resources, event)
-            in_scope, gone = len(applicable) + len(unknown.reasons), unknown.deleted
+            in_scope, gone = len(applicable) + len(unknown.reasons), len(unknown.deleted)
             evaluated = {self.config_id_of(resource): (Verdict.COMPLIANT, f"Complies with {self.policy.name}.")
                       for resource in applicable}
             for resource in self.matching(applicable, event):
@@ -424,8 +424,8 @@ class ConfigPollRule(Judge, ConfigPollRuleMode):
                 evaluated.pop(self._config_id_of_unknown(unknown, name), None)
             self._write(matched, excepted, unknown)
             ResourceCounts(
-                listed - unknown.deleted, in_scope - (unknown.deleted - gone), len(matched) + len(excepted),
-                len(unknown.reasons)).write(self.policy.ctx.output)
+                listed - len(unknown.deleted), in_scope - (len(unknown.deleted) - gone),
+                len(matched) + len(excepted), len(unknown.reasons)).write(self.policy.ctx.output)
             violations = {self.config_id_of(resource): self.violation(resource) for resource in matched}
             compliant: set[str] = set()
             try:

@@ -7,7 +7,8 @@ functions, each is recorded as unknown, and the policy fails after everything el
 modes of AWS Config and CloudTrail do the same in functions/.
 
 It also counts the resources that the policy looked at (resources/counts.py), because an empty result alone does not
-show whether there was anything to judge.
+show whether there was anything to judge. For `audit --evidence` it keeps the ids of those that passed
+(resources/passed.py).
 
 Some errors never reach a policy, because c7n goes on without the detail that it could not read. Such a resource is
 unknown too.
@@ -15,8 +16,10 @@ unknown too.
 from __future__ import annotations
 
 import functools
+import os
 import pickle  # nosec - of this process's own memory
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any
 
 from c7n.filters.missing import Missing
@@ -28,15 +31,20 @@ from ..aws import does_not_exist
 from ..resources import (
     GONE,
     MARK,
+    SWITCH,
     Counting,
+    ResourceName,
     UnknownResources,
     collecting,
     collector_of,
     describe,
     filtered,
+    keep_passed,
     marked,
     one_by_one,
     readable,
+    resource_arn,
+    resource_id,
 )
 
 
@@ -60,7 +68,7 @@ def _filter_resources() -> None:
         unknown = collector_of(self)
         if unknown is None:
             return original(self, left, event)
-        counting = Counting(left, unknown)
+        listed, counting = left, Counting(left, unknown)
         for each in self.filters:
             if not left:
                 break
@@ -70,10 +78,22 @@ def _filter_resources() -> None:
         if unknown.in_output:
             unknown.write(self.ctx.output)
             counting.counts(left).write(self.ctx.output)
+            if unknown.lists is not None:
+                keep_passed(
+                    unknown.lists, self.ctx.output, functools.partial(_name, self), listed=listed,
+                    in_scope=counting.in_scope, matched=[*left, *counting.excepted],
+                    unknown={*unknown.reasons, *unknown.deleted})
         return left
 
     filter_resources.all_together = original  # type: ignore[attr-defined]
     ResourceManager.filter_resources = filter_resources
+
+
+def _name(manager: Any, resource: Any) -> ResourceName:
+    """The resource's name, as in a finding."""
+    kind, config = type(manager), manager.config
+    return ResourceName(
+        resource_id(resource, kind), resource_arn(resource, kind, str(config.account_id), str(config.region)))
 
 
 def _augment() -> None:
@@ -195,7 +215,10 @@ def _pull() -> None:
     def run(self: Any, *args: Any, **kwargs: Any) -> Any:
         if _embedded.get():  # only all resources can tell that one is missing
             return original(self, *args, **kwargs)
-        with collecting(self.policy.resource_manager, into=UnknownResources(in_output=True)) as unknown:
+        # A deployed function has a mode of its own, which is derived from this one.
+        lists = os.environ.get(SWITCH) if type(self) is PullMode else None
+        unknown = UnknownResources(in_output=True, lists=Path(lists) if lists else None)
+        with collecting(self.policy.resource_manager, into=unknown):
             found = original(self, *args, **kwargs)
         unknown.raise_if_any()
         return found

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .filtering import filtered, readable
     from .identity import resource_arn, resource_id, resource_name, resource_tags
     from .matched_values import evidence, sentence
+    from .passed import PASSED, SWITCH, PassedResources, ResourceList, ResourceName, keep_passed, list_file
     from .reach import whole_account
     from .unknown import (
         GONE,
@@ -35,6 +36,9 @@ __getattr__, __all__ = face(
     filtering=("filtered", "readable"),
     identity=("resource_arn", "resource_id", "resource_name", "resource_tags"),
     matched_values=("evidence", "sentence"),
+    passed=(
+        "PASSED", "PassedResources", "ResourceList", "ResourceName", "SWITCH", "keep_passed", "list_file",
+    ),
     reach=("whole_account",),
     unknown=(
         "GONE", "MARK", "ResourcesUnknown", "UNKNOWN", "UnknownResources", "collecting", "collector_of",

@@ -73,23 +73,28 @@ class Counting:
     def __init__(self, resources: Sequence[Any], unknown: UnknownResources) -> None:
         """Take the resources before the first filter, without those that are already in `unknown`."""
         self._unknown = unknown
-        self._deleted = unknown.deleted
+        self._deleted = len(unknown.deleted)
         self._listed = len(resources) + len(unknown.reasons)
         self._in_scope = self._listed
-        self._excepted = 0
+        self.in_scope = resources
+        """The resources in scope, as far as the filters have run; some may be unknown or deleted since."""
+        self.excepted: list[Any] = []
+        """The resources that an exception covers."""
 
     def filtered(self, each: Any, before: Sequence[Any], after: Sequence[Any]) -> None:
         """Take the resources before and after the filter `each`."""
-        deleted = self._unknown.deleted - self._deleted
-        self._deleted = self._unknown.deleted
+        deleted = len(self._unknown.deleted) - self._deleted
+        self._deleted += deleted
         self._listed -= deleted
         self._in_scope -= deleted
         if getattr(each, "is_scope", False):
             self._in_scope = len(after) + len(self._unknown.reasons)
+            self.in_scope = after
         if getattr(each, "is_exception", False):
-            self._excepted += len(before) - len(after)
+            left = set(map(id, after))
+            self.excepted += [resource for resource in before if id(resource) not in left]
 
     def counts(self, matched: Sequence[Any]) -> ResourceCounts:
         """The result, given the resources that all filters matched."""
         return ResourceCounts(
-            self._listed, self._in_scope, len(matched) + self._excepted, len(self._unknown.reasons))
+            self._listed, self._in_scope, len(matched) + len(self.excepted), len(self._unknown.reasons))

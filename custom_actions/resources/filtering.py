@@ -101,7 +101,7 @@ def filtered(manager: Any, each: Any, resources: Sequence[Resource], event: Any)
         name = resource_id(resource, type(manager))
         if was_deleted(manager, resource, error):
             log.info("%s was deleted after it was listed: %s", name, describe(error))
-            unknown.deleted += 1
+            unknown.deleted.append(name)
             return
         if not is_of_aws(error):
             log.warning("filter %s fails on %s", each.type, name, exc_info=error)

@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ParamValidationError
@@ -60,13 +61,15 @@ class UnknownResources:
         in_output: whether they are written into the policy's output as soon as all resources are filtered.
         reasons: resource id to reason.
         resources: what is known of them, by resource id.
-        deleted: how many other resources were deleted while a filter read them.
+        deleted: ids of other resources that were deleted while a filter read them.
+        lists: where to keep lists of resources, if the ids of those that pass are kept too.
     """
 
     in_output: bool = False
     reasons: dict[str, str] = field(default_factory=dict)
     resources: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    deleted: int = 0
+    deleted: list[str] = field(default_factory=list)
+    lists: Path | None = None
 
     def __bool__(self) -> bool:
         return bool(self.reasons)

@@ -19,6 +19,7 @@ from ..results import (
     CheckRow,
     ExceptionState,
     Finding,
+    PassedCheck,
     PastRun,
     PolicyInfo,
     RunChanges,
@@ -220,6 +221,24 @@ class Assessment:
         """The findings with these statuses (with any, when none is given), the most severe first."""
         return self.store.findings(*statuses)
 
+    # The resources that passed.
+
+    @cached_property
+    def evidence(self) -> bool:
+        """Whether the run kept the ids of the resources that passed."""
+        return bool(self.store.get("evidence", False))
+
+    def passed(self, policy: str = "") -> Iterator[PassedCheck]:
+        """The resources that passed, by policy, account and region; of one policy, or of all."""
+        return self.store.passed(policy)
+
+    @cached_property
+    def fixed_and_passed(self) -> frozenset[str]:
+        """The ids of fixed findings whose resources are among those that passed: they still exist."""
+        policies = self.store.rows("select distinct policy from findings where status = 'fixed'")
+        return frozenset(
+            one.id for (policy,) in policies for check in self.passed(policy) for one in check.resources if one.fixed)
+
     @cached_property
     def open_by_severity(self) -> dict[str, int]:
         """Severity to number of open findings, the most severe first, without severities that have none."""
@@ -386,11 +405,22 @@ class Assessment:
             change = self.changes
             notes.append(f"since {change.previous}: {change.new} new, {change.reopened} reopened, {change.fixed} fixed")
         notes += [*self.remarks, *self.exceptions.notes()]
+        if self.evidence:
+            notes.append(self._evidence_note())
         if self.not_audited:
             notes.append(
                 f"{counted(self.not_audited, 'realtime policy', 'realtime policies')} not audited: they evaluate "
                 "events as they happen, not existing resources")
         return notes
+
+    def _evidence_note(self) -> str:
+        """How much of what passed is kept by id."""
+        [(kept,)] = self.store.rows("select ifnull(sum(number), 0) from passed")
+        [(without,)] = self.store.rows(
+            "select count(*) from checks left join passed using (account, account_name, region, policy) "
+            "where state in ('ran', 'partial') and ifnull(checks.passed, 1) > 0 and bits is null")
+        return f"evidence: the ids of {counted(kept, 'passed resource')} are kept" + (
+            f"; those of {counted(without, 'check')} are not known" if without else "")
 
 
 def missing_rows(checks: Iterable[CheckRow]) -> list[MissingRow]:

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 @concurrency_options
 @output_option
 @click.option(
+    "--evidence", is_flag=True,
+    help="Keep the ids of the resources that pass, and list them in the report.")
+@click.option(
     "--resume", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="DIR",
     help="Resume the interrupted or incomplete audit in DIR: only checks without a complete result run. The selection "
          "of policies and accounts is taken from DIR.")
@@ -48,7 +51,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def audit(
     context: click.Context, /, resume: Path | None, output: str | None, formats: tuple[str, ...], fail_on: str | None,
-    verbose: bool, securityhub: bool, sweeps: int, workers: int | None, **selection: Any,
+    verbose: bool, securityhub: bool, securityhub_passed: bool, sweeps: int, workers: int | None, **selection: Any,
 ) -> None:
     """Sweep the config-rule and periodic policies over accounts and regions, change nothing, write a risk report.
 
@@ -59,17 +62,24 @@ def audit(
     Example:
       ./run.sh audit -c accounts.yml --region all --fail-on high
       ./run.sh audit --framework cis-aws-5.0 --format html --format sarif -o output/today
+      ./run.sh audit --evidence --format csv --format json-ocsf
       ./run.sh audit --resume output/audit-20260101T120000Z
     """
     from ..paths import output_directory
     from ..runs import AuditRequest, Concurrency, resume_audit, start_audit
     from .show import end_with_report
 
+    needs = "--securityhub-passed needs --securityhub, and an audit with --evidence"
+    if securityhub_passed and not (securityhub and (selection["evidence"] or resume)):
+        raise click.UsageError(needs)
     if resume:
         refuse_options(
-            context, "--resume", {"resume", "formats", "securityhub", "fail_on", "verbose", "sweeps", "workers"},
+            context, "--resume",
+            {"resume", "formats", "securityhub", "securityhub_passed", "fail_on", "verbose", "sweeps", "workers"},
             "the selection of a started audit cannot change; start a new one")
         run = resume_audit(resume)
+        if securityhub_passed and not run.request.evidence:
+            raise click.UsageError(needs)
     else:
         request = AuditRequest.of(**selection, shown=team_settings().frameworks)
         run = start_audit(request, lambda: output_directory(output, "audit"))
@@ -82,7 +92,7 @@ def audit(
         _sweep(run, Concurrency(sweeps, workers))
         end_with_report(
             run.assess(), run.directory, formats, fail_on=fail_on,
-            securityhub=run.plan.accounts.reached if securityhub else None,
+            securityhub=run.plan.accounts.reached if securityhub else None, with_passed=securityhub_passed,
             if_incomplete=f"to run the missing checks: ./run.sh audit --resume {run.directory}")
 
 

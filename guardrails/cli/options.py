@@ -117,6 +117,10 @@ securityhub_option = click.option(
     "--securityhub", is_flag=True,
     help="Import the findings into the Security Hub of each account, and archive resolved ones there.",
 )
+securityhub_passed_option = click.option(
+    "--securityhub-passed", is_flag=True,
+    help="With --securityhub, import the resources that passed too. The audit must have run with --evidence.",
+)
 fail_on_option = click.option(
     "--fail-on", type=click.Choice(SEVERITIES),
     help="Exit with 1 on an open finding of this severity or higher, or of a policy without a severity."
@@ -128,8 +132,8 @@ mode_option = click.option(
 
 
 def report_options(command: Command) -> Command:
-    """--format, --securityhub and --fail-on."""
-    return format_option(securityhub_option(fail_on_option(command)))
+    """--format, --securityhub, --securityhub-passed and --fail-on."""
+    return format_option(securityhub_option(securityhub_passed_option(fail_on_option(command))))
 
 
 def account_options(command: Command) -> Command:

@@ -34,8 +34,8 @@ from .options import (
 @report_options
 @verbose_option
 def report(
-    source: str, output: str | None, formats: tuple[str, ...], fail_on: str | None, securityhub: bool, verbose: bool,
-    **selection: Any,
+    source: str, output: str | None, formats: tuple[str, ...], fail_on: str | None, securityhub: bool,
+    securityhub_passed: bool, verbose: bool, **selection: Any,
 ) -> None:
     """Write the report of an earlier audit again, or of what deployed functions wrote.
 
@@ -53,6 +53,8 @@ def report(
     from ..runs import AuditRequest, assess_source
     from .show import end_with_report
 
+    if securityhub_passed and not securityhub:
+        raise click.UsageError("--securityhub-passed needs --securityhub")
     request = AuditRequest.of(**selection, shown=team_settings().frameworks)
     hubs = request.find_accounts().reached if securityhub else None
     directory = cache(lambda: output_directory(output, "report"))
@@ -62,4 +64,4 @@ def report(
         if verbose:
             click.echo(f"{assessment.asked} checks of {source}, into {target}", err=True)
         end_with_report(assessment, target, formats, fail_on=fail_on, securityhub=hubs,
-                        if_incomplete=advice)
+                        with_passed=securityhub_passed, if_incomplete=advice)

@@ -14,6 +14,7 @@ from custom_actions.vocabulary import SEVERITIES
 
 from ..accounts import Account
 from ..assessment import Assessment, MissingRow, PolicyRow
+from ..errors import GuardrailsError
 from ..report import write
 from ..results import Status
 from .console import out, severity, table, text
@@ -46,16 +47,22 @@ def exit_code(*, complete: bool, severities: Sequence[str], fail_on: str | None)
 
 def end_with_report(
     assessment: Assessment, directory: Path, formats: Sequence[str], *, fail_on: str | None,
-    securityhub: Sequence[Account] | None = None, if_incomplete: str = "",
+    securityhub: Sequence[Account] | None = None, with_passed: bool = False, if_incomplete: str = "",
 ) -> NoReturn:
     """Write the report files, print the report, import the findings into Security Hub, and exit.
 
     Args:
         securityhub: the accounts whose Security Hub receives findings; None to import nothing.
+        with_passed: whether Security Hub receives the resources that passed, too.
         if_incomplete: a last line to print if the report is incomplete.
 
-    Raises SystemExit with the code of `exit_code`, or with 2 if Security Hub did not accept everything.
+    Raises SystemExit with the code of `exit_code`, or with 2 if Security Hub did not accept everything. Raises
+    GuardrailsError if the resources that passed are asked for and the run has not kept their ids.
     """
+    if with_passed and not assessment.evidence:
+        raise GuardrailsError(
+            f"{assessment.store.path}: the ids of the resources that passed were not kept",
+            "run the audit again with --evidence, or leave out --securityhub-passed")
     written = write(formats, assessment, directory)
     console = out()
     show(assessment, console)
@@ -63,7 +70,7 @@ def end_with_report(
     if securityhub is not None:
         from ..report import import_findings
 
-        imported = import_findings(assessment, securityhub)
+        imported = import_findings(assessment, securityhub, with_passed=with_passed)
         for line in imported.lines():
             console.print(text(line))
         imported_all = imported.whole

@@ -4,6 +4,9 @@ Every finding of the run is sent, including unchanged ones: Security Hub deletes
 update, so an open finding that is sent only once would disappear and look fixed. Fixed findings are archived. Checks
 that did not complete send nothing, so their findings stay as they are.
 
+Resources that passed are sent only if the caller asks for it, because there are many more of them. A fixed finding
+whose resource is among them stays active, as PASSED: it is sent again in the next run.
+
 The workflow status belongs to the customer. An exception suppresses a finding with a note of ours, and only findings
 with such a note are released again: what a person has suppressed or set to NOTIFIED stays. Notes are set before the
 import. A new finding gets its note with the import itself, because Security Hub needs minutes until it can be updated.
@@ -23,7 +26,8 @@ from botocore.exceptions import ClientError
 from ..accounts import AWS_ERRORS, Account, reason_of
 from ..assessment import Assessment, counted
 from ..limits import SECURITY_HUBS
-from .formats.asff import PROVIDER, asff, product_arn
+from ..results import Finding, PassedCheck
+from .formats.asff import PROVIDER, asff, passed, product_arn
 from .formats.aws import real_region, regions_of
 
 _AT_ONCE = 100
@@ -66,6 +70,8 @@ class ImportResult:
     imported: int = 0
     archived: int = 0
     """The imported findings that are fixed."""
+    passed: int = 0
+    """The imported resources that passed, and fixed findings whose resources are among them."""
     suppressed: int = 0
     """Findings that existed, and that an exception now covers."""
     released: int = 0
@@ -80,7 +86,8 @@ class ImportResult:
 
     def lines(self) -> list[str]:
         """The result in sentences for the user."""
-        total = (f"Security Hub: {counted(self.imported, 'finding')} imported ({self.archived} of them archived); "
+        states = f"{self.archived} of them archived" + (f", {self.passed} passed" if self.passed else "")
+        total = (f"Security Hub: {counted(self.imported, 'finding')} imported ({states}); "
                  f"{self.suppressed} suppressed, {self.released} no longer suppressed")
         failures = [
             f"Security Hub: {counted(hub.findings, 'finding')} of {hub.account_name} ({hub.account}), {hub.region} "
@@ -91,8 +98,12 @@ class ImportResult:
         return [total, *failures[:_NAMED_AT_MOST], *([f"Security Hub: and {more} more failures"] if more > 0 else [])]
 
 
-def import_findings(assessment: Assessment, accounts: Iterable[Account]) -> ImportResult:
+def import_findings(
+    assessment: Assessment, accounts: Iterable[Account], *, with_passed: bool = False
+) -> ImportResult:
     """Send every finding of the run to Security Hub; `accounts` are the accounts that can be reached.
+
+    `with_passed`: send every resource that passed, too. They are read and sent in batches.
 
     `formats.aws.real_region` says which region a finding of the whole account goes to. A hub that is disabled or
     cannot be reached raises nothing: it is listed in the result.
@@ -102,15 +113,25 @@ def import_findings(assessment: Assessment, accounts: Iterable[Account]) -> Impo
         ways.setdefault(account.id, account)
     regions = regions_of(assessment.accounts)
     hubs: dict[tuple[str, str], _Hub] = {}
-    for finding in assessment.findings():
-        region = real_region(finding.region, regions.get(finding.account, ()))
-        hub = hubs.get((finding.account, region))
+
+    def send(of: Finding | PassedCheck, region: str, one: dict[str, Any]) -> None:
+        hub = hubs.get((of.account, region))
         if hub is None:
-            hub = _Hub(finding.account, finding.account_name, region, ways.get(finding.account))
-            hubs[finding.account, region] = hub
-        hub.waiting.append(asff(finding, assessment.policies[finding.policy], assessment, region))
+            hub = _Hub(of.account, of.account_name, region, ways.get(of.account))
+            hubs[of.account, region] = hub
+        hub.waiting.append(one)
         if len(hub.waiting) == _AT_ONCE:
             hub.flush()
+
+    existing = assessment.fixed_and_passed if with_passed else frozenset()
+    for finding in assessment.findings():
+        region = real_region(finding.region, regions.get(finding.account, ()))
+        send(finding, region, asff(
+            finding, assessment.policies[finding.policy], assessment, region, exists=finding.id in existing))
+    for check in assessment.passed() if with_passed else ():
+        region = real_region(check.region, regions.get(check.account, ()))
+        for one in passed(check, assessment, region):
+            send(check, region, one)
     with ThreadPoolExecutor(SECURITY_HUBS) as pool:
         # The list raises what a thread raised.
         list(pool.map(_Hub.flush, hubs.values()))
@@ -120,8 +141,8 @@ def import_findings(assessment: Assessment, accounts: Iterable[Account]) -> Impo
 def _result(hubs: Iterable[_Hub]) -> ImportResult:
     hubs = list(hubs)
     return ImportResult(
-        sum(hub.imported for hub in hubs), sum(hub.archived for hub in hubs), sum(hub.suppressed for hub in hubs),
-        sum(hub.released for hub in hubs),
+        sum(hub.imported for hub in hubs), sum(hub.archived for hub in hubs), sum(hub.passed for hub in hubs),
+        sum(hub.suppressed for hub in hubs), sum(hub.released for hub in hubs),
         tuple(failure for hub in hubs for failure in hub.failed),
         tuple(
             UnavailableHub(hub.account, hub.account_name, hub.region, hub.lost, hub.closed)
@@ -140,6 +161,7 @@ class _Hub:
     waiting: list[dict[str, Any]] = field(default_factory=list)
     imported: int = 0
     archived: int = 0
+    passed: int = 0
     suppressed: int = 0
     released: int = 0
     failed: list[RefusedFinding] = field(default_factory=list)
@@ -188,7 +210,7 @@ class _Hub:
                 wanted = finding["Note"]["Text"]
                 if there is None or (ours and there.get("Text") != wanted):
                     notes.setdefault(("SUPPRESSED", wanted), []).append(finding)
-            elif ours and finding["RecordState"] == "ACTIVE":
+            elif ours and finding["Compliance"]["Status"] == "FAILED":
                 notes.setdefault(("NEW", _NO_LONGER), []).append(finding)
         for (status, text), chosen in notes.items():
             done = self._update(chosen, status, text)
@@ -226,6 +248,8 @@ class _Hub:
         taken = [one for one in findings if one["Id"] not in refused]
         self.imported += len(taken)
         self.archived += sum(one["RecordState"] == "ARCHIVED" for one in taken)
+        self.passed += sum(
+            (one["RecordState"], one["Compliance"]["Status"]) == ("ACTIVE", "PASSED") for one in taken)
 
     def _failure(self, identity: str, code: str, message: str) -> RefusedFinding:
         return RefusedFinding(self.account, self.region, identity, code, message)

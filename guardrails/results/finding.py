@@ -95,7 +95,7 @@ class Finding:
     @property
     def id(self) -> str:
         """The same in every run for the same account, policy and resource: 32 hexadecimal digits."""
-        return sha256("\0".join(self.key).encode(errors="backslashreplace")).hexdigest()[:32]
+        return id_of(self.key)
 
     @property
     def in_home_region(self) -> bool:
@@ -105,10 +105,7 @@ class Finding:
     @property
     def key(self) -> tuple[str, str, str]:
         """Account, policy and resource: equal for the same drift, whichever region showed it."""
-        name = self.arn or self.resource
-        # An account has settings in every region, all under the ARN of the account.
-        regional = not self.arn or (self.arn.endswith(":root") and self.region != GLOBAL)
-        return (self.account, self.policy, f"{self.region}/{name}" if regional else name)
+        return key_of(self.account, self.policy, self.region, self.resource, self.arn)
 
     def to_dict(self) -> dict[str, Any]:
         """The finding for JSON: its id, and every field."""
@@ -118,6 +115,19 @@ class Finding:
 GLOBAL = "global"
 """The region of what belongs to the whole account."""
 TABLE = FindingTable(Finding)
+
+
+def key_of(account: str, policy: str, region: str, resource: str, arn: str) -> tuple[str, str, str]:
+    """Account, policy and resource, as `Finding.key`; a resource that passed has the key of the finding it would be."""
+    name = arn or resource
+    # An account has settings in every region, all under the ARN of the account.
+    regional = not arn or (arn.endswith(":root") and region != GLOBAL)
+    return (account, policy, f"{region}/{name}" if regional else name)
+
+
+def id_of(key: tuple[str, str, str]) -> str:
+    """The id of a finding with this key: 32 hexadecimal digits."""
+    return sha256("\0".join(key).encode(errors="backslashreplace")).hexdigest()[:32]
 
 
 def findings_of(

@@ -23,9 +23,10 @@ from ..paths import create_private
 from .database import DatabaseKind, explained, open_database
 from .finding import TABLE, Finding, Status
 from .judged import JudgedResources
+from .passed import PASSED_TABLES, PassedCheck, PassedOutput, read_passed, save_passed
 from .state import State
 
-FORMAT = 3
+FORMAT = 4
 """The version of the tables. Raise it when a table changes; a file of another version is refused.
 
 The columns of `findings` are compared one by one, so they need no new version.
@@ -45,12 +46,17 @@ create table checks (
 ) without rowid;
 create table findings ({columns}) without rowid;
 create index findings_of on findings (policy, account, region);
-"""
+""" + PASSED_TABLES
 _VALID_CHECK = """
 case when json_valid(unknown) then json_type(unknown) = 'array' else 0 end
 and (coalesce(listed, in_scope, passed) is null
   or typeof(listed) || typeof(in_scope) || typeof(passed) = 'integerintegerinteger'
   and 0 <= passed and passed <= in_scope and in_scope <= listed)
+"""
+_VALID_PASSED = """
+typeof(list) || typeof(number) || typeof(bits) = 'textintegerblob'
+and exists (select 1 from checks c where (c.account, c.account_name, c.region, c.policy)
+  = (p.account, p.account_name, p.region, p.policy) and c.state in ('ran', 'partial') and p.number <= c.passed)
 """
 _FIX = "name the directory of an audit (its -o), or run the audit again"
 _AGAIN = "run the audit again"
@@ -133,6 +139,9 @@ class CheckRow:
     judged: JudgedResources | None = None
     """How many resources it looked at; None if its output does not say: of a check that did not complete, of plain c7n,
     and of a function of an earlier version."""
+    passed: PassedOutput | None = field(default=None, compare=False)
+    """The ids of the resources that passed, of a check that has just ended with `--evidence`. `RunStore.passed` reads
+    them again."""
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -232,6 +241,10 @@ class RunStore:
         if row is not None:
             raise GuardrailsError(
                 f"{self.path}: checks has a row of policy {row[0]!r} with invalid numbers of resources", _FIX)
+        row = self._connection.execute(f"select policy from passed p where not ({_VALID_PASSED}) limit 1").fetchone()  # noqa: S608
+        if row is not None:
+            raise GuardrailsError(
+                f"{self.path}: passed has a row of policy {row[0]!r} that does not fit to its check", _FIX)
 
     def close(self) -> None:
         self._connection.close()
@@ -306,6 +319,8 @@ class RunStore:
         """
         with self._writing() as db:
             for check, findings in checks:
+                with self._values(f"what passed {check.policy}"):
+                    save_passed(db, check.account, check.key, check.passed)
                 db.execute("insert or replace into checks values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (
                     check.account, check.account_name, check.region, check.policy, check.state, check.reason,
                     check.matched, json.dumps(check.unknown), *(check.judged or (None, None, None))))
@@ -380,6 +395,14 @@ class RunStore:
                 with self._values("a finding"):
                     finding = TABLE.finding(row[:-1], infos[row[-1]])
                 yield finding
+
+    def passed(self, policy: str = "") -> Iterator[PassedCheck]:
+        """The resources that passed, check by check; of one policy, or of all. Empty without `--evidence`."""
+        regions: dict[str, list[str]] = {}
+        for account in self.accounts():
+            regions.setdefault(account.id, []).extend(account.regions)
+        with self._values("the resources that passed"):
+            yield from read_passed(self._connection, regions, policy)
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """The rows of any query, for the counts of a report."""

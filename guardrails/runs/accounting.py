@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from custom_actions.fixing import JOURNAL, NOT_SENT, interrupted
-from custom_actions.resources import COUNTS, UNKNOWN, ResourceCounts, is_unknown_text, unknown_text
+from custom_actions.resources import COUNTS, PASSED, UNKNOWN, ResourceCounts, is_unknown_text, unknown_text
 
 from ..accounts import Account
 from ..policies import Policy
-from ..results import State, UnknownResource, state_of
+from ..results import PassedOutput, State, UnknownResource, state_of
 from .c7n_org import STARTED, Target, Work
 
 
@@ -40,6 +40,8 @@ class Check:
     """Resources that could not be read."""
     counts: ResourceCounts | None = None
     """The resources that it looked at; None if its output does not say."""
+    passed: PassedOutput | None = field(default=None, repr=False)
+    """The ids of the resources that passed, if they were kept."""
 
     def judged(self, resource: str) -> bool:
         """Whether the check has a result for the resource (its id)."""
@@ -99,11 +101,17 @@ def read_log(text: str) -> _Log:
     )
 
 
-def account_for(work: Work, log_text: str, output: Path, *, fixing: bool = False) -> list[Check]:
-    """The result of every check in `work`. With `fixing`, the actions ran too, and their receipts are included."""
+def account_for(
+    work: Work, log_text: str, output: Path, *, fixing: bool = False, lists: Path | None = None
+) -> list[Check]:
+    """The result of every check in `work`.
+
+    With `fixing`, the actions ran too, and their receipts are included. `lists` is the directory with the lists of
+    resources, if the ids of those that passed were kept.
+    """
     log = read_log(log_text)
     return [
-        _check(policy, target, log, output / target[0].name / target[1] / policy.name, fixing)
+        _check(policy, target, log, output / target[0].name / target[1] / policy.name, fixing, lists)
         for target, policies in work.items()
         for policy in policies
     ]
@@ -136,7 +144,9 @@ def not_reached(
     ]
 
 
-def _check(policy: Policy, target: Target, log: _Log, directory: Path, fixing: bool) -> Check:
+def _check(
+    policy: Policy, target: Target, log: _Log, directory: Path, fixing: bool, lists: Path | None
+) -> Check:
     account, region = target
     key = (account.name, region, policy.name)
     judgement = judge(
@@ -145,10 +155,16 @@ def _check(policy: Policy, target: Target, log: _Log, directory: Path, fixing: b
     receipts = tuple(recorded_receipts(directory)) if fixing else ()
 
     def ended(state: State, reason: str, *, unknown: bool = True) -> Check:
+        counts = judgement.counts if judgement and (state.seen or state is State.PARTIAL) else None
+        passed = None
+        if counts and lists:
+            try:
+                passed = PassedOutput.read(directory, lists, counts)
+            except ValueError as error:
+                state, reason, counts = State.ERROR, f"its output is incomplete: {PASSED}: {error}", None
         return Check(
             policy, account, region, state, one_line(reason), resources, receipts, key in log.started,
-            judgement.unknown if judgement and unknown else (),
-            judgement.counts if judgement and (state.seen or state is State.PARTIAL) else None)
+            judgement.unknown if judgement and unknown else (), counts, passed)
 
     # A policy fails when it has unknown resources, but only after it has processed all others.
     if key in log.failed and not (judgement and judgement.unknown and is_unknown_text(log.failed[key])):

@@ -58,20 +58,22 @@ class AuditRequest:
     """Policies that are left out: names or globs."""
     shown: Sequence[str] = ()
     """The frameworks that the reports show; empty for all."""
+    evidence: bool = False
+    """Whether to keep the ids of the resources that pass."""
 
     @classmethod
     def of(
         cls, *, config: Path | None, regions: Sequence[str], names: Sequence[str], services: Sequence[str],
         severities: Sequence[str], frameworks: Sequence[str], policy_sources: PolicySources, controls: Sequence[Path],
         exceptions: Path | None, history: Path | None, choice: AccountChoice = EVERY, excluded: Sequence[str] = (),
-        shown: Sequence[str] = (),
+        shown: Sequence[str] = (), evidence: bool = False,
     ) -> AuditRequest:
         """From the options of the command line. Paths become absolute: a resume may start in another directory."""
         return cls(
             config=_absolute(config), regions=tuple(regions), names=tuple(names), services=tuple(services),
             severities=tuple(severities), frameworks=tuple(frameworks), sources=policy_sources,
             controls=tuple(_absolute(path) for path in controls), exceptions=_absolute(exceptions),
-            history=_absolute(history), choice=choice, excluded=tuple(excluded), shown=tuple(shown),
+            history=_absolute(history), choice=choice, excluded=tuple(excluded), shown=tuple(shown), evidence=evidence,
         )
 
     @classmethod
@@ -156,7 +158,7 @@ class AuditRun:
         self.take(self.plan.unreachable_checks())
         warm_up(work)
         execute(work, AUDIT, self.directory / "c7n-org", self.plan.accounts, self.take, progress=progress,
-                concurrency=concurrency)
+                concurrency=concurrency, evidence=self.request.evidence)
         self.store["finished"] = _now()
 
     def take(self, checks: Sequence[Check]) -> None:
@@ -181,9 +183,10 @@ class AuditRun:
 
 def check_row(plan: SweepPlan, check: Check) -> CheckRow:
     """A check as a row of a run's file."""
+    judged = JudgedResources.of(check.counts, len(check.resources))
     return CheckRow(
         check.account.id, check.account.name, plan.region(check), check.policy.name, check.state.value, check.reason,
-        len(check.resources), check.unknown, JudgedResources.of(check.counts, len(check.resources)))
+        len(check.resources), check.unknown, judged, check.passed if judged else None)
 
 
 def start_audit(request: AuditRequest, directory: Callable[[], Path]) -> AuditRun:
@@ -206,6 +209,7 @@ def start_audit(request: AuditRequest, directory: Callable[[], Path]) -> AuditRu
     store[SHOWN_FRAMEWORKS] = request.shown
     store["question"] = asdict(request)
     store["fingerprint"] = fingerprint(policies)
+    store["evidence"] = request.evidence
     return AuditRun(place, store, request, plan, exceptions)
 
 

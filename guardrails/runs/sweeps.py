@@ -8,10 +8,12 @@ from functools import cached_property
 from pathlib import Path
 
 from custom_actions.exceptions import VARIABLE
+from custom_actions.resources import SWITCH
 from custom_actions.vocabulary import GLOBAL
 
 from ..accounts import Account, Accounts, account_region
 from ..errors import GuardrailsError
+from ..paths import make_private
 from ..policies import Policy, Scope, audit_scope, merged
 from ..results import Finding, State, findings_of, in_order
 from .accounting import Check, account_for, not_reached, unreached
@@ -110,7 +112,7 @@ def sweep(
 def execute(
     work: Work, how: How, directory: Path, accounts: Accounts, take: Take, *, exceptions: Path | None = None,
     progress: ShowProgress = without_progress, concurrency: Concurrency = DEFAULT_CONCURRENCY,
-    stop_on: re.Pattern[str] | None = None,
+    stop_on: re.Pattern[str] | None = None, evidence: bool = False,
 ) -> str:
     """Run the work, and pass each check to `take` as soon as it has ended.
 
@@ -123,6 +125,7 @@ def execute(
         progress: shows the progress.
         concurrency: how much runs at the same time.
         stop_on: stop everything as soon as a log of c7n-org matches this.
+        evidence: whether to keep the ids of the resources that pass.
 
     Returns the line that matched `stop_on`; empty if none did. Then `take` has received every check that was given to
     c7n-org, also those without a result.
@@ -134,10 +137,13 @@ def execute(
         return ""
     refuse_invalid({policy.name: policy for policies in work.values() for policy in policies}.values(), how)
 
+    lists = directory / "resource-lists" if evidence else None
+    if lists:
+        make_private(lists)
     stopped: list[Check] = []
 
     def ended(one: Ended) -> Work:
-        checks = account_for(one.work, one.log, one.output, fixing=not how.dryrun)
+        checks = account_for(one.work, one.log, one.output, fixing=not how.dryrun, lists=lists)
         if one.stopped:
             take([check for check in checks if check.state is State.RAN])
             stopped.extend(check for check in checks if check.state is not State.RAN)
@@ -149,7 +155,8 @@ def execute(
     total = sum(len(policies) for policies in work.values())
     with progress("fixing" if not how.dryrun else "sweeping", total) as advance:
         problem = run(work, how, directory, accounts.vars, ended=ended, progress=advance,
-                      environment={VARIABLE: str(exceptions or "")}, concurrency=concurrency, stop_on=stop_on)
+                      environment={VARIABLE: str(exceptions or ""), SWITCH: str(lists or "")},
+                      concurrency=concurrency, stop_on=stop_on)
     take(stopped)
     return problem
 

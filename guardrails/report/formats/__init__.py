@@ -6,7 +6,7 @@ incomplete checks in its own way; docs/formats.md lists them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ class ReportFormat:
     """File name to `module:function`, loaded when the file is written. It takes the assessment and a stream."""
     itself: bool = False
     """The function takes a path instead of a stream, and replaces the file atomically itself."""
+    evidence: Mapping[str, str] = field(default_factory=dict)
+    """More files, as `files`, of a run that kept the ids of the resources that passed."""
 
 
 FORMATS: Mapping[str, ReportFormat] = {
@@ -33,7 +35,7 @@ FORMATS: Mapping[str, ReportFormat] = {
     "csv": ReportFormat({
         "findings.csv": "guardrails.report.formats.spreadsheet:write",
         "not-seen.csv": "guardrails.report.formats.spreadsheet:write_not_seen",
-    }),
+    }, evidence={"passed.csv": "guardrails.report.formats.spreadsheet:write_passed"}),
     "sarif": ReportFormat({"report.sarif": "guardrails.report.formats.sarif:write"}),
     "junit": ReportFormat({"report.junit.xml": "guardrails.report.formats.junit:write"}),
     "json-ocsf": ReportFormat({"report.ocsf.json": "guardrails.report.formats.ocsf:write"}),
@@ -52,7 +54,8 @@ def write(names: Iterable[str], assessment: Assessment, directory: Path) -> list
             raise GuardrailsError(f"unknown format: {name}", f"use one of {', '.join(FORMATS)}")
     written = []
     for name in names:
-        for file, writer in FORMATS[name].files.items():
+        more = FORMATS[name].evidence if assessment.evidence else {}
+        for file, writer in {**FORMATS[name].files, **more}.items():
             path = directory / file
             if FORMATS[name].itself:
                 _load(writer)(assessment, path)

@@ -4,6 +4,10 @@ A provider may update severity and types at any time, under FindingProviderField
 customer: an import sets them when it creates a finding, and Security Hub ignores them in later imports, so
 `guardrails.report.securityhub` also sets them with BatchUpdateFindings. Texts are cut to the lengths that AWS
 documents, because Security Hub rejects a finding with a longer one.
+
+A resource that passed has the id of the finding that it would have, so it updates an earlier one. It is ACTIVE and
+PASSED, with the severity INFORMATIONAL, as those of Security Hub's own controls. Its workflow begins as RESOLVED;
+Security Hub resets that to NEW when PASSED becomes FAILED.
 """
 from __future__ import annotations
 
@@ -11,8 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 from ...assessment import Assessment
-from ...results import Finding, PolicyInfo, Status, controls_text
-from .aws import identity, partition, real_region, regions_of
+from ...results import Finding, PassedCheck, PolicyInfo, Status, controls_text
+from .aws import identity, identity_of, partition, real_region, regions_of
 from .stream import dumps, write_array
 from .text import cut, sound
 
@@ -57,52 +61,44 @@ def write(assessment: Assessment, stream: TextIO) -> None:
 
 
 def findings(assessment: Assessment) -> Iterator[dict[str, Any]]:
-    """Every finding, for the Security Hub of its own account and region."""
+    """Every finding, for the Security Hub of its own account and region; then every resource that passed."""
     regions = regions_of(assessment.accounts)
     for finding in assessment.findings():
         region = real_region(finding.region, regions.get(finding.account, ()))
-        yield asff(finding, assessment.policies[finding.policy], assessment, region)
+        yield asff(finding, assessment.policies[finding.policy], assessment, region,
+                   exists=finding.id in assessment.fixed_and_passed)
+    for check in assessment.passed():
+        yield from passed(check, assessment, real_region(check.region, regions.get(check.account, ())))
 
 
-def asff(finding: Finding, policy: PolicyInfo, assessment: Assessment, region: str) -> dict[str, Any]:
-    """One finding for the Security Hub of `region`."""
+def asff(
+    finding: Finding, policy: PolicyInfo, assessment: Assessment, region: str, *, exists: bool = False
+) -> dict[str, Any]:
+    """One finding for the Security Hub of `region`.
+
+    `exists`: whether the resource of a fixed finding is known to exist, and is sent in later runs, too.
+    """
     first, last = finding.first_seen or assessment.started, finding.last_seen or assessment.started
     fixed = finding.status is Status.FIXED
     result: dict[str, Any] = {
-        "SchemaVersion": "2018-10-08",
-        "Id": finding_id(finding),
-        "ProductArn": product_arn(finding.account, region),
-        "ProductName": PROVIDER,
-        "CompanyName": PROVIDER,
-        "GeneratorId": f"{PROVIDER}/{finding.policy}",
-        "AwsAccountId": finding.account,
-        "AwsAccountName": _text(finding.account_name, 50),
+        **_common(assessment, finding.policy, finding.id, finding.account, finding.account_name, region),
         "CreatedAt": first,
-        # Security Hub ignores an update that is not newer than the finding that it has.
-        "UpdatedAt": assessment.finished,
         "FirstObservedAt": first,
         "LastObservedAt": last,
-        "Types": [_TYPE],
         "Severity": _severity(finding.severity),
         "FindingProviderFields": {"Types": [_TYPE], "Severity": _severity(finding.severity)},
         "Title": _text(finding.title, 256),
         "Description": _text(f"{finding.resource}: {policy.rationale or finding.title}", 1024),
-        "ProductFields": {f"{PROVIDER}/{key}": _text(value, 2048) for key, value in {
+        "ProductFields": _product_fields({
             "policy": finding.policy, "status": finding.status.value, "exposure": finding.exposure,
-            "controls": controls_text(finding.controls), "evidence": dumps(finding.evidence),
-        }.items()},
-        "Resources": [{
-            "Type": _TYPES.get(finding.resource_type, "Other"),
-            "Id": _text(identity(finding, region), 512),
-            "Partition": partition(region),
-            "Region": region,
-        }],
+            "controls": controls_text(finding.controls), "evidence": dumps(finding.evidence)}),
+        "Resources": [_resource(finding.resource_type, identity(finding, region), region)],
         "Compliance": {
             # With an exception the resource still violates the policy.
             "Status": "PASSED" if fixed else "FAILED",
             "RelatedRequirements": _requirements(finding.controls),
         },
-        "RecordState": "ARCHIVED" if fixed else "ACTIVE",
+        "RecordState": "ARCHIVED" if fixed and not exists else "ACTIVE",
         "Workflow": {"Status": "SUPPRESSED" if finding.status is Status.EXCEPTED else "NEW"},
     }
     if finding.fix:
@@ -110,6 +106,62 @@ def asff(finding: Finding, policy: PolicyInfo, assessment: Assessment, region: s
     if finding.status is Status.EXCEPTED:
         result["Note"] = {"Text": note(finding.exception), "UpdatedBy": PROVIDER, "UpdatedAt": assessment.finished}
     return result
+
+
+def passed(check: PassedCheck, assessment: Assessment, region: str) -> Iterator[dict[str, Any]]:
+    """The resources that a check found compliant, for the Security Hub of `region`; without those with a fixed finding.
+    """
+    policy = assessment.policies[check.policy]
+    severity = _severity("info")
+    for one in check.resources:
+        if one.fixed:
+            continue
+        name = identity_of(check.account, one.resource, one.arn, region)
+        yield {
+            **_common(assessment, policy.name, one.id, check.account, check.account_name, region),
+            "CreatedAt": assessment.started,
+            "LastObservedAt": assessment.started,
+            "Severity": severity,
+            "FindingProviderFields": {"Types": [_TYPE], "Severity": severity},
+            "Title": _text(policy.title, 256),
+            "Description": _text(f"{one.resource}: passed", 1024),
+            "ProductFields": _product_fields({
+                "policy": policy.name, "status": "passed", "exposure": policy.exposure,
+                "controls": controls_text(policy.controls)}),
+            "Resources": [_resource(policy.resource, name, region)],
+            "Compliance": {"Status": "PASSED", "RelatedRequirements": _requirements(policy.controls)},
+            "RecordState": "ACTIVE",
+            "Workflow": {"Status": "RESOLVED"},
+        }
+
+
+def _common(
+    assessment: Assessment, policy: str, identifier: str, account: str, account_name: str, region: str
+) -> dict[str, Any]:
+    """The attributes that do not depend on whether the resource passed."""
+    return {
+        "SchemaVersion": "2018-10-08",
+        "Id": f"{PROVIDER}/{identifier}",
+        "ProductArn": product_arn(account, region),
+        "ProductName": PROVIDER,
+        "CompanyName": PROVIDER,
+        "GeneratorId": f"{PROVIDER}/{policy}",
+        "AwsAccountId": account,
+        "AwsAccountName": _text(account_name, 50),
+        # Security Hub ignores an update that is not newer than the finding that it has.
+        "UpdatedAt": assessment.finished,
+        "Types": [_TYPE],
+    }
+
+
+def _product_fields(values: Mapping[str, str]) -> dict[str, str]:
+    return {f"{PROVIDER}/{key}": _text(value, 2048) for key, value in values.items()}
+
+
+def _resource(resource_type: str, name: str, region: str) -> dict[str, str]:
+    return {
+        "Type": _TYPES.get(resource_type, "Other"), "Id": _text(name, 512), "Partition": partition(region),
+        "Region": region}
 
 
 def finding_id(finding: Finding) -> str:

@@ -46,4 +46,9 @@ def real_region(region: str, regions: Sequence[str]) -> str:
 
 def identity(finding: Finding, region: str) -> str:
     """The resource's ARN; without one its id; without that the account's ARN."""
-    return finding.arn or finding.resource or account_arn(finding.account, region)
+    return identity_of(finding.account, finding.resource, finding.arn, region)
+
+
+def identity_of(account: str, resource: str, arn: str, region: str) -> str:
+    """As `identity`, of a resource that passed."""
+    return arn or resource or account_arn(account, region)

@@ -6,7 +6,7 @@ from typing import Any, TextIO
 
 from ...assessment import Assessment, GroupRow, PolicyRow, ResourceTotals, Score
 from ...policies import FrameworkResult
-from ...results import CheckRow
+from ...results import CheckRow, PassedCheck
 from .stream import write_object
 
 SCHEMA = 2
@@ -14,7 +14,7 @@ SCHEMA = 2
 
 
 def write(assessment: Assessment, stream: TextIO) -> None:
-    """One object. The long lists, findings and runs, come last."""
+    """One object. The long lists, findings, runs and passed, come last."""
     regions = {account.name: account for account in assessment.accounts}
     write_object(stream, {
         "schema": SCHEMA,
@@ -42,6 +42,7 @@ def write(assessment: Assessment, stream: TextIO) -> None:
         "policies": [_policy(row) for row in assessment.by_policy],
         "findings": (finding.to_dict() for finding in assessment.findings()),
         "runs": (_check(check) for check in assessment.checks()),
+        "passed": (_passed(check) for check in assessment.passed()) if assessment.evidence else None,
         **assessment.extra,
     })
     stream.write("\n")
@@ -97,6 +98,13 @@ def _check(check: CheckRow) -> dict[str, Any]:
         "resources": None if check.judged is None else {
             "listed": check.judged.listed, "in_scope": check.judged.in_scope,
             "out_of_scope": check.judged.out_of_scope, "passed": check.judged.passed},
+    }
+
+
+def _passed(check: PassedCheck) -> dict[str, Any]:
+    return {
+        "account": check.account, "account_name": check.account_name, "region": check.region, "policy": check.policy,
+        "resources": [{"id": one.id, "resource": one.resource, "arn": one.arn} for one in check.resources],
     }
 
 

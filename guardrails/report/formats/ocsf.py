@@ -1,7 +1,8 @@
 """JSON-OCSF: Compliance Findings (class 2003) of the Open Cybersecurity Schema Framework, with its cloud profile.
 
 One object for each finding, and one for each check that did not complete: its compliance status is Warning, which OCSF
-defines for a check without a result because information is missing.
+defines for a check without a result because information is missing. A run with evidence has one for each resource that
+passed, too: compliance Pass, under the uid of the finding that the resource would have.
 """
 from __future__ import annotations
 
@@ -11,8 +12,8 @@ from hashlib import sha256
 from typing import Any, TextIO
 
 from ...assessment import Assessment
-from ...results import CheckRow, Finding, PolicyInfo, Status
-from .aws import account_arn, identity, partition, real_region, regions_of
+from ...results import CheckRow, Finding, PassedCheck, PassedResource, PolicyInfo, Status
+from .aws import account_arn, identity, identity_of, partition, real_region, regions_of
 from .stream import write_array
 
 VERSION = "1.5.0"
@@ -31,7 +32,7 @@ _AWS_ACCOUNT = 10
 
 
 def write(assessment: Assessment, stream: TextIO) -> None:
-    """One list: the findings, the most severe first, then the checks that did not complete."""
+    """One list: the findings, the most severe first, then the checks that did not complete, then what passed."""
     write_array(stream, objects(assessment))
     stream.write("\n")
 
@@ -45,6 +46,11 @@ def objects(assessment: Assessment) -> Iterator[dict[str, Any]]:
     for check in assessment.checks(missing=True):
         region = real_region(check.region, regions.get(check.account, ()))
         yield _of_check(check, assessment.policies[check.policy], assessment, region)
+    for passed in assessment.passed():
+        region = real_region(passed.region, regions.get(passed.account, ()))
+        for resource in passed.resources:
+            if not resource.fixed:  # that is among the findings
+                yield _of_passed(passed, resource, assessment.policies[passed.policy], assessment, region)
 
 
 def _of_finding(finding: Finding, policy: PolicyInfo, assessment: Assessment, region: str) -> dict[str, Any]:
@@ -102,6 +108,27 @@ def _of_check(check: CheckRow, policy: PolicyInfo, assessment: Assessment, regio
     }
 
 
+def _of_passed(
+    check: PassedCheck, resource: PassedResource, policy: PolicyInfo, assessment: Assessment, region: str
+) -> dict[str, Any]:
+    return {
+        **_event(
+            assessment, policy, check.account, check.account_name, region, activity=_CLOSE,
+            severity=_SEVERITIES["info"], compliance=_PASS, message=f"Passed: {policy.title}: {resource.resource}",
+        ),
+        **_pair("status", _STATUSES[Status.FIXED]),
+        "finding_info": {
+            "uid": resource.id, "title": policy.title, **({"desc": policy.rationale} if policy.rationale else {}),
+            "last_seen_time": _milliseconds(assessment.started), "types": ["Configuration"],
+        },
+        "resources": [{
+            "uid": identity_of(check.account, resource.resource, resource.arn, region), "name": resource.resource,
+            "type": policy.resource, "region": region, "cloud_partition": partition(region),
+        }],
+        "unmapped": {"policy": check.policy, "region": check.region, "exposure": policy.exposure},
+    }
+
+
 def _event(
     assessment: Assessment, policy: PolicyInfo, account: str, account_name: str, region: str, *,
     activity: tuple[int, str], severity: tuple[int, str], compliance: tuple[int, str], message: str,
@@ -115,6 +142,7 @@ def _event(
         **_pair("severity", severity),
         "time": _milliseconds(assessment.finished),
         "message": message,
+        "status_code": compliance[1].upper(),
         "metadata": {
             "version": VERSION, "profiles": ["cloud"], "event_code": policy.name, "correlation_uid": assessment.run,
             "product": {"name": "aws-guardrails", "vendor_name": "aws-guardrails", "version": assessment.version},

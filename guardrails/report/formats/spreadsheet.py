@@ -1,5 +1,7 @@
 """CSV: `findings.csv`, with a row for each finding, and `not-seen.csv`, with one for each check that did not complete.
 
+A run with evidence has `passed.csv` too, with a row for each resource that passed.
+
 A spreadsheet reads a cell that begins with = + - or @ as a formula, and anybody can put one into a bucket's tag. So
 every cell is quoted, quotes are doubled, and an apostrophe is put before anything that would begin a formula, as OWASP
 recommends. Spreadsheets skip blanks, invisible characters and quotes before a formula, read full-width signs as the
@@ -18,6 +20,7 @@ from .stream import dumps
 from .text import plain
 
 NOT_SEEN = ("account", "account_name", "region", "policy", "severity", "title", "state", "reason", "resource")
+PASSED = ("id", "account", "account_name", "region", "service", "policy", "severity", "title", "resource", "arn")
 
 _FORMULA = frozenset("=+-@")
 _MINUS = "\N{MINUS SIGN}"
@@ -41,6 +44,17 @@ def write_not_seen(assessment: Assessment, stream: TextIO) -> None:
          assessment.policies[check.policy].title, check.state, reason, resource)
         for check in assessment.checks(missing=True)
         for resource, reason in check.unknown or (("", check.reason),)
+    ))
+
+
+def write_passed(assessment: Assessment, stream: TextIO) -> None:
+    """The resources that passed, by policy, account and region."""
+    _table(stream, PASSED, (
+        (one.id, check.account, check.account_name, check.region, policy.service, policy.name, policy.severity,
+         policy.title, one.resource, one.arn)
+        for check in assessment.passed()
+        for policy in (assessment.policies[check.policy],)
+        for one in check.resources
     ))
 
 

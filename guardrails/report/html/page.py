@@ -20,6 +20,7 @@ from ...assessment import Assessment, counted, percent
 from ...results import PastRun, State, Status
 from .chart import Chart, ChartValue, chart, round_up
 from .columns import FindingColumns, heals
+from .judged import LISTED, judged_policies
 from .lists import exception_rows, not_seen, worst_resources
 
 PRINTED = 100
@@ -55,6 +56,9 @@ def stream(run: Assessment) -> Iterator[str]:
         printed_at_most=PRINTED,
         worst=worst_resources(run, WORST),
         matrix=[(row, run.frameworks_of(row.key)) for row in run.by_account[:MATRIX]],
+        resource_words={row.policy.name: row.resources.words for row in run.by_policy if row.asked},
+        judged=judged_policies(run),
+        listed_at_most=LISTED,
         exceptions=exception_rows(run.exceptions),
         missing=not_seen(run.missing()),
         states=_STATES,

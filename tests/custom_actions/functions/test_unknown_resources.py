@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 
 from custom_actions import lambda_entry
-from custom_actions.resources import COUNTS, UNKNOWN, ResourcesUnknown
+from custom_actions.resources import (
+    COUNTS,
+    PASSED,
+    SWITCH,
+    UNKNOWN,
+    PassedResources,
+    ResourceList,
+    ResourcesUnknown,
+    list_file,
+)
 from tests import engine
 from tests.moto_server import Moto
 from tests.wire import DELETED, Wire
@@ -178,3 +187,26 @@ def test_the_output_of_a_scheduled_rule_counts_what_it_looked_at(
     # The VPC's default group is out of scope.
     assert json.loads((tmp_path / "p" / COUNTS).read_text()) == {
         "listed": 3, "in_scope": 2, "matched": 1, "unknown": 1}
+
+
+def test_a_function_keeps_no_ids_of_what_passed(
+    moto: Moto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever its environment says; c7n's pull mode does."""
+    bad, good = group(moto, "bad", "0.0.0.0/0"), group(moto, "good")
+    lists = tmp_path / "lists"
+    lists.mkdir()
+    monkeypatch.setenv(SWITCH, str(lists))
+    rule = {"name": "p", "resource": "aws.security-group", "filters": DRIFT["filters"],
+            "mode": {"type": "periodic", "role": "r", "schedule": "rate(1 day)"}}
+    engine.push(rule, tmp_path, {"source": "aws.events", "detail-type": "Scheduled Event"})
+    assert (tmp_path / "p" / COUNTS).exists()
+    assert not (tmp_path / "p" / PASSED).exists()
+    assert not list(lists.iterdir())
+
+    assert [each["GroupId"] for each in engine.pull(rule, tmp_path)] == [bad]
+    passed = PassedResources.parse((tmp_path / "p" / PASSED).read_bytes())
+    listed = ResourceList.parse(list_file(lists, passed.list).read_bytes(), passed.list)
+    names = [name.resource for name in passed.names(listed)]
+    assert good in names and bad not in names
+    assert len(listed.names) == len(names) + 1

@@ -99,7 +99,7 @@ def test_a_run_with_other_columns_is_refused_and_named(tmp_path: Path, monkeypat
             RunStore.open(tmp_path)
     with RunStore.open(tmp_path) as opened:
         opened["format"] = 0
-    with pytest.raises(GuardrailsError, match="another version of guardrails: format 0, not 3") as error:
+    with pytest.raises(GuardrailsError, match="another version of guardrails: format 0, not 4") as error:
         RunStore.open(tmp_path)
     assert error.value.fix == "run the audit again"
 

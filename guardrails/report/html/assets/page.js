@@ -79,16 +79,17 @@ function requirements() {
   byId("requirement-filters").addEventListener("submit", (event) => event.preventDefault());
 }
 
-/** Opens the closed details that contain the target of a link. */
+/** Opens the closed details that contain the target of a link, one inside the other. */
 function openTarget() {
   let id = "";
   try { id = decodeURIComponent(location.hash.slice(1)); } catch { return; }
   const target = id && byId(id);
-  const details = target && target.closest("details");
-  if (details && !details.open) {
-    details.open = true;
-    target.scrollIntoView();
+  let closed = false;
+  for (let at = target && target.closest("details"); at; at = at.parentElement.closest("details")) {
+    closed = closed || !at.open;
+    at.open = true;
   }
+  if (closed) target.scrollIntoView();
 }
 
 /** Before printing: applies the filters to the printed table, and opens closed sections. */

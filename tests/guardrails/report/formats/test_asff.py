@@ -97,6 +97,21 @@ def test_status_is_record_workflow_and_compliance(assessment: Assessment) -> Non
         "Excepted (owner web@example.org, ticket SEC-1, expires 2026-12-31): a public web site")
 
 
+def test_what_passed_is_active_and_passed(evidence: Assessment) -> None:
+    found = written(evidence)
+    findings = {one.id: one for one in evidence.findings()}
+    passed = [one for identity, one in found.items() if identity not in findings]
+    assert {one["Resources"][0]["Id"] for one in passed} == {
+        "arn:aws:s3:::good", "arn:aws:s3:::=good", f"arn:aws:ec2:{WEST}:{RED}:security-group/sg-9", "volumes"}
+    assert {(one["RecordState"], one["Compliance"]["Status"], one["Severity"]["Label"], one["Workflow"]["Status"])
+            for one in passed} == {("ACTIVE", "PASSED", "INFORMATIONAL", "RESOLVED")}
+    # Still there, so it is not archived.
+    [fixed] = (found[one.id] for one in evidence.findings(Status.FIXED))
+    assert (fixed["RecordState"], fixed["Compliance"]["Status"]) == ("ACTIVE", "PASSED")
+    [one] = [one for one in passed if one["Resources"][0]["Id"] == "arn:aws:s3:::good"]
+    assert one["Id"].endswith(finding("public-bucket", "good", region="global", arn="arn:aws:s3:::good").id)
+
+
 def test_long_and_blank_texts_do_not_lose_a_finding(assessment: Assessment) -> None:
     many = {LONG: [str(number) for number in range(40)]}
     validate([asff(one, POLICIES["open-ssh"], assessment, EAST) for one in (

@@ -19,6 +19,7 @@ from guardrails.report.formats.markdown import cell
 from guardrails.report.formats.spreadsheet import harmless
 from guardrails.report.formats.stream import dumps
 from guardrails.report.formats.text import cut, plain, sound
+from guardrails.results.columns import valid_text
 from tests.reporting import EAST, RED, assess, finding
 
 FORMATS = ("json", "markdown", "csv", "sarif", "junit", "json-ocsf", "asff")
@@ -32,7 +33,9 @@ EVIL = (
 def check(evil: str, directory: Path) -> None:
     # SQLite takes no half of a surrogate pair as text; evidence is JSON there, and may hold one.
     name = "n" + sound(evil)
-    made = assess(directory, [finding("open-ssh", name, evidence={"value": evil, "list": [evil], evil: 1})])
+    made = assess(directory, [finding("open-ssh", name, evidence={"value": evil, "list": [evil], evil: 1})],
+                  passed={("public-bucket", RED, "global"): [(f"p{evil}", "")]})
+    good = valid_text(json.loads(json.dumps(f"p{evil}")))  # JSON joins the halves of a surrogate pair
     [one] = made.findings()
     written = {path.name: path.read_bytes() for path in write(FORMATS, made, directory / "out")}
     text = {file: data.decode() for file, data in written.items()}
@@ -43,6 +46,11 @@ def check(evil: str, directory: Path) -> None:
 
     [row] = csv.DictReader(io.StringIO(text["findings.csv"], newline=""))
     assert (row["resource"], row["evidence"]) == (harmless(name), harmless(dumps(one.evidence)))
+
+    [row] = csv.DictReader(io.StringIO(text["passed.csv"], newline=""))
+    assert row["resource"] == harmless(good)
+    [check] = json.loads(text["report.json"])["passed"]
+    assert [one["resource"] for one in check["resources"]] == [good]
 
     rows = [line for line in text["report.md"].splitlines() if line.startswith("| high | red | us-east-1 | open-ssh")]
     assert len(rows) == 1
@@ -59,7 +67,10 @@ def check(evil: str, directory: Path) -> None:
     ocsf: Any = json.loads(text["report.ocsf.json"])[0]
     assert (ocsf["resources"][0]["name"], ocsf["unmapped"]["evidence"]) == (name, evidence)
 
-    [asff] = json.loads(text["report.asff.json"])
+    assert json.loads(text["report.ocsf.json"])[-1]["resources"][0]["name"] == good
+
+    asff, good_asff = json.loads(text["report.asff.json"])
+    assert good_asff["Resources"][0]["Id"] == good
     assert asff["Resources"][0]["Id"] == name
     assert asff["AwsAccountId"] == RED
     assert asff["ProductFields"]["aws-guardrails/evidence"] == cut(dumps(one.evidence), 2048)

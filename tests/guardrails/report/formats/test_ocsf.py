@@ -5,6 +5,7 @@ import io
 import json
 from typing import Any
 
+import pytest
 from py_ocsf_models import OCSF_VERSION
 from py_ocsf_models.events.findings.compliance_finding import ComplianceFinding
 from py_ocsf_models.objects.cloud import Cloud
@@ -13,7 +14,7 @@ from py_ocsf_models.objects.compliance import Compliance
 from guardrails.assessment.assessment import Assessment
 from guardrails.report.formats.ocsf import VERSION, write
 from guardrails.results.finding import Status
-from tests.reporting import BLUE, EAST, LOCKED, RED, WEST
+from tests.reporting import BLUE, EAST, LOCKED, RED, WEST, finding
 
 
 class WithStatus(Compliance):
@@ -36,9 +37,10 @@ def written(assessment: Assessment) -> list[dict[str, Any]]:
     return found
 
 
-def test_every_object_is_valid_and_the_model_drops_nothing(assessment: Assessment) -> None:
+@pytest.mark.parametrize("run", ["assessment", "evidence"])
+def test_every_object_is_valid_and_the_model_drops_nothing(run: str, request: pytest.FixtureRequest) -> None:
     assert VERSION == OCSF_VERSION
-    found = written(assessment)
+    found = written(request.getfixturevalue(run))
     for one in found:
         assert CloudCompliance.model_validate(one).model_dump(mode="json", by_alias=True, exclude_unset=True) == one
     uids = [one["finding_info"]["uid"] for one in found]
@@ -74,3 +76,20 @@ def test_what_was_not_seen_is_a_warning_and_never_a_pass(assessment: Assessment)
     assert {one["severity"] for one in found} == {"Unknown"}
     assert all(one["status_detail"] for one in found)
     assert LOCKED in {one["resources"][0]["name"] for one in found}
+
+
+def test_what_passed_is_a_pass_under_the_uid_of_its_finding(assessment: Assessment, evidence: Assessment) -> None:
+    before = {one["finding_info"]["uid"] for one in written(assessment)}
+    found = {one["finding_info"]["uid"]: one for one in written(evidence)}
+    added = [one for uid, one in found.items() if uid not in before]
+    assert sorted((one["resources"][0]["name"], one["cloud"]["region"]) for one in added) == [
+        ("=good", EAST), ("good", EAST), ("sg-9", WEST), ("volumes", WEST), ("volumes", EAST)]
+    for one in added:
+        assert (one["status_code"], one["compliance"]["status"], one["severity"], one["status"]) == (
+            "PASS", "Pass", "Informational", "Resolved")
+    [good] = [one for one in added if one["resources"][0]["name"] == "good"]
+    as_finding = finding("public-bucket", "good", region="global", arn="arn:aws:s3:::good")
+    assert good["finding_info"]["uid"] == as_finding.id
+    assert good["resources"][0]["uid"] == "arn:aws:s3:::good"
+    codes = {one["resources"][0]["name"]: one["status_code"] for one in found.values()}
+    assert (codes["data"], codes["web-1"], codes["gone"], codes[LOCKED]) == ("FAIL", "FAIL", "PASS", "WARNING")

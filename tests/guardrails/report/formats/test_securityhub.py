@@ -24,7 +24,7 @@ WAYS = [Account(number, name, (EAST, WEST), {"role": f"arn:aws:iam::{number}:rol
 DATA = finding("public-bucket", "data", region="global", arn="arn:aws:s3:::data")
 WEB = replace(DATA, resource="web-1", arn="arn:aws:s3:::web-1")
 EXCEPTED = replace(WEB, status=Status.EXCEPTED, exception=EXCEPTION)
-DAYS = ("2026-02-01", "2026-02-02", "2026-02-03")
+DAYS = tuple(f"2026-02-0{number}" for number in range(1, 7))
 
 
 @pytest.fixture
@@ -43,10 +43,12 @@ def run(tmp_path: Path) -> Iterator[Any]:
     """Imports a run with these findings; each run is a day after the one before."""
     open_: list[Assessment] = []
 
-    def imports(*findings: Finding, ways: list[Account] = WAYS, **named: Any) -> ImportResult:
+    def imports(
+        *findings: Finding, ways: list[Account] = WAYS, with_passed: bool = False, **named: Any
+    ) -> ImportResult:
         at = f"{DAYS[len(open_)]}T08:00:00+00:00"
         open_.append(assess(tmp_path / at, findings, started=at, finished=at, **named))
-        return import_findings(open_[-1], ways)
+        return import_findings(open_[-1], ways, with_passed=with_passed)
 
     yield imports
     for made in open_:
@@ -91,6 +93,38 @@ def test_what_was_fixed_is_archived_and_what_was_not_sent_again_stays(
     assert there(hubs[RED, EAST])[finding_id(DATA)]["Compliance"]["Status"] == "PASSED"
     run(DATA)
     assert state(hubs[RED, EAST], DATA) == ("ACTIVE", "NEW", "")
+
+
+def test_what_passed_is_sent_only_if_asked_for(hubs: dict[tuple[str, str], Any], run: Any) -> None:
+    def bucket() -> tuple[str, str, str, str]:
+        one = there(hubs[RED, EAST])[finding_id(DATA)]
+        return (one["RecordState"], one["Compliance"]["Status"], one["Severity"]["Label"], one["Workflow"]["Status"])
+
+    groups = [(f"sg-{number:03}", f"arn:aws:ec2:{WEST}:{RED}:security-group/sg-{number:03}") for number in range(230)]
+    passed = {("public-bucket", RED, "global"): [("data", DATA.arn)], ("open-ssh", RED, WEST): groups}
+    assert (run(passed=passed).imported, there(hubs[RED, EAST])) == (0, {})
+    result = run(passed=passed, with_passed=True)
+    assert (result.imported, result.archived, result.passed, result.whole) == (231, 0, 231, True)
+    assert "231 findings imported (0 of them archived, 231 passed)" in result.lines()[0]
+    assert len(there(hubs[RED, WEST])) == 230
+    assert bucket() == ("ACTIVE", "PASSED", "INFORMATIONAL", "RESOLVED")
+    # The drift is the same finding.
+    run(DATA, passed={("open-ssh", RED, WEST): groups}, with_passed=True)
+    assert bucket()[:3] == ("ACTIVE", "FAILED", "CRITICAL")
+    # It is fixed: it stays active if it is sent again, and is archived if it is not.
+    result = run(replace(DATA, status=Status.FIXED), passed=passed, with_passed=True)
+    assert (result.imported, result.archived, result.passed) == (231, 0, 231)
+    assert bucket()[:2] == ("ACTIVE", "PASSED")
+    assert run(replace(DATA, status=Status.FIXED), passed=passed).archived == 1
+    assert bucket()[:2] == ("ARCHIVED", "PASSED")
+
+
+def test_a_pass_does_not_release_what_an_exception_suppressed(hubs: dict[tuple[str, str], Any], run: Any) -> None:
+    run(EXCEPTED)
+    result = run(passed={("public-bucket", RED, "global"): [("web-1", WEB.arn)]}, with_passed=True)
+    assert (result.imported, result.released) == (1, 0)
+    assert state(hubs[RED, EAST], WEB) == ("ACTIVE", "SUPPRESSED", PROVIDER)
+    assert run(WEB).released == 1
 
 
 def test_an_exception_suppresses_and_its_end_takes_that_back(hubs: dict[tuple[str, str], Any], run: Any) -> None:
@@ -158,8 +192,10 @@ class Answers:
 
 def flushed(answers: Answers, **changes: Any) -> _Hub:
     hub = _Hub(RED, "red", EAST, WAYS[0], _client=answers, **changes)
-    hub.waiting = [{"Id": name, "ProductArn": "arn", "RecordState": "ACTIVE", "Workflow": {"Status": status},
-                    "Note": {"Text": "why"}} for name, status in (("a", "NEW"), ("b", "SUPPRESSED"))]
+    hub.waiting = [
+        {"Id": name, "ProductArn": "arn", "RecordState": "ACTIVE", "Compliance": {"Status": "FAILED"},
+         "Workflow": {"Status": status}, "Note": {"Text": "why"}}
+        for name, status in (("a", "NEW"), ("b", "SUPPRESSED"))]
     hub.flush()
     return hub
 

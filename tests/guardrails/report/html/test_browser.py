@@ -15,9 +15,11 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
+from guardrails.report.html import write_html
 from guardrails.report.html.page import PRINTED
 from guardrails.results.finding import Finding, Status
 from guardrails.results.store import RunStore
+from tests.reporting import EAST, RED, assess
 
 from . import runs
 
@@ -191,6 +193,20 @@ def test_a_requirement_leads_to_its_findings(browser: Browser) -> None:
       return [decodeURIComponent(link.hash), parseInt(link.textContent)]""")
     browser.wait(lambda: browser.shown == number)
     assert Select(browser.one("#filter-control")).first_selected_option.get_attribute("value") in framework
+
+
+def test_a_requirement_leads_to_what_it_was_judged_on(browser: Browser, tmp_path: Path) -> None:
+    made = assess(tmp_path / "run", passed={("open-ssh", RED, EAST): [("sg-good", "")]},
+                  catalogues=runs.load_catalogues())
+    with made.store:
+        write_html(made, tmp_path / "report.html")
+    browser.chrome.get((tmp_path / "report.html").as_uri())
+    browser.run("""
+      const link = document.querySelector('a[href="#judged-open-ssh"]');
+      for (let at = link; at; at = at.parentElement) if (at.tagName === 'DETAILS') at.open = true;
+      link.click()""")
+    browser.wait(lambda: browser.one("#judged-open-ssh").is_displayed() and "sg-good" in browser.one(
+        "#judged-open-ssh").text)
 
 
 def test_an_exception_leads_to_what_it_lets_off(browser: Browser) -> None:

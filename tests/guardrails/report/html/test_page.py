@@ -6,6 +6,7 @@ import re
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 from html.parser import HTMLParser
 from importlib.resources import files
@@ -22,9 +23,12 @@ from guardrails.errors import GuardrailsError
 from guardrails.report.html import write_html
 from guardrails.report.html.chart import HEIGHT, WIDTH, ChartValue, chart, round_up
 from guardrails.report.html.columns import embedded
+from guardrails.report.html.judged import LISTED, judged_policies
 from guardrails.report.html.lists import exception_rows, not_seen, worst_resources
 from guardrails.report.html.page import PRINTED, bar, link, stream
 from guardrails.results.finding import Status
+from guardrails.results.store import UnknownResource
+from tests.reporting import EAST, RED, assess, checks
 
 from . import runs
 
@@ -227,6 +231,41 @@ def test_every_requirement_and_its_verdict_is_in_the_page(page: Page) -> None:
     catalogues = runs.load_catalogues()
     assert len(rows) == sum(len(catalogue.requirements) for catalogue in catalogues.values())
     assert {requirement.id for catalogue in catalogues.values() for requirement in catalogue.requirements} <= set(said)
+
+
+def test_a_requirement_opens_what_it_was_judged_on(tmp_path: Path) -> None:
+    evil = "<script>alert(1)</script>\u202e"
+    passed = {("open-ssh", RED, EAST): [(f"sg-p{number:03}", "") for number in range(LISTED + 30)],
+              ("public-bucket", RED, "global"): [(evil, "")]}
+    unknown = tuple(UnknownResource(f"sg-u{number}", "denied") for number in range(2))
+    partial = ("open-ssh", RED, EAST)
+    rows = [replace(row, state="partial", unknown=unknown) if (row.policy, row.account, row.region) == partial else row
+            for row in checks()]
+    made = assess(tmp_path / "run", rows=rows, passed=passed, catalogues=runs.load_catalogues())
+    with made.store:
+        write_html(made, tmp_path / "report.html")
+        judged = {of.policy.name: of for of in judged_policies(made)}
+    lists = {each.result: each for each in judged["open-ssh"].lists}
+    assert {result: (len(each.shown), each.more) for result, each in lists.items()} == {
+        "open": (3, 0), "unknown": (2, 0), "passed": (LISTED, 30)}
+    assert [one.resource for one in lists["unknown"].shown] == ["sg-u0", "sg-u1"]
+    assert set(judged["public-bucket"].lists[1].shown) == {("red", "global", "web-1")}
+    # Only what covers a requirement.
+    assert set(judged) == {"open-ssh", "public-bucket", "user-mfa"}
+    text = (tmp_path / "report.html").read_text()
+    assert evil not in text and "&lt;script&gt;alert(1)&lt;/script&gt;\\u202e" in text
+    page = Page(text)
+    ids = {attributes.get("id") for _, attributes in page.elements}
+    links = {str(attributes["href"])[1:] for tag, attributes in page.elements
+             if tag == "a" and str(attributes.get("href")).startswith("#judged-")}
+    assert links and links <= ids
+    assert "and 30 more in " in text and "passed.csv" in text
+
+
+def test_without_evidence_there_are_only_numbers(report: Callable[[str], Path]) -> None:
+    text = report("run").read_text()
+    assert "Resources judged" in text and " passed</li>" in text
+    assert 'id="judged' not in text and "#judged" not in text
 
 
 @given(st.lists(st.floats(0, 100), min_size=2, max_size=60))
