@@ -19,6 +19,7 @@ from ..limits import ACCOUNTS_CHECKED
 from ..yamlfile import YamlError, YamlFile, read
 from .choice import EVERY, AccountChoice
 from .entries import ALL, HUB, check_entry, check_regions, check_top, known_regions
+from .regions import partition_of
 
 # The errors of an AWS call. ResponseParserError, raised for a response that is not AWS's (a proxy's page), has no
 # base class in common with the others.
@@ -64,7 +65,9 @@ class Account:
         """The roles to assume, one after another; none for the current credentials or a profile."""
         given = self.entry.get("role") or ()
         named = (given,) if isinstance(given, str) else tuple(given)
-        return tuple(role if role.startswith("arn") else f"arn:aws:iam::{self.id}:role/{role}" for role in named)
+        return tuple(
+            role if role.startswith("arn") else f"arn:{partition_of(self.regions)}:iam::{self.id}:role/{role}"
+            for role in named)
 
     def session(self, region: str) -> boto3.Session:
         """A session in the account. Raises one of AWS_ERRORS when the account cannot be accessed."""
@@ -164,9 +167,10 @@ def accounts_file(accounts: Iterable[tuple[Account, Sequence[str]]], variables: 
     entries = []
     for account, regions in accounts:
         entry = {**account.entry, "account_id": account.id, "name": account.name, "regions": list(regions)}
-        if not account.roles and "profile" not in entry:
-            # c7n-org's schema requires a role or a profile; with an empty list it uses the current credentials.
-            entry["role"] = []
+        if account.roles or "profile" not in entry:
+            # c7n-org assumes ARNs only. Its schema requires a role or a profile; with an empty list it uses the current
+            # credentials.
+            entry["role"] = list(account.roles)
         entries.append(entry)
     return {"accounts": entries, **({"vars": dict(variables)} if variables else {})}
 

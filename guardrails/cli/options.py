@@ -91,8 +91,9 @@ def _history(context: click.Context, parameter: click.Parameter, value: str) -> 
 
 
 history_option = click.option(
-    "--history", default=lambda: str(output_root() / "history.db"), show_default="output/history.db", metavar="FILE",
-    callback=_history, help="The database of earlier runs, to compare with and add to; `none` to do neither.",
+    "--history", default=lambda: str(output_root() / "history.db"), metavar="FILE", callback=_history,
+    help="The database of earlier runs, to compare with and add to; `none` to do neither. [default: history.db in the "
+         "output directory]",
 )
 
 

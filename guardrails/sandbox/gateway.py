@@ -8,7 +8,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, quote
@@ -16,7 +16,6 @@ from xml.sax.saxutils import escape
 
 from moto.moto_api._internal.models import moto_api_backend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-from moto.s3.models import s3_backends
 
 from .backdate import backdate
 from .callers import Callers
@@ -28,6 +27,8 @@ from .config.service import Failure
 from .events import Call
 from .functions import PREFIX, Functions
 from .identity import DEFAULT_ACCOUNT, Caller, Identities, role_session
+from .partitions import from_ministack, in_region, passed_on, to_ministack
+from .stored import bucket, read_object
 from .trail import InvalidLookup, Record, Trail, event_bridge_entry
 from .wire import read_json, service_model
 
@@ -85,7 +86,7 @@ class Gateway:
         self._ministack_port = ministack_port
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._identities = Identities()
-        self._functions = Functions(endpoint, _read_object)
+        self._functions = Functions(endpoint, read_object)
         self._callers = Callers()
         self.trail = Trail(self._deliver)
         self.config = Config(self, endpoint, self._invoke, self._emit)
@@ -134,9 +135,10 @@ class Gateway:
         body = environ["wsgi.input"].read() if environ.get("wsgi.input_terminated") else environ["wsgi.input"].read(
             int(environ.get("CONTENT_LENGTH") or 0)
         )
+        caller = self._caller(scope["key"] if scope else DEFAULT_ACCOUNT, token)
         request = Request(
             environ=environ,
-            caller=self._caller(scope["key"] if scope else DEFAULT_ACCOUNT, token),
+            caller=replace(caller, arn=in_region(caller.arn, scope["region"])) if scope else caller,
             service=scope["service"] if scope else "",
             region=scope["region"] if scope else "us-east-1",
             method=environ["REQUEST_METHOD"],
@@ -214,11 +216,15 @@ class Gateway:
         account, body = request.caller.account, request.body
         if request.service == "lambda":
             body = self._functions.on_request(request.method, request.path, body, account, request.region)
+        apart = passed_on(request.path, request.headers.get("X-Amz-Target", ""))
+        if not apart:
+            body = to_ministack(body, request.region)
         headers = {**request.headers, "Content-Length": str(len(body))}
         headers.pop("Transfer-Encoding", None)
         if "Authorization" in headers:
             headers["Authorization"] = _with_key(headers["Authorization"], account)
         target = request.environ.get("RAW_URI") or request.path + (f"?{request.query}" if request.query else "")
+        target = to_ministack(target.encode(), request.region).decode()
         try:
             answer = self._ask_ministack(request.method, target, body, headers)
             if request.service == "lambda":
@@ -233,7 +239,7 @@ class Gateway:
             # Addresses of queues, in outputs of stacks too, and for unsubscribing must lead back here.
             here = f"http://127.0.0.1:{self._ministack_port}".encode()
             answer = Answer(answer.status, answer.headers, answer.body.replace(here, self._endpoint.encode()))
-        return answer
+        return answer if apart else replace(answer, body=from_ministack(answer.body, request.region))
 
     def _wait_until_active(self, request: Request, answer: Answer, authorization: str) -> None:
         """Keep the answer to a deployment until the function is ready, half a second later.
@@ -438,18 +444,12 @@ def _with_key(authorization: str, key: str) -> str:
     return re.sub(r"Credential=[^/]+/", f"Credential={key}/", authorization, count=1)
 
 
-def _read_object(account: str, bucket: str, key: str) -> bytes | None:
-    stored = s3_backends[account]["aws"].buckets.get(bucket)
-    found = stored.keys.get(key) if stored else None
-    return bytes(found.value) if found else None
-
-
 def _bucket_region(request: Request) -> str | None:
     """The region that the bucket of an S3 request lies in: its events are that region's."""
     if request.service != "s3":
         return None
-    bucket = s3_backends[request.caller.account]["aws"].buckets.get(request.path.strip("/").partition("/")[0])
-    return str(bucket.region_name) if bucket else None
+    found = bucket(request.caller.account, request.path.strip("/").partition("/")[0])
+    return str(found.region_name) if found else None
 
 
 def _send(answer: Answer, start_response: StartResponse) -> Iterable[bytes]:

@@ -18,6 +18,8 @@ from typing import Any
 from moto.iam.models import iam_backends
 from moto.sts.models import STSBackend, sts_backends
 
+from .partitions import in_region
+
 DEFAULT_ACCOUNT = "123456789012"
 _ACCOUNT = re.compile(r"\d{12}")
 
@@ -76,7 +78,7 @@ def role_session(role_arn: str, session: str, account: str) -> Caller:
     role = role_arn.rpartition("/")[2]
     return Caller(
         account=account,
-        arn=f"arn:aws:sts::{account}:assumed-role/{role}/{session}",
+        arn=f"arn:{role_arn.split(':')[1]}:sts::{account}:assumed-role/{role}/{session}",
         principal_id=f"{_role_id(role_arn, account)}:{session}",
         name=session,
         moto_key="ASIA" + _digest(f"{role_arn} {session}", 16),
@@ -118,29 +120,29 @@ class Identities:
             caller = known.get(access_key_id)
             if caller is None:
                 return original(backend, access_key_id, region)
-            return caller.principal_id, caller.arn, caller.account
+            return caller.principal_id, in_region(caller.arn, region), caller.account
 
         setattr(STSBackend, "get_caller_identity", get_caller_identity)  # noqa: B010 - a deliberate patch
 
 
 def _issued_by_moto(key: str) -> Caller | None:
     """A role session of moto's STS or the owner of an IAM user's key; None for a key that moto did not issue."""
-    for account, partitions in list(sts_backends.items()):
-        session = partitions["aws"].get_assumed_role_from_access_key(key)
-        if session:
-            return Caller(account, session.arn, session.user_id, session.session_name, key, session.role_arn)
-    for account, backends in list(iam_backends.items()):
-        if key in backends["aws"].access_keys:
-            user = backends["aws"].get_user_from_access_key_id(key)
-            if user:
+    for account, sts in list(sts_backends.items()):
+        for each in list(sts.values()):
+            if session := each.get_assumed_role_from_access_key(key):
+                return Caller(account, session.arn, session.user_id, session.session_name, key, session.role_arn)
+    for account, iam in list(iam_backends.items()):
+        for backend in list(iam.values()):
+            if key in backend.access_keys and (user := backend.get_user_from_access_key_id(key)):
                 return Caller(account, user.arn, user.id, user.name, key)
     return None
 
 
 def _role_id(role_arn: str, account: str) -> str:
-    for role in list(iam_backends[account]["aws"].roles.values()):
-        if role.arn == role_arn:
-            return str(role.id)
+    for backend in list(iam_backends[account].values()):
+        for role in list(backend.roles.values()):
+            if role.arn == role_arn:
+                return str(role.id)
     return "AROA" + _digest(role_arn, 17)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import click
 import pytest
 
-from guardrails.cli.main import VERBS
+from guardrails.cli.main import VERBS, main, verbs
 from guardrails.errors import GuardrailsError
 
 from ..conftest import guardrails
@@ -68,3 +69,22 @@ def test_an_error_cannot_control_the_terminal(monkeypatch: pytest.MonkeyPatch) -
     result = guardrails("rules", "--check")
     assert result.exit_code == 1
     assert result.stderr == "guardrails: no\\x1b[2Jsuch\\rfile\nline 2\n  look at \\u202ename\n"
+
+
+@pytest.mark.parametrize("width", [80, 100, 160])
+def test_every_help_fits_the_terminal_and_shows_each_default(width: int) -> None:
+    for verb, command in verbs().items():
+        with click.Context(command, info_name=verb, parent=click.Context(main, info_name="guardrails"),
+                           terminal_width=min(width, 100)) as context:
+            lines = command.get_help(context).splitlines()
+            unseen = [
+                option.opts for option in command.params if isinstance(option, click.Option)
+                and not callable(option.default) and not option.multiple and not option.is_flag
+                and option.to_info_dict()["default"] is not None
+                and not (option.show_default or "default" in (option.help or ""))]
+        examples = lines.index("  Example:") if "  Example:" in lines else len(lines)
+        for line in lines[:examples]:
+            assert len(line) <= min(width, 100), f"{verb}: {line}"
+        # An example is one command; it is not broken.
+        assert all(len(line) <= 100 for line in lines), [line for line in lines if len(line) > 100]
+        assert not unseen, f"{verb}: the help of {unseen} does not show the default"
