@@ -50,7 +50,7 @@ def iam(
     \b
     Example:
       ./run.sh iam -o output/iam
-      ./run.sh iam -c accounts.yml --region eu-west-1 --region us-east-1 --reports s3://central-reports/guardrails
+      ./run.sh iam -c accounts.yml --region eu-west-1 --reports s3://central-reports/guardrails
     """
     from ..accounts import check_regions
     from ..errors import GuardrailsError
