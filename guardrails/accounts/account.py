@@ -4,8 +4,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import boto3
 from botocore.config import Config
@@ -16,6 +17,7 @@ from custom_actions.patches import prepare_sessions
 
 from ..errors import GuardrailsError
 from ..limits import ACCOUNTS_CHECKED
+from ..suggest import nearest
 from ..yamlfile import YamlError, YamlFile, read
 from .entries import ALL, HUB, check_entry, check_regions, check_top, known_regions
 
@@ -96,6 +98,8 @@ class Accounts:
     """Each with the reason."""
     vars: Mapping[str, Any] = field(default_factory=dict)
     """c7n-org's `vars` for all accounts."""
+    caller: str = ""
+    """The ARN of the user or role that runs the verb; empty if AWS was not asked, or did not answer."""
 
     @property
     def all(self) -> tuple[Account, ...]:
@@ -115,22 +119,41 @@ class Accounts:
         return found
 
 
-def find_accounts(config: Path | None, regions: Sequence[str]) -> Accounts:
+def find_accounts(config: Path | None, regions: Sequence[str], only: Sequence[str] = ()) -> Accounts:
     """The accounts of `config`, or the current one. Checks once for each that it can be accessed and has the right id.
 
-    `regions` override an account's own; `all` means every region that is enabled in the account. Raises
-    GuardrailsError when `config` is not a valid accounts.yml, when there are no credentials, or when no region is set.
+    `regions` override an account's own; `all` means every region that is enabled in the account. `only` are ids, names
+    or globs of the accounts to keep; the others are not called. Raises GuardrailsError when `config` is not a valid
+    accounts.yml, when there are no credentials, when no region is set, or when `only` has a value without an account.
     """
     check_regions(regions)
-    wanted, variables = ([_current_account()], {}) if config is None else _read(config)
-    wanted = [replace(account, regions=_regions(account, regions)) for account in wanted]
+    if config is None:
+        account, caller = _current_account()
+        listed, variables = [account], Accounts((), ()).vars
+    else:
+        (listed, variables), caller = _read(config), _caller()
+    wanted = [replace(account, regions=_regions(account, regions)) for account in _only(listed, only)]
     with ThreadPoolExecutor(ACCOUNTS_CHECKED) as pool:
         checked = list(pool.map(_reach, wanted))
     return Accounts(
         tuple(account for account, problem in checked if problem is None),
         tuple((account, problem) for account, problem in checked if problem is not None),
-        variables,
+        variables, caller,
     )
+
+
+def _only(accounts: Sequence[Account], chosen: Sequence[str]) -> list[Account]:
+    """The accounts with one of these ids, names or globs; all, without any. Each value must match an account."""
+    for value in chosen:
+        if not any(_matches(account, value) for account in accounts):
+            raise GuardrailsError(
+                f"no account {value!r}",
+                nearest(value, [name for account in accounts for name in {account.name, account.id}], give_all=True))
+    return [account for account in accounts if not chosen or any(_matches(account, value) for value in chosen)]
+
+
+def _matches(account: Account, value: str) -> bool:
+    return fnmatchcase(account.id, value) or fnmatchcase(account.name, value)
 
 
 def listed_accounts(config: Path, regions: Sequence[str]) -> Accounts:
@@ -168,17 +191,31 @@ def reason_of(error: Exception) -> str:
     return " ".join(str(error).split())[:300]
 
 
-def _current_account() -> Account:
+def _identity() -> Mapping[str, str]:
+    """Who the current credentials belong to. Raises one of AWS_ERRORS."""
+    sts = make_session().client("sts", config=_CLIENT, region_name=_default_region() or "us-east-1")
+    return cast("Mapping[str, str]", sts.get_caller_identity())
+
+
+def _caller() -> str:
+    """The ARN of the current credentials. accounts.yml may work without them, with a profile for each account."""
     try:
-        sts = make_session().client("sts", config=_CLIENT, region_name=_default_region() or "us-east-1")
-        number = sts.get_caller_identity()["Account"]
+        return _identity()["Arn"]
+    except AWS_ERRORS:
+        return ""
+
+
+def _current_account() -> tuple[Account, str]:
+    """The account of the current credentials, and the ARN of the user or role."""
+    try:
+        identity = _identity()
     except AWS_ERRORS as error:
         raise GuardrailsError(
             f"AWS cannot be accessed: {reason_of(error)}",
             "set credentials (AWS_PROFILE, or the AWS_… variables), name accounts with -c accounts.yml, "
             "or use the local AWS: ./run.sh sandbox start",
         ) from None
-    return Account(number, number, ())
+    return Account(identity["Account"], identity["Account"], ()), identity["Arn"]
 
 
 def _default_region() -> str | None:

@@ -166,6 +166,23 @@ class Assessment:
     not_compared: str = ""
     """Why the run was not compared with the history; empty when it was, and in a run without a history."""
 
+    # What was asked for, and by whom.
+
+    @cached_property
+    def request(self) -> Mapping[str, Any]:
+        """The options that the run was started with, by the names of `AuditRequest`; empty if it did not keep them."""
+        return self.store.get("question") or self.store.get("request") or {}
+
+    @property
+    def caller(self) -> str:
+        """The ARN of the user or role that ran it; empty if it is not known."""
+        return str(self.store.get("caller", ""))
+
+    @property
+    def engine(self) -> str:
+        """The version of c7n; empty if it is not known."""
+        return str(self.store.get("c7n", ""))
+
     # The checks.
 
     @cached_property

@@ -8,6 +8,7 @@ import click
 
 from .options import (
     INTERRUPTED,
+    account_option,
     account_options,
     concurrency_options,
     controls_option,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @account_options
+@account_option
 @selection_options
 @framework_option
 @policies_option

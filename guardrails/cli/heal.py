@@ -15,6 +15,7 @@ from ..limits import HEAL_LIMIT
 from .options import (
     INCOMPLETE,
     INTERRUPTED,
+    account_option,
     account_options,
     concurrency_options,
     controls_option,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from ..runs import Concurrency, Fix, Heal, HealLimits, HealPlan, HealRun
 
 _RESUMED = {"resume", "yes", "wait", "verbose", "sweeps", "workers"}
-_NOT_WITH_APPLY = {"names", "services", "severities", "frameworks", "plan_out"}
+_NOT_WITH_APPLY = {"names", "services", "severities", "frameworks", "accounts", "resources", "plan_out"}
 
 
 def _limits(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
@@ -60,7 +61,10 @@ def _limit_option(*names: str, what: str, default: tuple[str, ...] = ()) -> Any:
 
 @click.command()
 @account_options
+@account_option
 @selection_options
+@click.option("--resource", "resources", multiple=True, metavar="ID",
+              help="Only findings of this resource: its id or ARN, or a glob. Can be repeated.")
 @framework_option
 @policies_option
 @controls_option
@@ -95,7 +99,7 @@ def heal(
 
     \b
     Example:
-      ./run.sh heal --policy security-group-admin-ports
+      ./run.sh heal --policy security-group-admin-ports --resource sg-0a1b2c3d
       ./run.sh heal -c accounts.yml --severity critical --plan-out plan.json
       ./run.sh heal -c accounts.yml --apply plan.json
       ./run.sh heal --resume output/heal-20260101T120000Z

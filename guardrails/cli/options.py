@@ -105,6 +105,11 @@ def account_options(command: Command) -> Command:
     )(command)
 
 
+account_option = click.option(
+    "-a", "--account", "accounts", multiple=True, metavar="ACCOUNT",
+    help="Only this account: its id, its name in accounts.yml, or a glob. Can be repeated.")
+
+
 def selection_options(command: Command) -> Command:
     """--policy, --service and --severity."""
     command = click.option(

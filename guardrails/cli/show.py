@@ -14,7 +14,7 @@ from custom_actions.vocabulary import SEVERITIES
 
 from ..accounts import Account
 from ..assessment import Assessment, MissingRow, PolicyRow
-from ..report import write
+from ..report import fix_all_command, write
 from ..results import Status
 from .console import out, severity, table, text
 from .options import INCOMPLETE
@@ -95,6 +95,8 @@ def show(assessment: Assessment, console: Console) -> None:
         console.print(table("Findings", ("severity", "account", "region", "policy", "resource", "title"), rows))
         if opened > len(rows):
             console.print(text(f"and {opened - len(rows)} more in the report files"))
+        if command := fix_all_command(assessment):
+            console.print(text(f"to fix those with an automatic fix, after a question: {command}"), soft_wrap=True)
     console.print()
     shown, others = _telling(assessment.by_policy)
     console.print(table(

@@ -6,7 +6,8 @@ from typing import Any, TextIO
 
 from ...assessment import Assessment, GroupRow, PolicyRow, ResourceTotals, Score
 from ...policies import FrameworkResult
-from ...results import CheckRow
+from ...results import CheckRow, Finding
+from ..fix_command import fix_command
 from .stream import write_object
 
 SCHEMA = 2
@@ -40,11 +41,15 @@ def write(assessment: Assessment, stream: TextIO) -> None:
         "exceptions": assessment.exceptions.to_dict(),
         "remarks": assessment.remarks,
         "policies": [_policy(row) for row in assessment.by_policy],
-        "findings": (finding.to_dict() for finding in assessment.findings()),
+        "findings": (_finding(assessment, finding) for finding in assessment.findings()),
         "runs": (_check(check) for check in assessment.checks()),
         **assessment.extra,
     })
     stream.write("\n")
+
+
+def _finding(assessment: Assessment, finding: Finding) -> dict[str, Any]:
+    return {**finding.to_dict(), "fix_command": fix_command(assessment, finding)}
 
 
 def _score(score: Score) -> dict[str, Any]:

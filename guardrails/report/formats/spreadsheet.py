@@ -14,9 +14,12 @@ from unicodedata import normalize
 
 from ...assessment import Assessment
 from ...results import TABLE
+from ..fix_command import fix_command
 from .stream import dumps
 from .text import plain
 
+LINKS = ("fix_command",)
+"""More heads of `findings.csv`, after those of a finding."""
 NOT_SEEN = ("account", "account_name", "region", "policy", "severity", "title", "state", "reason", "resource")
 
 _FORMULA = frozenset("=+-@")
@@ -28,7 +31,9 @@ _SPLITS = frozenset(";\t\n\r")
 
 def write(assessment: Assessment, stream: TextIO) -> None:
     """The findings, the most severe first."""
-    _table(stream, TABLE.heads, (TABLE.cells(finding).values() for finding in assessment.findings()))
+    _table(stream, (*TABLE.heads, *LINKS), (
+        (*TABLE.cells(finding).values(), fix_command(assessment, finding))
+        for finding in assessment.findings()))
 
 
 def write_not_seen(assessment: Assessment, stream: TextIO) -> None:

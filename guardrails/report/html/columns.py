@@ -13,10 +13,11 @@ from typing import Any
 
 from markupsafe import Markup
 
-from custom_actions.vocabulary import PASSIVE, SEVERITIES
+from custom_actions.vocabulary import SEVERITIES
 
 from ...assessment import Assessment, risk
 from ...results import Finding, PolicyInfo, Status, rank
+from ..fix_command import heal_words, heals
 
 BLOCK = 1000
 CHANGES = ("none", "new", "reopened")
@@ -90,7 +91,8 @@ class FindingColumns:
         return "new" if finding.first_seen == self._run.started else "none"
 
     def tables(self) -> Markup:
-        """The tables that the numbers in the blocks refer to, and the names of the columns."""
+        """The tables that the numbers in the blocks refer to, the names of the columns, and how a command begins."""
+        before, after = heal_words(self._run.request)
         return embedded({
             "block": BLOCK,
             "columns": list(self._columns(())),
@@ -104,6 +106,8 @@ class FindingColumns:
             "times": self._times.values,
             "exceptions": self._exceptions.values,
             "frameworks": self._frameworks(),
+            "heal": {
+                "before": before, "after": after, "regions": list(self._run.request.get("regions") or ())},
         })
 
     def _frameworks(self) -> dict[str, Any]:
@@ -126,11 +130,6 @@ class FindingColumns:
                 for policy in of.policies:
                     covered.setdefault(policy, {}).setdefault(result.name, []).append(of.requirement.id)
         return covered
-
-
-def heals(policy: PolicyInfo) -> bool:
-    """Whether `heal` has an automatic fix for the policy."""
-    return policy.audited and policy.response not in PASSIVE
 
 
 def _policy(policy: PolicyInfo, controls: Mapping[str, Sequence[str]]) -> Mapping[str, Any]:

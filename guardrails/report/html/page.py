@@ -18,8 +18,9 @@ from custom_actions.vocabulary import SEVERITIES
 
 from ...assessment import Assessment, counted, percent
 from ...results import PastRun, State, Status
+from ..fix_command import heals
 from .chart import Chart, ChartValue, chart, round_up
-from .columns import FindingColumns, heals
+from .columns import FindingColumns
 from .lists import exception_rows, not_seen, worst_resources
 
 PRINTED = 100
@@ -27,7 +28,7 @@ PRINTED = 100
 WORST = 20
 MATRIX = 60
 """Accounts in the table of frameworks by account; each costs an evaluation of all frameworks."""
-_SCRIPTS = ("dom.js", "model.js", "query.js", "yaml.js", "detail.js", "list.js", "page.js")
+_SCRIPTS = ("dom.js", "model.js", "query.js", "yaml.js", "commands.js", "detail.js", "list.js", "page.js")
 _STATES: Mapping[str, str] = {
     State.PARTIAL: "Some resources could not be read, and are unknown; all others were checked.",
     State.DENIED: "A permission is missing, or the account could not be reached.",

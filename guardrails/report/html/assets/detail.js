@@ -16,6 +16,12 @@ const terms = (...pairs) => h("dl", { class: "terms" },
 
 const part = (title, ...content) => h("section", {}, h("h3", {}, title), ...content);
 
+const sectionOf = (name, title, ...content) => {
+  const section = part(title, ...content);
+  section.classList.add(name);
+  return section;
+};
+
 const filterLink = (name, value, text = value) => {
   const query = new URLSearchParams([[name, value]]);
   return h("a", { href: `#findings?${query}` }, text);
@@ -74,7 +80,7 @@ class Detail {
       this.exception(row),
       part("Evidence", this.evidence(row)),
       policy.rationale ? part("Why it matters", h("p", {}, policy.rationale)) : null,
-      this.fix(policy, status),
+      this.fix(row, policy, status),
       this.controls(policy),
       this.source(policy),
     ].filter(Boolean);
@@ -114,16 +120,16 @@ class Detail {
       h("dt", { class: "mono" }, key.replace(/^c7n[:.]/, "")), h("dd", {}, evidenceValue(value))]));
   }
 
-  fix(policy, status) {
+  fix(row, policy, status) {
     if (!policy.fix && !policy.heals) return null;
-    const command = `./run.sh heal --policy ${policy.name}`;
-    const runs = policy.heals && status !== "fixed"
+    const command = healCommand(this.model, row);
+    const runs = policy.heals && status === "open"
       ? [h("p", { class: "muted" }, policy.profile
-        ? `This command shows the planned changes and asks before it makes them. It applies to accounts with the profile ${policy.profile}:`
-        : "This command shows the planned changes and asks before it makes them:"),
+        ? `This command shows the planned change of this finding, and asks before it makes it. It applies to accounts with the profile ${policy.profile}:`
+        : "This command shows the planned change of this finding, and asks before it makes it:"),
       h("p", { class: "command" }, h("code", {}, command), copyButton(command, "the command"))]
       : [];
-    return part("Fix", policy.fix ? h("p", {}, policy.fix) : null, ...runs);
+    return sectionOf("fix", "Fix", policy.fix ? h("p", {}, policy.fix) : null, ...runs);
   }
 
   controls(policy) {

@@ -15,6 +15,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
+from guardrails.assessment import assess_again
+from guardrails.report.fix_command import fix_command
 from guardrails.report.html.page import PRINTED
 from guardrails.results.finding import Finding, Status
 from guardrails.results.store import RunStore
@@ -329,7 +331,8 @@ def test_an_opened_finding_tells_all(browser: Browser) -> None:
     text = browser.one("#detail").text
     for said in (
         finding.arn, finding.account, info.title, info.rationale, info.fix, info.location, "2026-08-03",
-        f"./run.sh heal --policy {info.name}", "sgr-0a1b2c3d4e5f60718", "0.0.0.0/0", *info.controls["cis-aws-5.0"],
+        f"-r {finding.region} --policy {info.name} --resource {finding.arn}",
+        "sgr-0a1b2c3d4e5f60718", "0.0.0.0/0", *info.controls["cis-aws-5.0"],
     ):
         assert said in text, said
     assert browser.run("return document.querySelector('#detail pre.yaml').textContent") == info.yaml
@@ -514,3 +517,31 @@ def test_fifty_thousand_findings_open_and_filter(browser: Browser) -> None:
     browser.wait(lambda: browser.shown == 1)
     browser.click("#list-findings .open")
     assert "resource-04999" in browser.one("#detail").text
+
+
+# What the page makes itself: the same as the other formats.
+
+
+EACH = """
+const made = [];
+document.querySelector('#list-findings .open').click();
+for (;;) {
+  made.push([new URLSearchParams(location.hash.split('?')[1]).get('finding'), (arguments[0])()]);
+  if (document.querySelector('#detail-after').disabled) break;
+  document.querySelector('#detail-after').click();
+}
+return made;"""
+
+
+def each_finding(browser: Browser, value: str) -> dict[str, Any]:
+    """Id of each finding of the filtered list, and the value of a JavaScript expression while it is open."""
+    return dict(browser.run(EACH.replace("arguments[0]", f"() => {value}")))
+
+
+def test_the_page_and_the_other_formats_have_the_same_fix_command(browser: Browser) -> None:
+    browser.open("awkward", "#findings?status=any")
+    made = each_finding(browser, "document.querySelector('#detail .fix code')?.textContent || ''")
+    with RunStore.open(browser.report("awkward").parent) as store:
+        again = assess_again(store)
+        wanted = {finding.id: fix_command(again, finding) for finding in again.findings()}
+    assert made == wanted and any("-c" in line for line in made.values())
