@@ -7,6 +7,7 @@ from typing import Any, TextIO
 from ...assessment import Assessment, GroupRow, PolicyRow, ResourceTotals, Score
 from ...policies import FrameworkResult
 from ...results import CheckRow, Finding
+from ..console import console_url
 from ..fix_command import fix_command
 from .stream import write_object
 
@@ -49,7 +50,7 @@ def write(assessment: Assessment, stream: TextIO) -> None:
 
 
 def _finding(assessment: Assessment, finding: Finding) -> dict[str, Any]:
-    return {**finding.to_dict(), "fix_command": fix_command(assessment, finding)}
+    return {**finding.to_dict(), "fix_command": fix_command(assessment, finding), "console": console_url(finding)}
 
 
 def _score(score: Score) -> dict[str, Any]:

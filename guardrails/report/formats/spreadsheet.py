@@ -14,11 +14,12 @@ from unicodedata import normalize
 
 from ...assessment import Assessment
 from ...results import TABLE
+from ..console import console_url
 from ..fix_command import fix_command
 from .stream import dumps
 from .text import plain
 
-LINKS = ("fix_command",)
+LINKS = ("fix_command", "console")
 """More heads of `findings.csv`, after those of a finding."""
 NOT_SEEN = ("account", "account_name", "region", "policy", "severity", "title", "state", "reason", "resource")
 
@@ -32,7 +33,7 @@ _SPLITS = frozenset(";\t\n\r")
 def write(assessment: Assessment, stream: TextIO) -> None:
     """The findings, the most severe first."""
     _table(stream, (*TABLE.heads, *LINKS), (
-        (*TABLE.cells(finding).values(), fix_command(assessment, finding))
+        (*TABLE.cells(finding).values(), fix_command(assessment, finding), console_url(finding))
         for finding in assessment.findings()))
 
 

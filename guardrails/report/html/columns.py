@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from functools import cached_property
 from itertools import islice
 from typing import Any
@@ -17,6 +18,7 @@ from custom_actions.vocabulary import SEVERITIES
 
 from ...assessment import Assessment, risk
 from ...results import Finding, PolicyInfo, Status, rank
+from ..console import PARTITIONS, PREFIXES, page_of, remediation_urls
 from ..fix_command import heal_words, heals
 
 BLOCK = 1000
@@ -106,6 +108,8 @@ class FindingColumns:
             "times": self._times.values,
             "exceptions": self._exceptions.values,
             "frameworks": self._frameworks(),
+            "partitions": {name: asdict(of) for name, of in PARTITIONS.items()},
+            "prefixes": list(PREFIXES.items()),
             "heal": {
                 "before": before, "after": after, "regions": list(self._run.request.get("regions") or ())},
         })
@@ -138,5 +142,6 @@ def _policy(policy: PolicyInfo, controls: Mapping[str, Sequence[str]]) -> Mappin
         "exposure": policy.exposure, "risk": risk(policy.severity, policy.exposure), "service": policy.service,
         "kind": policy.kind, "response": policy.response, "profile": policy.profile, "heals": heals(policy),
         "controls": controls, "rationale": policy.rationale, "fix": policy.fix, "yaml": policy.yaml,
-        "location": policy.location,
+        "location": policy.location, "page": page_of(policy.service, policy.name),
+        "steps": remediation_urls(controls),
     }

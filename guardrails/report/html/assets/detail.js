@@ -88,9 +88,10 @@ class Detail {
 
   where(row) {
     const { model } = this;
-    const [account, arn] = [model.accountOf(row), model.arn[row]];
+    const [account, arn, address] = [model.accountOf(row), model.arn[row], consoleUrl(model, row)];
     return terms(
       ["Resource", h("span", { class: "mono" }, model.resource[row])],
+      address ? ["AWS console", outside(address, "Open the resource"), ` (sign in to account ${account.id} first)`] : null,
       arn ? ["ARN", h("span", { class: "mono" }, arn), " ", copyButton(arn, "the ARN")] : null,
       ["Account", account.name, " ", h("span", { class: "mono muted" }, account.id)],
       ["Region", model.regionOf(row)],

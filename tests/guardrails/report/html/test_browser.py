@@ -16,6 +16,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from guardrails.assessment import assess_again
+from guardrails.report.console import console_url
 from guardrails.report.fix_command import fix_command
 from guardrails.report.html.page import PRINTED
 from guardrails.results.finding import Finding, Status
@@ -545,3 +546,10 @@ def test_the_page_and_the_other_formats_have_the_same_fix_command(browser: Brows
         again = assess_again(store)
         wanted = {finding.id: fix_command(again, finding) for finding in again.findings()}
     assert made == wanted and any("-c" in line for line in made.values())
+
+
+def test_the_page_and_the_other_formats_have_the_same_console(browser: Browser) -> None:
+    browser.open("awkward", "#findings?status=any")
+    made = each_finding(browser, "document.querySelector('#detail a[target]')?.getAttribute('href') || ''")
+    assert made == {finding.id: console_url(finding) for finding in browser.findings("awkward")}
+    assert {link.get_attribute("rel") for link in browser.all("#detail a[target]")} == {"noopener noreferrer"}
