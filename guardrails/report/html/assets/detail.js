@@ -1,13 +1,31 @@
 // The details of one finding: the evidence, why it matters, how to fix it, and the policy.
 
-/** A value of the evidence: short values inline, others as indented JSON. */
+/** Evidence of more characters is folded. */
+const FOLDED = 160;
+
+/** A line of the evidence. Of a long one only the first sentence is shown, and the rest folds out. */
+function evidenceLine(text) {
+  if (text.length <= FOLDED) return h("span", { class: "mono" }, text);
+  const colon = text.indexOf(": ");
+  const cut = colon > 0 && colon <= FOLDED ? colon + 1 : FOLDED;
+  return h("details", { class: "folded" },
+    h("summary", { class: "mono" }, text.slice(0, cut) + (cut === FOLDED ? "…" : "")),
+    h("span", { class: "mono" }, cut === FOLDED ? text : text.slice(cut + 1)));
+}
+
+/** A value of the evidence: short values inline, others as indented JSON that folds out. */
 function evidenceValue(value) {
   if (value === null) return h("span", { class: "mono muted" }, "null (not set)");
   if (Array.isArray(value) && value.length && value.every((entry) => typeof entry !== "object")) {
-    return h("ul", { class: "plain mono" }, ...value.map((entry) => h("li", {}, String(entry))));
+    return h("ul", { class: "plain mono" }, ...value.map((entry) => h("li", {}, evidenceLine(String(entry)))));
   }
-  if (typeof value === "object") return h("pre", { tabindex: "0" }, JSON.stringify(value, null, 2));
-  return h("span", { class: "mono" }, String(value));
+  if (typeof value !== "object") return evidenceLine(String(value));
+  const shown = h("pre", { tabindex: "0" }, JSON.stringify(value, null, 2));
+  if (shown.textContent.length <= 4 * FOLDED) return shown;
+  const names = Object.keys(value);
+  const summary = Array.isArray(value) ? counted(value.length, "entry", "entries")
+    : `${names.slice(0, 6).join(", ")}${names.length > 6 ? ` and ${names.length - 6} more` : ""}`;
+  return h("details", { class: "folded" }, h("summary", { class: "mono" }, summary), shown);
 }
 
 const terms = (...pairs) => h("dl", { class: "terms" },
