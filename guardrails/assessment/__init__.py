@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     )
     from .changes import assess, assess_again
     from .check_groups import ResourceTotals
+    from .owner import OWNER_TAGS, days_open, owner_of
     from .score import Score, risk
 
 __getattr__, __all__ = face(
@@ -28,5 +29,6 @@ __getattr__, __all__ = face(
     ),
     changes=("assess", "assess_again"),
     check_groups=("ResourceTotals",),
+    owner=("OWNER_TAGS", "days_open", "owner_of"),
     score=("Score", "risk"),
 )

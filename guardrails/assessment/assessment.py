@@ -28,6 +28,7 @@ from ..results import (
     rank,
 )
 from .check_groups import CheckGroup, ResourceTotals, check_counts, check_groups
+from .owner import OWNER_TAGS
 from .score import OpenFindings, Priority, Score, ScoreInput, riskiest, score
 
 STATES = ("ran", "partial", "denied", "throttled", "error", "not-run", "skipped")
@@ -163,6 +164,8 @@ class Assessment:
     """More keys for the JSON report."""
     whole: bool = True
     """Whether the verb did all its work; false for a heal that was interrupted or in which a fix failed."""
+    owner_tags: Sequence[str] = OWNER_TAGS
+    """The keys of tags that name a resource's owner."""
     not_compared: str = ""
     """Why the run was not compared with the history; empty when it was, and in a run without a history."""
 

@@ -46,7 +46,8 @@ if TYPE_CHECKING:
 @verbose_option
 @click.pass_context
 def audit(
-    context: click.Context, /, resume: Path | None, output: str | None, formats: tuple[str, ...], fail_on: str | None,
+    context: click.Context, /, resume: Path | None, output: str | None, formats: tuple[str, ...], owner_tags: tuple[str, ...],
+    fail_on: str | None,
     verbose: bool, securityhub: bool, sweeps: int, workers: int | None, **selection: Any,
 ) -> None:
     """Sweep the config-rule and periodic policies over accounts and regions, change nothing, write a risk report.

@@ -88,9 +88,15 @@ mode_option = click.option(
 )
 
 
+owner_tag_option = click.option(
+    "--owner-tag", "owner_tags", multiple=True, metavar="KEY",
+    help="The key of a tag that names a resource's owner, in any case. Can be repeated; the first one counts first. "
+         "[default: owner, team, contact]")
+
+
 def report_options(command: Command) -> Command:
-    """--format, --securityhub and --fail-on."""
-    return format_option(securityhub_option(fail_on_option(command)))
+    """--format, --securityhub, --fail-on and --owner-tag."""
+    return format_option(securityhub_option(fail_on_option(owner_tag_option(command))))
 
 
 def account_options(command: Command) -> Command:

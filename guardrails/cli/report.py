@@ -33,7 +33,8 @@ from .options import (
 @report_options
 @verbose_option
 def report(
-    source: str, output: str | None, formats: tuple[str, ...], fail_on: str | None, securityhub: bool, verbose: bool,
+    source: str, output: str | None, formats: tuple[str, ...], owner_tags: tuple[str, ...],
+    fail_on: str | None, securityhub: bool, verbose: bool,
     **selection: Any,
 ) -> None:
     """Write the report of an earlier audit again, or of what deployed functions wrote.
@@ -60,5 +61,5 @@ def report(
     with assessment.store:
         if verbose:
             click.echo(f"{assessment.asked} checks of {source}, into {target}", err=True)
-        end_with_report(assessment, target, formats, fail_on=fail_on, securityhub=hubs,
+        end_with_report(assessment, target, formats, fail_on=fail_on, owner_tags=owner_tags, securityhub=hubs,
                         if_incomplete=advice)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -43,16 +44,19 @@ def exit_code(*, complete: bool, severities: Sequence[str], fail_on: str | None)
 
 def end_with_report(
     assessment: Assessment, directory: Path, formats: Sequence[str], *, fail_on: str | None,
-    securityhub: Sequence[Account] | None = None, if_incomplete: str = "",
+    owner_tags: Sequence[str] = (), securityhub: Sequence[Account] | None = None, if_incomplete: str = "",
 ) -> NoReturn:
     """Write the report files, print the report, import the findings into Security Hub, and exit.
 
     Args:
+        owner_tags: the keys of tags that name an owner; empty for the usual ones.
         securityhub: the accounts whose Security Hub receives findings; None to import nothing.
         if_incomplete: a last line to print if the report is incomplete.
 
     Raises SystemExit with the code of `exit_code`, or with 2 if Security Hub did not accept everything.
     """
+    if owner_tags:
+        assessment = replace(assessment, owner_tags=owner_tags)
     written = write(formats, assessment, directory)
     console = out()
     show(assessment, console)

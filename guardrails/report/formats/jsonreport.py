@@ -4,9 +4,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any, TextIO
 
-from ...assessment import Assessment, GroupRow, PolicyRow, ResourceTotals, Score
+from ...assessment import Assessment, GroupRow, PolicyRow, ResourceTotals, Score, days_open, owner_of
 from ...policies import FrameworkResult
-from ...results import CheckRow, Finding
+from ...results import CheckRow, Finding, Status
 from ..console import console_url
 from ..fix_command import fix_command
 from .stream import write_object
@@ -50,7 +50,11 @@ def write(assessment: Assessment, stream: TextIO) -> None:
 
 
 def _finding(assessment: Assessment, finding: Finding) -> dict[str, Any]:
-    return {**finding.to_dict(), "fix_command": fix_command(assessment, finding), "console": console_url(finding)}
+    return {
+        **finding.to_dict(), "owner": owner_of(finding.tags, assessment.owner_tags),
+        "days_open": days_open(finding.first_seen, assessment.started) if finding.status is not Status.FIXED else None,
+        "fix_command": fix_command(assessment, finding), "console": console_url(finding),
+    }
 
 
 def _score(score: Score) -> dict[str, Any]:

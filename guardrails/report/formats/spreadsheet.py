@@ -12,14 +12,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
 from unicodedata import normalize
 
-from ...assessment import Assessment
+from ...assessment import Assessment, owner_of
 from ...results import TABLE
 from ..console import console_url
 from ..fix_command import fix_command
 from .stream import dumps
 from .text import plain
 
-LINKS = ("fix_command", "console")
+LINKS = ("owner", "fix_command", "console")
 """More heads of `findings.csv`, after those of a finding."""
 NOT_SEEN = ("account", "account_name", "region", "policy", "severity", "title", "state", "reason", "resource")
 
@@ -33,7 +33,8 @@ _SPLITS = frozenset(";\t\n\r")
 def write(assessment: Assessment, stream: TextIO) -> None:
     """The findings, the most severe first."""
     _table(stream, (*TABLE.heads, *LINKS), (
-        (*TABLE.cells(finding).values(), fix_command(assessment, finding), console_url(finding))
+        (*TABLE.cells(finding).values(), owner_of(finding.tags, assessment.owner_tags),
+         fix_command(assessment, finding), console_url(finding))
         for finding in assessment.findings()))
 
 

@@ -16,8 +16,8 @@ from markupsafe import Markup
 
 from custom_actions.vocabulary import SEVERITIES
 
-from ...assessment import Assessment, risk
-from ...results import Finding, PolicyInfo, Status, rank
+from ...assessment import Assessment, owner_of, risk
+from ...results import DAYS, Finding, PolicyInfo, Status, rank
 from ..console import PARTITIONS, PREFIXES, page_of, remediation_urls
 from ..fix_command import heal_words, heals
 
@@ -56,6 +56,7 @@ class FindingColumns:
         self._regions = _Table()
         self._times = _Table()
         self._exceptions = _Table()
+        self._tags = _Table()
 
     def blocks(self) -> Iterator[tuple[Markup, Markup]]:
         """The columns and the evidence of each block of findings, the most severe findings first."""
@@ -81,6 +82,7 @@ class FindingColumns:
                 self._exceptions.number(finding.exception) if finding.exception else -1 for finding in findings],
             "resource": [finding.resource for finding in findings],
             "arn": [finding.arn for finding in findings],
+            "tags": [self._tags.number(finding.tags) for finding in findings],
         }
 
     def change(self, finding: Finding) -> str:
@@ -107,6 +109,11 @@ class FindingColumns:
             "regions": self._regions.values,
             "times": self._times.values,
             "exceptions": self._exceptions.values,
+            "tagSets": [
+                {"tags": tags, "owner": owner_of(tags, self._run.owner_tags)} for tags in self._tags.values],
+            "ownerTags": list(self._run.owner_tags),
+            "started": self._run.started,
+            "exceptionDays": DAYS,
             "frameworks": self._frameworks(),
             "partitions": {name: asdict(of) for name, of in PARTITIONS.items()},
             "prefixes": list(PREFIXES.items()),

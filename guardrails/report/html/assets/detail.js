@@ -99,6 +99,7 @@ class Detail {
       part("Evidence", this.evidence(row)),
       policy.rationale ? part("Why it matters", h("p", {}, policy.rationale)) : null,
       this.fix(row, policy, status),
+      status === "open" ? this.accept(row) : null,
       this.controls(policy),
       this.source(policy),
     ].filter(Boolean);
@@ -113,13 +114,31 @@ class Detail {
       arn ? ["ARN", h("span", { class: "mono" }, arn), " ", copyButton(arn, "the ARN")] : null,
       ["Account", account.name, " ", h("span", { class: "mono muted" }, account.id)],
       ["Region", model.regionOf(row)],
-      ["First seen", minute(model.times[model.first[row]])],
+      ["Owner", model.ownerOf(row) || h("span", { class: "muted" }, this.noOwner(row))],
+      Object.keys(model.tagsOf(row)).length ? ["Tags", h("ul", { class: "plain mono" },
+        ...Object.entries(model.tagsOf(row)).map(([key, value]) => h("li", {}, evidenceLine(`${key}=${value}`))))] : null,
+      ["First seen", minute(model.times[model.first[row]]), model.daysOpen(row) === null ? null
+        : ` (${model.statusOf(row)} for ${counted(model.daysOpen(row), "day")})`],
       ["Last seen", minute(model.times[model.last[row]])],
       ["Policy", h("span", { class: "mono" }, model.policyOf(row).name)],
       ["Finding ID", h("span", { class: "mono muted" }, model.id[row])],
       ["Other findings", filterLink("policy", model.policyOf(row).name, "of this policy"), " · ",
         filterLink("resource", model.resourceKey(row), "of this resource")],
     );
+  }
+
+  /** An exception for exactly this finding, for the reader to complete. */
+  accept(row) {
+    const text = exceptionYaml(this.model, row, new Date());
+    return h("section", {}, h("details", { class: "accept" },
+      h("summary", {}, h("h3", {}, "Exception"), h("span", { class: "muted" }, "accept it until a date")),
+      h("p", { class: "muted" }, "Add this to exceptions.yml (without the first line, if the file has one like it), and fill in reason and owner. Until then, every verb refuses the file."),
+      h("pre", { tabindex: "0" }, text), h("p", { class: "command" }, copyButton(text, "the exception"))));
+  }
+
+  noOwner(row) {
+    const keys = this.model.ownerTags.join(", ");
+    return Object.keys(this.model.tagsOf(row)).length ? `No tag ${keys}` : "Unknown: the policy read no tags of it, or it has none";
   }
 
   exception(row) {
@@ -140,7 +159,7 @@ class Detail {
   }
 
   fix(row, policy, status) {
-    if (!policy.fix && !policy.heals) return null;
+    if (!policy.fix && !policy.heals && !Object.keys(policy.steps).length) return null;
     const command = healCommand(this.model, row);
     const runs = policy.heals && status === "open"
       ? [h("p", { class: "muted" }, policy.profile
@@ -148,7 +167,10 @@ class Detail {
         : "This command shows the planned change of this finding, and asks before it makes it:"),
       h("p", { class: "command" }, h("code", {}, command), copyButton(command, "the command"))]
       : [];
-    return sectionOf("fix", "Fix", policy.fix ? h("p", {}, policy.fix) : null, ...runs);
+    const steps = Object.entries(policy.steps);
+    const byHand = steps.length ? h("p", { class: "muted" }, "By hand: AWS describes the steps for the console and the CLI for ",
+      ...steps.flatMap(([control, address], index) => [index ? ", " : "", outside(address, control)]), ".") : null;
+    return sectionOf("fix", "Fix", policy.fix ? h("p", {}, policy.fix) : null, ...runs, byHand);
   }
 
   controls(policy) {

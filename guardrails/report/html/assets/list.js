@@ -2,7 +2,7 @@
 
 const PAGE = 50;
 /** The filters that are drop-down lists. */
-const SELECTS = ["account", "region", "service", "policy", "exposure", "framework", "control", "change"];
+const SELECTS = ["account", "region", "service", "policy", "owner", "exposure", "framework", "control", "change"];
 const BOXES = ["status", "severity"];
 
 class List {
@@ -198,7 +198,8 @@ class List {
         account.name === account.id ? null : h("span", { class: "under mono" }, account.id)),
       h("td", { role: "cell", class: "c-region" }, model.regionOf(row)),
       h("td", { role: "cell", class: "c-first" }, day(model.times[model.first[row]]),
-        change === "none" ? null : h("span", { class: "tag" }, capital(change))),
+        change === "none" ? null : h("span", { class: "tag" }, capital(change)),
+        model.daysOpen(row) ? h("span", { class: "under" }, counted(model.daysOpen(row), "day")) : null),
       h("td", { role: "cell", class: "c-status" }, statusChip(status)));
   }
 

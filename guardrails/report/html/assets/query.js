@@ -9,6 +9,7 @@ const DIMENSIONS = {
   region: (model, row) => [model.regionOf(row)],
   service: (model, row) => [model.policyOf(row).service],
   policy: (model, row) => [model.policyOf(row).name],
+  owner: (model, row) => [model.ownerOf(row) || "none"],
   framework: (model, row) => model.policyOf(row).frameworks,
   control: (model, row) => model.policyOf(row).allControls,
   change: (model, row) => [model.changes[model.change[row]]],

@@ -16,9 +16,12 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from guardrails.assessment import assess_again
+from guardrails.errors import GuardrailsError
 from guardrails.report.console import console_url
 from guardrails.report.fix_command import fix_command
 from guardrails.report.html.page import PRINTED
+from guardrails.results.exception_proposal import DAYS
+from guardrails.results.exceptions import load
 from guardrails.results.finding import Finding, Status
 from guardrails.results.store import RunStore
 
@@ -553,3 +556,34 @@ def test_the_page_and_the_other_formats_have_the_same_console(browser: Browser) 
     made = each_finding(browser, "document.querySelector('#detail a[target]')?.getAttribute('href') || ''")
     assert made == {finding.id: console_url(finding) for finding in browser.findings("awkward")}
     assert {link.get_attribute("rel") for link in browser.all("#detail a[target]")} == {"noopener noreferrer"}
+
+
+def test_an_exception_can_be_pasted_and_covers_exactly_its_finding(browser: Browser, tmp_path: Path) -> None:
+    browser.open("awkward")
+    made = each_finding(browser, "document.querySelector('#detail .accept pre').textContent")
+    findings = browser.findings("awkward")
+    assert set(made) == {finding.id for finding in findings} and all(text.isascii() for text in made.values())
+    file = tmp_path / "exceptions.yml"
+    for id_, text in made.items():
+        file.write_text(text)
+        with pytest.raises(GuardrailsError, match="reason is empty"):
+            load(file)
+        file.write_text(text.replace("reason:", "reason: Because."))
+        with pytest.raises(GuardrailsError, match="owner is empty"):
+            load(file)
+        file.write_text(text.replace("reason:", "reason: Because.").replace("owner:", "owner: me@example.org"))
+        exceptions = load(file)
+        (rule,) = exceptions.rules
+        assert rule.days_left(exceptions.now) == DAYS
+        assert [finding.id for finding in findings if exceptions.rule_for(finding)] == [id_]
+
+
+def test_the_owner_the_tags_and_the_age_are_shown_and_filtered(browser: Browser) -> None:
+    browser.open("awkward")
+    browser.run("const owner = document.querySelector('#filter-owner'); owner.value = '$(id)`id`';"
+                "owner.dispatchEvent(new Event('change', {bubbles: true}))")
+    assert browser.shown == 3
+    browser.click("#list-findings .open")
+    text = browser.one("#detail").text
+    assert "Owner\n$(id)`id`" in text and "Owner=$(id)`id`" in text and "(open for 113 days)" in text
+    assert "By hand: AWS describes the steps" in text and "EC2.13" in text
