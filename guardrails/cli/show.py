@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,7 +15,7 @@ from rich.console import Console
 from custom_actions.vocabulary import SEVERITIES
 
 from ..accounts import Account
-from ..assessment import Assessment, MissingRow, PolicyRow
+from ..assessment import Assessment, MissingRow, PolicyRow, finding_groups
 from ..report import fix_all_command, write
 from ..results import Status
 from .console import out, severity, table, text
@@ -89,16 +90,15 @@ def show(assessment: Assessment, console: Console) -> None:
     opened = assessment.count(Status.OPEN)
     if opened:
         console.print()
-        rows = []
-        for finding in assessment.findings(Status.OPEN):
-            rows.append((
-                severity(finding.severity), finding.account_name, finding.region, finding.policy, finding.resource,
-                finding.title))
-            if len(rows) == _SHOWN_AT_MOST:
-                break
+        groups = list(islice(finding_groups(assessment.store, Status.OPEN), _SHOWN_AT_MOST))
+        listed = sum(len(group.policies) for group in groups)
+        rows = [
+            (severity(finding.severity), finding.account_name, finding.region, ", ".join(group.policies),
+             finding.resource, finding.title)
+            for group in groups for finding in [group.first]]
         console.print(table("Findings", ("severity", "account", "region", "policy", "resource", "title"), rows))
-        if opened > len(rows):
-            console.print(text(f"and {opened - len(rows)} more in the report files"))
+        if opened > listed:
+            console.print(text(f"and {opened - listed} more in the report files"))
         if command := fix_all_command(assessment):
             console.print(text(f"to fix those with an automatic fix, after a question: {command}"), soft_wrap=True)
     console.print()

@@ -10,7 +10,7 @@ from typing import TextIO
 
 from custom_actions.escaping import escaped
 
-from ...assessment import Assessment, percent
+from ...assessment import Assessment, finding_groups, percent
 from ...policies import RequirementVerdict
 from ...results import TABLE, ExceptionState, Status
 from ..fix_command import fix_command
@@ -85,15 +85,16 @@ def _parts(assessment: Assessment) -> Iterator[str | Iterable[str]]:
 def _findings(
     assessment: Assessment, status: Status, heads: Sequence[str]
 ) -> Iterator[str | Iterable[str]]:
-    """A table of the findings with the status; `heads` are heads of `TABLE`."""
+    """A table of the findings with the status, those of one setting in one row; `heads` are heads of `TABLE`."""
     number = assessment.count(status)
     if not number:
         yield "None."
         return
-    rows = map(TABLE.cells, islice(assessment.findings(status), FINDINGS_AT_MOST))
+    groups = list(islice(finding_groups(assessment.store, status), FINDINGS_AT_MOST))
+    rows = ({**TABLE.cells(group.first), "policy": ", ".join(group.policies)} for group in groups)
     yield _table([head.replace("_", " ") for head in heads], ([row[head] for head in heads] for row in rows))
-    if number > FINDINGS_AT_MOST:
-        yield f"The other formats list {number - FINDINGS_AT_MOST} more, which are less severe."
+    if left := number - sum(len(group.policies) for group in groups):
+        yield f"The other formats list {left} more, which are less severe."
 
 
 def _exceptions(state: ExceptionState) -> Iterator[Sequence[object]]:

@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from custom_actions.vocabulary import SEVERITIES
 
-from ...assessment import Assessment, owner_of, risk
+from ...assessment import Assessment, owner_of, risk, setting_of
 from ...results import DAYS, Finding, PolicyInfo, Status, rank
 from ..console import PARTITIONS, PREFIXES, page_of, remediation_urls
 from ..fix_command import heal_words, heals
@@ -150,5 +150,5 @@ def _policy(policy: PolicyInfo, controls: Mapping[str, Sequence[str]]) -> Mappin
         "kind": policy.kind, "response": policy.response, "profile": policy.profile, "heals": heals(policy),
         "controls": controls, "rationale": policy.rationale, "fix": policy.fix, "yaml": policy.yaml,
         "location": policy.location, "page": page_of(policy.service, policy.name),
-        "steps": remediation_urls(controls),
+        "setting": setting_of(policy.name), "steps": remediation_urls(controls),
     }

@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from custom_actions.vocabulary import SEVERITIES
 
-from ...assessment import Assessment, counted, percent
+from ...assessment import Assessment, counted, finding_groups, percent
 from ...results import PastRun, State, Status
 from ..fix_command import heals
 from .chart import Chart, ChartValue, chart, round_up
@@ -24,7 +24,7 @@ from .columns import FindingColumns
 from .lists import exception_rows, not_seen, worst_resources
 
 PRINTED = 100
-"""Findings in the page's HTML, for print and for readers without JavaScript."""
+"""Rows of findings in the page's HTML, for print and for readers without JavaScript."""
 WORST = 20
 MATRIX = 60
 """Accounts in the table of frameworks by account; each costs an evaluation of all frameworks."""
@@ -52,7 +52,7 @@ def stream(run: Assessment) -> Iterator[str]:
         script=script,
         policy=_content_policy(style, script),
         columns=columns,
-        printed=islice(run.findings(Status.OPEN), PRINTED),
+        printed=islice(finding_groups(run.store, Status.OPEN), PRINTED),
         printed_at_most=PRINTED,
         worst=worst_resources(run, WORST),
         matrix=[(row, run.frameworks_of(row.key)) for row in run.by_account[:MATRIX]],

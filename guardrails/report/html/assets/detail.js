@@ -122,9 +122,23 @@ class Detail {
       ["Last seen", minute(model.times[model.last[row]])],
       ["Policy", h("span", { class: "mono" }, model.policyOf(row).name)],
       ["Finding ID", h("span", { class: "mono muted" }, model.id[row])],
+      this.sameSetting(row),
       ["Other findings", filterLink("policy", model.policyOf(row).name, "of this policy"), " · ",
         filterLink("resource", model.resourceKey(row), "of this resource")],
     );
+  }
+
+  /** The other findings of the resource and the setting: putting it right may end all of them. */
+  sameSetting(row) {
+    const { model } = this;
+    const { setting } = model.policyOf(row);
+    if (!setting) return null;
+    const same = [...model.policy.keys()].filter((other) => other !== row && model.policyOf(other).setting === setting
+      && model.status[other] === model.status[row] && model.account[other] === model.account[row]
+      && model.resourceKey(other) === model.resourceKey(row));
+    if (!same.length) return null;
+    return ["Same setting", `${setting}: `, ...same.flatMap((other, index) => [index ? ", " : "",
+      h("a", { class: "mono", href: `#findings?finding=${model.id[other]}` }, model.policyOf(other).name)])];
   }
 
   /** An exception for exactly this finding, for the reader to complete. */

@@ -107,13 +107,13 @@ class List {
     this.rows = rows;
     this.fill(counts);
     const resources = this.query.view === "resources";
-    this.items = resources ? byResource(this.model, rows) : rows;
+    this.items = resources ? byResource(this.model, rows) : bySetting(this.model, rows);
     const last = Math.max(0, Math.ceil(this.items.length / PAGE) - 1);
     this.query.page = Math.min(this.query.page, last);
     const from = this.query.page * PAGE;
     const shown = this.items.slice(from, from + PAGE);
     const table = this.tables[this.query.view];
-    table.tBodies[0].replaceChildren(...shown.map((item) => (resources ? this.resourceRow(item) : this.row(item))));
+    table.tBodies[0].replaceChildren(...shown.map((item) => (resources ? this.resourceRow(item) : this.row(...item))));
     this.tables.findings.hidden = resources;
     this.tables.resources.hidden = !resources;
     byId("none").hidden = shown.length > 0;
@@ -122,7 +122,8 @@ class List {
     byId("page-before").disabled = !this.query.page;
     byId("page-after").disabled = this.query.page === last;
     byId("count").textContent = `${number(rows.length)} of ${counted(this.model.length, "finding")} shown`
-      + (resources ? `, on ${counted(this.items.length, "resource")}` : "");
+      + (resources ? `, on ${counted(this.items.length, "resource")}`
+        : this.items.length < rows.length ? ` in ${counted(this.items.length, "row")}` : "");
     byId("reset").hidden = this.query.words === "" && this.query.view === "findings";
     this.markOrder();
   }
@@ -181,7 +182,8 @@ class List {
     }
   }
 
-  row(row) {
+  /** The table row of a finding; `others` are findings of the same setting. */
+  row(row, ...others) {
     const { model } = this;
     const policy = model.policyOf(row);
     const status = model.statusOf(row);
@@ -192,7 +194,8 @@ class List {
         policy.exposure === "internal" ? null : h("span", { class: "tag" }, EXPOSURES[policy.exposure])),
       h("td", { role: "cell", class: "c-finding" },
         h("button", { type: "button", class: "open" }, policy.title),
-        h("span", { class: "under mono" }, policy.name)),
+        h("span", { class: "under mono" }, [row, ...others].map((one) => model.policyOf(one).name).join(", ")),
+        others.length ? h("span", { class: "tag" }, `${policy.setting}: ${others.length + 1} policies`) : null),
       h("td", { role: "cell", class: "c-resource mono" }, model.resource[row]),
       h("td", { role: "cell", class: "c-account" }, account.name,
         account.name === account.id ? null : h("span", { class: "under mono" }, account.id)),
@@ -275,7 +278,7 @@ class List {
   step(by) {
     const next = this.rows[this.rows.indexOf(this.opened) + by];
     if (next === undefined || !this.rows.includes(this.opened)) return;
-    const page = Math.floor(this.rows.indexOf(next) / PAGE);
+    const page = Math.floor(this.items.findIndex((item) => [item].flat().includes(next)) / PAGE);
     if (this.query.view === "findings" && page !== this.query.page) {
       this.query.page = page;
       this.update();

@@ -102,10 +102,10 @@ function printing(list) {
     opened = all("details:not([open]):not(.aside)");
     opened.forEach((details) => { details.open = true; });
     if (list.query.words === "" || !table) return;
-    const shown = list.rows.slice(0, limit);
-    table.tBodies[0].replaceChildren(...shown.map((row) => list.row(row)));
+    const shown = bySetting(list.model, list.rows).slice(0, limit);
+    table.tBodies[0].replaceChildren(...shown.map((group) => list.row(...group)));
     words.textContent = `Filtered by ${visible(list.query.words)}: ${counted(list.rows.length, "finding")}.`
-      + (list.rows.length > limit ? ` The first ${number(limit)} are printed; findings.csv of this run lists all.` : "");
+      + (shown.length === limit ? ` The first ${number(limit)} rows are printed; findings.csv of this run lists all.` : "");
   });
   window.addEventListener("afterprint", () => {
     opened.forEach((details) => { details.open = false; });

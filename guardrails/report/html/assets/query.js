@@ -131,6 +131,22 @@ class Query {
 }
 
 /**
+ * The rows grouped by resource and setting, in their order: policies that judge the same setting share a row of the table.
+ * @returns {number[][]} the rows of each group
+ */
+function bySetting(model, rows) {
+  const groups = new Map();
+  for (const row of rows) {
+    const { setting } = model.policyOf(row);
+    const key = setting ? [setting, model.status[row], model.account[row], model.resourceKey(row)].join("\n") : row;
+    const group = groups.get(key);
+    if (group) group.push(row);
+    else groups.set(key, [row]);
+  }
+  return [...groups.values()];
+}
+
+/**
  * The rows grouped by resource, highest risk first.
  * @returns {{row: number, rows: number[], risk: number}[]} `row` is the first of its findings
  */

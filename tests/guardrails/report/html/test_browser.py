@@ -4,10 +4,12 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64decode
+from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from selenium.webdriver import ActionChains, Chrome, Keys
@@ -15,7 +17,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
-from guardrails.assessment import assess_again
+from guardrails.assessment import assess_again, setting_of
 from guardrails.errors import GuardrailsError
 from guardrails.report.console import console_url
 from guardrails.report.fix_command import fix_command
@@ -152,7 +154,7 @@ def test_filters_show_what_they_say(browser: Browser) -> None:
     browser.open()
     findings = browser.findings()
     opened = [finding for finding in findings if finding.status is Status.OPEN]
-    assert browser.shown == len(opened) and browser.count.endswith(f"of {len(findings)} findings shown")
+    assert browser.shown == len(opened) and f"of {len(findings)} findings shown in " in browser.count
     browser.click("#filters input[value=high]")
     high = [finding for finding in opened if finding.severity == "high"]
     assert browser.shown == len(high) < len(opened)
@@ -263,6 +265,22 @@ def test_resources_put_their_findings_together(browser: Browser) -> None:
     browser.click("#list-resources a.open")
     browser.wait(lambda: browser.one("#list-findings").is_displayed())
     assert browser.shown == sum(finding.arn == key for finding in opened) > 1
+
+
+def test_findings_of_one_setting_share_a_row(browser: Browser) -> None:
+    browser.open()
+    groups = Counter((one.account, one.arn, setting_of(one.policy) or one.policy)
+                     for one in browser.findings() if one.status is Status.OPEN)
+    shared = [key for key, number in groups.items() if number > 1]
+    assert shared and browser.count.endswith(f" shown in {len(groups)} rows")
+    _, arn, setting = shared[0]
+    browser.open(address=f"#findings?resource={quote(arn)}")
+    (row,) = [text for text in browser.texts("#list-findings tbody tr") if f"{setting}: {groups[shared[0]]} policies" in text]
+    names = {one.policy for one in browser.findings() if one.arn == arn and setting_of(one.policy) == setting}
+    assert all(name in row for name in names)
+    browser.run("[...document.querySelectorAll('#list-findings tr')].find((row) => row.querySelector('.c-finding .tag'))"
+                ".querySelector('.open').click()")
+    assert all(name in browser.one("#detail").text for name in names)
 
 
 def test_requirements_are_searched_by_text_and_verdict(browser: Browser) -> None:
@@ -508,7 +526,7 @@ def test_without_a_script_the_findings_are_there(browser: Browser) -> None:
     assert browser.one("#not-seen").is_displayed() and not browser.one("#filters").is_displayed()
     assert browser.run(VISIBLE, "tr[data-verdict]") == 0
     browser.command("Emulation.setEmulatedMedia", media="print", features=[])
-    assert browser.run(VISIBLE, "tr[data-verdict]") > 500
+    browser.wait(lambda: browser.run(VISIBLE, "tr[data-verdict]") > 500)
 
 
 # Many.
