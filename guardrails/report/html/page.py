@@ -28,7 +28,8 @@ PRINTED = 100
 WORST = 20
 MATRIX = 60
 """Accounts in the table of frameworks by account; each costs an evaluation of all frameworks."""
-_SCRIPTS = ("dom.js", "model.js", "query.js", "yaml.js", "commands.js", "links.js", "detail.js", "list.js", "page.js")
+_SCRIPTS = (
+    "dom.js", "model.js", "query.js", "yaml.js", "commands.js", "links.js", "csv.js", "detail.js", "list.js", "page.js")
 _STATES: Mapping[str, str] = {
     State.PARTIAL: "Some resources could not be read, and are unknown; all others were checked.",
     State.DENIED: "A permission is missing, or the account could not be reached.",

@@ -25,6 +25,7 @@ class List {
       clearTimeout(typing);
       typing = setTimeout(() => this.change((query) => { query.text = event.target.value.trim(); }), 150);
     });
+    byId("save-csv").addEventListener("click", () => save("findings-filtered.csv", csv(this.model, this.rows)));
     byId("reset").addEventListener("click", () => this.go(new Query()));
     for (const button of all("button[data-sort]", this.tables.findings)) {
       button.addEventListener("click", () => this.sortBy(button.dataset.sort));
@@ -124,6 +125,7 @@ class List {
     byId("count").textContent = `${number(rows.length)} of ${counted(this.model.length, "finding")} shown`
       + (resources ? `, on ${counted(this.items.length, "resource")}`
         : this.items.length < rows.length ? ` in ${counted(this.items.length, "row")}` : "");
+    byId("save-csv").disabled = !rows.length;
     byId("reset").hidden = this.query.words === "" && this.query.view === "findings";
     this.markOrder();
   }

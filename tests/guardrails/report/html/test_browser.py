@@ -1,6 +1,7 @@
 """The HTML report in a real browser: what is seen, found, opened, printed; and what never happens."""
 from __future__ import annotations
 
+import csv
 import json
 import re
 from base64 import b64decode
@@ -21,6 +22,7 @@ from guardrails.assessment import assess_again, setting_of
 from guardrails.errors import GuardrailsError
 from guardrails.report.console import console_url
 from guardrails.report.fix_command import fix_command
+from guardrails.report.formats.spreadsheet import harmless
 from guardrails.report.html.page import PRINTED
 from guardrails.results.exception_proposal import DAYS
 from guardrails.results.exceptions import load
@@ -92,7 +94,7 @@ def browser(chromium: Chrome, report: Callable[[str], Path]) -> Iterator[Browser
     requests = [
         message["params"]["request"]["url"] for entry in chromium.get_log("performance")
         for message in [json.loads(entry["message"])["message"]] if message["method"] == "Network.requestWillBeSent"]
-    assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
+    assert [url for url in requests if not url.startswith(("file:", "data:", "blob:"))] == []
     assert [entry["message"] for entry in chromium.get_log("browser")] == []
     browser.command("Emulation.setEmulatedMedia", media="", features=[])
     browser.command("Emulation.clearDeviceMetricsOverride")
@@ -605,3 +607,21 @@ def test_the_owner_the_tags_and_the_age_are_shown_and_filtered(browser: Browser)
     text = browser.one("#detail").text
     assert "Owner\n$(id)`id`" in text and "Owner=$(id)`id`" in text and "(open for 113 days)" in text
     assert "By hand: AWS describes the steps" in text and "EC2.13" in text
+
+
+def test_what_is_filtered_is_what_is_saved(browser: Browser, tmp_path: Path) -> None:
+    browser.open("awkward", "#findings?status=any&policy=iam-user-mfa&sort=-resource")
+    browser.command("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+    browser.click("#save-csv")
+    file = tmp_path / "findings-filtered.csv"
+    browser.wait(lambda: file.exists() and file.stat().st_size)
+    with file.open(newline="", encoding="utf-8") as stream:
+        saved = list(csv.DictReader(stream))
+    findings = {one.id: one for one in browser.findings("awkward") if one.policy == "iam-user-mfa"}
+    assert {row["id"] for row in saved} == set(findings) and len(saved) == browser.shown
+    for row in saved:
+        finding = findings[row["id"]]
+        for head in ("resource", "arn", "owner"):
+            value = finding.tags["Owner"].strip() if head == "owner" else getattr(finding, head)
+            assert row[head] == harmless(value), head
+    assert [row["resource"] for row in saved] != sorted(row["resource"] for row in saved)
