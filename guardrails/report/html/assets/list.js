@@ -23,7 +23,11 @@ class List {
     let typing = 0;
     byId("search").addEventListener("input", (event) => {
       clearTimeout(typing);
-      typing = setTimeout(() => this.change((query) => { query.text = event.target.value.trim(); }), 150);
+      typing = setTimeout(() => {
+        // A word that is typed is one step back, not one for each letter.
+        this.change((query) => { query.text = event.target.value.trim(); }, this.typing);
+        this.typing = true;
+      }, 150);
     });
     byId("save-csv").addEventListener("click", () => save("findings-filtered.csv", csv(this.model, this.rows)));
     byId("reset").addEventListener("click", () => this.go(new Query()));
@@ -39,37 +43,48 @@ class List {
     for (const radio of all("input[name=view]")) {
       radio.addEventListener("change", () => this.change((query) => { query.view = radio.value; }));
     }
-    window.addEventListener("hashchange", () => this.readAddress(true));
+    window.addEventListener("hashchange", () => this.readAddress());
   }
 
-  /** Applies the filters in the address; an address of another section leaves the list unchanged. */
-  readAddress(move) {
-    const query = Query.read(location.hash);
-    if (!query) {
-      if (this.detail.open) this.detail.close();
-      return;
+  /**
+   * Applies the filters in the address; an address of another section leaves the list unchanged. After Back or Forward,
+   * the list is as it was: each entry of the history keeps its filters.
+   */
+  readAddress() {
+    const kept = history.state;
+    const query = Query.read(location.hash) || (kept && Query.read(kept.list));
+    this.typing = false;
+    if (query) {
+      this.query = query;
+      if (query.list !== this.shown) this.update();
     }
-    this.query = query;
-    this.update();
-    if (query.finding) this.openById(query.finding);
+    if (query && query.finding) this.openById(query.finding);
     else if (this.detail.open) this.detail.close();
-    if (move && !query.finding) {
+    if (kept) this.focusOpened();
+    else this.keep("replaceState", location.hash);
+    if (!kept && Query.read(location.hash) && !query.finding) {
       byId("findings").scrollIntoView();
       byId("findings-title").focus({ preventScroll: true });
     }
   }
 
-  /** Applies a query to the page and the address. */
-  go(query) {
+  /** Puts an address with the state of the list into the history. `opened`: Back closes the open finding. */
+  keep(how, address, opened = false) {
+    history[how]({ list: this.query.hash, opened }, "", address || location.href);
+  }
+
+  /** Applies a query to the page and the address; with `replace`, it is no new step of the history. */
+  go(query, replace = false) {
     this.query = query;
-    history.replaceState(null, "", query.hash);
+    this.typing = false;
+    if (query.hash !== location.hash) this.keep(replace ? "replaceState" : "pushState", query.hash);
     this.update();
   }
 
-  change(how) {
+  change(how, replace = false) {
     how(this.query);
     this.query.page = 0;
-    this.go(this.query);
+    this.go(this.query, replace);
   }
 
   chosen(field) {
@@ -105,6 +120,7 @@ class List {
 
   update() {
     const { rows, counts } = this.query.run(this.model);
+    this.shown = this.query.list;
     this.rows = rows;
     this.fill(counts);
     const resources = this.query.view === "resources";
@@ -256,7 +272,11 @@ class List {
 
   openRow(row) {
     this.query.finding = this.model.id[row];
-    history.replaceState(null, "", this.query.hash);
+    if (this.query.hash !== location.hash) {
+      // From one finding to the next is no step of the history: Back leads to the list.
+      const opened = !this.detail.open || Boolean(history.state && history.state.opened);
+      this.keep(this.detail.open ? "replaceState" : "pushState", this.query.hash, opened);
+    }
     this.opened = row;
     this.detail.show(row, this.placeOf(row));
   }
@@ -289,10 +309,17 @@ class List {
   }
 
   closed() {
-    if (this.query.finding) {
-      this.query.finding = "";
-      if (Query.read(location.hash)) history.replaceState(null, "", this.query.hash);
+    const address = Query.read(location.hash);
+    this.query.finding = "";
+    if (address && address.finding) {
+      if (history.state && history.state.opened) history.back();
+      else this.keep("replaceState", this.query.hash);
     }
+    this.focusOpened();
+  }
+
+  focusOpened() {
+    if (this.opened === undefined || this.detail.open) return;
     const row = this.tables.findings.querySelector(`tr[data-row="${this.opened}"] .open`);
     if (row) row.focus();
   }

@@ -130,7 +130,7 @@ function start() {
   const list = new List(new Model());
   if (matchMedia("(max-width: 700px)").matches) byId("filter-box").open = false;
   list.update();
-  list.readAddress(true);
+  list.readAddress();
   all("table.sortable").forEach(sortable);
   requirements();
   openTarget();

@@ -68,6 +68,9 @@ class Query {
   /** Whether only open findings are shown, which is the default. */
   get openOnly() { return this.chosen.status.size === 1 && this.chosen.status.has("open"); }
 
+  /** The address of this query without the open finding: equal for two queries with the same list. */
+  get list() { return this.hash.replace(/&?finding=\w+$/, ""); }
+
   /** The address of this query. */
   get hash() {
     const parameters = new URLSearchParams();

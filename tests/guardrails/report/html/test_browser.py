@@ -319,6 +319,50 @@ def test_a_finding_has_an_address(browser: Browser) -> None:
     assert finding.resource in text and finding.exception["reason"] in text and finding.exception["expires"] in text
 
 
+def test_back_returns_to_the_state_before(browser: Browser) -> None:
+    browser.open()
+    steps = [(browser.count, browser.run("return location.hash"))]
+
+    def did() -> None:
+        browser.wait(lambda: browser.count != steps[-1][0] or browser.run("return location.hash") != steps[-1][1])
+        steps.append((browser.count, browser.run("return location.hash")))
+
+    browser.click("input[name=severity][value=high]")
+    did()
+    for letters in ("sg", "-", "pay"):
+        browser.one("#search").send_keys(letters)
+        browser.wait(lambda: browser.run("return location.hash").endswith(browser.run(
+            "return encodeURIComponent(document.querySelector('#search').value)")))
+    did()
+    browser.click("#list-findings .open")
+    assert browser.one("#detail").is_displayed()
+    browser.click("#detail-after")
+    browser.chrome.back()
+    browser.wait(lambda: not browser.one("#detail").is_displayed())
+    assert (browser.count, browser.run("return location.hash")) == steps[-1]
+    browser.click("nav.parts a[href='#frameworks']")
+    browser.wait(lambda: browser.run("return location.hash") == "#frameworks")
+    assert browser.count == steps[-1][0]
+    browser.chrome.back()
+    for count, address in reversed(steps):
+        browser.wait(lambda at=address: browser.run("return location.hash") == at)
+        browser.wait(lambda of=count: browser.count == of)
+        browser.chrome.back()
+    browser.wait(lambda: browser.run("return location.href") == "about:blank")
+
+
+def test_a_closed_finding_leaves_no_step_behind(browser: Browser) -> None:
+    browser.open(address="#findings?severity=high")
+    before = browser.run("return history.length")
+    for _ in range(3):
+        browser.click("#list-findings .open")
+        browser.press(Keys.ESCAPE)
+        browser.wait(lambda: browser.run("return location.hash") == "#findings?severity=high")
+    assert browser.run("return history.length") <= before + 1
+    browser.chrome.forward()
+    browser.wait(lambda: browser.one("#detail").is_displayed())
+
+
 def test_an_address_of_nothing_harms_nothing(browser: Browser) -> None:
     browser.open(address="#findings?finding=nobody&severity=<b>&sort=toString&page=-7&view=%00")
     assert browser.count == "This report has no finding with the ID nobody"
