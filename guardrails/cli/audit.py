@@ -46,9 +46,8 @@ if TYPE_CHECKING:
 @verbose_option
 @click.pass_context
 def audit(
-    context: click.Context, /, resume: Path | None, output: str | None, formats: tuple[str, ...], owner_tags: tuple[str, ...],
-    fail_on: str | None,
-    verbose: bool, securityhub: bool, sweeps: int, workers: int | None, **selection: Any,
+    context: click.Context, /, resume: Path | None, output: str | None, formats: tuple[str, ...], fail_on: str | None,
+    owner_tags: tuple[str, ...], verbose: bool, securityhub: bool, sweeps: int, workers: int | None, **selection: Any,
 ) -> None:
     """Sweep the config-rule and periodic policies over accounts and regions, change nothing, write a risk report.
 
@@ -67,7 +66,8 @@ def audit(
 
     if resume:
         refuse_options(
-            context, "--resume", {"resume", "formats", "securityhub", "fail_on", "verbose", "sweeps", "workers"},
+            context, "--resume",
+            {"resume", "formats", "securityhub", "fail_on", "owner_tags", "verbose", "sweeps", "workers"},
             "the selection of a started audit cannot change; start a new one")
         run = resume_audit(resume)
     else:
@@ -78,7 +78,7 @@ def audit(
                        f"into {run.directory}", err=True)
         _sweep(run, Concurrency(sweeps, workers))
         end_with_report(
-            run.assess(), run.directory, formats, fail_on=fail_on,
+            run.assess(), run.directory, formats, fail_on=fail_on, owner_tags=owner_tags,
             securityhub=run.plan.accounts.reached if securityhub else None,
             if_incomplete=f"to run the missing checks: ./run.sh audit --resume {run.directory}")
 

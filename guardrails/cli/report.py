@@ -33,9 +33,8 @@ from .options import (
 @report_options
 @verbose_option
 def report(
-    source: str, output: str | None, formats: tuple[str, ...], owner_tags: tuple[str, ...],
-    fail_on: str | None, securityhub: bool, verbose: bool,
-    **selection: Any,
+    source: str, output: str | None, formats: tuple[str, ...], fail_on: str | None, owner_tags: tuple[str, ...],
+    securityhub: bool, verbose: bool, **selection: Any,
 ) -> None:
     """Write the report of an earlier audit again, or of what deployed functions wrote.
 

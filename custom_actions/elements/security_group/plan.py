@@ -91,7 +91,8 @@ def _replacement(added: Sequence[Rule]) -> str:
     for rule in sorted(added):
         protocol, _, ports = str(rule).partition(" from ")[0].partition(" ")
         by_protocol.setdefault(protocol, []).append(ports)
-    listed = "; ".join(f"{protocol} {', '.join(filter(None, ports))}".rstrip() for protocol, ports in by_protocol.items())
+    listed = "; ".join(
+        f"{protocol} {', '.join(filter(None, ports))}".rstrip() for protocol, ports in by_protocol.items())
     return f"{len(added)} rules from {source}: {listed}"
 
 

@@ -117,7 +117,7 @@ class Detail {
       ["Owner", model.ownerOf(row) || h("span", { class: "muted" }, this.noOwner(row))],
       Object.keys(model.tagsOf(row)).length ? ["Tags", h("ul", { class: "plain mono" },
         ...Object.entries(model.tagsOf(row)).map(([key, value]) => h("li", {}, evidenceLine(`${key}=${value}`))))] : null,
-      ["First seen", minute(model.times[model.first[row]]), model.daysOpen(row) === null ? null
+      ["First seen", minute(model.times[model.first[row]]), !model.daysOpen(row) ? null
         : ` (${model.statusOf(row)} for ${counted(model.daysOpen(row), "day")})`],
       ["Last seen", minute(model.times[model.last[row]])],
       ["Policy", h("span", { class: "mono" }, model.policyOf(row).name)],

@@ -48,6 +48,13 @@ function sortable(table) {
   });
 }
 
+/** Labels each cell of a table with its column: on a narrow screen, its rows are cards. */
+function labelled(table) {
+  const heads = all("thead th", table).map((head) => head.textContent.trim());
+  for (const cell of all("tbody td", table)) cell.dataset.label = heads[cell.cellIndex] || "";
+  table.classList.add("labelled");
+}
+
 /** Filters the requirements of all frameworks by text and verdict. */
 function requirements() {
   const [text, verdict] = [byId("requirement-text"), byId("requirement-verdict")];
@@ -99,7 +106,7 @@ function printing(list) {
   const original = words.textContent;
   let opened = [];
   window.addEventListener("beforeprint", () => {
-    opened = all("details:not([open]):not(.aside)");
+    opened = all("details:not([open]):not(.aside, .framework)");
     opened.forEach((details) => { details.open = true; });
     if (list.query.words === "" || !table) return;
     const shown = bySetting(list.model, list.rows).slice(0, limit);
@@ -132,6 +139,7 @@ function start() {
   list.update();
   list.readAddress();
   all("table.sortable").forEach(sortable);
+  all("main table:not(.list, #printed-findings)").forEach(labelled);
   requirements();
   openTarget();
   window.addEventListener("hashchange", openTarget);

@@ -165,6 +165,9 @@ def run(
             places.setdefault((one.account, one.region, one.policy), []).append(one)
     directory.mkdir(parents=True, exist_ok=True)
     store = RunStore.create(directory / FILE)
+    store.set_all({
+        "caller": "arn:aws:sts::111111111111:assumed-role/audit/ann", "c7n": "0.9.9",
+        "question": {"severities": ["high"], "accounts": ["pay*"]}})
     store.set_accounts(accounts)
     store.set_policies(infos.values())
     store.add((replace(row, matched=len(of), judged=_judged(row, of)), of) for row in rows
