@@ -95,7 +95,7 @@ def test_a_run_with_other_columns_is_refused_and_named(tmp_path: Path, monkeypat
     RunStore.open(tmp_path).close()
     with monkeypatch.context() as patch:
         widen(patch)
-        with pytest.raises(GuardrailsError, match="another version of guardrails: its table findings differs in purpose"):
+        with pytest.raises(GuardrailsError, match="another version of guardrails: its table findings differs in purp"):
             RunStore.open(tmp_path)
     with RunStore.open(tmp_path) as opened:
         opened["format"] = 0
