@@ -12,12 +12,17 @@ from ..fixing import RECEIPTS
 _MATCHED = "c7n:MatchedFilters"
 
 
-def evidence(resource: Mapping[str, Any], limit: int = 500) -> dict[str, Any]:
+LONGEST = 2000
+"""The characters of JSON to which a value in a finding is shortened."""
+
+
+def evidence(resource: Mapping[str, Any], limit: int = LONGEST) -> dict[str, Any]:
     """The values of the keys that value filters matched, and the annotations of c7n's and our filters.
 
     Args:
         resource: the resource with the annotations of the filters.
-        limit: the number of characters of JSON to which a value is cut.
+        limit: about the number of characters of JSON to which a value is shortened. The shortest parts of a mapping
+            and the first ones of a list are kept whole: what decided is a flag, a name or a rule, and not a long text.
     """
     found: dict[str, Any] = {}
     matched = resource.get(_MATCHED)
@@ -65,5 +70,31 @@ def _value(resource: Mapping[str, Any], key: str) -> Any:
 
 
 def _short(value: Any, limit: int) -> Any:
-    shown = json.dumps(value, default=str)
-    return value if len(shown) <= limit else shown[:limit] + "…"
+    """The value in at most about `limit` characters of JSON, of the same kind; `…` marks what is left out."""
+    if _size(value) <= limit:
+        return value
+    if isinstance(value, Mapping):
+        kept: dict[Any, Any] = {}
+        for number, (key, entry) in enumerate(sorted(value.items(), key=lambda pair: _size(pair[1]))):
+            # What short entries leave is shared by the longer ones.
+            room = (limit - _size(kept)) // (len(value) - number) - _size(key) - 4
+            if room <= 0:
+                break
+            kept[key] = _short(entry, room)
+        left = len(value) - len(kept)
+        return {**{key: kept[key] for key in value if key in kept}, **({"…": f"{left} more"} if left else {})}
+    if isinstance(value, list | tuple):
+        entries: list[Any] = []
+        for entry in value:
+            room = limit - _size(entries)
+            if entries and _size(entry) > room:
+                break
+            entries.append(_short(entry, room))
+        left = len(value) - len(entries)
+        return [*entries, *([f"… {left} more"] if left else [])]
+    text = value if isinstance(value, str) else str(value)
+    return text[:max(limit - 3, 0)] + "…"
+
+
+def _size(value: Any) -> int:
+    return len(json.dumps(value, default=str))

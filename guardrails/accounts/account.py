@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import boto3
 from botocore.config import Config
@@ -101,6 +101,8 @@ class Accounts:
     """Each with the reason."""
     vars: Mapping[str, Any] = field(default_factory=dict)
     """c7n-org's `vars` for all accounts."""
+    caller: str = ""
+    """The ARN of the user or role that runs the verb; empty if AWS was not asked, or did not answer."""
 
     @property
     def all(self) -> tuple[Account, ...]:
@@ -123,27 +125,27 @@ class Accounts:
 def find_accounts(config: Path | None, regions: Sequence[str], choice: AccountChoice = EVERY) -> Accounts:
     """The accounts of `config`, or the current one. Checks once for each that it can be accessed and has the right id.
 
-    `regions` override an account's own; `all` means every region that is enabled in the account. Raises
-    GuardrailsError when `config` is not a valid accounts.yml, when `choice` names an account that it does not have,
-    when there are no credentials, or when no region is set.
+    `regions` override an account's own; `all` means every region that is enabled in the account. Accounts that are not
+    chosen are not called. Raises GuardrailsError when `config` is not a valid accounts.yml, when `choice` names an
+    account that there is not, when there are no credentials, or when no region is set.
     """
     check_regions(regions)
     if config is None:
-        if choice:
+        if choice.tags or choice.without:
             raise GuardrailsError(
-                "--accounts, --not-accounts and --tags select accounts of accounts.yml, and there is none",
+                "--not-accounts and --tags select accounts of accounts.yml, and there is none",
                 "add -c accounts.yml, or `accounts:` in guardrails.yml")
-        listed, variables = [_current_account()], _NO_VARS
+        account, caller = _current_account()
+        listed, variables = [account], _NO_VARS
     else:
-        listed, variables = _read(config)
-    wanted = choice.choose(listed)
-    wanted = [replace(account, regions=_regions(account, regions)) for account in wanted]
+        (listed, variables), caller = _read(config), _caller()
+    wanted = [replace(account, regions=_regions(account, regions)) for account in choice.choose(listed)]
     with ThreadPoolExecutor(ACCOUNTS_CHECKED) as pool:
         checked = list(pool.map(_reach, wanted))
     return Accounts(
         tuple(account for account, problem in checked if problem is None),
         tuple((account, problem) for account, problem in checked if problem is not None),
-        variables,
+        variables, caller,
     )
 
 
@@ -183,17 +185,31 @@ def reason_of(error: Exception) -> str:
     return " ".join(str(error).split())[:300]
 
 
-def _current_account() -> Account:
+def _identity() -> Mapping[str, str]:
+    """Who the current credentials belong to. Raises one of AWS_ERRORS."""
+    sts = make_session().client("sts", config=_CLIENT, region_name=_default_region() or "us-east-1")
+    return cast("Mapping[str, str]", sts.get_caller_identity())
+
+
+def _caller() -> str:
+    """The ARN of the current credentials. accounts.yml may work without them, with a profile for each account."""
     try:
-        sts = make_session().client("sts", config=_CLIENT, region_name=_default_region() or "us-east-1")
-        number = sts.get_caller_identity()["Account"]
+        return _identity()["Arn"]
+    except AWS_ERRORS:
+        return ""
+
+
+def _current_account() -> tuple[Account, str]:
+    """The account of the current credentials, and the ARN of the user or role."""
+    try:
+        identity = _identity()
     except AWS_ERRORS as error:
         raise GuardrailsError(
             f"AWS cannot be accessed: {reason_of(error)}",
             "set credentials (AWS_PROFILE, or the AWS_… variables), name accounts with -c accounts.yml, "
             "or use the local AWS: ./run.sh sandbox start",
         ) from None
-    return Account(number, number, ())
+    return Account(identity["Account"], identity["Account"], ()), identity["Arn"]
 
 
 def _default_region() -> str | None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     )
     from .changes import assess, assess_again
     from .check_groups import ResourceTotals
+    from .owner import OWNER_TAGS, days_open, owner_of
+    from .same_setting import FindingGroup, finding_groups, setting_of
     from .score import Score, risk
 
 __getattr__, __all__ = face(
@@ -29,5 +31,7 @@ __getattr__, __all__ = face(
     ),
     changes=("assess", "assess_again"),
     check_groups=("ResourceTotals",),
+    owner=("OWNER_TAGS", "days_open", "owner_of"),
+    same_setting=("FindingGroup", "finding_groups", "setting_of"),
     score=("Score", "risk"),
 )

@@ -29,6 +29,7 @@ from ..results import (
     rank,
 )
 from .check_groups import CheckGroup, ResourceTotals, check_counts, check_groups
+from .owner import OWNER_TAGS
 from .score import OpenFindings, Priority, Score, ScoreInput, riskiest, score
 
 SHOWN_FRAMEWORKS = "shown_frameworks"
@@ -166,8 +167,27 @@ class Assessment:
     """More keys for the JSON report."""
     whole: bool = True
     """Whether the verb did all its work; false for a heal that was interrupted or in which a fix failed."""
+    owner_tags: Sequence[str] = OWNER_TAGS
+    """The keys of tags that name a resource's owner."""
     not_compared: str = ""
     """Why the run was not compared with the history; empty when it was, and in a run without a history."""
+
+    # What was asked for, and by whom.
+
+    @cached_property
+    def request(self) -> Mapping[str, Any]:
+        """The options that the run was started with, by the names of `AuditRequest`; empty if it did not keep them."""
+        return self.store.get("question") or self.store.get("request") or {}
+
+    @property
+    def caller(self) -> str:
+        """The ARN of the user or role that ran it; empty if it is not known."""
+        return str(self.store.get("caller", ""))
+
+    @property
+    def engine(self) -> str:
+        """The version of c7n; empty if it is not known."""
+        return str(self.store.get("c7n", ""))
 
     # The checks.
 

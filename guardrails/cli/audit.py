@@ -51,7 +51,8 @@ if TYPE_CHECKING:
 @click.pass_context
 def audit(
     context: click.Context, /, resume: Path | None, output: str | None, formats: tuple[str, ...], fail_on: str | None,
-    verbose: bool, securityhub: bool, securityhub_passed: bool, sweeps: int, workers: int | None, **selection: Any,
+    owner_tags: tuple[str, ...], verbose: bool, securityhub: bool, securityhub_passed: bool, sweeps: int,
+    workers: int | None, **selection: Any,
 ) -> None:
     """Sweep the config-rule and periodic policies over accounts and regions, change nothing, write a risk report.
 
@@ -75,7 +76,8 @@ def audit(
     if resume:
         refuse_options(
             context, "--resume",
-            {"resume", "formats", "securityhub", "securityhub_passed", "fail_on", "verbose", "sweeps", "workers"},
+            {"resume", "formats", "securityhub", "securityhub_passed", "fail_on", "owner_tags", "verbose", "sweeps",
+             "workers"},
             "the selection of a started audit cannot change; start a new one")
         run = resume_audit(resume)
         if securityhub_passed and not run.request.evidence:
@@ -91,7 +93,7 @@ def audit(
                        f"into {run.directory}", err=True)
         _sweep(run, Concurrency(sweeps, workers))
         end_with_report(
-            run.assess(), run.directory, formats, fail_on=fail_on,
+            run.assess(), run.directory, formats, fail_on=fail_on, owner_tags=owner_tags,
             securityhub=run.plan.accounts.reached if securityhub else None, with_passed=securityhub_passed,
             if_incomplete=f"to run the missing checks: ./run.sh audit --resume {run.directory}")
 

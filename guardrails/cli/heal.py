@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from ..runs import Concurrency, Fix, Heal, HealLimits, HealPlan, HealRun
 
 _RESUMED = {"resume", "yes", "wait", "verbose", "sweeps", "workers"}
-_NOT_WITH_APPLY = {"names", "services", "severities", "frameworks", "plan_out"}
+_NOT_WITH_APPLY = {"names", "services", "severities", "frameworks", "excluded", "account_names",
+                   "without_accounts", "account_tags", "resources", "plan_out"}
 
 
 def _limits(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
@@ -62,6 +63,8 @@ def _limit_option(*names: str, what: str, default: tuple[str, ...] = ()) -> Any:
 @click.command()
 @account_options
 @selection_options
+@click.option("--resource", "resources", multiple=True, metavar="ID",
+              help="Only findings of this resource: its id or ARN, or a glob. Can be repeated.")
 @framework_option
 @policies_option
 @controls_option
@@ -96,7 +99,7 @@ def heal(
 
     \b
     Example:
-      ./run.sh heal --policy security-group-admin-ports
+      ./run.sh heal --policy security-group-admin-ports --resource sg-0a1b2c3d
       ./run.sh heal -c accounts.yml --severity critical --plan-out plan.json
       ./run.sh heal -c accounts.yml --apply plan.json
       ./run.sh heal --resume output/heal-20260101T120000Z

@@ -132,9 +132,15 @@ mode_option = click.option(
 )
 
 
+owner_tag_option = click.option(
+    "--owner-tag", "owner_tags", multiple=True, metavar="KEY",
+    help="The key of a tag that names a resource's owner, in any case. Can be repeated; the first one counts first. "
+         "[default: owner, team, contact]")
+
+
 def report_options(command: Command) -> Command:
-    """--format, --securityhub, --securityhub-passed and --fail-on."""
-    return format_option(securityhub_option(securityhub_passed_option(fail_on_option(command))))
+    """--format, --securityhub, --securityhub-passed, --fail-on and --owner-tag."""
+    return format_option(securityhub_option(securityhub_passed_option(fail_on_option(owner_tag_option(command)))))
 
 
 def account_options(command: Command) -> Command:
@@ -156,7 +162,7 @@ def account_options(command: Command) -> Command:
                      help="Only accounts that have this tag in accounts.yml. Can be repeated; each must be there."),
         click.option("--not-accounts", "without_accounts", multiple=True, metavar="NAME",
                      help="Leave out the account with this name or id, or a glob. Can be repeated."),
-        click.option("-a", "--accounts", "account_names", multiple=True, metavar="NAME",
+        click.option("-a", "--accounts", "--account", "account_names", multiple=True, metavar="NAME",
                      help="Only the account with this name or id, or a glob. Can be repeated."),
     ):
         wrapped = option(wrapped)

@@ -34,8 +34,8 @@ from .options import (
 @report_options
 @verbose_option
 def report(
-    source: str, output: str | None, formats: tuple[str, ...], fail_on: str | None, securityhub: bool,
-    securityhub_passed: bool, verbose: bool, **selection: Any,
+    source: str, output: str | None, formats: tuple[str, ...], fail_on: str | None, owner_tags: tuple[str, ...],
+    securityhub: bool, securityhub_passed: bool, verbose: bool, **selection: Any,
 ) -> None:
     """Write the report of an earlier audit again, or of what deployed functions wrote.
 
@@ -63,5 +63,5 @@ def report(
     with assessment.store:
         if verbose:
             click.echo(f"{assessment.asked} checks of {source}, into {target}", err=True)
-        end_with_report(assessment, target, formats, fail_on=fail_on, securityhub=hubs,
+        end_with_report(assessment, target, formats, fail_on=fail_on, owner_tags=owner_tags, securityhub=hubs,
                         with_passed=securityhub_passed, if_incomplete=advice)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import NoReturn
 
@@ -13,9 +15,9 @@ from rich.console import Console
 from custom_actions.vocabulary import SEVERITIES
 
 from ..accounts import Account
-from ..assessment import Assessment, MissingRow, PolicyRow
+from ..assessment import Assessment, MissingRow, PolicyRow, finding_groups
 from ..errors import GuardrailsError
-from ..report import write
+from ..report import fix_all_command, write
 from ..results import Status
 from .console import out, severity, table, text
 from .options import INCOMPLETE
@@ -47,11 +49,13 @@ def exit_code(*, complete: bool, severities: Sequence[str], fail_on: str | None)
 
 def end_with_report(
     assessment: Assessment, directory: Path, formats: Sequence[str], *, fail_on: str | None,
-    securityhub: Sequence[Account] | None = None, with_passed: bool = False, if_incomplete: str = "",
+    owner_tags: Sequence[str] = (), securityhub: Sequence[Account] | None = None, with_passed: bool = False,
+    if_incomplete: str = "",
 ) -> NoReturn:
     """Write the report files, print the report, import the findings into Security Hub, and exit.
 
     Args:
+        owner_tags: the keys of tags that name an owner; empty for the usual ones.
         securityhub: the accounts whose Security Hub receives findings; None to import nothing.
         with_passed: whether Security Hub receives the resources that passed, too.
         if_incomplete: a last line to print if the report is incomplete.
@@ -63,6 +67,8 @@ def end_with_report(
         raise GuardrailsError(
             f"{assessment.store.path}: the ids of the resources that passed were not kept",
             "run the audit again with --evidence, or leave out --securityhub-passed")
+    if owner_tags:
+        assessment = replace(assessment, owner_tags=owner_tags)
     written = write(formats, assessment, directory)
     console = out()
     show(assessment, console)
@@ -95,16 +101,17 @@ def show(assessment: Assessment, console: Console) -> None:
     opened = assessment.count(Status.OPEN)
     if opened:
         console.print()
-        rows = []
-        for finding in assessment.findings(Status.OPEN):
-            rows.append((
-                severity(finding.severity), finding.account_name, finding.region, finding.policy, finding.resource,
-                finding.title))
-            if len(rows) == _SHOWN_AT_MOST:
-                break
+        groups = list(islice(finding_groups(assessment.store, Status.OPEN), _SHOWN_AT_MOST))
+        listed = sum(len(group.policies) for group in groups)
+        rows = [
+            (severity(finding.severity), finding.account_name, finding.region, ", ".join(group.policies),
+             finding.resource, finding.title)
+            for group in groups for finding in [group.first]]
         console.print(table("Findings", ("severity", "account", "region", "policy", "resource", "title"), rows))
-        if opened > len(rows):
-            console.print(text(f"and {opened - len(rows)} more in the report files"))
+        if opened > listed:
+            console.print(text(f"and {opened - listed} more in the report files"))
+        if command := fix_all_command(assessment):
+            console.print(text(f"to fix those with an automatic fix, after a question: {command}"), soft_wrap=True)
     console.print()
     shown, others = _telling(assessment.by_policy)
     console.print(table(

@@ -7,7 +7,7 @@ from custom_actions.face import face
 
 if TYPE_CHECKING:
     from .database import DatabaseLocked
-    from .exception_proposal import as_yaml, propose, write_proposal
+    from .exception_proposal import DAYS, as_yaml, propose, write_proposal
     from .exceptions import ExceptionEntry, Exceptions, ExceptionState, exceptions_in_force, load
     from .finding import TABLE, Finding, Status, controls_text, findings_of, in_order, rank
     from .history import History, PastRun, RunChanges, RunScore
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __getattr__, __all__ = face(
     __name__,
     database=("DatabaseLocked",),
-    exception_proposal=("as_yaml", "propose", "write_proposal"),
+    exception_proposal=("DAYS", "as_yaml", "propose", "write_proposal"),
     exceptions=("ExceptionEntry", "ExceptionState", "Exceptions", "exceptions_in_force", "load"),
     finding=("Finding", "Status", "TABLE", "controls_text", "findings_of", "in_order", "rank"),
     history=("History", "PastRun", "RunChanges", "RunScore"),

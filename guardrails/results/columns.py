@@ -4,7 +4,7 @@ The fields of `Finding` are the one list of columns. Each is annotated with a `C
 from that: the dataclass itself, the keys of the JSON, the tables and statements of `store.py` and `history.py`, and
 the heads and cells of the CSV and Markdown tables. So a new column is one new line in `Finding`:
 
-    owner: Annotated[str, Column()] = ""
+    purpose: Annotated[str, Column()] = ""
 """
 from __future__ import annotations
 

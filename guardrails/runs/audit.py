@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -56,6 +57,8 @@ class AuditRequest:
     choice: AccountChoice = EVERY
     excluded: Sequence[str] = ()
     """Policies that are left out: names or globs."""
+    resources: Sequence[str] = ()
+    """The ids or ARNs, or globs, of the resources that `heal` fixes; empty for all."""
     shown: Sequence[str] = ()
     """The frameworks that the reports show; empty for all."""
     evidence: bool = False
@@ -66,14 +69,15 @@ class AuditRequest:
         cls, *, config: Path | None, regions: Sequence[str], names: Sequence[str], services: Sequence[str],
         severities: Sequence[str], frameworks: Sequence[str], policy_sources: PolicySources, controls: Sequence[Path],
         exceptions: Path | None, history: Path | None, choice: AccountChoice = EVERY, excluded: Sequence[str] = (),
-        shown: Sequence[str] = (), evidence: bool = False,
+        resources: Sequence[str] = (), shown: Sequence[str] = (), evidence: bool = False,
     ) -> AuditRequest:
         """From the options of the command line. Paths become absolute: a resume may start in another directory."""
         return cls(
             config=_absolute(config), regions=tuple(regions), names=tuple(names), services=tuple(services),
             severities=tuple(severities), frameworks=tuple(frameworks), sources=policy_sources,
             controls=tuple(_absolute(path) for path in controls), exceptions=_absolute(exceptions),
-            history=_absolute(history), choice=choice, excluded=tuple(excluded), shown=tuple(shown), evidence=evidence,
+            history=_absolute(history), choice=choice, excluded=tuple(excluded), resources=tuple(resources),
+            shown=tuple(shown), evidence=evidence,
         )
 
     @classmethod
@@ -108,6 +112,12 @@ class AuditRequest:
     def find_accounts(self) -> Accounts:
         """The accounts and regions to audit, and whether each can be reached. Raises GuardrailsError."""
         return find_accounts(Path(self.config) if self.config else None, self.regions, self.choice)
+
+    def selects(self, finding: Finding) -> bool:
+        """Whether the request selects the finding's resource."""
+        names = [name for name in (finding.arn, finding.resource) if name]
+        return not self.resources or any(
+            fnmatchcase(name, pattern) for pattern in self.resources for name in names)
 
     def check_history(self) -> None:
         """Open the history before the work begins, so that a damaged one is an error now.
@@ -268,6 +278,8 @@ def describe(
     store["run"] = uuid4().hex
     store["verb"] = verb
     store["version"] = version("aws-guardrails")
+    store["c7n"] = version("c7n")
+    store["caller"] = accounts.caller
     store["started"] = _now()
     store["scope"] = _digest([
         sorted((account.id, *account.regions) for account in accounts.all), sorted(policy.name for policy in policies)])

@@ -78,14 +78,14 @@ class HealRun:
         return list(self.store.checks(missing=True))
 
     def find_drift(self) -> list[Finding]:
-        """Sweep without changing anything; returns the open findings, the most severe first.
+        """Sweep without changing anything; returns the open findings that the request selects, the most severe first.
 
         When a plan is applied, these are the findings of the plan that are still as the plan describes them.
         """
         self.store["phase"] = HealPhase.SWEEPING
         self._before = self._sweep(self._without_limits, "before")
         self._audit.take(self._before.checks)
-        findings = list(self.store.findings(Status.OPEN))
+        findings = [finding for finding in self.store.findings(Status.OPEN) if self.request.selects(finding)]
         if self.applied is not None:
             findings, others = self._compared(self.applied, findings)
             self.store["others"] = [asdict(fix) for fix in others]

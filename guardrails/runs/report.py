@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 from ..accounts import listed_accounts
@@ -40,6 +41,7 @@ def assess_source(source: str, request: AuditRequest, target: Callable[[], Path]
             Path(request.config), request.regions, request.choice) if request.config else None,
         policies=request.every, chosen={policy.name for policy in request.policies()}, target=target())
     store[SHOWN_FRAMEWORKS] = request.shown
+    store["request"] = asdict(request)
     store.change_each(exceptions.apply)
     return assess(
         store, controls=controls, exceptions=exceptions, history=Path(request.history) if request.history else None), ""

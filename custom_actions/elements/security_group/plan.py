@@ -6,12 +6,14 @@ replacement is authorised before it closes. So traffic that the baseline allows 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...addresses import block
 from .baseline import Baseline, Undo, protocols, rest
 from .rules import Rule
+
+_LISTED = 3
 
 
 @dataclass(frozen=True)
@@ -75,10 +77,23 @@ class Plan:
             return [f"refused: {self.refused}"]
         steps = [f"authorise {rule}" for rule in self.authorise] + [f"revoke {rule}" for rule in self.revoke]
         for narrowing in self.narrow:
-            kept = ", ".join(map(str, narrowing.added)) or "rules that the group already has"
-            steps.append(f"narrow {narrowing.wide} to {kept}")
+            steps.append(f"narrow {narrowing.wide} to {_replacement(narrowing.added)}")
         steps += [f"unknown: {line}" for line in self.undecided]
         return steps + [f"note: {note}" for note in self.notes]
+
+
+def _replacement(added: Sequence[Rule]) -> str:
+    """The rules that replace a wide one. More than three are counted, and listed by protocol: all have one source."""
+    if len(added) <= _LISTED:
+        return ", ".join(map(str, added)) or "rules that the group already has"
+    source = str(added[0]).partition(" from ")[2]
+    by_protocol: dict[str, list[str]] = {}
+    for rule in sorted(added):
+        protocol, _, ports = str(rule).partition(" from ")[0].partition(" ")
+        by_protocol.setdefault(protocol, []).append(ports)
+    listed = "; ".join(
+        f"{protocol} {', '.join(filter(None, ports))}".rstrip() for protocol, ports in by_protocol.items())
+    return f"{len(added)} rules from {source}: {listed}"
 
 
 @dataclass(frozen=True)

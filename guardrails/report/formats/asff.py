@@ -16,6 +16,7 @@ from typing import Any, TextIO
 
 from ...assessment import Assessment
 from ...results import Finding, PassedCheck, PolicyInfo, Status, controls_text
+from ..console import console_url, remediation_urls
 from .aws import identity, identity_of, partition, real_region, regions_of
 from .stream import dumps, write_array
 from .text import cut, sound
@@ -101,8 +102,11 @@ def asff(
         "RecordState": "ARCHIVED" if fixed and not exists else "ACTIVE",
         "Workflow": {"Status": "SUPPRESSED" if finding.status is Status.EXCEPTED else "NEW"},
     }
+    if source := console_url(finding):
+        result["SourceUrl"] = source
     if finding.fix:
-        result["Remediation"] = {"Recommendation": {"Text": _text(finding.fix, 512)}}
+        result["Remediation"] = {"Recommendation": {"Text": _text(finding.fix, 512), **(
+            {"Url": urls[0]} if (urls := list(remediation_urls(finding.controls).values())) else {})}}
     if finding.status is Status.EXCEPTED:
         result["Note"] = {"Text": note(finding.exception), "UpdatedBy": PROVIDER, "UpdatedAt": assessment.finished}
     return result

@@ -4,9 +4,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any, TextIO
 
-from ...assessment import Assessment, GroupRow, PolicyRow, ResourceTotals, Score
+from ...assessment import Assessment, GroupRow, PolicyRow, ResourceTotals, Score, days_open, owner_of
 from ...policies import FrameworkResult
-from ...results import CheckRow, PassedCheck
+from ...results import CheckRow, Finding, PassedCheck, Status
+from ..console import console_url
+from ..fix_command import fix_command
 from .stream import write_object
 
 SCHEMA = 2
@@ -40,12 +42,20 @@ def write(assessment: Assessment, stream: TextIO) -> None:
         "exceptions": assessment.exceptions.to_dict(),
         "remarks": assessment.remarks,
         "policies": [_policy(row) for row in assessment.by_policy],
-        "findings": (finding.to_dict() for finding in assessment.findings()),
+        "findings": (_finding(assessment, finding) for finding in assessment.findings()),
         "runs": (_check(check) for check in assessment.checks()),
         "passed": (_passed(check) for check in assessment.passed()) if assessment.evidence else None,
         **assessment.extra,
     })
     stream.write("\n")
+
+
+def _finding(assessment: Assessment, finding: Finding) -> dict[str, Any]:
+    return {
+        **finding.to_dict(), "owner": owner_of(finding.tags, assessment.owner_tags),
+        "days_open": days_open(finding.first_seen, assessment.started) if finding.status is not Status.FIXED else None,
+        "fix_command": fix_command(assessment, finding), "console": console_url(finding),
+    }
 
 
 def _score(score: Score) -> dict[str, Any]:

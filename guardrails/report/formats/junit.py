@@ -13,6 +13,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from ...assessment import Assessment, counted
 from ...results import CheckRow
+from ..fix_command import fix_check_command
 from .text import plain
 
 NAMED_AT_MOST = 100
@@ -47,6 +48,8 @@ def _case(check: CheckRow, assessment: Assessment) -> _Case:
     opened = [name for status, name in found if status == "open"]
     excepted = [name for status, name in found if status == "excepted"]
     parts = [_named("open", opened), _named("excepted", excepted), f"fix: {policy.fix}" if policy.fix else ""]
+    if opened and (command := fix_check_command(assessment, check)):
+        parts.append(f"fix all with: {command}")
     text = "\n".join(part for part in parts if part) if found else ""
 
     def case(outcome: str, kind: str, message: str) -> _Case:

@@ -1,6 +1,7 @@
 """Markdown: the summary for a pull request or a ticket. It lists the first findings and counts the rest."""
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
@@ -9,12 +10,15 @@ from typing import TextIO
 
 from custom_actions.escaping import escaped
 
-from ...assessment import Assessment, percent
+from ...assessment import Assessment, finding_groups, percent
 from ...policies import RequirementVerdict
 from ...results import TABLE, ExceptionState, Status
+from ..fix_command import fix_command
 
 FINDINGS_AT_MOST = 500
 """Rows in a table of findings; the CSV has all of them."""
+COMMANDS_AT_MOST = 50
+"""Commands that fix one finding; the CSV and the JSON have all of them."""
 _PLACE = ("severity", "account_name", "region", "policy", "resource")
 
 
@@ -43,6 +47,11 @@ def _parts(assessment: Assessment) -> Iterator[str | Iterable[str]]:
             (one.severity, one.exposure, one.policy, one.title, one.open, one.accounts) for one in things))
     yield "## Findings"
     yield from _findings(assessment, Status.OPEN, (*_PLACE, "title", "fix"))
+    if commands := list(islice(filter(None, (
+            fix_command(assessment, finding) for finding in assessment.findings(Status.OPEN))), COMMANDS_AT_MOST)):
+        yield "### Fix one of them"
+        yield "Each command shows the planned change of one finding, and asks before it makes it."
+        yield code(commands)
     if assessment.count(Status.EXCEPTED):
         yield "## Excepted"
         yield from _findings(
@@ -76,15 +85,16 @@ def _parts(assessment: Assessment) -> Iterator[str | Iterable[str]]:
 def _findings(
     assessment: Assessment, status: Status, heads: Sequence[str]
 ) -> Iterator[str | Iterable[str]]:
-    """A table of the findings with the status; `heads` are heads of `TABLE`."""
+    """A table of the findings with the status, those of one setting in one row; `heads` are heads of `TABLE`."""
     number = assessment.count(status)
     if not number:
         yield "None."
         return
-    rows = map(TABLE.cells, islice(assessment.findings(status), FINDINGS_AT_MOST))
+    groups = list(islice(finding_groups(assessment.store, status), FINDINGS_AT_MOST))
+    rows = ({**TABLE.cells(group.first), "policy": ", ".join(group.policies)} for group in groups)
     yield _table([head.replace("_", " ") for head in heads], ([row[head] for head in heads] for row in rows))
-    if number > FINDINGS_AT_MOST:
-        yield f"The other formats list {number - FINDINGS_AT_MOST} more, which are less severe."
+    if left := number - sum(len(group.policies) for group in groups):
+        yield f"The other formats list {left} more, which are less severe."
 
 
 def _exceptions(state: ExceptionState) -> Iterator[Sequence[object]]:
@@ -114,6 +124,13 @@ _MARKDOWN = str.maketrans({
 def cell(value: object) -> str:
     """The value as the text of a Markdown cell: on one line, with all markup escaped."""
     return escaped(" ".join(str(value).split())).translate(_MARKDOWN)
+
+
+def code(lines: Sequence[str]) -> str:
+    """The lines as a block of code, which nothing in them can end."""
+    text = "\n".join(lines)
+    fence = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", text)), 3)
+    return f"{fence}sh\n{text}\n{fence}"
 
 
 def _at(time: str) -> str:

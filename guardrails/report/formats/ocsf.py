@@ -13,6 +13,8 @@ from typing import Any, TextIO
 
 from ...assessment import Assessment
 from ...results import CheckRow, Finding, PassedCheck, PassedResource, PolicyInfo, Status
+from ..console import console_url, remediation_urls
+from ..fix_command import fix_command
 from .aws import account_arn, identity, identity_of, partition, real_region, regions_of
 from .stream import write_array
 
@@ -72,9 +74,9 @@ def _of_finding(finding: Finding, policy: PolicyInfo, assessment: Assessment, re
             "uid": finding.id, "title": finding.title,
             **({"desc": policy.rationale} if policy.rationale else {}),
             "first_seen_time": first, "last_seen_time": last, "created_time": first,
-            "types": ["Configuration"],
+            "types": ["Configuration"], **({"src_url": url} if (url := console_url(finding)) else {}),
         },
-        **({"remediation": {"desc": finding.fix}} if finding.fix else {}),
+        **_remediation(assessment, finding),
         "resources": [{
             "uid": identity(finding, region), "name": finding.resource, "type": finding.resource_type,
             "region": region, "cloud_partition": partition(region),
@@ -163,6 +165,15 @@ def _event(
 def _pair(key: str, value: tuple[int, str], *, name: str = "") -> dict[str, Any]:
     """An enumeration of OCSF: its number and its caption."""
     return {f"{key}_id": value[0], name or key: value[1]}
+
+
+def _remediation(assessment: Assessment, finding: Finding) -> dict[str, Any]:
+    """What to do: our fix with its command, and AWS's steps by hand."""
+    desc = "\n".join(filter(None, [finding.fix, fix_command(assessment, finding)]))
+    references = list(remediation_urls(finding.controls).values())
+    if not desc and not references:
+        return {}
+    return {"remediation": {"desc": desc or finding.title, **({"references": references} if references else {})}}
 
 
 def _because(exception: Mapping[str, Any]) -> str:

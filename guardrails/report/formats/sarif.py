@@ -12,6 +12,8 @@ from urllib.parse import quote
 
 from ...assessment import Assessment, MissingRow, counted
 from ...results import Finding, PolicyInfo, Status
+from ..console import console_url
+from ..fix_command import fix_command
 from .aws import identity, real_region, regions_of
 from .stream import write_object
 from .text import zulu
@@ -88,6 +90,7 @@ def _results(assessment: Assessment, rules: Mapping[str, int]) -> Iterator[dict[
             "properties": {
                 "account": finding.account, "accountName": finding.account_name, "region": finding.region,
                 "status": finding.status.value, "severity": finding.severity, "exposure": finding.exposure,
+                "console": console_url(finding), "fixCommand": fix_command(assessment, finding),
                 "firstSeen": finding.first_seen, "lastSeen": finding.last_seen, "evidence": dict(finding.evidence),
             },
         }

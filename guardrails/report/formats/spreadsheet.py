@@ -14,11 +14,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
 from unicodedata import normalize
 
-from ...assessment import Assessment
+from ...assessment import Assessment, owner_of
 from ...results import TABLE
+from ..console import console_url
+from ..fix_command import fix_command
 from .stream import dumps
 from .text import plain
 
+LINKS = ("owner", "fix_command", "console")
+"""More heads of `findings.csv`, after those of a finding."""
 NOT_SEEN = ("account", "account_name", "region", "policy", "severity", "title", "state", "reason", "resource")
 PASSED = ("id", "account", "account_name", "region", "service", "policy", "severity", "title", "resource", "arn")
 
@@ -31,7 +35,10 @@ _SPLITS = frozenset(";\t\n\r")
 
 def write(assessment: Assessment, stream: TextIO) -> None:
     """The findings, the most severe first."""
-    _table(stream, TABLE.heads, (TABLE.cells(finding).values() for finding in assessment.findings()))
+    _table(stream, (*TABLE.heads, *LINKS), (
+        (*TABLE.cells(finding).values(), owner_of(finding.tags, assessment.owner_tags),
+         fix_command(assessment, finding), console_url(finding))
+        for finding in assessment.findings()))
 
 
 def write_not_seen(assessment: Assessment, stream: TextIO) -> None:

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from functools import cached_property
 from itertools import islice
 from typing import Any
 
 from markupsafe import Markup
 
-from custom_actions.vocabulary import PASSIVE, SHOWN_SEVERITIES
+from custom_actions.vocabulary import SHOWN_SEVERITIES
 
-from ...assessment import Assessment, risk
-from ...results import Finding, PolicyInfo, Status, rank
+from ...assessment import Assessment, owner_of, risk, setting_of
+from ...results import DAYS, Finding, PolicyInfo, Status, rank
+from ..console import PARTITIONS, PREFIXES, page_of, remediation_urls
+from ..fix_command import heal_words, heals
 
 BLOCK = 1000
 CHANGES = ("none", "new", "reopened")
@@ -53,6 +56,7 @@ class FindingColumns:
         self._regions = _Table()
         self._times = _Table()
         self._exceptions = _Table()
+        self._tags = _Table()
 
     def blocks(self) -> Iterator[tuple[Markup, Markup]]:
         """The columns and the evidence of each block of findings, the most severe findings first."""
@@ -78,6 +82,7 @@ class FindingColumns:
                 self._exceptions.number(finding.exception) if finding.exception else -1 for finding in findings],
             "resource": [finding.resource for finding in findings],
             "arn": [finding.arn for finding in findings],
+            "tags": [self._tags.number(finding.tags) for finding in findings],
         }
 
     def change(self, finding: Finding) -> str:
@@ -90,7 +95,8 @@ class FindingColumns:
         return "new" if finding.first_seen == self._run.started else "none"
 
     def tables(self) -> Markup:
-        """The tables that the numbers in the blocks refer to, and the names of the columns."""
+        """The tables that the numbers in the blocks refer to, the names of the columns, and how a command begins."""
+        before, after = heal_words(self._run.request)
         return embedded({
             "block": BLOCK,
             "columns": list(self._columns(())),
@@ -103,7 +109,16 @@ class FindingColumns:
             "regions": self._regions.values,
             "times": self._times.values,
             "exceptions": self._exceptions.values,
+            "tagSets": [
+                {"tags": tags, "owner": owner_of(tags, self._run.owner_tags)} for tags in self._tags.values],
+            "ownerTags": list(self._run.owner_tags),
+            "started": self._run.started,
+            "exceptionDays": DAYS,
             "frameworks": self._frameworks(),
+            "partitions": {name: asdict(of) for name, of in PARTITIONS.items()},
+            "prefixes": list(PREFIXES.items()),
+            "heal": {
+                "before": before, "after": after, "regions": list(self._run.request.get("regions") or ())},
         })
 
     def _frameworks(self) -> dict[str, Any]:
@@ -128,16 +143,12 @@ class FindingColumns:
         return covered
 
 
-def heals(policy: PolicyInfo) -> bool:
-    """Whether `heal` has an automatic fix for the policy."""
-    return policy.audited and policy.response not in PASSIVE
-
-
 def _policy(policy: PolicyInfo, controls: Mapping[str, Sequence[str]]) -> Mapping[str, Any]:
     return {
         "name": policy.name, "title": policy.title, "severity": policy.severity, "rank": rank(policy.severity),
         "exposure": policy.exposure, "risk": risk(policy.severity, policy.exposure), "service": policy.service,
         "kind": policy.kind, "response": policy.response, "profile": policy.profile, "heals": heals(policy),
         "controls": controls, "rationale": policy.rationale, "fix": policy.fix, "yaml": policy.yaml,
-        "location": policy.location,
+        "location": policy.location, "page": page_of(policy.service, policy.name),
+        "setting": setting_of(policy.name), "steps": remediation_urls(controls),
     }

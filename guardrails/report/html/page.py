@@ -16,19 +16,28 @@ from markupsafe import Markup
 
 from custom_actions.vocabulary import SHOWN_SEVERITIES
 
-from ...assessment import Assessment, counted, percent
+from ...assessment import Assessment, counted, finding_groups, percent
 from ...results import PastRun, State, Status
+from ..fix_command import heals
 from .chart import Chart, ChartValue, chart, round_up
-from .columns import FindingColumns, heals
+from .columns import FindingColumns
 from .judged import LISTED, judged_policies
 from .lists import exception_rows, not_seen, worst_resources
 
 PRINTED = 100
-"""Findings in the page's HTML, for print and for readers without JavaScript."""
+"""Rows of findings in the page's HTML, for print and for readers without JavaScript."""
 WORST = 20
 MATRIX = 60
 """Accounts in the table of frameworks by account; each costs an evaluation of all frameworks."""
-_SCRIPTS = ("dom.js", "model.js", "query.js", "yaml.js", "detail.js", "list.js", "page.js")
+_STYLES = ("report.css", "print.css")
+_SCRIPTS = (
+    "dom.js", "model.js", "query.js", "yaml.js", "commands.js", "links.js", "csv.js", "detail.js", "list.js", "page.js")
+_ACCOUNTS_ON_COVER = 20
+_NOT_SEEN_ON_COVER = 6
+_TITLED_ON_PAPER = 110
+"""The requirements that fit on one page with their titles; of a longer framework, the page has the ids."""
+_SMALL_ON_PAPER = 75
+"""The requirements from which the print is smaller."""
 _STATES: Mapping[str, str] = {
     State.PARTIAL: "Some resources could not be read, and are unknown; all others were checked.",
     State.DENIED: "A permission is missing, or the account could not be reached.",
@@ -52,8 +61,13 @@ def stream(run: Assessment) -> Iterator[str]:
         script=script,
         policy=_content_policy(style, script),
         columns=columns,
-        printed=islice(run.findings(Status.OPEN), PRINTED),
+        printed=islice(finding_groups(run.store, Status.OPEN), PRINTED),
         printed_at_most=PRINTED,
+        accounts_on_cover=_ACCOUNTS_ON_COVER,
+        not_seen_on_cover=_NOT_SEEN_ON_COVER,
+        titled_on_paper=_TITLED_ON_PAPER,
+        small_on_paper=_SMALL_ON_PAPER,
+        selection=_selection(run.request),
         worst=worst_resources(run, WORST),
         matrix=[(row, run.frameworks_of(row.key)) for row in run.by_account[:MATRIX]],
         resource_words={row.policy.name: row.resources.words for row in run.by_policy if row.asked},
@@ -66,6 +80,16 @@ def stream(run: Assessment) -> Iterator[str]:
         statuses=list(Status),
         charts=_charts(run.trend),
     )
+
+
+def _selection(request: Mapping[str, Any]) -> str:
+    """The options that selected policies and accounts, in words; empty if nothing was selected."""
+    choice = request.get("choice") or {}
+    named = (
+        ("policy", request.get("names")), ("not policy", request.get("excluded")), ("service", request.get("services")),
+        ("severity", request.get("severities")), ("framework", request.get("frameworks")),
+        ("account", choice.get("names")), ("not account", choice.get("without")), ("tag", choice.get("tags")))
+    return "; ".join(f"{word} {', '.join(values)}" for word, values in named if values)
 
 
 def _content_policy(style: str, script: str) -> str:
@@ -86,7 +110,7 @@ def _assets() -> tuple[Markup, Markup]:
     assets = files(__package__) / "assets"
     script = "\n".join((assets / name).read_text(encoding="utf-8") for name in _SCRIPTS)
     # Files of this project, without any data: safe to mark as HTML.
-    style = Markup((assets / "report.css").read_text(encoding="utf-8"))  # noqa: S704
+    style = Markup("\n".join((assets / name).read_text(encoding="utf-8") for name in _STYLES))  # noqa: S704
     return style, Markup(f'"use strict";\n{{\n{script}}}\n')  # noqa: S704
 
 

@@ -60,8 +60,11 @@ def test_the_options_are_those_of_c7n_org(file: Path, cloud: Cloud, tmp_path: Pa
     assert "over 1 accounts" in result.stderr
     again = guardrails("audit", "--resume", tmp_path / "out", "-v")
     assert "over 1 accounts" in again.stderr, "a resumed audit keeps its accounts"
-    alone = guardrails("audit", "-a", "bank")
+    alone = guardrails("audit", "-t", "env:prod")
     assert (alone.exit_code, "there is none" in alone.stderr) == (1, True)
+    # Without accounts.yml it guards against the credentials of another account.
+    other = guardrails("audit", "-a", "999999999999")
+    assert (other.exit_code, "no account matches --accounts 999999999999" in other.stderr) == (1, True)
 
 
 def test_a_profile_wins_over_keys_in_the_environment(

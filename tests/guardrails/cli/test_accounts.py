@@ -6,6 +6,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from guardrails.accounts import AccountChoice
 from guardrails.accounts.account import Account, accounts_file, find_accounts
 from guardrails.errors import GuardrailsError
 
@@ -55,3 +56,22 @@ def test_no_credentials_is_an_error_with_a_way_on(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(GuardrailsError, match="AWS cannot be accessed") as caught:
         find_accounts(None, [])
     assert "sandbox start" in caught.value.fix
+
+
+def test_only_the_chosen_accounts_are_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "accounts.yml"
+    file.write_text(
+        "accounts:\n- {account_id: '111111111111', name: prod, role: r, regions: [eu-west-1]}\n"
+        "- {account_id: '222222222222', name: test, role: r, regions: [eu-west-1]}\n")
+    called: list[str] = []
+    monkeypatch.setattr("guardrails.accounts.account._caller", lambda: "arn:aws:iam::333333333333:user/ann")
+    monkeypatch.setattr(
+        "guardrails.accounts.account._reach", lambda account: (called.append(account.name) or account, None))
+    for chosen, names in (("prod", ["prod"]), ("2222*", ["test"]), ("*", ["prod", "test"])):
+        called.clear()
+        found = find_accounts(file, (), AccountChoice(names=[chosen]))
+        assert [account.name for account in found.all] == names == sorted(called)
+        assert found.caller == "arn:aws:iam::333333333333:user/ann"
+    with pytest.raises(GuardrailsError, match="no account matches --accounts tset") as caught:
+        find_accounts(file, (), AccountChoice(names=["prod", "tset"]))
+    assert caught.value.fix == "did you mean test?"

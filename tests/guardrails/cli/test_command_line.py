@@ -56,7 +56,7 @@ def test_an_error_says_what_and_how_to_mend(monkeypatch: pytest.MonkeyPatch) -> 
     def broken(*arguments: object) -> None:
         raise GuardrailsError("x.yml:3: it is broken", "mend it")
 
-    monkeypatch.setattr("guardrails.policies.policy.policy_files", broken)
+    monkeypatch.setattr("guardrails.policies.sources.policy_files", broken)
     result = guardrails("validate")
     assert (result.exit_code, result.stderr) == (1, "guardrails: x.yml:3: it is broken\n  mend it\n")
 

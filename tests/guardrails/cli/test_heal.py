@@ -4,6 +4,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shlex
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 from moto.ec2.responses import EC2Response
 
+from guardrails.results.store import RunStore
 from guardrails.runs.account_lock import locked_accounts
 
 from ..conftest import HOME, POLICIES, RED, REGIONS, Cloud, guardrails
@@ -250,3 +252,22 @@ def test_findings_are_chosen_on_a_terminal(cloud: Cloud, tmp_path: Path) -> None
     assert output.startswith("COMPLETE: 2 of 2 findings fixed")
     assert sources(cloud, first, second, third) == [CLOSED, OPEN, CLOSED]
     assert outcomes(tmp_path / "out") == {first: "reverted", third: "reverted"}
+
+
+def test_the_command_of_a_finding_fixes_that_finding_only(cloud: Cloud, policies: Path, tmp_path: Path) -> None:
+    first, second = groups(cloud, 2)
+    audited = guardrails("audit", "--policies", policies, "--policy", "open-ssh", "--region", EAST, "--history", "none",
+                         "--format", "json", "-o", tmp_path / "audit")
+    assert "to fix those with an automatic fix, after a question: ./run.sh heal " in audit_line(audited.stdout)
+    found = json.loads((tmp_path / "audit/report.json").read_text())["findings"]
+    command = next(finding["fix_command"] for finding in found if finding["resource"] == second)
+    healed = guardrails(*shlex.split(command)[1:], "--yes", "-o", tmp_path / "heal")
+    assert healed.exit_code == 0, healed.output
+    assert outcomes(tmp_path / "heal") == {second: "reverted"}
+    assert sources(cloud, first, second) == [OPEN, CLOSED]
+    with RunStore.open(tmp_path / "audit") as store:
+        assert store["caller"].startswith("arn:aws:") and store["c7n"]
+
+
+def audit_line(output: str) -> str:
+    return next(line for line in output.splitlines() if line.startswith("to fix"))

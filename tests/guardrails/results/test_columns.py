@@ -32,7 +32,7 @@ STORED = {
 class Wider(Finding):
     """A finding with one more column: this one line is all that a new column needs."""
 
-    owner: Annotated[str, Column()] = "nobody's"
+    purpose: Annotated[str, Column()] = "nobody's"
 
 
 WIDER = FindingTable(Wider)
@@ -74,20 +74,20 @@ def test_a_row_reads_back_as_the_finding(one: Finding) -> None:
 
 def test_one_line_is_a_new_column_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     widen(monkeypatch)
-    ours = [wider(one, owner=f"team-{number}") for number, one in enumerate(FINDINGS)]
+    ours = [wider(one, purpose=f"team-{number}") for number, one in enumerate(FINDINGS)]
     made = assess(tmp_path / "run", ours)
-    assert [name for name in columns_of(tmp_path / "run" / FILE) if name not in STORED] == ["owner"]
+    assert [name for name in columns_of(tmp_path / "run" / FILE) if name not in STORED] == ["purpose"]
     found = {one.id: one for one in made.findings()}
     assert found == {one.id: one for one in ours}
-    assert all(one.to_dict()["owner"].startswith("team-") for one in found.values())
+    assert all(one.to_dict()["purpose"].startswith("team-") for one in found.values())
     stream = io.StringIO(newline="")
     spreadsheet.write(made, stream)
     rows = list(csv.DictReader(io.StringIO(stream.getvalue(), newline="")))
-    assert {row["id"]: row["owner"] for row in rows} == {one.id: one.owner for one in ours}
+    assert {row["id"]: row["purpose"] for row in rows} == {one.id: one.purpose for one in ours}
     History(tmp_path / "history.db").merge(made.store, "r", STARTED)
     with closing(sqlite3.connect(tmp_path / "history.db")) as db:
-        kept = dict(db.execute("select id, owner from findings"))
-    assert kept == {one.id: one.owner for one in ours}
+        kept = dict(db.execute("select id, purpose from findings"))
+    assert kept == {one.id: one.purpose for one in ours}
 
 
 def test_a_run_with_other_columns_is_refused_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +95,7 @@ def test_a_run_with_other_columns_is_refused_and_named(tmp_path: Path, monkeypat
     RunStore.open(tmp_path).close()
     with monkeypatch.context() as patch:
         widen(patch)
-        with pytest.raises(GuardrailsError, match="another version of guardrails: its table findings differs in owner"):
+        with pytest.raises(GuardrailsError, match="another version of guardrails: its table findings differs in purp"):
             RunStore.open(tmp_path)
     with RunStore.open(tmp_path) as opened:
         opened["format"] = 0
@@ -110,10 +110,10 @@ def test_a_history_gets_a_new_column_and_keeps_its_findings(tmp_path: Path, monk
     History(path).merge(earlier.store, "first", "2026-01-01T00:00:00+00:00")
     with monkeypatch.context() as patch:
         widen(patch)
-        again = [wider(one, owner="web") for one in FINDINGS if one.status is Status.OPEN]
+        again = [wider(one, purpose="web") for one in FINDINGS if one.status is Status.OPEN]
         History(path).merge(assess(tmp_path / "2", again).store, "second", STARTED)
         with closing(sqlite3.connect(path)) as db:
-            rows = db.execute("select id, first_run, owner from findings").fetchall()
+            rows = db.execute("select id, first_run, purpose from findings").fetchall()
         assert len(rows) == len(FINDINGS)
         assert {row[1] for row in rows} == {"first"}
         # What the second run did not find keeps the default.
@@ -148,7 +148,7 @@ def test_a_history_of_the_first_version_is_read(tmp_path: Path) -> None:
 def test_a_field_without_a_column_is_an_error() -> None:
     @dataclass(frozen=True, kw_only=True)
     class Forgotten(Finding):
-        owner: str = ""
+        purpose: str = ""
 
-    with pytest.raises(TypeError, match=re.escape("Forgotten.owner: annotate it with one Column")):
+    with pytest.raises(TypeError, match=re.escape("Forgotten.purpose: annotate it with one Column")):
         FindingTable(Forgotten)

@@ -1,13 +1,31 @@
 // The details of one finding: the evidence, why it matters, how to fix it, and the policy.
 
-/** A value of the evidence: short values inline, others as indented JSON. */
+/** Evidence of more characters is folded. */
+const FOLDED = 160;
+
+/** A line of the evidence. Of a long one only the first sentence is shown, and the rest folds out. */
+function evidenceLine(text) {
+  if (text.length <= FOLDED) return h("span", { class: "mono" }, text);
+  const colon = text.indexOf(": ");
+  const cut = colon > 0 && colon <= FOLDED ? colon + 1 : FOLDED;
+  return h("details", { class: "folded" },
+    h("summary", { class: "mono" }, text.slice(0, cut) + (cut === FOLDED ? "…" : "")),
+    h("span", { class: "mono" }, cut === FOLDED ? text : text.slice(cut + 1)));
+}
+
+/** A value of the evidence: short values inline, others as indented JSON that folds out. */
 function evidenceValue(value) {
   if (value === null) return h("span", { class: "mono muted" }, "null (not set)");
   if (Array.isArray(value) && value.length && value.every((entry) => typeof entry !== "object")) {
-    return h("ul", { class: "plain mono" }, ...value.map((entry) => h("li", {}, String(entry))));
+    return h("ul", { class: "plain mono" }, ...value.map((entry) => h("li", {}, evidenceLine(String(entry)))));
   }
-  if (typeof value === "object") return h("pre", { tabindex: "0" }, JSON.stringify(value, null, 2));
-  return h("span", { class: "mono" }, String(value));
+  if (typeof value !== "object") return evidenceLine(String(value));
+  const shown = h("pre", { tabindex: "0" }, JSON.stringify(value, null, 2));
+  if (shown.textContent.length <= 4 * FOLDED) return shown;
+  const names = Object.keys(value);
+  const summary = Array.isArray(value) ? counted(value.length, "entry", "entries")
+    : `${names.slice(0, 6).join(", ")}${names.length > 6 ? ` and ${names.length - 6} more` : ""}`;
+  return h("details", { class: "folded" }, h("summary", { class: "mono" }, summary), shown);
 }
 
 const terms = (...pairs) => h("dl", { class: "terms" },
@@ -15,6 +33,12 @@ const terms = (...pairs) => h("dl", { class: "terms" },
     .flatMap(([term, ...content]) => [h("dt", {}, term), h("dd", {}, ...content)]));
 
 const part = (title, ...content) => h("section", {}, h("h3", {}, title), ...content);
+
+const sectionOf = (name, title, ...content) => {
+  const section = part(title, ...content);
+  section.classList.add(name);
+  return section;
+};
 
 const filterLink = (name, value, text = value) => {
   const query = new URLSearchParams([[name, value]]);
@@ -74,7 +98,8 @@ class Detail {
       this.exception(row),
       part("Evidence", this.evidence(row)),
       policy.rationale ? part("Why it matters", h("p", {}, policy.rationale)) : null,
-      this.fix(policy, status),
+      this.fix(row, policy, status),
+      status === "open" ? this.accept(row) : null,
       this.controls(policy),
       this.source(policy),
     ].filter(Boolean);
@@ -82,19 +107,52 @@ class Detail {
 
   where(row) {
     const { model } = this;
-    const [account, arn] = [model.accountOf(row), model.arn[row]];
+    const [account, arn, address] = [model.accountOf(row), model.arn[row], consoleUrl(model, row)];
     return terms(
       ["Resource", h("span", { class: "mono" }, model.resource[row])],
+      address ? ["AWS console", outside(address, "Open the resource"), ` (sign in to account ${account.id} first)`] : null,
       arn ? ["ARN", h("span", { class: "mono" }, arn), " ", copyButton(arn, "the ARN")] : null,
       ["Account", account.name, " ", h("span", { class: "mono muted" }, account.id)],
       ["Region", model.regionOf(row)],
-      ["First seen", minute(model.times[model.first[row]])],
+      ["Owner", model.ownerOf(row) || h("span", { class: "muted" }, this.noOwner(row))],
+      Object.keys(model.tagsOf(row)).length ? ["Tags", h("ul", { class: "plain mono" },
+        ...Object.entries(model.tagsOf(row)).map(([key, value]) => h("li", {}, evidenceLine(`${key}=${value}`))))] : null,
+      ["First seen", minute(model.times[model.first[row]]), !model.daysOpen(row) ? null
+        : ` (${model.statusOf(row)} for ${counted(model.daysOpen(row), "day")})`],
       ["Last seen", minute(model.times[model.last[row]])],
       ["Policy", h("span", { class: "mono" }, model.policyOf(row).name)],
       ["Finding ID", h("span", { class: "mono muted" }, model.id[row])],
+      this.sameSetting(row),
       ["Other findings", filterLink("policy", model.policyOf(row).name, "of this policy"), " · ",
         filterLink("resource", model.resourceKey(row), "of this resource")],
     );
+  }
+
+  /** The other findings of the resource and the setting: putting it right may end all of them. */
+  sameSetting(row) {
+    const { model } = this;
+    const { setting } = model.policyOf(row);
+    if (!setting) return null;
+    const same = [...model.policy.keys()].filter((other) => other !== row && model.policyOf(other).setting === setting
+      && model.status[other] === model.status[row] && model.account[other] === model.account[row]
+      && model.resourceKey(other) === model.resourceKey(row));
+    if (!same.length) return null;
+    return ["Same setting", `${setting}: `, ...same.flatMap((other, index) => [index ? ", " : "",
+      h("a", { class: "mono", href: `#findings?finding=${model.id[other]}` }, model.policyOf(other).name)])];
+  }
+
+  /** An exception for exactly this finding, for the reader to complete. */
+  accept(row) {
+    const text = exceptionYaml(this.model, row, new Date());
+    return h("section", {}, h("details", { class: "accept" },
+      h("summary", {}, h("h3", {}, "Exception"), h("span", { class: "muted" }, "accept it until a date")),
+      h("p", { class: "muted" }, "Add this to exceptions.yml (without the first line, if the file has one like it), and fill in reason and owner. Until then, every verb refuses the file."),
+      h("pre", { tabindex: "0" }, text), h("p", { class: "command" }, copyButton(text, "the exception"))));
+  }
+
+  noOwner(row) {
+    const keys = this.model.ownerTags.join(", ");
+    return Object.keys(this.model.tagsOf(row)).length ? `No tag ${keys}` : "Unknown: the policy read no tags of it, or it has none";
   }
 
   exception(row) {
@@ -114,16 +172,19 @@ class Detail {
       h("dt", { class: "mono" }, key.replace(/^c7n[:.]/, "")), h("dd", {}, evidenceValue(value))]));
   }
 
-  fix(policy, status) {
-    if (!policy.fix && !policy.heals) return null;
-    const command = `./run.sh heal --policy ${policy.name}`;
-    const runs = policy.heals && status !== "fixed"
+  fix(row, policy, status) {
+    if (!policy.fix && !policy.heals && !Object.keys(policy.steps).length) return null;
+    const command = healCommand(this.model, row);
+    const runs = policy.heals && status === "open"
       ? [h("p", { class: "muted" }, policy.profile
-        ? `This command shows the planned changes and asks before it makes them. It applies to accounts with the profile ${policy.profile}:`
-        : "This command shows the planned changes and asks before it makes them:"),
+        ? `This command shows the planned change of this finding, and asks before it makes it. It applies to accounts with the profile ${policy.profile}:`
+        : "This command shows the planned change of this finding, and asks before it makes it:"),
       h("p", { class: "command" }, h("code", {}, command), copyButton(command, "the command"))]
       : [];
-    return part("Fix", policy.fix ? h("p", {}, policy.fix) : null, ...runs);
+    const steps = Object.entries(policy.steps);
+    const byHand = steps.length ? h("p", { class: "muted" }, "By hand: AWS describes the steps for the console and the CLI for ",
+      ...steps.flatMap(([control, address], index) => [index ? ", " : "", outside(address, control)]), ".") : null;
+    return sectionOf("fix", "Fix", policy.fix ? h("p", {}, policy.fix) : null, ...runs, byHand);
   }
 
   controls(policy) {

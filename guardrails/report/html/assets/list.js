@@ -2,7 +2,7 @@
 
 const PAGE = 50;
 /** The filters that are drop-down lists. */
-const SELECTS = ["account", "region", "service", "policy", "exposure", "framework", "control", "change"];
+const SELECTS = ["account", "region", "service", "policy", "owner", "exposure", "framework", "control", "change"];
 const BOXES = ["status", "severity"];
 
 class List {
@@ -23,8 +23,13 @@ class List {
     let typing = 0;
     byId("search").addEventListener("input", (event) => {
       clearTimeout(typing);
-      typing = setTimeout(() => this.change((query) => { query.text = event.target.value.trim(); }), 150);
+      typing = setTimeout(() => {
+        // A word that is typed is one step back, not one for each letter.
+        this.change((query) => { query.text = event.target.value.trim(); }, this.typing);
+        this.typing = true;
+      }, 150);
     });
+    byId("save-csv").addEventListener("click", () => save("findings-filtered.csv", csv(this.model, this.rows)));
     byId("reset").addEventListener("click", () => this.go(new Query()));
     for (const button of all("button[data-sort]", this.tables.findings)) {
       button.addEventListener("click", () => this.sortBy(button.dataset.sort));
@@ -38,37 +43,48 @@ class List {
     for (const radio of all("input[name=view]")) {
       radio.addEventListener("change", () => this.change((query) => { query.view = radio.value; }));
     }
-    window.addEventListener("hashchange", () => this.readAddress(true));
+    window.addEventListener("hashchange", () => this.readAddress());
   }
 
-  /** Applies the filters in the address; an address of another section leaves the list unchanged. */
-  readAddress(move) {
-    const query = Query.read(location.hash);
-    if (!query) {
-      if (this.detail.open) this.detail.close();
-      return;
+  /**
+   * Applies the filters in the address; an address of another section leaves the list unchanged. After Back or Forward,
+   * the list is as it was: each entry of the history keeps its filters.
+   */
+  readAddress() {
+    const kept = history.state;
+    const query = Query.read(location.hash) || (kept && Query.read(kept.list));
+    this.typing = false;
+    if (query) {
+      this.query = query;
+      if (query.list !== this.shown) this.update();
     }
-    this.query = query;
-    this.update();
-    if (query.finding) this.openById(query.finding);
+    if (query && query.finding) this.openById(query.finding);
     else if (this.detail.open) this.detail.close();
-    if (move && !query.finding) {
+    if (kept) this.focusOpened();
+    else this.keep("replaceState", location.hash);
+    if (!kept && Query.read(location.hash) && !query.finding) {
       byId("findings").scrollIntoView();
       byId("findings-title").focus({ preventScroll: true });
     }
   }
 
-  /** Applies a query to the page and the address. */
-  go(query) {
+  /** Puts an address with the state of the list into the history. `opened`: Back closes the open finding. */
+  keep(how, address, opened = false) {
+    history[how]({ list: this.query.hash, opened }, "", address || location.href);
+  }
+
+  /** Applies a query to the page and the address; with `replace`, it is no new step of the history. */
+  go(query, replace = false) {
     this.query = query;
-    history.replaceState(null, "", query.hash);
+    this.typing = false;
+    if (query.hash !== location.hash) this.keep(replace ? "replaceState" : "pushState", query.hash);
     this.update();
   }
 
-  change(how) {
+  change(how, replace = false) {
     how(this.query);
     this.query.page = 0;
-    this.go(this.query);
+    this.go(this.query, replace);
   }
 
   chosen(field) {
@@ -104,16 +120,17 @@ class List {
 
   update() {
     const { rows, counts } = this.query.run(this.model);
+    this.shown = this.query.list;
     this.rows = rows;
     this.fill(counts);
     const resources = this.query.view === "resources";
-    this.items = resources ? byResource(this.model, rows) : rows;
+    this.items = resources ? byResource(this.model, rows) : bySetting(this.model, rows);
     const last = Math.max(0, Math.ceil(this.items.length / PAGE) - 1);
     this.query.page = Math.min(this.query.page, last);
     const from = this.query.page * PAGE;
     const shown = this.items.slice(from, from + PAGE);
     const table = this.tables[this.query.view];
-    table.tBodies[0].replaceChildren(...shown.map((item) => (resources ? this.resourceRow(item) : this.row(item))));
+    table.tBodies[0].replaceChildren(...shown.map((item) => (resources ? this.resourceRow(item) : this.row(...item))));
     this.tables.findings.hidden = resources;
     this.tables.resources.hidden = !resources;
     byId("none").hidden = shown.length > 0;
@@ -122,7 +139,9 @@ class List {
     byId("page-before").disabled = !this.query.page;
     byId("page-after").disabled = this.query.page === last;
     byId("count").textContent = `${number(rows.length)} of ${counted(this.model.length, "finding")} shown`
-      + (resources ? `, on ${counted(this.items.length, "resource")}` : "");
+      + (resources ? `, on ${counted(this.items.length, "resource")}`
+        : this.items.length < rows.length ? ` in ${counted(this.items.length, "row")}` : "");
+    byId("save-csv").disabled = !rows.length;
     byId("reset").hidden = this.query.words === "" && this.query.view === "findings";
     this.markOrder();
   }
@@ -181,7 +200,8 @@ class List {
     }
   }
 
-  row(row) {
+  /** The table row of a finding; `others` are findings of the same setting. */
+  row(row, ...others) {
     const { model } = this;
     const policy = model.policyOf(row);
     const status = model.statusOf(row);
@@ -192,13 +212,15 @@ class List {
         policy.exposure === "internal" ? null : h("span", { class: "tag" }, EXPOSURES[policy.exposure])),
       h("td", { role: "cell", class: "c-finding" },
         h("button", { type: "button", class: "open" }, policy.title),
-        h("span", { class: "under mono" }, policy.name)),
+        h("span", { class: "under mono" }, [row, ...others].map((one) => model.policyOf(one).name).join(", ")),
+        others.length ? h("span", { class: "tag" }, `${policy.setting}: ${others.length + 1} policies`) : null),
       h("td", { role: "cell", class: "c-resource mono" }, model.resource[row]),
       h("td", { role: "cell", class: "c-account" }, account.name,
         account.name === account.id ? null : h("span", { class: "under mono" }, account.id)),
       h("td", { role: "cell", class: "c-region" }, model.regionOf(row)),
       h("td", { role: "cell", class: "c-first" }, day(model.times[model.first[row]]),
-        change === "none" ? null : h("span", { class: "tag" }, capital(change))),
+        change === "none" ? null : h("span", { class: "tag" }, capital(change)),
+        model.daysOpen(row) ? h("span", { class: "under" }, counted(model.daysOpen(row), "day")) : null),
       h("td", { role: "cell", class: "c-status" }, statusChip(status)));
   }
 
@@ -250,7 +272,11 @@ class List {
 
   openRow(row) {
     this.query.finding = this.model.id[row];
-    history.replaceState(null, "", this.query.hash);
+    if (this.query.hash !== location.hash) {
+      // From one finding to the next is no step of the history: Back leads to the list.
+      const opened = !this.detail.open || Boolean(history.state && history.state.opened);
+      this.keep(this.detail.open ? "replaceState" : "pushState", this.query.hash, opened);
+    }
     this.opened = row;
     this.detail.show(row, this.placeOf(row));
   }
@@ -274,7 +300,7 @@ class List {
   step(by) {
     const next = this.rows[this.rows.indexOf(this.opened) + by];
     if (next === undefined || !this.rows.includes(this.opened)) return;
-    const page = Math.floor(this.rows.indexOf(next) / PAGE);
+    const page = Math.floor(this.items.findIndex((item) => [item].flat().includes(next)) / PAGE);
     if (this.query.view === "findings" && page !== this.query.page) {
       this.query.page = page;
       this.update();
@@ -283,10 +309,17 @@ class List {
   }
 
   closed() {
-    if (this.query.finding) {
-      this.query.finding = "";
-      if (Query.read(location.hash)) history.replaceState(null, "", this.query.hash);
+    const address = Query.read(location.hash);
+    this.query.finding = "";
+    if (address && address.finding) {
+      if (history.state && history.state.opened) history.back();
+      else this.keep("replaceState", this.query.hash);
     }
+    this.focusOpened();
+  }
+
+  focusOpened() {
+    if (this.opened === undefined || this.detail.open) return;
     const row = this.tables.findings.querySelector(`tr[data-row="${this.opened}"] .open`);
     if (row) row.focus();
   }

@@ -20,6 +20,16 @@ class Model {
   accountOf(row) { return this.accounts[this.account[row]]; }
   regionOf(row) { return this.regions[this.region[row]]; }
   statusOf(row) { return this.statuses[this.status[row]]; }
+  tagsOf(row) { return this.tagSets[this.tags[row]].tags; }
+  ownerOf(row) { return this.tagSets[this.tags[row]].owner; }
+
+  /** Days since the finding was first seen; null in a run without a history, and for a fixed finding. */
+  daysOpen(row) {
+    const first = this.times[this.first[row]];
+    if (!first || this.statusOf(row) === "fixed") return null;
+    return Math.max(0, Math.round((Date.parse(day(this.started)) - Date.parse(day(first))) / 86400000));
+  }
+
   exceptionOf(row) { return this.exception[row] < 0 ? null : this.exceptions[this.exception[row]]; }
 
   /** The key of the exception that covers a finding; the links in the table of exceptions use the same key. */

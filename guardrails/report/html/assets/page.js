@@ -48,6 +48,13 @@ function sortable(table) {
   });
 }
 
+/** Labels each cell of a table with its column: on a narrow screen, its rows are cards. */
+function labelled(table) {
+  const heads = all("thead th", table).map((head) => head.textContent.trim());
+  for (const cell of all("tbody td", table)) cell.dataset.label = heads[cell.cellIndex] || "";
+  table.classList.add("labelled");
+}
+
 /** Filters the requirements of all frameworks by text and verdict. */
 function requirements() {
   const [text, verdict] = [byId("requirement-text"), byId("requirement-verdict")];
@@ -100,13 +107,13 @@ function printing(list) {
   const original = words.textContent;
   let opened = [];
   window.addEventListener("beforeprint", () => {
-    opened = all("details:not([open]):not(.aside)");
+    opened = all("details:not([open]):not(.aside, .framework)");
     opened.forEach((details) => { details.open = true; });
     if (list.query.words === "" || !table) return;
-    const shown = list.rows.slice(0, limit);
-    table.tBodies[0].replaceChildren(...shown.map((row) => list.row(row)));
+    const shown = bySetting(list.model, list.rows).slice(0, limit);
+    table.tBodies[0].replaceChildren(...shown.map((group) => list.row(...group)));
     words.textContent = `Filtered by ${visible(list.query.words)}: ${counted(list.rows.length, "finding")}.`
-      + (list.rows.length > limit ? ` The first ${number(limit)} are printed; findings.csv of this run lists all.` : "");
+      + (shown.length === limit ? ` The first ${number(limit)} rows are printed; findings.csv of this run lists all.` : "");
   });
   window.addEventListener("afterprint", () => {
     opened.forEach((details) => { details.open = false; });
@@ -131,8 +138,9 @@ function start() {
   const list = new List(new Model());
   if (matchMedia("(max-width: 700px)").matches) byId("filter-box").open = false;
   list.update();
-  list.readAddress(true);
+  list.readAddress();
   all("table.sortable").forEach(sortable);
+  all("main table:not(.list, #printed-findings)").forEach(labelled);
   requirements();
   openTarget();
   window.addEventListener("hashchange", openTarget);

@@ -9,6 +9,7 @@ const DIMENSIONS = {
   region: (model, row) => [model.regionOf(row)],
   service: (model, row) => [model.policyOf(row).service],
   policy: (model, row) => [model.policyOf(row).name],
+  owner: (model, row) => [model.ownerOf(row) || "none"],
   framework: (model, row) => model.policyOf(row).frameworks,
   control: (model, row) => model.policyOf(row).allControls,
   change: (model, row) => [model.changes[model.change[row]]],
@@ -66,6 +67,9 @@ class Query {
 
   /** Whether only open findings are shown, which is the default. */
   get openOnly() { return this.chosen.status.size === 1 && this.chosen.status.has("open"); }
+
+  /** The address of this query without the open finding: equal for two queries with the same list. */
+  get list() { return this.hash.replace(/&?finding=\w+$/, ""); }
 
   /** The address of this query. */
   get hash() {
@@ -127,6 +131,22 @@ class Query {
       return x < y ? -sign : sign;
     });
   }
+}
+
+/**
+ * The rows grouped by resource and setting, in their order: policies that judge the same setting share a row of the table.
+ * @returns {number[][]} the rows of each group
+ */
+function bySetting(model, rows) {
+  const groups = new Map();
+  for (const row of rows) {
+    const { setting } = model.policyOf(row);
+    const key = setting ? [setting, model.status[row], model.account[row], model.resourceKey(row)].join("\n") : row;
+    const group = groups.get(key);
+    if (group) group.push(row);
+    else groups.set(key, [row]);
+  }
+  return [...groups.values()];
 }
 
 /**

@@ -12,7 +12,7 @@ from c7n.resources import load_resources
 from hypothesis import given
 from hypothesis import strategies as st
 
-from custom_actions.elements.security_group.plan import plan_ingress
+from custom_actions.elements.security_group.plan import Narrowing, Plan, plan_ingress
 from custom_actions.elements.security_group.rules import Rule, from_policy
 from custom_actions.elements.security_group.settings import Settings
 from tests import engine
@@ -184,3 +184,11 @@ def test_a_port_is_closed_exactly_when_no_range_holds_it(spans: list[tuple[int, 
     opened = rules(f"tcp {port} from 0.0.0.0/0")
     authorised = any(start <= port <= end for start, end in ranges)
     assert bool(plan_ingress(opened, settings.baseline("sg-1"))) is not authorised
+
+
+def test_a_long_replacement_is_one_sentence_with_each_source_once() -> None:
+    pieces = [Rule.of("tcp", port, port + 1, "CidrIp", "0.0.0.0/0") for port in (300, 10, 200, 100)]
+    udp = Rule.of("udp", 0, 65535, "CidrIp", "0.0.0.0/0")
+    wide = Rule.of("-1", None, None, "CidrIp", "0.0.0.0/0")
+    assert Plan(narrow=(Narrowing(wide, (*pieces, udp)),)).lines() == [
+        "narrow all from 0.0.0.0/0 to 5 rules from 0.0.0.0/0: tcp 10-11, 100-101, 200-201, 300-301; udp all"]

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from guardrails.assessment.assessment import Assessment, missing_rows
-from guardrails.report.formats.spreadsheet import NOT_SEEN, harmless, write, write_not_seen
+from guardrails.report.formats.spreadsheet import LINKS, NOT_SEEN, harmless, write, write_not_seen
 from guardrails.results.finding import TABLE, Status
 from guardrails.results.store import UnknownResource
 from tests.reporting import BLUE, LOCKED, assess, checks
@@ -26,7 +26,7 @@ def test_a_row_a_finding_the_most_severe_first(assessment: Assessment) -> None:
     stream = io.StringIO(newline="")
     write(assessment, stream)
     found = rows(stream.getvalue())
-    assert tuple(found[0]) == TABLE.heads
+    assert tuple(found[0]) == (*TABLE.heads, *LINKS)
     assert [row["id"] for row in found] == [one.id for one in assessment.findings()]
     by = {row["resource"]: row for row in found}
     assert {row["status"] for row in found} == {status.value for status in Status}

@@ -61,6 +61,11 @@ HOSTILE = (
     "a\u2028b\u202ec\x00d",
     "{{ 7 * 7 }}${7 * 7}",
 )
+# What is legal somewhere, and is special in a shell, in a glob, in YAML, in an address or in a spreadsheet.
+AWKWARD = (
+    "a b", "it's", '"; rm -rf / #', "$(id)`id`", "-x", "a*[b]?", "a\nb\tc", "\x1b[31m", "café \U0001f600", "=1+1",
+    "@x;=2", "yes", "null", "123", "# no", "{a: b}", "a: b", "100%25&x=y#z", "a/../b", " blank ",
+)
 EVIDENCE: dict[str, Any] = {
     "security-group": {"c7n:ExposedRules": [
         {"SecurityGroupRuleId": "sgr-0a1b2c3d4e5f60718", "IpProtocol": "tcp", "FromPort": 22, "ToPort": 22,
@@ -160,6 +165,9 @@ def run(
             places.setdefault((one.account, one.region, one.policy), []).append(one)
     directory.mkdir(parents=True, exist_ok=True)
     store = RunStore.create(directory / FILE)
+    store.set_all({
+        "caller": "arn:aws:sts::111111111111:assumed-role/audit/ann", "c7n": "0.9.9",
+        "question": {"severities": ["high"], "choice": {"names": ["pay*"]}}})
     store.set_accounts(accounts)
     store.set_policies(infos.values())
     store.add((replace(row, matched=len(of), judged=_judged(row, of)), of) for row in rows
@@ -239,6 +247,29 @@ def hostile(directory: Path) -> Assessment:
         CheckRow(account.id, account.name, GLOBAL, policy.name, "ran", "", 0),
         CheckRow(account.id, account.name, GLOBAL, "iam-user-mfa", "denied", HOSTILE[2], 0)]
     return run(directory, found, rows, (account,), run=HOSTILE[2])
+
+
+def awkward(directory: Path) -> Assessment:
+    """A run with its options, and with names that need care in a shell, in YAML, in an address and in a spreadsheet."""
+    infos = policies()
+    account = ACCOUNTS[0]
+    places = (("security-group-admin-ports", REGIONS[0]), ("s3-bucket-public-acl", GLOBAL), ("iam-user-mfa", GLOBAL),
+              ("ebs-encryption-by-default", REGIONS[0]), ("ebs-encryption-by-default", REGIONS[1]))
+    found = []
+    for policy, region in places:
+        if policy == "ebs-encryption-by-default":
+            root = f"arn:aws:iam::{account.id}:root"
+            found.append(finding(infos[policy], account, region, account.id, arn=root))
+            continue
+        for number, name in enumerate((*HOSTILE, *AWKWARD)):
+            arn = {} if number % 2 else {"arn": ""}
+            found.append(finding(infos[policy], account, region, name, tags={"Owner": name, name: "x"}, **arn))
+    made = run(directory, found, accounts=(account,))
+    made.store.set_all({name: getattr(made, name) for name in ("verb", "run", "version", "started", "finished")})
+    made.store["question"] = {
+        "config": "/etc/my accounts.yml", "regions": ["eu-central-1", "eu-west-1"], "directory": "/srv/policies",
+        "controls": ["/srv/it's"], "exceptions": "/srv/exceptions.yml"}
+    return made
 
 
 def large(directory: Path, number: int = 50_000) -> Assessment:

@@ -1,13 +1,16 @@
 """The HTML report in a real browser: what is seen, found, opened, printed; and what never happens."""
 from __future__ import annotations
 
+import csv
 import json
 import re
 from base64 import b64decode
+from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from selenium.webdriver import ActionChains, Chrome, Keys
@@ -15,8 +18,15 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
+from guardrails.assessment import assess_again, setting_of
+from guardrails.errors import GuardrailsError
+from guardrails.report.console import console_url
+from guardrails.report.fix_command import fix_command
+from guardrails.report.formats.spreadsheet import harmless
 from guardrails.report.html import write_html
 from guardrails.report.html.page import PRINTED
+from guardrails.results.exception_proposal import DAYS
+from guardrails.results.exceptions import load
 from guardrails.results.finding import Finding, Status
 from guardrails.results.store import RunStore
 from tests.reporting import EAST, RED, assess
@@ -86,7 +96,7 @@ def browser(chromium: Chrome, report: Callable[[str], Path]) -> Iterator[Browser
     requests = [
         message["params"]["request"]["url"] for entry in chromium.get_log("performance")
         for message in [json.loads(entry["message"])["message"]] if message["method"] == "Network.requestWillBeSent"]
-    assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
+    assert [url for url in requests if not url.startswith(("file:", "data:", "blob:"))] == []
     assert [entry["message"] for entry in chromium.get_log("browser")] == []
     browser.command("Emulation.setEmulatedMedia", media="", features=[])
     browser.command("Emulation.clearDeviceMetricsOverride")
@@ -148,7 +158,7 @@ def test_filters_show_what_they_say(browser: Browser) -> None:
     browser.open()
     findings = browser.findings()
     opened = [finding for finding in findings if finding.status is Status.OPEN]
-    assert browser.shown == len(opened) and browser.count.endswith(f"of {len(findings)} findings shown")
+    assert browser.shown == len(opened) and f"of {len(findings)} findings shown in " in browser.count
     browser.click("#filters input[value=high]")
     high = [finding for finding in opened if finding.severity == "high"]
     assert browser.shown == len(high) < len(opened)
@@ -275,6 +285,23 @@ def test_resources_put_their_findings_together(browser: Browser) -> None:
     assert browser.shown == sum(finding.arn == key for finding in opened) > 1
 
 
+def test_findings_of_one_setting_share_a_row(browser: Browser) -> None:
+    browser.open()
+    groups = Counter((one.account, one.arn, setting_of(one.policy) or one.policy)
+                     for one in browser.findings() if one.status is Status.OPEN)
+    shared = [key for key, number in groups.items() if number > 1]
+    assert shared and browser.count.endswith(f" shown in {len(groups)} rows")
+    _, arn, setting = shared[0]
+    browser.open(address=f"#findings?resource={quote(arn)}")
+    (row,) = [text for text in browser.texts("#list-findings tbody tr")
+              if f"{setting}: {groups[shared[0]]} policies" in text]
+    names = {one.policy for one in browser.findings() if one.arn == arn and setting_of(one.policy) == setting}
+    assert all(name in row for name in names)
+    browser.run("[...document.querySelectorAll('#list-findings tr')]"
+                ".find((row) => row.querySelector('.c-finding .tag')).querySelector('.open').click()")
+    assert all(name in browser.one("#detail").text for name in names)
+
+
 def test_requirements_are_searched_by_text_and_verdict(browser: Browser) -> None:
     browser.open()
     total = len(browser.all("tr[data-verdict]"))
@@ -307,6 +334,50 @@ def test_a_finding_has_an_address(browser: Browser) -> None:
     browser.open(address=f"#findings?finding={finding.id}")
     text = browser.one("#detail").text
     assert finding.resource in text and finding.exception["reason"] in text and finding.exception["expires"] in text
+
+
+def test_back_returns_to_the_state_before(browser: Browser) -> None:
+    browser.open()
+    steps = [(browser.count, browser.run("return location.hash"))]
+
+    def did() -> None:
+        browser.wait(lambda: browser.count != steps[-1][0] or browser.run("return location.hash") != steps[-1][1])
+        steps.append((browser.count, browser.run("return location.hash")))
+
+    browser.click("input[name=severity][value=high]")
+    did()
+    for letters in ("sg", "-", "pay"):
+        browser.one("#search").send_keys(letters)
+        browser.wait(lambda: browser.run("return location.hash").endswith(browser.run(
+            "return encodeURIComponent(document.querySelector('#search').value)")))
+    did()
+    browser.click("#list-findings .open")
+    assert browser.one("#detail").is_displayed()
+    browser.click("#detail-after")
+    browser.chrome.back()
+    browser.wait(lambda: not browser.one("#detail").is_displayed())
+    assert (browser.count, browser.run("return location.hash")) == steps[-1]
+    browser.click("nav.parts a[href='#frameworks']")
+    browser.wait(lambda: browser.run("return location.hash") == "#frameworks")
+    assert browser.count == steps[-1][0]
+    browser.chrome.back()
+    for count, address in reversed(steps):
+        browser.wait(lambda at=address: browser.run("return location.hash") == at)
+        browser.wait(lambda of=count: browser.count == of)
+        browser.chrome.back()
+    browser.wait(lambda: browser.run("return location.href") == "about:blank")
+
+
+def test_a_closed_finding_leaves_no_step_behind(browser: Browser) -> None:
+    browser.open(address="#findings?severity=high")
+    before = browser.run("return history.length")
+    for _ in range(3):
+        browser.click("#list-findings .open")
+        browser.press(Keys.ESCAPE)
+        browser.wait(lambda: browser.run("return location.hash") == "#findings?severity=high")
+    assert browser.run("return history.length") <= before + 1
+    browser.chrome.forward()
+    browser.wait(lambda: browser.one("#detail").is_displayed())
 
 
 def test_an_address_of_nothing_harms_nothing(browser: Browser) -> None:
@@ -345,7 +416,8 @@ def test_an_opened_finding_tells_all(browser: Browser) -> None:
     text = browser.one("#detail").text
     for said in (
         finding.arn, finding.account, info.title, info.rationale, info.fix, info.location, "2026-08-03",
-        f"./run.sh heal --policy {info.name}", "sgr-0a1b2c3d4e5f60718", "0.0.0.0/0", *info.controls["cis-aws-5.0"],
+        f"-r {finding.region} --policy {info.name} --resource {finding.arn}",
+        "sgr-0a1b2c3d4e5f60718", "0.0.0.0/0", *info.controls["cis-aws-5.0"],
     ):
         assert said in text, said
     assert browser.run("return document.querySelector('#detail pre.yaml').textContent") == info.yaml
@@ -461,15 +533,20 @@ def test_every_part_has_a_name_and_headings_are_in_order(browser: Browser) -> No
     assert browser.run("return [...document.querySelectorAll('main table')].every((t) => t.querySelector('th[scope]'))")
 
 
-def test_it_fits_a_phone(browser: Browser) -> None:
-    browser.command("Emulation.setDeviceMetricsOverride", width=360, height=740, deviceScaleFactor=2, mobile=True)
-    for name in ("run", "hostile"):
+@pytest.mark.parametrize("width", [360, 390, 768, 1280, 1600])
+def test_nothing_scrolls_sideways(browser: Browser, width: int) -> None:
+    phone = width < 700
+    browser.command("Emulation.setDeviceMetricsOverride", width=width, height=740, deviceScaleFactor=1, mobile=phone)
+    for name in ("run", "hostile", "awkward"):
         browser.open(name, "#findings?status=any")
         browser.run("document.querySelectorAll('details').forEach((details) => { details.open = true })")
-        wide = "return [document.documentElement.scrollWidth, innerWidth]"
-        assert browser.run(wide) == [360, 360]
+        wide = "return document.documentElement.scrollWidth <= innerWidth"
+        assert browser.run(wide)
+        assert browser.run("""
+          return [...document.querySelectorAll('.scroll')].filter((e) => e.scrollWidth > e.clientWidth + 1)
+            .map((e) => e.getAttribute('aria-label') || e.firstElementChild.id)""") == []
         browser.click("#list-findings .open")
-        assert browser.run(wide) == [360, 360]
+        assert browser.run(wide)
         assert browser.run("const body = document.querySelector('#detail-body');"
                            "return body.scrollWidth - body.clientWidth") == 0
 
@@ -482,21 +559,43 @@ return [...document.querySelectorAll(arguments[0])]
   .filter((e) => e.checkVisibility({contentVisibilityAuto: true}) && e.getClientRects().length).length"""
 
 
-def test_paper_has_all_that_matters(browser: Browser) -> None:
-    browser.open()
+def printed_pages(browser: Browser) -> int:
+    """The number of pages, all of them A4."""
     printed = browser.command("Page.printToPDF", preferCSSPageSize=True, printBackground=True)
     pages = re.findall(rb"/MediaBox\s*\[([^\]]+)\]", b64decode(printed["data"]))
     boxes = {tuple(map(float, page.split())) for page in pages}
     assert {(round(right), round(top)) for _, _, right, top in boxes} == {(595, 842)}
+    return len(pages)
+
+
+def test_paper_has_all_that_matters(browser: Browser) -> None:
+    browser.open()
     browser.command("Emulation.setEmulatedMedia", media="print", features=[])
     browser.run("window.dispatchEvent(new Event('beforeprint'))")
-    rows = browser.run(VISIBLE, "tr[data-verdict]")
-    assert rows == len(browser.all("tr[data-verdict]")) > 500
+    catalogues = runs.load_catalogues()
+    requirements = sum(len(catalogue.requirements) for catalogue in catalogues.values())
+    assert browser.run(VISIBLE, ".paper-framework li") == requirements
     assert browser.run(VISIBLE, "#printed-findings tbody tr") == PRINTED
     assert browser.run(VISIBLE, ".list-of-policies p") > 0
-    assert browser.run(VISIBLE, "nav, button, #filters, .list") == 0
+    assert browser.run(VISIBLE, "nav, button, #filters, .list, details.framework, #policies") == 0
+    cover = browser.one(".cover").text
+    for said in ("INCOMPLETE", "arn:aws:sts::111111111111:assumed-role/audit/ann",
+                 "payments-prod (111111111111): eu-central-1", "c7n) 0.9.9", "2026-11-24 06:00 UTC",
+                 "CIS Amazon Web Services Foundations Benchmark 7.0.0",
+                 "selected by severity high; account pay*", "legacy-erp", "sts:AssumeRole"):
+        assert said in cover, said
     browser.run("window.dispatchEvent(new Event('afterprint'))")
-    assert browser.run("return document.querySelectorAll('details.framework[open]').length") == 0
+    assert browser.run("return document.querySelectorAll('.list-of-policies[open]').length") == 0
+
+
+def test_paper_is_short_enough_to_be_filed(browser: Browser) -> None:
+    frameworks = len(runs.load_catalogues())
+    browser.open("clean")
+    assert printed_pages(browser) <= frameworks + 4
+    browser.open()
+    assert printed_pages(browser) <= frameworks + 15
+    browser.run("document.querySelectorAll('main > :not(.paper-only), .cover, .foot').forEach((e) => e.remove())")
+    assert printed_pages(browser) == frameworks
 
 
 def test_what_is_filtered_is_what_is_printed(browser: Browser) -> None:
@@ -517,7 +616,7 @@ def test_without_a_script_the_findings_are_there(browser: Browser) -> None:
     assert browser.one("#not-seen").is_displayed() and not browser.one("#filters").is_displayed()
     assert browser.run(VISIBLE, "tr[data-verdict]") == 0
     browser.command("Emulation.setEmulatedMedia", media="print", features=[])
-    assert browser.run(VISIBLE, "tr[data-verdict]") > 500
+    browser.wait(lambda: browser.run(VISIBLE, ".paper-framework li") > 500)
 
 
 # Many.
@@ -530,3 +629,87 @@ def test_fifty_thousand_findings_open_and_filter(browser: Browser) -> None:
     browser.wait(lambda: browser.shown == 1)
     browser.click("#list-findings .open")
     assert "resource-04999" in browser.one("#detail").text
+
+
+# What the page makes itself: the same as the other formats.
+
+
+EACH = """
+const made = [];
+document.querySelector('#list-findings .open').click();
+for (;;) {
+  made.push([new URLSearchParams(location.hash.split('?')[1]).get('finding'), (arguments[0])()]);
+  if (document.querySelector('#detail-after').disabled) break;
+  document.querySelector('#detail-after').click();
+}
+return made;"""
+
+
+def each_finding(browser: Browser, value: str) -> dict[str, Any]:
+    """Id of each finding of the filtered list, and the value of a JavaScript expression while it is open."""
+    return dict(browser.run(EACH.replace("arguments[0]", f"() => {value}")))
+
+
+def test_the_page_and_the_other_formats_have_the_same_fix_command(browser: Browser) -> None:
+    browser.open("awkward", "#findings?status=any")
+    made = each_finding(browser, "document.querySelector('#detail .fix code')?.textContent || ''")
+    with RunStore.open(browser.report("awkward").parent) as store:
+        again = assess_again(store)
+        wanted = {finding.id: fix_command(again, finding) for finding in again.findings()}
+    assert made == wanted and any("-c" in line for line in made.values())
+
+
+def test_the_page_and_the_other_formats_have_the_same_console(browser: Browser) -> None:
+    browser.open("awkward", "#findings?status=any")
+    made = each_finding(browser, "document.querySelector('#detail a[target]')?.getAttribute('href') || ''")
+    assert made == {finding.id: console_url(finding) for finding in browser.findings("awkward")}
+    assert {link.get_attribute("rel") for link in browser.all("#detail a[target]")} == {"noopener noreferrer"}
+
+
+def test_an_exception_can_be_pasted_and_covers_exactly_its_finding(browser: Browser, tmp_path: Path) -> None:
+    browser.open("awkward")
+    made = each_finding(browser, "document.querySelector('#detail .accept pre').textContent")
+    findings = browser.findings("awkward")
+    assert set(made) == {finding.id for finding in findings} and all(text.isascii() for text in made.values())
+    file = tmp_path / "exceptions.yml"
+    for id_, text in made.items():
+        file.write_text(text)
+        with pytest.raises(GuardrailsError, match="reason is empty"):
+            load(file)
+        file.write_text(text.replace("reason:", "reason: Because."))
+        with pytest.raises(GuardrailsError, match="owner is empty"):
+            load(file)
+        file.write_text(text.replace("reason:", "reason: Because.").replace("owner:", "owner: me@example.org"))
+        exceptions = load(file)
+        (rule,) = exceptions.rules
+        assert rule.days_left(exceptions.now) == DAYS
+        assert [finding.id for finding in findings if exceptions.rule_for(finding)] == [id_]
+
+
+def test_the_owner_the_tags_and_the_age_are_shown_and_filtered(browser: Browser) -> None:
+    browser.open("awkward")
+    browser.run("const owner = document.querySelector('#filter-owner'); owner.value = '$(id)`id`';"
+                "owner.dispatchEvent(new Event('change', {bubbles: true}))")
+    assert browser.shown == 3
+    browser.click("#list-findings .open")
+    text = browser.one("#detail").text
+    assert "Owner\n$(id)`id`" in text and "Owner=$(id)`id`" in text and "(open for 113 days)" in text
+    assert "By hand: AWS describes the steps" in text and "EC2.13" in text
+
+
+def test_what_is_filtered_is_what_is_saved(browser: Browser, tmp_path: Path) -> None:
+    browser.open("awkward", "#findings?status=any&policy=iam-user-mfa&sort=-resource")
+    browser.command("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+    browser.click("#save-csv")
+    file = tmp_path / "findings-filtered.csv"
+    browser.wait(lambda: file.exists() and file.stat().st_size)
+    with file.open(newline="", encoding="utf-8") as stream:
+        saved = list(csv.DictReader(stream))
+    findings = {one.id: one for one in browser.findings("awkward") if one.policy == "iam-user-mfa"}
+    assert {row["id"] for row in saved} == set(findings) and len(saved) == browser.shown
+    for row in saved:
+        finding = findings[row["id"]]
+        for head in ("resource", "arn", "owner"):
+            value = finding.tags["Owner"].strip() if head == "owner" else getattr(finding, head)
+            assert row[head] == harmless(value), head
+    assert [row["resource"] for row in saved] != sorted(row["resource"] for row in saved)
