@@ -26,8 +26,8 @@ def schema(output: Path, every: bool, directory: Path, controls: tuple[Path, ...
 
     \b
     Example:
-      ./run.sh schema
-      ./run.sh schema --all -o .vscode/policies.schema.json
+      {command} schema
+      {command} schema --all -o .vscode/policies.schema.json
     """
     from ..paths import write_text
     from ..policies import load, load_catalogues, policy_schema

@@ -34,9 +34,9 @@ def undeploy(
 
     \b
     Example:
-      ./run.sh undeploy -c accounts.yml                          # functions whose policy no longer exists
-      ./run.sh undeploy security-group-admin-ports-revert --yes
-      ./run.sh undeploy '*' -c accounts.yml --region all         # everything
+      {command} undeploy -c accounts.yml                          # functions whose policy no longer exists
+      {command} undeploy security-group-admin-ports-revert --yes
+      {command} undeploy '*' -c accounts.yml --region all         # everything
     """
     import sys
 

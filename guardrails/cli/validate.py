@@ -34,9 +34,9 @@ def validate(paths: tuple[Path, ...], controls: tuple[Path, ...], cases: str | N
 
     \b
     Example:
-      ./run.sh validate
-      ./run.sh validate my-policies/ policies/config-rule/s3.yml
-      ./run.sh validate my-policies/ --cases my-tests/policies
+      {command} validate
+      {command} validate my-policies/ policies/config-rule/s3.yml
+      {command} validate my-policies/ --cases my-tests/policies
     """
     started = time.monotonic()
     from ..policies import check_files, load_catalogues, policy_files

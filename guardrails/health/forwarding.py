@@ -11,6 +11,7 @@ from c7n.utils import get_partition
 from custom_actions.names import HUB_BUS, HUB_ROLE, MEMBER_ROLE
 
 from ..accounts import Account
+from ..command import command
 from ..deployment import answered_centrally, is_hub, regions_for
 from ..policies import Policy, UnknownComparison, mismatches, pattern_of
 from .expectations import ExpectedFunction
@@ -20,7 +21,7 @@ from .regions import trail
 from .resource_policies import bus_admits, bus_admits_organization, wide_bus
 from .verdict import HealthVerdict, as_list, broken, names, ok, some, unknown
 
-_STACK = "run ./run.sh templates -c accounts.yml, and update the stacks of {}.template.json"
+_STACK = f"run {command('templates -c accounts.yml')}, and update the stacks of {{}}.template.json"
 
 
 @dataclass(frozen=True)

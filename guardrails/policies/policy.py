@@ -13,6 +13,7 @@ from custom_actions.names import FUNCTION_PREFIX
 from custom_actions.parameters import USE_PLAIN_NAMES, lookups
 from custom_actions.vocabulary import PASSIVE
 
+from ..command import command
 from ..errors import GuardrailsError
 from ..paths import POLICIES
 from ..suggest import nearest
@@ -242,7 +243,7 @@ def _refuse(source: YamlFile, index: int, data: Mapping[str, Any]) -> None:
 
 
 def _see_validate(path: Path) -> str:
-    return f"`./run.sh validate {path}` shows every error"
+    return f"`{command('validate')} {path}` shows every error"
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from markupsafe import Markup
 from custom_actions.vocabulary import PASSIVE, SEVERITIES
 
 from ...assessment import Assessment, risk
+from ...command import command
 from ...results import Finding, PolicyInfo, Status, rank
 
 BLOCK = 1000
@@ -93,6 +94,7 @@ class FindingColumns:
         """The tables that the numbers in the blocks refer to, and the names of the columns."""
         return embedded({
             "block": BLOCK,
+            "command": command(),
             "columns": list(self._columns(())),
             "severities": SEVERITIES,
             "statuses": [status.value for status in Status],

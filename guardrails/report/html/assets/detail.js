@@ -116,7 +116,7 @@ class Detail {
 
   fix(policy, status) {
     if (!policy.fix && !policy.heals) return null;
-    const command = `./run.sh heal --policy ${policy.name}`;
+    const command = `${this.model.command} heal --policy ${policy.name}`;
     const runs = policy.heals && status !== "fixed"
       ? [h("p", { class: "muted" }, policy.profile
         ? `This command shows the planned changes and asks before it makes them. It applies to accounts with the profile ${policy.profile}:`

@@ -329,7 +329,7 @@ def test_an_opened_finding_tells_all(browser: Browser) -> None:
     text = browser.one("#detail").text
     for said in (
         finding.arn, finding.account, info.title, info.rationale, info.fix, info.location, "2026-08-03",
-        f"./run.sh heal --policy {info.name}", "sgr-0a1b2c3d4e5f60718", "0.0.0.0/0", *info.controls["cis-aws-5.0"],
+        f"guardrails heal --policy {info.name}", "sgr-0a1b2c3d4e5f60718", "0.0.0.0/0", *info.controls["cis-aws-5.0"],
     ):
         assert said in text, said
     assert browser.run("return document.querySelector('#detail pre.yaml').textContent") == info.yaml
