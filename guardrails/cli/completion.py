@@ -7,18 +7,18 @@ from pathlib import Path
 
 import click
 
-from ..command import VARIABLE, program
+from ..command import CHECKOUT_COMMAND, VARIABLE, program
 from ..paths import write_text
 
 SHELLS = ("bash", "zsh", "fish")
 _PROGRAM = "guardrails"
-# In a checkout the user types ./run.sh. bash completes a command by its path, so another project's run.sh would match
+# In a checkout the command is run.sh. bash completes a command by its path, so another project's run.sh would match
 # too: the function looks whether it is ours, and never runs it.
 _RUN_SH = """
 _guardrails_run_sh_completion() {{
     [ "$1" -ef {run_sh} ] && _guardrails_completion {program} "${{@:2}}"
 }}
-complete -o nosort -F _guardrails_run_sh_completion ./run.sh
+complete -o nosort -F _guardrails_run_sh_completion {command}
 """
 
 
@@ -38,7 +38,8 @@ def script(shell: str, run_sh: Path | None) -> str:
         raise ValueError(f"click does not know the shell {shell}")
     text = found(main, {}, _PROGRAM, COMPLETE_VARIABLE).source()
     if run_sh is not None and shell == "bash":
-        text += _RUN_SH.format(run_sh=shlex.quote(str(run_sh)), program=shlex.quote(str(program(_PROGRAM))))
+        text += _RUN_SH.format(
+            command=CHECKOUT_COMMAND, run_sh=shlex.quote(str(run_sh)), program=shlex.quote(str(program(_PROGRAM))))
     return text
 
 
@@ -62,7 +63,7 @@ def completion(shell: str, install: bool) -> None:
     """Print the script with which a shell completes verbs and options of `guardrails`.
 
     --install writes it to your own completions and changes no other file; it prints what is left to do. From run.sh,
-    the script for bash completes ./run.sh of this checkout too.
+    the script for bash completes run.sh of this checkout too.
 
     \b
     Example:
@@ -79,4 +80,4 @@ def completion(shell: str, install: bool) -> None:
     click.echo(f"written: {path}")
     click.echo(note.format(shlex.quote(str(path.parent if shell == "zsh" else path))), err=True)
     if started_by and shell == "bash":
-        click.echo(f"for ./run.sh, bash needs it in any case: source {shlex.quote(str(path))}", err=True)
+        click.echo(f"for {CHECKOUT_COMMAND}, add to ~/.bashrc in any case: source {shlex.quote(str(path))}", err=True)

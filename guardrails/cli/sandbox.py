@@ -82,7 +82,12 @@ def status(directory: Path | None) -> None:
 @_region
 @_directory
 def env(account: str, region: str, directory: Path | None) -> None:
-    """Print the variables with which a shell uses the sandbox:  eval "$({command} sandbox env)"."""
+    """Print the variables with which a shell uses the sandbox.
+
+    \b
+    Example:
+      eval "$({command} sandbox env)"
+    """
     if len(account) != 12 or not account.isdigit():
         raise click.BadParameter("must have 12 digits", param_hint="--account")
     place = directory or process.default_directory()
