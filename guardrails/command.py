@@ -36,9 +36,11 @@ def checkout(verb: str) -> Path:
     return ROOT
 
 
-def reinstall() -> str:
-    """How to complete an environment from which a program is missing."""
-    return "install aws-guardrails again" if INSTALLED else f"remove .venv, and run {CHECKOUT_COMMAND} setup"
+def reinstall(extra: str = "") -> str:
+    """How to complete an environment from which something is missing; `extra` is the package's extra that has it."""
+    if INSTALLED:
+        return f"install aws-guardrails[{extra}]; see docs/install.md" if extra else "install aws-guardrails again"
+    return f"remove .venv, and run {CHECKOUT_COMMAND} setup"
 
 
 def program(name: str) -> Path:

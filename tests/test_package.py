@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -25,7 +26,7 @@ from guardrails.cli.main import VERBS
 from guardrails.sandbox import ensure_runtime
 
 ROOT = Path(__file__).parents[1]
-DATA = ("policies", "controls", "mailer", "examples", "requirements/lambda.lock")
+DATA = ("policies", "controls", "mailer", "examples", "docs", "requirements/lambda.lock")
 """What the verbs read beside the code."""
 
 
@@ -121,6 +122,19 @@ def test_the_sdist_builds_the_same_wheel(built: Path, wheel: Path, tmp_path: Pat
     build(tmp_path / sdist.name.removesuffix(".tar.gz"), tmp_path / "dist", "-t", "wheel")
     [again] = (tmp_path / "dist").glob("*.whl")
     assert again.read_bytes() == wheel.read_bytes()
+
+
+def test_the_build_of_the_image_makes_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
+    """What .dockerignore lets in is enough, and adds nothing."""
+    for line in (ROOT / ".dockerignore").read_text().splitlines():
+        source = ROOT / line.removeprefix("!")
+        if line.startswith("!") and source.is_dir():
+            shutil.copytree(source, tmp_path / source.name, ignore=shutil.ignore_patterns("__pycache__"))
+        elif line.startswith("!"):
+            shutil.copy(source, tmp_path)
+    build(tmp_path, tmp_path / "dist", "-t", "wheel")
+    [made] = (tmp_path / "dist").glob("*.whl")
+    assert made.read_bytes() == wheel.read_bytes()
 
 
 def test_nothing_of_the_checkout_is_seen(installed: Installed) -> None:

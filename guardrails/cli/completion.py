@@ -34,8 +34,7 @@ def script(shell: str, run_sh: Path | None) -> str:
     from .main import COMPLETE_VARIABLE, main
 
     found = get_completion_class(shell)
-    if found is None:
-        raise ValueError(f"click does not know the shell {shell}")
+    assert found is not None, shell
     text = found(main, {}, _PROGRAM, COMPLETE_VARIABLE).source()
     if run_sh is not None and shell == "bash":
         text += _RUN_SH.format(

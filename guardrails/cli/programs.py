@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import click
 
-from ..command import program
+from ..command import program, reinstall
 from ..errors import GuardrailsError
 
 
@@ -18,8 +18,7 @@ def program_command(name: str) -> list[str]:
         return [sys.executable]
     if name == "c7n-mailer":
         if find_spec("c7n_mailer") is None:
-            raise GuardrailsError(
-                "c7n-mailer is not installed", "install it: pip install 'aws-guardrails[mailer]'")
+            raise GuardrailsError("c7n-mailer is not installed", reinstall("mailer"))
         # A message must not choose what the mailer renders, or to whom it writes.
         return [sys.executable, "-m", "guardrails.mailer.function"]
     return [str(program(name))]

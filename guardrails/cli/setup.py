@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import sys
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 
 import click
 
@@ -11,7 +12,7 @@ from ..paths import INSTALLED, ROOT
 
 _SHOWN = ("aws-guardrails", "c7n", "c7n-org", "boto3")
 _FOR_DEVELOPERS = ("moto", "ruff", "mypy", "pytest")
-_DATA = ("policies", "controls", "mailer", "examples")
+_DATA = ("policies", "controls", "mailer", "examples", "docs")
 
 
 @click.command()
@@ -19,8 +20,8 @@ _DATA = ("policies", "controls", "mailer", "examples")
 def setup(no_sandbox: bool) -> None:
     """Create the environment in which the sandbox runs deployed functions, and show what is installed and where.
 
-    The directories that it names hold the policies, the frameworks, the mailer's templates and the examples that come
-    with this version. Copy them to change them, and name the copy with --policies or --controls.
+    The directories that it names hold the policies, the frameworks, the mailer's templates, the examples and the
+    documentation of this version. Copy them to change them, and name the copy with --policies or --controls.
 
     \b
     Example:
@@ -35,7 +36,9 @@ def setup(no_sandbox: bool) -> None:
             click.echo(f"{name} is missing: {reinstall()}")
     for name in _DATA:
         click.echo(f"{name}  {ROOT / name}")
-    if not no_sandbox:
+    if find_spec("moto") is None:
+        click.echo(f"the sandbox is not installed: {reinstall('sandbox')}")
+    elif not no_sandbox:
         from ..sandbox import ensure_runtime
 
         click.echo("preparing the sandbox's environment (about a minute, only once) …", err=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from ..command import reinstall
 from ..paths import local_directory
 from .errors import RuntimeNotReady, SandboxError, SandboxNotRunning
 from .ministack import end_group, group_members
@@ -43,14 +44,13 @@ def start(directory: Path, *, detached: bool) -> Started:
     A detached one outlives its starter; another stops when the starter closes `lifeline` or dies. Raises
     SandboxError with the end of the log.
     """
+    if find_spec("moto") is None:
+        raise RuntimeNotReady(f"the local AWS needs moto, which is not installed: {reinstall('sandbox')}")
     place = StateDirectory(directory)
     place.make()
     found = place.read()
     if found:
         return Started(found, new=False)
-    if find_spec("moto") is None:
-        raise RuntimeNotReady(
-            "the local AWS needs moto, which is not installed; install it: pip install 'aws-guardrails[sandbox]'")
     python = ensure_runtime()
     ours, theirs = os.pipe()
     command = [
