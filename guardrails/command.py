@@ -39,7 +39,7 @@ def checkout(verb: str) -> Path:
 def reinstall(extra: str = "") -> str:
     """How to complete an environment from which something is missing; `extra` is the package's extra that has it."""
     if INSTALLED:
-        return f"install aws-guardrails[{extra}]; see docs/install.md" if extra else "install aws-guardrails again"
+        return f"install aws-guardrails again, as aws-guardrails[{extra}]" if extra else "install aws-guardrails again"
     return f"remove .venv, and run {CHECKOUT_COMMAND} setup"
 
 

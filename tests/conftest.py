@@ -39,7 +39,7 @@ gc.set_threshold(50_000)
 _LONGEST = (
     "policies/test_config_rule.py", "policies/test_realtime.py", "policies/test_cases.py",
     "guardrails/cli/test_demo.py", "guardrails/cli/test_many_accounts.py", "guardrails/cli/test_sweeps.py",
-    "guardrails/report/html/test_browser.py", "guardrails/deployment/test_lifecycle.py",
+    "guardrails/report/html/test_browser.py", "guardrails/deployment/test_lifecycle.py", "test_package.py",
 )
 
 
