@@ -56,11 +56,15 @@ install() {
   wanted >"$venv/made-from"
 }
 
-if [ ! -f "$venv/made-from" ] || ! wanted | cmp -s -- - "$venv/made-from"; then install; fi
+# A shell that asks for completions cannot wait for an installation.
+if [ ! -f "$venv/made-from" ] || ! wanted | cmp -s -- - "$venv/made-from"; then
+  if [ -n "${_GUARDRAILS_COMPLETE:-}" ]; then exit 0; fi
+  install
+fi
 
-case "${1:-}" in
-  custodian | c7n-org | python) program=$1; shift; exec "$venv/bin/$program" "$@" ;;
-  # A message must not choose what the mailer renders, or to whom it writes.
-  c7n-mailer) shift; exec "$venv/bin/python" -m guardrails.mailer.function "$@" ;;
-  *) exec "$venv/bin/guardrails" "$@" ;;
+# Hints name the command as the user typed it.
+case $0 in
+  */*) export GUARDRAILS_COMMAND=$0 ;;
+  *) export GUARDRAILS_COMMAND=./$0 ;;
 esac
+exec "$venv/bin/guardrails" "$@"

@@ -1,8 +1,14 @@
-"""Where the project's own files are, and how to write a file completely or not at all."""
+"""Where the project's own files are, and how to write a file completely or not at all.
+
+In a checkout they are where the repository has them. The wheel has what the verbs read in `guardrails/_data`, with the
+same layout (pyproject.toml says what), so `ROOT` is one of the two. Nothing is ever written below an installed `ROOT`.
+"""
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import sys
 import tempfile
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -12,13 +18,33 @@ from typing import Any
 
 from .errors import GuardrailsError
 
-ROOT = Path(__file__).resolve().parents[1]
+_PACKAGED = Path(__file__).resolve().with_name("_data")
+INSTALLED = _PACKAGED.is_dir()
+"""Whether this is an installed package, and not a checkout."""
+ROOT = _PACKAGED if INSTALLED else _PACKAGED.parents[1]
 POLICIES = ROOT / "policies"
 CONTROLS = ROOT / "controls"
 _OUTPUT: ContextVar[Path] = ContextVar("output", default=Path("output"))
 PRIVATE_DIRECTORY, PRIVATE_FILE = 0o700, 0o600
 PRIVATE_UMASK = 0o077
 """For processes that write below a run's directory."""
+
+
+def local_directory() -> Path:
+    """Where the sandbox keeps its environment and its state: the checkout, else a directory in the user's cache.
+
+    An installed package has one for each Python environment. It can be deleted when no sandbox runs. Raises
+    GuardrailsError when the user has no home directory.
+    """
+    if not INSTALLED:
+        return ROOT
+    try:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError:
+        raise GuardrailsError(
+            "this user has no home directory, in which the sandbox could keep its environment",
+            "set HOME or XDG_CACHE_HOME to a directory that you can write to") from None
+    return cache.absolute() / "aws-guardrails" / hashlib.sha256(sys.prefix.encode()).hexdigest()[:12]
 
 
 def write_text(path: Path, text: str, *, shared: bool = False) -> Path:

@@ -171,7 +171,8 @@ class SharedState:
                     self._said = True
                     log.warning(
                         "the table %s cannot be used (%s): how often a resource was fixed, and what was reported, is "
-                        "known to this instance only; ./run.sh deploy creates the table", STATE_TABLE, reason_of(error))
+                        "known to this instance only; `guardrails deploy` creates the table",
+                        STATE_TABLE, reason_of(error))
         return question(self._memory)
 
 

@@ -1,7 +1,8 @@
 """The exceptions that apply in this process.
 
 The environment variable GUARDRAILS_EXCEPTIONS names the file; when it is empty, there are no exceptions. When it is not
-set, the file is `exceptions.yml` beside the package's directory, if it exists.
+set, the file is the `exceptions.yml` of the checkout, if it exists. Where aws-guardrails is an installed package, it is
+that of the current directory.
 """
 from __future__ import annotations
 
@@ -15,14 +16,22 @@ from .entries import InvalidExceptions
 from .file import read
 from .rules import FILE, VARIABLE, ExceptionRule
 
-_DEFAULT = Path(__file__).resolve().parents[2] / FILE
+_BESIDE = Path(__file__).resolve().parents[2]
+
+
+def default_file() -> Path | None:
+    """The file when nothing names one, or None if it does not exist."""
+    # Only an installed package has this directory; nobody keeps files of their own beside it.
+    installed = (_BESIDE / "guardrails" / "_data").is_dir()
+    path = (Path.cwd() if installed else _BESIDE) / FILE
+    return path if path.is_file() else None
 
 
 def file_in_force() -> Path | None:
     """The file of exceptions that applies in this process, or None."""
     given = os.environ.get(VARIABLE)
     if given is None:
-        return _DEFAULT if _DEFAULT.is_file() else None
+        return default_file()
     return Path(given) if given else None
 
 

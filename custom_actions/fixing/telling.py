@@ -113,7 +113,7 @@ class FixNotify(Notify):
             if not _on_the_command_line(self.manager):
                 raise MessageNotSent(f"{NOT_SENT}: {printable(reason_of(error))}") from error
             self.log.error(
-                "%s: %s: %s. The fix has ended, and its receipts are written. Create the topic (./run.sh templates), "
+                "%s: %s: %s. The fix has ended, and its receipts are written. Create the topic (guardrails templates), "
                 "or correct the transport of the notify", self.manager.data.get("name"), NOT_SENT,
                 printable(reason_of(error)))
 

@@ -14,6 +14,7 @@ from botocore.parsers import ResponseParserError
 
 from custom_actions.patches import prepare_sessions
 
+from ..command import command
 from ..errors import GuardrailsError
 from ..limits import ACCOUNTS_CHECKED
 from ..yamlfile import YamlError, YamlFile, read
@@ -207,7 +208,7 @@ def _current_account() -> tuple[Account, str]:
         raise GuardrailsError(
             f"AWS cannot be accessed: {reason_of(error)}",
             "set credentials (AWS_PROFILE, or the AWS_… variables), name accounts with -c accounts.yml, "
-            "or use the local AWS: ./run.sh sandbox start",
+            f"or use the local AWS: {command('sandbox start')}",
         ) from None
     return Account(identity["Account"], identity["Account"], ()), identity["Arn"]
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..accounts import DEFAULT_ROLE
+from ..command import command
 
 if TYPE_CHECKING:
     from ..accounts import OrganizationFile
@@ -41,8 +42,8 @@ def accounts(
 
     \b
     Example:
-      ./run.sh accounts --active-only --region eu-central-1 --region us-east-1
-      ./run.sh accounts --ou /production --role security-audit -o production.yml
+      {command} accounts --active-only --region eu-central-1 --region us-east-1
+      {command} accounts --ou /production --role security-audit -o production.yml
     """
     from ..accounts import ManualSettings, check_regions, manual_settings, organization_file, read_organization
     from ..errors import GuardrailsError
@@ -54,11 +55,11 @@ def accounts(
     manual = manual_settings(output) if output.exists() else ManualSettings()
     file = organization_file(
         read_organization(units), manual, role=role, regions=regions, exclude=exclude, active_only=active_only)
-    command = shlex.join([
-        "./run.sh", "accounts", "-o", str(output), "--role", role, *_repeated("--region", regions),
+    written_by = command(shlex.join([
+        "accounts", "-o", str(output), "--role", role, *_repeated("--region", regions),
         *_repeated("--ou", units), *_repeated("--exclude", exclude), *(["--active-only"] if active_only else []),
-    ])
-    write_text(output, file.text(command=command, when=datetime.now(UTC)))
+    ]))
+    write_text(output, file.text(command=written_by, when=datetime.now(UTC)))
     _report(file, output)
 
 

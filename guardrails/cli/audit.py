@@ -8,6 +8,7 @@ import click
 
 from custom_actions.vocabulary import UNRATED
 
+from ..command import command
 from .options import (
     INTERRUPTED,
     account_options,
@@ -61,10 +62,10 @@ def audit(
 
     \b
     Example:
-      ./run.sh audit -c accounts.yml --region all --fail-on high
-      ./run.sh audit --framework cis-aws-5.0 --format html --format sarif -o output/today
-      ./run.sh audit --evidence --format csv --format json-ocsf
-      ./run.sh audit --resume output/audit-20260101T120000Z
+      {command} audit -c accounts.yml --region all --fail-on high
+      {command} audit --framework cis-aws-5.0 --format html --format sarif -o output/today
+      {command} audit --evidence --format csv --format json-ocsf
+      {command} audit --resume output/audit-20260101T120000Z
     """
     from ..paths import output_directory
     from ..runs import AuditRequest, Concurrency, resume_audit, start_audit
@@ -95,7 +96,7 @@ def audit(
         end_with_report(
             run.assess(), run.directory, formats, fail_on=fail_on, owner_tags=owner_tags,
             securityhub=run.plan.accounts.reached if securityhub else None, with_passed=securityhub_passed,
-            if_incomplete=f"to run the missing checks: ./run.sh audit --resume {run.directory}")
+            if_incomplete=f"to run the missing checks: {command('audit --resume')} {run.directory}")
 
 
 def _sweep(run: AuditRun, concurrency: Concurrency) -> None:
@@ -106,5 +107,5 @@ def _sweep(run: AuditRun, concurrency: Concurrency) -> None:
         run.sweep(progress_bar, concurrency)
     except KeyboardInterrupt:
         click.echo(f"interrupted: {len(run.store.states())} of {run.total} checks are done", err=True)
-        click.echo(f"  resume with: ./run.sh audit --resume {run.directory}", err=True)
+        click.echo(f"  resume with: {command('audit --resume')} {run.directory}", err=True)
         raise SystemExit(INTERRUPTED) from None

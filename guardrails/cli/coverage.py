@@ -49,11 +49,11 @@ def coverage(
 
     \b
     Example:
-      ./run.sh coverage
-      ./run.sh coverage --framework cis-aws-5.0
-      ./run.sh coverage --orphans
-      ./run.sh coverage --framework aws-fsbp --check controls.json
-      ./run.sh coverage --controls examples/controls --framework example-bank
+      {command} coverage
+      {command} coverage --framework cis-aws-5.0
+      {command} coverage --orphans
+      {command} coverage --framework aws-fsbp --check controls.json
+      {command} coverage --controls examples/controls --framework example-bank
     """
     catalogues = load_catalogues(controls)
     policies = policy_sources.load()

@@ -22,6 +22,7 @@ import yaml
 
 from custom_actions.vocabulary import SEVERITIES
 
+from ..command import command
 from ..errors import GuardrailsError
 from ..paths import output_directory
 from .console import out, severity, table
@@ -51,8 +52,8 @@ def demo(output: str | None, keep: bool) -> None:
 
     \b
     Example:
-      ./run.sh demo
-      ./run.sh demo --keep        # then try your own changes
+      {command} demo
+      {command} demo --keep        # then try your own changes
     """
     from ..sandbox import Sandbox
 
@@ -68,8 +69,8 @@ def demo(output: str | None, keep: bool) -> None:
     show.step(f"Done in {show.seconds:.0f} s")
     if keep:
         production = f"--account {ACCOUNTS['production']} --region {REGION}"
-        show.say(f'the local AWS is still running; to use it: eval "$(./run.sh sandbox env {production})"')
-        show.say("to stop it: ./run.sh sandbox stop")
+        show.say(f'the local AWS is still running; to use it: eval "$({command("sandbox env", production)})"')
+        show.say(f"to stop it: {command('sandbox stop')}")
     else:
         show.say(f"all {len(processes)} processes of the local AWS have ended")
     for name in ("before", "after"):
@@ -139,7 +140,7 @@ class VerbRunner:
     def run(self, verb: str, output: str, *options: str) -> None:
         """Run a verb; its output goes to the terminal. Raises GuardrailsError if it fails."""
         arguments = [verb, "-c", str(self._accounts), *options, "-o", str(self._target / output)]
-        self._show.say(f"$ ./run.sh {shlex.join(arguments)}", style="bold cyan")
+        self._show.say(f"$ {command(shlex.join(arguments))}", style="bold cyan")
         # The verb writes to the terminal itself; the output of this process must come first.
         sys.stdout.flush()
         done = subprocess.run(
@@ -211,8 +212,8 @@ def defend(sandbox: Sandbox, show: Show) -> None:
             found = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]["IpPermissions"]
             return any(source["CidrIp"] == "0.0.0.0/0" for rule in found for source in rule["IpRanges"])
 
-        command = f"aws ec2 authorize-security-group-ingress --group-id {group} --protocol tcp --port 22"
-        show.say(f"$ {command} --cidr 0.0.0.0/0", style="bold cyan")
+        show.say(f"$ aws ec2 authorize-security-group-ingress --group-id {group} --protocol tcp --port 22 "
+                 "--cidr 0.0.0.0/0", style="bold cyan")
         seconds = _until(lambda: not is_open(), lambda: _open(ec2, group, 22, 22, "0.0.0.0/0"))
         rows.append(("port 22 closed to the world again", start, f"{seconds:.2f} s"))
         show.say("$ aws cloudtrail stop-logging --name main", style="bold cyan")
@@ -224,7 +225,7 @@ def defend(sandbox: Sandbox, show: Show) -> None:
     log = sandbox.logs("custodian-security-group-admin-ports-revert", account, REGION)
     receipt = next(_receipts(log), None)
     if receipt is None:
-        raise GuardrailsError("demo: the function's log has no receipt", "to see the log: ./run.sh demo --keep")
+        raise GuardrailsError("demo: the function's log has no receipt", f"to see the log: {command('demo --keep')}")
     show.say(f"the function's receipt: {receipt['outcome']}, removed {json.dumps(receipt['removed'][0])}")
     show.say(f"who made the change: {receipt['caused_by']['arn']} with {receipt['caused_by']['event']}")
 
@@ -291,7 +292,7 @@ def _until(done: Callable[[], bool], change: Callable[[], object]) -> float:
         if time.monotonic() - began > _TIMEOUT_SECONDS:
             raise GuardrailsError(
                 f"demo: the change was not reverted within {_TIMEOUT_SECONDS:.0f} s",
-                "to see the functions' logs: ./run.sh demo --keep",
+                f"to see the functions' logs: {command('demo --keep')}",
             )
         time.sleep(_POLL_SECONDS)
     return time.monotonic() - began

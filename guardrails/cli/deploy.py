@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..command import command
 from ..errors import GuardrailsError
 from .options import (
     INCOMPLETE,
@@ -73,9 +74,9 @@ def deploy(
 
     \b
     Example:
-      ./run.sh deploy security-group-admin-ports-revert
-      ./run.sh deploy -c accounts.yml --mode realtime --yes
-      ./run.sh deploy -c accounts.yml --mode periodic --reports s3://central-reports/guardrails
+      {command} deploy security-group-admin-ports-revert
+      {command} deploy -c accounts.yml --mode realtime --yes
+      {command} deploy -c accounts.yml --mode periodic --reports s3://central-reports/guardrails
     """
     from ..deployment import apply_rollout, plan_rollout
     from ..paths import output_directory, write_json
@@ -172,7 +173,7 @@ def _show_plan(rollout: Rollout, *, verbose: bool) -> None:
     totals = ", ".join(f"{counts[change]} {change}" for change in DeploymentChange if counts[change])
     click.echo(f"Plan: {totals or 'nothing'}", err=True)
     if counts[DeploymentChange.REMOVE]:
-        click.echo("./run.sh undeploy removes functions that no policy needs any more", err=True)
+        click.echo(f"{command('undeploy')} removes functions that no policy needs any more", err=True)
     for account, problem in rollout.request.accounts.unreachable:
         click.echo(f"account {account} cannot be reached: {problem}", err=True)
     for account, region, problem in rollout.unknown:

@@ -31,7 +31,7 @@ def diff(
     \b
     Example:
       git worktree add /tmp/main origin/main
-      ./run.sh diff /tmp/main/policies policies -c accounts.yml
+      {command} diff /tmp/main/policies policies -c accounts.yml
     """
     from ..accounts import find_accounts
     from ..paths import output_directory, write_json, write_text

@@ -56,9 +56,9 @@ def doctor(
 
     \b
     Example:
-      ./run.sh doctor
-      ./run.sh doctor -c accounts.yml --region all
-      ./run.sh doctor security-group-admin-ports-revert --fire
+      {command} doctor
+      {command} doctor -c accounts.yml --region all
+      {command} doctor security-group-admin-ports-revert --fire
     """
     from ..accounts import find_accounts
     from ..deployment import deployable

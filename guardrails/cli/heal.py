@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..command import command
 from ..errors import GuardrailsError
 from ..limits import HEAL_LIMIT
 from .options import (
@@ -99,10 +100,10 @@ def heal(
 
     \b
     Example:
-      ./run.sh heal --policy security-group-admin-ports --resource sg-0a1b2c3d
-      ./run.sh heal -c accounts.yml --severity critical --plan-out plan.json
-      ./run.sh heal -c accounts.yml --apply plan.json
-      ./run.sh heal --resume output/heal-20260101T120000Z
+      {command} heal --policy security-group-admin-ports --resource sg-0a1b2c3d
+      {command} heal -c accounts.yml --severity critical --plan-out plan.json
+      {command} heal -c accounts.yml --apply plan.json
+      {command} heal --resume output/heal-20260101T120000Z
     """
     from ..runs import Concurrency, HealLimits, HealPlan
 
@@ -129,7 +130,7 @@ def heal(
             _run(run, selection["controls"], yes=yes, applies=run.applied is not None)
         except KeyboardInterrupt:
             click.echo(f"interrupted while {run.phase}", err=True)
-            click.echo(f"  resume with: ./run.sh heal --resume {run.directory}", err=True)
+            click.echo(f"  resume with: {command('heal --resume')} {run.directory}", err=True)
             raise SystemExit(INTERRUPTED) from None
 
 

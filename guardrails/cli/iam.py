@@ -49,8 +49,8 @@ def iam(
 
     \b
     Example:
-      ./run.sh iam -o output/iam
-      ./run.sh iam -c accounts.yml --region eu-west-1 --reports s3://central-reports/guardrails
+      {command} iam -o output/iam
+      {command} iam -c accounts.yml --region eu-west-1 --reports s3://central-reports/guardrails
     """
     from ..accounts import check_regions
     from ..errors import GuardrailsError

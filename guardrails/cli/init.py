@@ -19,7 +19,7 @@ def init(directory: Path) -> None:
 
     \b
     Example:
-      ./run.sh init team
+      {command} init team
     """
     from importlib.metadata import version
 

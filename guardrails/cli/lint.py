@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ..paths import ROOT
+from ..command import checkout
 
 
 def lint_steps() -> dict[str, list[str]]:
@@ -46,6 +46,6 @@ def lint() -> None:
 
     \b
     Example:
-      ./run.sh lint
+      {command} lint
     """
-    exit_with(run_steps(lint_steps(), ROOT))
+    exit_with(run_steps(lint_steps(), checkout("lint")))

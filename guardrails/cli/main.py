@@ -1,23 +1,28 @@
-"""The command line: `guardrails VERB`; `./run.sh VERB` runs it.
+"""The command line: `guardrails VERB`; in a checkout, run.sh runs it.
 
 The module of a verb is imported only when the verb is called: help stays fast, and an error in one verb's module does
 not break the other verbs.
 """
 from __future__ import annotations
 
+import inspect
 import sys
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from custom_actions.escaping import escaped
 
+from ..command import PLACEHOLDER, command
 from ..errors import GuardrailsError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 # Verb X is the command X in the file X.py. Its help line is here, so that help does not import the verbs.
 VERBS = {
-    "setup": "Prepare the sandbox's environment, and show which versions are installed.",
+    "setup": "Prepare the sandbox's environment, and show what is installed and where.",
     "demo": "Show the whole product in three minutes on a laptop, without AWS.",
     "sandbox": "Run a local AWS with several accounts: start, stop, status, env, reset.",
     "init": "Make a repository for your policies: settings, accounts, exceptions, a tested policy, CI.",
@@ -25,7 +30,7 @@ VERBS = {
     "policies": "List the policies: where they are, their mode, severity and fix.",
     "diff": "Show which resources only one of two versions of the policies matches.",
     "schema": "Write a JSON schema with which an editor completes and checks policies.",
-    "rules": "Write docs/rules.md, a table of all policies, from the policies.",
+    "rules": "Write docs/rules.md, a table of all policies, from the policies (in a checkout).",
     "coverage": "Show how much of each framework the policies cover.",
     "accounts": "Write accounts.yml from AWS Organizations.",
     "audit": "Find drift in accounts and regions, and write a risk report; change nothing.",
@@ -40,20 +45,23 @@ VERBS = {
     "doctor": "Check that deployed functions, and everything that they need, work.",
     "receipts": "List what fixes did: from runs, S3, and the logs of functions; change nothing.",
     "rollback": "Undo fixes with the calls in their receipts.",
-    "lint": "Run the linter and the type checker.",
-    "test": "Run the linter, the type checker and the tests.",
+    "lint": "Run the linter and the type checker (in a checkout).",
+    "test": "Run the linter, the type checker and the tests (in a checkout).",
+    "completion": "Print or install the completion of this command for a shell.",
 }
-# run.sh runs these itself, without this program; the help lists them.
+# Other programs of the environment, which get all arguments as they are; programs.py says how each is run.
 PASSED_THROUGH = {
-    "custodian …": "Cloud Custodian, with our filters and actions.",
-    "c7n-org …": "Cloud Custodian over many accounts.",
-    "c7n-mailer …": "Sends the notifications of policies by mail and Slack.",
-    "python …": "Python in the project's environment.",
+    "custodian": "Cloud Custodian, with our filters and actions.",
+    "c7n-org": "Cloud Custodian over many accounts.",
+    "c7n-mailer": "Sends the notifications of policies by mail and Slack.",
+    "python": "Python in this environment.",
 }
+COMPLETE_VARIABLE = "_GUARDRAILS_COMPLETE"
+"""The environment variable with which a shell asks this program for completions."""
 
 
 # They work on no policies of a team: a damaged guardrails.yml must not keep anybody from using them.
-WITHOUT_SETTINGS = frozenset({"setup", "demo", "sandbox", "lint", "rules", "init"})
+WITHOUT_SETTINGS = frozenset({"setup", "demo", "sandbox", "lint", "rules", "init", "completion"})
 
 
 class Verbs(click.Group):
@@ -63,47 +71,68 @@ class Verbs(click.Group):
         return list(VERBS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in PASSED_THROUGH:
+            from .programs import passed_through
+
+            return passed_through(cmd_name, PASSED_THROUGH[cmd_name])
         if cmd_name not in VERBS:
             return None
         module = f"{__package__}.{cmd_name}"
         try:
-            command: click.Command = getattr(import_module(module), cmd_name)
+            verb: click.Command = getattr(import_module(module), cmd_name)
         except ModuleNotFoundError as error:
             # This error is only for the verb's own module; a missing dependency is reported as it is.
             if error.name is None or not module.startswith(error.name):
                 raise
             raise GuardrailsError(
-                f"{cmd_name}: this checkout has no {module}", "check for missing files: git status") from None
-        return command
+                f"{cmd_name}: {module} is missing", "check the files: git status, or install aws-guardrails again"
+            ) from None
+        _name_command(verb)
+        return verb
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         from difflib import get_close_matches
 
-        if args[0] not in VERBS and not args[0].startswith("-"):
+        if args[0] not in (*VERBS, *PASSED_THROUGH) and not args[0].startswith("-"):
             near = get_close_matches(args[0], VERBS, n=1)
             ctx.fail(f"No such verb: {args[0]!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
         name, command, rest = super().resolve_command(ctx, args)
-        if name and command and not ctx.resilient_parsing and name not in WITHOUT_SETTINGS:
+        if name in VERBS and command and not ctx.resilient_parsing and name not in WITHOUT_SETTINGS:
             _apply_settings(ctx, name, command)
         return name, command, rest
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Verbs"):
             formatter.write_dl(list(VERBS.items()))
-        with formatter.section("Other programs (./run.sh only)"):
-            formatter.write_dl(list(PASSED_THROUGH.items()))
+        with formatter.section("Other programs"):
+            formatter.write_dl([(f"{name} …", text) for name, text in PASSED_THROUGH.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The names of verbs and programs, and the options; without importing any verb."""
+        from click.shell_completion import CompletionItem
+
+        names = [CompletionItem(name, help=text) for name, text in {**VERBS, **PASSED_THROUGH}.items()
+                 if name.startswith(incomplete)]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         try:
-            return super().main(*args, **kwargs)
+            return super().main(*args, **{"prog_name": command(), "complete_var": COMPLETE_VARIABLE, **kwargs})
         except Exception as error:
             # The sandbox has its own errors, whose message includes how to fix them.
             if not isinstance(error, GuardrailsError) and not _is_sandbox_error(error):
                 raise
             _print_error(error)
             sys.exit(error.exit_code if isinstance(error, GuardrailsError) else 1)
+
+
+def _name_command(verb: click.Command) -> None:
+    """Replace the placeholder in the help of a verb and its subcommands by the command that the user has."""
+    verb.help = inspect.cleandoc(verb.callback.__doc__ or "").replace(PLACEHOLDER, command()) if verb.callback else None
+    for each in verb.commands.values() if isinstance(verb, click.Group) else ():
+        _name_command(each)
 
 
 def _is_sandbox_error(error: Exception) -> bool:

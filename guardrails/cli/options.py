@@ -45,8 +45,8 @@ controls_option = click.option(
 )
 exceptions_option = click.option(
     "--exceptions", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
-    help="The file of exceptions: accepted drift, with an owner and an end date. [default: the project's "
-         "exceptions.yml, if it exists]",
+    help="The file of exceptions: accepted drift, with an owner and an end date. [default: exceptions.yml "
+         "of the checkout, or of the current directory for an installed package, if it exists]",
 )
 
 

@@ -29,8 +29,8 @@ def policies(
 
     \b
     Example:
-      ./run.sh policies --service s3
-      ./run.sh policies --framework cis-aws-6.0 --json
+      {command} policies --service s3
+      {command} policies --framework cis-aws-6.0 --json
     """
     from ..policies import Selection, load_catalogues, policies_for
     from .console import out, table

@@ -99,9 +99,9 @@ def receipts(
 
     \b
     Example:
-      ./run.sh receipts
-      ./run.sh receipts logs --since 12h --policy 'security-group-*'
-      ./run.sh receipts s3://my-bucket/reports --account 111111111111 --json
+      {command} receipts
+      {command} receipts logs --since 12h --policy 'security-group-*'
+      {command} receipts s3://my-bucket/reports --account 111111111111 --json
     """
     from ..runs import default_sources
 

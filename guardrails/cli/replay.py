@@ -43,9 +43,9 @@ def replay(
 
     \b
     Example:
-      ./run.sh replay event.json
-      ./run.sh replay event.json --policy 'security-group-*' -v
-      ./run.sh replay item.json --offline
+      {command} replay event.json
+      {command} replay event.json --policy 'security-group-*' -v
+      {command} replay item.json --offline
     """
     import json
 

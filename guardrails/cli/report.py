@@ -46,8 +46,8 @@ def report(
 
     \b
     Example:
-      ./run.sh report output/audit-20260101T120000Z --format sarif
-      ./run.sh report s3://central-reports/guardrails -c accounts.yml -o output/week
+      {command} report output/audit-20260101T120000Z --format sarif
+      {command} report s3://central-reports/guardrails -c accounts.yml -o output/week
     """
     from ..paths import output_directory
     from ..runs import AuditRequest, assess_source

@@ -11,6 +11,7 @@ import click
 
 from custom_actions.fixing import printable
 
+from ..command import command
 from ..errors import GuardrailsError
 from .options import output_option, policies_option, wait_option, waiting, yes_option
 from .receipts import filter_of, receipt_options, request_for
@@ -57,9 +58,9 @@ def rollback(
 
     \b
     Example:
-      ./run.sh rollback 20260101-120000-k3v9qt7m
-      ./run.sh rollback output/heal-20260101T120000Z --policy 's3-*'
-      ./run.sh rollback 20260101-120000-k3v9qt7m --from /aws/lambda/custodian-s3-bucket-public
+      {command} rollback 20260101-120000-k3v9qt7m
+      {command} rollback output/heal-20260101T120000Z --policy 's3-*'
+      {command} rollback 20260101-120000-k3v9qt7m --from /aws/lambda/custodian-s3-bucket-public
     """
     from ..paths import output_directory, output_path, output_root
     from ..runs import (
@@ -86,7 +87,7 @@ def rollback(
             named = printable(", ".join([*given, *sources])[:_NAMES_SHOWN])
             raise GuardrailsError(
                 f"{named}: no receipt is selected" if named else "no receipt is selected",
-                "list them: ./run.sh receipts SOURCE")
+                f"list them: {command('receipts SOURCE')}")
         return
     account, clients = account_of_credentials(plan.region), AwsClients()
     plan.refuse_other_accounts(account)
@@ -130,7 +131,7 @@ def _selected(
                 click.echo(f"could not be read: {line}", err=True)
             raise GuardrailsError(
                 f"no receipt with the id {', '.join(missing)} in {', '.join(known.sources)}",
-                "name the run, file, bucket or log that has it with --from; ./run.sh receipts SOURCE lists ids")
+                f"name the run, file, bucket or log that has it with --from; {command('receipts SOURCE')} lists ids")
     return found
 
 

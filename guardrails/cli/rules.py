@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import click
 
+from ..command import checkout, command
 from ..errors import GuardrailsError
 from .console import out
 
@@ -14,12 +15,13 @@ def rules(check: bool) -> None:
 
     \b
     Example:
-      ./run.sh rules
-      ./run.sh rules --check
+      {command} rules
+      {command} rules --check
     """
     from ..paths import write_text
     from ..policies import ATTACKS_PAGE, RULES_PAGE, attacks_page, load, render_rules, replaced_rules
 
+    checkout("rules")
     policies = load()
     pages = {RULES_PAGE: render_rules(policies, replaced_rules()), ATTACKS_PAGE: attacks_page(policies=policies)}
     for path, text in pages.items():
@@ -27,4 +29,4 @@ def rules(check: bool) -> None:
             out().print(f"written: {write_text(path, text, shared=True)}")
         elif not path.is_file() or path.read_text(encoding="utf-8") != text:
             raise GuardrailsError(
-                f"docs/{path.name} does not match the policies", "run ./run.sh rules and commit the result")
+                f"docs/{path.name} does not match the policies", f"run {command('rules')} and commit the result")

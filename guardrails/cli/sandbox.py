@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import click
 
+from ..command import command
 from ..sandbox import Sandbox, SandboxError, StateDirectory, environment, process
 
 _account = click.option(
@@ -16,7 +17,8 @@ _account = click.option(
 _region = click.option("--region", default="us-east-1", show_default=True, help="The region.")
 _directory = click.option(
     "--directory", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
-    help="The directory of its state and logs. [default: the project's .sandbox]",
+    help="The directory of its state and logs. [default: .sandbox of the checkout; of an installed package, a "
+         "directory in ~/.cache/aws-guardrails]",
 )
 
 
@@ -45,7 +47,7 @@ def start(directory: Path | None) -> None:
     verb = "started" if started.new else "already runs"
     click.echo(f"The sandbox {verb} at {started.state.endpoint} (process {started.state.pid}).")
     click.echo(f"Its log: {started.state.log}")
-    click.echo('Use it:  eval "$(./run.sh sandbox env)"   Stop it:  ./run.sh sandbox stop')
+    click.echo(f'Use it:  eval "$({command("sandbox env")})"   Stop it:  {command("sandbox stop")}')
 
 
 @sandbox.command()
@@ -67,7 +69,7 @@ def status(directory: Path | None) -> None:
     place = directory or process.default_directory()
     state = StateDirectory(place).read()
     if state is None:
-        click.echo("The sandbox is not running. Start it:  ./run.sh sandbox start")
+        click.echo(f"The sandbox is not running. Start it:  {command('sandbox start')}")
         raise SystemExit(1)
     click.echo(f"endpoint  {state.endpoint}")
     click.echo(f"started   {state.started}")
@@ -80,7 +82,12 @@ def status(directory: Path | None) -> None:
 @_region
 @_directory
 def env(account: str, region: str, directory: Path | None) -> None:
-    """Print the variables with which a shell uses the sandbox:  eval "$(./run.sh sandbox env)"."""
+    """Print the variables with which a shell uses the sandbox.
+
+    \b
+    Example:
+      eval "$({command} sandbox env)"
+    """
     if len(account) != 12 or not account.isdigit():
         raise click.BadParameter("must have 12 digits", param_hint="--account")
     place = directory or process.default_directory()

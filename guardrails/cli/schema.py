@@ -33,9 +33,9 @@ def schema(
 
     \b
     Example:
-      ./run.sh schema
-      ./run.sh schema --all -o .vscode/policies.schema.json
-      ./run.sh schema --settings -o guardrails.schema.json
+      {command} schema
+      {command} schema --all -o .vscode/policies.schema.json
+      {command} schema --settings -o guardrails.schema.json
     """
     from ..paths import write_text
     from ..policies import load_catalogues, policy_schema

@@ -38,8 +38,8 @@ def templates(
 
     \b
     Example:
-      ./run.sh templates -o output/templates
-      ./run.sh templates -c accounts.yml -o output/templates
+      {command} templates -o output/templates
+      {command} templates -c accounts.yml -o output/templates
     """
     from ..accounts import listed_accounts
     from ..paths import output_directory, write_json

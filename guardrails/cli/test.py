@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..command import checkout
 from ..errors import GuardrailsError
 from ..paths import ROOT
 from .lint import exit_with, lint_steps, run_steps
@@ -98,16 +99,17 @@ def test(changed: bool, base: str | None, arguments: tuple[str, ...]) -> None:
 
     \b
     Example:
-      ./run.sh test
-      ./run.sh test tests/guardrails/cli -x -k audit
-      ./run.sh test --changed --base main
+      {command} test
+      {command} test tests/guardrails/cli -x -k audit
+      {command} test --changed --base main
     """
     if base and not changed:
         raise click.UsageError("--base needs --changed.")
+    directory = checkout("test")
     commands = steps(arguments)
     if changed:
-        files = changed_files(base or "HEAD", ROOT)
+        files = changed_files(base or "HEAD", directory)
         selection = _select(files)
         click.echo("\n".join(describe(selection, files, base or "HEAD")))
         commands = changed_steps(selection, arguments)
-    exit_with(run_steps(commands, ROOT))
+    exit_with(run_steps(commands, directory))

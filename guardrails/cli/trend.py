@@ -28,8 +28,8 @@ def trend(history: Path | None, account: str | None, framework: str | None, last
 
     \b
     Example:
-      ./run.sh trend
-      ./run.sh trend --account 111111111111 --last 5
+      {command} trend
+      {command} trend --account 111111111111 --last 5
     """
     from ..runs import comparable_runs, trend_rows
 

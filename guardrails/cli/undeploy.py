@@ -37,9 +37,9 @@ def undeploy(
 
     \b
     Example:
-      ./run.sh undeploy -c accounts.yml                    # functions whose policy is gone
-      ./run.sh undeploy security-group-admin-ports-revert --yes
-      ./run.sh undeploy '*' -c accounts.yml --region all   # everything
+      {command} undeploy -c accounts.yml                    # functions whose policy is gone
+      {command} undeploy security-group-admin-ports-revert --yes
+      {command} undeploy '*' -c accounts.yml --region all   # everything
     """
     import sys
 

@@ -42,9 +42,9 @@ def validate(
 
     \b
     Example:
-      ./run.sh validate
-      ./run.sh validate my-policies/ policies/config-rule/s3.yml
-      ./run.sh validate my-policies/ --strict --cases my-tests/policies
+      {command} validate
+      {command} validate my-policies/ policies/config-rule/s3.yml
+      {command} validate my-policies/ --strict --cases my-tests/policies
     """
     started = time.monotonic()
     from ..policies import check_files, load_catalogues, policy_files

@@ -18,6 +18,7 @@ from typing import Any
 from custom_actions.names import FUNCTION_PREFIX, HUB_BUS, RESPONDER
 
 from ..accounts import AWS_ERRORS, KEY, Account, account_region, has_responder, reason_of
+from ..command import command
 from ..errors import GuardrailsError
 from ..limits import DEPLOYMENT_READS
 from ..policies import Policy, PolicySources
@@ -185,7 +186,7 @@ def refuse_partial(
         raise GuardrailsError(
             f"{sources} lacks {len(lost)} of the {len(deployed)} deployed policies; it seems to contain only a part "
             "of them, so nothing was removed",
-            "name the policies to remove: ./run.sh undeploy "
+            f"name the policies to remove: {command('undeploy')} "
             f"{' '.join(sorted(name.removeprefix(FUNCTION_PREFIX) for name in lost)[:3])} …",
         )
 

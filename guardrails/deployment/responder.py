@@ -23,6 +23,7 @@ from custom_actions.patches import in_order
 from custom_actions.vocabulary import TELLING
 
 from ..accounts import AWS_ERRORS, Account, has_responder, reason_of
+from ..command import command
 from ..errors import GuardrailsError
 from ..policies import Policy, PolicySources, action_type
 from ..yamlfile import YamlFile
@@ -41,7 +42,8 @@ from .reads import CLIENT, read_or_none
 from .triggers import permission_differences
 
 RegionsFor = Callable[[Policy, Account], Sequence[str]]
-_NOTHING_TO_DO = f"no policy with a fix is in force there: ./run.sh undeploy {RESPONDER.removeprefix(FUNCTION_PREFIX)}"
+_NOTHING_TO_DO = (
+    f"no policy with a fix is in force there: {command('undeploy', RESPONDER.removeprefix(FUNCTION_PREFIX))}")
 
 
 def answering(policy: Policy) -> Policy:
@@ -166,7 +168,7 @@ def _change(function: Any, session: boto3.Session) -> tuple[DeploymentChange, st
     subscribed = subscriptions(session.client("sns", config=CLIENT), topic)
     if subscribed is None:
         raise _Undeployable(
-            f"the topic {TOPIC} does not exist: create the stack of compliance.template.json (./run.sh templates)")
+            f"the topic {TOPIC} does not exist: create the stack of compliance.template.json ({command('templates')})")
     found = read_or_none(functions.get_function, FunctionName=RESPONDER)
     if not found:
         return DeploymentChange.CREATE, ""

@@ -25,6 +25,7 @@ from custom_actions.aws import EXPIRES, KEY, code_of
 from custom_actions.names import EVENTS_QUEUE, FUNCTION_PREFIX, HUB_BUS, PROJECT, PROJECT_TAG, STATE_TABLE
 
 from ..accounts import AWS_ERRORS, Account, reason_of
+from ..command import command
 from ..limits import DEPLOYMENT_READS
 from .plans import DeploymentChange
 from .reads import CLIENT
@@ -269,7 +270,7 @@ class _Queue:
             return f"it has no tag {PROJECT_TAG}={PROJECT}"
         found = self._attributes()
         waiting = sum(int(found.get(name) or 0) for name in _COUNTS)
-        return f"{waiting} failed events wait in it; ./run.sh doctor names them" if waiting else ""
+        return f"{waiting} failed events wait in it; {command('doctor')} names them" if waiting else ""
 
     def delete(self) -> None:
         self._sqs.delete_queue(QueueUrl=self._url())

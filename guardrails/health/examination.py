@@ -12,6 +12,7 @@ from threading import Lock
 from custom_actions.names import FUNCTION_PREFIX, RESPONDER
 
 from ..accounts import AWS_ERRORS, Account, Accounts, Response, has_responder, reason_of, response_of
+from ..command import command
 from ..deployment import answering, is_hub, places, regions_for
 from ..limits import HEALTH_REGIONS
 from ..policies import Kind, Policy
@@ -109,7 +110,7 @@ def examine(request: ExaminationRequest, accounts: Accounts) -> HealthReport:
     rows += [
         HealthRow(account, "", "", unknown(
             "functions", "no function of this project is deployed there, so there is nothing to examine",
-            "./run.sh deploy"))
+            command("deploy")))
         for account in accounts.reached if account not in examined
     ]
     return HealthReport(tuple(sorted(rows, key=lambda row: (

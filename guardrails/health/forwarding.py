@@ -11,6 +11,7 @@ from c7n.utils import get_partition
 from custom_actions.names import HUB_BUS, HUB_ROLE, MEMBER_ROLE
 
 from ..accounts import Account
+from ..command import command
 from ..deployment import answered_centrally, is_hub, regions_for
 from ..policies import Policy, UnknownComparison, mismatches, pattern_of
 from .expectations import ExpectedFunction
@@ -19,8 +20,6 @@ from .reading import AccountReader, attempt, attempt_or
 from .regions import trail
 from .resource_policies import bus_admits, bus_admits_organization, wide_bus
 from .verdict import HealthVerdict, as_list, broken, names, ok, some, unknown
-
-_STACK = "run ./run.sh templates -c accounts.yml, and update the stacks of {}.template.json"
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,10 @@ class MemberFacts:
     """The role that the hub's functions assume."""
     bus: Read[Found] = None
     """The response of DescribeEventBus, in the hub; None when the hub's bus does not exist."""
+
+
+def _update_stacks(name: str) -> str:
+    return f"run {command('templates -c accounts.yml')}, and update the stacks of {name}.template.json"
 
 
 def answered(policies: Sequence[Policy], account: Account, region: str) -> list[ExpectedFunction]:
@@ -84,7 +87,7 @@ def member_verdicts(
 
 def forward(waiting: Sequence[ExpectedFunction], rules: Read[Sequence[Mapping[str, Any]]]) -> HealthVerdict:
     """Whether enabled rules forward every event that the policies await to the hub."""
-    remedy = _STACK.format("member")
+    remedy = _update_stacks("member")
     if isinstance(rules, Unread):
         return unknown("forward", rules.reason)
     enabled = [json.loads(rule.get("EventPattern") or "{}") for rule in rules if rule.get("State") == "ENABLED"]
@@ -123,7 +126,7 @@ def _let_through(event: Mapping[str, Any], patterns: Sequence[Mapping[str, Any]]
 def member_role(role: Read[Found], account: Account) -> HealthVerdict:
     """Whether the role that the hub's functions assume exists and trusts the hub."""
     assert account.hub is not None
-    remedy = _STACK.format("member")
+    remedy = _update_stacks("member")
     if isinstance(role, Unread):
         return unknown("member-role", role.reason)
     if role is None:
@@ -140,7 +143,7 @@ def member_role(role: Read[Found], account: Account) -> HealthVerdict:
 def bus(found: Read[Found], account: Account) -> HealthVerdict:
     """Whether the hub's bus exists, accepts events of every account of accounts.yml, and nothing else."""
     assert account.hub is not None
-    remedy = _STACK.format("hub")
+    remedy = _update_stacks("hub")
     if isinstance(found, Unread):
         return unknown("event-bus", found.reason)
     if found is None:

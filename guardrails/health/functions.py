@@ -8,6 +8,7 @@ from c7n import mu
 
 from custom_actions.names import EVENTS_QUEUE
 
+from ..command import command
 from ..policies import DAY, interval_of, is_scheduled
 from .expectations import ExpectedFunction, base_files, packages_of
 from .facts import FunctionActivity, FunctionFacts, FunctionLog, RegionFacts, RoleFacts, Unread
@@ -28,7 +29,7 @@ def function_verdicts(
     if facts.function is None:
         return absent(wanted, region, named=named)
     if wanted.problem:
-        return [unknown("policy", wanted.problem, "run ./run.sh validate for details")]
+        return [unknown("policy", wanted.problem, f"run {command('validate')} for details")]
     if not wanted.in_force:
         return [function(facts.function), policy(wanted, facts)]
     configuration = facts.function.get("Configuration") or {}
@@ -82,7 +83,7 @@ def policy(wanted: ExpectedFunction, facts: FunctionFacts) -> HealthVerdict:
     """Whether it runs the current policy with the current code. The place of its reports is not compared."""
     if not wanted.in_force:
         return broken("policy", "it is deployed, but its conditions (such as its profile) do not hold in this account",
-                      f"./run.sh undeploy {wanted.policy.name}, or choose its profile")
+                      f"{command('undeploy', wanted.policy.name)}, or choose its profile")
     assert isinstance(facts.function, Mapping)
     if (facts.function.get("Configuration") or {}).get("CodeSha256") == wanted.sha256:
         return ok("policy")

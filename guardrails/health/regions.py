@@ -7,6 +7,7 @@ from typing import Any
 from custom_actions.names import REDELIVERY_ROLE, TOPIC
 from custom_actions.vocabulary import is_read
 
+from ..command import command
 from .expectations import ExpectedFunction
 from .facts import Read, RegionFacts, RoleFacts, TrailFacts, Unread
 from .resource_policies import wide_topic
@@ -40,7 +41,8 @@ def publishers(arn: str, attributes: Read[Mapping[str, Any]]) -> HealthVerdict:
         return unknown("publishers", f"{arn}: {attributes.reason}")
     if wide := wide_topic(attributes.get("Policy"), arn.split(":")[4]):
         return broken("publishers", f"the policy of the topic {TOPIC} is too wide: {'; '.join(wide)}",
-                      "update the stack of compliance.template.json with Publishers=functions (./run.sh templates)")
+                      "update the stack of compliance.template.json with Publishers=functions "
+                      f"({command('templates')})")
     return ok("publishers")
 
 
@@ -51,7 +53,7 @@ def redelivery(needed_by: Sequence[str], role: RoleFacts) -> HealthVerdict:
     """
     lost = f"fixes of {some(needed_by)} cannot wait until CloudTrail's event history confirms an event, and are refused"
     remedy = ("create or update the stack of compliance.template.json; in a hub, of hub.template.json "
-              "(./run.sh templates)")
+              f"({command('templates')})")
     name = f"the role {REDELIVERY_ROLE}"
     if isinstance(role.role, Unread):
         return unknown("redelivery", f"{name}: {role.role.reason}")
@@ -73,7 +75,7 @@ def strays(found: Mapping[str, bool | Unread]) -> Iterator[HealthVerdict]:
             yield unknown("stray", f"whether {name} belongs to this project: {ours.reason}")
         elif ours:
             yield broken(
-                "stray", f"{name} belongs to this project by its tags, but no policy deploys it", "./run.sh undeploy")
+                "stray", f"{name} belongs to this project by its tags, but no policy deploys it", command("undeploy"))
 
 
 def trail(waiting: Sequence[ExpectedFunction], trails: Sequence[TrailFacts] | Unread) -> HealthVerdict:

@@ -8,6 +8,7 @@ from typing import Any
 from custom_actions.names import RESPONDER, TOPIC
 
 from ..accounts import Account, has_responder
+from ..command import command
 from ..deployment import own_regions, topic_arn
 from ..policies import Policy
 from .facts import Found, Read, RoleFacts, Unread
@@ -19,8 +20,8 @@ from .regions import redelivery
 from .verdict import HealthVerdict, broken, ok, unknown
 
 _NO_EVALUATIONS = "the topic receives no evaluations of AWS Config"
-_DEPLOY = "./run.sh deploy -c accounts.yml"
-_STACK = "create or update the stack of compliance.template.json (./run.sh templates)"
+_DEPLOY = command("deploy -c accounts.yml")
+_STACK = f"create or update the stack of compliance.template.json ({command('templates')})"
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from custom_actions.aws import KEY
 from custom_actions.fixing import QUARRELS, History, Stop, parse
 from custom_actions.names import EVENTS_QUEUE, STATE_TABLE
 
+from ..command import command
 from ..deployment import queue_attributes, queue_differences
 from ..policies import Kind
 from .expectations import ExpectedFunction
@@ -25,7 +26,7 @@ from .verdict import HealthVerdict, broken, ok, some, unknown
 
 LISTED = timedelta(hours=24)
 """How long a quarrel is listed after it began."""
-_DEPLOY = "./run.sh deploy"
+_DEPLOY = command("deploy")
 _MESSAGES, _SHOWN, _CHARACTERS = 10, 4, 200
 _SCAN_PAGES = 20
 
@@ -178,8 +179,8 @@ def failed_events(
     what = f"{queue.waiting} failed events wait in {EVENTS_QUEUE}"
     remedy = (
         f"save them: aws sqs receive-message --region {region} --queue-url {queue.url} --max-number-of-messages 10 "
-        "--visibility-timeout 0 > failed.json; explain them: ./run.sh replay failed.json; fix the cause and what they "
-        f"left undone (docs/doctor.md); then: aws sqs purge-queue --region {region} --queue-url {queue.url}")
+        f"--visibility-timeout 0 > failed.json; explain them: {command('replay failed.json')}; fix the cause and "
+        f"what they left undone (docs/doctor.md); then: aws sqs purge-queue --region {region} --queue-url {queue.url}")
     if isinstance(queue.failed, Unread):
         return broken("failed-events", f"{what}; which they are cannot be read: {queue.failed.reason}", remedy)
     kinds = Counter(_named(each, deployed) for each in queue.failed)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from ..command import command
 from .expectations import ExpectedFunction
 
 _NAMED = 4
@@ -44,7 +45,7 @@ def unknown(check: str, reason: str, remedy: str = "allow the current credential
 
 def deploy(wanted: ExpectedFunction) -> str:
     """The most common remedy: deploy the policy again."""
-    return f"./run.sh deploy {wanted.policy.name}{wanted.option}"
+    return command("deploy", f"{wanted.policy.name}{wanted.option}")
 
 
 def names(each: Iterable[ExpectedFunction]) -> list[str]:

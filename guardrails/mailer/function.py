@@ -1,4 +1,4 @@
-"""c7n-mailer's own command line, with its holes closed and an archive that works: `./run.sh c7n-mailer`.
+"""c7n-mailer's own command line, with its holes closed and an archive that works: `guardrails c7n-mailer`.
 
 A message decides neither what is rendered nor who gets it (hardening.py); the policies do, which are read when the
 mailer starts, and when its function is deployed (`--update-lambda`).
@@ -7,8 +7,8 @@ c7n-mailer 0.6.52 packages a list of modules that does not match the versions th
 `decorator`, which its datadog no longer needs and nothing installs, so packaging fails. It lacks `jwt`, without which
 its redis cannot be imported, so the function would fail at its start (cloud-custodian's issue 10282).
 
-    ./run.sh c7n-mailer --config mailer/mailer.yml -t mailer/templates --run
-    ./run.sh c7n-mailer --config mailer/mailer.yml -t mailer/templates --update-lambda
+    guardrails c7n-mailer --config mailer/mailer.yml -t mailer/templates --run
+    guardrails c7n-mailer --config mailer/mailer.yml -t mailer/templates --update-lambda
 
 `--policies DIR` names a directory of policy files; the default is what guardrails.yml says, else the shipped ones.
 """

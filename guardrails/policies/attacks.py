@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ..command import CHECKOUT_COMMAND
 from ..errors import GuardrailsError
 from ..paths import CONTROLS, ROOT
 from ..yamlfile import YamlError, YamlFile, read
@@ -221,9 +222,9 @@ def attacks_page(attacks: Sequence[Attack] | None = None, policies: Sequence[Pol
     return "\n".join([
         "# What attackers do, and what happens then",
         "",
-        "Made by `./run.sh rules` from `controls/attacks/aws.yml` and the policies; edit those. Which policy sees an "
-        "event is computed from the policies' event patterns and filters, with the parameters that they have by "
-        "default.",
+        f"Made by `{CHECKOUT_COMMAND} rules` from `controls/attacks/aws.yml` and the policies; edit those. Which "
+        "policy sees an event is computed from the policies' event patterns and filters, with the parameters that they "
+        "have by default.",
         "",
         f"**{len(seen)} of {len(attacks)} events of {techniques} techniques are seen, {len(unseen)} are not.** The "
         "techniques are those of MITRE ATT&CK's cloud matrix.",

@@ -25,6 +25,7 @@ from c7n.schema import JsonSchemaValidator, generate
 
 from custom_actions.parameters import USE_PLAIN_NAMES, lookups
 
+from ..command import command
 from ..suggest import nearest
 from .policy import foreign_provider
 
@@ -125,7 +126,7 @@ def _elements(policy: Mapping[str, Any], resource: str) -> Iterator[PolicyProble
             if element is None:
                 yield PolicyProblem(
                     path, f"{resource} has no {what} {name or entry!r}",
-                    nearest(name, registry.keys()) or f"`./run.sh custodian schema {resource}.{kind}` lists them",
+                    nearest(name, registry.keys()) or f"`{command('custodian schema')} {resource}.{kind}` lists them",
                 )
             elif isinstance(entry, Mapping) and "type" in entry:
                 yield from _keys(path, entry, name, element)

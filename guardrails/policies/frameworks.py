@@ -14,6 +14,7 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Protocol
 
+from ..command import command
 from ..errors import GuardrailsError
 from .catalogue import Catalogue, Requirement
 
@@ -334,11 +335,11 @@ def policies_for(
         ids = [found for found in covered[name] if not pattern or fnmatchcase(found, pattern)]
         if not ids:
             raise GuardrailsError(f"--framework {argument}: {name} has no requirement {pattern}",
-                                  _near(pattern, covered[name], f"./run.sh coverage --framework {name} lists them"))
+                                  _near(pattern, covered[name], f"{command('coverage --framework', name)} lists them"))
         found = set().union(*(covered[name][requirement].policies for requirement in ids))
         if not found:
             raise GuardrailsError(f"--framework {argument}: no policy covers it",
-                                  f"./run.sh coverage --framework {name} shows what is covered")
+                                  f"{command('coverage --framework', name)} shows what is covered")
         chosen |= found
     return chosen
 

@@ -13,6 +13,7 @@ from custom_actions.names import FUNCTION_PREFIX
 from custom_actions.parameters import USE_PLAIN_NAMES, lookups
 from custom_actions.vocabulary import CALLING, OTHER, PASSIVE, RESPONSES, SEVERITIES, TELLING, UNRATED
 
+from ..command import command
 from ..errors import GuardrailsError
 from ..paths import POLICIES
 from ..suggest import nearest
@@ -259,7 +260,7 @@ def _refuse(source: YamlFile, index: int, data: Mapping[str, Any]) -> None:
 
 
 def _see_validate(path: Path) -> str:
-    return f"`./run.sh validate {path}` shows every error"
+    return f"`{command('validate')} {path}` shows every error"
 
 
 @dataclass(frozen=True)
@@ -293,7 +294,7 @@ class Selection:
                     near = get_close_matches(pattern, known, n=3)
                     raise GuardrailsError(
                         f"no policy matches --{what} {pattern}",
-                        f"did you mean {', '.join(near)}?" if near else "`./run.sh policies` lists all policies")
+                        f"did you mean {', '.join(near)}?" if near else f"`{command('policies')}` lists all policies")
         return [
             policy for policy in policies
             if (not self.names or any(fnmatchcase(policy.name, pattern) for pattern in self.names))

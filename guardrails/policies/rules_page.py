@@ -6,6 +6,7 @@ from pathlib import Path
 
 from custom_actions.vocabulary import PASSIVE
 
+from ..command import CHECKOUT_COMMAND
 from ..paths import ROOT
 from .policy import Policy
 
@@ -36,10 +37,10 @@ def render_rules(policies: Iterable[Policy], replaced: Sequence[str]) -> str:
     return "\n".join([
         "# Rules",
         "",
-        "This page is generated from the policies by `./run.sh rules`; edit the policies instead. Where several "
-        "policies replace one rule, each line of a cell belongs to one of them, in the same order. Parameters are at "
-        "the top of the policy's file; an account overrides them with `vars` in accounts.yml. A policy with a profile "
-        "is off until `profiles` lists that profile.",
+        f"This page is generated from the policies by `{CHECKOUT_COMMAND} rules`; edit the policies instead. Where "
+        "several policies replace one rule, each line of a cell belongs to one of them, in the same order. Parameters "
+        "are at the top of the policy's file; an account overrides them with `vars` in accounts.yml. A policy with a "
+        "profile is off until `profiles` lists that profile.",
         "",
         "## Rules and the policies that replace them",
         "",

@@ -26,6 +26,7 @@ from custom_actions.fixing import FixIncomplete, Outcome
 from custom_actions.functions import GONE, SCHEDULED, Verdict
 from custom_actions.resources import evidence
 
+from ..command import command
 from ..policies import Kind, Policy, UnknownComparison, is_lambda_mode, mismatches, pattern_of, resource_class
 from ..results import exceptions_in_force
 from ..yamlfile import flow
@@ -122,7 +123,7 @@ def unsubscribed(policy: Policy, recorded: RecordedEvent) -> str:
     if policy.kind is not Kind.CONFIG_RULE:
         return _NOT_BY_EVENT.get(mode, "EventBridge starts it, not AWS Config")
     if recorded.notification.get("messageType") == SCHEDULED:
-        return "a scheduled notification makes it evaluate every resource: use ./run.sh audit --policy"
+        return f"a scheduled notification makes it evaluate every resource: use {command('audit --policy')}"
     if mode == "config-poll-rule":
         return _NOT_BY_EVENT[mode]
     wanted = resource_class(policy.resource).resource_type.config_type

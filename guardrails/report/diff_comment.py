@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ..command import command
 from ..results import Finding
 from ..runs import PolicyChange, PolicyDiff, PolicyDifference
 from .formats.markdown import cell
@@ -74,7 +75,7 @@ def _resources(findings: Sequence[Finding]) -> list[str]:
 def _notes(change: PolicyChange, *, evaluated: bool) -> Iterator[str]:
     """What a reviewer must know and the table does not show."""
     if not change.sweeps:
-        yield f"{change.name} ({change.kind}) handles events: ./run.sh replay shows what it does with one"
+        yield f"{change.name} ({change.kind}) handles events: {command('replay')} shows what it does with one"
     elif not evaluated and not change.other_changes:
         yield f"{change.name}: its description changed, but not which resources it matches"
     if change.other_changes:

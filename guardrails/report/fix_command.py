@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from glob import escape
-from shlex import join
+from shlex import join, split
 from typing import Any
 
 from custom_actions.vocabulary import GLOBAL, PASSIVE
 
 from ..assessment import Assessment
+from ..command import command
 from ..results import CheckRow, Finding, PolicyInfo, Status
 
 # What a terminal may act on, or show in another place: control characters, direction marks, half surrogate pairs.
@@ -30,7 +31,8 @@ def heals(policy: PolicyInfo) -> bool:
 def heal_words(request: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     """The words of the command before and after those of a finding, from the options that the run was started with."""
     sources = request.get("sources") or {}
-    before = ["./run.sh", *_option("--settings", sources.get("origin")), "heal", *_option("-c", request.get("config"))]
+    before = [
+        *split(command()), *_option("--settings", sources.get("origin")), "heal", *_option("-c", request.get("config"))]
     return before, [
         *_sources(sources),
         *(word for path in request.get("controls") or () for word in _option("--controls", path)),

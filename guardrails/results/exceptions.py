@@ -15,10 +15,18 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from custom_actions.exceptions import FILE, VARIABLE, WARN_DAYS, ExceptionRule, InvalidExceptions, Subject, holds, parse
+from custom_actions.exceptions import (
+    VARIABLE,
+    WARN_DAYS,
+    ExceptionRule,
+    InvalidExceptions,
+    Subject,
+    default_file,
+    holds,
+    parse,
+)
 
 from ..errors import GuardrailsError
-from ..paths import ROOT
 from ..policies import Policy
 from ..yamlfile import YamlError, read
 from .finding import GLOBAL, Finding, Status
@@ -166,15 +174,15 @@ class Exceptions:
 
 
 def load(path: Path | None, *, now: datetime | None = None) -> Exceptions:
-    """The exceptions of the file, by default of the project's `exceptions.yml` if it exists.
+    """The exceptions of the file, by default of `default_file()`; none if that does not exist.
 
     Raises GuardrailsError, with the line, for a file that is missing or invalid.
     """
     now = now or datetime.now(UTC)
     if path is None:
-        path = ROOT / FILE
-        if not path.is_file():
-            return Exceptions(now=now)
+        path = default_file()
+    if path is None:
+        return Exceptions(now=now)
     try:
         source = read(path)
     except YamlError as error:

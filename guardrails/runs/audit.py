@@ -16,6 +16,7 @@ from uuid import uuid4
 
 from ..accounts import EVERY, AccountChoice, Accounts, find_accounts
 from ..assessment import SHOWN_FRAMEWORKS, Assessment, UnselectedPolicy
+from ..command import command
 from ..errors import GuardrailsError, NothingSelected
 from ..policies import Policy, PolicySources, Selection, audit_scope, partial_claims
 from ..results import (
@@ -232,23 +233,23 @@ def resume_audit(directory: Path) -> AuditRun:
     store = RunStore.open(directory)
     saved = store.get("question")
     if saved is None:
-        raise GuardrailsError(f"{directory}: not an audit that can be resumed", "start a new one: ./run.sh audit")
+        raise GuardrailsError(f"{directory}: not an audit that can be resumed", f"start a new one: {command('audit')}")
     try:
         request = AuditRequest.restore(saved)
     except (KeyError, TypeError) as error:
         raise GuardrailsError(
-            f"{store.path}: the file is damaged: {error}", "start a new one: ./run.sh audit") from None
+            f"{store.path}: the file is damaged: {error}", f"start a new one: {command('audit')}") from None
     policies = request.policies()
     if fingerprint(policies) != store["fingerprint"]:
         raise GuardrailsError(
-            f"{directory}: the policies have changed since this audit began", "start a new one: ./run.sh audit")
+            f"{directory}: the policies have changed since this audit began", f"start a new one: {command('audit')}")
     before = {account.name for account in store.accounts()}
     exceptions = request.load_exceptions()
     request.check_history()
     accounts = request.find_accounts()
     if {account.name for account in accounts.all} != before:
         raise GuardrailsError(
-            f"{directory}: the accounts have changed since this audit began", "start a new one: ./run.sh audit")
+            f"{directory}: the accounts have changed since this audit began", f"start a new one: {command('audit')}")
     store.set_accounts(account_infos(accounts))
     return AuditRun(directory, store, request, plan_of(policies, accounts), exceptions)
 

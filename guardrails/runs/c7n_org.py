@@ -10,7 +10,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -24,7 +23,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ..accounts import Account, accounts_file
-from ..errors import GuardrailsError
+from ..command import program
 from ..limits import SWEEPS, TARGETS_PER_SWEEP, WORKERS_PER_PROCESSOR
 from ..paths import PRIVATE_UMASK, create_private, make_private, write_text
 from ..policies import Policy, merged
@@ -233,8 +232,8 @@ class _Process:
     def start(self, nowhere: str, environment: Mapping[str, str]) -> None:
         # With -v c7n-org logs each policy that it starts: only that distinguishes "not reached" from "found nothing".
         command = [
-            str(_program()), "run", "-v", "-c", str(self._config), "-u", str(self._use), "-s", str(self._output),
-            "--cache-path", nowhere, "--cache-period", "0",
+            str(program("c7n-org")), "run", "-v", "-c", str(self._config), "-u", str(self._use),
+            "-s", str(self._output), "--cache-path", nowhere, "--cache-period", "0",
         ]
         if self._how.dryrun:
             command.append("--dryrun")
@@ -274,13 +273,6 @@ class _Process:
                 return
             except subprocess.TimeoutExpired:
                 continue
-
-
-def _program() -> Path:
-    program = Path(sys.executable).with_name("c7n-org")
-    if not program.exists():
-        raise GuardrailsError(f"{program} is missing", "remove .venv and run ./run.sh setup")
-    return program
 
 
 @contextmanager

@@ -77,7 +77,7 @@ def collect(
     if not expected:
         raise GuardrailsError(
             f"{place}: no output of any of the {len(known)} policies that can be swept",
-            "folders must be ACCOUNT/REGION/POLICY, as ./run.sh deploy --reports s3://… and c7n-org run -s write them")
+            "folders must be ACCOUNT/REGION/POLICY, as deploy --reports s3://… and c7n-org run -s write them")
     return _Collection(place, expected, accounts, chosen, since, at).into(target, found, policies, notes)
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..accounts import Account, Accounts
+from ..command import command
 from ..errors import GuardrailsError
 from ..inputfile import CannotRead, read_bytes
 from ..limits import PLAN_BYTES
@@ -27,7 +28,7 @@ from ..results import Finding
 
 FORM = "guardrails-heal-plan"
 VERSION = 1
-_HINT = "make a new plan: ./run.sh heal --plan-out FILE"
+_HINT = f"make a new plan: {command('heal --plan-out FILE')}"
 # What changes without anybody changing the resource. It says nothing about drift.
 _VOLATILE = frozenset({
     "LatestRestorableTime", "PasswordLastUsed", "LastUsedDate", "RoleLastUsed", "LastAccessedDate",

@@ -13,6 +13,7 @@ from typing import Any
 from custom_actions.fixing import NOT_SENT
 
 from ..assessment import Assessment, assess
+from ..command import command
 from ..errors import GuardrailsError
 from ..results import CheckRow, Exceptions, Finding, RunStore, Status
 from .account_lock import lock_holder
@@ -139,7 +140,7 @@ def saved_values(store: RunStore) -> Iterator[None]:
         yield
     except (ValueError, KeyError, TypeError) as error:
         raise GuardrailsError(
-            f"{store.path}: the file is damaged: {error!r}", "start a new heal: ./run.sh heal") from None
+            f"{store.path}: the file is damaged: {error!r}", f"start a new heal: {command('heal')}") from None
 
 
 def assess_heal_again(
@@ -170,7 +171,7 @@ def assess_heal_again(
         headline, advice = f"RUNNING ({phase}, process {running}): {how}", ""
     else:
         headline = f"INTERRUPTED while {phase}: {how}"
-        advice = f"to continue: ./run.sh heal --resume {directory}"
+        advice = f"to continue: {command('heal --resume')} {directory}"
     assessment = assess(store, controls=controls, exceptions=exceptions, headline=headline, complete=False, extra={
         "complete": False, "fixes": [asdict(fix) for fix in ended], "receipts": receipts_of_rounds(rounds)})
     return assessment, advice

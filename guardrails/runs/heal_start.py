@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..accounts import Accounts
 from ..assessment import SHOWN_FRAMEWORKS
+from ..command import command
 from ..errors import GuardrailsError, NothingSelected
 from ..policies import Policy
 from ..results import FILE, Exceptions, RunStore
@@ -21,7 +22,7 @@ from .heal_result import HealPhase, saved_values
 from .progress import ShowProgress, without_progress
 from .sweeps import SweepPlan, refuse_invalid
 
-_NEW = "start a new one: ./run.sh heal"
+_NEW = f"start a new one: {command('heal')}"
 
 
 def fixable(request: AuditRequest, applied: HealPlan | None = None) -> list[Policy]:

@@ -30,7 +30,7 @@ STDIN, LOGS = "-", "logs"
 LOG_DAYS = 7
 """How many days of logs are read, unless the user says since when."""
 HINT = ("receipts are what our actions write: action-revert-... and fixes.jsonl next to resources.json, the "
-        "receipts.json of ./run.sh heal and rollback, and log lines with `receipt {...}`")
+        "receipts.json of heal and rollback, and log lines with `receipt {...}`")
 _RUNS = re.compile(r"(?:heal|rollback)-(\d{8}T\d{6}Z)(?:-(\d+))?")
 """The directories of runs: the time, and a number if several began in one second (paths.output_path)."""
 _REPORT = "receipts.json"

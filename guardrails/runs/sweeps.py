@@ -12,6 +12,7 @@ from custom_actions.resources import SWITCH
 from custom_actions.vocabulary import GLOBAL
 
 from ..accounts import Account, Accounts, account_region
+from ..command import command
 from ..errors import GuardrailsError
 from ..paths import make_private
 from ..policies import Policy, Scope, audit_scope, merged
@@ -170,5 +171,5 @@ def refuse_invalid(policies: Iterable[Policy], how: How) -> None:
         for problem in policy_problems(data, policy.resource):
             raise GuardrailsError(
                 f"{policy.where}: {policy.name}: {problem.problem}",
-                problem.fix or "./run.sh validate shows every error",
+                problem.fix or f"{command('validate')} shows every error",
             )

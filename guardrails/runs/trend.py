@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..command import command
 from ..errors import GuardrailsError
 from ..results import History, PastRun, RunScore
 
@@ -28,11 +29,11 @@ def comparable_runs(file: Path | None, last: int) -> list[PastRun]:
     if file is None or not file.exists():
         raise GuardrailsError(
             f"{file or 'none'}: the history file does not exist",
-            "run ./run.sh audit to create one, or name another one with --history")
+            f"run {command('audit')} to create one, or name another one with --history")
     history = History(file, write=False)
     latest = history.runs(limit=1)
     if not latest:
-        raise GuardrailsError(f"{file}: the history has no runs", "./run.sh audit adds one")
+        raise GuardrailsError(f"{file}: the history has no runs", f"{command('audit')} adds one")
     return history.runs(latest[0].scope, last)
 
 

@@ -7,16 +7,21 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
-from .errors import SandboxError, SandboxNotRunning
+from ..command import reinstall
+from ..paths import local_directory
+from .errors import RuntimeNotReady, SandboxError, SandboxNotRunning
 from .ministack import end_group, group_members
-from .runtime import ensure_runtime, project_root
+from .runtime import ensure_runtime
 from .state import State, StateDirectory
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 10.0
 _POLL_SECONDS = 0.02
+_PARENT = Path(__file__).resolve().parents[2]
+"""The directory that holds this package, so that the background process finds the same one."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,7 @@ class Started:
 
 def default_directory() -> Path:
     """Where the command line keeps its sandbox."""
-    return project_root() / ".sandbox"
+    return local_directory() / ".sandbox"
 
 
 def start(directory: Path, *, detached: bool) -> Started:
@@ -39,6 +44,8 @@ def start(directory: Path, *, detached: bool) -> Started:
     A detached one outlives its starter; another stops when the starter closes `lifeline` or dies. Raises
     SandboxError with the end of the log.
     """
+    if find_spec("moto") is None:
+        raise RuntimeNotReady(f"the local AWS needs moto, which is not installed: {reinstall('sandbox')}")
     place = StateDirectory(directory)
     place.make()
     found = place.read()
@@ -54,7 +61,7 @@ def start(directory: Path, *, detached: bool) -> Started:
             process = subprocess.Popen(
                 command if detached else [*command, "--lifeline", str(ours)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                cwd=project_root(), env=_environment(), start_new_session=True,
+                cwd=_PARENT, env=_environment(), start_new_session=True,
                 pass_fds=() if detached else (ours,),
             )
         state = _wait_for_state(place, process)

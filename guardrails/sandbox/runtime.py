@@ -16,31 +16,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..paths import ROOT, local_directory
 from .errors import RuntimeNotReady
 
 _MADE_FROM = "made-from"
 _LOG_TAIL_LINES = 6
 
 
-def project_root() -> Path:
-    """The checkout that this package is part of."""
-    return Path(__file__).resolve().parents[2]
+def ensure_runtime(directory: Path | None = None, lock: Path = ROOT / "requirements" / "lambda.lock") -> Path:
+    """Create `.venv-lambda` in `directory` if it is missing or outdated, and return its interpreter.
 
-
-def ensure_runtime(root: Path | None = None) -> Path:
-    """Create `.venv-lambda` under `root` if it is missing or outdated, and return its interpreter.
+    `directory` is the checkout by default, or the user's cache (paths.local_directory); `lock` says what to install.
 
     Stale means made from another lock file, by another Python, or half-made. Takes a minute, once, and needs
     the package index then. Two callers at once make it once. Raises RuntimeNotReady; nothing half-made stays.
     """
-    root = root or project_root()
-    lock = root / "requirements" / "lambda.lock"
+    directory = directory or local_directory()
     if not lock.is_file():
-        raise RuntimeNotReady(f"{lock} is missing: the sandbox runs from a checkout of the project")
+        raise RuntimeNotReady(f"{lock} is missing: install aws-guardrails again, or restore it in the checkout")
     wanted = _fingerprint(lock)
-    target = root / ".venv-lambda"
+    target = directory / ".venv-lambda"
     if not _is_current(target, wanted):
-        with _one_at_a_time(root / ".sandbox" / "runtime.lock"):
+        with _one_at_a_time(directory / ".sandbox" / "runtime.lock"):
             if not _is_current(target, wanted):
                 _make(target, lock, wanted)
     return target / "bin" / "python"
@@ -61,7 +58,7 @@ def _is_current(target: Path, wanted: str) -> bool:
 
 @contextmanager
 def _one_at_a_time(path: Path) -> Iterator[None]:
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as handle:  # closing it releases the lock
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

@@ -95,7 +95,7 @@ class FindingColumns:
         return "new" if finding.first_seen == self._run.started else "none"
 
     def tables(self) -> Markup:
-        """The tables that the numbers in the blocks refer to, the names of the columns, and how a command begins."""
+        """The tables that the numbers in the blocks refer to, and the names of the columns."""
         before, after = heal_words(self._run.request)
         return embedded({
             "block": BLOCK,

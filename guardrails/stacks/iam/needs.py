@@ -20,6 +20,7 @@ from c7n.policy import Policy as EnginePolicy
 
 from custom_actions.names import FUNCTION_PREFIX, REDELIVERY_PREFIX, REDELIVERY_ROLE, STATE_TABLE
 
+from ...command import command
 from ...errors import GuardrailsError
 from ...policies import Kind, Policy, Scope, audit_scope, deploy_scope, resource_class, type_of, walk
 from ...yamlfile import read
@@ -202,7 +203,7 @@ def _engine_policy(data: Mapping[str, Any], policy: Policy, variables: Mapping[s
     # Any filter or action, of c7n or of ours, can raise anything on settings that it does not expect.
     except Exception as error:
         raise GuardrailsError(
-            f"{policy.where}: {policy.name}: {error}", "./run.sh validate shows every error") from error
+            f"{policy.where}: {policy.name}: {error}", f"{command('validate')} shows every error") from error
     return engine
 
 

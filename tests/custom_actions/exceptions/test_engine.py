@@ -106,7 +106,7 @@ def test_no_exception_holds_where_the_variable_is_empty(
     moto: Moto, file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = file(entry("*"))
-    monkeypatch.setattr(excepted, "_DEFAULT", path)
+    monkeypatch.setattr(excepted, "default_file", lambda: path)
     monkeypatch.setenv(excepted.VARIABLE, "")
     assert engine.load(PULLED, tmp_path).data["filters"] == DRIFT["filters"]
     monkeypatch.delenv(excepted.VARIABLE)

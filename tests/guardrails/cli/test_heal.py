@@ -258,7 +258,7 @@ def test_the_command_of_a_finding_fixes_that_finding_only(cloud: Cloud, policies
     first, second = groups(cloud, 2)
     audited = guardrails("audit", "--policies", policies, "--policy", "open-ssh", "--region", EAST, "--history", "none",
                          "--format", "json", "-o", tmp_path / "audit")
-    assert "to fix those with an automatic fix, after a question: ./run.sh heal " in audit_line(audited.stdout)
+    assert "to fix those with an automatic fix, after a question: guardrails heal " in audit_line(audited.stdout)
     found = json.loads((tmp_path / "audit/report.json").read_text())["findings"]
     command = next(finding["fix_command"] for finding in found if finding["resource"] == second)
     healed = guardrails(*shlex.split(command)[1:], "--yes", "-o", tmp_path / "heal")

@@ -135,7 +135,7 @@ def test_a_heal_is_killed_at_every_point_resumed_and_rolled_back(
         written = guardrails("report", out, "--format", "json", "-o", target)
         assert written.exit_code == 2
         assert written.stdout.startswith("INTERRUPTED while ")
-        assert f"to continue: ./run.sh heal --resume {out}" in written.stdout
+        assert f"to continue: guardrails heal --resume {out}" in written.stdout
         found: dict[str, Any] = json.loads((target / "report.json").read_text())
         assert not found["complete"]
         return found

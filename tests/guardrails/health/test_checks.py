@@ -288,8 +288,9 @@ def test_the_form_that_is_deployed_is_looked_for_and_made_again() -> None:
     assert "cloudtrail:StartLogging" in heals.permissions
     assert "cloudtrail:StartLogging" not in tells.permissions
     for sha256, form, remedy in (
-        (heals.sha256, heals, f"./run.sh deploy {RESTART} --heal"), (tells.sha256, tells, f"./run.sh deploy {RESTART}"),
-        ("another", tells, f"./run.sh deploy {RESTART} [--heal]"),
+        (heals.sha256, heals, f"guardrails deploy {RESTART} --heal"),
+        (tells.sha256, tells, f"guardrails deploy {RESTART}"),
+        ("another", tells, f"guardrails deploy {RESTART} [--heal]"),
     ):
         found = deployed_form(forms, {heals.function: {"CodeSha256": sha256}})
         assert (found.sha256, deploy(found)) == (form.sha256, remedy)

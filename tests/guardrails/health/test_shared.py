@@ -61,7 +61,7 @@ def test_failed_events_are_named_with_the_policies_that_hear_them() -> None:
          BROKEN, f"for {PORTS} or {RESTART}: ")
     said(failed_events(deployed, replace(queue(opening), failed=DENIED), *HERE), BROKEN, "cannot be read: AccessDenied")
     remedy = failed_events(deployed, queue(opening), *HERE).remedy
-    assert "./run.sh replay failed.json" in remedy and "purge-queue" in remedy
+    assert "guardrails replay failed.json" in remedy and "purge-queue" in remedy
 
 
 def test_a_queue_that_is_missing_changed_or_unreadable() -> None:

@@ -148,7 +148,7 @@ def test_what_was_closed_is_told_and_the_message_takes_it_back(
     chat = "\n".join(block["text"]["text"] for block in payload["blocks"])
     for said in (page.text, chat.replace("&lt;", "<").replace("&gt;", ">")):
         for words in ("CRITICAL", PORTS.metadata["title"], ACCOUNT, REGION, group, name, "user/mallory", "192.0.2.7",
-                      "11-22", "Fixed and verified", "reverted", "tcp", "0.0.0.0/0", "./run.sh rollback"):
+                      "11-22", "Fixed and verified", "reverted", "tcp", "0.0.0.0/0", "guardrails rollback"):
             assert words in said, words
     assert "script" not in {tag for tag, _ in page.tags}
     left = moto.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessages"])

@@ -57,7 +57,7 @@ def test_a_fix_says_what_where_who_and_the_way_back(moto: Moto, tmp_path: Path) 
         REGION,
         f"arn:aws:ec2:{REGION}:{ACCOUNT}:security-group/sg-1", "front", "GroupName: web", "tag:Name: front",
         "Nothing.there: not set", "tcp 22 from 0.0.0.0/0", "user/mallory", "192.0.2.1", "aws-cli/2", "e-1",
-        "AuthorizeSecurityGroupIngress", "reverted", "./run.sh rollback", "The ports are closed.", "5.3, 5.4",
+        "AuthorizeSecurityGroupIngress", "reverted", "guardrails rollback", "The ports are closed.", "5.3, 5.4",
         f"aws ec2 authorize-security-group-ingress --region {REGION} --cli-input-json '{{\"GroupId\": \"sg-1\"}}'",
     )
     # A page has a table where the others have colons.

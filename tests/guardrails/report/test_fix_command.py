@@ -47,7 +47,7 @@ def found(policy: str = "security-group-admin-ports", region: str = "eu-west-1",
 def options(line: str) -> dict[str, Any]:
     """The options of `heal` as click reads them."""
     words = shlex.split(line)
-    assert words[:2] == ["./run.sh", "heal"]
+    assert words[:2] == ["guardrails", "heal"]
     with click.Context(heal) as context:
         return heal.make_parser(context).parse_args(words[2:])[0]
 
@@ -65,13 +65,13 @@ def test_it_has_the_accounts_policies_and_exceptions_of_the_run(tmp_path: Path) 
 
 def test_without_options_it_has_none(tmp_path: Path) -> None:
     assert command(tmp_path, found(), request()) == (
-        "./run.sh heal -a 111111111111 -r eu-west-1 --policy security-group-admin-ports --resource " + found().arn)
+        "guardrails heal -a 111111111111 -r eu-west-1 --policy security-group-admin-ports --resource " + found().arn)
 
 
 def test_it_has_the_settings_and_the_sources_that_the_command_line_named(tmp_path: Path) -> None:
     team = PolicySources(directories=("/team/policies",), origin="/team/my guardrails.yml")
     assert command(tmp_path / "1", found(), request(policy_sources=team)).startswith(
-        "./run.sh --settings '/team/my guardrails.yml' heal -a 111111111111 -r eu-west-1 --policy ")
+        "guardrails --settings '/team/my guardrails.yml' heal -a 111111111111 -r eu-west-1 --policy ")
     part = replace(team, packs=(PackChoice(),), part=True)
     assert " --policies /team/policies --pack aws-guardrails --policy " in command(
         tmp_path / "2", found(), request(policy_sources=part))
@@ -95,7 +95,7 @@ def test_a_shell_reads_any_name_as_one_word(tmp_path: Path, name: str) -> None:
     finding = found(resource=name, arn="")
     line = command(tmp_path, finding, request())
     assert line.isprintable()
-    script = line.replace("./run.sh", "printf '%s\\0'", 1)
+    script = line.replace("guardrails", "printf '%s\\0'", 1)
     words = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path).stdout
     assert words.split("\0")[:-1] == shlex.split(line)[1:]
     assert request(resources=options(line)["resources"]).selects(finding)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from custom_actions.exceptions import in_force
 from guardrails.errors import GuardrailsError
 from guardrails.results import exceptions as module
 from guardrails.results.exceptions import Exceptions, load
@@ -56,7 +57,7 @@ def test_a_file_that_was_named_must_be_there_and_the_default_need_not(
 ) -> None:
     with pytest.raises(GuardrailsError, match=r"absent\.yml:1: cannot be read"):
         load(tmp_path / "absent.yml")
-    monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setattr(in_force, "_BESIDE", tmp_path)
     assert load(None).rules == () and load(None).path is None
     path = file(tmp_path, entry(expires="2020-01-01"))
     assert load(None).path == path and len(load(None).rules) == 1

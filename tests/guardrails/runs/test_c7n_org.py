@@ -36,7 +36,7 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     file = tmp_path / "c7n-org"
     file.write_text(FAKE)
     file.chmod(0o755)
-    monkeypatch.setattr(runner, "_program", lambda: file)
+    monkeypatch.setattr(runner, "program", lambda name: file)
     return file
 
 

@@ -63,7 +63,7 @@ def test_what_is_matched_now_and_no_longer(cloud: Cloud, tmp_path: Path) -> None
     assert [finding["resource"] for finding in by_name["open-ssh"]["no_longer"]] == [ssh]
     assert set(by_name) == {"open-ssh", "gone", "come"}
     assert "- described-differently: actions changed, but not which resources it matches" in lines
-    assert "- on-an-event (changed) handles events: ./run.sh replay shows what it does with one" in lines
+    assert "- on-an-event (changed) handles events: guardrails replay shows what it does with one" in lines
 
 
 def finding(resource: str, account: str = HOME, region: str = "us-east-1") -> Finding:

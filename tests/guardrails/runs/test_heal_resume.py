@@ -131,7 +131,7 @@ def test_an_interrupted_heal_says_how_to_go_on(
     result = guardrails("heal", "--policies", POLICIES, "-o", tmp_path / "out", "--yes")
     assert result.exit_code == 130
     assert result.stderr.splitlines()[-2:] == [
-        "interrupted while sweeping", f"  resume with: ./run.sh heal --resume {tmp_path / 'out'}"]
+        "interrupted while sweeping", f"  resume with: guardrails heal --resume {tmp_path / 'out'}"]
     # With other accounts than it began with, it is not resumed.
     with RunStore.open(tmp_path / "out") as store:
         assert [account.id for account in store.accounts()] == [HOME]
