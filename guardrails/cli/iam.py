@@ -52,11 +52,10 @@ def iam(
       ./run.sh iam -o output/iam
       ./run.sh iam -c accounts.yml --region eu-west-1 --region us-east-1 --reports s3://central-reports/guardrails
     """
-    from ..accounts import check_regions
+    from ..accounts import S3Url, check_regions
     from ..errors import GuardrailsError
     from ..paths import output_directory, write_json
     from ..policies import Selection
-    from ..runs import S3Url
     from ..stacks import RoleRequest, in_force, needed_roles
 
     check_regions(regions)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .finding import TABLE, Finding, Status, controls_text, findings_of, in_order, rank
     from .history import History, PastRun, RunChanges, RunScore
     from .judged import JudgedResources
+    from .shared_history import absolute_history, history_place
     from .state import THROTTLED, State, state_of
     from .store import FILE, AccountInfo, CheckRow, PolicyInfo, RunStore, UnknownResource
 
@@ -23,6 +24,7 @@ __getattr__, __all__ = face(
     finding=("Finding", "Status", "TABLE", "controls_text", "findings_of", "in_order", "rank"),
     history=("History", "PastRun", "RunChanges", "RunScore"),
     judged=("JudgedResources",),
+    shared_history=("absolute_history", "history_place"),
     state=("State", "THROTTLED", "state_of"),
     store=("AccountInfo", "CheckRow", "FILE", "PolicyInfo", "RunStore", "UnknownResource"),
 )

@@ -41,4 +41,4 @@ def assess_source(source: str, request: AuditRequest, target: Callable[[], Path]
     store[SHOWN_FRAMEWORKS] = request.shown
     store.change_each(exceptions.apply)
     return assess(
-        store, controls=controls, exceptions=exceptions, history=Path(request.history) if request.history else None), ""
+        store, controls=controls, exceptions=exceptions, history=request.history or None), ""
