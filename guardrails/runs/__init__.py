@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         read_receipts,
         refuse_unread,
     )
-    from .report import assess_source
+    from .report import assess_source, finished_audit
     from .rollback import (
         Restored,
         Rollback,
@@ -67,7 +67,7 @@ __getattr__, __all__ = face(
         "FoundReceipts", "LOG_DAYS", "ReceiptFilter", "ReceiptRequest", "SourcedReceipt", "default_sources",
         "is_source", "read_receipts", "refuse_unread",
     ),
-    report=("assess_source",),
+    report=("assess_source", "finished_audit"),
     rollback=(
         "Restored", "Rollback", "RollbackCheck", "RollbackStep", "account_of_credentials", "arn_of_credentials",
         "check_resources",
