@@ -8,7 +8,6 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 from custom_actions.escaping import escaped
 
@@ -130,7 +129,7 @@ def _finding(finding: Finding) -> str:
     return "  ".join((finding.severity, finding.account_name, finding.region, finding.policy, finding.resource))
 
 
-def _line(value: Any) -> str:
+def _line(value: str) -> str:
     """One line without control characters: names come from AWS, and must not look like other lines."""
     text = escaped(value)
     return text if len(text) <= _LINE_AT_MOST else f"{text[:_LINE_AT_MOST]}…"
