@@ -1,6 +1,7 @@
 """`publish`: upload the report of a run to S3, and send what changed to an SNS topic."""
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -43,6 +44,7 @@ def publish(
         place = report_place(url, assessment) if url else None
         if place:
             upload(files, place)
+            place = replace(place, query=())  # to show it
             click.echo(f"uploaded: {place}")
         where = f"{place}/{files[0].name}" if place else ""
         mail = mail_about(assessment, report=where, doctor=examined)
