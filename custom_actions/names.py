@@ -42,5 +42,7 @@ FORWARD_ROLE = "guardrails-forward"
 SWEEP_ROLE, HEAL_ROLE = "guardrails-sweep", "guardrails-heal"
 DEPLOY_ROLE, DOCTOR_ROLE = "guardrails-deploy", "guardrails-doctor"
 """The default names of the roles that people use to run the commands."""
+NIGHTLY = "guardrails-nightly"
+"""The nightly audit: its build project, role, schedule, event rule, alarm and topic."""
 OPERATOR_ROLES = frozenset({FUNCTION_ROLE, RESPONDER_ROLE, HUB_ROLE, MEMBER_ROLE, HEAL_ROLE})
 """The roles that change resources for a policy. A fix never undoes their changes in their own account."""

@@ -60,6 +60,9 @@ class Stack:
                 return argument[0].join(self.filled(argument[1]))
             case "Fn::Split":
                 return self.filled(argument[1]).split(argument[0])
+            case "Fn::Select":
+                index, values = argument
+                return self.filled(values)[index]
             case "Fn::Equals":
                 one, other = self.filled(argument)
                 return one == other

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     )
     from .regions import account_region
     from .response import KEY, Response, has_responder, healing, response_of
+    from .s3_url import S3_SCHEME, S3Url
 
 __getattr__, __all__ = face(
     __name__,
@@ -46,4 +47,5 @@ __getattr__, __all__ = face(
     ),
     regions=("account_region",),
     response=("KEY", "Response", "has_responder", "healing", "response_of"),
+    s3_url=("S3Url", "S3_SCHEME"),
 )

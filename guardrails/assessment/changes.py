@@ -4,12 +4,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..errors import GuardrailsError
 from ..policies import load_catalogues
-from ..results import Exceptions, History, PastRun, RunChanges, RunScore, RunStore, Status
+from ..results import Exceptions, History, PastRun, RunChanges, RunScore, RunStore, Status, history_place
 from .assessment import Assessment
 
 _TREND = 60
@@ -19,20 +20,20 @@ NOT_COMPARED = "not_compared"
 
 def assess(
     store: RunStore, *, controls: Sequence[Path] = (), exceptions: Exceptions | None = None,
-    history: Path | None = None, headline: str = "", extra: Mapping[str, Any] | None = None,
+    history: Path | str | None = None, headline: str = "", extra: Mapping[str, Any] | None = None,
     complete: bool = True,
 ) -> Assessment:
     """The assessment of a run that has just ended. `complete`: whether the verb did all its work.
 
-    With a `history`, the run is compared with earlier runs and added to them; the comparison is stored with the run.
-    `controls` are directories of frameworks in addition to the project's. A history that cannot be used is no reason to
-    lose the results: the assessment has a remark instead of the comparison. Raises GuardrailsError for a framework that
-    cannot be read.
+    With a `history` (a file, or `s3://BUCKET/KEY`), the run is compared with earlier runs and added to them; the
+    comparison is stored with the run. `controls` are directories of frameworks in addition to the project's. A history
+    that cannot be used is no reason to lose the results: the assessment has a remark instead of the comparison. Raises
+    GuardrailsError for a framework that cannot be read.
     """
     assessment = replace(_of(store, controls), headline=headline, extra=dict(extra or {}), whole=complete)
     if history is not None:
         try:
-            _compare(assessment, History(history))
+            store.set_all(history_place(history).update(partial(_compare, assessment)))
             why = ""
         except GuardrailsError as error:
             why = f"not compared with earlier runs, and not added to them: {error.problem}"
@@ -68,16 +69,16 @@ def _whole(assessment: Assessment, exceptions: Exceptions | None) -> Assessment:
     return assessment
 
 
-def _compare(assessment: Assessment, history: History) -> None:
-    """Add the run to the history, and store the comparison in the run's file."""
+def _compare(assessment: Assessment, history: History) -> dict[str, Any]:
+    """Add the run to the history; returns the comparison, as facts for the run's file."""
     scope = assessment.store["scope"]
     history.merge(assessment.store, assessment.run, assessment.started)
     changes = history.changes(assessment.run, scope)
     history.record(past_run(assessment, scope, changes))
-    assessment.store.set_all({
+    return {
         "changes": asdict(changes), "reopened": sorted(history.reopened(assessment.run)),
         "trend": [asdict(run) for run in history.runs(scope, _TREND)], NOT_COMPARED: "",
-    })
+    }
 
 
 def _past(data: Mapping[str, Any]) -> PastRun:

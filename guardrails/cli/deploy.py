@@ -128,10 +128,10 @@ def _request(
     choice: AccountChoice, policy_sources: PolicySources, exceptions: Path | None, reports: str | None, *, heals: bool,
 ) -> RolloutRequest:
     """What the options select. Raises GuardrailsError for what cannot be deployed."""
-    from ..accounts import find_accounts, healing
+    from ..accounts import S3Url, find_accounts, healing
     from ..deployment import RolloutRequest, deployable, marked, responder
     from ..results import load as load_exceptions
-    from ..runs import S3Url, with_output
+    from ..runs import with_output
 
     every = policy_sources.load()
     policies = [marked(policy) for policy in deployable(every, names, kinds)]

@@ -52,11 +52,10 @@ def iam(
       {command} iam -o output/iam
       {command} iam -c accounts.yml --region eu-west-1 --reports s3://central-reports/guardrails
     """
-    from ..accounts import check_regions
+    from ..accounts import S3Url, check_regions
     from ..errors import GuardrailsError
     from ..paths import output_directory, write_json
     from ..policies import Selection
-    from ..runs import S3Url
     from ..stacks import RoleRequest, in_force, needed_roles
 
     check_regions(regions)

@@ -86,14 +86,14 @@ def team_settings() -> Settings:
     return found or Settings()
 
 
-def _history(context: click.Context, parameter: click.Parameter, value: str) -> Path | None:
-    return None if value == "none" else Path(value)
+def _history(context: click.Context, parameter: click.Parameter, value: str) -> str | None:
+    return None if value == "none" else value
 
 
 history_option = click.option(
     "--history", default=lambda: str(output_root() / "history.db"), metavar="FILE", callback=_history,
-    help="The database of earlier runs, to compare with and add to; `none` to do neither. [default: history.db in the "
-         "output directory]",
+    help="The database of earlier runs, to compare with and add to: a file, or s3://BUCKET/KEY, which several machines "
+         "can share. `none` to do neither. [default: history.db in the output directory]",
 )
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option(
     "-c", "--config", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
     help="accounts.yml. If an account's entry has `guardrails-hub: REGION`, the templates of the hub and its "
@@ -26,11 +27,13 @@ if TYPE_CHECKING:
 @policies_option
 @output_option
 def templates(
-    config: Path | None, operators: tuple[str, ...], partition: str, policy_sources: PolicySources, output: str | None
+    names: tuple[str, ...], config: Path | None, operators: tuple[str, ...], partition: str,
+    policy_sources: PolicySources, output: str | None,
 ) -> None:
-    """Write CloudFormation templates: the compliance topic, the mailer, and the two sides of a central deployment.
+    """Write CloudFormation templates: the compliance topic, the mailer, a nightly audit, and the two sides of a central
+    deployment. NAME is compliance, mailer, schedule (the nightly audit), hub or member; the default is all of them.
 
-    Also writes a service control policy and a permissions boundary. Only the roles of --operator can then
+    Without NAME, also writes a service control policy and a permissions boundary. Only the roles of --operator can then
     change this project's functions, roles, rules, topics and other resources.
 
     Does not call AWS. With a hub in accounts.yml, it also prints how many functions and rules a central deployment
@@ -40,22 +43,29 @@ def templates(
     Example:
       {command} templates -o output/templates
       {command} templates -c accounts.yml -o output/templates
+      {command} templates schedule -o output/schedule
     """
     from ..accounts import listed_accounts
+    from ..errors import GuardrailsError
     from ..paths import output_directory, write_json
     from ..stacks import OPERATORS, deployment_sizes, permissions_boundary, service_control_policy, templates_for
+    from ..suggest import nearest
     from .console import out, table
 
     policies = policy_sources.load()
     accounts = listed_accounts(config, ()) if config else None
-    target = output_directory(output, "templates")
     found = templates_for(policies, accounts)
-    if accounts and (sizes := deployment_sizes(policies, accounts)):
+    for name in names:
+        if name not in found:
+            raise GuardrailsError(f"there is no template {name}", nearest(name, found, give_all=True))
+    target = output_directory(output, "templates")
+    if not names and accounts and (sizes := deployment_sizes(policies, accounts)):
         out().print(table("Realtime policies", ("deployed", "functions", "event rules", "forwarding rules"), [
             (each.where, each.functions, each.rules, each.forwarding_rules) for each in sizes]))
-    for name, template in found.items():
-        write_json(target / f"{name}.template.json", template)
-    allowed = operators or OPERATORS
-    write_json(target / "service-control-policy.json", service_control_policy(partition, allowed))
-    write_json(target / "permissions-boundary.json", permissions_boundary(partition, allowed))
+    for name in names or found:
+        write_json(target / f"{name}.template.json", found[name])
+    if not names:
+        allowed = operators or OPERATORS
+        write_json(target / "service-control-policy.json", service_control_policy(partition, allowed))
+        write_json(target / "permissions-boundary.json", permissions_boundary(partition, allowed))
     click.echo(f"written to {target}")

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("--framework", metavar="NAME", help="Show one framework: the percentage of requirements passed.")
 @click.option("--last", type=click.IntRange(min=1), default=20, show_default=True, help="How many runs.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with all numbers in the history.")
-def trend(history: Path | None, account: str | None, framework: str | None, last: int, as_json: bool) -> None:
+def trend(history: str | None, account: str | None, framework: str | None, last: int, as_json: bool) -> None:
     """Show how the score changed: the last runs over the same accounts, regions and policies as the latest run.
 
     Only the scores of such runs can be compared. Incomplete runs are marked: checks without a result lower the score.

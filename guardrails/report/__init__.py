@@ -1,4 +1,4 @@
-"""Writes a run as HTML, JSON, CSV, Markdown, OCSF, ASFF, SARIF and JUnit, and imports it into Security Hub."""
+"""Writes a run as HTML, JSON, CSV, Markdown, OCSF, ASFF, SARIF and JUnit, and publishes it: Security Hub, S3, SNS."""
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -6,15 +6,19 @@ from typing import TYPE_CHECKING
 from custom_actions.face import face
 
 if TYPE_CHECKING:
+    from .change_mail import DoctorResult, mail_about
     from .diff_comment import comment_on
     from .fix_command import fix_all_command
     from .formats import FORMATS, write
+    from .publication import report_files, report_place, send, upload
     from .securityhub import import_findings
 
 __getattr__, __all__ = face(
     __name__,
+    change_mail=("DoctorResult", "mail_about"),
     diff_comment=("comment_on",),
     fix_command=("fix_all_command",),
     formats=("FORMATS", "write"),
+    publication=("report_files", "report_place", "send", "upload"),
     securityhub=("import_findings",),
 )

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .history import History, PastRun, RunChanges, RunScore
     from .judged import JudgedResources
     from .passed import PassedCheck, PassedOutput, PassedResource
+    from .shared_history import absolute_history, history_place
     from .state import THROTTLED, State, state_of
     from .store import FILE, AccountInfo, CheckRow, PolicyInfo, RunStore, UnknownResource
 
@@ -25,6 +26,7 @@ __getattr__, __all__ = face(
     history=("History", "PastRun", "RunChanges", "RunScore"),
     judged=("JudgedResources",),
     passed=("PassedCheck", "PassedOutput", "PassedResource"),
+    shared_history=("absolute_history", "history_place"),
     state=("State", "THROTTLED", "state_of"),
     store=("AccountInfo", "CheckRow", "FILE", "PolicyInfo", "RunStore", "UnknownResource"),
 )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .heal_plan import HealPlan
     from .heal_result import Heal
     from .heal_start import fixable, resume_heal, start_heal
-    from .outputs import S3Url, with_output
+    from .outputs import with_output
     from .progress import Advance, Progress
     from .receipt_check import ReceiptCheck, true_state
     from .receipt_sources import (
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         read_receipts,
         refuse_unread,
     )
-    from .report import assess_source
+    from .report import assess_source, finished_audit
     from .rollback import (
         Restored,
         Rollback,
@@ -60,14 +60,14 @@ __getattr__, __all__ = face(
     heal_plan=("HealPlan",),
     heal_result=("Heal",),
     heal_start=("fixable", "resume_heal", "start_heal"),
-    outputs=("S3Url", "with_output"),
+    outputs=("with_output",),
     progress=("Advance", "Progress"),
     receipt_check=("ReceiptCheck", "true_state"),
     receipt_sources=(
         "FoundReceipts", "LOG_DAYS", "ReceiptFilter", "ReceiptRequest", "SourcedReceipt", "default_sources",
         "is_source", "read_receipts", "refuse_unread",
     ),
-    report=("assess_source",),
+    report=("assess_source", "finished_audit"),
     rollback=(
         "Restored", "Rollback", "RollbackCheck", "RollbackStep", "account_of_credentials", "arn_of_credentials",
         "check_resources",

@@ -4,7 +4,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -23,13 +22,13 @@ from ..results import (
     FILE,
     AccountInfo,
     CheckRow,
-    DatabaseLocked,
     Exceptions,
     Finding,
-    History,
     JudgedResources,
     PolicyInfo,
     RunStore,
+    absolute_history,
+    history_place,
 )
 from ..results import load as load_exceptions
 from ..yamlfile import dump
@@ -54,7 +53,7 @@ class AuditRequest:
     exceptions: str
     """The file of exceptions; empty for the project's exceptions.yml, if it exists."""
     history: str
-    """The history file; empty for none."""
+    """The history: a file, or `s3://BUCKET/KEY`; empty for none."""
     choice: AccountChoice = EVERY
     excluded: Sequence[str] = ()
     """Policies that are left out: names or globs."""
@@ -69,7 +68,7 @@ class AuditRequest:
     def of(
         cls, *, config: Path | None, regions: Sequence[str], names: Sequence[str], services: Sequence[str],
         severities: Sequence[str], frameworks: Sequence[str], policy_sources: PolicySources, controls: Sequence[Path],
-        exceptions: Path | None, history: Path | None, choice: AccountChoice = EVERY, excluded: Sequence[str] = (),
+        exceptions: Path | None, history: str | None, choice: AccountChoice = EVERY, excluded: Sequence[str] = (),
         resources: Sequence[str] = (), shown: Sequence[str] = (), evidence: bool = False,
     ) -> AuditRequest:
         """From the options of the command line. Paths become absolute: a resume may start in another directory."""
@@ -77,8 +76,8 @@ class AuditRequest:
             config=_absolute(config), regions=tuple(regions), names=tuple(names), services=tuple(services),
             severities=tuple(severities), frameworks=tuple(frameworks), sources=policy_sources,
             controls=tuple(_absolute(path) for path in controls), exceptions=_absolute(exceptions),
-            history=_absolute(history), choice=choice, excluded=tuple(excluded), resources=tuple(resources),
-            shown=tuple(shown), evidence=evidence,
+            history=absolute_history(history) if history else "", choice=choice, excluded=tuple(excluded),
+            resources=tuple(resources), shown=tuple(shown), evidence=evidence,
         )
 
     @classmethod
@@ -121,13 +120,9 @@ class AuditRequest:
             fnmatchcase(name, pattern) for pattern in self.resources for name in names)
 
     def check_history(self) -> None:
-        """Open the history before the work begins, so that a damaged one is an error now.
-
-        One that another process still uses after a while is tried again after the work. Raises GuardrailsError.
-        """
+        """Open the history before the work begins, so that a damaged one is an error now. Raises GuardrailsError."""
         if self.history:
-            with suppress(DatabaseLocked):
-                History.check(Path(self.history))
+            history_place(self.history).check()
 
     def load_exceptions(self) -> Exceptions:
         """The exceptions to apply. Raises GuardrailsError for an invalid file."""
@@ -182,7 +177,7 @@ class AuditRun:
 
         return assess(
             self.store, controls=[Path(path) for path in self.request.controls], exceptions=self.exceptions,
-            history=Path(self.request.history) if self.request.history else None)
+            history=self.request.history or None)
 
     def _findings(self, check: Check) -> list[Finding]:
         return [self.exceptions.apply(finding) for finding in self.plan.findings_of(check)]

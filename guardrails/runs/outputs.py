@@ -18,77 +18,25 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from botocore.config import Config
-from botocore.exceptions import ClientError
 
-from ..accounts import AWS_ERRORS, make_session, reason_of
+from ..accounts import S3_SCHEME, S3Url, make_session
 from ..errors import GuardrailsError
 from ..inputfile import CannotRead, read_bytes
 from ..limits import FILE_BYTES, OUTPUTS_READ
 from ..policies import Policy, is_scheduled
 
-SCHEME = "s3://"
 # c7n holds the resources of a run in memory, so a function with some hundred megabytes writes less than this.
 LARGEST_FILE = FILE_BYTES
 """Bytes, unpacked: a file may come from an account that we do not control, and must not fill our memory."""
 _PAGE = 1000
 _WHEN = "{now:%Y/%m/%d/%H%M%S}"
 _RUN = re.compile(r"(\d{4})/(\d\d)/(\d\d)/(\d\d)(\d\d)?(\d\d)?(?:/|$)")
-_FORM = "s3://BUCKET/PREFIX"
 
 
 class Unreadable(Exception):
     """A file that exists but cannot be read; the message says why."""
-
-
-@dataclass(frozen=True)
-class S3Url:
-    """`s3://BUCKET/PREFIX?region=…&kms-key=…`, as c7n accepts it, with c7n's settings in the query."""
-
-    bucket: str
-    prefix: str
-    """Without leading and trailing slashes; may be empty."""
-    query: tuple[tuple[str, str], ...] = ()
-
-    @classmethod
-    def parse(cls, text: str) -> S3Url:
-        """Parse a URL. Raises GuardrailsError for any other text."""
-        parts = urlsplit(text)
-        if parts.scheme != "s3" or not parts.netloc or "{" in text or "}" in text or parts.fragment:
-            raise GuardrailsError(
-                f"{text}: not an S3 URL", f"use {_FORM}; account, region, policy and time are appended")
-        return cls(parts.netloc, parts.path.strip("/"), tuple(parse_qsl(parts.query)))
-
-    def __str__(self) -> str:
-        query = f"?{urlencode(self.query, safe=':/')}" if self.query else ""
-        return f"{SCHEME}{'/'.join(filter(None, (self.bucket, self.prefix)))}{query}"
-
-    @property
-    def region(self) -> str | None:
-        """The bucket's region; None if the URL does not have it."""
-        return dict(self.query).get("region")
-
-    def located(self) -> S3Url:
-        """This URL with the bucket's region: without it every function would look it up at each cold start.
-
-        Raises GuardrailsError if the bucket does not exist or S3 cannot be reached.
-        """
-        if self.region:
-            return self
-        try:
-            answer = make_session().client("s3", config=_CLIENT).head_bucket(Bucket=self.bucket)
-        except ClientError as error:
-            # Credentials that may only write are denied, but the response contains the region.
-            answer = error.response
-            if answer["ResponseMetadata"].get("HTTPStatusCode") == 404:
-                raise GuardrailsError(f"{self}: no such bucket", "create it first; see docs/scheduling.md") from None
-        except AWS_ERRORS as error:
-            raise GuardrailsError(
-                f"{self}: {reason_of(error)}", "specify the region: s3://…?region=eu-west-1") from None
-        region = answer["ResponseMetadata"].get("HTTPHeaders", {}).get("x-amz-bucket-region")
-        return replace(self, query=(*self.query, ("region", region))) if region else self
 
 
 _CLIENT = Config(
@@ -208,11 +156,12 @@ class Directory:
 
 def source_of(text: str) -> Bucket | Directory:
     """The source at an S3 URL or in a directory. Raises GuardrailsError for any other text."""
-    if text.startswith(SCHEME):
+    if text.startswith(S3_SCHEME):
         return Bucket(S3Url.parse(text))
     path = Path(text)
     if not path.is_dir():
-        raise GuardrailsError(f"{text}: no such directory", f"specify an output directory of c7n-org, or {_FORM}")
+        raise GuardrailsError(
+            f"{text}: no such directory", f"specify an output directory of c7n-org, or {S3_SCHEME}BUCKET/PREFIX")
     return Directory(path)
 
 

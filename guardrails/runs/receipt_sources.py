@@ -17,11 +17,11 @@ from typing import Any
 
 from custom_actions.fixing import JOURNAL, Outcome, in_other_regions, order_of, printable, problem
 
-from ..accounts import AWS_ERRORS, Account, reason_of
+from ..accounts import AWS_ERRORS, S3_SCHEME, Account, S3Url, reason_of
 from ..errors import GuardrailsError
 from ..inputfile import CannotRead, read_bytes
 from ..paths import output_root
-from .outputs import LARGEST_FILE, SCHEME, Bucket, Directory, S3Url, Unreadable
+from .outputs import LARGEST_FILE, Bucket, Directory, Unreadable
 from .receipt_logs import GROUP, LOG_GROUP, read_logs
 from .receipt_text import TextReceipts, is_receipt_text, parse_content, parse_text
 from .rollback_journal import receipt_id
@@ -159,7 +159,7 @@ class ReceiptRequest:
                 raise GuardrailsError(
                     f"{source}: there is no such log group", "check its name, the region (-r) and the account (-c)")
             yield from places
-        elif source.startswith(SCHEME):
+        elif source.startswith(S3_SCHEME):
             yield from _in_bucket(S3Url.parse(source), self.since)
         elif source == STDIN:
             yield "standard input", _explicit(sys.stdin.buffer.read(LARGEST_FILE + 1), "standard input"), []
@@ -178,7 +178,7 @@ class ReceiptRequest:
 
 def is_source(text: str) -> bool:
     """Whether an argument names a source, or is a receipt itself; if not, it can be the id of a receipt."""
-    return text in (STDIN, LOGS) or text.startswith((GROUP, SCHEME)) or is_receipt_text(text) or "/" in text \
+    return text in (STDIN, LOGS) or text.startswith((GROUP, S3_SCHEME)) or is_receipt_text(text) or "/" in text \
         or Path(text).exists()
 
 
@@ -258,7 +258,7 @@ def _in_bucket(url: S3Url, since: datetime | None) -> Iterator[tuple[str, TextRe
             continue
         where = f"{bucket}/{path}"
         read = _parsed(partial(bucket.read, path), where)
-        place = _PLACE.search(where.removeprefix(f"{SCHEME}{url.bucket}"))
+        place = _PLACE.search(where.removeprefix(f"{S3_SCHEME}{url.bucket}"))
         doubts = [] if isinstance(read, str) else [_disagreement(each, place) for each in read.receipts]
         yield where, read, doubts
 

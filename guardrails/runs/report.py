@@ -8,7 +8,9 @@ from pathlib import Path
 
 from ..accounts import listed_accounts
 from ..assessment import SHOWN_FRAMEWORKS, Assessment, assess, assess_again
-from ..results import FILE, RunStore
+from ..command import command
+from ..errors import GuardrailsError
+from ..results import FILE, Exceptions, RunStore
 from .audit import AuditRequest
 from .collection import collect
 from .heal_result import assess_heal_again
@@ -44,4 +46,20 @@ def assess_source(source: str, request: AuditRequest, target: Callable[[], Path]
     store["request"] = asdict(request)
     store.change_each(exceptions.apply)
     return assess(
-        store, controls=controls, exceptions=exceptions, history=Path(request.history) if request.history else None), ""
+        store, controls=controls, exceptions=exceptions, history=request.history or None), ""
+
+
+def finished_audit(directory: Path, exceptions: Exceptions) -> Assessment:
+    """The assessment of the audit or report in `directory`; its store is open, close it after use.
+
+    Raises GuardrailsError if there is none, if it was interrupted, and for a heal.
+    """
+    store = RunStore.open(directory)
+    verb, finished = store.get("verb"), store.get("finished")
+    if verb in ("audit", "report") and finished:
+        return assess_again(store, exceptions=exceptions)
+    store.close()
+    if finished:
+        raise GuardrailsError(f"{directory}: a run of {verb}, not an audit", "name the directory of an audit")
+    raise GuardrailsError(
+        f"{directory}: the {verb} was interrupted", f"continue it: {command(verb)} --resume {directory}")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..command import command
 from ..errors import GuardrailsError
-from ..results import History, PastRun, RunScore
+from ..results import PastRun, RunScore, history_place
 
 
 @dataclass(frozen=True)
@@ -21,20 +21,20 @@ class TrendRow:
     """Difference of the score to the last earlier run that has one; None for the first."""
 
 
-def comparable_runs(file: Path | None, last: int) -> list[PastRun]:
+def comparable_runs(place: Path | str | None, last: int) -> list[PastRun]:
     """The latest runs over the same accounts, regions and policies as the very latest, at most `last` of them.
 
-    Only the scores of such runs can be compared. Raises GuardrailsError if the history does not exist or is empty.
+    Only the scores of such runs can be compared. `place` is a file, or `s3://BUCKET/KEY`. Raises GuardrailsError if the
+    history does not exist or is empty.
     """
-    if file is None or not file.exists():
-        raise GuardrailsError(
-            f"{file or 'none'}: the history file does not exist",
-            f"run {command('audit')} to create one, or name another one with --history")
-    history = History(file, write=False)
-    latest = history.runs(limit=1)
-    if not latest:
-        raise GuardrailsError(f"{file}: the history has no runs", f"{command('audit')} adds one")
-    return history.runs(latest[0].scope, last)
+    if place is None:
+        raise GuardrailsError("none: the history file does not exist", "name another one with --history")
+    with history_place(place).reading() as history:
+        latest = history.runs(limit=1)
+        if not latest:
+            raise GuardrailsError(f"{place}: the history has no runs", f"{command('audit')} adds one")
+        found: list[PastRun] = history.runs(latest[0].scope, last)
+    return found
 
 
 def trend_rows(runs: Sequence[PastRun], kind: str = "all", name: str = "") -> list[TrendRow]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..accounts import S3_SCHEME
 from ..errors import GuardrailsError
 from ..policies import PackChoice, PolicySources
 from ..suggest import nearest
@@ -36,8 +37,8 @@ class Settings:
     accounts: Path | None = None
     exceptions: Path | None = None
     output: Path = Path("output")
-    history: Path | None = Path("output") / "history.db"
-    """None for no history."""
+    history: Path | str | None = Path("output") / "history.db"
+    """A file, or `s3://BUCKET/KEY`; None for no history."""
     defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Verb to its options, without dashes, and their values."""
 
@@ -106,7 +107,13 @@ def read_settings(file: Path) -> Settings:
         file=file, sources=_sources(data, paths("policies"), paths("controls"), str(file)), controls=paths("controls"),
         frameworks=tuple(data.get("frameworks", ())), cases=paths("cases"),
         accounts=path("accounts", directory=False), exceptions=path("exceptions", directory=False), output=output,
-        history=None if history == NONE else root / history, defaults=data.get("defaults", {}))
+        history=_history(history, root), defaults=data.get("defaults", {}))
+
+
+def _history(given: str, root: Path) -> Path | str | None:
+    if given == NONE:
+        return None
+    return given if given.startswith(S3_SCHEME) else root / given
 
 
 def _sources(

@@ -54,7 +54,8 @@ def settings_schema(verbs: Mapping[str, Mapping[str, Any]] | None = None) -> dic
                 "type": "string", "minLength": 1}),
             "exceptions": described("The file of exceptions.", {"type": "string", "minLength": 1}),
             "output": described("Where runs are written. Default: output.", {"type": "string", "minLength": 1}),
-            "history": described("The database of earlier runs, or none. Default: history.db in output.", {
+            "history": described(
+                "The database of earlier runs: a file, s3://BUCKET/KEY, or none. Default: history.db in output.", {
                 "type": "string", "minLength": 1}),
             "defaults": described("Defaults of each verb's options: audit: {format: [html, json], fail-on: high}",
                                   defaults),

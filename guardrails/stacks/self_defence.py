@@ -23,6 +23,7 @@ from custom_actions.names import (
     FUNCTION_PREFIX,
     HUB_BUS,
     MAILER,
+    NIGHTLY,
     REDELIVERY_PREFIX,
     STATE_TABLE,
     TOPIC,
@@ -77,8 +78,8 @@ PROTECTIONS = (
     Protection(("iam:PassRole",), _ROLES, own=True),
     Protection((
         "sns:AddPermission", "sns:DeleteTopic", "sns:RemovePermission", "sns:Set*", "sns:Subscribe", "sns:TagResource",
-        "sns:Unsubscribe", "sns:UntagResource"), _arns("sns", f"{TOPIC}*")),
-    Protection(("sns:Publish",), _arns("sns", TOPIC), own=True),
+        "sns:Unsubscribe", "sns:UntagResource"), _arns("sns", f"{TOPIC}*", f"{NIGHTLY}*")),
+    Protection(("sns:Publish",), _arns("sns", TOPIC, NIGHTLY), own=True),
     Protection((
         "sqs:AddPermission", "sqs:ChangeMessageVisibility", "sqs:Delete*", "sqs:PurgeQueue", "sqs:ReceiveMessage",
         "sqs:RemovePermission", "sqs:SendMessage", "sqs:Set*", "sqs:TagQueue", "sqs:UntagQueue"),
@@ -92,7 +93,11 @@ PROTECTIONS = (
         "dynamodb:TagResource", "dynamodb:UntagResource", "dynamodb:UpdateTable", "dynamodb:UpdateTimeToLive"),
         _arns("dynamodb", f"table/{STATE_TABLE}")),
     Protection(("scheduler:CreateSchedule", "scheduler:DeleteSchedule", "scheduler:UpdateSchedule"),
-               _arns("scheduler", f"schedule/*/{REDELIVERY_PREFIX}*", f"schedule/*/{FUNCTION_PREFIX}*"), own=True),
+               _arns("scheduler", f"schedule/*/{REDELIVERY_PREFIX}*", f"schedule/*/{FUNCTION_PREFIX}*",
+                     f"schedule/*/{NIGHTLY}"), own=True),
+    # Its role may enter all accounts, and whoever starts a build can replace its commands.
+    Protection(("codebuild:DeleteProject", "codebuild:UpdateProject*"), _arns("codebuild", f"project/{NIGHTLY}")),
+    Protection(("codebuild:RetryBuild*", "codebuild:StartBuild*"), _arns("codebuild", f"project/{NIGHTLY}"), own=True),
     # Receipts are in the logs.
     Protection(("logs:Delete*", "logs:PutRetentionPolicy"), _arns(
         "logs", f"log-group:/aws/lambda/{FUNCTION_PREFIX}*", f"log-group:/aws/lambda/{MAILER}*")),

@@ -11,6 +11,7 @@ from .compliance_stack import compliance
 from .hub_stack import hub_template, member_template, patterns
 from .mailer_stack import mailer
 from .parts import Template
+from .schedule_stack import schedule
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class DeploymentSize:
 
 def templates_for(policies: Sequence[Policy], accounts: Accounts | None) -> Mapping[str, Template]:
     """The templates by name; those of a central deployment only when `accounts` has a hub."""
-    found = {"compliance": compliance(), "mailer": mailer()}
+    found = {"compliance": compliance(), "mailer": mailer(), "schedule": schedule()}
     if accounts and (hub := hub_of(accounts.all)):
         found |= {"hub": hub_template(), "member": member_template(policies, hub, accounts.different_vars())}
     return found

@@ -7,10 +7,10 @@ from typing import Any
 
 from custom_actions.names import DEPLOY_ROLE, DOCTOR_ROLE, FUNCTION_ROLE, HEAL_ROLE, RESPONDER_ROLE, SWEEP_ROLE
 
-from ...accounts import Response
+from ...accounts import Response, S3Url
 from ...deployment import as_deployed
 from ...policies import Policy, conditions_hold
-from ...runs import S3Url, with_output
+from ...runs import with_output
 from .documents import PolicyDocument, document, documents, filled, grants, size
 from .needs import Permission, of_function, of_hub, of_securityhub, of_sweep
 from .operator import of_deploy, of_doctor

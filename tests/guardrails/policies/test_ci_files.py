@@ -101,3 +101,49 @@ def test_no_expression_of_a_pull_request_reaches_a_shell_and_no_checkout_keeps_i
     for job in workflow["jobs"].values():
         assert not any("${{" in step.get("run", "") for step in job["steps"])
         assert all(step["with"]["persist-credentials"] is False for step in uses(job, "actions/checkout"))
+
+
+NIGHTLY = (
+    "examples/ci/nightly.yml", "examples/ci/nightly.gitlab-ci.yml", "guardrails/settings/team/github/guardrails.yml")
+
+
+def commands_in(data: Any) -> list[list[str]]:
+    """Every command of our program in a workflow, a pipeline or a shell script."""
+    if isinstance(data, str):
+        return [shlex.split(line.partition(" ||")[0].partition(" >")[0], comments=True) for line in
+                map(str.strip, data.splitlines()) if line.startswith("guardrails ")]
+    inside = data.values() if isinstance(data, dict) else data if isinstance(data, list) else ()
+    return [command for each in inside for command in commands_in(each)]
+
+
+@pytest.mark.parametrize("file", NIGHTLY)
+def test_the_nightly_jobs_call_verbs_and_options_that_there_are(file: str) -> None:
+    commands = commands_in(yaml.safe_load((ROOT / file).read_text()))
+    assert "audit" in [command[1] for command in commands]
+    for _, verb, *rest in commands:
+        if verb != "test":  # its arguments go to pytest
+            assert {word for word in rest if word.startswith("-")} <= options_of(verb), (file, verb)
+    [audit] = [command for command in commands if command[1] == "audit"]
+    assert audit[audit.index("--history") + 1].startswith("s3://$")
+
+
+@pytest.mark.parametrize("file", [NIGHTLY[0], NIGHTLY[2]])
+def test_the_nightly_workflows_pin_actions_and_have_few_permissions(file: str) -> None:
+    text = (ROOT / file).read_text()
+    pinned = [re.fullmatch(r" +- uses: [a-z-]+/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line)
+              for line in text.splitlines() if "uses:" in line]
+    assert pinned and all(pinned)
+    workflow = yaml.safe_load(text)
+    assert workflow["permissions"] == {}
+    audit = workflow["jobs"]["audit"]
+    assert audit["permissions"] == {"contents": "read", "id-token": "write"}
+    # No expression reaches a shell, and no checkout keeps its token.
+    assert not any("${{" in step.get("run", "") for step in audit["steps"])
+    assert all(step["with"]["persist-credentials"] is False for step in uses(audit, "actions/checkout"))
+
+
+def test_the_pipeline_runs_on_a_schedule_only_and_its_token_is_private() -> None:
+    job = yaml.safe_load((ROOT / NIGHTLY[1]).read_text())["nightly"]
+    assert [rule["if"] for rule in job["rules"]] == ['$CI_PIPELINE_SOURCE == "schedule"']
+    assert job["script"][0] == "umask 077"
+    assert job["variables"]["AWS_WEB_IDENTITY_TOKEN_FILE"] == "/tmp/web-identity-token"

@@ -8,6 +8,7 @@ from pathlib import Path
 import boto3
 import pytest
 
+from guardrails.accounts import S3Url
 from guardrails.errors import GuardrailsError
 from guardrails.policies.policy import load
 from guardrails.runs import outputs
@@ -15,7 +16,6 @@ from guardrails.runs.outputs import (
     Bucket,
     Directory,
     File,
-    S3Url,
     Unreadable,
     last_run,
     policy_runs,

@@ -95,3 +95,11 @@ def test_a_named_file_must_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert team_settings("none") == Settings()
     monkeypatch.setenv("GUARDRAILS_SETTINGS", "none")
     assert team_settings(None) == Settings()
+
+
+def test_the_history_may_be_in_s3(tmp_path: Path) -> None:
+    file = tmp_path / "guardrails.yml"
+    for text, history in (("s3://central/history.db", "s3://central/history.db"), ("none", None),
+                          ("past.db", tmp_path / "past.db")):
+        file.write_text(f"history: {text}\n")
+        assert read_settings(file).history == history

@@ -123,6 +123,10 @@ def arns() -> Iterator[tuple[str, str]]:
     for name in (f"default/{names.REDELIVERY_PREFIX}abc", "other/custodian-x"):
         for action in ("CreateSchedule", "UpdateSchedule", "DeleteSchedule"):
             yield f"scheduler:{action}", f"arn:aws:scheduler:eu-west-1:{RED}:schedule/{name}"
+    project = f"arn:aws:codebuild:eu-west-1:{RED}:project/{names.NIGHTLY}"
+    yield from ((f"codebuild:{action}", project) for action in ("StartBuild", "UpdateProject", "DeleteProject"))
+    yield "scheduler:UpdateSchedule", f"arn:aws:scheduler:eu-west-1:{RED}:schedule/default/{names.NIGHTLY}"
+    yield "sns:Subscribe", f"arn:aws:sns:eu-west-1:{RED}:{names.NIGHTLY}"
     yield "logs:DeleteLogGroup", f"arn:aws:logs:eu-west-1:{RED}:log-group:/aws/lambda/custodian-x"
     yield "config:DeleteConfigRule", f"arn:aws:config:eu-west-1:{RED}:config-rule/config-rule-x1"
     yield "cloudformation:UpdateStack", f"arn:aws:cloudformation:eu-west-1:{RED}:stack/StackSet-guardrails-roles-1/2"

@@ -54,15 +54,15 @@ def test_no_allowed_principal_is_everybody_or_a_whole_account_without_a_conditio
             assert each.get("Condition"), (name, each)
 
 
-def test_a_role_is_assumed_by_lambda_eventbridge_or_the_hub_with_its_external_id(
+def test_a_role_is_assumed_by_a_known_service_or_the_hub_with_its_external_id(
     found: dict[str, list[dict[str, Any]]]
 ) -> None:
     trusting = [(name, each) for name, listed in found.items() for each in listed if each["Action"] == "sts:AssumeRole"]
     assert trusting
     for name, each in trusting:
         if "Service" in each["Principal"]:
-            assert each["Principal"]["Service"] in (
-                "lambda.amazonaws.com", "events.amazonaws.com", "scheduler.amazonaws.com"), (name, each)
+            assert each["Principal"]["Service"].removesuffix(".amazonaws.com") in (
+                "lambda", "events", "scheduler", "codebuild"), (name, each)
         else:
             condition = json.dumps(each["Condition"])
             assert "sts:ExternalId" in condition or "aws:PrincipalArn" in condition, (name, each)

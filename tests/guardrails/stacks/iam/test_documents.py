@@ -114,7 +114,8 @@ def test_a_call_worth_an_account_is_bound_to_what_the_policy_does_with_it() -> N
 
 
 def test_a_function_has_its_log_its_verdicts_and_its_output() -> None:
-    from guardrails.runs.outputs import S3Url, with_output
+    from guardrails.accounts import S3Url
+    from guardrails.runs.outputs import with_output
 
     name = "vpc-flow-logs"
     found = of_function(with_output(SHIPPED[name], S3Url.parse("s3://reports/all?region=eu-west-1")))
