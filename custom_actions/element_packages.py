@@ -10,6 +10,7 @@ import ast
 import functools
 import importlib
 import importlib.util
+import inspect
 import keyword
 import os
 import re
@@ -50,7 +51,7 @@ class Element(NamedTuple):
 
 
 def load(element: Element) -> Any:
-    """The element's class. Raises TeamError if a team's class cannot be imported."""
+    """The element's class. Raises TeamError if a team's class cannot be imported or is none that c7n can use."""
     module_name, _, name = element.path.partition(":")
     if element.package == OURS:
         return getattr(importlib.import_module(f"{OURS}.{module_name}"), name)
@@ -60,9 +61,36 @@ def load(element: Element) -> Any:
     if not isinstance(found, type):
         place, line = _place(package, element)
         raise TeamError(
-            f"{element.path}: {module.__file__} has no class {name}", "correct the class in ELEMENTS",
+            f"{element.path}: {module.__file__} has no class {name}", f"correct the class in {LIST}",
             file=place, line=line)
+    if problem := form_problem(element, found):
+        place, line = class_place(element, found)
+        raise TeamError(f"{element.kind} {element.type}: {problem[0]}", problem[1], file=place, line=line)
     return found
+
+
+def form_problem(element: Element, found: Any) -> tuple[str, str] | None:
+    """What keeps c7n from using the class, and how to fix it; None if nothing does."""
+    from c7n.actions import Action
+    from c7n.filters import Filter
+
+    root = Filter if element.kind == "filter" else Action
+    if not issubclass(found, root):
+        base = root.__name__
+        return f"it must derive from {root.__module__}.{base}", f"class {found.__name__}({base})"
+    schema = found.schema if isinstance(found.schema, dict) else {}
+    if element.type not in schema.get("properties", {}).get("type", {}).get("enum", ()):
+        return (f"its schema does not have the type {element.type}",
+                f'schema = type_schema("{element.type}", …), with type_schema of c7n.utils')
+    return None
+
+
+def class_place(element: Element, found: Any) -> tuple[Path, int]:
+    """The file and line of the element's class."""
+    try:
+        return Path(inspect.getsourcefile(found) or ""), inspect.getsourcelines(found)[1]
+    except (OSError, TypeError):  # a class that is made by code
+        return place_of(element)
 
 
 def place_of(element: Element) -> tuple[Path, int]:
@@ -86,10 +114,10 @@ def in_packages(names: Iterable[str]) -> tuple[Element, ...]:
 @functools.cache
 def _discovered(file: Path | None) -> tuple[Element, ...]:
     found: dict[str, ModuleType] = {}
-    for directory in _directories(file) if file else ():
+    for directory in _directories(file):
         if directory.name in found:
             raise TeamError(f"{KEY}: two packages have the name {directory.name}", "rename one of them", file=file)
-        found[directory.name] = _package(directory)
+        found[directory.name] = _package(directory, file)
     for name in _installed():
         # An editable installation of a directory in guardrails.yml is the same package.
         found.setdefault(name, _imported(name, None))
@@ -105,37 +133,50 @@ def _installed() -> Iterator[str]:
             of = f" of {point.dist.name}" if point.dist else ""
             raise TeamError(
                 f"the entry point {GROUP}: {point.name}{of} is {point.value!r}, but must be PACKAGE:{LIST}",
-                f'name a package at the top level whose __init__.py has {LIST}: {point.name} = "my_elements:{LIST}"')
+                f'name a package at the top level whose __init__.py has {LIST}: {point.name} = "my_elements:{LIST}"',
+                file=Path("entry_points.txt"))
         yield point.value.partition(":")[0]
 
 
-def _directories(file: Path) -> Iterator[Path]:
-    """The directories that the settings name. Raises TeamError if a file in one belongs to another user."""
+def _directories(file: Path | None) -> Iterator[Path]:
+    """The directories that the settings name. Raises TeamError if one is not usable, or belongs to another user."""
+    if file is None:
+        return
+    names, line = _names(file)
+    start = file.absolute().parent
+    owners = {os.geteuid(), 0, file.stat().st_uid}
+    for name in names:
+        directory = Path(os.path.normpath(start / name))
+        if not (directory / "__init__.py").is_file():
+            raise TeamError(
+                f"{KEY}: {directory} is not a Python package: it has no __init__.py",
+                f"create it, with the list {LIST}, or correct the path: it starts at {start}", file=file, line=line)
+        for each in _tree(directory):
+            if each.lstat().st_uid not in owners or each.stat().st_uid not in owners:
+                raise TeamError(
+                    f"{KEY}: {each} belongs to another user, whose code would run, so nothing is imported",
+                    f"if you trust it, make it yours (chown), or remove {name}", file=file, line=line)
+        yield directory
+
+
+def _names(file: Path) -> tuple[list[str], int]:
+    """The directories as the settings name them, and the line of the key."""
     import yaml
 
     try:
-        data = yaml.load(file.read_text(encoding="utf-8-sig"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
-    except (OSError, UnicodeDecodeError, ValueError, yaml.YAMLError) as error:
+        text = file.read_text(encoding="utf-8-sig")
+        data = yaml.safe_load(text)
+    except (OSError, ValueError, yaml.YAMLError) as error:
         mark = getattr(error, "problem_mark", None)
         raise TeamError(
             f"cannot be read: {' '.join(str(error).split())}", "fix the file", file=file,
             line=mark.line + 1 if mark else 1) from None
+    line = next((at for at, each in enumerate(text.splitlines(), 1) if each.startswith(f"{KEY}:")), 1)
     names = data.get(KEY, []) if isinstance(data, dict) else []
     if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
-        raise TeamError(f"{KEY}: must be a list of directories, got {names!r:.100}", f"{KEY}: [my_elements]", file=file)
-    owners = {os.geteuid(), 0, file.stat().st_uid}
-    for name in names:
-        directory = Path(os.path.normpath(file.absolute().parent / name))
-        if not (directory / "__init__.py").is_file():
-            raise TeamError(
-                f"{KEY}: {directory} is not a Python package: it has no __init__.py",
-                f"create it, with the list {LIST}, or correct the path: it starts at {file.absolute().parent}", file=file)
-        for each in _tree(directory):
-            if each.stat().st_uid not in owners:
-                raise TeamError(
-                    f"{each} belongs to another user, whose code would run, so {KEY} is not used",
-                    f"if you trust it, make it yours (chown), or remove {directory.name} from {file}")
-        yield directory
+        raise TeamError(
+            f"{KEY}: must be a list of directories, got {names!r:.100}", f"{KEY}: [my_elements]", file=file, line=line)
+    return names, line
 
 
 def _tree(directory: Path) -> Iterator[Path]:
@@ -145,21 +186,22 @@ def _tree(directory: Path) -> Iterator[Path]:
         yield from (Path(root, name) for name in (*directories, *files))
 
 
-def _package(directory: Path) -> ModuleType:
+def _package(directory: Path, file: Path | None) -> ModuleType:
     """Import the package in a directory, without adding the directory above it to the places of imports."""
     name, start = directory.name, directory / "__init__.py"
     if not name.isidentifier() or keyword.iskeyword(name):
         raise TeamError(
-            f"{directory}: {name} cannot be the name of a Python package",
-            "rename the directory: use lower-case letters, digits and _")
+            f"{KEY}: {name} cannot be the name of a Python package",
+            "rename the directory: use lower-case letters, digits and _", file=file)
     known = importlib.util.find_spec(name)
     if known is not None and not (known.origin and Path(known.origin).resolve() == start.resolve()):
         raise TeamError(
-            f"{directory}: there is another package {name}: {known.origin}", "rename the directory")
+            f"{KEY}: {directory}: there is another package {name}: {known.origin}", "rename the directory", file=file)
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, start, submodule_search_locations=[str(directory)])
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
@@ -203,18 +245,27 @@ def _listed(module: ModuleType, *, required: bool = True) -> Iterator[Element]:
     if not isinstance(entries, list | tuple):
         raise TeamError(f"the package has no list {LIST}", f"{LIST} = [{_FORM}, …]", file=start)
     for number, entry in enumerate(entries):
-        wrong = ""
-        if not (isinstance(entry, list | tuple) and len(entry) in (4, 5) and all(isinstance(each, str) for each in entry)):
-            wrong = f"must be four strings, got {entry!r:.100}"
-        elif entry[1] not in KINDS:
-            wrong = f"{entry[1]!r} is neither filter nor action"
-        elif not re.fullmatch(r"[\w.]+:\w+", entry[3]):
-            wrong = f"{entry[3]!r} is not a module of the package and a class in it"
-        elif f"aws.{entry[0]}" not in _resource_types():
-            wrong = f"c7n has no resource type aws.{entry[0]}"
-        if wrong:
+        if wrong := _wrong(entry):
             raise TeamError(f"{LIST}[{number}]: {wrong}", f"write {_FORM}", file=start, line=_line(start, number))
-        yield Element(*entry[:4], package=module.__name__)
+        resource, kind, name, path = entry[:4]
+        yield Element(resource, kind, name, path, module.__name__)
+
+
+def _wrong(entry: Any) -> str:
+    """What is wrong with an entry; empty if nothing is."""
+    # An `Element` has a fifth string, the package, which is not needed here.
+    if not isinstance(entry, list | tuple) or len(entry) not in (4, 5) or {type(each) for each in entry} != {str}:
+        return f"must be four strings, got {entry!r:.100}"
+    resource, kind, name, path = entry[:4]
+    if f"aws.{resource}" not in _resource_types():
+        return f"c7n has no resource type aws.{resource}"
+    if kind not in KINDS:
+        return f"{kind!r} is neither filter nor action"
+    if not re.fullmatch(r"[A-Za-z][\w.-]*", name):
+        return f"{name!r} is not a name for a {kind}"
+    if not re.fullmatch(r"[\w.]+:\w+", path):
+        return f"{path!r} is not a module of the package and a class in it"
+    return ""
 
 
 def _resource_types() -> Any:
@@ -232,8 +283,8 @@ def _place(package: ModuleType, element: Element) -> tuple[Path, int]:
 def _line(file: Path, number: int) -> int:
     """The line of an entry of the list; of the list itself if it is not written out."""
     for node in ast.parse(file.read_text(encoding="utf-8")).body:
-        target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0] if isinstance(node, ast.Assign) else None
-        if isinstance(target, ast.Name) and target.id == LIST and isinstance(node, ast.Assign | ast.AnnAssign):
-            entries = node.value.elts if isinstance(node.value, ast.List | ast.Tuple) else []
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        if any(isinstance(target, ast.Name) and target.id == LIST for target in targets):
+            entries = getattr(getattr(node, "value", None), "elts", [])
             return entries[number].lineno if number < len(entries) else node.lineno
     return 1

@@ -191,7 +191,8 @@ def _add(element: Element, registry: Any) -> None:
         file, line = place_of(element)
         raise TeamError(
             f"aws.{element.resource} already has the {element.kind} {element.type}: {_name(other)}. "
-            f"{_name(found)} cannot have the same name", "rename yours, in ELEMENTS and in its schema", file=file, line=line)
+            f"{_name(found)} cannot have the same name",
+            "rename yours, in ELEMENTS and in its schema", file=file, line=line)
 
 
 def _name(found: type) -> str:

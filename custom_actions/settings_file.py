@@ -1,4 +1,4 @@
-"""Where a team's settings are: guardrails.yml, in the current directory or in one above it, as Git finds its repository.
+"""Finds a team's guardrails.yml, as Git finds its repository: in the current directory, or in one above it.
 
 The file names Python packages that are then imported, and decides which accounts are changed. So a file that another
 user owns is refused: in a directory that several users share, such as /tmp, anybody could put one above ours.
