@@ -56,7 +56,12 @@ def load(element: Element) -> Any:
     if element.package == OURS:
         return getattr(importlib.import_module(f"{OURS}.{module_name}"), name)
     package = sys.modules[element.package]
-    module = _imported(f"{element.package}.{module_name}", package)
+    try:
+        module = _imported(f"{element.package}.{module_name}", package)
+    except TeamError as error:
+        if error.file is None:  # there is no such module
+            error.file, error.line = _place(package, element)
+        raise
     found = getattr(module, name, None)
     if not isinstance(found, type):
         place, line = _place(package, element)
@@ -151,11 +156,15 @@ def _directories(file: Path | None) -> Iterator[Path]:
             raise TeamError(
                 f"{KEY}: {directory} is not a Python package: it has no __init__.py",
                 f"create it, with the list {LIST}, or correct the path: it starts at {start}", file=file, line=line)
-        for each in _tree(directory):
-            if each.lstat().st_uid not in owners or each.stat().st_uid not in owners:
-                raise TeamError(
-                    f"{KEY}: {each} belongs to another user, whose code would run, so nothing is imported",
-                    f"if you trust it, make it yours (chown), or remove {name}", file=file, line=line)
+        try:
+            foreign = next((each for each in _tree(directory) if not _owners(each) <= owners), None)
+        except OSError as error:
+            raise TeamError(f"{KEY}: {error.filename}: {error.strerror}", f"make {name} readable",
+                            file=file, line=line) from None
+        if foreign:
+            raise TeamError(
+                f"{KEY}: {foreign} belongs to another user, whose code would run, so nothing is imported",
+                f"if you trust it, make it yours (chown), or remove {name}", file=file, line=line)
         yield directory
 
 
@@ -180,10 +189,19 @@ def _names(file: Path) -> tuple[list[str], int]:
 
 
 def _tree(directory: Path) -> Iterator[Path]:
-    """The directory and everything in it."""
-    yield directory
-    for root, directories, files in os.walk(directory):
-        yield from (Path(root, name) for name in (*directories, *files))
+    """The directory and everything that can be imported from it, also through symbolic links."""
+    pending, seen = [directory], set()
+    while pending:
+        place = pending.pop()
+        yield place
+        if place.is_dir() and (real := place.resolve()) not in seen:
+            seen.add(real)
+            pending.extend(place.iterdir())
+
+
+def _owners(place: Path) -> set[int]:
+    """The owner of a file, and of the link that leads to it."""
+    return {place.lstat().st_uid, *([place.stat().st_uid] if place.exists() else [])}
 
 
 def _package(directory: Path, file: Path | None) -> ModuleType:
@@ -231,8 +249,8 @@ def _not_importable(name: str, directories: Iterable[str], error: Exception) -> 
     trace, file, line = error.__traceback__, None, 1
     while trace is not None:
         code = trace.tb_frame.f_code.co_filename
-        if not code.startswith("<") and code != __file__ and (
-                any(code.startswith(os.path.join(each, "")) for each in directories) or not directories):
+        inside = any(code.startswith(os.path.join(each, "")) for each in directories) or not directories
+        if inside and not code.startswith("<") and code not in (__file__, importlib.__file__):
             file, line = Path(code), trace.tb_lineno
         trace = trace.tb_next
     return TeamError(f"{name} cannot be imported: {type(error).__name__}: {text}", fix, file=file, line=line)

@@ -45,7 +45,6 @@ if not logging.root.handlers:
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s")
 
 
-
 def team_packages() -> list[str]:
     """The packages in the archive besides c7n and ours: those that the policies in `config.json` name."""
     try:

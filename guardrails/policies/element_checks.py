@@ -121,7 +121,8 @@ def _parts(policy: Mapping[str, Any]) -> list[Any]:
 
 def require_team_elements() -> None:
     """Raise GuardrailsError if c7n cannot load the elements of the team. For verbs that would begin to write files."""
-    for first in _unusable():
+    if unusable := _unusable():
+        first = unusable[0]
         raise GuardrailsError(f"{first.file}:{first.line}: {first.problem}", first.fix)
 
 

@@ -403,7 +403,7 @@ def _function(policy: Policy) -> Iterator[PolicyProblem]:
     ours = sorted(own)
     verb = "is" if len(ours) == 1 else "are"
     if ours:
-        used = (f"{' and '.join(ours)} {verb} no part of c7n, so without it the function fails on its first event")
+        used = f"{' and '.join(ours)} {verb} no part of c7n, so without it the function fails on its first event"
     elif policy.kind is Kind.CONFIG_RULE:
         used = "without it AWS Config gets the results of c7n's own mode: a resource just fixed is NON_COMPLIANT"
     else:

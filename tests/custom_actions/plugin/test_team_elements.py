@@ -130,6 +130,9 @@ def test_an_installed_package_names_them_with_an_entry_point(team: Path, tmp_pat
     assert done.returncode == 1
     assert "the entry point guardrails.elements: team of team is" in done.stderr
     assert "must be PACKAGE:ELEMENTS" in done.stderr
+    points.write_text("[guardrails.elements]\nteam = nowhere:ELEMENTS\n")
+    done = program(*command, cwd=tmp_path, PYTHONPATH=paths)
+    assert done.stderr.startswith("nowhere cannot be imported: ModuleNotFoundError: No module named 'nowhere'")
 
 
 @pytest.mark.parametrize(("file", "old", "new", "error"), [
@@ -146,7 +149,7 @@ def test_an_installed_package_names_them_with_an_entry_point(team: Path, tmp_pat
      "__init__.py:4: ELEMENTS[1]: c7n has no resource type aws.security-grup"),
     ("__init__.py", "groups:TagForReview", "groups.TagForReview", "ELEMENTS[1]: 'groups.TagForReview' is not a module"),
     ("__init__.py", "groups:TagForReview", "groups:TagReview", "__init__.py:4: groups:TagReview: "),
-    ("__init__.py", "groups:TagForReview", "group:TagForReview", "team_elements.group cannot be imported: Module"),
+    ("__init__.py", "groups:TagForReview", "group:TagForReview", "__init__.py:4: team_elements.group cannot be imported: Module"),
     # c7n would end with a traceback of its own.
     ("groups.py", "class NoChangeRequest(Filter)", "class NoChangeRequest",
      "groups.py:13: filter no-change-request: it must derive from c7n.filters.core.Filter"),
@@ -208,7 +211,8 @@ def test_wrong_settings_are_an_error(text: str, error: str, team: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
 @pytest.mark.parametrize("name", [
-    "guardrails.yml", PACKAGE, f"{PACKAGE}/groups.py", f"{PACKAGE}/__init__.py", f"{PACKAGE}/link.py"])
+    "guardrails.yml", PACKAGE, f"{PACKAGE}/groups.py", f"{PACKAGE}/__init__.py", f"{PACKAGE}/link.py",
+    f"{PACKAGE}/linked/theirs.py"])
 def test_what_another_user_owns_is_not_imported(name: str, team: Path) -> None:
     mark = team / "imported"
     replace(team / PACKAGE / "__init__.py", '"""Filters', f'open({str(mark)!r}, "w")\n"""Filters')
@@ -216,6 +220,12 @@ def test_what_another_user_owns_is_not_imported(name: str, team: Path) -> None:
         (team / "theirs.py").write_text("")
         os.chown(team / "theirs.py", 4711, 4711)
         (team / name).symlink_to(team / "theirs.py")
+    elif "linked" in name:
+        (team / "other").mkdir()
+        (team / "other" / "theirs.py").write_text("")
+        os.chown(team / "other" / "theirs.py", 4711, 4711)
+        (team / "other" / "circle").symlink_to(team / "other")
+        (team / PACKAGE / "linked").symlink_to(team / "other")
     else:
         os.chown(team / name, 4711, 4711)
     done = program("custodian", "validate", "policies/groups.yml", cwd=team)
