@@ -149,7 +149,8 @@ def test_an_installed_package_names_them_with_an_entry_point(team: Path, tmp_pat
      "__init__.py:4: ELEMENTS[1]: c7n has no resource type aws.security-grup"),
     ("__init__.py", "groups:TagForReview", "groups.TagForReview", "ELEMENTS[1]: 'groups.TagForReview' is not a module"),
     ("__init__.py", "groups:TagForReview", "groups:TagReview", "__init__.py:4: groups:TagReview: "),
-    ("__init__.py", "groups:TagForReview", "group:TagForReview", "__init__.py:4: team_elements.group cannot be imported: Module"),
+    ("__init__.py", "groups:TagForReview", "group:TagForReview",
+     "__init__.py:4: team_elements.group cannot be imported: Module"),
     # c7n would end with a traceback of its own.
     ("groups.py", "class NoChangeRequest(Filter)", "class NoChangeRequest",
      "groups.py:13: filter no-change-request: it must derive from c7n.filters.core.Filter"),
