@@ -2,20 +2,14 @@
 from __future__ import annotations
 
 import os
-from importlib import import_module
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import Any
 
+from .element_packages import Element, discovered, in_packages, load, place_of
+from .escaping import escaped
+from .settings_file import TeamError
 
-class Element(NamedTuple):
-    """A filter or action of ours: its resource type, its name in policies, and the location of its class."""
-
-    resource: str
-    kind: str
-    """`filter` or `action`."""
-    type: str
-    path: str
-    """`module:class` in the package `elements`; imported only when the resource type is loaded."""
-
+__all__ = ("ELEMENTS", "Element", "elements", "load", "native_actions", "register", "team_elements")
 
 ELEMENTS = (
     Element("security-group", "filter", "ingress-drift", "security_group.elements:IngressDrift"),
@@ -83,19 +77,24 @@ ELEMENTS = (
 )
 
 
-_registered = False
+_registered = _after_c7n = False
+_archived: dict[Element, None] = {}
 
 
-def register() -> None:
+def register(packages: Iterable[str] = ()) -> None:
     """Subscribe to c7n's AWS resource types. Calling it again has no effect.
 
     Types that c7n has already loaded get their elements at once, so the order of imports does not matter.
+
+    `packages`: in a function, the other packages of its archive, which may list elements of a team. They must be
+    registered before a policy is loaded. Raises TeamError if one cannot be imported.
     """
     from c7n.resources.aws import AWS
 
     from .patches import prepare_sessions
 
     global _registered
+    _archived.update(dict.fromkeys(in_packages(packages)))
     if _registered:
         return
     _registered = True
@@ -103,12 +102,18 @@ def register() -> None:
     AWS.resources.subscribe(_on_resource_type)
     for resource_class in list(AWS.resources.values()):
         _on_resource_type(AWS.resources, resource_class)
+        _add_team_elements(AWS.resources, resource_class)
 
 
-def load(element: Element) -> Any:
-    """The element's class."""
-    module, _, name = element.path.partition(":")
-    return getattr(import_module(f"{__package__}.elements.{module}"), name)
+def team_elements() -> tuple[Element, ...]:
+    """The elements of the team: of this archive in a function, else those that `discovered` finds. Raises TeamError."""
+    found = () if _in_function() else discovered()
+    return tuple(dict.fromkeys([*found, *_archived]))
+
+
+def elements() -> tuple[Element, ...]:
+    """Our elements and the team's. Raises TeamError."""
+    return (*ELEMENTS, *team_elements())
 
 
 def native_actions() -> tuple[Any, ...]:
@@ -118,10 +123,15 @@ def native_actions() -> tuple[Any, ...]:
     return NATIVE
 
 
-def _on_resource_type(_: Any, resource_class: Any) -> None:
+def _on_resource_type(registry: Any, resource_class: Any) -> None:
     """c7n's callback: `resource_class` has just been loaded. None ends a round of loading."""
     if resource_class is None:
         return
+    global _after_c7n
+    if not _after_c7n:
+        # Only now, so that it comes after c7n's own subscribers: a name that c7n uses is then an error.
+        _after_c7n = True
+        registry.subscribe(_add_team_elements)
     # Imported here: c7n.policy is not fully imported yet while the AWS provider is loaded.
     from .elements.every_type import OnlyResources, Refuse, for_resource
     from .elements.native import as_fix
@@ -133,7 +143,7 @@ def _on_resource_type(_: Any, resource_class: Any) -> None:
     try:
         install()
     except DoesNotFit as error:
-        if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+        if _in_function():
             raise
         # On the command line (custodian, c7n-org) show only this message, without a traceback.
         raise SystemExit(str(error)) from None
@@ -149,11 +159,45 @@ def _on_resource_type(_: Any, resource_class: Any) -> None:
     for element in ELEMENTS:
         if element.resource != resource_class.type:
             continue
-        registry = getattr(resource_class, f"{element.kind}_registry")
-        if element.type not in registry:
-            registry.register(element.type, load(element))
+        own = getattr(resource_class, f"{element.kind}_registry")
+        if element.type not in own:
+            own.register(element.type, load(element))
     actions = resource_class.action_registry
     actions.register("notify", FixNotify)
     for native in native_actions():
         if native.resource == resource_class.type and native.type in actions:
             actions.register(native.type, as_fix(actions[native.type], native))
+
+
+def _add_team_elements(_: Any, resource_class: Any) -> None:
+    """c7n's callback, after all others: add the team's elements to a resource type that has just been loaded."""
+    if resource_class is None:
+        return
+    try:
+        for element in team_elements():
+            if element.resource == resource_class.type:
+                _add(element, getattr(resource_class, f"{element.kind}_registry"))
+    except TeamError as error:
+        if _in_function():
+            raise
+        raise SystemExit(escaped(str(error), keep="\n")) from error
+
+
+def _add(element: Element, registry: Any) -> None:
+    found, other = load(element), registry.get(element.type)
+    if other is None:
+        registry.register(element.type, found)
+    elif other is not found:
+        file, line = place_of(element)
+        raise TeamError(
+            f"aws.{element.resource} already has the {element.kind} {element.type}: {_name(other)}. "
+            f"{_name(found)} cannot have the same name",
+            "rename yours, in ELEMENTS and in its schema", file=file, line=line)
+
+
+def _name(found: type) -> str:
+    return f"{found.__module__}.{found.__qualname__}"
+
+
+def _in_function() -> bool:
+    return "AWS_LAMBDA_FUNCTION_NAME" in os.environ

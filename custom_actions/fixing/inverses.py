@@ -250,18 +250,20 @@ class Declaration:
 def declarations() -> tuple[Declaration, ...]:
     """The declared calls of all fixes."""
     # Imported here to avoid a circular import: the plug-in's table of elements loads every element.
-    from ..plugin import ELEMENTS, load, native_actions
+    from ..plugin import elements, load, native_actions
 
     types: dict[Any, set[str]] = {}
     names: dict[Any, str] = {}
-    for element in ELEMENTS:
+    for element in elements():
         if element.kind == "action":
             fix = load(element)
             types.setdefault(fix, set()).add(f"aws.{element.resource}")
             names[fix] = element.type
     own = tuple(
-        Declaration(names[fix], frozenset({inverse.type} if inverse.type else of), inverse, fix.other_regions)
-        for fix, of in types.items() for inverse in fix.inverses)
+        Declaration(names[fix], frozenset({inverse.type} if inverse.type else of), inverse,
+                    getattr(fix, "other_regions", False))
+        # An action of a team need not be one of our fixes.
+        for fix, of in types.items() for inverse in getattr(fix, "inverses", ()))
     return own + tuple(
         Declaration(native.type, frozenset({f"aws.{native.resource}"}), inverse)
         for native in native_actions() for inverse in native.inverses)

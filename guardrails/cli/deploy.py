@@ -130,9 +130,11 @@ def _request(
     """What the options select. Raises GuardrailsError for what cannot be deployed."""
     from ..accounts import S3Url, find_accounts, healing
     from ..deployment import RolloutRequest, deployable, marked, responder
+    from ..policies import require_team_elements
     from ..results import load as load_exceptions
     from ..runs import with_output
 
+    require_team_elements()
     every = policy_sources.load()
     policies = [marked(policy) for policy in deployable(every, names, kinds)]
     if reports:

@@ -35,11 +35,12 @@ def diff(
     """
     from ..accounts import find_accounts
     from ..paths import output_directory, write_json, write_text
-    from ..policies import load
+    from ..policies import load, require_team_elements
     from ..report import comment_on
     from ..runs import Concurrency, compare
     from .progress import progress_bar
 
+    require_team_elements()
     before, after = load(old), load(new)
     directory = output_directory(output, "diff")
     found = compare(

@@ -6,6 +6,7 @@ not break the other verbs.
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from custom_actions.escaping import escaped
+from custom_actions.settings_file import NONE, VARIABLE, TeamError
 
 from ..command import PLACEHOLDER, command
 from ..errors import GuardrailsError
@@ -100,8 +102,11 @@ class Verbs(click.Group):
             near = get_close_matches(args[0], VERBS, n=1)
             ctx.fail(f"No such verb: {args[0]!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
         name, command, rest = super().resolve_command(ctx, args)
-        if name in VERBS and command and not ctx.resilient_parsing and name not in WITHOUT_SETTINGS:
-            _apply_settings(ctx, name, command)
+        if name in VERBS and command and not ctx.resilient_parsing:
+            if name in WITHOUT_SETTINGS:
+                _choose(ctx, NONE)
+            else:
+                _apply_settings(ctx, name, command)
         return name, command, rest
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -122,6 +127,8 @@ class Verbs(click.Group):
         try:
             return super().main(*args, **{"prog_name": command(), "complete_var": COMPLETE_VARIABLE, **kwargs})
         except Exception as error:
+            if isinstance(error, TeamError):
+                error = GuardrailsError(error.where, error.fix)
             # The sandbox has its own errors, whose message includes how to fix them.
             if not isinstance(error, GuardrailsError) and not _is_sandbox_error(error):
                 raise
@@ -153,10 +160,25 @@ def _apply_settings(ctx: click.Context, verb: str, command: click.Command) -> No
     from ..settings import team_settings
     from .defaults import defaults_of
 
-    found = team_settings(ctx.params.get("settings"))
+    if given := ctx.params.get("settings"):
+        _choose(ctx, given if given == NONE else os.path.abspath(given))
+    found = team_settings(given)
     ctx.obj = found
     ctx.default_map = {verb: defaults_of(verb, command, found)}
     use_output(found.output)
+
+
+def _choose(ctx: click.Context, settings: str) -> None:
+    """Let c7n in this process and in its children use these settings, for as long as the command runs."""
+    before = os.environ.get(VARIABLE)
+    os.environ[VARIABLE] = settings
+
+    def restore() -> None:
+        del os.environ[VARIABLE]
+        if before is not None:
+            os.environ[VARIABLE] = before
+
+    ctx.call_on_close(restore)
 
 
 def _print_error(error: Exception) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,22 +48,28 @@ def validate(
       {command} validate my-policies/ --strict --cases my-tests/policies
     """
     started = time.monotonic()
-    from ..policies import check_files, load_catalogues, policy_files
+    from ..policies import check_files, check_team_elements, load_catalogues, policy_files
     from ..results import load as load_exceptions
+    from ..stacks import ActionCatalogue
 
+    elements = check_team_elements(lambda permission: ActionCatalogue.shipped().knows(permission))
+    if not elements.usable:
+        _show(map(_shortened, elements.problems))
+        click.echo(f"{len(elements.problems)} errors in the team's filters and actions; no policy was checked")
+        raise SystemExit(1)
     settings = team_settings()
     files = [_short(file) for file in (policy_files(paths) if paths else settings.sources.files())]
     exceptions = None if paths else load_exceptions(settings.exceptions)
     found = check_files(
         files, load_catalogues(controls), _cases(cases, files), whole=not paths and settings.file is None,
         strict=strict)
-    problems = list(found.problems)
+    problems = [*map(_shortened, elements.problems), *found.problems]
     if not paths and cases is None:
         problems += _without_case(settings, found.checked)
     if verbose:
         for file in files:
             click.echo(f"checked {file}", err=True)
-        _show(found.hints, "hint: ")
+        _show([*map(_shortened, elements.hints), *found.hints], "hint: ")
     _show(problems)
     counted = (f"{found.policies} policies on {found.resource_types} resource types in {found.files} files, "
                f"{time.monotonic() - started:.1f} s")
@@ -71,6 +78,8 @@ def validate(
         click.echo(f"{len(found.hints)} hints about policies without this project's metadata or conventions"
                    f"{f' ({bare} have no metadata: their severity is unrated)' if bare else ''}; -v lists them, "
                    "--strict makes them errors", err=True)
+    if elements.hints and not verbose:
+        click.echo(f"{len(elements.hints)} hints about the team's own actions; -v lists them", err=True)
     if problems:
         click.echo(f"{len(problems)} errors in {counted}")
         raise SystemExit(1)
@@ -121,6 +130,10 @@ def _cases(given: str | None, files: list[Path]) -> Path | None:
         own = all(file.resolve().is_relative_to(POLICIES) for file in files)
         return _short(CASES) if own and CASES.is_dir() else None
     return None if given == "none" else Path(given)
+
+
+def _shortened(problem: FileProblem) -> FileProblem:
+    return replace(problem, file=_short(problem.file))
 
 
 def _short(path: Path) -> Path:

@@ -140,7 +140,8 @@ def _function(policies: Sequence[Policy], account: Account, region: str, variabl
         carried.append(engine.data)
     if not carried:
         return None
-    archive = mu.PythonPackageArchive(cache_file=code(("custom_actions",)).path)
+    packages = {name for data in carried for name in data["mode"].get("packages") or ()}
+    archive = mu.PythonPackageArchive(cache_file=code(("custom_actions", *sorted(packages - {"custom_actions"}))).path)
     archive.add_contents("config.json", json.dumps({"execution-options": options, "policies": carried}, indent=2))
     archive.close()
     partition = get_partition(region)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .conditions import conditions_hold
     from .coverage import CoverageLevel, FrameworkCoverage, coverage_of, profile_of
     from .editor_schema import policy_schema
+    from .element_checks import ElementChecks, check_team_elements, require_team_elements
     from .engine import is_lambda_mode, policy_problems, resource_class, type_of, walk
     from .event_pattern import UnknownComparison, calls_of, comparable, mismatches, parsed, pattern_of
     from .file_checks import check_files
@@ -35,6 +36,7 @@ __getattr__, __all__ = face(
     conditions=("conditions_hold",),
     coverage=("CoverageLevel", "FrameworkCoverage", "coverage_of", "profile_of"),
     editor_schema=("policy_schema",),
+    element_checks=("ElementChecks", "check_team_elements", "require_team_elements"),
     engine=("is_lambda_mode", "policy_problems", "resource_class", "type_of", "walk"),
     event_pattern=("UnknownComparison", "calls_of", "comparable", "mismatches", "parsed", "pattern_of"),
     file_checks=("check_files",),

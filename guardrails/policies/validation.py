@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from custom_actions.parameters import placeholders
-from custom_actions.plugin import ELEMENTS
+from custom_actions.plugin import elements
 from custom_actions.vocabulary import CALLING, EXPOSURES, PASSIVE, RESPONSES, SEVERITIES, TELLING
 
 from ..paths import POLICIES
@@ -399,29 +399,31 @@ def _limits(policy: Policy) -> Iterator[PolicyProblem]:
 
 def _function(policy: Policy) -> Iterator[PolicyProblem]:
     """Errors with which the Lambda function would fail on its first event."""
-    ours = sorted(own_elements(policy))
+    own = own_elements(policy)
+    ours = sorted(own)
     verb = "is" if len(ours) == 1 else "are"
     if ours:
-        used = f"{' and '.join(ours)} {verb} part of this project, so without it the function fails on its first event"
+        used = f"{' and '.join(ours)} {verb} no part of c7n, so without it the function fails on its first event"
     elif policy.kind is Kind.CONFIG_RULE:
         used = "without it AWS Config gets the results of c7n's own mode: a resource just fixed is NON_COMPLIANT"
     else:
         return
-    if PACKAGE not in (policy.mode.get("packages") or ()):
-        yield PolicyProblem(("mode",), f"mode has no packages: [{PACKAGE}]; {used}", f"add packages: [{PACKAGE}]",
-                            convention=not ours)
+    needed = [PACKAGE, *sorted(set(own.values()) - {PACKAGE})]
+    if missing := [name for name in needed if name not in (policy.mode.get("packages") or ())]:
+        yield PolicyProblem(("mode",), f"mode has no packages: [{', '.join(missing)}]; {used}",
+                            f"add packages: [{', '.join(needed)}]", convention=not ours)
     if policy.mode.get("handler") != HANDLER:
         yield PolicyProblem(("mode", "handler"), f"mode.handler is {policy.mode.get('handler', 'not set')}; {used}",
                             f"set handler: {HANDLER}", convention=not ours)
 
 
-def own_elements(policy: Policy) -> set[str]:
-    """The filters and actions of this project that the policy uses."""
-    ours = {(element.kind, element.type) for element in ELEMENTS if element.resource == policy.service}
-    ours.add(("filter", "scope"))
+def own_elements(policy: Policy) -> dict[str, str]:
+    """The filters and actions of this project and of the team that the policy uses: name to package in the archive."""
+    own = {(each.kind, each.type): each.ships_in for each in elements() if each.resource == policy.service}
+    own["filter", "scope"] = PACKAGE
     return {
-        type_of(entry)
+        type_of(entry): own[kind, type_of(entry)]
         for kind in ("filter", "action")
         for _, entry in walk(policy.data.get(f"{kind}s"), (f"{kind}s",))
-        if (kind, type_of(entry)) in ours
+        if (kind, type_of(entry)) in own
     }

@@ -92,9 +92,13 @@ class AuditRequest:
         return self.sources.load()
 
     def policies(self) -> list[Policy]:
-        """The selected policies, including realtime ones. Raises GuardrailsError for an unknown name."""
-        from ..policies import load_catalogues, policies_for
+        """The selected policies, including realtime ones.
 
+        Raises GuardrailsError for an unknown name, and if the team's filters and actions cannot be loaded.
+        """
+        from ..policies import load_catalogues, policies_for, require_team_elements
+
+        require_team_elements()
         found = Selection(self.names, self.services, self.severities, self.excluded).choose(self.every)
         if self.frameworks:
             catalogues = load_catalogues([Path(path) for path in self.controls])

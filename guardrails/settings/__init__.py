@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from custom_actions.face import face
 
 if TYPE_CHECKING:
-    from .file import FILE, Settings, find_settings, read_settings, team_settings
+    from .file import Settings, read_settings, team_settings
     from .schema import settings_schema
     from .team_repository import team_files
 
 __getattr__, __all__ = face(
     __name__,
-    file=("FILE", "Settings", "find_settings", "read_settings", "team_settings"),
+    file=("Settings", "read_settings", "team_settings"),
     schema=("settings_schema",),
     team_repository=("team_files",),
 )

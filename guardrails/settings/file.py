@@ -1,8 +1,4 @@
-"""Finds and reads guardrails.yml, as Git finds its repository: in the current directory, or in one above it.
-
-The file decides what is deployed and which accounts are changed. So a file that another user owns is refused: in a
-directory that several users share, such as /tmp, anybody could put one above ours.
-"""
+"""Reads guardrails.yml. `custom_actions.settings_file` finds it, because plain custodian reads it too."""
 from __future__ import annotations
 
 import os
@@ -11,17 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from custom_actions.settings_file import NONE, TeamError, settings_file
+
 from ..accounts import S3_SCHEME
 from ..errors import GuardrailsError
 from ..policies import PackChoice, PolicySources
 from ..suggest import nearest
 from ..yamlfile import YamlError, YamlFile, read
 from .schema import settings_schema
-
-FILE = "guardrails.yml"
-VARIABLE = "GUARDRAILS_SETTINGS"
-"""The environment variable with the file of settings, or `none`, in place of --settings."""
-NONE = "none"
 
 
 @dataclass(frozen=True)
@@ -34,6 +27,8 @@ class Settings:
     frameworks: tuple[str, ...] = ()
     """The frameworks that reports show; empty for all."""
     cases: tuple[Path, ...] = ()
+    elements: tuple[Path, ...] = ()
+    """The packages of the team's own filters and actions. `custom_actions.plugin` reads them itself."""
     accounts: Path | None = None
     exceptions: Path | None = None
     output: Path = Path("output")
@@ -48,33 +43,11 @@ def team_settings(given: str | None) -> Settings:
 
     Raises GuardrailsError for a file that is missing or invalid.
     """
-    given = given or os.environ.get(VARIABLE)
-    if given == NONE:
-        return Settings()
-    if given:
-        if not os.path.isfile(given):
-            raise GuardrailsError(f"{given}: there is no such file of settings", f"name a file, or {NONE}")
-        return read_settings(Path(given))
-    found = find_settings(Path.cwd())
+    try:
+        found = settings_file(given)
+    except TeamError as error:
+        raise GuardrailsError(error.where, error.fix) from None
     return read_settings(found) if found else Settings()
-
-
-def find_settings(directory: Path) -> Path | None:
-    """The guardrails.yml of the directory, or else of the nearest directory above it; None if there is none.
-
-    Raises GuardrailsError if it belongs to another user, who could then choose what is done.
-    """
-    directory = directory.resolve()
-    for place in (directory, *directory.parents):
-        file = place / FILE
-        if not file.is_file():
-            continue
-        if file.stat().st_uid not in (os.geteuid(), 0):
-            raise GuardrailsError(
-                f"{file} belongs to another user, so it is not used",
-                f"if you trust it, name it: --settings {file}; to use none: --settings {NONE}")
-        return file
-    return None
 
 
 def read_settings(file: Path) -> Settings:
@@ -105,7 +78,7 @@ def read_settings(file: Path) -> Settings:
     history = data.get("history", str(output / "history.db"))
     return Settings(
         file=file, sources=_sources(data, paths("policies"), paths("controls"), str(file)), controls=paths("controls"),
-        frameworks=tuple(data.get("frameworks", ())), cases=paths("cases"),
+        frameworks=tuple(data.get("frameworks", ())), cases=paths("cases"), elements=paths("elements"),
         accounts=path("accounts", directory=False), exceptions=path("exceptions", directory=False), output=output,
         history=_history(history, root), defaults=data.get("defaults", {}))
 

@@ -50,6 +50,7 @@ def settings_schema(verbs: Mapping[str, Mapping[str, Any]] | None = None) -> dic
             "controls": described("Directories of your own frameworks.", texts),
             "frameworks": described("The frameworks that reports and coverage show. Default: all.", texts),
             "cases": described("Directories of the test cases of your own policies.", texts),
+            "elements": described("Directories of your own filters and actions: Python packages.", texts),
             "accounts": described("The accounts.yml of c7n-org. Default: the account of the credentials.", {
                 "type": "string", "minLength": 1}),
             "exceptions": described("The file of exceptions.", {"type": "string", "minLength": 1}),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from custom_actions.face import face
 
 if TYPE_CHECKING:
+    from .iam.catalogue import ActionCatalogue
     from .iam.documents import size
     from .iam.needs import of_function, redelivers
     from .iam.roles import NeededRoles, RoleRequest, in_force, needed_roles
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 __getattr__, __all__ = face(
     __name__,
+    iam__catalogue=("ActionCatalogue",),
     iam__documents=("size",),
     iam__needs=("of_function", "redelivers"),
     iam__roles=("NeededRoles", "RoleRequest", "in_force", "needed_roles"),

@@ -1,8 +1,6 @@
 """What every element of ours must have; a new one cannot be added without."""
 from __future__ import annotations
 
-import re
-import textwrap
 from pathlib import Path
 
 import boto3
@@ -12,7 +10,10 @@ from c7n.loader import SchemaValidator
 from c7n.resources import load_resources
 from c7n.resources.aws import AWS
 
+from custom_actions.element_packages import form_problem
 from custom_actions.plugin import ELEMENTS, Element, load
+from guardrails.policies.element_checks import element_problems, yaml_examples
+from guardrails.stacks import ActionCatalogue
 from tests import engine
 from tests.moto_server import Moto
 
@@ -35,18 +36,14 @@ def registered(element: Element) -> type:
     return getattr(AWS.resources[element.resource], f"{element.kind}_registry")[element.type]
 
 
-def examples(element: Element) -> list[str]:
-    text = textwrap.dedent(" " * 4 + (load(element).__doc__ or ""))
-    return [textwrap.dedent(block) for block in re.findall(r"\.\. code-block:: yaml\n\n((?:    .*\n|\n)+)", text)]
-
-
 def test_it_is_registered_under_its_name(element: Element) -> None:
     assert registered(element) is load(element)
-    assert element.type in load(element).schema["properties"]["type"]["enum"]
+    assert form_problem(element, load(element)) is None
+    assert list(element_problems(element, load(element), ActionCatalogue.shipped().knows)) == []
 
 
 def test_its_examples_use_it_and_are_valid(element: Element, moto: Moto, tmp_path: Path) -> None:
-    found = examples(element)
+    found = yaml_examples(load(element))
     assert found, "the docstring has no YAML example"
     for example in found:
         data = yaml.safe_load(example)
@@ -59,7 +56,7 @@ def test_its_examples_use_it_and_are_valid(element: Element, moto: Moto, tmp_pat
 
 
 def test_its_permissions_are_calls_that_aws_knows(element: Element, moto: Moto, tmp_path: Path) -> None:
-    for example in examples(element):
+    for example in yaml_examples(load(element)):
         for policy in yaml.safe_load(example)["policies"]:
             manager = engine.load(policy, tmp_path).resource_manager
             found = [used for used in (*manager.actions, *manager.iter_filters()) if isinstance(used, load(element))]

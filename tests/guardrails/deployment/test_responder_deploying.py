@@ -14,7 +14,7 @@ from custom_actions.names import RESPONDER
 from guardrails.accounts.account import Account
 from guardrails.deployment.leftovers import DeployedFunction, obsolete, refuse_partial, why_obsolete
 from guardrails.deployment.plans import DeploymentChange, regions_for
-from guardrails.deployment.responder import deploy, plan
+from guardrails.deployment.responder import _function, deploy, plan
 from guardrails.deployment.responder import refuse_partial as refuse_a_part
 from guardrails.errors import GuardrailsError
 from guardrails.paths import POLICIES
@@ -35,6 +35,18 @@ def test_cloudformation_takes_the_template(tmp_path: Path) -> None:
         [Path(sys.executable).with_name("cfn-lint"), "compliance.template.json"],
         cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert (lint.returncode, lint.stdout) == (0, "")
+
+
+def test_it_carries_the_packages_of_all_policies_that_it_runs() -> None:
+    settings = {"role": "r", "handler": "custom_actions.lambda_entry.run"}
+    policies = [
+        policy("encrypt", ["set-bucket-encryption"], "config-rule", packages=packages, **settings)
+        for packages in (["custom_actions", "jmespath"], ["custom_actions"])]
+    function = _function(policies, RED, REGION, {})
+    with function.get_archive().get_reader() as archive:
+        names = archive.namelist()
+    assert {"jmespath/__init__.py", "custom_actions/plugin.py"} <= set(names)
+    assert len(names) == len(set(names))
 
 
 def test_the_responder_goes_when_the_account_does_not_respond() -> None:

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from guardrails.errors import GuardrailsError
-from guardrails.settings import Settings, find_settings, read_settings, team_settings
+from guardrails.settings import Settings, read_settings, team_settings
 
 
 @pytest.fixture
 def team(tmp_path: Path) -> Path:
     """A directory with a file of each kind that settings name."""
-    for name in ("policies", "controls", "cases", "deep/down"):
+    for name in ("policies", "controls", "cases", "deep/down", "own"):
         (tmp_path / name).mkdir(parents=True)
     for name in ("accounts.yml", "exceptions.yml"):
         (tmp_path / name).write_text("x: 1\n")
@@ -26,20 +26,13 @@ def settings(team: Path, text: str) -> Settings:
     return read_settings(file)
 
 
-def test_it_is_found_in_the_nearest_directory_above(team: Path) -> None:
-    assert find_settings(team / "deep" / "down") is None
-    (team / "guardrails.yml").write_text("")
-    assert find_settings(team / "deep" / "down") == team / "guardrails.yml"
-    (team / "deep" / "guardrails.yml").write_text("")
-    assert find_settings(team / "deep" / "down") == team / "deep" / "guardrails.yml"
-
-
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
-def test_a_file_of_another_user_is_not_used(team: Path) -> None:
+def test_a_file_of_another_user_is_not_used(team: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (team / "guardrails.yml").write_text("policies: [policies]\n")
     os.chown(team / "guardrails.yml", 4711, 4711)
+    monkeypatch.chdir(team / "deep")
     with pytest.raises(GuardrailsError, match="belongs to another user") as refused:
-        find_settings(team / "deep")
+        team_settings(None)
     assert f"--settings {team / 'guardrails.yml'}" in refused.value.fix
     # Its user has named it.
     assert team_settings(str(team / "guardrails.yml")).file == team / "guardrails.yml"
@@ -51,6 +44,7 @@ def test_paths_start_at_the_file(team: Path, monkeypatch: pytest.MonkeyPatch) ->
 policies: [policies]
 controls: [controls]
 cases: [cases]
+elements: [own]
 accounts: accounts.yml
 exceptions: ./exceptions.yml
 output: runs
@@ -58,6 +52,7 @@ output: runs
     assert found.sources.directories == (str(team / "policies"),)
     assert found.controls == (team / "controls",)
     assert found.cases == (team / "cases",)
+    assert found.elements == (team / "own",)
     assert (found.accounts, found.exceptions) == (team / "accounts.yml", team / "exceptions.yml")
     assert (found.output, found.history) == (team / "runs", team / "runs" / "history.db")
     assert settings(team, "history: none").history is None
@@ -75,6 +70,8 @@ output: runs
      "did you mean high?"),
     ("severities: {a: worst}", 1, "severities.a: 'worst' is not known", "use one of"),
     ("policies: [nowhere]", 1, "policies: there is no directory", "create it, or correct the path"),
+    ("elements: own", 1, "elements: must be a list, got 'own'", "Directories of your own filters and actions"),
+    ("\nelements: [none]", 2, "elements: there is no directory", "create it, or correct the path"),
     ("accounts: policies", 1, "accounts: there is no file", "create it, or correct the path"),
     ("- 1", 1, "must be a mapping", "see docs/settings.md"),
     ("policies: [", 1, "invalid YAML", "fix the YAML"),
