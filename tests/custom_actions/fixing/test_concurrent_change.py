@@ -22,7 +22,7 @@ from custom_actions.fixing.receipt import FixIncomplete
 from tests import engine
 from tests.custom_actions.elements.self_defence.deployed import NAME
 from tests.moto_server import ACCOUNT, REGION, Moto
-from tests.reliability import RECORDED
+from tests.recorded import RECORDED
 
 from .cloud import Cloud
 from .drifts import DRIFTS

@@ -20,7 +20,7 @@ import pytest
 
 from custom_actions.plugin import ELEMENTS, native_actions
 from tests.moto_server import Moto
-from tests.reliability import RECORDED
+from tests.recorded import RECORDED
 
 from .cloud import Cloud
 from .drifts import DRIFTS
