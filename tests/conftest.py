@@ -72,6 +72,7 @@ def moto(moto_server: Moto, monkeypatch: pytest.MonkeyPatch) -> Iterator[Moto]:
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     moto_server.reset()
+    moto_server.connect(monkeypatch)
     yield moto_server
     utils.reset_session_cache()
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-RECORDED = "reliability"
-"""The name of the property that a test records: the fix, and how often each fault was tried."""
+from .recorded import RECORDED
+
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/reliability.md"
 START, END = "<!-- {}: written by the tests -->", "<!-- end of {} -->"

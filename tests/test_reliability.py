@@ -11,7 +11,8 @@ import pytest
 from . import reliability
 from .custom_actions.fixing.drifts import DRIFTS
 from .custom_actions.fixing.faults import COLUMNS
-from .reliability import PAGE, RECORDED, ROOT, Reliability, named, written
+from .recorded import RECORDED
+from .reliability import PAGE, ROOT, Reliability, named, written
 
 CONCURRENT = "concurrent change"
 """The column that not every fix has: only some fixes replace what others may change."""

@@ -87,6 +87,9 @@ class Read:
 ARCHIVE = (
     Target("c7n.mu:PythonPackageArchive.add_directory", "(self, path, ignore=None)"),
     Target("c7n.mu:PythonPackageArchive.add_file", "(self, src, dest=None)"),
+    Target("c7n.mu:PythonPackageArchive.__init__", "(self, modules=(), cache_file=None)"),
+    Target("c7n.mu:custodian_archive", "(packages=None)", text="PythonPackageArchive(sorted(modules))"),
+    Target("c7n.mu:PolicyLambda.__init__", text="custodian_archive(packages=self.packages)"),
 )
 
 PATCHES = (
@@ -177,7 +180,7 @@ READ = (
     Read("custom_actions/patches/parameters.py", "policies are filled in with the formatter that is guarded", (
         Target("c7n.policy:Policy", text="formatter=var_fmt.format, **variables"),
     )),
-    Read("custom_actions/patches/archive.py", "the files of an archive are sorted by name", ARCHIVE),
+    Read("custom_actions/patches/archive.py", "files of archives are sorted by name, and compressed once", ARCHIVE),
     Read("custom_actions/functions/rule_function.py", "a rule also receives items that are too large for a message; a "
          "hub's event rules are on its own bus; targets of event rules have a dead-letter queue", (
         Target("c7n.mu:PolicyLambda.get_events", "(self, session_factory)"),

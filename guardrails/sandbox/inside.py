@@ -13,6 +13,7 @@ Nothing else of this project can be imported there, nor by the functions that ru
   twice more, and then its dead-letter queue has it.
 - A message in a function's dead-letter queue is the event itself, with attributes that say what failed.
 - What a function has logged is in its log, on a busy machine too.
+- What several functions have in common is compiled once: a third of a cold start, as archives hold no compiled code.
 
 Source: EventBridge's guide, "Sending and receiving events between AWS accounts" and "between AWS Regions"; Lambda's
 guide, "Adding a dead-letter queue".
@@ -226,6 +227,40 @@ def _unread(process: Any) -> int:
     return count[0]
 
 
+COMPILE_ONCE = '''
+def _compile_once(directory):
+    import _imp, hashlib, importlib.machinery, marshal, os, tempfile
+    original = importlib.machinery.SourceFileLoader.source_to_code
+
+    def source_to_code(loader, data, path, **options):
+        known = os.path.join(directory, hashlib.sha256(data).hexdigest())
+        try:
+            with open(known, "rb") as file:
+                code = marshal.load(file)
+        except OSError:
+            code = original(loader, data, path, **options)
+            with tempfile.NamedTemporaryFile(dir=directory, delete=False) as file:
+                marshal.dump(code, file)
+            os.replace(file.name, known)
+            return code
+        _imp._fix_co_filename(code, path)  # as for a .pyc file that was moved
+        return code
+
+    importlib.machinery.SourceFileLoader.source_to_code = source_to_code
+
+_compile_once({directory!r})
+del _compile_once
+'''
+"""Runs in a function's process before anything of the function's own. The same source text has the same code."""
+
+
+def compile_once(directory: str) -> None:
+    """Let functions share what they compile, in this directory, as long as the sandbox runs."""
+    os.makedirs(directory)
+    lambda_runtime._PYTHON_WORKER_SCRIPT = (
+        COMPILE_ONCE.replace("{directory!r}", repr(directory)) + lambda_runtime._PYTHON_WORKER_SCRIPT)
+
+
 def _denied(request: Mapping[str, Any]) -> str:
     """The bus whose policy denies an entry of PutEvents; empty when none does. Its caller has no role here."""
     for entry in request.get("Entries") or ():
@@ -270,5 +305,6 @@ if __name__ == "__main__":
     scheduler._SCHEDULE_TICK_INTERVAL = 1
     lambda_runtime.Worker._read_stderr = read_log
     lambda_runtime.Worker._drain_stderr_bounded = all_that_was_logged
+    compile_once(os.path.join(os.environ["TMPDIR"], "compiled"))
     sys.argv = ["ministack"]
     main()

@@ -22,6 +22,7 @@ from moto.ec2.exceptions import (
 )
 from moto.ec2.models.instances import InstanceBackend
 from moto.ec2.models.security_groups import SecurityGroup, SecurityGroupBackend, SecurityGroupRule
+from moto.ec2.responses.elastic_block_store import ElasticBlockStore
 from moto.ec2.responses.security_groups import SecurityGroups
 from moto.iam.models import AccessKey
 from moto.logs.models import LogsBackend
@@ -39,6 +40,7 @@ def apply() -> None:
     _fix_security_group_calls()
     _fix_modify_security_group_rules()
     _fix_repeated_ids()
+    _fix_owners_of_snapshots()
     _fix_trails()
     _fix_services_held_elsewhere()
     _fix_access_key_dates()
@@ -286,6 +288,21 @@ def _fix_repeated_ids() -> None:
                 raise InvalidSecurityGroupNotFoundError(group_id)
         ids, names = list(dict.fromkeys(group_ids or [])), list(dict.fromkeys(groupnames or []))
         return original_groups(backend, ids, names, filters)
+
+
+def _fix_owners_of_snapshots() -> None:
+    """DescribeSnapshots with OwnerIds returns the snapshots of these owners (moto: all, 1300 of public images too)."""
+    original = ElasticBlockStore.describe_snapshots
+
+    @replaces(ElasticBlockStore, "describe_snapshots")
+    def describe(call: Any) -> ActionResult:
+        answer: Any = original(call)
+        owners = {call.current_account if owner == "self" else owner for owner in call._get_param("OwnerIds", [])}
+        images = call.ec2_backend.amis
+        return ActionResult({"Snapshots": [
+            snapshot for snapshot in answer.result["Snapshots"]
+            if not owners or {snapshot.owner_id, getattr(images.get(snapshot.from_ami), "owner_alias", None)} & owners
+        ]})
 
 
 def _fix_trails() -> None:

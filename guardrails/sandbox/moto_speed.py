@@ -9,12 +9,16 @@ import copy
 import functools
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric import rsa
 from moto import backends
-from moto.core import responses
+from moto.core import responses, serialize
+from moto.core.utils import MISSING, get_value
 from moto.ec2 import utils as ec2_utils
+from moto.ec2.models.amis import Ami, AmiBackend
 from moto.ec2.models.security_groups import SecurityGroupBackend
 from moto.iam.models import IAMBackend, ManagedPolicy
 from moto.moto_api._internal import mock_random
+from moto.sns.models import Subscription
 
 
 def apply() -> None:
@@ -23,7 +27,10 @@ def apply() -> None:
     _list_operations_once()
     _draw_ids_at_once()
     _make_managed_policies_once()
+    _make_public_images_once()
     _look_only_at_the_groups_of_a_filter()
+    _find_names_once()
+    _sign_with_one_key()
 
 
 def _list_services_once() -> None:
@@ -81,3 +88,89 @@ def _of_account(policy: ManagedPolicy, account: str) -> ManagedPolicy:
     own.account_id = account
     own.versions, own.tags = list(policy.versions), dict(policy.tags)
     return own
+
+
+
+def _make_public_images_once() -> None:
+    """The images that AWS and others offer are read from their file for each account, and get new snapshots.
+
+    They are the same in all accounts, on AWS their snapshots too.
+    """
+    original = AmiBackend._load_amis
+    made: dict[str, list[tuple[Ami, list[dict[str, str]]]]] = {}
+
+    def load_amis(backend: Any) -> None:
+        region = backend.region_name
+        if not made.get(region):
+            original(backend)
+            made[region] = [(_of_backend(image, backend), image.get_tags()) for image in backend.amis.values()]
+            return
+        for image, tags in made[region]:
+            own = _of_backend(image, backend)
+            backend.amis[own.id], backend.snapshots[own.ebs_snapshot.id] = own, own.ebs_snapshot
+            own.add_tags({tag["key"]: tag["value"] for tag in tags})
+
+    AmiBackend._load_amis = load_amis  # type: ignore[method-assign, assignment]
+
+
+def _of_backend(image: Ami, backend: Any) -> Ami:
+    """A copy of the image, with its snapshot and volume, that shares nothing which can change."""
+    own, snapshot, volume = _copy(image), _copy(image.ebs_snapshot), _copy(image.ebs_snapshot.volume)
+    own.ec2_backend = snapshot.ec2_backend = volume.ec2_backend = backend
+    own.ebs_snapshot, snapshot.volume = snapshot, volume
+    return own
+
+
+def _copy(model: Any) -> Any:
+    own = object.__new__(type(model))
+    own.__dict__.update(vars(model))
+    for name, value in vars(model).items():
+        if type(value) in _CONTAINERS:
+            setattr(own, name, value.copy())
+    return own
+
+
+_CONTAINERS = frozenset({dict, list, set})
+
+
+def _find_names_once() -> None:
+    """For each value of each response, moto finds out again under which names an object may have it, and whether one
+    of the service's functions changes it.
+
+    Both depend only on the object's class and on the value's place in the response.
+    """
+    original = serialize.ResponseSerializer.get_value
+    usual = serialize.DEFAULT_ALIAS_PROVIDERS
+    found: dict[tuple[Any, ...], tuple[tuple[str, ...], Any, list[tuple[str, Any]]]] = {}
+
+    def look(picker: Any, value: Any, key: str, shape: Any) -> tuple[tuple[str, ...], Any, list[tuple[str, Any]]]:
+        context = serialize.AttributePickerContext(obj=value, key=key, shape=shape)
+        # A function belongs to the end of a path; one whose end does not fit the key fits no path with that key.
+        return tuple(dict.fromkeys(picker.get_possible_keys(context))), picker.response_transformers, [
+            (end, change) for end, change in picker.response_transformers.items()
+            if end.endswith(key) or key.endswith(end)]
+
+    def get(serializer: Any, value: Any, key: str, shape: Any) -> Any:
+        picker = serializer._value_picker
+        if type(picker) is not serialize.XFormedAttributePicker or picker.alias_providers is not usual:
+            return original(serializer, value, key, shape)
+        place = (type(value), key, shape, getattr(shape, "parent", None))
+        names, changes, fitting = found.get(place) or ((), None, [])
+        if changes is not picker.response_transformers:
+            names, _, fitting = found[place] = look(picker, value, key, shape)
+        got = None
+        for name in names:
+            if (got := get_value(value, name, MISSING)) is not MISSING:
+                break
+        else:
+            got = None
+        path = f"{'.'.join(serializer.path)}.{key}" if fitting else ""
+        return next((change(got) for end, change in fitting if path.endswith(end)), got)
+
+    serialize.ResponseSerializer.get_value = get  # type: ignore[method-assign, assignment]
+
+
+def _sign_with_one_key() -> None:
+    """moto makes an RSA key, which takes a tenth of a second, for each SNS subscription, to sign its messages."""
+    key = functools.cache(lambda: rsa.generate_private_key(public_exponent=65537, key_size=2048))
+    Subscription.private_key = lambda subscription: key()  # type: ignore[method-assign, assignment]

@@ -1,8 +1,6 @@
 """Several AWS accounts behind one endpoint, and the command line as a user calls it."""
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,11 +10,10 @@ import pytest
 from click.testing import CliRunner, Result
 from moto.core.exceptions import AccessDeniedError
 from moto.iam.models import IAMBackend
-from moto.server import ThreadedMotoServer
 from moto.sts.models import STSBackend
 
 from guardrails.cli.main import main
-from guardrails.sandbox.gaps.awslambda import keep_dead_letters
+from tests.moto_server import Moto
 
 POLICIES = Path(__file__).parent / "cli" / "policies"
 HOME = "123456789012"
@@ -85,23 +82,11 @@ def own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
-@pytest.fixture(scope="session")
-def endpoint() -> Iterator[str]:
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    keep_dead_letters()
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 @pytest.fixture
-def cloud(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Cloud:
+def cloud(moto_server: Moto, monkeypatch: pytest.MonkeyPatch) -> Cloud:
     """An empty cloud. Credentials and endpoint are in the environment, as a user would set them."""
-    from urllib.request import Request, urlopen
-
-    urlopen(Request(f"{endpoint}/moto-api/reset", method="POST")).close()  # noqa: S310 - our own server
+    endpoint = moto_server.endpoint
+    moto_server.reset()
     for name, value in {
         "AWS_ENDPOINT_URL": endpoint, "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "x",
         "AWS_DEFAULT_REGION": "us-east-1", "AWS_MAX_ATTEMPTS": "1",

@@ -19,8 +19,9 @@ NAMES = [name for name, (mode, _) in policies().items() if mode in STATE]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_policy(name: str, moto: Moto, tmp_path: Path) -> None:
+def test_policy(name: str, moto: Moto, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """All cases of one policy, and that each of its filters is needed for them to pass."""
+    moto.share_clients(monkeypatch)
     own = [case for case in cases(*STATE) if case.policy["name"] == name]
     filters = own[0].policy.get("filters") or []
     unnoticed = {(): []} | {path: without(filters, path) for path in leaves(filters)}

@@ -16,7 +16,6 @@ from c7n.resources import load_resources
 
 from custom_actions.resources import UNKNOWN, ResourcesUnknown, resource_arn, resource_id
 from tests import engine
-from tests.custom_actions.fixing.faults import without_detours
 from tests.moto_server import ACCOUNT, REGION, Moto
 from tests.wire import DELETED, DENIED, FAULTS, Wire
 
@@ -38,7 +37,7 @@ WITHOUT_A_PROFILE = ("iam-console-without-mfa-forget",)
 
 @pytest.fixture
 def wire(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> Wire:
-    without_detours(moto, monkeypatch)
+    moto.share_clients(monkeypatch)
     monkeypatch.setattr("time.sleep", lambda _: None)
     made = Wire()
     made.install(monkeypatch)

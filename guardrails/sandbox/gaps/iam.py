@@ -1,30 +1,36 @@
-"""IAM: a user's permissions boundary, and ids spelled as AWS spells them.
+"""IAM: a user's permissions boundary, ids spelled as AWS spells them, and the age of the credential report.
 
 moto keeps a boundary for roles only, has no PutUserPermissionsBoundary and no DeleteUserPermissionsBoundary, and gives
-users, groups and policies ids without the prefix that tells their kind.
+users, groups and policies ids without the prefix that tells their kind. Its credential report is always of 2015: c7n
+asks for a new one each time, and sleeps ten seconds. Here it is of the time at which it was asked for, and a new one is
+made after four hours. What the report says is always what is there now.
 
-Source: IAM's PutUserPermissionsBoundary, DeleteUserPermissionsBoundary, CreateUser, GetUser, ListUsers; the user
-guide's "IAM identifiers", unique ID prefixes.
+Source: IAM's PutUserPermissionsBoundary, DeleteUserPermissionsBoundary, CreateUser, GetUser, ListUsers,
+GenerateCredentialReport, GetCredentialReport; the user guide's "IAM identifiers", unique ID prefixes, and "Generate
+credential reports".
 """
 from __future__ import annotations
 
 import secrets
 import string
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from moto.core.responses import ActionResult, EmptyResult
 from moto.iam.exceptions import NotFoundException
-from moto.iam.models import Group, ManagedPolicy, User
+from moto.iam.models import Group, IAMBackend, ManagedPolicy, User
 from moto.iam.responses import IamResponse
 
 _BOUNDARY = "permissions_boundary_arn"
 _ID_LENGTH = 21
+_REPORT_LASTS = timedelta(hours=4)
 
 
 def apply() -> None:
     """Add the APIs. Once in a process."""
     _spell_ids()
+    _date_reports()
     setattr(User, "permissions_boundary", property(_boundary))  # noqa: B010 - as below
     IamResponse.RESPONSE_KEY_PATH_TO_TRANSFORMER = {
         **IamResponse.RESPONSE_KEY_PATH_TO_TRANSFORMER,
@@ -48,6 +54,27 @@ def delete_user_permissions_boundary(request: Any) -> EmptyResult:
     user = request.backend.get_user(request._get_param("UserName"))
     setattr(user, _BOUNDARY, None)
     return EmptyResult()
+
+
+def _date_reports() -> None:
+    original = IamResponse.get_credential_report
+
+    def report_generated(backend: Any) -> bool:
+        made = backend.credential_report
+        return made is not None and datetime.now(UTC) - made < _REPORT_LASTS
+
+    def generate_report(backend: Any) -> None:
+        if not report_generated(backend):
+            backend.credential_report = datetime.now(UTC)
+
+    def get_credential_report(request: Any) -> ActionResult:
+        answer: Any = original(request)
+        return ActionResult({**answer.result, "GeneratedTime": request.backend.credential_report})
+
+    for owner, function in (
+        (IAMBackend, report_generated), (IAMBackend, generate_report), (IamResponse, get_credential_report),
+    ):
+        setattr(owner, function.__name__, function)
 
 
 def _take_boundaries_of_new_users() -> None:

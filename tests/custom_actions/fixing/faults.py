@@ -6,14 +6,10 @@ import copy
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-import boto3
 import pytest
-from botocore.awsrequest import AWSResponse
 from botocore.client import BaseClient
 from botocore.exceptions import (
     ClientError,
@@ -22,16 +18,14 @@ from botocore.exceptions import (
     ParamValidationError,
     ReadTimeoutError,
 )
-from botocore.httpsession import URLLib3Session
 from c7n.actions import EventAction
-from werkzeug.test import Client
 
 from custom_actions.elements.native.action import NativeFix
 from custom_actions.fixing.inverses import problem
 from custom_actions.fixing.journal import JOURNAL, interrupted
 from custom_actions.fixing.receipt import FixIncomplete
 from tests import engine
-from tests.moto_server import ACCOUNT, Moto
+from tests.moto_server import ACCOUNT
 
 from .cloud import Cloud
 
@@ -433,38 +427,3 @@ def _no_way_back(receipts: Sequence[Mapping[str, Any]]) -> bool:
 
 def _full(*_: Any) -> int:
     raise OSError(28, "No space left on device")
-
-
-def without_detours(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let sessions share their clients, and requests reach moto without a socket: most of the time goes into these."""
-    known: dict[tuple[Any, ...], Any] = {}
-    original = boto3.Session.client
-
-    def client(session: Any, service: str, region_name: str | None = None, **more: Any) -> Any:
-        key = (service, region_name or session.region_name, *sorted(map(str, more.items())))
-        if key not in known:
-            known[key] = original(session, service, region_name=region_name, **more)
-        return known[key]
-
-    server = Client(moto.server._server.app)
-
-    def send(_: Any, request: Any) -> AWSResponse:
-        body = request.body.read() if hasattr(request.body, "read") else request.body or b""
-        body = body.encode() if isinstance(body, str) else body
-        url = urlsplit(request.url)
-        headers = {key: value.decode() if isinstance(value, bytes) else value for key, value in request.headers.items()}
-        answer = server.open(
-            path=url.path, query_string=url.query, base_url=f"{url.scheme}://{url.netloc}", method=request.method,
-            headers=headers, input_stream=BytesIO(body), content_length=len(body))
-        return AWSResponse(request.url, answer.status_code, answer.headers, _Raw(answer.get_data()))
-
-    monkeypatch.setattr(boto3.Session, "client", client)
-    monkeypatch.setattr(URLLib3Session, "send", send)
-
-
-class _Raw(BytesIO):
-    """A response's body, as urllib3 gives it."""
-
-    def stream(self, *_: Any, **__: Any) -> Iterator[bytes]:
-        while chunk := self.read():
-            yield chunk

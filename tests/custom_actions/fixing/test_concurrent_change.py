@@ -22,11 +22,11 @@ from custom_actions.fixing.receipt import FixIncomplete
 from tests import engine
 from tests.custom_actions.elements.self_defence.deployed import NAME
 from tests.moto_server import ACCOUNT, REGION, Moto
-from tests.reliability import RECORDED
+from tests.recorded import RECORDED
 
 from .cloud import Cloud
 from .drifts import DRIFTS
-from .faults import Drift, State, without_detours
+from .faults import Drift, State
 
 OTHER_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/44444444-4444-4444-4444-444444444444"
 
@@ -208,7 +208,7 @@ def test_what_someone_else_changes_meanwhile_stays_or_is_in_the_receipt(
 ) -> None:
     monkeypatch.setattr("custom_actions.aws.calls._READ_BACK_DELAYS", (0.0, 0.0))
     monkeypatch.setattr("time.sleep", lambda seconds: None)
-    without_detours(moto, monkeypatch)
+    moto.share_clients(monkeypatch)
     cloud, other = Cloud(moto, monkeypatch), OTHERS[which][number]
     _clients[:] = [cloud.client]
     drift = DRIFTS[which](cloud)

@@ -20,11 +20,11 @@ import pytest
 
 from custom_actions.plugin import ELEMENTS, native_actions
 from tests.moto_server import Moto
-from tests.reliability import RECORDED
+from tests.recorded import RECORDED
 
 from .cloud import Cloud
 from .drifts import DRIFTS
-from .faults import FAULTS, KILLS, READ_TIMEOUT, ROTATED, Faults, Made, Trial, without_detours
+from .faults import FAULTS, KILLS, READ_TIMEOUT, ROTATED, Faults, Made, Trial
 
 RUN_AGAIN = ("denied from here on", "read timeouts from here on, this one done", "expired token from here on")
 """After the first of each of these faults at a change, the fix is run again, which must complete it."""
@@ -50,7 +50,7 @@ def test_whatever_call_fails_outcome_receipt_and_state_agree(
     which: tuple[str, str, str], moto: Moto, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
     record_property: Callable[[str, object], None],
 ) -> None:
-    without_detours(moto, monkeypatch)
+    moto.share_clients(monkeypatch)
     cloud = Cloud(moto, monkeypatch)
     faults = Faults(monkeypatch)
 

@@ -37,3 +37,15 @@ def test_the_order_of_a_directory_does_not_matter(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(os, "walk", backwards)
     assert checksum(tmp_path / "package") == (one, names)
+
+
+def test_an_archive_that_is_copied_is_the_one_that_c7n_would_make() -> None:
+    in_order()
+    made = mu.PythonPackageArchive(["c7n", "custom_actions"])
+    copies = [mu.custodian_archive(packages=["custom_actions"]) for _ in range(2)]
+    assert copies[0].path != copies[1].path
+    for archive in (made, copies[0]):
+        archive.add_contents("config.json", "{}")
+    assert made.close().get_bytes() == copies[0].close().get_bytes()
+    assert "config.json" not in copies[1].close().get_filenames()
+    assert not any(name.startswith("custom_actions/") for name in mu.custodian_archive().close().get_filenames())

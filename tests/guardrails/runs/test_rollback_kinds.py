@@ -19,7 +19,7 @@ from guardrails.runs.rollback_record import RollbackRecord
 from tests import engine
 from tests.custom_actions.fixing.cloud import Cloud
 from tests.custom_actions.fixing.drifts import DRIFTS
-from tests.custom_actions.fixing.faults import Drift, without_detours
+from tests.custom_actions.fixing.faults import Drift
 from tests.moto_server import Moto
 
 from .further_drifts import FURTHER
@@ -87,7 +87,7 @@ class Kind:
 
 @pytest.fixture
 def cloud(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> Cloud:
-    without_detours(moto, monkeypatch)
+    moto.share_clients(monkeypatch)
     monkeypatch.setattr("custom_actions.aws.calls._READ_BACK_DELAYS", (0.0, 0.0))
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     return Cloud(moto, monkeypatch)

@@ -1,6 +1,7 @@
 """A change by anyone runs the deployed function of that account and region, which acts as its role."""
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from pathlib import Path
@@ -223,3 +224,26 @@ def test_a_log_is_whole_when_the_function_has_answered_and_when_it_has_failed(sa
     log = sandbox.logs("guard", account)
     assert log.count("entry 4999") == 1 and log.count("entry ") == 5_007
     assert "ValueError" in log
+
+
+WHERE = """
+import os
+def run(event, context):
+    return {"own": os.environ["LAMBDA_TASK_ROOT"], "code": run.__code__.co_filename, "file": __file__, "is": "LETTER"}
+"""
+
+
+def test_functions_share_what_is_compiled_and_nothing_else(sandbox: Sandbox, account: str) -> None:
+    """The second function of the same source has the first one's code, at its own place; another source does not."""
+    functions = sandbox.client("lambda", account)
+    sources = {"one": WHERE, "two": WHERE, "other": WHERE.replace("LETTER", "B")}
+    found = {}
+    for name, source in sources.items():
+        deploy(sandbox, account, source, name=name)
+        found[name] = json.loads(functions.invoke(FunctionName=name)["Payload"].read())
+    assert [answer["is"] for answer in found.values()] == ["LETTER", "LETTER", "B"]
+    assert len({answer["own"] for answer in found.values()}) == 3
+    for answer in found.values():
+        assert answer["code"] == answer["file"] == f"{answer['own']}/index.py"
+    compiled = {path.name for path in (sandbox.directory / "ministack" / "tmp" / "compiled").iterdir()}
+    assert {hashlib.sha256(source.encode()).hexdigest() for source in sources.values()} <= compiled

@@ -3,13 +3,15 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.moto_server import Moto
+from guardrails.sandbox.backdate import backdate
+from tests.moto_server import ACCOUNT, REGION, Moto
 
 DOCUMENT = json.dumps({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}})
 
@@ -83,3 +85,20 @@ def test_a_key_that_was_used_says_so(moto: Moto, iam: Any) -> None:
     ).get_caller_identity()
     used = iam.get_access_key_last_used(AccessKeyId=key["AccessKeyId"])["AccessKeyLastUsed"]
     assert (used["ServiceName"], used["Region"]) == ("sts", "us-east-1")
+
+
+def test_a_credential_report_is_of_the_time_at_which_it_was_asked_for(moto: Moto, iam: Any) -> None:
+    with pytest.raises(ClientError, match="ReportNotPresent"):
+        iam.get_credential_report()
+    start = datetime.now(UTC).replace(microsecond=0)
+    assert iam.generate_credential_report()["State"] == "STARTED"
+    first = iam.get_credential_report()["GeneratedTime"]
+    assert start <= first <= datetime.now(UTC)
+    iam.create_user(UserName="later")
+    assert iam.generate_credential_report()["State"] == "COMPLETE"
+    report = iam.get_credential_report()
+    assert report["GeneratedTime"] == first and b"later" in report["Content"]
+    backdate("iam.credential_report", 0.2, account=ACCOUNT, region=REGION)
+    assert first - iam.get_credential_report()["GeneratedTime"] > timedelta(hours=4)
+    assert iam.generate_credential_report()["State"] == "STARTED"
+    assert iam.get_credential_report()["GeneratedTime"] >= first

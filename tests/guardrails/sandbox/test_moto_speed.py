@@ -2,11 +2,13 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
-from tests.moto_server import Moto
+from tests.moto_server import ACCOUNT, Moto
 
+POLICY = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}]}'
 ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
 
 
@@ -30,3 +32,74 @@ def test_what_a_managed_policy_is_attached_to_is_the_accounts_own(
 def test_ids_of_ec2_are_of_the_length_that_aws_gives_them(moto: Moto) -> None:
     made = moto.client("ec2").create_volume(AvailabilityZone="us-east-1a", Size=1)["VolumeId"]
     assert re.fullmatch("vol-[0-9a-f]{17}", made)
+
+
+def test_a_public_image_is_the_accounts_own_where_it_can_change(moto_server: Moto) -> None:
+    from moto.ec2.models import EC2Backend
+
+    ours, theirs, later = (EC2Backend("us-east-1", account * 12) for account in "123")
+    name = next(iter(ours.amis))
+    mine, other = ours.amis[name], theirs.amis[name]
+    assert mine.ec2_backend is ours and other.ec2_backend is theirs
+    assert other.ebs_snapshot.ec2_backend is other.ebs_snapshot.volume.ec2_backend is theirs
+    assert theirs.snapshots[other.ebs_snapshot.id] is other.ebs_snapshot
+    assert other.ebs_snapshot.volume.id not in theirs.volumes
+    for image in (mine, other):
+        image.launch_permissions.append({"UserId": "9" * 12})
+        image.ebs_snapshot.create_volume_permission_groups.add("all")
+        image.add_tag("team", "red")
+        image.owner_id = "changed"
+    unchanged, new = later.amis[name], EC2Backend("us-east-1", "4" * 12).amis[name]
+    assert vars(unchanged) | {"ec2_backend": 0, "ebs_snapshot": 0} == vars(new) | {"ec2_backend": 0, "ebs_snapshot": 0}
+    assert not {"UserId"} & {key for each in new.launch_permissions for key in each}
+    assert new.owner_id != "changed" and not new.get_tags()
+    assert not new.ebs_snapshot.create_volume_permission_groups
+
+
+def test_snapshots_of_an_owner_are_listed_and_no_others(moto: Moto) -> None:
+    ec2 = moto.client("ec2")
+    volume = ec2.create_volume(AvailabilityZone="us-east-1a", Size=1)["VolumeId"]
+    own = ec2.create_snapshot(VolumeId=volume)["SnapshotId"]
+
+    def listed(*owners: str) -> set[str]:
+        found = ec2.describe_snapshots(**({"OwnerIds": [*owners]} if owners else {}))["Snapshots"]
+        return {snapshot["SnapshotId"] for snapshot in found}
+
+    every = listed()
+    assert listed("self") == listed(ACCOUNT) == {own} < every
+    assert listed("amazon") == every - {own} and listed("amazon", "self") == every
+    assert listed("999999999999") == set()
+    assert ec2.describe_snapshots(OwnerIds=["self"], SnapshotIds=[own])["Snapshots"][0]["VolumeId"] == volume
+
+
+def test_a_value_is_found_under_the_name_that_its_class_has_for_it(
+    moto: Moto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every value of these responses is what moto's own search finds, with the service's changes to it."""
+    from moto.core import serialize
+
+    quick = serialize.ResponseSerializer.get_value
+    compared = []
+
+    def both(serializer: Any, value: Any, key: str, shape: Any) -> Any:
+        found = quick(serializer, value, key, shape)
+        asked = serialize.AttributePickerContext(
+            obj=value, key=key, shape=shape, operation_model=serializer.operation_model,
+            service_model=serializer.operation_model.service_model, key_path=".".join(serializer.path))
+        compared.append((key, repr(found), repr(serializer._value_picker(asked))))
+        return found
+
+    monkeypatch.setattr(serialize.ResponseSerializer, "get_value", both)
+    iam, ec2 = moto.client("iam"), moto.client("ec2")
+    for _ in range(2):
+        iam.create_policy(PolicyName=f"p{len(compared)}", PolicyDocument=POLICY, Description="x")
+        iam.create_role(RoleName=f"r{len(compared)}", AssumeRolePolicyDocument="{}")
+        iam.list_roles()
+        ec2.describe_images(ImageIds=[ec2.describe_images()["Images"][0]["ImageId"]])
+        ec2.run_instances(ImageId="ami-12c6146b", MinCount=1, MaxCount=1)
+        ec2.describe_network_interfaces()
+        ec2.describe_security_groups()
+    assert len(compared) > 1000 and {"CreationDate", "AssumeRolePolicyDocument"} <= {key for key, *_ in compared}
+    # A list made for the answer has another address each time.
+    differ = [each for each in compared if re.sub("0x[0-9a-f]+", "", each[1]) != re.sub("0x[0-9a-f]+", "", each[2])]
+    assert not differ

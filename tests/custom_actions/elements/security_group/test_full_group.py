@@ -18,7 +18,6 @@ from custom_actions.elements.security_group.rules import CIDR6, Rule, from_polic
 from custom_actions.fixing.receipt import FixIncomplete
 from guardrails.sandbox.moto_fixes import RULES_IN_A_GROUP
 from tests import engine
-from tests.custom_actions.fixing.faults import without_detours
 from tests.moto_server import Moto
 
 from .test_revert import FORBIDDEN, answering, policy, receipts, refused
@@ -102,7 +101,7 @@ SHAPES: Mapping[str, tuple[Sequence[int], list[dict[str, Any]], int]] = {
 def test_it_is_closed_with_any_number_of_other_rules(
     shape: str, moto: Moto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    without_detours(moto, monkeypatch)
+    moto.share_clients(monkeypatch)
     counts, wide, version = SHAPES[shape]
     groups = {filled(moto, f"with-{others}", others, *wide, version=version): others for others in counts}
     before = {group: rules_of(moto, group) for group in groups}
