@@ -60,6 +60,8 @@ class Case:
     """Of `passes`, those that AWS Config must call NOT_APPLICABLE: the policy does not speak of them."""
     refused: list[str] = field(default_factory=list)
     """Of `match`, those that the fix must not touch: it would do harm. They stay as they are."""
+    shows: list[str] = field(default_factory=list)
+    """The parts of controls, by their names in the catalogues, that a resource of `match` violates."""
 
     def __str__(self) -> str:
         return f"{self.policy['name']}: {self.name}"
@@ -218,6 +220,15 @@ class World:
         return value
 
 
+@dataclass(frozen=True)
+class Matching:
+    """What a policy's filters say of some resources, by id."""
+
+    matched: set[str]
+    in_scope: set[str]
+    """Those that pass the filter `scope`; all of them without one."""
+
+
 class Engine:
     """c7n on one policy, in pull mode."""
 
@@ -238,15 +249,18 @@ class Engine:
         """Whether the policy's conditions hold, such as a profile that is chosen."""
         return bool(engine.load(self.data, self.output, variables=self.variables).is_runnable())
 
-    def matching(self, filters: list[Any], of: Mapping[str, Any]) -> set[str] | None:
-        """The ids that other filters would match among the resources `of`; None when c7n does not take them."""
+    def matching(self, filters: list[Any], of: Mapping[str, Any]) -> Matching | None:
+        """What other filters would match among the resources `of`; None when c7n does not take them."""
         try:
             policy = engine.load(
                 {**self.data, "filters": filters, "actions": []}, self.output, dryrun=True, variables=self.variables)
             id_key = policy.resource_manager.get_model().id
             # Read once for all: filters note what they find on the resource itself.
-            found = policy.resource_manager.filter_resources(copy.deepcopy(list(of.values())))
-            return {str(resource[id_key]) for resource in found}
+            resources = copy.deepcopy(list(of.values()))
+            scope = next((each for each in policy.resource_manager.filters if getattr(each, "is_scope", False)), None)
+            inside = scope.process(copy.deepcopy(resources)) if scope else resources
+            found = policy.resource_manager.filter_resources(resources)
+            return Matching(*({str(resource[id_key]) for resource in each} for each in (found, inside)))
         except Exception:  # noqa: BLE001 - any error would be seen
             return None
 

@@ -52,12 +52,18 @@ def _run(case: Case, moto: Moto, output: Path, mutants: dict[tuple[Any, ...], li
     noticed = set()
     # Where its conditions keep the policy off, its filters decide nothing.
     if engine.in_force():
-        own = engine.matching(list(case.policy.get("filters") or ()), everything)
-        assert own is not None and own & set(bad + good) == set(bad), "the filters say something else of the same"
-        noticed = {
-            path for path, filters in mutants.items()
-            if (found := engine.matching(filters, everything)) is None or found & set(bad + good) != set(bad)
-        }
+        outside = set(world.ids(case.outside))
+
+        def as_expected(filters: list[Any]) -> bool:
+            found = engine.matching(filters, everything)
+            if found is None:
+                return False
+            # Few cases say of each resource whether it is in scope; where one is said to be outside, all are compared.
+            inside = not outside or found.in_scope & set(bad + good) == set(bad + good) - outside
+            return inside and found.matched & set(bad + good) == set(bad)
+
+        assert as_expected(list(case.policy.get("filters") or ())), "the filters say something else of the same"
+        noticed = {path for path, filters in mutants.items() if not as_expected(filters)}
 
     response = case.policy["metadata"]["response"]
     with compliance_topic(moto.client) as messages:
