@@ -107,9 +107,11 @@ def test_every_policy_has_a_bad_a_good_and_an_absent_case() -> None:
 def _plain(resource: dict[str, Any]) -> dict[str, Any]:
     """What AWS says of the resource: c7n's own annotations, and times, left out.
 
-    c7n draws lots whether it asks for instances' tags a second time, which makes no tags an empty list.
+    c7n draws lots whether it asks for instances' tags a second time, which makes no tags an empty list. It leaves the
+    metadata of a response on secrets.
     """
-    own = {key: value for key, value in resource.items() if not key.startswith("c7n:") and (key, value) != ("Tags", [])}
+    own = {key: value for key, value in resource.items()
+           if not key.startswith("c7n:") and (key, value) != ("Tags", []) and key != "ResponseMetadata"}
     return json.loads(json.dumps(own, default=str, sort_keys=True))
 
 
