@@ -28,6 +28,7 @@ from botocore.exceptions import ClientError
 from guardrails import yamlfile
 from guardrails.sandbox import Sandbox
 from guardrails.sandbox.backdate import backdate
+from guardrails.sandbox.ownership import set_owner
 from tests import engine
 from tests.moto_server import ACCOUNT, REGION
 
@@ -140,11 +141,13 @@ class World:
 
     def __init__(
         self, client: Any, settle: Callable[[], None] = lambda: None, *, account: str = ACCOUNT,
-        backdate: Callable[..., None] = backdate, put: Callable[[str, dict[str, Any]], None] | None = None,
+        backdate: Callable[..., None] = backdate, set_owner: Callable[..., None] = set_owner,
+        put: Callable[[str, dict[str, Any]], None] | None = None,
     ) -> None:
         self._client = client
         self._settle = settle
         self._backdate = backdate
+        self._set_owner = set_owner
         self._put = put
         self.names: dict[str, Any] = {"account_id": account, "region": REGION}
 
@@ -154,7 +157,7 @@ class World:
         `as: access key id`, beside it too, makes the call with that key; `refused: code` says that AWS refuses it.
 
         The step `settle` waits until the functions have handled every event so far; `backdate` makes a date in moto's
-        state one of so many days ago; `event`, with a `detail-type` and a `detail`, puts an event on the bus that no
+        state one of so many days ago; `owner` gives a network resource to another account; `event`, with a `detail-type` and a `detail`, puts an event on the bus that no
         API call makes, such as a sign-in.
         """
         for step in steps:
@@ -168,6 +171,10 @@ class World:
             if "backdate" in step:
                 self._backdate(
                     self.fill(step["backdate"]), step["days"], account=self.names["account_id"], region=REGION)
+                continue
+            if "owner" in step:
+                self._set_owner(
+                    self.fill(step["owner"]), step["account"], account=self.names["account_id"], region=REGION)
                 continue
             if "refused" in step:
                 with pytest.raises(ClientError, match=step["refused"]):

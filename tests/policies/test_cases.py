@@ -52,18 +52,17 @@ def _run(case: Case, moto: Moto, output: Path, mutants: dict[tuple[Any, ...], li
     noticed = set()
     # Where its conditions keep the policy off, its filters decide nothing.
     if engine.in_force():
-        outside = set(world.ids(case.outside))
+        named, outside = set(bad + good), set(world.ids(case.outside))
+        # Few cases say of each resource whether it is in scope; where one is said to be outside, all are compared.
+        expected = (set(bad), named - outside if outside else named)
 
-        def as_expected(filters: list[Any]) -> bool:
+        def verdicts(filters: list[Any]) -> tuple[set[str], set[str]] | None:
             found = engine.matching(filters, everything)
-            if found is None:
-                return False
-            # Few cases say of each resource whether it is in scope; where one is said to be outside, all are compared.
-            inside = not outside or found.in_scope & set(bad + good) == set(bad + good) - outside
-            return inside and found.matched & set(bad + good) == set(bad)
+            return found and (found.matched & named, found.in_scope & named if outside else named)
 
-        assert as_expected(list(case.policy.get("filters") or ())), "the filters say something else of the same"
-        noticed = {path for path, filters in mutants.items() if not as_expected(filters)}
+        own = verdicts(list(case.policy.get("filters") or ()))
+        assert own == expected, "the filters match other resources, or have another scope"
+        noticed = {path for path, filters in mutants.items() if verdicts(filters) != expected}
 
     response = case.policy["metadata"]["response"]
     with compliance_topic(moto.client) as messages:
