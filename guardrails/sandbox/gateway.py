@@ -378,7 +378,8 @@ class Gateway:
                 return _json_answer(400, {"message": f"the event history is as it was: {error}"})
             return _json_answer(200, {})
         return _json_answer(404, {
-            "message": "There are status, events and calls, and by POST settle, reset, backdate, owner and history-delay."})
+            "message": "There are status, events and calls, and by POST settle, reset, backdate, owner and "
+                       "history-delay."})
 
     def _backdate(self, query: dict[str, list[str]]) -> Answer:
         try:

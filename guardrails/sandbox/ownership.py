@@ -20,7 +20,7 @@ def set_owner(path: str, owner: str, *, account: str, region: str) -> None:
     found = get_backend(service)[account][region]  # type: ignore[call-overload]
     for step in steps:
         found = inside(found, step, path)
-    if "owner_id" in vars(found):
+    if "owner_id" in getattr(found, "__dict__", {}):
         found.owner_id = owner
     elif isinstance(getattr(type(found), "owner_id", None), property):
         # It reads the account of its backend.

@@ -157,8 +157,8 @@ class World:
         `as: access key id`, beside it too, makes the call with that key; `refused: code` says that AWS refuses it.
 
         The step `settle` waits until the functions have handled every event so far; `backdate` makes a date in moto's
-        state one of so many days ago; `owner` gives a network resource to another account; `event`, with a `detail-type` and a `detail`, puts an event on the bus that no
-        API call makes, such as a sign-in.
+        state one of so many days ago; `owner` gives a network resource to another account; `event`, with a
+        `detail-type` and a `detail`, puts an event on the bus that no API call makes, such as a sign-in.
         """
         for step in steps:
             if step == "settle":
