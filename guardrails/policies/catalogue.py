@@ -189,7 +189,10 @@ def _parts(source: YamlFile, path: tuple[str | int, ...], value: Any) -> dict[st
         if not isinstance(name, str) or not _PART.fullmatch(name):
             _fail(source, (*path, str(name)), f"invalid name of a part: {name!r}",
                   "use lower-case letters, digits and dashes")
-    return {name: _text(source, (*path, name), value, required=True) for name in value}
+    parts = {name: _text(source, (*path, name), value, required=True) for name in value}
+    if len(set(parts.values())) < len(parts):
+        _fail(source, path, "two parts have the same text", "say how they differ")
+    return parts
 
 
 def _check_references(catalogue: Catalogue, catalogues: Mapping[str, Catalogue]) -> None:

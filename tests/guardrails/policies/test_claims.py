@@ -146,7 +146,7 @@ def test_policies_that_check_every_part_together_cover_a_requirement(team: Path)
 @pytest.mark.parametrize(("parts", "problem"), [
     ("{long: 8 characters}", "two or more"), ("[long, digit]", "two or more"),
     ("{long: 1, digit: a}", "must be a string"), ("{long: '', digit: a}", "missing or empty"),
-    ("{Long: a, digit: b}", "invalid name of a part"),
+    ("{Long: a, digit: b}", "invalid name of a part"), ("{long: a, digit: a}", "have the same text"),
 ])
 def test_a_catalogue_refuses_other_parts(team: Path, parts: str, problem: str) -> None:
     (team / "controls" / "bank.yml").write_text(BANK.replace("id: B,", f"id: B, parts: {parts},"))
