@@ -21,7 +21,7 @@ _OF_THE_ACCOUNT = frozenset({
     "missing-policies", "strengthen-password-policy",
 })
 # Filters and actions that do not depend on a region.
-_NEUTRAL = frozenset({"value", "event", "reduce", "list-item", "notify", "webhook", "put-metric", "excepted"})
+_NEUTRAL = frozenset({"value", "event", "reduce", "list-item", "scope", "notify", "webhook", "put-metric", "excepted"})
 
 
 def whole_account(policy: Mapping[str, Any]) -> bool:

@@ -120,6 +120,8 @@ class UnselectedPolicy:
     controls: Mapping[str, Sequence[str]]
     audited: bool
     partial: Partial = field(default_factory=dict)
+    parts: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
+    """Framework to control to the parts that it checks, for the controls of which it checks some parts only."""
 
 
 @dataclass(frozen=True)
@@ -361,8 +363,9 @@ class Assessment:
     def _verdicts(self, rows: Sequence[CheckGroup], accounts: Sequence[str]) -> list[FrameworkResult]:
         # What is checked only in part in one of the accounts is checked only in part in all of them together.
         policies = {
-            name: UnselectedPolicy(policy.controls, policy.audited, _all_partial(
-                self._partial_in.get(account, {}).get(name, policy.partial) for account in accounts or [""]))
+            name: UnselectedPolicy(
+                policy.controls, policy.audited, parts=policy.parts, partial=_all_partial(
+                    self._partial_in.get(account, {}).get(name, policy.partial) for account in accounts or [""]))
             for name, policy in self._every_policy.items()}
         found = framework_results(self.catalogues, policies, self._policy_results(rows))
         shown = self.store.get(SHOWN_FRAMEWORKS) or self.catalogues

@@ -20,10 +20,11 @@ from ..paths import CONTROLS
 from ..yamlfile import YamlError, YamlFile, read
 
 _HEAD = ("title", "version", "publisher", "source", "whole", "note", "requirements")
-_REQUIREMENT = ("id", "title", "section", "level", "severity", "automatable", "policies", "same_as")
+_REQUIREMENT = ("id", "title", "section", "level", "severity", "automatable", "parts", "policies", "same_as")
 _SHAPE = "a catalogue needs title, version, publisher, source, whole (true or false) and a list `requirements:`"
 # No colon: it separates name and control in `--framework name:control`.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_PART = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Requirement:
     """Its level or profile, in the words of the framework."""
     severity: str = ""
     """The severity in the framework; empty if it has none."""
+    parts: Mapping[str, str] = field(default_factory=dict)
+    """What it requires, if that is more than one thing: a name to the part in short words."""
     policies: tuple[str, ...] = ()
     """Names or globs of policies that cover it, in addition to policies that name it in their metadata."""
     same_as: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -178,6 +181,7 @@ def _requirement(source: YamlFile, path: tuple[str | int, ...], entry: Any) -> R
         section=_text(source, (*path, "section"), entry),
         level=_text(source, (*path, "level"), entry),
         severity=severity,
+        parts=_parts(source, path, entry.get("parts", {})),
         policies=_texts(source, (*path, "policies"), entry.get("policies", [])),
         same_as={
             str(framework): _texts(source, (*path, "same_as", str(framework)), ids)
@@ -185,6 +189,21 @@ def _requirement(source: YamlFile, path: tuple[str | int, ...], entry: Any) -> R
         },
         line=source.line(path),
     )
+
+
+def _parts(source: YamlFile, path: tuple[str | int, ...], value: Any) -> dict[str, str]:
+    path = (*path, "parts")
+    if not isinstance(value, Mapping) or len(value) == 1:
+        _fail(source, path, "parts must be a mapping of two or more names to texts",
+              "parts: {password-length: at least 8 characters, password-digit: a digit}")
+    for name in value:
+        if not isinstance(name, str) or not _PART.fullmatch(name):
+            _fail(source, (*path, str(name)), f"invalid name of a part: {name!r}",
+                  "use lower-case letters, digits and dashes")
+    parts = {name: _text(source, (*path, name), value, required=True) for name in value}
+    if len(set(parts.values())) < len(parts):
+        _fail(source, path, "two parts have the same text", "say how they differ")
+    return parts
 
 
 def _check_references(catalogue: Catalogue, catalogues: Mapping[str, Catalogue]) -> None:

@@ -7,18 +7,21 @@ An entry of `metadata.controls` is the id of a control, or a mapping:
         - "1.15"
         - {id: "1.7", when: {password_min_length: {min: 14}}}
       aws-fsbp:
-        - {id: EFS.8, partial: does not look at the backup policy}
+        - {id: IAM.7, parts: [password-length]}
+        - {id: EC2.19, partial: does not look at groups that no instance uses}
 
-`partial` says what the policy does not check; such a claim never makes a requirement pass. `when` says with which
-values of parameters the claim is true: an account that weakens a parameter loses the claim, and not the check.
+`parts` names the parts of the control (in its catalogue) that the policy checks; without it the policy checks all of
+them. `partial` says in words what the policy does not check; such a claim never makes a requirement pass. `when` says
+with which values of parameters the claim is true: an account that weakens a parameter loses the claim, and not the
+check.
 """
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-_CLAIM = ("id", "partial", "when")
+_CLAIM = ("id", "parts", "partial", "when")
 _LIMITS = ("min", "max", "within", "includes")
 HOW = '"1.7", or {id: "1.7", partial: what it does not check, when: {parameter: {min: 14}}}'
 """How to write an entry of `metadata.controls`."""
@@ -31,9 +34,11 @@ class Claim:
     framework: str
     id: str
     partial: str = ""
-    """What the policy does not check of the control; empty if it checks all of it."""
+    """What the policy does not check of the control, or of the parts; empty if it checks all of it."""
     when: Mapping[str, Any] = field(default_factory=dict)
     """Parameter to the condition for its value."""
+    parts: tuple[str, ...] = ()
+    """The parts of the control that the policy checks; empty for all of them."""
 
     def holds(self, parameters: Mapping[str, Any]) -> bool:
         """Whether the claim is true with these values of the policy's parameters."""
@@ -49,10 +54,11 @@ def claims_of(metadata: Mapping[str, Any]) -> list[Claim]:
             if not isinstance(entry, Mapping):
                 found.append(Claim(str(framework), str(entry)))
             elif "id" in entry:
-                when = entry.get("when")
+                when, parts = entry.get("when"), entry.get("parts")
                 found.append(Claim(
                     str(framework), str(entry["id"]), str(entry.get("partial") or ""),
-                    when if isinstance(when, Mapping) else {}))
+                    when if isinstance(when, Mapping) else {},
+                    tuple(map(str, parts)) if isinstance(parts, list) else ()))
     return found
 
 
@@ -66,10 +72,24 @@ def partial_claims(claims: Iterable[Claim], parameters: Mapping[str, Any]) -> di
     return found
 
 
-def problems(entry: Any, parameters: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str, str]]:
+def claimed_parts(claims: Iterable[Claim]) -> dict[str, dict[str, list[str]]]:
+    """Framework to control to the parts that the policy checks, for the claims that name parts."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for claim in claims:
+        if claim.parts:
+            found.setdefault(claim.framework, {})[claim.id] = list(claim.parts)
+    return found
+
+
+def problems(
+    entry: Any, parameters: Mapping[str, Any], parts: Collection[str] = ()
+) -> Iterator[tuple[tuple[str, ...], str, str]]:
     """What is wrong with one entry of `metadata.controls`: the keys to the place, the problem, and how to fix it.
 
-    `parameters`: the defaults of the policy's parameters.
+    Args:
+        entry: the entry.
+        parameters: the defaults of the policy's parameters.
+        parts: the names of the control's parts in its catalogue.
     """
     if isinstance(entry, str):
         return
@@ -83,6 +103,8 @@ def problems(entry: Any, parameters: Mapping[str, Any]) -> Iterator[tuple[tuple[
         yield ("id",), f"the id of a control must be a string, got {entry.get('id')!r}", f"write {HOW}"
     if "partial" in entry and not (isinstance(entry["partial"], str) and entry["partial"].strip()):
         yield ("partial",), "partial must say what the policy does not check", "partial: does not look at …"
+    if "parts" in entry:
+        yield from _part_problems(entry["parts"], parts)
     if "when" not in entry:
         return
     when = entry["when"]
@@ -91,6 +113,18 @@ def problems(entry: Any, parameters: Mapping[str, Any]) -> Iterator[tuple[tuple[
         return
     for name, wanted in when.items():
         yield from _condition_problems(str(name), wanted, parameters)
+
+
+def _part_problems(named: Any, parts: Collection[str]) -> Iterator[tuple[tuple[str, ...], str, str]]:
+    if not isinstance(named, list) or not named or not all(isinstance(name, str) for name in named):
+        yield ("parts",), f"parts must be a list of names, got {named!r}", "parts: [password-length]"
+        return
+    for name in named:
+        if name not in parts:
+            yield ("parts",), f"the control has no part {name}", (
+                f"its parts: {', '.join(parts)}" if parts else "add `parts` to the control in its catalogue")
+    if parts and set(named) >= set(parts):
+        yield ("parts",), "the policy checks every part", "remove `parts`"
 
 
 def _condition_problems(

@@ -37,13 +37,21 @@ class RequirementCoverage:
 
     requirement: Requirement
     policies: tuple[Policy, ...]
-    partly: Mapping[str, str]
-    """The names of those that check only a part of it, with what they do not check."""
+    cover: Cover
+
+    @property
+    def partly(self) -> Mapping[str, str]:
+        """The names of the policies that check only a part of it, with what they do not check."""
+        return self.cover.partly
 
     @property
     def level(self) -> CoverageLevel:
-        found = {_level(policy, partly=policy.name in self.partly) for policy in self.policies}
-        return next((level for level in CoverageLevel if level in found), CoverageLevel.NONE)
+        found = {_level(policy) for policy in self.policies}
+        level = next((level for level in CoverageLevel if level in found), CoverageLevel.NONE)
+        if level is CoverageLevel.COVERED and not self.cover.whole(
+                policy.name for policy in self.policies if _level(policy) is level):
+            return CoverageLevel.PARTIAL
+        return level
 
     @property
     def orphan(self) -> bool:
@@ -56,6 +64,7 @@ class RequirementCoverage:
         return {
             "id": requirement.id, "title": requirement.title, "section": requirement.section,
             "level": requirement.level, "severity": requirement.severity, "automatable": requirement.automatable,
+            "parts": dict(requirement.parts),
             "coverage": self.level.value,
             "policies": [
                 {"name": policy.name, "mode": policy.kind.value, "profile": profile_of(policy),
@@ -135,7 +144,7 @@ def coverage_of(catalogues: Mapping[str, Catalogue], policies: Iterable[Policy])
 
 
 def _requirement(requirement: Requirement, cover: Cover, policies: Mapping[str, Policy]) -> RequirementCoverage:
-    return RequirementCoverage(requirement, tuple(policies[name] for name in cover.policies), cover.partly)
+    return RequirementCoverage(requirement, tuple(policies[name] for name in cover.policies), cover)
 
 
 def profile_of(policy: Policy) -> str:
@@ -143,9 +152,10 @@ def profile_of(policy: Policy) -> str:
     return str(policy.metadata.get("profile") or "")
 
 
-def _level(policy: Policy, *, partly: bool) -> CoverageLevel:
+def _level(policy: Policy) -> CoverageLevel:
+    """How the policy covers what it checks."""
     if profile_of(policy):
         return CoverageLevel.PROFILE
     if policy.kind is Kind.REALTIME:
         return CoverageLevel.REALTIME
-    return CoverageLevel.PARTIAL if partly else CoverageLevel.COVERED
+    return CoverageLevel.COVERED

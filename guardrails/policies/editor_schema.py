@@ -107,6 +107,9 @@ def _claim(ids: Sequence[str]) -> dict[str, Any]:
         "type": "object", "required": ["id"], "additionalProperties": False,
         "properties": {
             "id": one,
+            "parts": {
+                "type": "array", "minItems": 1, "items": {"type": "string"},
+                "description": "The parts of the control that the policy checks, by their names in its catalogue."},
             "partial": {"type": "string", "description": "What the policy does not check of the control."},
             "when": {"type": "object", "description": "The values of parameters with which the claim is true."},
         },

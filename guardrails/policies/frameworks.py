@@ -61,6 +61,11 @@ class Controlled(Protocol):
         """Those that it checks only in part: framework to requirement to what is missing."""
         ...
 
+    @property
+    def parts(self) -> Mapping[str, Mapping[str, Sequence[str]]]:
+        """Those of which it checks some parts only: framework to requirement to the names of these parts."""
+        ...
+
 
 class NamedPolicy(Controlled, Protocol):
     """A policy with its name and the requirements that it covers."""
@@ -217,7 +222,8 @@ def _result_of(requirement: Requirement, cover: Cover, known: Mapping[str, Polic
     covering = [known[policy] for policy in cover.policies]
     audited = [result for result in covering if result.audited]
     verdict = _verdict(requirement, covering)
-    if verdict is RequirementVerdict.PASSED and not any(known[policy].asked for policy in cover.wholly):
+    if verdict is RequirementVerdict.PASSED and not cover.whole(
+            policy for policy in cover.policies if known[policy].asked):
         verdict = RequirementVerdict.PARTLY_COVERED
     return RequirementResult(
         requirement, verdict, cover.policies, cover.missing,
@@ -252,18 +258,31 @@ class Cover:
     """Those that check all of it."""
     partly: Mapping[str, str]
     """The others, with what each does not check."""
+    parts: tuple[Mapping[str, frozenset[str]], ...] = ()
+    """The parts of it (their texts) with the policies that check each; one mapping for each equal requirement."""
+    limits: tuple[str, ...] = ()
+    """What policies say that they do not check of it, or of the parts that they name."""
+
+    def whole(self, policies: Iterable[str]) -> bool:
+        """Whether these policies together check all of it: one of them does, or each part has one of them."""
+        given = frozenset(policies)
+        return bool(self.wholly & given) or any(
+            all(checked & given for checked in parts.values()) for parts in self.parts)
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """What is not checked, when no policy checks all of it."""
-        return () if self.wholly else tuple(dict.fromkeys(self.partly.values()))
+        """What is not checked, when the policies together do not check all of it."""
+        if not self.policies or self.whole(self.policies):
+            return ()
+        unchecked = (text for parts in self.parts for text, checked in parts.items() if not checked)
+        return tuple(dict.fromkeys([*self.limits, *unchecked]))
 
 
 def covering(
     catalogues: Mapping[str, Catalogue], policies: Mapping[str, Controlled]
 ) -> dict[str, dict[str, Cover]]:
     """Framework, then requirement, to the policies that cover it."""
-    # Policy to what it does not check of the requirement; empty if it checks all of it.
+    # Policy to what it does not check of the requirement; empty if it checks all of it, or all of the parts it names.
     direct: dict[tuple[str, str], dict[str, str]] = {
         (name, requirement.id): {policy: "" for policy in policies if _names(requirement, policy)}
         for name, catalogue in catalogues.items() for requirement in catalogue.requirements
@@ -275,20 +294,52 @@ def covering(
                     direct[framework, control].setdefault(policy, data.partial.get(framework, {}).get(control, ""))
     return {
         name: {
-            requirement.id: _cover(direct[node] for node in _same(catalogues, (name, requirement.id)))
+            requirement.id: _cover([
+                _node(catalogues[framework].by_id[control], direct[framework, control], {
+                    policy: data.parts[framework][control] for policy, data in policies.items()
+                    if control in data.parts.get(framework, {})})
+                for framework, control in _same(catalogues, (name, requirement.id))])
             for requirement in catalogue.requirements
         }
         for name, catalogue in catalogues.items()
     }
 
 
-def _cover(found: Iterable[Mapping[str, str]]) -> Cover:
+@dataclass(frozen=True)
+class _Node:
+    """One of several equal requirements."""
+
+    limits: Mapping[str, str]
+    """Policy to what it says that it does not check; empty if it says nothing."""
+    missing: Mapping[str, str]
+    """Policy to what it does not check, with the parts that it does not name; empty if it checks all."""
+    parts: Mapping[str, frozenset[str]]
+    """The text of each part to the policies that check it."""
+
+
+def _node(requirement: Requirement, limits: Mapping[str, str], named: Mapping[str, Sequence[str]]) -> _Node:
+    def checks(policy: str, part: str) -> bool:
+        return part in named.get(policy, requirement.parts)
+
+    parts = requirement.parts.items()
+    return _Node(
+        limits,
+        {policy: limit or "; ".join(text for part, text in parts if not checks(policy, part))
+         for policy, limit in limits.items()},
+        {text: frozenset(policy for policy, limit in limits.items() if not limit and checks(policy, part))
+         for part, text in parts})
+
+
+def _cover(nodes: Sequence[_Node]) -> Cover:
     missing: dict[str, str] = {}
-    for each in found:
-        for policy, what in each.items():
+    for node in nodes:
+        for policy, what in node.missing.items():
             missing[policy] = missing.get(policy, what) and what
     partly = {policy: what for policy, what in sorted(missing.items()) if what}
-    return Cover(tuple(sorted(missing)), frozenset(missing) - partly.keys(), partly)
+    return Cover(
+        tuple(sorted(missing)), frozenset(missing) - partly.keys(), partly,
+        parts=tuple(node.parts for node in nodes if node.parts),
+        limits=tuple(limit for node in nodes for policy, limit in sorted(node.limits.items()) if limit))
 
 
 def _names(requirement: Requirement, policy: str) -> bool:

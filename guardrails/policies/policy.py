@@ -18,7 +18,7 @@ from ..errors import GuardrailsError
 from ..paths import POLICIES
 from ..suggest import nearest
 from ..yamlfile import YamlError, YamlFile, read
-from .claims import Claim, claims_of, partial_claims
+from .claims import Claim, claimed_parts, claims_of, partial_claims
 
 PROVIDER = "aws"
 """c7n's name of the only cloud provider that this project supports."""
@@ -137,6 +137,11 @@ class Policy:
         A claim that is not true with the default parameters is one of them.
         """
         return partial_claims(self.claims, self.metadata.get("parameters") or {})
+
+    @property
+    def parts(self) -> dict[str, dict[str, list[str]]]:
+        """Framework to control to the parts that it checks, for the controls of which it checks some parts only."""
+        return claimed_parts(self.claims)
 
     @property
     def heals(self) -> bool:

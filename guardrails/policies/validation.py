@@ -275,9 +275,10 @@ def control_problems(metadata: Mapping[str, Any], catalogues: Mapping[str, Catal
         else:
             requirements = catalogues[framework].by_id
             for index, control in enumerate(ids):
-                for keys, problem, fix in claim_problems(control, metadata.get("parameters") or {}):
-                    yield PolicyProblem((*path, index, *keys), f"{framework}: {problem}", fix)
                 name = control.get("id") if isinstance(control, Mapping) else control
+                parts = requirements[name].parts if isinstance(name, str) and name in requirements else {}
+                for keys, problem, fix in claim_problems(control, metadata.get("parameters") or {}, parts):
+                    yield PolicyProblem((*path, index, *keys), f"{framework}: {problem}", fix)
                 if isinstance(name, str) and name not in requirements:
                     yield PolicyProblem((*path, index), f"{framework} has no control {name}",
                                     nearest(name, requirements) or f"see {catalogues[framework].path}")

@@ -94,6 +94,8 @@ class PolicyInfo:
     """False for a realtime policy: it evaluates events, so an audit cannot run it."""
     partial: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Those of the controls that it checks only in part: framework to control to what it does not check."""
+    parts: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
+    """Framework to control to the parts that it checks, for the controls of which it checks some parts only."""
 
     @property
     def service(self) -> str:
@@ -428,13 +430,16 @@ def _policy(data: Mapping[str, Any]) -> PolicyInfo:
     """Raises TypeError when a field is missing, unknown, or not of its type."""
     found = PolicyInfo(**data)
     for name, value in data.items():
-        expected = {"controls": dict, "partial": dict, "audited": bool}.get(name, str)
+        expected = {"controls": dict, "partial": dict, "parts": dict, "audited": bool}.get(name, str)
         if not isinstance(value, expected):
             raise TypeError(f"{name} must be {expected.__name__}")
     for ids in found.controls.values():
         list(map(_string, ids))
     for missing in found.partial.values():
         list(map(_string, missing.values()))
+    for named in found.parts.values():
+        for parts in named.values():
+            list(map(_string, parts))
     return found
 
 

@@ -286,7 +286,7 @@ def describe(
     store.set_policies(policy_info(policy) for policy in policies)
     chosen = {policy.name for policy in policies}
     store["not_chosen"] = {
-        policy.name: asdict(UnselectedPolicy(policy.controls, policy.sweeps, policy.partial))
+        policy.name: asdict(UnselectedPolicy(policy.controls, policy.sweeps, policy.partial, policy.parts))
         for policy in every if policy.name not in chosen}
     store["partial_in"] = {
         account.id: found for account in accounts.all if (found := partial_in(every, accounts.vars_of(account)))}
@@ -320,7 +320,7 @@ def policy_info(policy: Policy) -> PolicyInfo:
         name=policy.name, title=policy.title, severity=policy.severity,
         exposure=str(metadata.get("exposure") or "internal"), resource=policy.resource, kind=policy.kind.value,
         response=policy.response, profile=str(metadata.get("profile") or ""), controls=policy.controls,
-        partial=policy.partial,
+        partial=policy.partial, parts=policy.parts,
         rationale=" ".join(str(metadata.get("rationale") or "").split()),
         fix=" ".join(str(metadata.get("fix") or "").split()), yaml=dump(data), location=_location(policy),
         audited=policy.sweeps,

@@ -24,14 +24,15 @@ def backdate(path: str, days: float, *, account: str, region: str) -> None:
     regions = get_backend(service)[account]  # type: ignore[call-overload]
     owner: Any = regions[region if region in regions else "aws"]
     for step in steps:
-        owner = _inside(owner, step, path)
-    old = _inside(owner, last, path)
+        owner = inside(owner, step, path)
+    old = inside(owner, last, path)
     if not isinstance(old, datetime | None):
         raise LookupError(f"{path} is not a date: {old!r}")
     setattr(owner, last, datetime.now(old.tzinfo if old else UTC).replace(microsecond=0) - timedelta(days=days))
 
 
-def _inside(owner: Any, step: str, path: str) -> Any:
+def inside(owner: Any, step: str, path: str) -> Any:
+    """The next step of a path: a key, an index or an attribute. Raises LookupError if there is none."""
     if isinstance(owner, Mapping) and step in owner:
         return owner[step]
     if isinstance(owner, Sequence) and step.isdigit() and int(step) < len(owner):

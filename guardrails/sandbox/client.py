@@ -129,6 +129,11 @@ class Sandbox:
         query = urlencode({"path": path, "days": days, "account": account, "region": region})
         self._ask("POST", f"/_sandbox/backdate?{query}")
 
+    def set_owner(self, path: str, owner: str, *, account: str, region: str = _DEFAULT_REGION) -> None:
+        """Give a network resource to another account; see `guardrails.sandbox.ownership`. Raises SandboxError."""
+        query = urlencode({"path": path, "owner": owner, "account": account, "region": region})
+        self._ask("POST", f"/_sandbox/owner?{query}")
+
     def delay_history(self, seconds: float) -> None:
         """Have CloudTrail's event history show events of at least this age only. On AWS they come about 5 minutes late.
 

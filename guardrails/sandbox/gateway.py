@@ -27,6 +27,7 @@ from .config.service import Failure
 from .events import Call
 from .functions import PREFIX, Functions
 from .identity import DEFAULT_ACCOUNT, Caller, Identities, role_session
+from .ownership import set_owner
 from .partitions import from_ministack, in_region, passed_on, to_ministack
 from .stored import bucket, read_object
 from .trail import InvalidLookup, Record, Trail, event_bridge_entry
@@ -374,6 +375,8 @@ class Gateway:
             return _json_answer(200, {})
         if action == ("POST", "backdate"):
             return self._backdate(parse_qs(environ.get("QUERY_STRING", "")))
+        if action == ("POST", "owner"):
+            return self._set_owner(parse_qs(environ.get("QUERY_STRING", "")))
         if action == ("POST", "history-delay"):
             try:
                 self.trail.delay_history(float(parse_qs(environ.get("QUERY_STRING", ""))["seconds"][0]))
@@ -381,7 +384,8 @@ class Gateway:
                 return _json_answer(400, {"message": f"the event history is as it was: {error}"})
             return _json_answer(200, {})
         return _json_answer(404, {
-            "message": "There are status, events and calls, and by POST settle, reset, backdate and history-delay."})
+            "message": "There are status, events and calls, and by POST settle, reset, backdate, owner and "
+                       "history-delay."})
 
     def _backdate(self, query: dict[str, list[str]]) -> Answer:
         try:
@@ -389,6 +393,15 @@ class Gateway:
             backdate(path, float(days), account=account, region=region)
         except (LookupError, ValueError) as error:
             return _json_answer(400, {"message": f"nothing was made older: {error}"})
+        self.config.changed(account, region, [Change(path.partition(".")[0])])
+        return _json_answer(200, {})
+
+    def _set_owner(self, query: dict[str, list[str]]) -> Answer:
+        try:
+            path, owner, account, region = (query[name][0] for name in ("path", "owner", "account", "region"))
+            set_owner(path, owner, account=account, region=region)
+        except LookupError as error:
+            return _json_answer(400, {"message": f"nothing got another owner: {error}"})
         self.config.changed(account, region, [Change(path.partition(".")[0])])
         return _json_answer(200, {})
 

@@ -28,6 +28,7 @@ from botocore.exceptions import ClientError
 from guardrails import yamlfile
 from guardrails.sandbox import Sandbox
 from guardrails.sandbox.backdate import backdate
+from guardrails.sandbox.ownership import set_owner
 from tests import engine
 from tests.moto_server import ACCOUNT, REGION
 
@@ -60,6 +61,8 @@ class Case:
     """Of `passes`, those that AWS Config must call NOT_APPLICABLE: the policy does not speak of them."""
     refused: list[str] = field(default_factory=list)
     """Of `match`, those that the fix must not touch: it would do harm. They stay as they are."""
+    shows: list[str] = field(default_factory=list)
+    """The parts of controls, by their names in the catalogues, that a resource of `match` violates."""
 
     def __str__(self) -> str:
         return f"{self.policy['name']}: {self.name}"
@@ -138,11 +141,13 @@ class World:
 
     def __init__(
         self, client: Any, settle: Callable[[], None] = lambda: None, *, account: str = ACCOUNT,
-        backdate: Callable[..., None] = backdate, put: Callable[[str, dict[str, Any]], None] | None = None,
+        backdate: Callable[..., None] = backdate, set_owner: Callable[..., None] = set_owner,
+        put: Callable[[str, dict[str, Any]], None] | None = None,
     ) -> None:
         self._client = client
         self._settle = settle
         self._backdate = backdate
+        self._set_owner = set_owner
         self._put = put
         self.names: dict[str, Any] = {"account_id": account, "region": REGION}
 
@@ -152,8 +157,8 @@ class World:
         `as: access key id`, beside it too, makes the call with that key; `refused: code` says that AWS refuses it.
 
         The step `settle` waits until the functions have handled every event so far; `backdate` makes a date in moto's
-        state one of so many days ago; `event`, with a `detail-type` and a `detail`, puts an event on the bus that no
-        API call makes, such as a sign-in.
+        state one of so many days ago; `owner` gives a network resource to another account; `event`, with a
+        `detail-type` and a `detail`, puts an event on the bus that no API call makes, such as a sign-in.
         """
         for step in steps:
             if step == "settle":
@@ -166,6 +171,10 @@ class World:
             if "backdate" in step:
                 self._backdate(
                     self.fill(step["backdate"]), step["days"], account=self.names["account_id"], region=REGION)
+                continue
+            if "owner" in step:
+                self._set_owner(
+                    self.fill(step["owner"]), step["account"], account=self.names["account_id"], region=REGION)
                 continue
             if "refused" in step:
                 with pytest.raises(ClientError, match=step["refused"]):
@@ -218,6 +227,15 @@ class World:
         return value
 
 
+@dataclass(frozen=True)
+class Matching:
+    """What a policy's filters say of some resources, by id."""
+
+    matched: set[str]
+    in_scope: set[str]
+    """Those that pass the filter `scope`; all of them without one."""
+
+
 class Engine:
     """c7n on one policy, in pull mode."""
 
@@ -238,15 +256,18 @@ class Engine:
         """Whether the policy's conditions hold, such as a profile that is chosen."""
         return bool(engine.load(self.data, self.output, variables=self.variables).is_runnable())
 
-    def matching(self, filters: list[Any], of: Mapping[str, Any]) -> set[str] | None:
-        """The ids that other filters would match among the resources `of`; None when c7n does not take them."""
+    def matching(self, filters: list[Any], of: Mapping[str, Any]) -> Matching | None:
+        """What other filters would match among the resources `of`; None when c7n does not take them."""
         try:
             policy = engine.load(
                 {**self.data, "filters": filters, "actions": []}, self.output, dryrun=True, variables=self.variables)
             id_key = policy.resource_manager.get_model().id
             # Read once for all: filters note what they find on the resource itself.
-            found = policy.resource_manager.filter_resources(copy.deepcopy(list(of.values())))
-            return {str(resource[id_key]) for resource in found}
+            resources = copy.deepcopy(list(of.values()))
+            scope = next((each for each in policy.resource_manager.filters if getattr(each, "is_scope", False)), None)
+            inside = scope.process(copy.deepcopy(resources)) if scope else resources
+            found = policy.resource_manager.filter_resources(resources)
+            return Matching(*({str(resource[id_key]) for resource in each} for each in (found, inside)))
         except Exception:  # noqa: BLE001 - any error would be seen
             return None
 

@@ -10,6 +10,11 @@ from typing import TYPE_CHECKING
 from ...face import face
 
 if TYPE_CHECKING:
+    from .document import Statement, conditions, everyone, statements, values
     from .read import block_of, policy_of
 
-__getattr__, __all__ = face(__name__, read=("block_of", "policy_of"))
+__getattr__, __all__ = face(
+    __name__,
+    document=("Statement", "conditions", "everyone", "statements", "values"),
+    read=("block_of", "policy_of"),
+)

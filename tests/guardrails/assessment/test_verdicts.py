@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -30,6 +30,7 @@ class Named:
     controls: Mapping[str, Sequence[str]] = field(default_factory=dict)
     audited: bool = True
     partial: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    parts: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
 
 
 def catalogue(*requirements: Requirement, name: str = "bank", whole: bool = True) -> Catalogue:
@@ -169,6 +170,32 @@ def test_what_covers_a_requirement() -> None:
         "N-1": ("sg-a", "sg-b"), "N-2": ("keys", "mfa"), "N-3": ("keys", "mfa"), "N-4": ("own",), "N-5": ()}
     # 1.2 is the same as N-3, which is the same as N-2, which is the same as 1.1.
     assert found["cis"] == {"1.1": ("mfa",), "1.2": ("keys", "mfa"), "2.1": ("trail",)}
+
+
+def test_a_requirement_passes_when_each_of_its_parts_was_checked() -> None:
+    """IAM.7 asks five things of the password policy; five policies answer one each."""
+    bank = catalogue(Requirement("1", "One", True, parts={"long": "8 characters", "digit": "a digit"}))
+    both = {
+        "long": Named("long", {"bank": ["1"]}, parts={"bank": {"1": ["long"]}}),
+        "digit": Named("digit", {"bank": ["1"]}, parts={"bank": {"1": ["digit"]}}),
+    }
+
+    def verdict(policies: Mapping[str, Named], *asked: str) -> tuple[RequirementVerdict, tuple[str, ...]]:
+        results = {
+            name: PolicyResult(name, audited=True, asked=name in asked, seen=name in asked, skipped=name not in asked)
+            for name in policies}
+        [found] = framework_results({"bank": bank}, policies, results)
+        return found.requirements[0].verdict, found.requirements[0].missing
+
+    assert verdict(both, "long", "digit") == (RequirementVerdict.PASSED, ())
+    # One of them is off, was weakened by a parameter, or does not exist.
+    assert verdict(both, "long")[0] is RequirementVerdict.PARTLY_COVERED
+    weak = {**both, "digit": replace(both["digit"], partial={"bank": {"1": "the control asks for digit true"}})}
+    assert verdict(weak, "long", "digit") == (
+        RequirementVerdict.PARTLY_COVERED, ("the control asks for digit true", "a digit"))
+    assert verdict({"long": both["long"]}, "long") == (RequirementVerdict.PARTLY_COVERED, ("a digit",))
+    whole = {**both, "all": Named("all", {"bank": ["1"]})}
+    assert verdict(whole, "all")[0] is RequirementVerdict.PASSED
 
 
 def test_a_policy_that_checks_only_a_part_never_makes_a_requirement_pass() -> None:

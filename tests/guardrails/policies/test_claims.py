@@ -50,6 +50,11 @@ def test_a_claim_that_does_not_hold_is_partial_and_says_what_the_control_asks() 
     ({"id": 1.7}, ("id",), "must be a string"),
     ({"partial": "what"}, ("id",), "must be a string"),
     ({"id": "1", "partial": ""}, ("partial",), "must say what"),
+    ({"id": "1", "parts": ["long"]}, None, ""),
+    ({"id": "1", "parts": ["lnog"]}, ("parts",), "no part lnog"),
+    ({"id": "1", "parts": ["long", "digit"]}, ("parts",), "checks every part"),
+    ({"id": "1", "parts": []}, ("parts",), "must be a list of names"),
+    ({"id": "1", "parts": "long"}, ("parts",), "must be a list of names"),
     ({"id": "1", "wen": {}}, ("wen",), "unknown key wen"),
     ({"id": "1", "when": []}, ("when",), "must be a mapping"),
     ({"id": "1", "when": {"lenght": 1}}, ("when", "lenght"), "no parameter lenght"),
@@ -58,7 +63,7 @@ def test_a_claim_that_does_not_hold_is_partial_and_says_what_the_control_asks() 
     ({"id": "1", "when": {"allowed": {"min": 1}}}, ("when", "allowed"), "does not fit"),
 ])
 def test_problems_of_an_entry(entry: Any, keys: tuple[str, ...] | None, problem: str) -> None:
-    found = list(problems(entry, DEFAULTS))
+    found = list(problems(entry, DEFAULTS, ["long", "digit"]))
     assert [each[0] for each in found] == ([] if keys is None else [keys])
     assert all(problem in each[1] and each[2] for each in found)
 
@@ -109,6 +114,48 @@ def test_coverage_counts_what_is_covered_in_part(team: Path) -> None:
     assert {r["id"]: r["coverage"] for r in found["requirements"]} == {"A": "in part only", "B": "in part only"}
 
 
+PARTS = """\
+policies:
+- &policy
+  name: length
+  resource: aws.account
+  mode: {type: periodic}
+  metadata: {controls: {bank: [{id: B, parts: [long]}]}}
+- <<: *policy
+  name: digit
+  metadata: {parameters: {digit: true}, controls: {bank: [{id: B, parts: [digit], when: {digit: true}}]}}
+"""
+
+
+def test_policies_that_check_every_part_together_cover_a_requirement(team: Path) -> None:
+    (team / "controls" / "bank.yml").write_text(
+        BANK.replace("id: B,", "id: B, parts: {long: 8 characters, digit: a digit},"))
+    file = team / "policies" / "p.yml"
+    file.write_text(PARTS)
+    whole = json.loads(coverage(team, "--json").stdout)["bank"]["requirements"][1]
+    assert whole["coverage"] == "covered"
+    assert {policy["name"]: policy["not_checked"] for policy in whole["policies"]} == {
+        "digit": "8 characters", "length": "a digit"}
+    assert whole["parts"] == {"long": "8 characters", "digit": "a digit"}
+    file.write_text(PARTS.replace("{digit: true}, controls", "{digit: false}, controls"))
+    half = json.loads(coverage(team, "--json").stdout)["bank"]["requirements"][1]
+    assert half["coverage"] == "in part only"
+    assert {policy["not_checked"] for policy in half["policies"]} == {"a digit", "the control asks for digit true"}
+
+
+@pytest.mark.parametrize(("parts", "problem"), [
+    ("{long: 8 characters}", "two or more"), ("[long, digit]", "two or more"),
+    ("{long: 1, digit: a}", "must be a string"), ("{long: '', digit: a}", "missing or empty"),
+    ("{Long: a, digit: b}", "invalid name of a part"), ("{long: a, digit: a}", "have the same text"),
+])
+def test_a_catalogue_refuses_other_parts(team: Path, parts: str, problem: str) -> None:
+    (team / "controls" / "bank.yml").write_text(BANK.replace("id: B,", f"id: B, parts: {parts},"))
+    found = coverage(team)
+    assert found.exit_code == 1
+    assert problem in found.stderr
+    assert "bank.yml:8" in found.stderr
+
+
 def test_check_shows_what_a_newer_list_changed(team: Path) -> None:
     newer = team / "newer.yml"
     newer.write_text(BANK)
@@ -144,10 +191,13 @@ def test_check_refuses_another_file(team: Path, text: str) -> None:
 
 
 def test_our_own_claims_are_valid() -> None:
+    catalogues = load_catalogues()
     for policy in load():
         for framework, entries in (policy.metadata.get("controls") or {}).items():
             for entry in entries:
-                assert not list(problems(entry, policy.metadata.get("parameters") or {})), (policy.name, framework)
+                parts = catalogues[framework].by_id[entry["id"] if isinstance(entry, dict) else entry].parts
+                found = list(problems(entry, policy.metadata.get("parameters") or {}, parts))
+                assert not found, (policy.name, framework)
 
 
 def test_our_severity_is_that_of_security_hub_or_says_why_not() -> None:
