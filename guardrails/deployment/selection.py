@@ -24,7 +24,7 @@ def deployable(policies: Sequence[Policy], names: Sequence[str], kinds: Sequence
         raise GuardrailsError(
             f"none of the {len(chosen)} selected policies has a `mode`, so there is nothing to deploy",
             "add when it is to run, such as mode: {type: periodic, schedule: rate(1 day), role: "
-            "arn:aws:iam::{account_id}:role/guardrails}; docs/policies.md shows each mode")
+            "guardrails}; docs/policies.md shows each mode")
     if not found:
         raise GuardrailsError("no policy that can be deployed matches the selection", "see --help")
     return found

@@ -80,7 +80,7 @@ class RevertTrail(EventFix):
             resource: aws.cloudtrail
             mode:
               type: cloudtrail
-              role: arn:aws:iam::{account_id}:role/guardrails
+              role: guardrails
               packages: [custom_actions]
               handler: custom_actions.lambda_entry.run
               events:
@@ -102,7 +102,7 @@ class RevertTrail(EventFix):
             resource: aws.cloudtrail
             mode:
               type: cloudtrail
-              role: arn:aws:iam::{account_id}:role/guardrails
+              role: guardrails
               packages: [custom_actions]
               handler: custom_actions.lambda_entry.run
               events:
@@ -250,7 +250,7 @@ class DeletedTrail(Filter):
             resource: aws.account
             mode:
               type: cloudtrail
-              role: arn:aws:iam::{account_id}:role/guardrails
+              role: guardrails
               packages: [custom_actions]
               handler: custom_actions.lambda_entry.run
               events:
@@ -264,7 +264,7 @@ class DeletedTrail(Filter):
                 to: [security]
                 transport:
                   type: sns
-                  topic: arn:aws:sns:{region}:{account_id}:guardrails-compliance
+                  topic: arn:{partition}:sns:{region}:{account_id}:guardrails-compliance
     """
 
     schema = type_schema("deleted-trail")

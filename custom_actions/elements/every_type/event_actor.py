@@ -36,7 +36,7 @@ class EventActor(Filter):
             resource: aws.iam-user
             mode:
               type: cloudtrail
-              role: arn:aws:iam::{account_id}:role/guardrails
+              role: guardrails
               events:
                 - source: iam.amazonaws.com
                   event: CreateUser
@@ -44,8 +44,8 @@ class EventActor(Filter):
             filters:
               - type: event-actor
                 allowed:
-                  - arn:aws:iam::{account_id}:role/iam-provisioning
-                  - arn:aws:iam::{account_id}:role/aws-reserved/sso.amazonaws.com/*AWSReservedSSO_IamAdmin_*
+                  - arn:{partition}:iam::{account_id}:role/iam-provisioning
+                  - arn:{partition}:iam::{account_id}:role/aws-reserved/sso.amazonaws.com/*AWSReservedSSO_IamAdmin_*
     """
 
     # A string is a parameter whose value is a list.

@@ -134,7 +134,7 @@ class RevertDetector(EventFix):
             resource: aws.account
             mode:
               type: cloudtrail
-              role: arn:aws:iam::{account_id}:role/guardrails
+              role: guardrails
               packages: [custom_actions]
               handler: custom_actions.lambda_entry.run
               events:

@@ -44,7 +44,7 @@ class DisableCreatedKey(EventFix):
             resource: aws.iam-user
             mode:
               type: cloudtrail
-              role: arn:aws:iam::{account_id}:role/guardrails
+              role: guardrails
               packages: [custom_actions]
               handler: custom_actions.lambda_entry.run
               events:
@@ -53,7 +53,7 @@ class DisableCreatedKey(EventFix):
                   ids: responseElements.accessKey.userName
             filters:
               - type: event-actor
-                allowed: ["arn:aws:iam::{account_id}:role/iam-provisioning"]
+                allowed: ["arn:{partition}:iam::{account_id}:role/iam-provisioning"]
             actions:
               - disable-created-key
     """

@@ -137,7 +137,7 @@ class RevertKey(EventFix):
             resource: aws.kms-key
             mode:
               type: cloudtrail
-              role: arn:aws:iam::{account_id}:role/guardrails
+              role: guardrails
               packages: [custom_actions]
               handler: custom_actions.lambda_entry.run
               events:

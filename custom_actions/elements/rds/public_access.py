@@ -55,7 +55,7 @@ class RevertPublicAccess(EventFix):
             resource: aws.rds
             mode:
               type: cloudtrail
-              role: arn:aws:iam::{account_id}:role/guardrails
+              role: guardrails
               packages: [custom_actions]
               handler: custom_actions.lambda_entry.run
               events:

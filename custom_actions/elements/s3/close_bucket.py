@@ -81,7 +81,7 @@ class CloseBucket(EventFix):
             resource: aws.s3
             mode:
               type: cloudtrail
-              role: arn:aws:iam::{account_id}:role/guardrails
+              role: guardrails
               packages: [custom_actions]
               handler: custom_actions.lambda_entry.run
               events:

@@ -182,7 +182,7 @@ class RevertIngress(EventFix):
             resource: aws.security-group
             mode:
               type: cloudtrail
-              role: arn:aws:iam::{account_id}:role/guardrails
+              role: guardrails
               packages: [custom_actions]
               handler: custom_actions.lambda_entry.run
               events:

@@ -82,7 +82,7 @@ class RestoreOwnResource(EventFix):
             resource: aws.account
             mode:
               type: cloudtrail
-              role: arn:aws:iam::{account_id}:role/guardrails
+              role: guardrails
               packages: [custom_actions]
               handler: custom_actions.lambda_entry.run
               events:
@@ -91,9 +91,9 @@ class RestoreOwnResource(EventFix):
                   ids: recipientAccountId
             actions:
               - type: restore-own-resource
-                rules: ["arn:aws:events:{region}:{account_id}:rule/custodian-*"]
-                functions: ["arn:aws:lambda:{region}:{account_id}:function:custodian-*"]
-                added-by: ["arn:aws:iam::{account_id}:role/guardrails-deploy"]
+                rules: ["arn:{partition}:events:{region}:{account_id}:rule/custodian-*"]
+                functions: ["arn:{partition}:lambda:{region}:{account_id}:function:custodian-*"]
+                added-by: ["arn:{partition}:iam::{account_id}:role/guardrails-deploy"]
     """
 
     schema = type_schema(

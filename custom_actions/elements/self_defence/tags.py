@@ -108,7 +108,7 @@ class RevertTags(EventFix):
             resource: aws.account
             mode:
               type: cloudtrail
-              role: arn:aws:iam::{account_id}:role/guardrails
+              role: guardrails
               packages: [custom_actions]
               handler: custom_actions.lambda_entry.run
               events:
@@ -117,7 +117,7 @@ class RevertTags(EventFix):
                   ids: recipientAccountId
             filters:
               - type: event-actor
-                allowed: ["arn:aws:iam::{account_id}:role/guardrails-deploy"]
+                allowed: ["arn:{partition}:iam::{account_id}:role/guardrails-deploy"]
             actions:
               - type: revert-tags
                 tags: guardrails-*

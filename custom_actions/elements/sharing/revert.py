@@ -220,7 +220,7 @@ class RevertSharing(EventFix):
             resource: aws.ami
             mode:
               type: cloudtrail
-              role: arn:aws:iam::{account_id}:role/guardrails
+              role: guardrails
               packages: [custom_actions]
               handler: custom_actions.lambda_entry.run
               events:

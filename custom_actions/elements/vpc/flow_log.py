@@ -133,7 +133,7 @@ class RecreateFlowLog(EventFix):
             resource: aws.account
             mode:
               type: cloudtrail
-              role: arn:aws:iam::{account_id}:role/guardrails
+              role: guardrails
               packages: [custom_actions]
               handler: custom_actions.lambda_entry.run
               events:
@@ -147,7 +147,7 @@ class RecreateFlowLog(EventFix):
                   to: [security]
                   transport:
                     type: sns
-                    topic: arn:aws:sns:{region}:{account_id}:guardrails-compliance
+                    topic: arn:{partition}:sns:{region}:{account_id}:guardrails-compliance
     """
 
     schema = type_schema("recreate-flow-log", otherwise=OTHERWISE, confirm=CONFIRM)
