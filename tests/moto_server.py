@@ -71,7 +71,8 @@ class Moto:
 
         def send(session: Any, request: Any) -> Any:
             url = urlsplit(request.url)
-            if (url.port, os.getpid()) != (port, process):
+            # What the server does with the name of a header is left to it.
+            if (url.port, os.getpid()) != (port, process) or any("_" in name for name in request.headers):
                 return original(session, request)
             body = request.body.read() if hasattr(request.body, "read") else request.body or b""
             body = body.encode() if isinstance(body, str) else body

@@ -1,4 +1,4 @@
-"""Makes the archive of a policy identical on every machine, and its code once for all policies of a process.
+"""Makes the archive of a policy identical on every machine, and compresses the code in it once in a process.
 
 c7n compares the checksum of a function's archive with Lambda's, and updates the function if they differ. It adds files
 in the order of the file system, which differs between checkouts of the same commit, so every CI machine would deploy

@@ -13,7 +13,7 @@ Nothing else of this project can be imported there, nor by the functions that ru
   twice more, and then its dead-letter queue has it.
 - A message in a function's dead-letter queue is the event itself, with attributes that say what failed.
 - What a function has logged is in its log, on a busy machine too.
-- What several functions have in common is compiled once: a third of a cold start, as archives hold no compiled code.
+- Source files that several functions have in common are compiled once; archives hold no compiled code.
 
 Source: EventBridge's guide, "Sending and receiving events between AWS accounts" and "between AWS Regions"; Lambda's
 guide, "Adding a dead-letter queue".

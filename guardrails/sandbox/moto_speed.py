@@ -90,7 +90,6 @@ def _of_account(policy: ManagedPolicy, account: str) -> ManagedPolicy:
     return own
 
 
-
 def _make_public_images_once() -> None:
     """The images that AWS and others offer are read from their file for each account, and get new snapshots.
 
@@ -156,9 +155,8 @@ def _find_names_once() -> None:
             return original(serializer, value, key, shape)
         place = (type(value), key, shape, getattr(shape, "parent", None))
         names, changes, fitting = found.get(place) or ((), None, [])
-        if changes is not picker.response_transformers:
+        if changes is not picker.response_transformers and changes != picker.response_transformers:
             names, _, fitting = found[place] = look(picker, value, key, shape)
-        got = None
         for name in names:
             if (got := get_value(value, name, MISSING)) is not MISSING:
                 break
