@@ -22,12 +22,13 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import ClientError
 from c7n.filters.missing import Missing
 from c7n.manager import ResourceManager
 from c7n.policy import PullMode
 from c7n.query import ChildResourceQuery, DescribeSource, QueryResourceManager
 
-from ..aws import does_not_exist
+from ..aws import call, does_not_exist
 from ..resources import (
     GONE,
     MARK,
@@ -112,7 +113,10 @@ def _augment() -> None:
         def read(some: Any) -> Any:
             # A copy: some types change a resource when they read its details, and cannot do that twice.
             copied = pickle.loads(pickle.dumps(list(some)))  # noqa: S301 # nosec - of this process's own memory
-            return original(self, copied)
+            found = original(self, copied)
+            if self.type == "sqs":
+                _notice_denied_queues(self, some, found)
+            return found
 
         def failed(item: Any, error: Exception) -> None:
             unreadable.append(marked(item, type(self), describe(error)))
@@ -122,6 +126,16 @@ def _augment() -> None:
 
     augment.all_together = original  # type: ignore[attr-defined]
     QueryResourceManager.augment = augment
+
+
+def _notice_denied_queues(manager: Any, listed: Any, found: Any) -> None:
+    """Raise the error of a queue that c7n left out, unless it was deleted: c7n only logs that a queue denies access."""
+    for queue in set(listed) - {each["QueueUrl"] for each in found}:
+        try:
+            call(manager.get_client().get_queue_attributes, QueueUrl=queue, AttributeNames=["QueueArn"])
+        except ClientError as error:
+            if not does_not_exist(error):
+                raise
 
 
 def _reads_details(manager: Any) -> bool:

@@ -31,6 +31,8 @@ WITH_DETAILS = ("aws.s3", "aws.iam-user", "aws.iam-role", "aws.iam-group", "aws.
 # c7n goes on without a detail that it may not read. It matters only if a filter looks at it.
 DETAILS_OF_A_BUCKET = (
     "GetBucketTagging", "GetBucketPolicy", "GetBucketAcl", "GetBucketVersioning", "GetBucketLogging")
+# c7n reads it in threads, and looks at no error of theirs. No policy uses what it says.
+UNUSED = ("DescribeSecret",)
 # A user without a login profile matches, and one that was deleted has none.
 WITHOUT_A_PROFILE = ("iam-console-without-mfa-forget",)
 
@@ -93,6 +95,8 @@ def test_the_others_are_judged(name: str, wire: Wire, moto: Moto, tmp_path: Path
             operations = dict.fromkeys(operation for _, operation, strings in calls if strings & own)
             assert operations or listed is case.passes or case.policy["resource"] not in WITH_DETAILS
             for operation in operations:
+                if operation in UNUSED:
+                    continue
                 for fault in faults:
                     wire.fail(operation, *own, fault=fault)
                     now, unknown = judged.run()

@@ -31,6 +31,9 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
     "aws.ec2": (
         {"InstanceId": "i-1", "IamInstanceProfile": {"Arn": "arn:aws:iam::1:instance-profile/p"}},
         "i-1", "arn:{p}:ec2:{r}:111111111111:instance/i-1"),
+    "aws.ecr": (
+        {"repositoryName": "web", "repositoryArn": "arn:{p}:ecr:{r}:111111111111:repository/web"},
+        "web", "arn:{p}:ecr:{r}:111111111111:repository/web"),
     "aws.efs": (
         {"FileSystemId": "fs-1", "FileSystemArn": "arn:{p}:elasticfilesystem:{r}:111111111111:file-system/fs-1"},
         "fs-1", "arn:{p}:elasticfilesystem:{r}:111111111111:file-system/fs-1"),
@@ -46,6 +49,9 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
     "aws.iam-user": ({"UserName": "ann"}, "ann", "arn:{p}:iam::111111111111:user/ann"),
     "aws.kms-key": (
         {"KeyId": "k", "Arn": "arn:{p}:kms:{r}:111111111111:key/k"}, "k", "arn:{p}:kms:{r}:111111111111:key/k"),
+    "aws.lambda": (
+        {"FunctionName": "f", "FunctionArn": "arn:{p}:lambda:{r}:111111111111:function:f"},
+        "f", "arn:{p}:lambda:{r}:111111111111:function:f"),
     "aws.rds": (
         {"DBInstanceIdentifier": "db", "DBInstanceArn": "arn:{p}:rds:{r}:111111111111:db:db"},
         "db", "arn:{p}:rds:{r}:111111111111:db:db"),
@@ -63,8 +69,18 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
         "a1/prod", "arn:{p}:apigateway:{r}::/restapis/a1/stages/prod"),
     "aws.route-table": ({"RouteTableId": "rtb-1"}, "rtb-1", "arn:{p}:ec2:{r}:111111111111:route-table/rtb-1"),
     "aws.s3": ({"Name": "b", "CreationDate": "2026"}, "b", "arn:{p}:s3:::b"),
+    # The end of its ARN is random.
+    "aws.secrets-manager": (
+        {"Name": "s", "ARN": "arn:{p}:secretsmanager:{r}:111111111111:secret:s-AbCdEf"},
+        "s", "arn:{p}:secretsmanager:{r}:111111111111:secret:s-AbCdEf"),
     "aws.security-group": (
         {"GroupId": "sg-1", "VpcId": "vpc-1"}, "sg-1", "arn:{p}:ec2:{r}:111111111111:security-group/sg-1"),
+    "aws.sns": (
+        {"TopicArn": "arn:{p}:sns:{r}:111111111111:t"},
+        "arn:{p}:sns:{r}:111111111111:t", "arn:{p}:sns:{r}:111111111111:t"),
+    "aws.sqs": (
+        {"QueueUrl": "https://sqs.{r}.amazonaws.com/111111111111/q", "QueueArn": "arn:{p}:sqs:{r}:111111111111:q"},
+        "https://sqs.{r}.amazonaws.com/111111111111/q", "arn:{p}:sqs:{r}:111111111111:q"),
     "aws.subnet": (
         {"SubnetId": "subnet-1", "VpcId": "vpc-1", "SubnetArn": "arn:{p}:ec2:{r}:111111111111:subnet/subnet-1"},
         "subnet-1", "arn:{p}:ec2:{r}:111111111111:subnet/subnet-1"),
