@@ -95,6 +95,8 @@ def audit(
         if is_verbose():
             say(f"{len(run.plan.policies)} policies over {len(run.plan.accounts.all)} accounts, "
                 f"into {run.directory}")
+        if resume:
+            say(f"resuming: {run.done} of {run.total} checks are done")
         _sweep(run, Concurrency(sweeps, workers))
         end_with_report(
             run.assess(), run.directory, formats, fail_on=fail_on, owner_tags=owner_tags,
@@ -109,6 +111,6 @@ def _sweep(run: AuditRun, concurrency: Concurrency) -> None:
     try:
         run.sweep(progress_bar, concurrency)
     except KeyboardInterrupt:
-        click.echo(f"interrupted: {len(run.store.states())} of {run.total} checks are done", err=True)
+        click.echo(f"interrupted: {run.done} of {run.total} checks are done", err=True)
         click.echo(f"  resume with: {command('audit --resume')} {run.directory}", err=True)
         raise SystemExit(INTERRUPTED) from None

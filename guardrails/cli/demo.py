@@ -93,14 +93,18 @@ def _next_steps(target: Path, *, keep: bool) -> Iterator[str]:
     yield f"receipts of the fixes, with the calls that undo them: {target / 'heal' / 'receipts.json'}"
     if keep:
         production = f"--account {ACCOUNTS['production']} --region {REGION}"
-        yield f'the local AWS is still running; to use it: eval "$({command("sandbox env", production)})"'
-        yield f"then, to undo the fixes in the account production: {rollback_command(target)}"
-        yield f"to stop it: {command('sandbox stop')}"
+        yield "the local AWS is still running; to use it:"
+        yield f'  eval "$({command("sandbox env", production)})"'
+        yield "then, to undo the fixes in the account production:"
     else:
-        yield f"to undo the fixes in the account production: {rollback_command(target)}"
-        yield f"  it needs the local AWS, which has ended; it is left running by {command('demo --keep')}"
-    yield f"next, with credentials of your own account: {command('audit')} changes nothing, and writes a report"
-    yield f"then make a repository for your policies: {command('init')} DIR"
+        yield f"to undo the fixes in the account production, while the local AWS runs ({command('demo --keep')}):"
+    yield f"  {rollback_command(target)}"
+    if keep:
+        yield f"to stop it: {command('sandbox stop')}"
+    yield "next, with credentials of your own account (an audit changes nothing):"
+    yield f"  {command('audit')}"
+    yield "then, to make a repository for your own policies in the directory team:"
+    yield f"  {command('init team')}"
 
 
 def _run_verbs(sandbox: Sandbox, target: Path, show: Show) -> tuple[list[dict[str, Any]], dict[str, Any]]:

@@ -1,7 +1,7 @@
 """Tables that never break a word: ids, ARNs, names of policies and account numbers can be copied as they are.
 
 Columns shrink down to their longest word. On a terminal that is too narrow for that, each row becomes a record with one
-line for each column. In a pipe, the table becomes wider instead, so that each row stays on one line.
+line for each column. In a pipe, the table becomes wider instead.
 """
 from __future__ import annotations
 
