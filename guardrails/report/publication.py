@@ -26,7 +26,8 @@ def report_files(directory: Path) -> list[Path]:
     """
     found = [path for name in _REPORTS if (path := directory / name).is_file()]
     if not found:
-        raise GuardrailsError(f"{directory}: the run has no report", f"write one: {command('report')} {directory} -o DIR")
+        raise GuardrailsError(
+            f"{directory}: the run has no report", f"write one: {command('report')} {directory} -o DIR")
     return [*found, directory / FILE]
 
 

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,6 +11,7 @@ import click
 import pytest
 
 from guardrails.cli.main import VERBS, verbs
+from guardrails.paths import ROOT
 from guardrails.sandbox.state import State, StateDirectory
 
 from ..conftest import HOME, POLICIES, Cloud, guardrails
@@ -49,10 +51,32 @@ def parsed(request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
         result = guardrails(*arguments, "--json", *quiet)
         assert result.exit_code == code, result.output
         assert result.stderr == "" or code, result.stderr
-        return json.loads(result.stdout)
+        document = json.loads(result.stdout)
+        assert not unknown_keys(name, document), f"docs/commands.md does not have these keys of {name}"
+        return document
 
     yield run
     assert seen == wanted
+
+
+def documented() -> dict[str, str]:
+    """Verb to its row in the table of docs/commands.md."""
+    page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`.+?) \| (.+) \|$", page.partition("\n## JSON\n")[2].partition("\n## ")[0], re.MULTILINE)
+    found: dict[str, str] = {}
+    for names, text in rows:
+        for name in re.findall(r"`([^`]+)`", names):
+            verb = name.partition(" --")[0]
+            found[verb] = f"{found.get(verb, '')} {text}"
+    return found
+
+
+def unknown_keys(verb: str, document: Any) -> set[str]:
+    """The keys of the document, or of its first item, that its row does not have; a row with a link may leave some out.
+    """
+    row = documented()[verb]
+    first = document[0] if isinstance(document, list) and document else document
+    return set() if "](" in row else set(first) - set(re.findall(r"`(\w+)`", row))
 
 
 def refuses(*arguments: object, code: int = 1) -> None:
@@ -74,7 +98,7 @@ def commands() -> dict[str, click.Command]:
 def test_every_verb_has_json_or_a_reason_and_each_is_parsed_by_a_test() -> None:
     with_json = {name for name, command in commands().items() if "as_json" in {each.name for each in command.params}}
     assert set(commands()) - with_json == set(EXEMPT)
-    assert with_json == COVERED
+    assert with_json == COVERED == set(documented())
     assert set(VERBS) >= {name.split()[0] for name in with_json}
 
 

@@ -94,8 +94,7 @@ def test_nothing_is_written_outside_of_the_directory(
         assert result.exit_code == int("--plan-out" in verb), result.output
     # The locks of heal are in the user's state directory.
     assert (listing(work), listing(policies), set(tmp_path.iterdir()) - {out, tmp_path / "state"}) == before
-    assert set(tmp_path.joinpath("state").rglob("*")) <= set(tmp_path.glob("state/aws-guardrails/**/*")) | {
-        tmp_path / "state" / "aws-guardrails"}
+    assert [each.name for each in (tmp_path / "state").iterdir()] == ["aws-guardrails"]
     guardrails("audit", *chosen, "-o", out / "again")
     assert listing(work) == ["output", "output/history.db"], "the history is another option"
 
