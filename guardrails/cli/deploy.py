@@ -93,7 +93,7 @@ def deploy(
     if as_json and dry_run:
         print_json(rollout.to_dict())
         raise SystemExit(CHANGES if rollout.changes and rollout.known else int(not rollout.known))
-    _show_plan(rollout, asks=not (yes or dry_run))
+    _show_plan(rollout, needed=dry_run or not yes)
     if dry_run:
         raise SystemExit(0 if rollout.known else INCOMPLETE)
     if rollout.stop_fixing and not stop_fixing:
@@ -147,15 +147,15 @@ def _request(
     return RolloutRequest(policies, every, accounts, allowed.path, all_selected=not names and not kinds)
 
 
-def _show_plan(rollout: Rollout, *, asks: bool) -> None:
+def _show_plan(rollout: Rollout, *, needed: bool) -> None:
     """The plan on standard error: a table of what changes, the totals, and what is unknown.
 
-    `asks`: whether a question about the plan follows, so that --quiet must not hide it.
+    `needed`: whether --quiet must not hide it: a question about it follows, or it is all that the verb does.
     """
     from ..deployment import DeploymentChange, response_label
     from .console import err, say, table, talk, text
 
-    console = err() if asks else talk()
+    console = err() if needed else talk()
     quiet = () if is_verbose() else (DeploymentChange.UNCHANGED, DeploymentChange.OFF)
     rows = [
         (each.change, each.account, response_label(each), each.region, each.policy.name, each.policy.mode["type"],

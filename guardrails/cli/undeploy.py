@@ -65,7 +65,7 @@ def undeploy(
     plan = removal.plan_removal(
         accounts, policies, policy_sources, names, declared=config is not None, keep_logs=keep_logs)
     asks = not yes and not as_json and sys.stdin.isatty()
-    _show_plan(plan, asks=asks)
+    _show_plan(plan, needed=not (yes or as_json))
     code = INCOMPLETE if plan.unknown else 0
     if as_json and not yes:
         print_json(plan.to_dict())
@@ -93,14 +93,14 @@ def undeploy(
     raise SystemExit(0 if report.complete else INCOMPLETE)
 
 
-def _show_plan(plan: RemovalPlan, *, asks: bool) -> None:
+def _show_plan(plan: RemovalPlan, *, needed: bool) -> None:
     """The plan on standard error: a table of what would be removed, what is left alone, and what is unknown.
 
-    `asks`: whether a question about the plan follows, so that --quiet must not hide it.
+    `needed`: whether --quiet must not hide it: a question about it follows, or it is all that the verb does.
     """
     from .console import err, table, talk, text
 
-    console = err() if asks else talk()
+    console = err() if needed else talk()
     if plan.number:
         console.print(table(
             "To be removed", ("resource", "account", "region", "policy", "name"),

@@ -39,7 +39,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     target = tmp_path_factory.mktemp("demo") / "out"
     done = subprocess.run(
         [GUARDRAILS, "demo", "--json", "-o", str(target)], cwd=target.parent, capture_output=True, text=True,
-        timeout=400, check=False, env={name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+        timeout=400, check=False,
+        env={name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return Demo(target, done.stderr, json.loads(done.stdout))

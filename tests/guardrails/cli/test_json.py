@@ -205,6 +205,7 @@ def test_a_deployment_and_its_removal(cloud: Cloud, parsed: Callable[..., Any], 
     plan = parsed("deploy", *chosen, "--dry-run", code=2)
     assert plan["changes"]
     assert [each["change"] for each in plan["functions"]] == ["create"]
+    assert "group-made" in guardrails("deploy", *chosen, "--dry-run", "-q").stderr, "the plan is its result"
     refuses("deploy", *chosen)  # it would ask
     made = parsed("deploy", *chosen, "--yes", "-o", tmp_path / "deploy")
     assert made == json.loads((tmp_path / "deploy/deploy.json").read_text())
@@ -217,6 +218,7 @@ def test_a_deployment_and_its_removal(cloud: Cloud, parsed: Callable[..., Any], 
     there = parsed("undeploy", *chosen)
     assert "function" in {each["kind"] for each in there["remove"]}
     assert cloud.client("lambda").list_functions()["Functions"], "the plan removes nothing"
+    assert "group-made" in guardrails("undeploy", *chosen, "-q").stderr
     gone = parsed("undeploy", *chosen, "--yes", "-o", tmp_path / "undeploy")
     assert gone == json.loads((tmp_path / "undeploy/undeploy.json").read_text())
     assert gone["removed"] == there["remove"]
