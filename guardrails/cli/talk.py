@@ -6,6 +6,8 @@ import sys
 
 import click
 
+from custom_actions.escaping import escaped
+
 _VERBOSE, _QUIET, _HANDLER = "guardrails.verbose", "guardrails.quiet", "guardrails.log"
 """Where a command keeps the two options and the handler, in the `meta` that all its contexts share."""
 
@@ -14,7 +16,8 @@ class _StandardError(logging.Handler):
     """Prints log lines on what is standard error at that moment."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(self.format(record), file=sys.stderr)
+        # Names from AWS are in log lines: their control characters must not reach the terminal.
+        print(escaped(self.format(record), keep="\n\t"), file=sys.stderr)
 
 
 def use_log(context: click.Context) -> None:

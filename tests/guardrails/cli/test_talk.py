@@ -25,7 +25,7 @@ def noisy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         logging.basicConfig(level=logging.DEBUG)  # as c7n-mailer does
         log = logging.getLogger("some.library")
         for level in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR):
-            log.log(level, "line of level %s", level)
+            log.log(level, "line of level %s\x1b[2J", level)
         return check()
 
     monkeypatch.setattr(validate, "team_settings", settings)
@@ -41,6 +41,7 @@ def test_log_lines_of_libraries(noisy: None, option: tuple[str, ...], shown: lis
     assert result.exit_code == 0
     lines = [line for line in result.stderr.splitlines() if "some.library" in line]
     assert [line.partition(" ")[0] for line in lines] == shown
+    assert "\x1b" not in result.stderr and "\\x1b[2J" in result.stderr
     assert "some.library" not in result.stdout
     assert not [each for each in logging.root.handlers if "talk" in type(each).__module__], "gone with the command"
 
