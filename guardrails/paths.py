@@ -76,7 +76,12 @@ def write_text(path: Path, text: str, *, shared: bool = False) -> Path:
 
 def write_json(path: Path, data: Any) -> Path:
     """Write `data` as JSON, completely or not at all; unknown types (dates) become strings. Returns `path`."""
-    return write_text(path, json.dumps(data, indent=1, default=str) + "\n")
+    return write_text(path, json_text(data))
+
+
+def json_text(data: Any) -> str:
+    """`data` as a JSON document that ends with a newline; unknown types (dates, paths) become strings."""
+    return json.dumps(data, indent=1, default=str) + "\n"
 
 
 def make_private(directory: Path) -> None:

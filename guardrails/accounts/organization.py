@@ -93,6 +93,17 @@ class OrganizationFile:
         ids = {entry["account_id"] for entry in self.entries}
         return {number: tuple(self.manual.entries[number]) for number in sorted(self.manual.entries.keys() - ids)}
 
+    def to_dict(self) -> dict[str, Any]:
+        """The organization, the accounts as the file has them, and those that are not in it, for JSON."""
+        return {
+            "organization": self.organization.id, "management": self.organization.management,
+            "accounts": [dict(entry) for entry in self.entries],
+            "states": {member.id: member.state for member in self.selection.selected},
+            "left_out": [{"account_id": member.id, "display_name": member.name, "reason": reason}
+                         for member, reason in self.selection.left_out],
+            "dropped": {number: list(settings) for number, settings in self.dropped.items()},
+        }
+
     def text(self, *, command: str, when: datetime) -> str:
         """The file's text. `command` is how it was made, and `when` in UTC."""
         return render(

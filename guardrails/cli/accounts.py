@@ -11,6 +11,7 @@ import click
 
 from ..accounts import DEFAULT_ROLE
 from ..command import command
+from .options import json_option, talk_options
 
 if TYPE_CHECKING:
     from ..accounts import OrganizationFile
@@ -31,9 +32,11 @@ if TYPE_CHECKING:
 @click.option("--exclude", multiple=True, metavar="ID", help="Leave this account out.")
 @click.option("--active-only", is_flag=True, help="Leave out accounts that are suspended or not yet active.")
 @click.option("--force", is_flag=True, help="Replace an existing file; what was added to it by hand is kept.")
+@json_option()
+@talk_options
 def accounts(
     output: Path, role: str, regions: tuple[str, ...], units: tuple[str, ...], exclude: tuple[str, ...],
-    active_only: bool, force: bool,
+    active_only: bool, force: bool, as_json: bool,
 ) -> None:
     """Write accounts.yml from AWS Organizations.
 
@@ -48,6 +51,7 @@ def accounts(
     from ..accounts import ManualSettings, check_regions, manual_settings, organization_file, read_organization
     from ..errors import GuardrailsError
     from ..paths import write_text
+    from .console import print_json
 
     check_regions(regions)
     if output.exists() and not force:
@@ -60,7 +64,10 @@ def accounts(
         *_repeated("--ou", units), *_repeated("--exclude", exclude), *(["--active-only"] if active_only else []),
     ]))
     write_text(output, file.text(command=written_by, when=datetime.now(UTC)))
-    _report(file, output)
+    if as_json:
+        print_json({"files": [output], **file.to_dict()})
+    else:
+        _report(file, output)
 
 
 def _report(file: OrganizationFile, output: Path) -> None:

@@ -17,14 +17,16 @@ from .options import (
     exceptions_option,
     framework_option,
     history_option,
+    json_option,
     output_option,
     policies_option,
     refuse_options,
     report_options,
     selection_options,
+    talk_options,
     team_settings,
-    verbose_option,
 )
+from .talk import is_verbose
 
 if TYPE_CHECKING:
     from ..runs import AuditRun, Concurrency
@@ -48,12 +50,13 @@ if TYPE_CHECKING:
     help="Resume the interrupted or incomplete audit in DIR: only checks without a complete result run. The selection "
          "of policies and accounts is taken from DIR.")
 @report_options
-@verbose_option
+@json_option()
+@talk_options
 @click.pass_context
 def audit(
     context: click.Context, /, resume: Path | None, output: str | None, formats: tuple[str, ...], fail_on: str | None,
-    owner_tags: tuple[str, ...], verbose: bool, securityhub: bool, securityhub_passed: bool, sweeps: int,
-    workers: int | None, **selection: Any,
+    owner_tags: tuple[str, ...], securityhub: bool, securityhub_passed: bool, sweeps: int, workers: int | None,
+    as_json: bool, **selection: Any,
 ) -> None:
     """Sweep the config-rule and periodic policies over accounts and regions, change nothing, write a risk report.
 
@@ -69,6 +72,7 @@ def audit(
     """
     from ..paths import output_directory
     from ..runs import AuditRequest, Concurrency, resume_audit, start_audit
+    from .console import say
     from .show import end_with_report
 
     needs = "--securityhub-passed needs --securityhub, and an audit with --evidence"
@@ -77,8 +81,7 @@ def audit(
     if resume:
         refuse_options(
             context, "--resume",
-            {"resume", "formats", "securityhub", "securityhub_passed", "fail_on", "owner_tags", "verbose", "sweeps",
-             "workers"},
+            {"resume", "formats", "securityhub", "securityhub_passed", "fail_on", "owner_tags", "sweeps", "workers"},
             "the selection of a started audit cannot change; start a new one")
         run = resume_audit(resume)
         if securityhub_passed and not run.request.evidence:
@@ -88,15 +91,17 @@ def audit(
         run = start_audit(request, lambda: output_directory(output, "audit"))
     with run.store:
         if unrated := sum(policy.severity == UNRATED for policy in run.plan.policies):
-            click.echo(f"{unrated} policies say no severity: unrated", err=True)
-        if verbose:
-            click.echo(f"{len(run.plan.policies)} policies over {len(run.plan.accounts.all)} accounts, "
-                       f"into {run.directory}", err=True)
+            say(f"{unrated} policies say no severity: unrated")
+        if is_verbose():
+            say(f"{len(run.plan.policies)} policies over {len(run.plan.accounts.all)} accounts, "
+                f"into {run.directory}")
+        if resume:
+            say(f"resuming: {run.done} of {run.total} checks are done")
         _sweep(run, Concurrency(sweeps, workers))
         end_with_report(
             run.assess(), run.directory, formats, fail_on=fail_on, owner_tags=owner_tags,
             securityhub=run.plan.accounts.reached if securityhub else None, with_passed=securityhub_passed,
-            if_incomplete=f"to run the missing checks: {command('audit --resume')} {run.directory}")
+            as_json=as_json, if_incomplete=f"to run the missing checks: {command('audit --resume')} {run.directory}")
 
 
 def _sweep(run: AuditRun, concurrency: Concurrency) -> None:
@@ -106,6 +111,6 @@ def _sweep(run: AuditRun, concurrency: Concurrency) -> None:
     try:
         run.sweep(progress_bar, concurrency)
     except KeyboardInterrupt:
-        click.echo(f"interrupted: {len(run.store.states())} of {run.total} checks are done", err=True)
+        click.echo(f"interrupted: {run.done} of {run.total} checks are done", err=True)
         click.echo(f"  resume with: {command('audit --resume')} {run.directory}", err=True)
         raise SystemExit(INTERRUPTED) from None

@@ -2,16 +2,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from custom_actions.escaping import escaped
 
 from ..errors import GuardrailsError
+from .tables import IdTable
+from .talk import is_quiet
 
 SEVERITY_STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan", "info": "dim",
                    "unrated": "dim"}
@@ -25,13 +28,50 @@ def out() -> Console:
 
 
 def err() -> Console:
-    """Standard error, for progress, questions and errors."""
+    """Standard error, for errors, and for questions and what they are about. --quiet does not change it."""
     return _console(stderr=True)
 
 
-def _console(*, stderr: bool) -> Console:
+def talk() -> Console:
+    """Standard error, for progress and everything else that is neither an error nor a question; --quiet mutes it."""
+    return _console(stderr=True, quiet=is_quiet())
+
+
+def _console(*, stderr: bool, quiet: bool = False) -> Console:
     stream = sys.stderr if stderr else sys.stdout
-    return Console(file=stream, highlight=False, soft_wrap=True, width=None if stream.isatty() else _PIPE_WIDTH)
+    return Console(file=stream, highlight=False, soft_wrap=True, quiet=quiet,
+                   width=None if stream.isatty() else _PIPE_WIDTH)
+
+
+def say(line: object) -> None:
+    """Print a line on standard error that is neither an error nor a question; nothing with --quiet."""
+    if not is_quiet():
+        click.echo(line, err=True)
+
+
+def aside(*, as_json: bool) -> Callable[[str], None]:
+    """What prints lines that are not the result itself: on standard output, or with --json as talk."""
+    return say if as_json else _print
+
+
+def _print(line: str) -> None:
+    click.echo(line)
+
+
+def print_json(data: Any) -> None:
+    """Print the result of a verb with --json, in the form in which files have it."""
+    from ..paths import json_text
+
+    click.echo(json_text(data), nl=False)
+
+
+def show_written(files: Sequence[Path], *, as_json: bool) -> None:
+    """Print the files that a verb has written: one on each line, or as JSON."""
+    if as_json:
+        print_json({"files": files})
+    else:
+        for file in files:
+            click.echo(file)
 
 
 def text(value: object, style: str = "") -> Text:
@@ -47,14 +87,10 @@ def severity(value: str) -> Text:
     return text(value, SEVERITY_STYLES.get(value, ""))
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
-    """A table. Cells are Text or plain values; markup in them has no effect."""
-    made = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False)
-    for column in columns:
-        made.add_column(column, overflow="fold")
-    for row in rows:
-        made.add_row(*(cell if isinstance(cell, Text) else text(cell) for cell in row))
-    return made
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> IdTable:
+    """A table that breaks no id. Cells are Text or plain values; markup in them has no effect."""
+    return IdTable(text(title, "bold"), columns, [
+        [cell if isinstance(cell, Text) else text(cell) for cell in row] for row in rows])
 
 
 def need_an_answer(*, yes: bool) -> None:

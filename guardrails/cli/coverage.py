@@ -1,7 +1,6 @@
 """`coverage`: how much of each framework the policies cover, and which requirements have no policy yet."""
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -23,8 +22,8 @@ from ..policies import (
     only,
     profile_of,
 )
-from .console import err, out, table, text
-from .options import controls_option, policies_option, team_settings
+from .console import err, out, print_json, table, text
+from .options import controls_option, json_option, policies_option, talk_options, team_settings
 
 
 @click.command()
@@ -34,9 +33,10 @@ from .options import controls_option, policies_option, team_settings
 @click.option("--check", "newer", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
               help="Compare the framework with a newer list of it: a catalogue file, or the JSON of Security Hub's "
                    "ListSecurityControlDefinitions. Needs one --framework.")
-@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @controls_option
 @policies_option
+@json_option()
+@talk_options
 def coverage(
     names: tuple[str, ...], orphans: bool, newer: Path | None, as_json: bool, controls: tuple[Path, ...],
     policy_sources: PolicySources,
@@ -63,7 +63,7 @@ def coverage(
         _check(found, names, newer, as_json=as_json)
         return
     if as_json:
-        click.echo(json.dumps({name: one.to_dict(orphans=orphans) for name, one in found.items()}, indent=1))
+        print_json({name: one.to_dict(orphans=orphans) for name, one in found.items()})
     elif names or orphans:
         for one in found.values():
             _show_requirements(one, orphans)
@@ -83,8 +83,7 @@ def _check(found: Mapping[str, FrameworkCoverage], names: Sequence[str], newer: 
     policies = {each.requirement.id: [policy.name for policy in each.policies] for each in one.requirements}
     differences = list(changes(one.catalogue, newer_list(newer)))
     if as_json:
-        click.echo(json.dumps(
-            [{**asdict(each), "policies": policies.get(each.id, [])} for each in differences], indent=1))
+        print_json([{**asdict(each), "policies": policies.get(each.id, [])} for each in differences])
     elif differences:
         out().print(table(
             f"{one.catalogue.name}: changes in {newer.name}", ("Id", "Change", "Ours", "Newer", "Policies"),

@@ -25,8 +25,9 @@ from custom_actions.vocabulary import SEVERITIES
 from ..command import command
 from ..errors import GuardrailsError
 from ..paths import output_directory
-from .console import out, severity, table
-from .options import output_option
+from .console import out, print_json, severity, table, talk
+from .options import json_option, output_option, talk_options
+from .talk import is_quiet
 
 if TYPE_CHECKING:
     from ..sandbox import Sandbox
@@ -47,7 +48,9 @@ _POLL_SECONDS = 0.05
 @click.command()
 @output_option
 @click.option("--keep", is_flag=True, help="Leave the local AWS running, and print how to use it.")
-def demo(output: str | None, keep: bool) -> None:
+@json_option()
+@talk_options
+def demo(output: str | None, keep: bool, as_json: bool) -> None:
     """Find, fix and report drift in a local AWS with two accounts; needs no AWS account and no Docker.
 
     \b
@@ -58,28 +61,54 @@ def demo(output: str | None, keep: bool) -> None:
     from ..sandbox import Sandbox
 
     target = output_directory(output, "demo").resolve()
-    show = Show(time.monotonic())
+    show = Show(time.monotonic(), as_json=as_json)
     show.step("Start a local AWS: one endpoint, several accounts, real Lambda archives")
     with _sandbox(Sandbox, None if keep else target / "sandbox", keep) as sandbox:
         show.say(f"{sandbox.endpoint} is ready")
         seed(sandbox, show)
-        _run_verbs(sandbox, target, show)
+        reverted, findings = _run_verbs(sandbox, target, show)
         processes = [] if keep else sandbox.stop()
     _check_ended(processes)
-    show.step(f"Done in {show.seconds:.0f} s")
+    seconds = show.seconds
+    show.step(f"Done in {seconds:.0f} s")
+    if not keep:
+        show.say(f"all {len(processes)} processes of the local AWS have ended")
+    for line in _next_steps(target, keep=keep):
+        show.say(line)
+    if as_json:
+        print_json({
+            "seconds": round(seconds, 1), "directory": target, "reverted": reverted, **findings,
+            "rollback": rollback_command(target)})
+
+
+def rollback_command(target: Path) -> str:
+    """The command that undoes the fixes of the demo in `target`, in the account called production."""
+    return command(shlex.join(["rollback", str(target / "heal"), "--account", ACCOUNTS["production"]]))
+
+
+def _next_steps(target: Path, *, keep: bool) -> Iterator[str]:
+    """What to look at, how to undo the fixes, and what to do next."""
+    for name in ("before", "after"):
+        yield f"report {name} the fixes: {target / name / 'report.html'}"
+    yield f"receipts of the fixes, with the calls that undo them: {target / 'heal' / 'receipts.json'}"
     if keep:
         production = f"--account {ACCOUNTS['production']} --region {REGION}"
-        show.say(f'the local AWS is still running; to use it: eval "$({command("sandbox env", production)})"')
-        show.say(f"to stop it: {command('sandbox stop')}")
+        yield "the local AWS is still running; to use it:"
+        yield f'  eval "$({command("sandbox env", production)})"'
+        yield "then, to undo the fixes in the account production:"
     else:
-        show.say(f"all {len(processes)} processes of the local AWS have ended")
-    for name in ("before", "after"):
-        show.say(f"report {name} the fixes: {target / name / 'report.html'}")
-    show.say(f"receipts of the fixes, for rollback: {target / 'heal' / 'receipts.json'}")
+        yield f"to undo the fixes in the account production, while the local AWS runs ({command('demo --keep')}):"
+    yield f"  {rollback_command(target)}"
+    if keep:
+        yield f"to stop it: {command('sandbox stop')}"
+    yield "next, with credentials of your own account (an audit changes nothing):"
+    yield f"  {command('audit')}"
+    yield "then, to make a repository for your own policies in the directory team:"
+    yield f"  {command('init team')}"
 
 
-def _run_verbs(sandbox: Sandbox, target: Path, show: Show) -> None:
-    """Audit, deploy, heal, and audit again."""
+def _run_verbs(sandbox: Sandbox, target: Path, show: Show) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Audit, deploy, heal, and audit again. Returns what `defend` and `show_difference` return."""
     accounts = target / "accounts.yml"
     accounts.write_text(_accounts_file(), encoding="utf-8")
     verbs = VerbRunner(sandbox, accounts, target, show)
@@ -92,22 +121,24 @@ def _run_verbs(sandbox: Sandbox, target: Path, show: Show) -> None:
 
     show.step("deploy: put realtime policies into the accounts, as Lambda functions that c7n builds")
     verbs.run("deploy", "deploy", *REALTIME, "--yes")
-    defend(sandbox, show)
+    reverted = defend(sandbox, show)
 
     show.step("heal: run the fixes of the other policies")
     verbs.run("heal", "heal", *chosen, "--yes")
 
     show.step("audit: the same sweep again")
     verbs.run("audit", "after", *chosen, *history)
-    show_difference(target, show)
+    return reverted, show_difference(target, show)
 
 
 class Show:
-    """The demo's own output on the terminal."""
+    """The demo's own output on the terminal; with --json, it is talk on standard error."""
 
-    def __init__(self, began: float) -> None:
+    def __init__(self, began: float, *, as_json: bool) -> None:
         self._began = began
-        self._console = out()
+        self._console = talk() if as_json else out()
+        self.verbs_to = (subprocess.DEVNULL if is_quiet() else 2) if as_json else None
+        """Where the standard output of verbs goes, as a file descriptor; None for the demo's own."""
 
     @property
     def seconds(self) -> float:
@@ -144,8 +175,9 @@ class VerbRunner:
         # The verb writes to the terminal itself; the output of this process must come first.
         sys.stdout.flush()
         done = subprocess.run(
-            [sys.executable, "-c", "from guardrails.cli.main import main; main()", *arguments],
-            env=self._environment, check=False,
+            [sys.executable, "-c", "from guardrails.cli.main import main; main()", *arguments,
+             *(["--quiet"] if is_quiet() else [])],
+            env=self._environment, check=False, stdout=self._show.verbs_to,
         )
         if done.returncode:
             raise GuardrailsError(
@@ -200,13 +232,16 @@ def _seed_drift(sandbox: Sandbox) -> None:
     staging.run_instances(ImageId=images[0]["ImageId"], MinCount=1, MaxCount=1)
 
 
-def defend(sandbox: Sandbox, show: Show) -> None:
-    """Make changes that the realtime policies forbid, and measure how soon they are reverted."""
+def defend(sandbox: Sandbox, show: Show) -> list[dict[str, Any]]:
+    """Make changes that the realtime policies forbid, and measure how soon they are reverted.
+
+    Returns each change, whether the function had a cold or a warm start, and the seconds until it was reverted.
+    """
     show.step("Open SSH to the world, and stop the audit trail: the functions revert both")
     account = ACCOUNTS["production"]
     ec2, trail = sandbox.client("ec2", account, REGION), sandbox.client("cloudtrail", account, REGION)
     group = _group(ec2, "quick-fix")
-    rows = []
+    reverted = []
     for start in ("cold", "warm"):
         def is_open() -> bool:
             found = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]["IpPermissions"]
@@ -215,23 +250,28 @@ def defend(sandbox: Sandbox, show: Show) -> None:
         show.say(f"$ aws ec2 authorize-security-group-ingress --group-id {group} --protocol tcp --port 22 "
                  "--cidr 0.0.0.0/0", style="bold cyan")
         seconds = _until(lambda: not is_open(), lambda: _open(ec2, group, 22, 22, "0.0.0.0/0"))
-        rows.append(("port 22 closed to the world again", start, f"{seconds:.2f} s"))
+        reverted.append({"change": "port 22 closed to the world again", "start": start, "seconds": round(seconds, 2)})
         show.say("$ aws cloudtrail stop-logging --name main", style="bold cyan")
         seconds = _until(
             lambda: trail.get_trail_status(Name="main")["IsLogging"], lambda: trail.stop_logging(Name="main"))
-        rows.append(("the trail logs again", start, f"{seconds:.2f} s"))
+        reverted.append({"change": "the trail logs again", "start": start, "seconds": round(seconds, 2)})
         _settle(sandbox, account)
-    show.print(table("Reverted by the functions", ("change", "function start", "after"), rows))
+    show.print(table("Reverted by the functions", ("change", "function start", "after"), [
+        (each["change"], each["start"], f"{each['seconds']:.2f} s") for each in reverted]))
     log = sandbox.logs("custodian-security-group-admin-ports-revert", account, REGION)
     receipt = next(_receipts(log), None)
     if receipt is None:
         raise GuardrailsError("demo: the function's log has no receipt", f"to see the log: {command('demo --keep')}")
     show.say(f"the function's receipt: {receipt['outcome']}, removed {json.dumps(receipt['removed'][0])}")
     show.say(f"who made the change: {receipt['caused_by']['arn']} with {receipt['caused_by']['event']}")
+    return reverted
 
 
-def show_difference(target: Path, show: Show) -> None:
-    """Print which findings of the first audit are fixed, and which are still there."""
+def show_difference(target: Path, show: Show) -> dict[str, list[dict[str, Any]]]:
+    """Print which findings of the first audit are fixed, and which are still there.
+
+    Returns the open findings `before` and `after`, as report.json has them.
+    """
     before, after = _findings(target / "before"), _findings(target / "after")
     names = {account: name for name, account in ACCOUNTS.items()}
     by_severity = sorted({**after, **before}.items(), key=lambda item: (SEVERITIES.index(item[1]["severity"]), item[0]))
@@ -244,6 +284,7 @@ def show_difference(target: Path, show: Show) -> None:
     show.say(f"{len(before)} findings before, {len(after)} after; those that are left have no safe automatic fix")
     if new := set(after) - set(before):
         raise GuardrailsError(f"demo: there are new findings after the fixes: {sorted(new)}", f"see {target / 'after'}")
+    return {"before": list(before.values()), "after": list(after.values())}
 
 
 @contextmanager

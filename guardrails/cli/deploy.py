@@ -1,7 +1,6 @@
 """`deploy`: deploy policies as Lambda functions, and verify the result."""
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -15,13 +14,15 @@ from .options import (
     INCOMPLETE,
     account_options,
     exceptions_option,
+    json_option,
     mode_option,
     output_option,
     policies_option,
     policy_names_option,
-    verbose_option,
+    talk_options,
     yes_option,
 )
+from .talk import is_verbose
 
 if TYPE_CHECKING:
     from ..accounts import AccountChoice
@@ -52,16 +53,15 @@ CHANGES = 2
     "--stop-fixing", is_flag=True,
     help="Also deploy functions that fix today, and would then only observe. Without it, `deploy` asks.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and change nothing.")
-@click.option("--json", "as_json", is_flag=True,
-              help="With --dry-run: print the plan as JSON, and exit with 0 if nothing would change, 2 if something "
-                   "would, and 1 if something could not be read.")
+@json_option("With --dry-run, the result is the plan, and the exit code is 0 if nothing would change, 2 if something "
+             "would, and 1 if something could not be read.")
 @output_option
 @yes_option
-@verbose_option
+@talk_options
 def deploy(
     names: tuple[str, ...], config: Path | None, regions: tuple[str, ...], kinds: tuple[str, ...],
     choice: AccountChoice, policy_sources: PolicySources, exceptions: Path | None, reports: str | None, heals: bool,
-    stop_fixing: bool, dry_run: bool, as_json: bool, output: str | None, yes: bool, verbose: bool,
+    stop_fixing: bool, dry_run: bool, as_json: bool, output: str | None, yes: bool,
 ) -> None:
     """Deploy policies as Lambda functions, through c7n-org. POLICY is a name or a glob; the default is all policies.
 
@@ -80,22 +80,20 @@ def deploy(
     """
     from ..deployment import apply_rollout, plan_rollout
     from ..paths import output_directory, write_json
-    from .console import confirm, need_an_answer
+    from .console import confirm, need_an_answer, print_json
     from .progress import progress_bar
 
     if heals and config is not None:
         raise click.UsageError(
             "--heal applies to the current account only; write `guardrails: heal` into accounts.yml")
-    if as_json and not dry_run:
-        raise click.UsageError("--json needs --dry-run; a deployment writes deploy.json")
     if not dry_run:
         need_an_answer(yes=yes)
     rollout = plan_rollout(_request(
         names, config, regions, kinds, choice, policy_sources, exceptions, reports, heals=heals))
-    if as_json:
-        click.echo(json.dumps(rollout.to_dict(), indent=1))
+    if as_json and dry_run:
+        print_json(rollout.to_dict())
         raise SystemExit(CHANGES if rollout.changes and rollout.known else int(not rollout.known))
-    _show_plan(rollout, verbose=verbose)
+    _show_plan(rollout, needed=dry_run or not yes)
     if dry_run:
         raise SystemExit(0 if rollout.known else INCOMPLETE)
     if rollout.stop_fixing and not stop_fixing:
@@ -106,8 +104,11 @@ def deploy(
     target = output_directory(output, "deploy")
     report = apply_rollout(rollout, target, progress_bar)
     written = write_json(target / "deploy.json", report.to_dict())
-    _show_report(report, verbose=verbose)
-    click.echo(f"report: {written}")
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        _show_report(report)
+        click.echo(f"report: {written}")
     raise SystemExit(0 if report.complete else INCOMPLETE)
 
 
@@ -148,12 +149,16 @@ def _request(
     return RolloutRequest(policies, every, accounts, allowed.path, all_selected=not names and not kinds)
 
 
-def _show_plan(rollout: Rollout, *, verbose: bool) -> None:
-    """The plan on standard error: a table of what changes, the totals, and what is unknown."""
-    from ..deployment import DeploymentChange, response_label
-    from .console import err, table
+def _show_plan(rollout: Rollout, *, needed: bool) -> None:
+    """The plan on standard error: a table of what changes, the totals, and what is unknown.
 
-    quiet = () if verbose else (DeploymentChange.UNCHANGED, DeploymentChange.OFF)
+    `needed`: whether --quiet must not hide it: a question about it follows, or it is all that the verb does.
+    """
+    from ..deployment import DeploymentChange, response_label
+    from .console import err, say, table, talk, text
+
+    console = err() if needed else talk()
+    quiet = () if is_verbose() else (DeploymentChange.UNCHANGED, DeploymentChange.OFF)
     rows = [
         (each.change, each.account, response_label(each), each.region, each.policy.name, each.policy.mode["type"],
          each.reason)
@@ -166,16 +171,16 @@ def _show_plan(rollout: Rollout, *, verbose: bool) -> None:
         for function, reason in rollout.surplus
     ]
     if rows:
-        err().print(table("Plan", ("change", "account", "response", "region", "policy", "mode", "reason"), rows))
+        console.print(table("Plan", ("change", "account", "response", "region", "policy", "mode", "reason"), rows))
     if rollout.shared:
         found = Counter(each.change for each in rollout.shared)
         shared = ", ".join(f"{found[change]} {change}" for change in DeploymentChange if found[change])
-        click.echo(f"Dead-letter queues and state tables of realtime functions: {shared}", err=True)
+        console.print(text(f"Dead-letter queues and state tables of realtime functions: {shared}"))
     counts = rollout.counts
     totals = ", ".join(f"{counts[change]} {change}" for change in DeploymentChange if counts[change])
-    click.echo(f"Plan: {totals or 'nothing'}", err=True)
+    console.print(text(f"Plan: {totals or 'nothing'}"))
     if counts[DeploymentChange.REMOVE]:
-        click.echo(f"{command('undeploy')} removes functions that no policy needs any more", err=True)
+        say(f"{command('undeploy')} removes functions that no policy needs any more")
     for account, problem in rollout.request.accounts.unreachable:
         click.echo(f"account {account} cannot be reached: {problem}", err=True)
     for account, region, problem in rollout.unknown:
@@ -183,7 +188,7 @@ def _show_plan(rollout: Rollout, *, verbose: bool) -> None:
             f"unknown whether account {account}, {region}, has functions that no policy needs: {problem}", err=True)
 
 
-def _show_report(report: RolloutReport, *, verbose: bool) -> None:
+def _show_report(report: RolloutReport) -> None:
     """The first line, and a table of what failed, or of everything."""
     from .console import out, table, text
 
@@ -195,6 +200,7 @@ def _show_report(report: RolloutReport, *, verbose: bool) -> None:
     for failed in report.failed_shared:
         console.print(text(f"account {failed.account}, {failed.region}: the {failed.kind} {failed.kind.resource}: "
                            f"{failed.reason}"))
+    verbose = is_verbose()
     if shown := report.results if verbose else report.failed:
         console.print(table(
             "Functions" if verbose else "Failed", ("outcome", "account", "region", "policy", "reason"),

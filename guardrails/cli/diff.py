@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import INCOMPLETE, account_options, concurrency_options, output_option
+from .options import INCOMPLETE, account_options, concurrency_options, json_option, output_option, talk_options
 
 if TYPE_CHECKING:
     from ..accounts import AccountChoice
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 @account_options
 @concurrency_options
 @output_option
+@json_option("It is the list of diff.json.")
+@talk_options
 def diff(
     old: Path, new: Path, config: Path | None, regions: tuple[str, ...], choice: AccountChoice, sweeps: int,
-    workers: int | None, output: str | None,
+    workers: int | None, output: str | None, as_json: bool,
 ) -> None:
     """Show which resources only one of two versions of the policies matches. Changes nothing.
 
@@ -38,6 +40,7 @@ def diff(
     from ..policies import load, require_team_elements
     from ..report import comment_on
     from ..runs import Concurrency, compare
+    from .console import print_json
     from .progress import progress_bar
 
     require_team_elements()
@@ -48,6 +51,10 @@ def diff(
         concurrency=Concurrency(sweeps, workers))
     comment = comment_on(found)
     write_text(directory / "diff.md", comment)
-    write_json(directory / "diff.json", [each.to_dict() for each in found.differences])
-    click.echo(comment, nl=False)
+    differences = [each.to_dict() for each in found.differences]
+    write_json(directory / "diff.json", differences)
+    if as_json:
+        print_json(differences)
+    else:
+        click.echo(comment, nl=False)
     raise SystemExit(0 if found.complete else INCOMPLETE)

@@ -1,7 +1,6 @@
 """`doctor`: check that deployed functions work. Reads each function and everything it needs, and changes nothing."""
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +10,13 @@ from .options import (
     INCOMPLETE,
     account_options,
     exceptions_option,
+    json_option,
     mode_option,
     policies_option,
     policy_names_option,
-    verbose_option,
+    talk_options,
 )
+from .talk import is_verbose
 
 if TYPE_CHECKING:
     from ..accounts import AccountChoice
@@ -38,12 +39,12 @@ _STYLES = {"ok": "green", "broken": "bold red", "unknown": "yellow"}
 @click.option("--fire", is_flag=True, help="Send each realtime function a harmless event, and wait for its log line.")
 @click.option("--wait", type=click.FloatRange(min=1), default=90.0, show_default=True, metavar="SECONDS",
               help="How long --fire waits for the log lines of a region.")
-@click.option("--json", "as_json", is_flag=True, help="Print every check as JSON.")
-@verbose_option
+@json_option()
+@talk_options
 def doctor(
     names: tuple[str, ...], config: Path | None, regions: tuple[str, ...], kinds: tuple[str, ...],
     choice: AccountChoice, policy_sources: PolicySources, exceptions: Path | None, fire: bool, wait: float,
-    as_json: bool, verbose: bool,
+    as_json: bool,
 ) -> None:
     """Check that deployed functions work. POLICY is a name or a glob; the default is all policies.
 
@@ -64,6 +65,7 @@ def doctor(
     from ..deployment import deployable
     from ..health import ExaminationRequest, examine
     from ..results import load as load_exceptions
+    from .console import print_json
 
     every = [policy for policy in policy_sources.load() if policy.deploys]
     request = ExaminationRequest(
@@ -74,13 +76,13 @@ def doctor(
     report = examine(request, accounts)
     word, code = _WORDS[report.state]
     if as_json:
-        click.echo(json.dumps({"verdict": word, "checks": [row.to_dict() for row in report.rows]}, indent=2))
+        print_json({"verdict": word, "checks": [row.to_dict() for row in report.rows]})
     else:
-        _show(report, verbose=verbose)
+        _show(report)
     raise SystemExit(code)
 
 
-def _show(report: HealthReport, *, verbose: bool) -> None:
+def _show(report: HealthReport) -> None:
     """The first line, and a table of every verdict that is not ok, or of all."""
     from .console import out, table, text
 
@@ -90,7 +92,7 @@ def _show(report: HealthReport, *, verbose: bool) -> None:
     console.print(text(
         f"{_WORDS[report.state][0]}: {number} function{'' if number == 1 else 's'}; checks: {checks}",
         _STYLES[report.state]))
-    shown = [row for row in report.rows if verbose or row.verdict.state.value != "ok"]
+    shown = [row for row in report.rows if is_verbose() or row.verdict.state.value != "ok"]
     if shown:
         console.print(table(
             "Checks", ("state", "account", "region", "policy", "check", "reason", "remedy"),

@@ -21,16 +21,18 @@ from .options import (
     controls_option,
     exceptions_option,
     framework_option,
+    json_option,
     output_option,
     policies_option,
     refuse_options,
     selection_options,
+    talk_options,
     team_settings,
-    verbose_option,
     wait_option,
     waiting,
     yes_option,
 )
+from .talk import is_verbose
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
     from ..results import Finding
     from ..runs import Concurrency, Fix, Heal, HealLimits, HealPlan, HealRun
 
-_RESUMED = {"resume", "yes", "wait", "verbose", "sweeps", "workers"}
+_RESUMED = {"resume", "yes", "wait", "sweeps", "workers"}
 _NOT_WITH_APPLY = {"names", "services", "severities", "frameworks", "excluded", "account_names",
                    "without_accounts", "account_tags", "resources", "plan_out"}
 
@@ -83,12 +85,13 @@ def _limit_option(*names: str, what: str, default: tuple[str, ...] = ()) -> Any:
 @wait_option
 @output_option
 @yes_option
-@verbose_option
+@json_option("With --plan-out, the result is the plan.")
+@talk_options
 @click.pass_context
 def heal(
     context: click.Context, /, sweeps: int, workers: int | None, max_run: tuple[str, ...], max_policy: tuple[str, ...],
     max_account: tuple[str, ...], plan_out: Path | None, apply: Path | None, resume: Path | None, wait: bool,
-    output: str | None, yes: bool, verbose: bool, **selection: Any,
+    output: str | None, yes: bool, as_json: bool, **selection: Any,
 ) -> None:
     """Sweep, list what would be fixed, ask, fix it, and sweep again.
 
@@ -106,6 +109,7 @@ def heal(
       {command} heal --resume output/heal-20260101T120000Z
     """
     from ..runs import Concurrency, HealLimits, HealPlan
+    from .console import say
 
     concurrency = Concurrency(sweeps, workers)
     if resume:
@@ -121,13 +125,13 @@ def heal(
             selection, HealPlan.read(apply) if apply else None, HealLimits.parse(max_run, max_policy, max_account),
             output, concurrency, wait=wait, asks=not (yes or plan_out or apply), changes=not plan_out)
     with opened as run:
-        if verbose:
-            click.echo(f"{len(run.plan.policies)} policies with a fix over {len(run.plan.accounts.all)} accounts, "
-                       f"into {run.directory}", err=True)
+        if is_verbose():
+            say(f"{len(run.plan.policies)} policies with a fix over {len(run.plan.accounts.all)} accounts, "
+                f"into {run.directory}")
         try:
             if plan_out:
-                _write_plan(run, plan_out)
-            _run(run, selection["controls"], yes=yes, applies=run.applied is not None)
+                _write_plan(run, plan_out, as_json=as_json)
+            _run(run, selection["controls"], yes=yes, applies=run.applied is not None, as_json=as_json)
         except KeyboardInterrupt:
             click.echo(f"interrupted while {run.phase}", err=True)
             click.echo(f"  resume with: {command('heal --resume')} {run.directory}", err=True)
@@ -177,42 +181,52 @@ def _refuse_unwritable(plan: Path) -> None:
         raise GuardrailsError(f"{plan.parent}: not a directory that you can write to", "name another file")
 
 
-def _write_plan(run: HealRun, file: Path) -> None:
+def _write_plan(run: HealRun, file: Path, *, as_json: bool) -> None:
     """Sweep, write the plan, and exit."""
     from ..assessment import missing_rows
-    from .console import err, out, text
+    from .console import aside, err, out, print_json, talk, text
     from .show import show_missing
 
     findings = run.find_drift()
     if findings:
-        _show_findings(findings)
+        _show_findings(findings, talk())
     for line in run.breaches(findings):
         err().print(text(f"--apply would refuse this: {line}", "yellow"))
     unfinished = run.unfinished
-    run.planned(findings).write(file)
-    click.echo(f"plan: {file}: {len(findings)} findings, nothing was changed")
-    show_missing(missing_rows(unfinished), out())
+    plan = run.planned(findings)
+    plan.write(file)
+    if as_json:
+        print_json(plan.to_dict())
+    aside(as_json=as_json)(f"plan: {file}: {len(findings)} findings, nothing was changed")
+    show_missing(missing_rows(unfinished), err() if as_json else out())
     raise SystemExit(INCOMPLETE if unfinished else int(bool(findings)))
 
 
-def _run(run: HealRun, controls: Sequence[Path], *, yes: bool, applies: bool) -> None:
+def _run(run: HealRun, controls: Sequence[Path], *, yes: bool, applies: bool, as_json: bool) -> None:
     """Run the phases of the heal that are left, write and show the report, and exit."""
     from ..paths import write_json
-    from ..report import write
-    from .show import show_files
+    from ..report import write, write_json_report
+    from .console import aside, say
+    from .show import files_line
 
     if run.phase.confirmed:
-        click.echo(f"resuming: {len(run.left)} of {len(run.confirmed)} confirmed findings are left, with the policies "
-                   f"of {run.request.sources}", err=True)
+        say(f"resuming: {len(run.left)} of {len(run.confirmed)} confirmed findings are left, with the policies "
+            f"of {run.request.sources}")
     else:
         run.confirm(_confirmed(run, yes=yes, applies=applies))
     healed = run.fix()
-    written = write(("json", "markdown"), run.assess(healed, controls), run.directory)
+    assessment = run.assess(healed, controls)
+    written = write(("json", "markdown"), assessment, run.directory)
     if healed.receipts:
         written.append(write_json(run.directory / "receipts.json", healed.receipts))
     run.done()
-    _show(healed)
-    show_files(written)
+    if as_json:
+        write_json_report(assessment, sys.stdout)
+    else:
+        _show(healed)
+    for line in healed.not_told:
+        click.echo(f"error: {line}", err=True)
+    aside(as_json=as_json)(files_line(written))
     raise SystemExit(0 if healed.complete else INCOMPLETE)
 
 
@@ -222,7 +236,7 @@ def _confirmed(run: HealRun, *, yes: bool, applies: bool) -> list[Finding]:
     In a pipe, --apply is the confirmation: the plan was reviewed.
     """
     from ..runs import refuse_breaches
-    from .console import err, need_an_answer
+    from .console import err, need_an_answer, talk
 
     silent = yes or (applies and not sys.stdin.isatty())
     need_an_answer(yes=silent)
@@ -231,7 +245,7 @@ def _confirmed(run: HealRun, *, yes: bool, applies: bool) -> list[Finding]:
         _show_fixes("Will not be fixed, although the plan lists them", others, err())
     if not findings:
         return []
-    _show_findings(findings)
+    _show_findings(findings, talk() if silent else err())
     try:
         confirmed = findings if silent else _ask(findings)
         refuse_breaches(run.breaches(confirmed))
@@ -244,6 +258,7 @@ def _confirmed(run: HealRun, *, yes: bool, applies: bool) -> list[Finding]:
 def _ask(findings: Sequence[Finding]) -> list[Finding]:
     """Ask which findings to fix. Raises click.Abort if none is chosen."""
     from .choice import chosen
+    from .console import err
 
     policies = len({finding.policy for finding in findings})
     question = f"Run the fixes of {policies} policies on these {len(findings)} findings? [y/N, or some: 1,3-5, POLICY]"
@@ -256,15 +271,15 @@ def _ask(findings: Sequence[Finding]) -> list[Finding]:
         if not picked:
             raise click.Abort
         if len(picked) < len(findings):
-            _show_findings(picked)
+            _show_findings(picked, err())
             click.confirm(f"Fix only these {len(picked)} of {len(findings)} findings?", abort=True, err=True)
         return picked
 
 
-def _show_findings(findings: Sequence[Finding]) -> None:
-    from .console import err, severity, table
+def _show_findings(findings: Sequence[Finding], console: Console) -> None:
+    from .console import severity, table
 
-    err().print(table(
+    console.print(table(
         "Would be fixed", ("", "severity", "account", "region", "policy", "resource", "response"),
         [(number, severity(f.severity), f.account_name, f.region, f.policy, f.resource, f.response)
          for number, f in enumerate(findings, 1)],
@@ -282,9 +297,6 @@ def _show(healed: Heal) -> None:
         console.print()
         _show_fixes("Fixes", healed.fixes, console)
     show_missing(missing_rows(healed.missing), console)
-    for line in healed.not_told:
-        click.echo(f"error: {line}", err=True)
-
 
 def _show_fixes(title: str, fixes: Sequence[Fix], console: Console) -> None:
     from .show import FIX_COLUMNS, show_fixes

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import output_option, policies_option, selection_options
+from .options import json_option, output_option, policies_option, selection_options, talk_options
 
 if TYPE_CHECKING:
     from ..accounts import Response
@@ -35,10 +35,13 @@ if TYPE_CHECKING:
 @click.option("--at-most", default=10, show_default=True, metavar="N",
               help="How many managed policies AWS allows for one role.")
 @output_option
+@json_option()
+@talk_options
 def iam(
     config: Path | None, regions: tuple[str, ...], names: tuple[str, ...], services: tuple[str, ...],
     severities: tuple[str, ...], excluded: tuple[str, ...], policy_sources: PolicySources, reports: str | None,
     securityhub: bool, partition: str, account: str, at_most: int, output: str | None,
+    as_json: bool,
 ) -> None:
     """Write the least-privilege permissions of each role: of the functions, of sweeps, of healing, of the responder,
     of deploy and doctor, and of the hub.
@@ -57,6 +60,7 @@ def iam(
     from ..paths import output_directory, write_json
     from ..policies import Selection
     from ..stacks import RoleRequest, in_force, needed_roles
+    from .console import print_json
 
     check_regions(regions)
     variables, responses = _settings(config)
@@ -70,10 +74,15 @@ def iam(
         () if "all" in regions else tuple(part.strip() for given in regions for part in given.split(",")), at_most))
     files = list(roles.files(partition=partition, account=account))
     target = output_directory(output, "iam")
-    for file, content in files:
-        write_json(target / file, content)
-    _show(roles, off=len(chosen) - len(policies))
-    click.echo(f"written to {target}")
+    written = [write_json(target / file, content) for file, content in files]
+    off = len(chosen) - len(policies)
+    if as_json:
+        print_json({
+            "files": written, "roles": _rows(roles), "function_roles": len(roles.own), "largest": roles.largest,
+            "policies_left_out": off})
+    else:
+        _show(roles, off=off)
+        click.echo(f"written to {target}")
 
 
 def _settings(config: Path | None) -> tuple[list[Mapping[str, Any]], frozenset[Response]]:
@@ -87,16 +96,22 @@ def _settings(config: Path | None) -> tuple[list[Mapping[str, Any]], frozenset[R
     return accounts.different_vars(), frozenset(response_of(account) for account in accounts.all)
 
 
+def _rows(roles: NeededRoles) -> list[dict[str, Any]]:
+    """Each shared role, with how many actions it allows, and the characters of each of its policies."""
+    from ..stacks import size
+
+    return [{"role": each.role.name, "actions": each.actions, "characters": [size(one) for one in each.role.documents]}
+            for each in roles.shared]
+
+
 def _show(roles: NeededRoles, *, off: int) -> None:
     """A table of the roles, and what is not in it; `off` policies were left out."""
-    from ..stacks import size
     from .console import out, table
 
     console = out()
     console.print(table("Roles", ("role", "actions", "policies", "characters"), [
-        (each.role.name, each.actions, len(each.role.documents),
-         ", ".join(str(size(one)) for one in each.role.documents))
-        for each in roles.shared
+        (each["role"], each["actions"], len(each["characters"]), ", ".join(map(str, each["characters"])))
+        for each in _rows(roles)
     ]))
     console.print(f"{len(roles.own)} roles for single functions, at most {roles.largest} characters each")
     if off:

@@ -6,11 +6,14 @@ from pathlib import Path
 import click
 
 from ..errors import GuardrailsError
+from .options import json_option, talk_options
 
 
 @click.command()
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
-def init(directory: Path) -> None:
+@json_option()
+@talk_options
+def init(directory: Path, as_json: bool) -> None:
     """Make a repository for your policies in DIR: settings, accounts, exceptions, a policy with its test, and CI.
 
     Writes guardrails.yml, accounts.yml, exceptions.yml, policies/, tests/policies/, README.md, .gitignore and
@@ -25,6 +28,7 @@ def init(directory: Path) -> None:
 
     from ..paths import write_text
     from ..settings import team_files
+    from .console import say, show_written
     from .schema import settings_schema_text
 
     files = {
@@ -36,6 +40,6 @@ def init(directory: Path) -> None:
             f"{directory}: {', '.join(existing)} exists already: nothing was written", "name another directory")
     for name, text in files.items():
         write_text(directory / name, text, shared=True)
-        click.echo(directory / name)
-    click.echo("next: put it under version control, list your accounts in accounts.yml, and run validate, test and "
-               "audit in it", err=True)
+    show_written([directory / name for name in files], as_json=as_json)
+    say("next: put it under version control, list your accounts in accounts.yml, and run validate, test and audit in "
+        "it")

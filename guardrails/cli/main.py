@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # Verb X is the command X in the file X.py. Its help line is here, so that help does not import the verbs.
 VERBS = {
     "setup": "Prepare the sandbox's environment, and show what is installed and where.",
-    "demo": "Show the whole product in three minutes on a laptop, without AWS.",
+    "demo": "Show the whole product in two minutes on a laptop, without AWS.",
     "sandbox": "Run a local AWS with several accounts: start, stop, status, env, reset.",
     "init": "Make a repository for your policies: settings, accounts, exceptions, a tested policy, CI.",
     "validate": "Check policy files; each error with file, line and how to fix it.",
@@ -209,3 +209,7 @@ def main(ctx: click.Context, settings: str | None) -> None:
     """
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
+        return
+    from .talk import use_log
+
+    use_log(ctx)

@@ -16,6 +16,7 @@ from ..accounts import AccountChoice
 from ..limits import SWEEPS, TARGETS_PER_SWEEP
 from ..paths import output_root
 from ..policies import Kind, PackChoice, PolicySources
+from .talk import set_quiet, set_verbose
 
 if TYPE_CHECKING:
     from ..settings import Settings
@@ -27,7 +28,6 @@ INCOMPLETE = 2
 INTERRUPTED = 130
 """The exit code after Ctrl-C."""
 
-verbose_option = click.option("-v", "--verbose", is_flag=True, help="Print more, on standard error.")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 wait_option = click.option(
     "--wait", is_flag=True, help="If another heal or rollback works on one of the accounts, wait until it has ended.")
@@ -48,6 +48,24 @@ exceptions_option = click.option(
     help="The file of exceptions: accepted drift, with an owner and an end date. [default: exceptions.yml "
          "of the checkout, or of the current directory for an installed package, if it exists]",
 )
+
+
+def talk_options(command: Command) -> Command:
+    """-v and -q, for every verb that prints something besides its result; `cli.talk` says which was given."""
+    return click.option(
+        "-v", "--verbose", is_flag=True, expose_value=False, callback=set_verbose,
+        help="Print more, on standard error; also what libraries log.",
+    )(click.option(
+        "-q", "--quiet", is_flag=True, expose_value=False, callback=set_quiet,
+        help="Print only errors and questions on standard error.",
+    )(command))
+
+
+def json_option(more: str = "") -> Callable[[Command], Command]:
+    """--json, for every verb with a result; the command gets it as `as_json`. `more`: what else it does there."""
+    return click.option(
+        "--json", "as_json", is_flag=True,
+        help=f"Print the result as one JSON document; docs/commands.md has the keys.{f' {more}' if more else ''}")
 
 
 def policies_option(command: Command) -> Command:
@@ -247,15 +265,19 @@ def refuse_options(context: click.Context, option: str, allowed: Collection[str]
         option: such as `--resume`.
         allowed: the parameters that may be set together with it.
         reason: why the others may not, and what to do.
+
+    What only changes the output (--verbose, --quiet, --json) is always allowed.
     """
     from click.core import ParameterSource
 
     for parameter in context.command.params:
-        if parameter.name not in allowed and \
+        if parameter.name not in {*allowed, "verbose", "quiet", "as_json"} and \
                 context.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE:
             raise click.UsageError(f"{parameter.opts[-1]} with {option}: {reason}")
 
 
 def waiting(problem: str) -> None:
     """Say why the verb waits, with `--wait`."""
-    click.echo(f"{problem}: waiting", err=True)
+    from .console import say
+
+    say(f"{problem}: waiting")

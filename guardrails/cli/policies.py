@@ -1,13 +1,12 @@
 """`policies`: list the policies that there are."""
 from __future__ import annotations
 
-import json
 import os
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import framework_option, mode_option, policies_option, selection_options
+from .options import framework_option, json_option, mode_option, policies_option, selection_options, talk_options
 
 if TYPE_CHECKING:
     from ..policies import Policy, PolicySources
@@ -18,7 +17,8 @@ if TYPE_CHECKING:
 @mode_option
 @framework_option
 @policies_option
-@click.option("--json", "as_json", is_flag=True, help="Print a list of objects as JSON; docs/commands.md has the keys.")
+@json_option()
+@talk_options
 def policies(
     names: tuple[str, ...], services: tuple[str, ...], severities: tuple[str, ...], excluded: tuple[str, ...],
     kinds: tuple[str, ...], frameworks: tuple[str, ...], policy_sources: PolicySources, as_json: bool,
@@ -33,7 +33,7 @@ def policies(
       {command} policies --framework cis-aws-6.0 --json
     """
     from ..policies import Selection, load_catalogues, policies_for
-    from .console import out, table
+    from .console import out, print_json, table
 
     every = policy_sources.load()
     chosen = Selection(names, services, severities, excluded).choose(every)
@@ -42,7 +42,7 @@ def policies(
         chosen = [policy for policy in chosen if policy.name in wanted]
     found = sorted((policy for policy in chosen if not kinds or policy.kind.value in kinds), key=lambda each: each.name)
     if as_json:
-        click.echo(json.dumps([_described(policy) for policy in found], indent=1, default=str))
+        print_json([_described(policy) for policy in found])
         return
     out().print(table(
         f"{len(found)} policies", ("Name", "Mode", "Severity", "Response", "Profile", "Where"),

@@ -5,14 +5,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ..runs import Advance, Progress
-from .console import err
+from .console import talk
+from .talk import is_quiet
 
 
 @contextmanager
 def progress_bar(what: str, total: int) -> Iterator[Advance]:
-    """Show a progress bar on a terminal, and nothing in a pipe. Yields the function to call with the progress."""
-    console = err()
-    if not console.is_terminal:
+    """Show a progress bar on a terminal; nothing in a pipe or with --quiet.
+
+    Yields the function to call with the progress.
+    """
+    console = talk()
+    if is_quiet() or not console.is_terminal:
         yield lambda progress: None
         return
     from rich import progress as bars

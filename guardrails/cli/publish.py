@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .options import INCOMPLETE, exceptions_option
+from .options import INCOMPLETE, exceptions_option, json_option, talk_options
 
 
 @click.command()
@@ -18,8 +18,10 @@ from .options import INCOMPLETE, exceptions_option
               help="The output of `doctor --json`, for the mail. If it holds no result, the mail says so, and the exit "
                    "code is 2.")
 @exceptions_option
+@json_option()
+@talk_options
 def publish(
-    directory: Path, to: str | None, topic: str | None, doctor: Path | None, exceptions: Path | None
+    directory: Path, to: str | None, topic: str | None, doctor: Path | None, exceptions: Path | None, as_json: bool
 ) -> None:
     """Upload the report of the audit in DIR, and send what changed to a topic: new, reopened and fixed findings, the
     score, checks that did not complete, and what the doctor found.
@@ -35,6 +37,7 @@ def publish(
     from ..report import DoctorResult, mail_about, report_files, report_place, send, upload
     from ..results import load as load_exceptions
     from ..runs import finished_audit
+    from .console import print_json
 
     url = S3Url.parse(to) if to else None
     examined = DoctorResult.parse(_content(doctor)) if doctor else None
@@ -45,11 +48,17 @@ def publish(
         if place:
             upload(files, place)
             place = replace(place, query=())  # to show it
-            click.echo(f"uploaded: {place}")
+            if not as_json:
+                click.echo(f"uploaded: {place}")
         where = f"{place}/{files[0].name}" if place else ""
         mail = mail_about(assessment, report=where, doctor=examined)
     if topic:
         send(mail, topic)
+    if as_json:
+        print_json({
+            "uploaded": [f"{place}/{file.name}" for file in files] if place else [], "sent_to": topic,
+            "subject": mail.subject, "text": mail.text})
+    elif topic:
         click.echo(f"sent: {mail.subject}")
     else:
         click.echo(f"{mail.subject}\n\n{mail.text}", nl=False)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from .options import INCOMPLETE
+from .options import INCOMPLETE, json_option, talk_options
 
 if TYPE_CHECKING:
     from ..runs import FoundReceipts, ReceiptCheck, ReceiptFilter, ReceiptRequest, SourcedReceipt
@@ -84,7 +84,8 @@ def filter_of(
 @click.argument("sources", nargs=-1, metavar="[SOURCE]...")
 @receipt_options
 @click.option("--check", is_flag=True, help="Read each resource, and say whether the fix is in effect.")
-@click.option("--json", "as_json", is_flag=True, help="Print the receipts as JSON; `rollback -` reads it.")
+@json_option("`rollback -` reads it.")
+@talk_options
 def receipts(
     sources: tuple[str, ...], config: Path | None, regions: tuple[str, ...], numbers: tuple[str, ...],
     since: datetime | None, names: tuple[str, ...], resources: tuple[str, ...], outcomes: tuple[str, ...],
@@ -104,19 +105,17 @@ def receipts(
       {command} receipts s3://my-bucket/reports --account 111111111111 --json
     """
     from ..runs import default_sources
+    from .console import print_json, say
 
     given = list(sources) or default_sources()
     found = request_for(given, config, regions, numbers, since).find()
     chosen = found.only(filter_of(regions, numbers, since, names, resources, outcomes))
     checks = _checks(chosen) if check else {}
     if as_json:
-        import json
-
-        click.echo(json.dumps([_as_json(each, checks) for each in chosen.receipts], indent=1, default=str))
+        print_json([_as_json(each, checks) for each in chosen.receipts])
     else:
         _show(chosen, checks)
-    click.echo(f"{len(chosen.receipts)} of {len(found.receipts)} receipts, read from {', '.join(found.sources)}",
-               err=True)
+    say(f"{len(chosen.receipts)} of {len(found.receipts)} receipts, read from {', '.join(found.sources)}")
     for line in found.unread:
         click.echo(f"could not be read: {line}", err=True)
     raise SystemExit(INCOMPLETE if found.unread else 0)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import INCOMPLETE, exceptions_option, policies_option, verbose_option
+from .options import INCOMPLETE, exceptions_option, json_option, policies_option, talk_options
+from .talk import is_verbose
 
 if TYPE_CHECKING:
     from ..policies import PolicySources
@@ -28,11 +29,11 @@ if TYPE_CHECKING:
 @click.option("--account", metavar="NUMBER", help="The event's account, if the event does not contain it.")
 @click.option("-r", "--region", metavar="REGION", help="The event's region, if the event does not contain it.")
 @click.option("--offline", is_flag=True, help="Do not call AWS; enough for many AWS Config items.")
-@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
-@verbose_option
+@json_option()
+@talk_options
 def replay(
     file: Path, names: tuple[str, ...], policy_sources: PolicySources, exceptions: Path | None, variables: Path | None,
-    account: str | None, region: str | None, offline: bool, as_json: bool, verbose: bool,
+    account: str | None, region: str | None, offline: bool, as_json: bool,
 ) -> None:
     """Run a recorded CloudTrail or AWS Config event through the policies that subscribe to it. Changes nothing.
 
@@ -47,16 +48,16 @@ def replay(
       {command} replay event.json --policy 'security-group-*' -v
       {command} replay item.json --offline
     """
-    import json
-
     from ..policies import Selection
     from ..replay import ReplayRequest, read_events, read_variables, replay_events
     from ..results import load as load_exceptions
+    from .console import print_json
 
     events = read_events(file)
     request = ReplayRequest(
         Selection(names).choose(policy_sources.load()), account, region, offline,
         read_variables(variables) if variables else {}, load_exceptions(exceptions).path)
+    verbose = is_verbose()
     replays: list[EventReplay] = []
     for each in replay_events(events, request):
         replays.append(each)
@@ -64,7 +65,7 @@ def replay(
             for line in _lines(each, every=verbose or bool(names), verbose=verbose):
                 click.echo(line)
     if as_json:
-        click.echo(json.dumps([each.to_dict() for each in replays], indent=1, default=str))
+        print_json([each.to_dict() for each in replays])
     raise SystemExit(0 if all(each.known for each in replays) else INCOMPLETE)
 
 

@@ -12,13 +12,15 @@ from .options import (
     exceptions_option,
     framework_option,
     history_option,
+    json_option,
     output_option,
     policies_option,
     report_options,
     selection_options,
+    talk_options,
     team_settings,
-    verbose_option,
 )
+from .talk import is_verbose
 
 
 @click.command()
@@ -32,10 +34,11 @@ from .options import (
 @history_option
 @output_option
 @report_options
-@verbose_option
+@json_option()
+@talk_options
 def report(
     source: str, output: str | None, formats: tuple[str, ...], fail_on: str | None, owner_tags: tuple[str, ...],
-    securityhub: bool, securityhub_passed: bool, verbose: bool, **selection: Any,
+    securityhub: bool, securityhub_passed: bool, as_json: bool, **selection: Any,
 ) -> None:
     """Write the report of an earlier audit again, or of what deployed functions wrote.
 
@@ -51,6 +54,7 @@ def report(
     """
     from ..paths import output_directory
     from ..runs import AuditRequest, assess_source
+    from .console import say
     from .show import end_with_report
 
     if securityhub_passed and not securityhub:
@@ -61,7 +65,7 @@ def report(
     assessment, advice = assess_source(source, request, directory)
     target = directory()
     with assessment.store:
-        if verbose:
-            click.echo(f"{assessment.asked} checks of {source}, into {target}", err=True)
+        if is_verbose():
+            say(f"{assessment.asked} checks of {source}, into {target}")
         end_with_report(assessment, target, formats, fail_on=fail_on, owner_tags=owner_tags, securityhub=hubs,
-                        with_passed=securityhub_passed, if_incomplete=advice)
+                        with_passed=securityhub_passed, if_incomplete=advice, as_json=as_json)

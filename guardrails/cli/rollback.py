@@ -2,10 +2,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,13 +13,13 @@ from custom_actions.fixing import printable
 
 from ..command import command
 from ..errors import GuardrailsError
-from .options import output_option, policies_option, wait_option, waiting, yes_option
+from .options import json_option, output_option, policies_option, talk_options, wait_option, waiting, yes_option
 from .receipts import filter_of, receipt_options, request_for
 
 if TYPE_CHECKING:
     from ..health import FixesAgain
     from ..policies import Policy, PolicySources
-    from ..runs import FoundReceipts, Rollback, RollbackCheck, RollbackPlan, SourcedReceipt
+    from ..runs import FoundReceipts, Rollback, RollbackCheck, RollbackPlan, RollbackResult, SourcedReceipt
 
 _NAMES_SHOWN = 200
 """Characters of the arguments in a message: a receipt can be an argument itself."""
@@ -38,11 +38,13 @@ _NAMES_SHOWN = 200
 @output_option
 @wait_option
 @yes_option
+@json_option()
+@talk_options
 def rollback(
     given: tuple[str, ...], sources: tuple[str, ...], config: Path | None, regions: tuple[str, ...],
     numbers: tuple[str, ...], since: datetime | None, names: tuple[str, ...], resources: tuple[str, ...],
     outcomes: tuple[str, ...], force: bool, exception: Path | None, policy_sources: PolicySources, output: str | None,
-    wait: bool, yes: bool,
+    wait: bool, yes: bool, as_json: bool,
 ) -> None:
     """Undo fixes with the AWS API calls in their receipts.
 
@@ -69,25 +71,29 @@ def rollback(
         RollbackJournal,
         RollbackPlan,
         RollbackRecord,
+        RollbackResult,
         account_of_credentials,
         check_resources,
         locked_accounts,
     )
-    from .console import confirm
+    from .console import confirm, print_json
 
     def read(places: Sequence[str]) -> FoundReceipts:
         return request_for(places, config, regions, numbers, since).find()
 
     chosen = filter_of(regions, numbers, since, names, resources, outcomes)
     plan = RollbackPlan.of(each for each in _selected(given, sources, read) if chosen.takes(each))
-    for receipt in plan.empty:
-        _echo(f"nothing to undo: {receipt}")
+    if not as_json:
+        for receipt in plan.empty:
+            _echo(f"nothing to undo: {receipt}")
     if not plan.receipts:
         if not plan.empty:
             named = printable(", ".join([*given, *sources])[:_NAMES_SHOWN])
             raise GuardrailsError(
                 f"{named}: no receipt is selected" if named else "no receipt is selected",
                 f"list them: {command('receipts SOURCE')}")
+        if as_json:
+            print_json(_as_json(plan, RollbackResult(), (), ()))
         return
     account, clients = account_of_credentials(plan.region), AwsClients()
     plan.refuse_other_accounts(account)
@@ -98,7 +104,7 @@ def rollback(
         RollbackJournal(output_root() / "rollbacks" / f"{account}.jsonl") as journal,
     ):
         checked = check_resources(plan, journal, clients)
-        _show(plan, checked)
+        _show(plan, checked, asks=not yes)
         checked.refuse_differences(force=force)
         policies = _policies(policy_sources)
         again = _fixes_again(plan, account, policies)
@@ -107,7 +113,14 @@ def rollback(
             _offer_exceptions(plan, policies, exception)
         confirm(f"Make these {len(plan.calls)} calls?", yes=yes)
         with RollbackRecord(output_directory(str(target), "rollback")) as record:
-            _undo(Rollback(plan, journal, record, clients), checked, record.path, again)
+            result = _undo(Rollback(plan, journal, record, clients), checked, as_json=as_json)
+        # The record is complete only now.
+        if as_json:
+            print_json(_as_json(plan, result, again, record.receipts))
+        else:
+            _show_again_after(again)
+            click.echo(f"receipts of this rollback: {record.path}")
+        result.refuse_incomplete()
 
 
 def _selected(
@@ -171,15 +184,16 @@ def _offer_exceptions(plan: RollbackPlan, policies: Sequence[Policy], file: Path
 
     from ..results import as_yaml, propose, write_proposal
     from ..runs import arn_of_credentials
+    from .console import say
 
     regional = {policy.name: not whole_account(policy.data) for policy in policies}
     rules = propose([each.receipt for each in plan.receipts], arn_of_credentials(plan.region),
                     datetime.now(UTC).date(), regional)
-    click.echo("To keep the earlier state, add an exception to exceptions.yml, and deploy the policy again before you "
-               "roll back (docs/exceptions.md):", err=True)
-    click.echo(as_yaml(rules), err=True)
+    say("To keep the earlier state, add an exception to exceptions.yml, and deploy the policy again before you "
+        "roll back (docs/exceptions.md):")
+    say(as_yaml(rules))
     if file:
-        click.echo(f"exceptions: {write_proposal(file, rules)}", err=True)
+        say(f"exceptions: {write_proposal(file, rules)}")
 
 
 def _echo(line: str) -> None:
@@ -189,10 +203,11 @@ def _echo(line: str) -> None:
     click.echo(text(line).plain)
 
 
-def _show(plan: RollbackPlan, check: RollbackCheck) -> None:
-    from .console import err, table, text
+def _show(plan: RollbackPlan, check: RollbackCheck, *, asks: bool) -> None:
+    """The calls and what is known of the resources, on standard error. `asks`: whether a question follows."""
+    from .console import err, table, talk, text
 
-    console = err()
+    console = err() if asks else talk()
     console.print(table(
         "Calls", ("account", "region", "resource", "call", "parameters"),
         [
@@ -208,36 +223,42 @@ def _show(plan: RollbackPlan, check: RollbackCheck) -> None:
                            "the calls."))
     for title, lines in (("Changed since the fix", check.differences), ("Cannot be compared", check.unknown)):
         if lines:
-            console.print(text(title, "bold"))
+            err().print(text(title, "bold"))
         for line in lines:
-            console.print(text(line))
+            err().print(text(line))
 
 
-def _undo(work: Rollback, check: RollbackCheck, written: Path, again: Sequence[FixesAgain]) -> None:
-    """Make the calls, print each result, and read the resources again. Raises GuardrailsError if one is not back."""
-    from ..runs import Restored, UndoState
+def _undo(work: Rollback, check: RollbackCheck, *, as_json: bool) -> RollbackResult:
+    """Make the calls, and read the resources again; prints each result as soon as it is known."""
+    from ..runs import RollbackResult
 
     steps = []
     for step in work.undo(check):
         steps.append(step)
-        _echo(f"{step.state}: {step.call}")
-        if step.reason:
-            _echo(f"  {step.reason}")
-    found = work.restored()
-    for each in found:
-        _echo(f"{each.state}: {each.source.receipt['resource']}" + (f": {each.detail}" if each.detail else ""))
+        if not as_json:
+            _echo(f"{step.state}: {step.call}")
+            if step.reason:
+                _echo(f"  {step.reason}")
+    result = RollbackResult(tuple(steps), tuple(work.restored()))
+    if not as_json:
+        for each in result.resources:
+            _echo(f"{each.state}: {each.source.receipt['resource']}" + (f": {each.detail}" if each.detail else ""))
+    return result
+
+
+def _as_json(
+    plan: RollbackPlan, result: RollbackResult, again: Sequence[FixesAgain], receipts: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """The result for --json; `receipts` is what receipts.json of this rollback has."""
+    return {
+        **result.to_dict(), "nothing_to_undo": list(plan.empty),
+        "fixed_again": [
+            {"resource": each.fix.resource, "region": each.fix.region, "function": each.function, "when": each.when,
+             "known": each.known} for each in again],
+        "receipts": list(receipts)}
+
+
+def _show_again_after(again: Sequence[FixesAgain]) -> None:
     for other in again:
         _echo(f"{'will' if other.known else 'may'} be fixed again: {other.fix.resource} by {other.function}: "
               f"{other.when}")
-    click.echo(f"receipts of this rollback: {written}")
-    states = [step.state for step in steps]
-    if UndoState.FAILED in states:
-        number, total = states.index(UndoState.FAILED), len(steps)
-        raise GuardrailsError(
-            f"stopped at call {number + 1} of {total}: {number} done, {total - number} not done",
-            "fix the cause and run the command again: it continues where it stopped",
-        )
-    if wrong := [each for each in found if each.state in (Restored.DIFFERS, Restored.UNREADABLE)]:
-        raise GuardrailsError(
-            f"all calls were made, but {len(wrong)} of {len(found)} resources are not as before the fix, or cannot be "
-            "read", "see the differences above; something else may have changed the resource since")

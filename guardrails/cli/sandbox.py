@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,6 +11,8 @@ import click
 
 from ..command import command
 from ..sandbox import Sandbox, SandboxError, StateDirectory, environment, process
+from .console import print_json
+from .options import json_option
 
 _account = click.option(
     "--account", default="123456789012", show_default=True, metavar="ID", help="The account: 12 digits."
@@ -64,10 +67,14 @@ def stop(directory: Path | None) -> None:
 
 @sandbox.command()
 @_directory
-def status(directory: Path | None) -> None:
+@json_option()
+def status(directory: Path | None, as_json: bool) -> None:
     """Show whether the sandbox runs, and where. Exits with 1 when it does not."""
     place = directory or process.default_directory()
     state = StateDirectory(place).read()
+    if as_json:
+        print_json({"running": state is not None, **(asdict(state) if state else {})})
+        raise SystemExit(0 if state else 1)
     if state is None:
         click.echo(f"The sandbox is not running. Start it:  {command('sandbox start')}")
         raise SystemExit(1)
@@ -81,7 +88,8 @@ def status(directory: Path | None) -> None:
 @_account
 @_region
 @_directory
-def env(account: str, region: str, directory: Path | None) -> None:
+@json_option()
+def env(account: str, region: str, directory: Path | None, as_json: bool) -> None:
     """Print the variables with which a shell uses the sandbox.
 
     \b
@@ -92,7 +100,11 @@ def env(account: str, region: str, directory: Path | None) -> None:
         raise click.BadParameter("must have 12 digits", param_hint="--account")
     place = directory or process.default_directory()
     state = _or_fail(lambda: process.running(place))
-    for name, value in environment(place, state.endpoint, account, region).items():
+    variables = environment(place, state.endpoint, account, region)
+    if as_json:
+        print_json(variables)
+        return
+    for name, value in variables.items():
         click.echo(f"export {name}={shlex.quote(value)}")
 
 

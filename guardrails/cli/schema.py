@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import controls_option, policies_option
+from .options import controls_option, json_option, policies_option, talk_options
 
 if TYPE_CHECKING:
     from ..policies import PolicySources
@@ -22,8 +22,11 @@ DEFAULT = Path("policies.schema.json")
 @click.option("--settings", "of_settings", is_flag=True, help="Write the schema of guardrails.yml instead.")
 @policies_option
 @controls_option
+@json_option("With -o - it is the schema.")
+@talk_options
 def schema(
-    output: Path, every: bool, of_settings: bool, policy_sources: PolicySources, controls: tuple[Path, ...]
+    output: Path, every: bool, of_settings: bool, policy_sources: PolicySources, controls: tuple[Path, ...],
+    as_json: bool,
 ) -> None:
     """Write a JSON schema with which an editor completes and checks policy files.
 
@@ -39,6 +42,7 @@ def schema(
     """
     from ..paths import write_text
     from ..policies import load_catalogues, policy_schema
+    from .console import show_written
 
     if of_settings:
         text = settings_schema_text()
@@ -48,7 +52,7 @@ def schema(
     if str(output) == "-":
         click.echo(text, nl=False)
         return
-    click.echo(write_text(output, text, shared=True))
+    show_written([write_text(output, text, shared=True)], as_json=as_json)
 
 
 def settings_schema_text() -> str:

@@ -2,6 +2,7 @@
 """
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -9,7 +10,6 @@ from itertools import islice
 from pathlib import Path
 from typing import NoReturn
 
-import click
 from rich.console import Console
 
 from custom_actions.vocabulary import SEVERITIES
@@ -17,9 +17,9 @@ from custom_actions.vocabulary import SEVERITIES
 from ..accounts import Account
 from ..assessment import Assessment, MissingRow, PolicyRow, finding_groups
 from ..errors import GuardrailsError
-from ..report import fix_all_command, write
+from ..report import fix_all_command, write, write_json_report
 from ..results import Status
-from .console import out, severity, table, text
+from .console import aside, out, severity, table, text
 from .options import INCOMPLETE
 
 FIX_COLUMNS = ("outcome", "account", "region", "policy", "resource", "reason")
@@ -50,7 +50,7 @@ def exit_code(*, complete: bool, severities: Sequence[str], fail_on: str | None)
 def end_with_report(
     assessment: Assessment, directory: Path, formats: Sequence[str], *, fail_on: str | None,
     owner_tags: Sequence[str] = (), securityhub: Sequence[Account] | None = None, with_passed: bool = False,
-    if_incomplete: str = "",
+    if_incomplete: str = "", as_json: bool = False,
 ) -> NoReturn:
     """Write the report files, print the report, import the findings into Security Hub, and exit.
 
@@ -59,6 +59,7 @@ def end_with_report(
         securityhub: the accounts whose Security Hub receives findings; None to import nothing.
         with_passed: whether Security Hub receives the resources that passed, too.
         if_incomplete: a last line to print if the report is incomplete.
+        as_json: print the report as JSON, and everything else on standard error.
 
     Raises SystemExit with the code of `exit_code`, or with 2 if Security Hub did not accept everything. Raises
     GuardrailsError if the resources that passed are asked for and the run has not kept their ids.
@@ -70,26 +71,29 @@ def end_with_report(
     if owner_tags:
         assessment = replace(assessment, owner_tags=owner_tags)
     written = write(formats, assessment, directory)
-    console = out()
-    show(assessment, console)
+    tell = aside(as_json=as_json)
+    if as_json:
+        write_json_report(assessment, sys.stdout)
+    else:
+        show(assessment, out())
     imported_all = True
     if securityhub is not None:
         from ..report import import_findings
 
         imported = import_findings(assessment, securityhub, with_passed=with_passed)
         for line in imported.lines():
-            console.print(text(line))
+            tell(text(line).plain)
         imported_all = imported.whole
-    show_files(written)
+    tell(files_line(written))
     if if_incomplete and not assessment.complete:
-        click.echo(if_incomplete)
+        tell(if_incomplete)
     code = exit_code(complete=assessment.complete, severities=list(assessment.open_by_severity), fail_on=fail_on)
     raise SystemExit(code or (0 if imported_all else INCOMPLETE))
 
 
-def show_files(written: Sequence[Path]) -> None:
-    """Print the paths of the report files."""
-    click.echo("report: " + ", ".join(str(path) for path in written))
+def files_line(written: Sequence[Path]) -> str:
+    """Where the report files are, as one line."""
+    return "report: " + ", ".join(str(path) for path in written)
 
 
 def show(assessment: Assessment, console: Console) -> None:

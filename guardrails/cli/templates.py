@@ -1,12 +1,13 @@
 """`templates`: write the templates of everything that functions need around them, and what protects them."""
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import output_option, policies_option
+from .options import json_option, output_option, policies_option, talk_options
 
 if TYPE_CHECKING:
     from ..policies import PolicySources
@@ -26,9 +27,11 @@ if TYPE_CHECKING:
               help="The partition in the ARNs of the two policies; the templates use the stack's.")
 @policies_option
 @output_option
+@json_option()
+@talk_options
 def templates(
     names: tuple[str, ...], config: Path | None, operators: tuple[str, ...], partition: str,
-    policy_sources: PolicySources, output: str | None,
+    policy_sources: PolicySources, output: str | None, as_json: bool,
 ) -> None:
     """Write CloudFormation templates: the compliance topic, the mailer, a nightly audit, and the two sides of a central
     deployment. NAME is compliance, mailer, schedule (the nightly audit), hub or member; the default is all of them.
@@ -50,7 +53,7 @@ def templates(
     from ..paths import output_directory, write_json
     from ..stacks import OPERATORS, deployment_sizes, permissions_boundary, service_control_policy, templates_for
     from ..suggest import nearest
-    from .console import out, table
+    from .console import out, print_json, table
 
     policies = policy_sources.load()
     accounts = listed_accounts(config, ()) if config else None
@@ -59,13 +62,17 @@ def templates(
         if name not in found:
             raise GuardrailsError(f"there is no template {name}", nearest(name, found, give_all=True))
     target = output_directory(output, "templates")
-    if not names and accounts and (sizes := deployment_sizes(policies, accounts)):
+    sizes = deployment_sizes(policies, accounts) if accounts and not names else []
+    if sizes and not as_json:
         out().print(table("Realtime policies", ("deployed", "functions", "event rules", "forwarding rules"), [
             (each.where, each.functions, each.rules, each.forwarding_rules) for each in sizes]))
-    for name in names or found:
-        write_json(target / f"{name}.template.json", found[name])
+    files: dict[str, Any] = {f"{name}.template.json": found[name] for name in names or found}
     if not names:
         allowed = operators or OPERATORS
-        write_json(target / "service-control-policy.json", service_control_policy(partition, allowed))
-        write_json(target / "permissions-boundary.json", permissions_boundary(partition, allowed))
-    click.echo(f"written to {target}")
+        files["service-control-policy.json"] = service_control_policy(partition, allowed)
+        files["permissions-boundary.json"] = permissions_boundary(partition, allowed)
+    written = [write_json(target / name, content) for name, content in files.items()]
+    if as_json:
+        print_json({"files": written, "realtime": [asdict(each) for each in sizes]})
+    else:
+        click.echo(f"written to {target}")

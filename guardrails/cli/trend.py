@@ -1,14 +1,13 @@
 """`trend`: how the score and the open findings changed over the runs in the history."""
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
-from .console import out, table
-from .options import history_option
+from .console import out, print_json, table
+from .options import history_option, json_option, talk_options
 
 if TYPE_CHECKING:
     from ..runs import TrendRow
@@ -19,7 +18,8 @@ if TYPE_CHECKING:
 @click.option("--account", metavar="ID", help="Show one account.")
 @click.option("--framework", metavar="NAME", help="Show one framework: the percentage of requirements passed.")
 @click.option("--last", type=click.IntRange(min=1), default=20, show_default=True, help="How many runs.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, with all numbers in the history.")
+@json_option()
+@talk_options
 def trend(history: str | None, account: str | None, framework: str | None, last: int, as_json: bool) -> None:
     """Show how the score changed: the last runs over the same accounts, regions and policies as the latest run.
 
@@ -36,7 +36,7 @@ def trend(history: str | None, account: str | None, framework: str | None, last:
         raise click.UsageError("use either --account or --framework, not both")
     runs = comparable_runs(history, last)
     if as_json:
-        click.echo(json.dumps([asdict(run) for run in runs], indent=1))
+        print_json([asdict(run) for run in runs])
         return
     kind, name = ("account", account) if account else ("framework", framework) if framework else ("all", "")
     rows = trend_rows(runs, kind, name or "")

@@ -3,15 +3,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from ..paths import POLICIES, ROOT
-from .console import out
-from .options import controls_option, team_settings, verbose_option
+from .console import out, print_json, say
+from .options import controls_option, json_option, talk_options, team_settings
+from .talk import is_verbose
 
 if TYPE_CHECKING:
     from ..policies import FileProblem, Policy
@@ -31,9 +32,10 @@ CASES = ROOT / "tests" / "policies"
 @click.option("--strict", is_flag=True,
               help="Demand metadata, and keep this project's other rules for policies, in all policies. They are only "
                    "hints for policies of others.")
-@verbose_option
+@json_option()
+@talk_options
 def validate(
-    paths: tuple[Path, ...], controls: tuple[Path, ...], cases: str | None, strict: bool, verbose: bool
+    paths: tuple[Path, ...], controls: tuple[Path, ...], cases: str | None, strict: bool, as_json: bool
 ) -> None:
     """Check policy files: schema, filters and actions, metadata, controls, names, test cases, Lambda's limits.
 
@@ -66,26 +68,40 @@ def validate(
     problems = [*map(_shortened, elements.problems), *found.problems]
     if not paths and cases is None:
         problems += _without_case(settings, found.checked)
-    if verbose:
+    if is_verbose():
         for file in files:
-            click.echo(f"checked {file}", err=True)
-        _show([*map(_shortened, elements.hints), *found.hints], "hint: ")
-    _show(problems)
+            say(f"checked {file}")
+    hints = [*map(_shortened, elements.hints), *found.hints]
+    if not as_json:
+        _show_all(hints, problems, verbose=is_verbose())
+    notes = _check_team(settings, exceptions) if exceptions is not None and not problems else []
+    for note in notes:
+        say(f"exceptions.yml: {note}")
+    seconds = round(time.monotonic() - started, 1)
     counted = (f"{found.policies} policies on {found.resource_types} resource types in {found.files} files, "
-               f"{time.monotonic() - started:.1f} s")
-    if found.hints and not verbose:
-        bare = sum("no metadata" in hint.problem for hint in found.hints)
-        click.echo(f"{len(found.hints)} hints about policies without this project's metadata or conventions"
-                   f"{f' ({bare} have no metadata: their severity is unrated)' if bare else ''}; -v lists them, "
-                   "--strict makes them errors", err=True)
-    if elements.hints and not verbose:
-        click.echo(f"{len(elements.hints)} hints about the team's own actions; -v lists them", err=True)
-    if problems:
+               f"{seconds:.1f} s")
+    if as_json:
+        print_json({
+            "valid": not problems, "files": found.files, "policies": found.policies,
+            "resource_types": found.resource_types, "seconds": seconds,
+            "problems": [asdict(each) for each in problems], "hints": [asdict(each) for each in hints],
+            "exceptions": notes})
+    elif problems:
         click.echo(f"{len(problems)} errors in {counted}")
-        raise SystemExit(1)
-    if exceptions is not None:
-        _check_team(settings, exceptions)
-    out().print(f"valid: {counted}")
+    else:
+        out().print(f"valid: {counted}")
+    raise SystemExit(1 if problems else 0)
+
+
+def _show_all(hints: Sequence[FileProblem], problems: Sequence[FileProblem], *, verbose: bool) -> None:
+    if verbose:
+        _show(hints, "hint: ")
+    _show(problems)
+    if hints and not verbose:
+        bare = sum("no metadata" in hint.problem for hint in hints)
+        say(f"{len(hints)} hints about policies and actions without this project's metadata or conventions"
+            f"{f' ({bare} have no metadata: their severity is unrated)' if bare else ''}; -v lists them, "
+            "--strict makes those about policies errors")
 
 
 def _show(problems: Iterable[FileProblem], label: str = "") -> None:
@@ -106,10 +122,10 @@ def _without_case(settings: Settings, policies: Sequence[Policy]) -> Iterator[Fi
         yield from case_problems(own, _short(directory), whole=len(settings.cases) == 1)
 
 
-def _check_team(settings: Settings, exceptions: Exceptions) -> None:
+def _check_team(settings: Settings, exceptions: Exceptions) -> list[str]:
     """Check what the other files of a team say of the policies. Raises GuardrailsError for the first error.
 
-    Prints what deserves attention in the exceptions, such as one for a policy that does not exist.
+    Returns what deserves attention in the exceptions, such as one for a policy that does not exist.
     """
     from ..accounts import listed_accounts
     from .defaults import check_defaults
@@ -120,8 +136,7 @@ def _check_team(settings: Settings, exceptions: Exceptions) -> None:
     if settings.accounts:
         listed_accounts(settings.accounts, ())
     state = exceptions.state((), (), [policy.name for policy in policies])
-    for note in [*state.notes(), *exceptions.notes_on_names(policies)]:
-        click.echo(f"exceptions.yml: {note}", err=True)
+    return [*state.notes(), *exceptions.notes_on_names(policies)]
 
 
 def _cases(given: str | None, files: list[Path]) -> Path | None:

@@ -49,6 +49,18 @@ class RemovalPlan:
         """How many resources are to be removed."""
         return len(self.leftovers) + len(self.shared)
 
+    def to_dict(self) -> dict[str, Any]:
+        """The plan for JSON, with the rows of undeploy.json."""
+        return {
+            "remove": [*(_row(each) for each in self.leftovers), *(each.to_dict() for each in self.shared)],
+            "left_alone": [
+                *({"account": account.id, "account_name": account.name, "region": region, "function": "",
+                   "reason": reason} for (account, region), reason in self.kept),
+                *({"account": each.account.id, "account_name": each.account.name, "region": each.region,
+                   "function": each.name, "reason": reason} for each, reason in self.notes)],
+            "unknown": list(self.unknown),
+        }
+
 
 @dataclass(frozen=True)
 class RemovalReport:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .schedules import DAY, SCHEDULED, good_for, interval_of, is_scheduled
     from .scope import Scope, audit_scope, deploy_scope
     from .sources import PACK, PACKS, PackChoice, PolicySources
-    from .validation import FileProblem, used_parameters
+    from .validation import FileProblem, Validation, used_parameters
 
 __getattr__, __all__ = face(
     __name__,
@@ -48,5 +48,5 @@ __getattr__, __all__ = face(
     schedules=("DAY", "SCHEDULED", "good_for", "interval_of", "is_scheduled"),
     scope=("Scope", "audit_scope", "deploy_scope"),
     sources=("PACK", "PACKS", "PackChoice", "PolicySources"),
-    validation=("FileProblem", "used_parameters"),
+    validation=("FileProblem", "Validation", "used_parameters"),
 )

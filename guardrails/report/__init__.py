@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from .change_mail import DoctorResult, mail_about
     from .diff_comment import comment_on
     from .fix_command import fix_all_command
-    from .formats import FORMATS, write
+    from .formats import FORMATS, write, write_json_report
     from .publication import report_files, report_place, send, upload
     from .securityhub import import_findings
 
@@ -18,7 +18,7 @@ __getattr__, __all__ = face(
     change_mail=("DoctorResult", "mail_about"),
     diff_comment=("comment_on",),
     fix_command=("fix_all_command",),
-    formats=("FORMATS", "write"),
+    formats=("FORMATS", "write", "write_json_report"),
     publication=("report_files", "report_place", "send", "upload"),
     securityhub=("import_findings",),
 )

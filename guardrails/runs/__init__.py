@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         Restored,
         Rollback,
         RollbackCheck,
+        RollbackResult,
         RollbackStep,
         account_of_credentials,
         arn_of_credentials,
@@ -69,8 +70,8 @@ __getattr__, __all__ = face(
     ),
     report=("assess_source", "finished_audit"),
     rollback=(
-        "Restored", "Rollback", "RollbackCheck", "RollbackStep", "account_of_credentials", "arn_of_credentials",
-        "check_resources",
+        "Restored", "Rollback", "RollbackCheck", "RollbackResult", "RollbackStep", "account_of_credentials",
+        "arn_of_credentials", "check_resources",
     ),
     rollback_journal=("RollbackJournal", "UndoState"),
     rollback_plan=("AwsClients", "RollbackPlan"),

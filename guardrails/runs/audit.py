@@ -34,7 +34,7 @@ from ..results import load as load_exceptions
 from ..yamlfile import dump
 from .accounting import Check
 from .c7n_org import AUDIT, DEFAULT_CONCURRENCY, Concurrency
-from .progress import ShowProgress, without_progress
+from .progress import ShowProgress, out_of, without_progress
 from .sweeps import SweepPlan, execute
 
 
@@ -148,16 +148,24 @@ class AuditRun:
         """The number of checks: one for each (account, region, policy)."""
         return sum(len(policies) for policies in self.plan.work().values()) + len(self.plan.unreachable_checks())
 
+    @property
+    def done(self) -> int:
+        """The number of checks, of `total`, that have a complete result: a resume does not run them again."""
+        return len(self._done())
+
+    def _done(self) -> set[tuple[str, str, str]]:
+        return {key for key, state in self.store.states().items() if state in ("ran", "skipped")}
+
     def sweep(
         self, progress: ShowProgress = without_progress, concurrency: Concurrency = DEFAULT_CONCURRENCY
     ) -> None:
-        """Run the checks of which the file has no complete result.
+        """Run the checks of which the file has no complete result; the progress counts all checks of the audit.
 
         On Ctrl-C every check that has ended is written before KeyboardInterrupt is raised.
         """
         from .credential_report import warm_up
 
-        done = {key for key, state in self.store.states().items() if state in ("ran", "skipped")}
+        done = self._done()
         work = {
             (account, region): left
             for (account, region), policies in self.plan.work().items()
@@ -167,8 +175,8 @@ class AuditRun:
         }
         self.take(self.plan.unreachable_checks())
         warm_up(work)
-        execute(work, AUDIT, self.directory / "c7n-org", self.plan.accounts, self.take, progress=progress,
-                concurrency=concurrency, evidence=self.request.evidence)
+        execute(work, AUDIT, self.directory / "c7n-org", self.plan.accounts, self.take,
+                progress=out_of(self.total, progress), concurrency=concurrency, evidence=self.request.evidence)
         self.store["finished"] = _now()
 
     def take(self, checks: Sequence[Check]) -> None:

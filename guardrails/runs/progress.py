@@ -21,6 +21,18 @@ ShowProgress = Callable[[str, int], AbstractContextManager[Advance]]
 """Takes a label (`sweeping`) and the number of (account, region, policy); yields the function to call with progress."""
 
 
+def out_of(total: int, show: ShowProgress) -> ShowProgress:
+    """`show` for a run that does only the rest of its `total`: it counts what was done before as well."""
+
+    @contextmanager
+    def shown(what: str, left: int) -> Iterator[Advance]:
+        with show(what, total) as advance:
+            advance(Progress(total - left, 0))
+            yield lambda progress: advance(Progress(total - left + progress.started, progress.throttled))
+
+    return shown
+
+
 @contextmanager
 def without_progress(what: str, total: int) -> Iterator[Advance]:
     """Show no progress."""

@@ -73,6 +73,50 @@ class RestoredResource:
     detail: str = ""
 
 
+@dataclass(frozen=True)
+class RollbackResult:
+    """How a rollback ended."""
+
+    steps: tuple[RollbackStep, ...] = ()
+    resources: tuple[RestoredResource, ...] = ()
+
+    @property
+    def wrong(self) -> list[RestoredResource]:
+        """The resources that are not as before their fix, or cannot be read."""
+        return [each for each in self.resources if each.state in (Restored.DIFFERS, Restored.UNREADABLE)]
+
+    @property
+    def failed_at(self) -> int | None:
+        """The index of the call that failed; None if none did."""
+        return next((i for i, step in enumerate(self.steps) if step.state is UndoState.FAILED), None)
+
+    def refuse_incomplete(self) -> None:
+        """Raise GuardrailsError if a call failed, or a resource is not back."""
+        if (number := self.failed_at) is not None:
+            total = len(self.steps)
+            raise GuardrailsError(
+                f"stopped at call {number + 1} of {total}: {number} done, {total - number} not done",
+                "fix the cause and run the command again: it continues where it stopped")
+        if self.wrong:
+            raise GuardrailsError(
+                f"all calls were made, but {len(self.wrong)} of {len(self.resources)} resources are not as before the "
+                "fix, or cannot be read",
+                "see the differences above; something else may have changed the resource since")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result for JSON: each call as in its receipt, and each resource."""
+        return {
+            "complete": self.failed_at is None and not self.wrong,
+            "calls": [
+                {"account": step.call.account, "region": step.call.region, "resource": step.call.resource,
+                 **step.call.to_dict(), "state": step.state.value, "reason": step.reason} for step in self.steps],
+            "resources": [
+                {"account": each.source.receipt["account"], "region": each.source.receipt["region"],
+                 "resource": each.source.receipt["resource"], "state": each.state.value, "detail": each.detail}
+                for each in self.resources],
+        }
+
+
 class Rollback:
     """Makes the calls of a plan, with the journal of its account and the record that it writes."""
 

@@ -41,6 +41,8 @@ class RollbackRecord:
         self.path = directory / "receipts.json"
         self._journal = directory / JOURNAL
         self._heads: dict[str, dict[str, Any]] = {}
+        self.receipts: Sequence[Mapping[str, Any]] = ()
+        """What `receipts.json` has, after the end of the context."""
 
     def __enter__(self) -> RollbackRecord:
         return self
@@ -49,7 +51,8 @@ class RollbackRecord:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._heads:
-            write_json(self.path, interrupted(self._journal.read_bytes()))
+            self.receipts = interrupted(self._journal.read_bytes())
+            write_json(self.path, self.receipts)
 
     def begins(self, source: SourcedReceipt, number: int, call: UndoCall) -> None:
         """Record that a call is about to be made: call `number` of the receipt, or a part of it.

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from ...assessment import Assessment
 from ...errors import GuardrailsError
@@ -64,6 +64,12 @@ def write(names: Iterable[str], assessment: Assessment, directory: Path) -> list
                     _load(writer)(assessment, stream)
             written.append(path)
     return written
+
+
+def write_json_report(assessment: Assessment, stream: TextIO) -> None:
+    """Write what report.json has to the stream."""
+    [writer] = FORMATS["json"].files.values()
+    _load(writer)(assessment, stream)
 
 
 def _load(writer: str) -> Any:

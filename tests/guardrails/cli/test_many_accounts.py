@@ -4,17 +4,21 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import EC2Backend
+
+from guardrails.runs.progress import Advance
 
 from ..conftest import Cloud, guardrails, role
 
@@ -190,6 +194,17 @@ def _lines(report: dict[str, Any]) -> list[str]:
     return [f"{run['account']} {run['region']} {run['policy']}" for run in report["runs"] if run["reason"]]
 
 
+def counting(totals: list[int]) -> Any:
+    """A progress bar that only keeps the total."""
+
+    @contextmanager
+    def show(what: str, total: int) -> Iterator[Advance]:
+        totals.append(total)
+        yield lambda progress: None
+
+    return show
+
+
 def test_an_interrupted_audit_goes_on_with_the_same_question(
     cloud: Cloud, many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -212,7 +227,8 @@ def test_an_interrupted_audit_goes_on_with_the_same_question(
         result = guardrails("audit", "-c", many, *chosen, "--history", "none", "-o", tmp_path / "out")
     again.cancel()
     assert result.exit_code == 130
-    assert "interrupted: " in result.stderr
+    counted = re.search(r"^interrupted: (\d+ of (\d+) checks) are done$", result.stderr, re.MULTILINE)
+    assert counted, result.stderr
     assert f"--resume {tmp_path / 'out'}" in result.stderr
     # Nothing of a report is there that could be read as whole, and no worker goes on.
     assert not list((tmp_path / "out").glob("report.*"))
@@ -226,8 +242,15 @@ def test_an_interrupted_audit_goes_on_with_the_same_question(
     assert other.exit_code == 1
     assert "the accounts have changed" in other.stderr
     many.write_text(whole)
-    resumed = guardrails("audit", "--resume", tmp_path / "out", "--format", "json")
+    totals: list[int] = []
+    with monkeypatch.context() as patched:
+        patched.setattr("guardrails.cli.progress.progress_bar", counting(totals))
+        resumed = guardrails("audit", "--resume", tmp_path / "out", "--format", "json")
     assert resumed.exit_code == 0, resumed.output
+    # Before the interrupt, after it, on the progress bar and in the report, the total is the same.
+    assert f"resuming: {counted[1]} are done" in resumed.stderr
+    assert totals == [int(counted[2])]
+    assert resumed.stdout.startswith(f"COMPLETE: all {counted[2]} checks ran")
     report = json.loads((tmp_path / "out/report.json").read_text())
     assert found(report) == +truth
     assert states(report) == {key: "ran" for key in every_check() if key[0] in ACCOUNTS[:2]}
