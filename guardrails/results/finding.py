@@ -145,7 +145,7 @@ def findings_of(
             arn=resource_arn(resource, policy.resource, account.id, region),
             name=resource_name(resource, policy.resource),
             tags=resource_tags(resource),
-            severity=policy.severity,
+            severity=policy.severity_in(account),
             title=policy.title,
             response=policy.response,
             controls=policy.controls,
