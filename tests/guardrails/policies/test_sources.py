@@ -76,7 +76,8 @@ def test_parameters_and_severities_are_replaced_and_the_rest_is_as_it_was(team: 
 
 
 SHOP, SANDBOX, OTHER = (
-    Account("111111111111", "shop-prod", ()), Account("222222222222", "sandbox-1", ()), Account("333333333333", "x", ()))
+    Account("111111111111", "shop-prod", ()), Account("222222222222", "sandbox-1", ()),
+    Account("333333333333", "x", ()))
 
 
 @pytest.mark.parametrize(("severities", "general", "in_accounts"), [

@@ -1,4 +1,4 @@
-"""The severity of a finding is that of its policy in its account, in the order, the counts, the score and the formats."""
+"""The severity of a finding is that of its policy in its account: in order, counts, score, risk and formats."""
 from __future__ import annotations
 
 import csv
