@@ -13,6 +13,7 @@ import pytest
 from guardrails.assessment import assess_again, risk
 from guardrails.assessment.assessment import Assessment
 from guardrails.errors import GuardrailsError
+from guardrails.report.change_mail import mail_about
 from guardrails.report.formats import jsonreport, junit, markdown, ocsf, sarif, spreadsheet
 from guardrails.report.html.lists import worst_resources
 from guardrails.report.html.page import stream
@@ -46,6 +47,9 @@ def test_findings_are_ordered_by_their_own_severity(run: Assessment) -> None:
     found = [(finding.resource, finding.severity) for finding in run.findings(Status.OPEN)]
     assert found == [("sg-3", "critical"), ("sg-1", "info"), ("sg-2", "info")]
     assert [finding.severity for finding in run.findings(Status.FIXED)] == ["critical"]
+    run.store.set_severities({RED: {"open-ssh": "critical"}})
+    found = [(finding.resource, finding.severity) for finding in run.findings(Status.OPEN)]
+    assert found == [("sg-1", "critical"), ("sg-2", "critical"), ("sg-3", "high")], "by severity, not by name"
 
 
 def test_a_run_that_is_opened_again_has_them_and_an_older_one_has_none(run: Assessment) -> None:
@@ -109,6 +113,8 @@ def test_every_format_shows_them(run: Assessment) -> None:
     compliance = [one for one in json.loads(written(ocsf.write, run)) if one["status_code"] == "FAIL"]
     assert sorted(one["severity"] for one in compliance) == ["Critical", "Informational", "Informational"]
     assert "| critical | blue |" in written(markdown.write, run)
+    mail = mail_about(run).text
+    assert "3 open findings (1 critical, 2 info)" in mail and "- critical  blue  eu-west-1  open-ssh  sg-gone" in mail
     page = "".join(stream(run))
     assert "#findings?severity=critical&amp;account=222222222222" in page
 
