@@ -58,6 +58,11 @@ class Account:
     hub: Hub | None = field(default=None, compare=False, repr=False)
     """The hub that handles its events; None if the account handles them itself."""
 
+    @property
+    def keys(self) -> tuple[str, str]:
+        """Its name and its id: what people write to name it, or globs of them."""
+        return self.name, self.id
+
     def __str__(self) -> str:
         return self.id if self.name == self.id else f"{self.name} ({self.id})"
 
@@ -104,6 +109,8 @@ class Accounts:
     """c7n-org's `vars` for all accounts."""
     caller: str = ""
     """The ARN of the user or role that runs the verb; empty if AWS was not asked, or did not answer."""
+    listed: tuple[str, ...] | None = None
+    """The names and ids of every account of accounts.yml, chosen or not; None without accounts.yml."""
 
     @property
     def all(self) -> tuple[Account, ...]:
@@ -146,7 +153,7 @@ def find_accounts(config: Path | None, regions: Sequence[str], choice: AccountCh
     return Accounts(
         tuple(account for account, problem in checked if problem is None),
         tuple((account, problem) for account, problem in checked if problem is not None),
-        variables, caller,
+        variables, caller, _keys(listed) if config else None,
     )
 
 
@@ -162,7 +169,11 @@ def listed_accounts(config: Path, regions: Sequence[str], choice: AccountChoice 
         raise GuardrailsError(
             f"{config}: account {every} has the region `all`, which only AWS can resolve; this verb does not call AWS",
             "list the account's regions in accounts.yml")
-    return Accounts(found, (), variables)
+    return Accounts(found, (), variables, listed=_keys(listed))
+
+
+def _keys(accounts: Iterable[Account]) -> tuple[str, ...]:
+    return tuple(key for account in accounts for key in account.keys)
 
 
 def accounts_file(accounts: Iterable[tuple[Account, Sequence[str]]], variables: Mapping[str, Any]) -> dict[str, Any]:

@@ -33,7 +33,7 @@ class AccountChoice:
         Raises GuardrailsError for a name or a tag that no account has, and if nothing is left: a typing error must not
         look like a smaller scope.
         """
-        keys = [key for account in accounts for key in (account.name, account.id)]
+        keys = [key for account in accounts for key in account.keys]
         for option, patterns in (("--accounts", self.names), ("--not-accounts", self.without)):
             for pattern in patterns:
                 if not any(fnmatchcase(key, pattern) for key in keys):
@@ -56,7 +56,7 @@ EVERY = AccountChoice()
 
 
 def _matches(account: Account, patterns: Iterable[str]) -> bool:
-    return any(fnmatchcase(key, pattern) for pattern in patterns for key in (account.name, account.id))
+    return any(fnmatchcase(key, pattern) for pattern in patterns for key in account.keys)
 
 
 def _near(name: str, known: Iterable[str]) -> str:

@@ -28,9 +28,9 @@ from ..results import (
     Status,
     rank,
 )
-from .check_groups import CheckGroup, ResourceTotals, check_counts, check_groups
+from .check_groups import CheckGroup, ResourceTotals, check_counts, check_groups, open_findings
 from .owner import OWNER_TAGS
-from .score import OpenFindings, Priority, Score, ScoreInput, riskiest, score
+from .score import Priority, Score, ScoreInput, riskiest, score
 
 SHOWN_FRAMEWORKS = "shown_frameworks"
 """The fact about a run with the frameworks that its reports show; empty or missing for all."""
@@ -264,12 +264,13 @@ class Assessment:
     @cached_property
     def open_by_severity(self) -> dict[str, int]:
         """Severity to number of open findings, the most severe first, without severities that have none."""
-        counts: dict[str, int] = defaultdict(int)
-        for policy, number in self.store.rows(
-            "select policy, count(*) from findings where status = 'open' group by policy"
-        ):
-            counts[self.policies[policy].severity] += number
-        return {severity: counts[severity] for severity in SHOWN_SEVERITIES if counts[severity]}
+        counts = dict(self.store.rows(
+            "select severity_of(account, policy), count(*) from findings where status = 'open' group by 1"))
+        return {severity: counts[severity] for severity in SHOWN_SEVERITIES if severity in counts}
+
+    def severity_of(self, account: str, policy: str) -> str:
+        """The severity of a policy in an account, given by its id."""
+        return self.store.severity_of(account, policy)
 
     def count(self, status: Status) -> int:
         """The number of findings with the status."""
@@ -289,14 +290,14 @@ class Assessment:
     def _score(self, rows: Sequence[CheckGroup]) -> Score:
         return score([
             ScoreInput(
-                severity=self.policies[row.policy].severity, exposure=self.policies[row.policy].exposure,
+                severity=self.severity_of(row.account, row.policy), exposure=self.policies[row.policy].exposure,
                 seen=row.state == "ran", judged=not row.empty, open=row.open, number=row.number, excepted=row.excepted)
             for row in rows if row.state != "skipped"
         ])
 
     @cached_property
     def by_policy(self) -> list[PolicyRow]:
-        """The policies that the audit ran, by severity and number of open findings."""
+        """The policies that the audit ran, by general severity and number of open findings."""
         rows = []
         grouped = _grouped(self._per_check, "policy")
         for name, policy in self.policies.items():
@@ -332,7 +333,7 @@ class Assessment:
             counts = check_counts(subset.checks)
             by: dict[str, int] = defaultdict(int)
             for row in subset.checks:
-                by[self.policies[row.policy].severity] += row.open * row.number
+                by[self.severity_of(row.account, row.policy)] += row.open * row.number
             groups.append(GroupRow(
                 key=subset.key, name=subset.name, score=self._score(subset.checks), passed=counts.passed,
                 seen=counts.seen, asked=counts.asked,
@@ -386,9 +387,7 @@ class Assessment:
 
     def riskiest(self, limit: int = 10) -> list[Priority]:
         """What to fix first: the policies whose open findings carry the most risk."""
-        rows = self.store.rows(
-            "select policy, count(*), count(distinct account) from findings where status = 'open' group by policy")
-        return riskiest(self.policies, [OpenFindings(*row) for row in rows], limit)
+        return riskiest(self.policies, open_findings(self.store), limit)
 
     # Sentences.
 

@@ -1,10 +1,13 @@
 """The checks of a run in groups, and their totals: what score, verdicts and tables are computed from."""
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple
 
 from ..results import RunStore
+from .score import OpenFindings
 
 # How many checks have the same policy, account, state and numbers of findings, and the resources that they looked at.
 _PER_CHECK = """
@@ -117,6 +120,17 @@ def check_groups(store: RunStore) -> list[CheckGroup]:
     return [
         CheckGroup(account, policy, state, opened, excepted, bool(empty), *numbers)
         for account, policy, state, opened, excepted, empty, *numbers in store.rows(_PER_CHECK)]
+
+
+def open_findings(store: RunStore) -> Iterator[OpenFindings]:
+    """How many open findings each policy has that has any."""
+    rows = store.rows(
+        "select policy, severity_of(account, policy), count(*), count(distinct account) from findings "
+        "where status = 'open' group by 1, 2 order by 1")
+    for policy, group in groupby(rows, itemgetter(0)):
+        of = list(group)
+        # A policy has one severity in an account, so no account counts twice.
+        yield OpenFindings(policy, {row[1]: row[2] for row in of}, sum(row[3] for row in of))
 
 
 def check_counts(groups: Iterable[CheckGroup]) -> CheckCounts:

@@ -136,6 +136,7 @@ class Priority:
     """The policy's name."""
     title: str
     severity: str
+    """The policy's general severity; `risk` counts the severity in each account."""
     exposure: str
     open: int
     """Open findings."""
@@ -146,21 +147,30 @@ class Priority:
 
 
 class OpenFindings(NamedTuple):
-    """The number of open findings of one policy."""
+    """How many open findings one policy has."""
 
     policy: str
-    number: int
+    numbers: Mapping[str, int]
+    """Severity to number of findings: it can differ from account to account."""
     accounts: int
     """The number of accounts that have them."""
 
 
-def risk_of(severity: str, exposure: str, number: int) -> float:
-    """The risk of `number` open findings of one policy; 0 when there are none.
+def risk_of(numbers: Mapping[str, int], exposure: str) -> float:
+    """The risk of the open findings of one policy; 0 when there are none.
 
     Each doubling of the number adds the weight of one finding. A plain sum would rank seventy instances without a tag
-    above a public database; this way it takes 2^63 findings to outweigh one of 64 times their weight.
+    above a public database; this way it takes 2^63 findings to outweigh one of 64 times their weight. Findings of
+    several severities are counted with the most severe first, so that a lower severity never raises the risk.
+
+    Args:
+        numbers: severity to number of findings.
     """
-    return risk(severity, exposure) * (1 + math.log2(number)) if number > 0 else 0.0
+    found, before = 0.0, 0
+    for weight, number in sorted(((risk(severity, exposure), n) for severity, n in numbers.items() if n), reverse=True):
+        found += weight * (math.log2(before + number) - math.log2(before) if before else 1 + math.log2(number))
+        before += number
+    return found
 
 
 def riskiest(
@@ -170,8 +180,8 @@ def riskiest(
     priorities = [
         Priority(
             policy=each.policy, title=policy.title, severity=policy.severity, exposure=policy.exposure,
-            open=each.number, accounts=each.accounts, risk=risk_of(policy.severity, policy.exposure, each.number))
-        for each in open_findings if each.number > 0
+            open=sum(each.numbers.values()), accounts=each.accounts, risk=risk_of(each.numbers, policy.exposure))
+        for each in open_findings if any(each.numbers.values())
         for policy in (policies[each.policy],)
     ]
     return sorted(priorities, key=lambda one: (-one.risk, -one.open, one.policy))[:limit]

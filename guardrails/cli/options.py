@@ -231,7 +231,7 @@ def selection_options(command: Command) -> Command:
     )(command)
     command = click.option(
         "--severity", "severities", multiple=True, type=click.Choice(SHOWN_SEVERITIES),
-        help="Only policies of this severity. Can be repeated."
+        help="Only policies of this severity, in general or in any account. Can be repeated."
     )(command)
     command = click.option(
         "--service", "services", multiple=True, metavar="TYPE",

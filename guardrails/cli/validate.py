@@ -134,7 +134,7 @@ def _check_team(settings: Settings, exceptions: Exceptions) -> list[str]:
     policies = settings.sources.load()
     check_defaults(settings, verbs())
     if settings.accounts:
-        listed_accounts(settings.accounts, ())
+        settings.sources.check_accounts(listed_accounts(settings.accounts, ()).listed)
     state = exceptions.state((), (), [policy.name for policy in policies])
     return [*state.notes(), *exceptions.notes_on_names(policies)]
 

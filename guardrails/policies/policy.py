@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from custom_actions.names import FUNCTION_PREFIX
 from custom_actions.parameters import USE_PLAIN_NAMES, lookups
@@ -19,6 +19,9 @@ from ..paths import POLICIES
 from ..suggest import nearest
 from ..yamlfile import YamlError, YamlFile, read
 from .claims import Claim, claimed_parts, claims_of, partial_claims
+
+if TYPE_CHECKING:
+    from ..accounts import Account
 
 PROVIDER = "aws"
 """c7n's name of the only cloud provider that this project supports."""
@@ -52,6 +55,8 @@ class Policy:
     source: YamlFile
     index: int
     """Its position in the file's list."""
+    account_severities: tuple[tuple[str, str], ...] = ()
+    """Names, ids or globs of accounts with their own severity; the last one that fits applies."""
 
     @property
     def name(self) -> str:
@@ -102,9 +107,22 @@ class Policy:
 
     @property
     def severity(self) -> str:
-        """One of SEVERITIES; `unrated` if the policy says none of them."""
+        """The general one, of SEVERITIES; `unrated` if the policy says none of them. See `severity_in`."""
         given = self.metadata.get("severity")
         return given if isinstance(given, str) and given in SEVERITIES else UNRATED
+
+    @property
+    def severities(self) -> set[str]:
+        """Its general severity, and those of single accounts."""
+        return {self.severity, *(severity for _, severity in self.account_severities)}
+
+    def severity_in(self, account: Account) -> str:
+        """Its severity in the account: the general one if the account has none of its own."""
+        found = self.severity
+        for pattern, severity in self.account_severities:
+            if any(fnmatchcase(key, pattern) for key in account.keys):
+                found = severity
+        return found
 
     @property
     def response(self) -> str:
@@ -277,6 +295,7 @@ class Selection:
     services: Sequence[str] = ()
     """Resource types (`s3`), or globs of them (`iam-*`)."""
     severities: Sequence[str] = ()
+    """A policy matches with its general severity, or with that of any account."""
     excluded: Sequence[str] = ()
     """Names or globs of policies that are left out."""
 
@@ -305,7 +324,7 @@ class Selection:
             if (not self.names or any(fnmatchcase(policy.name, pattern) for pattern in self.names))
             and not any(fnmatchcase(policy.name, pattern) for pattern in self.excluded)
             and (not self.services or any(fnmatchcase(policy.service, pattern) for pattern in self.services))
-            and (not self.severities or policy.severity in self.severities)
+            and (not self.severities or policy.severities & set(self.severities))
         ]
 
 

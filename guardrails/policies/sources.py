@@ -5,7 +5,8 @@ all policies, whatever their source, so that a team changes no shipped file.
 """
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -24,6 +25,8 @@ from .policy import Policy, Selection, is_part, load, policy_files
 PACK = "aws-guardrails"
 """The pack of the policies that this project ships."""
 PACKS: Mapping[str, Path] = {PACK: POLICIES}
+# A pattern that ids of accounts can match, and hardly any name.
+_ID_GLOB = re.compile(r"[0-9*?\[\]!-]+")
 
 
 @dataclass(frozen=True)
@@ -72,8 +75,12 @@ class PolicySources:
     """Names or globs of policies that are switched off."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     """Parameter to its value in all accounts, in place of the default in the policy file."""
-    severities: Mapping[str, str] = field(default_factory=dict)
-    """Name or glob of a policy to its severity; the last one that fits applies."""
+    severities: Mapping[str, str | Mapping[str, Any]] = field(default_factory=dict)
+    """Name or glob of a policy to its severity; the last one that fits applies.
+
+    The severity can be a mapping: `accounts` has names or ids of accounts, or globs, with their severities, and
+    `default` the severity in all other accounts. Without `default`, it stays what it was.
+    """
     origin: str = ""
     """The file of settings that says so, for errors; empty without one."""
     part: bool = False
@@ -151,10 +158,47 @@ class PolicySources:
         defaults = metadata.get("parameters") or {}
         if chosen := {name: value for name, value in self.parameters.items() if name in defaults}:
             metadata["parameters"] = {**defaults, **chosen}
-        for pattern, severity in self.severities.items():
+        severity, in_accounts = self._severities_of(policy)
+        if severity:
+            metadata["severity"] = severity
+        if metadata != policy.metadata:
+            policy = replace(policy, data={**policy.data, "metadata": metadata})
+        return replace(policy, account_severities=in_accounts) if in_accounts else policy
+
+    def _severities_of(self, policy: Policy) -> tuple[str, tuple[tuple[str, str], ...]]:
+        """The policy's general severity, empty if none is set, and those in accounts.
+
+        An entry with a general severity replaces everything that earlier entries set.
+        """
+        general, in_accounts = "", list[tuple[str, str]]()
+        for pattern, given in self.severities.items():
             if fnmatchcase(policy.name, pattern):
-                metadata["severity"] = severity
-        return policy if metadata == policy.metadata else replace(policy, data={**policy.data, "metadata": metadata})
+                entry: Mapping[str, Any] = {"default": given, "accounts": {}} if isinstance(given, str) else given
+                if "default" in entry:
+                    general, in_accounts = entry["default"], []
+                in_accounts += entry["accounts"].items()
+        return general, tuple(in_accounts)
+
+    def check_accounts(self, known: Collection[str] | None) -> None:
+        """Raise GuardrailsError if `severities` names an account that does not exist.
+
+        Args:
+            known: the names and ids of all accounts; None if there is no accounts.yml. Then names are not known, and
+                an id may be that of an account that another run audits.
+        """
+        for policies, given in self.severities.items():
+            for pattern in () if isinstance(given, str) else given["accounts"]:
+                where = f"{self.origin}: severities.{policies}.accounts"
+                if known is None:
+                    if not _ID_GLOB.fullmatch(pattern):
+                        raise GuardrailsError(
+                            f"{where}: {pattern} cannot be compared with an account: names are in accounts.yml, and "
+                            "none is given",
+                            "add -c accounts.yml, or `accounts:` in guardrails.yml, or write the account's id")
+                elif not any(fnmatchcase(key, pattern) for key in known):
+                    raise GuardrailsError(
+                        f"{where}: no account is named {pattern}",
+                        nearest(pattern, known) or "names and ids are in accounts.yml")
 
     def _check_names(self, key: str, patterns: Iterable[str], every: Sequence[Policy]) -> None:
         names = [policy.name for policy in every]

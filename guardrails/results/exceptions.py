@@ -129,7 +129,7 @@ class Exceptions:
     def notes_on_names(self, policies: Iterable[Policy]) -> list[str]:
         """A sentence for each exception by name from a critical policy about exposure to the internet."""
         critical = [policy.name for policy in policies
-                    if policy.severity == "critical" and policy.metadata.get("exposure") == "internet"]
+                    if "critical" in policy.severities and policy.metadata.get("exposure") == "internet"]
         return [
             f"{entry} is for a critical policy about access from the internet: whoever may create such a resource "
             "chooses its name. Prefer an id, or made-by"

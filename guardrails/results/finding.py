@@ -134,6 +134,7 @@ def findings_of(
     policy: Policy, account: Account, region: str, resources: Iterable[Mapping[str, Any]], *, whole_account: bool
 ) -> list[Finding]:
     """The findings of one policy in one account and region: one for each resource that it matched."""
+    severity = policy.severity_in(account)
     return [
         Finding(
             account=account.id,
@@ -145,7 +146,7 @@ def findings_of(
             arn=resource_arn(resource, policy.resource, account.id, region),
             name=resource_name(resource, policy.resource),
             tags=resource_tags(resource),
-            severity=policy.severity,
+            severity=severity,
             title=policy.title,
             response=policy.response,
             controls=policy.controls,

@@ -12,18 +12,18 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
-
-from custom_actions.vocabulary import SHOWN_SEVERITIES
 
 from ..errors import GuardrailsError
 from ..paths import create_private
 from .database import DatabaseKind, explained, open_database
-from .finding import TABLE, Finding, Status
+from .finding import TABLE, Finding, Status, rank
 from .judged import JudgedResources
 from .passed import PASSED_TABLES, PassedCheck, PassedOutput, read_passed, save_passed
+from .severities import Severities
 from .state import State
 
 FORMAT = 4
@@ -60,7 +60,8 @@ and exists (select 1 from checks c where (c.account, c.account_name, c.region, c
 """
 _FIX = "name the directory of an audit (its -o), or run the audit again"
 _AGAIN = "run the audit again"
-_RANK = "case p.severity " + " ".join(f"when '{s}' then {n}" for n, s in enumerate(SHOWN_SEVERITIES)) + " else 9 end"
+_SEVERITIES = "severities_in"
+"""The fact about a run with the severities in accounts that differ from the policies' general ones."""
 
 
 def _kind() -> DatabaseKind:
@@ -74,6 +75,7 @@ class PolicyInfo:
     name: str
     title: str
     severity: str
+    """The general one; `RunStore.severity_of` has that in an account."""
     exposure: str
     """internet, cross-account or internal."""
     resource: str
@@ -163,10 +165,19 @@ class CheckRow:
 
 @dataclass
 class RunStore:
-    """The file of one run. Made by `create` or `open`; a context manager that closes it."""
+    """The file of one run. Made by `create` or `open`; a context manager that closes it.
+
+    Queries of `rows` have the functions `severity_of(account, policy)` and `rank_of(severity)`.
+    """
 
     path: Path
     _connection: sqlite3.Connection = field(repr=False)
+    _severities: Severities = field(default_factory=Severities, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        # Functions of the table, not of this object: SQLite would keep it, and its open file, for ever.
+        self._connection.create_function("severity_of", 2, self._severities.of)
+        self._connection.create_function("rank_of", 1, rank)
 
     @classmethod
     def create(cls, path: Path) -> RunStore:
@@ -227,7 +238,9 @@ class RunStore:
         for (key,) in self._connection.execute("select key from run").fetchall():
             self.get(key)
         self.accounts()
-        self.policies()
+        self._severities.general = {policy.name: policy.severity for policy in self.policies().values()}
+        with self._values(f"the run's {_SEVERITIES}"):
+            self._severities.set(self.get(_SEVERITIES, {}))
         known = {"findings": ("status", tuple(Status)), "checks": ("state", tuple(State))}
         for table, (column, values) in known.items():
             listed = ", ".join(f"'{value}'" for value in values)
@@ -308,10 +321,17 @@ class RunStore:
 
     def set_policies(self, policies: Iterable[PolicyInfo]) -> None:
         """Store the policies of the run; they replace the ones stored before."""
+        policies = list(policies)
+        self._severities.general = {policy.name: policy.severity for policy in policies}
         with self._writing():
             self._connection.execute("delete from policies")
             self._connection.executemany(
                 "insert into policies values (?, ?)", [(p.name, json.dumps(vars(p), default=str)) for p in policies])
+
+    def set_severities(self, differing: Mapping[str, Mapping[str, str]]) -> None:
+        """Store the severities in accounts that differ from the general ones: account id to policy to severity."""
+        self._severities.set(differing)
+        self[_SEVERITIES] = self._severities.differing
 
     def add(self, checks: Iterable[tuple[CheckRow, Iterable[Finding]]]) -> None:
         """Store checks that have ended, each with its findings, in one transaction.
@@ -364,6 +384,10 @@ class RunStore:
         with self._values("a policy"):
             return {name: _policy(json.loads(data)) for name, data in rows}
 
+    def severity_of(self, account: str, policy: str) -> str:
+        """The severity of a policy in an account, given by its id."""
+        return self._severities.of(account, policy)
+
     def checks(self, *, missing: bool = False) -> Iterator[CheckRow]:
         """Every check, or with `missing` those that did not complete, by account, region and policy."""
         where = "where state not in ('ran', 'skipped')" if missing else ""
@@ -387,15 +411,15 @@ class RunStore:
         infos = self.policies()
         marks = ", ".join("?" * len(chosen))
         query = (
-            f"select {TABLE.selection}, p.name "  # noqa: S608
-            "from findings f join (select name, json_extract(data, '$.severity') as severity from policies) p "
-            f"on p.name = f.policy where f.status in ({marks}) "
-            f"order by {_RANK}, f.account_name, f.region, f.policy, f.resource, f.id"
+            f"select {TABLE.selection}, f.policy, severity_of(f.account, f.policy) as severity "  # noqa: S608
+            f"from findings f where f.status in ({marks}) "
+            "order by rank_of(severity), f.account_name, f.region, f.policy, f.resource, f.id"
         )
+        rated = cache(lambda policy, severity: replace(infos[policy], severity=severity))
         with closing(self._connection.execute(query, [status.value for status in chosen])) as rows:
-            for row in rows:
+            for *row, policy, severity in rows:
                 with self._values("a finding"):
-                    finding = TABLE.finding(row[:-1], infos[row[-1]])
+                    finding = TABLE.finding(row, rated(policy, severity))
                 yield finding
 
     def passed(self, policy: str = "") -> Iterator[PassedCheck]:

@@ -115,7 +115,9 @@ class AuditRequest:
 
     def find_accounts(self) -> Accounts:
         """The accounts and regions to audit, and whether each can be reached. Raises GuardrailsError."""
-        return find_accounts(Path(self.config) if self.config else None, self.regions, self.choice)
+        found = find_accounts(Path(self.config) if self.config else None, self.regions, self.choice)
+        self.sources.check_accounts(found.listed)
+        return found
 
     def selects(self, finding: Finding) -> bool:
         """Whether the request selects the finding's resource."""
@@ -299,6 +301,10 @@ def describe(
     store["partial_in"] = {
         account.id: found for account in accounts.all if (found := partial_in(every, accounts.vars_of(account)))}
     store.set_accounts(account_infos(accounts))
+    store.set_severities({
+        account.id: {policy.name: severity for policy in policies
+                     if (severity := policy.severity_in(account)) != policy.severity}
+        for account in accounts.all})
 
 
 def partial_in(policies: Iterable[Policy], variables: Mapping[str, Any]) -> dict[str, dict[str, dict[str, str]]]:

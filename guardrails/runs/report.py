@@ -38,10 +38,12 @@ def assess_source(source: str, request: AuditRequest, target: Callable[[], Path]
         return assess_again(store, controls=controls, exceptions=exceptions), ""
     request.check_shown()
     request.check_history()
+    accounts = listed_accounts(
+        Path(request.config), request.regions, request.choice) if request.config else None
+    request.sources.check_accounts(accounts.listed if accounts else None)
     store = collect(
-        source, accounts=listed_accounts(
-            Path(request.config), request.regions, request.choice) if request.config else None,
-        policies=request.every, chosen={policy.name for policy in request.policies()}, target=target())
+        source, accounts=accounts, policies=request.every,
+        chosen={policy.name for policy in request.policies()}, target=target())
     store[SHOWN_FRAMEWORKS] = request.shown
     store["request"] = asdict(request)
     store.change_each(exceptions.apply)

@@ -114,7 +114,7 @@ def _existing(
 def _invalid(source: YamlFile, error: Any) -> GuardrailsError:
     """The first error of the schema in words."""
     place = tuple(error.absolute_path)
-    if error.validator == "anyOf" and error.context:  # a pack: its name, or a mapping
+    if error.validator == "anyOf" and error.context:  # a pack or a severity: its name, or a mapping
         wanted = "object" if isinstance(error.instance, Mapping) else "enum"
         error = next((each for each in error.context if (each.schema.get("type") or "enum") == wanted
                       or each.absolute_path != error.absolute_path), error.context[0])

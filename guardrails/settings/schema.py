@@ -17,6 +17,7 @@ def settings_schema(verbs: Mapping[str, Mapping[str, Any]] | None = None) -> dic
     """
     texts = {"type": "array", "items": {"type": "string", "minLength": 1}}
     pack = {"enum": list(PACKS)}
+    severity = {"enum": list(SEVERITIES)}
     defaults: dict[str, Any] = {"type": "object", "additionalProperties": {"type": "object"}}
     if verbs is not None:
         defaults = {"type": "object", "additionalProperties": False, "properties": {
@@ -46,7 +47,14 @@ def settings_schema(verbs: Mapping[str, Mapping[str, Any]] | None = None) -> dic
             "exclude": described("Policies that are switched off: names, or globs.", texts),
             "parameters": described("Values for the parameters of policies, in all accounts.", {"type": "object"}),
             "severities": described("Severities in place of those in the policy files, by name or glob.", {
-                "type": "object", "additionalProperties": {"enum": list(SEVERITIES)}}),
+                "type": "object", "additionalProperties": {"anyOf": [severity, {
+                    "type": "object", "additionalProperties": False, "required": ["accounts"], "properties": {
+                        "default": described("The severity in all other accounts.", severity),
+                        "accounts": described("Severities in accounts, by name, id or glob.", {
+                            "type": "object", "minProperties": 1, "additionalProperties": severity,
+                            "propertyNames": described("Write the account's id in quotes: '012345678901'.", {
+                                "type": "string", "minLength": 1})}),
+                    }}]}}),
             "controls": described("Directories of your own frameworks.", texts),
             "frameworks": described("The frameworks that reports and coverage show. Default: all.", texts),
             "cases": described("Directories of the test cases of your own policies.", texts),

@@ -59,7 +59,8 @@ def _case(check: CheckRow, assessment: Assessment) -> _Case:
         so_far = f"; {counted(len(opened), 'open finding')} so far" if opened else ""
         return case("error", check.state, f"did not complete ({check.state}): {check.reason}{so_far}")
     if opened:
-        return case("failure", policy.severity, f"Violated: {policy.title}: {counted(len(opened), 'open finding')}")
+        severity = assessment.severity_of(check.account, check.policy)
+        return case("failure", severity, f"Violated: {policy.title}: {counted(len(opened), 'open finding')}")
     if not check.seen:
         return case("skipped", check.state, check.reason or check.state)
     if excepted:

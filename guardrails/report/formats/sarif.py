@@ -74,7 +74,7 @@ def _results(assessment: Assessment, rules: Mapping[str, int]) -> Iterator[dict[
         policy = assessment.policies[finding.policy]
         yield {
             "ruleId": policy.name, **({"ruleIndex": rules[policy.name]} if policy.name in rules else {}),
-            "level": _LEVELS.get(policy.severity, "note"),
+            "level": _LEVELS.get(finding.severity, "note"),
             "message": {"text": f"{'Fixed' if finding.status is Status.FIXED else 'Violated'}: {policy.title}: "
                                 f"{finding.resource} (account {finding.account_name}, region {finding.region})"},
             "locations": [{

@@ -47,8 +47,9 @@ def write_not_seen(assessment: Assessment, stream: TextIO) -> None:
     A check with unknown resources has a row for each of them.
     """
     _table(stream, NOT_SEEN, (
-        (check.account, check.account_name, check.region, check.policy, assessment.policies[check.policy].severity,
-         assessment.policies[check.policy].title, check.state, reason, resource)
+        (check.account, check.account_name, check.region, check.policy,
+         assessment.severity_of(check.account, check.policy), assessment.policies[check.policy].title, check.state,
+         reason, resource)
         for check in assessment.checks(missing=True)
         for resource, reason in check.unknown or (("", check.reason),)
     ))
@@ -57,8 +58,8 @@ def write_not_seen(assessment: Assessment, stream: TextIO) -> None:
 def write_passed(assessment: Assessment, stream: TextIO) -> None:
     """The resources that passed, by policy, account and region."""
     _table(stream, PASSED, (
-        (one.id, check.account, check.account_name, check.region, policy.service, policy.name, policy.severity,
-         policy.title, one.resource, one.arn)
+        (one.id, check.account, check.account_name, check.region, policy.service, policy.name,
+         assessment.severity_of(check.account, policy.name), policy.title, one.resource, one.arn)
         for check in assessment.passed()
         for policy in (assessment.policies[check.policy],)
         for one in check.resources

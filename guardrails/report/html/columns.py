@@ -17,7 +17,7 @@ from markupsafe import Markup
 from custom_actions.vocabulary import SHOWN_SEVERITIES
 
 from ...assessment import Assessment, owner_of, risk, setting_of
-from ...results import DAYS, Finding, PolicyInfo, Status, rank
+from ...results import DAYS, Finding, PolicyInfo, Status
 from ..console import PARTITIONS, PREFIXES, page_of, remediation_urls
 from ..fix_command import heal_words, heals
 
@@ -51,7 +51,12 @@ class FindingColumns:
 
     def __init__(self, assessment: Assessment) -> None:
         self._run = assessment
+        policies = assessment.policies.values()
         self._policies = {name: number for number, name in enumerate(assessment.policies)}
+        self._severities = list(dict.fromkeys([*SHOWN_SEVERITIES, *sorted(policy.severity for policy in policies)]))
+        self._risks = {
+            exposure: [risk(severity, exposure) for severity in self._severities]
+            for exposure in sorted({policy.exposure for policy in policies})}
         self._accounts = _Table()
         self._regions = _Table()
         self._times = _Table()
@@ -71,6 +76,7 @@ class FindingColumns:
         return {
             "id": [finding.id for finding in findings],
             "policy": [self._policies[finding.policy] for finding in findings],
+            "severity": [self._severities.index(finding.severity) for finding in findings],
             "account": [
                 self._accounts.number({"id": finding.account, "name": finding.account_name}) for finding in findings],
             "region": [self._regions.number(finding.region) for finding in findings],
@@ -100,7 +106,8 @@ class FindingColumns:
         return embedded({
             "block": BLOCK,
             "columns": list(self._columns(())),
-            "severities": SHOWN_SEVERITIES,
+            "severities": self._severities,
+            "risks": self._risks,
             "statuses": [status.value for status in Status],
             "changes": CHANGES,
             "policies": [
@@ -145,8 +152,7 @@ class FindingColumns:
 
 def _policy(policy: PolicyInfo, controls: Mapping[str, Sequence[str]]) -> Mapping[str, Any]:
     return {
-        "name": policy.name, "title": policy.title, "severity": policy.severity, "rank": rank(policy.severity),
-        "exposure": policy.exposure, "risk": risk(policy.severity, policy.exposure), "service": policy.service,
+        "name": policy.name, "title": policy.title, "exposure": policy.exposure, "service": policy.service,
         "kind": policy.kind, "response": policy.response, "profile": policy.profile, "heals": heals(policy),
         "controls": controls, "rationale": policy.rationale, "fix": policy.fix, "yaml": policy.yaml,
         "location": policy.location, "page": page_of(policy.service, policy.name),

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from custom_actions.vocabulary import SHOWN_SEVERITIES
 
@@ -104,25 +105,31 @@ class WorstResource:
 
 def worst_resources(run: Assessment, limit: int) -> list[WorstResource]:
     """The `limit` resources with the highest total risk of open findings."""
+    severities = {*SHOWN_SEVERITIES, *(policy.severity for policy in run.policies.values())}
+    exposures = {policy.exposure for policy in run.policies.values()}
     weights = [
-        value for policy in run.policies.values() for value in (policy.name, risk(policy.severity, policy.exposure))]
-    marks = ", ".join(["(?, ?)"] * len(run.policies))
+        value for severity in severities for exposure in exposures
+        for value in (severity, exposure, risk(severity, exposure))]
+    marks = ", ".join(["(?, ?, ?)"] * (len(weights) // 3))
     rows = run.store.rows(
-        f"with weights (policy, risk) as (values {marks}), placed as (select *, case when arn = '' "  # noqa: S608
+        f"with weights (severity, exposure, risk) as (values {marks}), "  # noqa: S608
+        "exposed (policy, exposure) as (select name, json_extract(data, '$.exposure') from policies), "
+        "placed as (select *, severity_of(account, policy) as severity, case when arn = '' "
         "then account || '/' || region || '/' || resource else arn end as key from findings where status = 'open') "
         "select key, min(resource), arn, account, account_name, min(region), sum(risk) "
-        "from placed join weights using (policy) group by key, account order by 7 desc, 1, 4 limit ?", *weights, limit,
+        "from placed join exposed using (policy) join weights using (severity, exposure) "
+        "group by key, account order by 7 desc, 1, 4 limit ?", *weights, limit,
     ) if run.policies else []
     return [
         WorstResource(
             key, resource, arn, account, name, region, weight,
-            _by_severity(run, run.store.rows(
-                "select policy from findings where status = 'open' and account = ? and case when arn = '' then "
-                "account || '/' || region || '/' || resource else arn end = ?", account, key)))
+            _by_severity(run.store.rows(
+                "select severity_of(account, policy) from findings where status = 'open' and account = ? and case "
+                "when arn = '' then account || '/' || region || '/' || resource else arn end = ?", account, key)))
         for key, resource, arn, account, name, region, weight in rows
     ]
 
 
-def _by_severity(run: Assessment, rows: Sequence[tuple[str]]) -> dict[str, int]:
-    severities = [run.policies[policy].severity for (policy,) in rows]
+def _by_severity(rows: Sequence[tuple[Any, ...]]) -> dict[str, int]:
+    severities = [severity for (severity,) in rows]
     return {severity: severities.count(severity) for severity in SHOWN_SEVERITIES if severity in severities}

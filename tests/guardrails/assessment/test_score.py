@@ -1,6 +1,8 @@
 """Score and risk: whatever is fixed or seen, the score does not fall, and what was not seen is not clean."""
 from __future__ import annotations
 
+import math
+from collections import Counter
 from dataclasses import dataclass, replace
 from itertools import pairwise, product
 
@@ -105,7 +107,27 @@ def test_what_cannot_be_placed_weighs_as_the_worst() -> None:
 
 @given(st.sampled_from(list(product(SEVERITIES, EXPOSURES))), st.integers(0, 10**6))
 def test_more_findings_are_more_risk(kind: tuple[str, str], number: int) -> None:
-    assert risk_of(*kind, number + 1) > risk_of(*kind, number) >= 0
+    severity, exposure = kind
+    assert risk_of({severity: number + 1}, exposure) > risk_of({severity: number}, exposure) >= 0
+
+
+@given(st.lists(st.sampled_from(SEVERITIES), min_size=1, max_size=30), st.data())
+def test_the_severities_of_accounts_add_up(severities: list[str], data: st.DataObject) -> None:
+    def of(listed: list[str]) -> float:
+        return risk_of(Counter(listed), "internal")
+
+    assert of(severities) <= risk_of({min(severities, key=SEVERITIES.index): len(severities)}, "internal") + 1e-9
+    assert of(severities) >= risk("info") * (1 + math.log2(len(severities))) - 1e-9
+    # A finding that becomes less severe never raises the risk.
+    at = data.draw(st.integers(0, len(severities) - 1))
+    lower = data.draw(st.sampled_from(SEVERITIES[SEVERITIES.index(severities[at]):]))
+    assert of([*severities[:at], lower, *severities[at + 1:]]) <= of(severities) + 1e-9
+
+
+def test_two_severities_of_one_policy() -> None:
+    assert risk_of({"low": 3, "critical": 1}, "internet") == pytest.approx(128 + 2 * 2)
+    assert risk_of({"low": 4}, "internet") == 2 * 3
+    assert risk_of({}, "internet") == risk_of({"low": 0}, "internet") == 0
 
 
 @dataclass(frozen=True)
@@ -122,12 +144,17 @@ def test_the_riskiest_come_first() -> None:
         "keys": Policy("Keys are rotated", "high", "internal"),
         "clean": Policy("All is well", "critical", "internet"),
     }
-    counts = [OpenFindings(*row) for row in (("tags", 5000, 9), ("bucket", 1, 1), ("keys", 4, 2), ("clean", 0, 0))]
+    counts = [
+        OpenFindings("tags", {"low": 5000}, 9), OpenFindings("bucket", {"critical": 1}, 1),
+        OpenFindings("keys", {"high": 4}, 2), OpenFindings("clean", {"critical": 0}, 0)]
     found = riskiest(policies, counts)
     assert [thing.policy for thing in found] == ["bucket", "keys", "tags"]
     assert [thing.risk for thing in found[:2]] == [128, 48]
     assert (found[2].open, found[2].accounts, found[2].title) == (5000, 9, "Instances have tags")
     assert riskiest(policies, counts, limit=1) == found[:1]
+    # The general severity is shown; the risk is that of the accounts.
+    [tags] = riskiest(policies, [OpenFindings("tags", {"critical": 1, "low": 1}, 2)])
+    assert (tags.severity, tags.open, tags.accounts, tags.risk) == ("low", 2, 2, 65)
 
 
 @given(runs, st.integers(1, 50))

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from guardrails.accounts import Account
 from guardrails.errors import GuardrailsError
-from guardrails.policies import PackChoice, Policy, PolicySources, load
+from guardrails.policies import PackChoice, Policy, PolicySources, Selection, load
 
 OWN = """\
 policies:
@@ -74,6 +75,60 @@ def test_parameters_and_severities_are_replaced_and_the_rest_is_as_it_was(team: 
     assert before["team-one"].metadata["parameters"] == {"days": 3}
 
 
+SHOP, SANDBOX, OTHER = (
+    Account("111111111111", "shop-prod", ()), Account("222222222222", "sandbox-1", ()),
+    Account("333333333333", "x", ()))
+
+
+@pytest.mark.parametrize(("severities", "general", "in_accounts"), [
+    ({"team-*": {"accounts": {"shop-*": "critical"}}}, "low", ("critical", "low", "low")),
+    ({"team-*": {"default": "info", "accounts": {"111111111111": "high"}}}, "info", ("high", "info", "info")),
+    # The last account that fits applies, by name or by id.
+    ({"team-*": {"accounts": {"*": "high", "2222*": "info"}}}, "low", ("high", "info", "high")),
+    ({"team-*": {"accounts": {"2222*": "info", "*": "high"}}}, "low", ("high", "high", "high")),
+    # Entries add up, until one sets the general severity again.
+    ({"*": {"accounts": {"shop-*": "high", "sandbox-*": "info"}}, "team-one": {"accounts": {"shop-prod": "critical"}}},
+     "low", ("critical", "info", "low")),
+    ({"team-one": {"accounts": {"shop-prod": "critical"}}, "team-*": {"accounts": {"shop-*": "high"}}},
+     "low", ("high", "low", "low")),
+    ({"*": {"accounts": {"shop-*": "high"}}, "team-*": "medium"}, "medium", ("medium", "medium", "medium")),
+    ({"*": {"accounts": {"shop-*": "high"}}, "team-*": {"default": "medium", "accounts": {"x": "low"}}},
+     "medium", ("medium", "medium", "low")),
+    ({"s3-*": {"accounts": {"shop-*": "high"}}}, "low", ("low", "low", "low")),
+])
+def test_a_policy_has_a_severity_in_each_account(
+    team: Path, severities: dict[str, object], general: str, in_accounts: tuple[str, ...]
+) -> None:
+    policy = by_name(sources(team, severities=severities).load())["team-one"]
+    assert policy.severity == general
+    assert tuple(policy.severity_in(account) for account in (SHOP, SANDBOX, OTHER)) == in_accounts
+
+
+def test_a_severity_selects_what_has_it_in_any_account(team: Path) -> None:
+    every = sources(team, severities={"team-*": {"accounts": {"shop-*": "critical"}}}, packs=()).load()
+    for severity, number in (("critical", 1), ("low", 1), ("high", 0)):
+        assert len(Selection(severities=(severity,)).choose(every)) == number
+
+
+@pytest.mark.parametrize(("pattern", "known", "problem", "fix"), [
+    ("shop-prd", SHOP.keys, "severities.team-*.accounts: no account is named shop-prd", "did you mean shop-prod?"),
+    ("9*", SHOP.keys, "severities.team-*.accounts: no account is named 9*", "accounts.yml"),
+    ("shop-prod", None, "shop-prod cannot be compared with an account", "add -c accounts.yml"),
+    ("shop-*", SHOP.keys, "", ""), ("1111*", SHOP.keys, "", ""), ("999999999999", None, "", ""), ("*", None, "", ""),
+])
+def test_an_account_that_does_not_exist_is_an_error(
+    team: Path, pattern: str, known: tuple[str, ...] | None, problem: str, fix: str
+) -> None:
+    given = sources(team, severities={"s3-*": "high", "team-*": {"accounts": {pattern: "low"}}})
+    if not problem:
+        given.check_accounts(known)
+        return
+    with pytest.raises(GuardrailsError) as found:
+        given.check_accounts(known)
+    assert problem in found.value.problem
+    assert fix in (found.value.fix or "")
+
+
 def test_a_weaker_value_takes_the_claim_away(team: Path) -> None:
     with_claim = next(
         (policy, claim) for policy in load() for claim in policy.claims
@@ -103,9 +158,11 @@ def test_a_name_that_does_not_exist_is_an_error(
 
 
 def test_sources_are_the_same_after_json(team: Path) -> None:
-    before = sources(team, packs=(PackChoice(services=("s3",)),), exclude=("s3-*",), parameters={"days": 4})
+    before = sources(team, packs=(PackChoice(services=("s3",)),), exclude=("s3-*",), parameters={"days": 4},
+                     severities={"team-*": {"default": "low", "accounts": {"*": "high", "shop-*": "info"}}})
     after = PolicySources.from_dict(json.loads(json.dumps(before.to_dict())))
     assert [policy.data for policy in after.load()] == [policy.data for policy in before.load()]
+    assert [policy.severity_in(SHOP) for policy in after.load()] == ["info"]
     assert PolicySources.from_dict(after.to_dict()) == after
 
 

@@ -27,7 +27,7 @@ function harmless(value) {
 const CELLS = {
   id: (model, row) => model.id[row],
   status: (model, row) => model.statusOf(row),
-  severity: (model, row) => model.policyOf(row).severity,
+  severity: (model, row) => model.severityOf(row),
   account: (model, row) => model.accountOf(row).id,
   account_name: (model, row) => model.accountOf(row).name,
   region: (model, row) => model.regionOf(row),

@@ -89,7 +89,7 @@ class Detail {
     const policy = model.policyOf(row);
     const status = model.statusOf(row);
     return [
-      h("p", { class: "chips" }, severityChip(policy.severity), statusChip(status),
+      h("p", { class: "chips" }, severityChip(model.severityOf(row)), statusChip(status),
         policy.exposure === "internal" ? null : h("span", { class: "chip exposure" }, EXPOSURES[policy.exposure]),
         model.change[row] ? h("span", { class: "chip change" }, capital(model.changes[model.change[row]])) : null),
       h("p", { class: "muted small" }, status === "fixed" ? "Fixed violation of the policy" : "Violated policy"),

@@ -208,7 +208,7 @@ class List {
     const account = model.accountOf(row);
     const change = model.changes[model.change[row]];
     return h("tr", { role: "row", "data-row": row },
-      h("td", { role: "cell", class: "c-severity" }, severityChip(policy.severity),
+      h("td", { role: "cell", class: "c-severity" }, severityChip(model.severityOf(row)),
         policy.exposure === "internal" ? null : h("span", { class: "tag" }, EXPOSURES[policy.exposure])),
       h("td", { role: "cell", class: "c-finding" },
         h("button", { type: "button", class: "open" }, policy.title),
@@ -246,7 +246,7 @@ class List {
   severities(rows) {
     const counts = new Map();
     for (const row of rows) {
-      const { severity } = this.model.policyOf(row);
+      const severity = this.model.severityOf(row);
       counts.set(severity, (counts.get(severity) || 0) + 1);
     }
     return this.model.severities.filter((severity) => counts.has(severity)).map((severity) => h(

@@ -17,6 +17,9 @@ class Model {
   }
 
   policyOf(row) { return this.policies[this.policy[row]]; }
+  /** The severity of the policy in the finding's account. */
+  severityOf(row) { return this.severities[this.severity[row]]; }
+  riskOf(row) { return this.risks[this.policyOf(row).exposure][this.severity[row]]; }
   accountOf(row) { return this.accounts[this.account[row]]; }
   regionOf(row) { return this.regions[this.region[row]]; }
   statusOf(row) { return this.statuses[this.status[row]]; }

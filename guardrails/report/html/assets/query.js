@@ -3,7 +3,7 @@
 /** Filter name to the values of a row. A row matches a filter when one of its values is chosen. */
 const DIMENSIONS = {
   status: (model, row) => [model.statusOf(row)],
-  severity: (model, row) => [model.policyOf(row).severity],
+  severity: (model, row) => [model.severityOf(row)],
   exposure: (model, row) => [model.policyOf(row).exposure],
   account: (model, row) => [model.accountOf(row).id],
   region: (model, row) => [model.regionOf(row)],
@@ -23,7 +23,7 @@ const ANY = "any";
 
 /** Column name to the value that is compared; the findings themselves are in order of severity. */
 const ORDERS = {
-  severity: (model, row) => model.policyOf(row).rank,
+  severity: (model, row) => model.severity[row],
   finding: (model, row) => model.policyOf(row).title,
   resource: (model, row) => model.resource[row],
   account: (model, row) => model.accountOf(row).name,
@@ -160,8 +160,8 @@ function byResource(model, rows) {
     const group = groups.get(key);
     if (group) {
       group.rows.push(row);
-      group.risk += model.policyOf(row).risk;
-    } else groups.set(key, { row, rows: [row], risk: model.policyOf(row).risk });
+      group.risk += model.riskOf(row);
+    } else groups.set(key, { row, rows: [row], risk: model.riskOf(row) });
   }
   return [...groups.values()].sort((a, b) => b.risk - a.risk || a.row - b.row);
 }

@@ -170,6 +170,9 @@ def run(
         "question": {"severities": ["high"], "choice": {"names": ["pay*"]}}})
     store.set_accounts(accounts)
     store.set_policies(infos.values())
+    store.set_severities({"222222222222": {
+        policy.name: "low" if policy.severity == "high" else "high"
+        for policy in infos.values() if _chance("severity", policy.name) < 128}})
     store.add((replace(row, matched=len(of), judged=_judged(row, of)), of) for row in rows
               for of in [places.get((row.account, row.region, row.policy), [])])
     store.update(one for one in found if one.status is Status.FIXED)

@@ -19,6 +19,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from guardrails.assessment import assess_again, setting_of
+from guardrails.assessment.score import risk
 from guardrails.errors import GuardrailsError
 from guardrails.report.console import console_url
 from guardrails.report.fix_command import fix_command
@@ -195,6 +196,20 @@ def test_every_value_of_a_filter_leaves_as_many_as_it_says(
     assert shown == {value: sum(of(finding) == value for finding in opened) for value in map(of, opened)}
 
 
+def test_a_finding_has_the_severity_of_its_account(browser: Browser) -> None:
+    browser.open(address="#findings?status=any&sort=-severity")
+    findings = browser.findings()
+    several = Counter(policy for policy, _ in {(one.policy, one.severity) for one in findings})
+    assert max(several.values()) > 1, "no policy has another severity in one of the accounts"
+    shown = [browser.run("return arguments[0].dataset.row", row) for row in browser.all("#list-findings tr[data-row]")]
+    assert browser.texts("#list-findings tbody .c-severity .chip") == [
+        findings[int(row)].severity.capitalize() for row in shown]
+    assert shown[0] != "0", "the least severe is not the first"
+    browser.open(address="#findings?status=any&account=222222222222&account=111111111111")
+    assert each_finding(browser, "document.querySelector('#detail .chips .chip').textContent.toLowerCase()") == {
+        one.id: one.severity for one in findings if one.account in ("111111111111", "222222222222")}
+
+
 def test_a_requirement_leads_to_its_findings(browser: Browser) -> None:
     browser.open()
     framework, number = browser.run("""
@@ -278,7 +293,10 @@ def test_resources_put_their_findings_together(browser: Browser) -> None:
     opened = [finding for finding in browser.findings() if finding.status is Status.OPEN]
     assert browser.count.endswith(f"on {len({finding.arn for finding in opened})} resources")
     risks = [float(text.replace(",", "")) for text in browser.texts("#list-resources td.c-risk")]
-    assert risks == sorted(risks, reverse=True)
+    sums: dict[str, float] = Counter()
+    for finding in opened:
+        sums[finding.arn] += risk(finding.severity, finding.exposure)
+    assert risks == sorted(sums.values(), reverse=True)[:len(risks)]
     key = browser.texts("#list-resources .c-resource .under")[0]
     browser.click("#list-resources a.open")
     browser.wait(lambda: browser.one("#list-findings").is_displayed())
@@ -709,7 +727,7 @@ def test_what_is_filtered_is_what_is_saved(browser: Browser, tmp_path: Path) -> 
     assert {row["id"] for row in saved} == set(findings) and len(saved) == browser.shown
     for row in saved:
         finding = findings[row["id"]]
-        for head in ("resource", "arn", "owner"):
+        for head in ("severity", "resource", "arn", "owner"):
             value = finding.tags["Owner"].strip() if head == "owner" else getattr(finding, head)
             assert row[head] == harmless(value), head
     assert [row["resource"] for row in saved] != sorted(row["resource"] for row in saved)

@@ -131,10 +131,11 @@ def test_the_columns_are_the_findings(tmp_path: Path) -> None:
                 number, tables["policies"][block["policy"][n]]["name"], tables["accounts"][block["account"][n]],
                 tables["regions"][block["region"][n]], tables["statuses"][block["status"][n]], block["resource"][n],
                 block["arn"][n], tables["times"][block["first"][n]], tables["times"][block["last"][n]],
-                tables["exceptions"][exception] if exception >= 0 else {}, seen["values"][seen["of"][n]]))
+                tables["exceptions"][exception] if exception >= 0 else {}, seen["values"][seen["of"][n]],
+                tables["severities"][block["severity"][n]]))
     assert read == [
         (f.id, f.policy, {"id": f.account, "name": f.account_name}, f.region, f.status, f.resource, f.arn,
-         f.first_seen, f.last_seen, f.exception, f.evidence) for f in findings]
+         f.first_seen, f.last_seen, f.exception, f.evidence, f.severity) for f in findings]
     changes = Counter(tables["changes"][change] for block in blocks for change in block["change"])
     assert made.changes is not None
     assert (changes["new"], changes["reopened"]) == (made.changes.new, made.changes.reopened)
