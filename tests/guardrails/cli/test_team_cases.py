@@ -194,10 +194,10 @@ def test_realtime_policies_answer_in_the_sandbox(team: Path) -> None:
 
 
 def test_what_a_policy_claims_must_be_shown(team: Path) -> None:
-    replace(Path("policies/periodic/ec2.yml"), "controls: {}", "controls: {cis-aws-6.0: ['5.5']}")
+    replace(Path("policies/periodic/ec2.yml"), "controls: {}", "controls: {aws-fsbp: ['EC2.2']}")
     result = guardrails("test")
     assert result.exit_code == 1
-    assert "seen:     cis-aws-6.0 5.5: no case shows default-group-inbound" in result.stdout
+    assert "seen:     aws-fsbp EC2.2: no case shows default-group-inbound" in result.stdout
 
 
 @pytest.mark.parametrize(("arguments", "settings", "code", "problem"), [
