@@ -27,12 +27,15 @@ def command(*arguments: str) -> str:
     return " ".join((shlex.quote(os.environ.get(VARIABLE) or "guardrails"), *arguments))
 
 
-def checkout(verb: str) -> Path:
-    """The checkout, for a verb that works on this project itself. Raises GuardrailsError when there is none."""
+def checkout(verb: str, otherwise: str = "") -> Path:
+    """The checkout, for a verb that works on this project itself.
+
+    Raises GuardrailsError when there is none; `otherwise` says what else can be done.
+    """
     if INSTALLED:
         raise GuardrailsError(
             f"{verb} works on the source of aws-guardrails, and {ROOT.parent} is an installed package",
-            f"clone the repository of aws-guardrails, and run there: {CHECKOUT_COMMAND} {verb}")
+            f"clone the repository of aws-guardrails, and run there: {CHECKOUT_COMMAND} {verb}{otherwise}")
     return ROOT
 
 

@@ -1,19 +1,19 @@
 """A sandbox that this process' own credentials lead to, for tests of verbs that deploy."""
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import boto3
 import pytest
-import requests
 from c7n import mu, utils
 
+from guardrails.cases.deployed import emit
 from guardrails.sandbox import Sandbox
 from guardrails.stacks.iam.needs import Permission
+
+__all__ = ["MODE", "emit", "not_allowed", "sandboxed"]
 
 MODE = """
 vars:
@@ -49,14 +49,3 @@ def not_allowed(sandbox: Sandbox, role: str, *needs: Permission) -> set[str]:
     called = {call.replace("monitoring:", "cloudwatch:") for call in sandbox.calls(role)} - {"sts:GetCallerIdentity"}
     assert called, f"{role} has called nothing"
     return called - {need.action for need in needs}
-
-
-def emit(sandbox: Sandbox, account: str, region: str, detail_type: str, detail: Mapping[str, Any]) -> None:
-    """Put an event of AWS's own on the account's bus, for a call that the sandbox does not have (a sign-in)."""
-    source = f"aws.{str(detail['eventSource']).partition('.')[0]}"
-    answer = requests.post(sandbox.endpoint, timeout=30, data=json.dumps({"Entries": [
-        {"Source": source, "DetailType": detail_type, "Resources": [], "Detail": json.dumps(detail)}]}), headers={
-            "X-Amz-Target": "AWSEvents.EmitServiceEvents", "Content-Type": "application/x-amz-json-1.1",
-            "Authorization": f"AWS4-HMAC-SHA256 Credential={account}/20260101/{region}/events/aws4_request, "
-                             "SignedHeaders=host, Signature=none"})
-    assert answer.status_code == 200 and not answer.json().get("FailedEntryCount"), answer.text

@@ -17,6 +17,7 @@ import tarfile
 import venv
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,13 +53,33 @@ class Installed:
             "PATH": f"{self.prefix / 'bin'}{os.pathsep}{os.environ['PATH']}", **more,
         }
 
-    def run(self, program: str, *arguments: str, code: int = 0, **more: str) -> str:
-        """Run a program of the environment in the empty directory; returns what it wrote on both streams."""
+    @property
+    def local(self) -> Path:
+        """Where the sandbox of this environment keeps its state."""
+        home = self.directory.parent / "home" / "cache" / "aws-guardrails"
+        return home / hashlib.sha256(str(self.prefix).encode()).hexdigest()[:12]
+
+    def run(self, program: str, *arguments: str, code: int = 0, below: str = "", **more: str) -> str:
+        """Run a program of the environment in the empty directory, or in one below it.
+
+        Returns what it wrote on both streams.
+        """
         done = subprocess.run(
-            [self.prefix / "bin" / program, *arguments], cwd=self.directory, env=self.environment(**more), text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300, check=False)
+            [self.prefix / "bin" / program, *arguments], cwd=self.directory / below, env=self.environment(**more),
+            text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600, check=False)
         assert done.returncode == code, done.stdout
         return done.stdout
+
+    @contextmanager
+    def sandbox(self, *options: str) -> Iterator[dict[str, str]]:
+        """A running sandbox, as its verb starts it; yields what `sandbox env` with these options exports."""
+        assert "guardrails sandbox env" in self.run("guardrails", "sandbox", "start")
+        try:
+            assert (self.local / ".sandbox" / "state.json").is_file()
+            exported = self.run("guardrails", "sandbox", "env", *options)
+            yield dict(line.removeprefix("export ").split("=", 1) for line in exported.replace("'", "").splitlines())
+        finally:
+            self.run("guardrails", "sandbox", "stop")
 
     def files(self) -> dict[str, int]:
         """Every file of the installed packages, and when it changed."""
@@ -101,6 +122,9 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         _, _, rest = (Path(sys.executable).parent / name).read_text().partition("\n")
         (made.prefix / "bin" / name).write_text(f"#!{python}\n{rest}")
         (made.prefix / "bin" / name).chmod(0o755)
+    made.local.mkdir(parents=True)
+    # The functions' environment of the checkout has the same lock, and takes a minute to make.
+    (made.local / ".venv-lambda").symlink_to(ensure_runtime().parents[1])
     before = made.files()
     yield made
     assert made.files() == before, "nothing is written into the package"
@@ -194,17 +218,7 @@ def test_exceptions_are_those_of_the_current_directory(installed: Installed) -> 
 
 def test_an_audit_in_the_sandbox(installed: Installed) -> None:
     """The background process, c7n-org and its workers find everything; state and results are where they belong."""
-    home = installed.directory.parent / "home" / "cache" / "aws-guardrails"
-    local = home / hashlib.sha256(str(installed.prefix).encode()).hexdigest()[:12]
-    local.mkdir(parents=True)
-    # The functions' environment of the checkout has the same lock, and takes a minute to make.
-    (local / ".venv-lambda").symlink_to(ensure_runtime().parents[1])
-    assert "guardrails sandbox env" in installed.run("guardrails", "sandbox", "start")
-    try:
-        assert (local / ".sandbox" / "state.json").is_file()
-        exported = installed.run("guardrails", "sandbox", "env", "--region", "eu-west-1")
-        environment = dict(
-            line.removeprefix("export ").split("=", 1) for line in exported.replace("'", "").splitlines())
+    with installed.sandbox("--region", "eu-west-1") as environment:
         installed.run("python", "-c", (
             "import boto3\n"
             "ec2 = boto3.client('ec2')\n"
@@ -217,5 +231,17 @@ def test_an_audit_in_the_sandbox(installed: Installed) -> None:
         [report] = (installed.directory / "output").glob("audit-*/report.json")
         [finding] = json.loads(report.read_text())["findings"]
         assert finding["policy"] == "security-group-admin-ports"
-    finally:
-        installed.run("guardrails", "sandbox", "stop")
+
+
+def test_a_team_begins_in_an_empty_directory(installed: Installed) -> None:
+    """From the installed wheel to the first audit, without an option: demo, init, test, validate, audit."""
+    assert "processes of the local AWS have ended" in installed.run("guardrails", "demo")
+    installed.run("guardrails", "init", "team")
+    assert "1 policy: 1 passed; 1 case" in installed.run("guardrails", "test", below="team")
+    assert "valid: " in installed.run("guardrails", "validate", below="team")
+    with installed.sandbox() as environment:
+        shown = installed.run("guardrails", "audit", below="team", **environment)
+    assert shown.splitlines()[0].startswith("COMPLETE"), shown
+    [run] = (installed.directory / "team" / "output").glob("audit-*")
+    ran = {each["policy"]: each["state"] for each in json.loads((run / "report.json").read_text())["runs"]}
+    assert ran["team-instance-owner"] == "ran"

@@ -26,6 +26,8 @@ LAYOUT = "tests/test_layout.py"
 DOCS = "tests/test_docs.py"
 """Reads every page of the documentation."""
 POLICY_TESTS = "tests/policies"
+CASE_RUNNERS = ("tests.policies.harness", "guardrails.cases")
+"""What runs the cases of every policy."""
 POLICY_SUFFIXES = (".yml", ".yaml")
 NOT_TESTED = frozenset({"LICENSE", ".gitignore", ".editorconfig"})
 DATA = {
@@ -283,7 +285,7 @@ def _by_policy(path: str, roots: Mapping[str, str], module: str) -> bool:
     """Whether a file runs policy by policy: an imported helper's change alone does not run all of them."""
     name = PurePosixPath(path).name
     runs_cases = path.startswith(f"{POLICY_TESTS}/") and name not in ("test_parameters.py", "test_rules.py")
-    return runs_cases and module not in roots and f"{POLICY_TESTS.replace('/', '.')}.harness" not in roots
+    return runs_cases and module not in roots and not any(root.startswith(CASE_RUNNERS) for root in roots)
 
 
 def _by_element(

@@ -49,7 +49,7 @@ VERBS = {
     "receipts": "List what fixes did: from runs, S3, and the logs of functions; change nothing.",
     "rollback": "Undo fixes with the calls in their receipts.",
     "lint": "Run the linter and the type checker (in a checkout).",
-    "test": "Run the linter, the type checker and the tests (in a checkout).",
+    "test": "Run the test cases of your own policies; in a checkout, all tests of this project.",
     "completion": "Print or install the completion of this command for a shell.",
 }
 # Other programs of the environment, which get all arguments as they are; programs.py says how each is run.

@@ -1,4 +1,7 @@
-"""`test`: the linter, the type checker and the tests: all tests, or those that a change touches."""
+"""`test`: in a team's repository, the cases of its own policies; in a checkout, all that checks this project.
+
+A checkout's tests are the linter, the type checker and pytest: all tests, or those that a change touches.
+"""
 from __future__ import annotations
 
 import subprocess
@@ -8,10 +11,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..command import checkout
+from ..command import checkout, command
 from ..errors import GuardrailsError
 from ..paths import ROOT
+from ..settings import Settings
 from .lint import exit_with, lint_steps, run_steps
+from .options import team_settings
 
 if TYPE_CHECKING:
     from .affected_tests import Selection
@@ -84,28 +89,70 @@ def _select(changed: list[str]) -> Selection:
     return select(changed, sources, {name: frozenset(found) for name, found in elements.items()}, VERBS)
 
 
-@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
-@click.option("--changed", is_flag=True, help="Run only the tests that a change touches, and say which and why.")
+class _TestCommand(click.Command):
+    """In a checkout, options that are not known here are pytest's; in a team's repository they are mistakes."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        settings = ctx.find_object(Settings)
+        if settings and settings.file:
+            ctx.ignore_unknown_options, ctx.allow_interspersed_args = False, True
+        return super().parse_args(ctx, args)
+
+
+@click.command(cls=_TestCommand, context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="Also write the results as JUnit XML.")
+@click.option("-j", "--processes", type=click.IntRange(min=1), metavar="N",
+              help="How many tests run at the same time. [default: one for each processor; in a checkout 2]")
+@click.option("--allow-missing", is_flag=True, help="In a team's repository: policies without a case are no failure.")
+@click.option("-v", "--verbose", is_flag=True, help="Print each case, tracebacks, and what c7n logged.")
+@click.option("--changed", is_flag=True,
+              help="In a checkout: run only the tests that a change touches, and say which and why.")
 @click.option("--base", metavar="REV", help="With --changed: what the change is compared with.  [default: HEAD]")
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[PYTEST ARGS]...")
-def test(changed: bool, base: str | None, arguments: tuple[str, ...]) -> None:
-    """Run ruff, mypy and pytest, in this order; all three run even when one fails.
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[POLICY | PYTEST ARGS]...")
+def test(
+    junit: Path | None, processes: int | None, allow_missing: bool, verbose: bool, changed: bool, base: str | None,
+    arguments: tuple[str, ...],
+) -> None:
+    """Run the test cases of your own policies against a local AWS.
 
-    Arguments go to pytest; its paths are from the project's directory. What failed is named at the end, on standard
-    error. Exits with 1 when a step failed.
+    This is what it does where a guardrails.yml applies (docs/settings.md). POLICY is a name or a glob; the default is
+    every policy in `policies`. Each case is made in a local AWS, and c7n runs the policy on it: what must match and
+    what must not, every filter left out in turn, and the fix. Needs aws-guardrails[sandbox]; calls no AWS. Exits with
+    1 when a case failed, or a policy has none.
 
-    --changed selects tests by what they import, and policies by the filters and actions that they use. Uncommitted
-    and untracked files count. Run everything before you merge.
+    In a checkout of aws-guardrails, without a guardrails.yml, it runs ruff, mypy and pytest; all three run even when
+    one fails. Arguments go to pytest; its paths are from the project's directory. What failed is named at the end, on
+    standard error. --changed selects tests by what they import, and policies by the filters and actions that they
+    use. Uncommitted and untracked files count. Run everything before you merge.
 
     \b
     Example:
       {command} test
+      {command} test team-* -v --junit test-results.xml
       {command} test tests/guardrails/cli -x -k audit
       {command} test --changed --base main
     """
     if base and not changed:
         raise click.UsageError("--base needs --changed.")
-    directory = checkout("test")
+    settings = team_settings()
+    if settings.file:
+        if changed:
+            raise click.UsageError(f"--changed is for a checkout of aws-guardrails; here {settings.file} applies.")
+        from .team_cases import CaseOptions, test_team
+
+        if not test_team(settings, CaseOptions(arguments, processes, junit, allow_missing, verbose)):
+            raise SystemExit(1)
+        return
+    if allow_missing:
+        raise click.UsageError("--allow-missing is for a team's repository, and no guardrails.yml applies here.")
+    _test_checkout((
+        *(["-v"] if verbose else ()), *(["-n", str(processes)] if processes else ()),
+        *([f"--junitxml={junit.absolute()}"] if junit else ()), *arguments), changed, base)
+
+
+def _test_checkout(arguments: tuple[str, ...], changed: bool, base: str | None) -> None:
+    directory = checkout("test", f"; or run it where a guardrails.yml applies: `{command('init')} DIR` makes one")
     commands = steps(arguments)
     if changed:
         files = changed_files(base or "HEAD", directory)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from .cases import case_problems
     from .catalogue import Catalogue, load_catalogues, only
     from .catalogue_changes import CatalogueChange, changes, newer_list
-    from .claims import partial_claims
+    from .claims import claims_of, partial_claims
     from .conditions import conditions_hold
     from .coverage import CoverageLevel, FrameworkCoverage, coverage_of, profile_of
     from .editor_schema import policy_schema
@@ -32,7 +32,7 @@ __getattr__, __all__ = face(
     catalogue=("Catalogue", "load_catalogues", "only"),
     catalogue_changes=("CatalogueChange", "changes", "newer_list"),
     cases=("case_problems",),
-    claims=("partial_claims",),
+    claims=("claims_of", "partial_claims"),
     conditions=("conditions_hold",),
     coverage=("CoverageLevel", "FrameworkCoverage", "coverage_of", "profile_of"),
     editor_schema=("policy_schema",),

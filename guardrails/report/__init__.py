@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from custom_actions.face import face
 
 if TYPE_CHECKING:
+    from .case_results import junit_of_cases
     from .change_mail import DoctorResult, mail_about
     from .diff_comment import comment_on
     from .fix_command import fix_all_command
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 __getattr__, __all__ = face(
     __name__,
+    case_results=("junit_of_cases",),
     change_mail=("DoctorResult", "mail_about"),
     diff_comment=("comment_on",),
     fix_command=("fix_all_command",),

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from . import process
     from .client import Sandbox, environment
     from .errors import RuntimeNotReady, SandboxError, SandboxNotRunning
+    from .local_account import ACCOUNT, REGION
+    from .local_aws import LocalAws
     from .ministack import still_running
     from .runtime import ensure_runtime
     from .state import StateDirectory
@@ -21,6 +23,8 @@ __getattr__, __all__ = face(
     __name__,
     client=("Sandbox", "environment"),
     errors=("RuntimeNotReady", "SandboxError", "SandboxNotRunning"),
+    local_account=("ACCOUNT", "REGION"),
+    local_aws=("LocalAws",),
     ministack=("still_running",),
     process=("process",),
     runtime=("ensure_runtime",),

@@ -13,9 +13,9 @@ from urllib.parse import urlencode, urlsplit
 from . import process
 from .errors import SandboxError
 from .functions import s3_control
+from .local_account import ACCOUNT, REGION
 from .state import State
 
-_DEFAULT_REGION = "us-east-1"
 _RESET_SECONDS = 120.0
 _SETTLE_SECONDS = 330.0  # more than the gateway's own limit, whose error names the remaining work
 
@@ -69,14 +69,14 @@ class Sandbox:
         if self._started.new:
             self.stop()
 
-    def environment(self, account: str = "123456789012", region: str = _DEFAULT_REGION) -> dict[str, str]:
+    def environment(self, account: str = ACCOUNT, region: str = REGION) -> dict[str, str]:
         """Environment variables with which a program uses this sandbox as the administrator of `account`.
 
         To be laid over os.environ. The user's own profile, configuration and proxy have no effect under them.
         """
         return environment(self.directory, self.endpoint, account, region)
 
-    def session(self, account: str, region: str = _DEFAULT_REGION) -> Any:
+    def session(self, account: str, region: str = REGION) -> Any:
         """A boto3 Session of the administrator of `account` whose clients talk to the sandbox."""
         import boto3
         import botocore.session
@@ -104,7 +104,7 @@ class Sandbox:
             aws_access_key_id=account, aws_secret_access_key="sandbox", region_name=region, botocore_session=core  # noqa: S106
         )
 
-    def client(self, service: str, account: str, region: str = _DEFAULT_REGION) -> Any:
+    def client(self, service: str, account: str, region: str = REGION) -> Any:
         """A boto3 client of the administrator of `account`; clients are reused."""
         key = (service, account, region)
         if key not in self._clients:
@@ -124,12 +124,12 @@ class Sandbox:
         """
         self._ask("POST", "/_sandbox/settle", _SETTLE_SECONDS)
 
-    def backdate(self, path: str, days: float, *, account: str, region: str = _DEFAULT_REGION) -> None:
+    def backdate(self, path: str, days: float, *, account: str, region: str = REGION) -> None:
         """Set a date in moto's state to that many days ago; see `guardrails.sandbox.backdate`. Raises SandboxError."""
         query = urlencode({"path": path, "days": days, "account": account, "region": region})
         self._ask("POST", f"/_sandbox/backdate?{query}")
 
-    def set_owner(self, path: str, owner: str, *, account: str, region: str = _DEFAULT_REGION) -> None:
+    def set_owner(self, path: str, owner: str, *, account: str, region: str = REGION) -> None:
         """Give a network resource to another account; see `guardrails.sandbox.ownership`. Raises SandboxError."""
         query = urlencode({"path": path, "owner": owner, "account": account, "region": region})
         self._ask("POST", f"/_sandbox/owner?{query}")
@@ -152,7 +152,7 @@ class Sandbox:
         calls: list[str] = self._ask("GET", f"/_sandbox/calls?{urlencode({'role': role})}")["calls"]
         return calls
 
-    def logs(self, function_name: str, account: str, region: str = _DEFAULT_REGION) -> str:
+    def logs(self, function_name: str, account: str, region: str = REGION) -> str:
         """The function's log so far; empty if it has not run."""
         logs = self.client("logs", account, region)
         try:

@@ -34,7 +34,7 @@ class _Case:
 def write(assessment: Assessment, stream: TextIO) -> None:
     """All suites, by account and region."""
     stream.write('<?xml version="1.0" encoding="UTF-8"?>\n')
-    stream.write(_tag("testsuites", name=f"guardrails {assessment.verb}: {assessment.first_line()}") + "\n")
+    stream.write(tag("testsuites", name=f"guardrails {assessment.verb}: {assessment.first_line()}") + "\n")
     for (account, region), checks in groupby(assessment.checks(), lambda check: (check.account_name, check.region)):
         _suite(stream, f"{account} {region}", [_case(check, assessment) for check in checks], assessment)
     stream.write("</testsuites>\n")
@@ -77,18 +77,19 @@ def _named(status: str, names: list[str]) -> str:
 
 def _suite(stream: TextIO, name: str, cases: list[_Case], assessment: Assessment) -> None:
     outcomes = [case.outcome for case in cases]
-    stream.write(_tag(
+    stream.write(tag(
         "testsuite", name=name, timestamp=assessment.started[:19], time="0", tests=len(cases),
         failures=outcomes.count("failure"), errors=outcomes.count("error"), skipped=outcomes.count("skipped")) + "\n")
     for case in cases:
-        stream.write(_tag("testcase", classname=case.place, name=case.name, time="0"))
+        stream.write(tag("testcase", classname=case.place, name=case.name, time="0"))
         if case.outcome:
-            stream.write(_tag(case.outcome, type=case.kind, message=case.message))
+            stream.write(tag(case.outcome, type=case.kind, message=case.message))
             stream.write(f"{escape(plain(case.text))}</{case.outcome}>")
         stream.write("</testcase>\n")
     stream.write("</testsuite>\n")
 
 
-def _tag(tag: str, /, **attributes: object) -> str:
+def tag(name_: str, /, **attributes: object) -> str:
+    """The start of an element; any text is safe in its attributes."""
     # quoteattr also escapes line ends, which an attribute would lose.
-    return f"<{tag}{''.join(f' {key}={quoteattr(plain(value))}' for key, value in attributes.items())}>"
+    return f"<{name_}{''.join(f' {key}={quoteattr(plain(value))}' for key, value in attributes.items())}>"

@@ -56,7 +56,8 @@ SOURCES = {
     "tests/custom_actions/test_key.py": 'POLICY = {"actions": [{"type": "revert-key"}]}',
     "tests/custom_actions/test_other.py": 'POLICY = {"name": "kms-revert-key-later"}',
     "tests/policies/test_cases.py": "from .harness import x",
-    "tests/policies/harness.py": "",
+    "tests/policies/harness.py": "from guardrails.cases.state import y",
+    "guardrails/cases/state.py": "",
     "policies/realtime/kms.yml": "policies:\n- {name: kms-revert, actions: [revert-key]}\n- {name: kms-tell}",
     "policies/periodic/s3.yml": "vars: {a: &a [unlocked]}\npolicies:\n- {name: s3-unlocked, filters: *a}",
     "tests/policies/realtime/kms.yml": "kms-revert: [{case: a key is closed}]",
@@ -138,6 +139,7 @@ def test_a_policy_file_selects_its_policies_and_its_cases_theirs() -> None:
 
 def test_the_tests_of_policies_run_policy_by_policy_unless_they_change() -> None:
     assert "test_cases.py" in files("tests/policies/harness.py")
+    assert "test_cases.py" in files("guardrails/cases/state.py")
     assert "test_cases.py" in files("tests/policies/test_cases.py")
     assert "test_cases.py" not in files("custom_actions/elements/kms/key.py")
 
