@@ -75,5 +75,5 @@ def test_without_its_topic_it_is_not_deployed(moto: str, monkeypatch: pytest.Mon
     assert ended.failed
     assert ended.reason == (
         "the topic guardrails-compliance does not exist: "
-        "create the stack of compliance.template.json (./run.sh templates)")
+        "create the stack of compliance.template.json (guardrails templates)")
     assert plan([policy("alert", ["notify"])], [RED], {}, regions_for) == []
