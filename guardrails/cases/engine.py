@@ -24,7 +24,9 @@ def load(
     from c7n.resources import load_resources
     from c7n.resources.aws import AWS
 
-    load_resources([data["resource"]])
+    # A resource type without its provider is one of AWS; load_resources demands the full name.
+    resource = str(data["resource"])
+    load_resources([resource if "." in resource else f"aws.{resource}"])
     options = AWS().initialize(Config.empty(
         region=REGION, account_id=account, output_dir=str(output), dryrun=dryrun, cache_period=0, cache=None,
     ))
@@ -60,10 +62,7 @@ class Engine:
     """c7n on one policy, in pull mode."""
 
     def __init__(self, policy: Mapping[str, Any], output: Path, variables: Mapping[str, Any] | None = None) -> None:
-        # A resource type without its provider is one of AWS; load_resources demands the full name.
-        resource = str(policy["resource"])
         self.data = {key: value for key, value in policy.items() if key != "mode"}
-        self.data["resource"] = resource if "." in resource else f"aws.{resource}"
         self.output = output
         self.variables = variables
 

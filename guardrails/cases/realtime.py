@@ -1,12 +1,13 @@
 """All cases of realtime policies: their filters decide in this process, and their functions answer in the sandbox."""
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..policies import Policy
+from ..sandbox import SandboxError
 from .completeness import incomplete
 from .decisions import check_decisions
 from .deployed import DeployedAccount
@@ -29,14 +30,28 @@ def check_realtime(
                for policy in policies if policy.data.get("filters")}
     sandbox.reset()
     answering = [policy for policy in policies if any(not case.vars for case in cases[policy.name])]
-    account = DeployedAccount(sandbox, answering)
-    if answering:
-        account.deploy(output)
-    return [_result(policy, cases[policy.name], decided.get(policy.name), account) for policy in policies]
+    run = _deployed(sandbox, answering, output)
+    return [_result(policy, cases[policy.name], decided.get(policy.name), run) for policy in policies]
+
+
+def _deployed(sandbox: Sandbox, policies: Sequence[Policy], output: Path) -> Callable[[Case], None]:
+    """Deploy the policies; returns what runs a case. It fails for each case when they could not be deployed."""
+    account = DeployedAccount(sandbox, policies)
+    try:
+        if policies:
+            account.deploy(output)
+    except SandboxError as error:
+        problem = str(error)
+
+        def fail(case: Case) -> None:
+            raise SandboxError(problem)
+
+        return fail
+    return account.run
 
 
 def _result(
-    policy: Policy, cases: Sequence[Case], decided: PolicyResult | None, account: DeployedAccount
+    policy: Policy, cases: Sequence[Case], decided: PolicyResult | None, run: Callable[[Case], None]
 ) -> PolicyResult:
     results = []
     for index, case in enumerate(cases):
@@ -46,7 +61,7 @@ def _result(
                 case.name, "a case with `vars`, which tests only filters, is of a policy with filters",
                 "the policy has no filters", case.where)))
             continue
-        _, answered = attempt(case, partial(account.run, case))
+        _, answered = attempt(case, partial(run, case))
         results.append(CaseResult(
             case.name, case.where, answered.seconds + (before.seconds if before else 0),
             (before.failure if before else None) or answered.failure))

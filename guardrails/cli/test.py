@@ -129,7 +129,7 @@ def test(
     \b
     Example:
       {command} test
-      {command} test team-* -v --junit test-results.xml
+      {command} test 'team-*' -v --junit test-results.xml
       {command} test tests/guardrails/cli -x -k audit
       {command} test --changed --base main
     """

@@ -21,7 +21,7 @@ CASES = "tests/policies/periodic/ec2.yml"
 REALTIME = """
 policies:
   - name: team-user-alert
-    resource: aws.iam-user
+    resource: iam-user
     mode:
       type: cloudtrail
       events: [{source: iam.amazonaws.com, event: CreateUser, ids: requestParameters.userName}]
@@ -191,6 +191,26 @@ def test_realtime_policies_answer_in_the_sandbox(team: Path) -> None:
     assert again.exit_code == 1
     assert "expected: of the policy's alerts, [].resources[].UserName is ['temp-2']" in again.stdout
     assert "seen:     ['temp-1'] in [" in again.stdout
+
+    # c7n refuses to deploy it; the cases of other policies are run all the same.
+    replace(Path("policies/realtime/iam.yml"), "{type: sns,", "{type: snss,")
+    refused = guardrails("test")
+    assert refused.exit_code == 1
+    assert "custodian could not deploy the policies" in refused.stdout
+    assert "2 policies: 1 passed, 1 failed; 2 cases" in refused.stdout
+
+
+def test_events_that_no_case_can_make_are_said_to_be_so(team: Path) -> None:
+    Path("policies/states.yml").write_text("""
+policies:
+- name: started
+  resource: ec2
+  mode: {type: ec2-instance-state, events: [running], role: arn:aws:iam::{account_id}:role/guardrails}
+""".replace("{account_id}", "123456789012"))
+    Path("tests/policies/states.yml").write_text("started: [{case: one, make: [], match: [x]}]")
+    result = guardrails("test", "started")
+    assert result.exit_code == 1
+    assert "seen:     the mode ec2-instance-state" in result.stdout
 
 
 def test_what_a_policy_claims_must_be_shown(team: Path) -> None:
