@@ -200,11 +200,12 @@ def test_every_shipped_type_is_named_as_c7n_names_it(moto: Moto, tmp_path: Path)
             model.id, model.name, "Name", "stageName", "restApiId", "id", "LoadBalancerName")}
         resource |= {key: f"arn:aws:x:::{key}" for key in (
             "Arn", "TrailARN", "TableArn", "LoadBalancerArn", "FileSystemArn", "DBInstanceArn", "DBSnapshotArn",
-            "DBClusterSnapshotArn")}
+            "DBClusterSnapshotArn", "repositoryArn", "FunctionArn", "ARN", "QueueArn", "TopicArn")}
         text = rendered({**message, "policy": data, "resources": [resource]}, "guardrails.txt")
         if type_ not in ("aws.account", "aws.rest-stage", "aws.rds-snapshot"):
             assert f"    {manager.get_arns([resource])[0]}\n" in text, (type_, text)
         shown = "stageName" if type_ == "aws.rest-stage" else model.name if "arn" in model.id.lower() else None
+        shown = "TopicArn" if type_ == "aws.sns" else shown  # its display name is mostly empty
         assert f"  {resource[shown or model.id]}" in text or f"  {resource[model.name]}" in text, (type_, text)
 
 
