@@ -124,13 +124,25 @@ def output_path(given: str | None, verb: str) -> Path:
     return next(path for path in (output_root() / each for each in names) if not path.exists()).resolve()
 
 
-def output_directory(given: str | None, verb: str) -> Path:
+def output_directory(given: str | None, verb: str, *, new: bool = False) -> Path:
     """Create the output directory of a run, with mode 0700; `output_path` names it.
 
-    Raises GuardrailsError when it is not empty: the results of another run must not be read as those of this one.
+    A directory that nobody named is this run's alone, also if another run begins in the same second. `new`: `given` is
+    such a name. Raises GuardrailsError when the directory is not empty, or with `new` exists: the results of another
+    run must not be read as those of this one.
     """
     path = output_path(given, verb)
     try:
+        while given is None or new:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                path.mkdir(mode=PRIVATE_DIRECTORY)
+            except FileExistsError:
+                if new:
+                    raise GuardrailsError(f"{path}: another run began in the same second", "run it again") from None
+                path = output_path(None, verb)
+            else:
+                break
         make_private(path)
         if any(path.iterdir()):
             raise GuardrailsError(

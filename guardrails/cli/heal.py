@@ -156,7 +156,8 @@ def _started(
     target = output_path(output, "heal")
     with (
         locked_accounts([account.id for account in accounts.all if changes], target, wait=waiting if wait else None),
-        start_heal(request, policies, accounts, exceptions, output_directory(str(target), "heal"), limits,
+        start_heal(request, policies, accounts, exceptions,
+                   output_directory(str(target), "heal", new=output is None), limits,
                    applied=applied, progress=progress_bar, concurrency=concurrency) as run,
     ):
         yield run

@@ -112,7 +112,7 @@ def rollback(
         if again or exception:
             _offer_exceptions(plan, policies, exception)
         confirm(f"Make these {len(plan.calls)} calls?", yes=yes)
-        with RollbackRecord(output_directory(str(target), "rollback")) as record:
+        with RollbackRecord(output_directory(str(target), "rollback", new=output is None)) as record:
             result = _undo(Rollback(plan, journal, record, clients), checked, as_json=as_json)
         # The record is complete only now.
         if as_json:

@@ -5,7 +5,10 @@ import os
 import sqlite3
 import stat
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -102,3 +105,13 @@ def test_databases(umask: int, tmp_path: Path) -> None:
     db.execute("create table t (x)")
     assert all(mode(file) == 0o600 for file in tmp_path.glob("run.db*"))
     db.close()
+
+
+def test_two_runs_of_one_second_never_share_a_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("guardrails.paths.datetime", Mock(now=lambda zone: datetime(2026, 1, 2, tzinfo=UTC)))
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: output_directory(None, "audit"), range(40)))
+    assert len(set(made)) == 40
+    with pytest.raises(GuardrailsError, match="another run began in the same second"):
+        output_directory(str(made[0]), "audit", new=True)
