@@ -16,6 +16,7 @@ from moto.core.utils import MISSING, get_value
 from moto.ec2 import utils as ec2_utils
 from moto.ec2.models.amis import Ami, AmiBackend
 from moto.ec2.models.security_groups import SecurityGroupBackend
+from moto.ec2.models.subnets import Subnet
 from moto.iam.models import IAMBackend, ManagedPolicy
 from moto.moto_api._internal import mock_random
 from moto.sns.models import Subscription
@@ -31,6 +32,7 @@ def apply() -> None:
     _look_only_at_the_groups_of_a_filter()
     _find_names_once()
     _sign_with_one_key()
+    _let_go_of_subnets()
 
 
 def _list_services_once() -> None:
@@ -172,3 +174,16 @@ def _sign_with_one_key() -> None:
     """moto makes an RSA key, which takes a tenth of a second, for each SNS subscription, to sign its messages."""
     key = functools.cache(lambda: rsa.generate_private_key(public_exponent=65537, key_size=2048))
     Subscription.private_key = lambda subscription: key()  # type: ignore[method-assign, assignment]
+
+
+def _let_go_of_subnets() -> None:
+    """moto caches the free addresses of each subnet for good, and with the subnet its account: 10,000 objects that stay
+    after a reset, and that the garbage collector looks through again and again.
+    """
+
+    def hosts(subnet: Any) -> Any:
+        if "free_addresses" not in vars(subnet):
+            subnet.free_addresses = subnet.cidr.hosts()
+        return subnet.free_addresses
+
+    Subnet._base_avail_ip_iterator = hosts  # type: ignore[method-assign, assignment]

@@ -1,7 +1,9 @@
 """What is made once for all accounts is still each account's own where it must be."""
 from __future__ import annotations
 
+import gc
 import re
+import weakref
 from typing import Any
 
 import pytest
@@ -103,3 +105,17 @@ def test_a_value_is_found_under_the_name_that_its_class_has_for_it(
     # A list made for the answer has another address each time.
     differ = [each for each in compared if re.sub("0x[0-9a-f]+", "", each[1]) != re.sub("0x[0-9a-f]+", "", each[2])]
     assert not differ
+
+
+def test_a_reset_lets_go_of_what_was_there(moto: Moto) -> None:
+    from moto.backends import get_backend
+
+    ec2 = moto.client("ec2")
+    ec2.create_volume(AvailabilityZone="us-east-1a", Size=1)
+    backend = get_backend("ec2")[ACCOUNT]["us-east-1"]
+    volume = weakref.ref(next(iter(backend.volumes.values())))
+    own, public = weakref.ref(backend), weakref.ref(backend.amis["ami-12c6146b"])
+    del backend
+    moto.reset()
+    gc.collect()
+    assert not volume() and not own() and not public()
