@@ -25,7 +25,8 @@ from ..conftest import Cloud, guardrails, role
 ACCOUNTS = tuple(str(number) * 12 for number in range(1, 6))
 REGIONS = ("us-east-1", "eu-west-1", "ap-southeast-2")
 EAST = REGIONS[0]
-REGIONAL = ("security-group-admin-ports", "ebs-volume-encrypted", "dynamodb-table-encrypted", "vpc-flow-logs")
+VOLUMES = "ebs-unattached-volume-encrypted"
+REGIONAL = ("security-group-admin-ports", VOLUMES, "dynamodb-table-encrypted", "vpc-flow-logs")
 GLOBAL = ("iam-user-mfa", "s3-bucket-versioning", "iam-user-name-pattern")
 Truth = Counter[tuple[str, str, str]]
 
@@ -45,7 +46,7 @@ def seed(cloud: Cloud) -> Truth:
                 # One of three is as it should be.
                 cloud.client("ec2", account, region).create_volume(
                     AvailabilityZone=f"{region}a", Size=1, Encrypted=number == 0)
-            truth[account, region, "ebs-volume-encrypted"] = 2
+            truth[account, region, VOLUMES] = 2
             # The VPC that every region begins with.
             truth[account, region, "vpc-flow-logs"] = 1
             truth[account, region, "dynamodb-table-encrypted"] = 0
@@ -181,7 +182,7 @@ def test_what_is_denied_midway_is_named_in_every_triple(
     assert {key for key in missing if key[0] == shut} == {key for key in every_check() if key[0] == shut}
     affected = {key for key in missing if key[0] == denied}
     assert affected
-    assert {key[2] for key in affected} <= {"security-group-admin-ports", "ebs-volume-encrypted", "vpc-flow-logs"}
+    assert {key[2] for key in affected} <= {"security-group-admin-ports", VOLUMES, "vpc-flow-logs"}
     assert {key[0] for key in missing} == {denied, shut}
     assert found(report) == Counter({key: number for key, number in (+truth).items() if key not in missing})
     for account, region, policy in missing:

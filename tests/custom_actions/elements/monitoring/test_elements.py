@@ -11,6 +11,7 @@ import boto3
 import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
+from c7n.config import Config
 from c7n.exceptions import PolicyValidationError
 from moto.sns.models import sns_backends
 
@@ -222,8 +223,8 @@ def test_policies_of_one_run_share_what_was_read(
 ) -> None:
     cloud.make_trail()
     cache = {"cache": str(tmp_path / "cache"), "cache_period": 15}
-    make = engine.Config.empty
-    monkeypatch.setattr(engine.Config, "empty", lambda **options: make(**{**options, **cache}))
+    make = Config.empty
+    monkeypatch.setattr(Config, "empty", lambda **options: make(**{**options, **cache}))
     for _ in range(2):
         assert len(check(tmp_path)) == 2
     assert cloud.calls["DescribeTrails"] == cloud.calls["DescribeMetricFilters"] == 1
