@@ -113,7 +113,7 @@ def _new_rules(record: Record, earlier: Iterable[Record], settled: timedelta) ->
     limit = datetime.fromisoformat(record["eventTime"]) - settled
     found: set[Rule] = set()
     for change in earlier:
-        if datetime.fromisoformat(change["eventTime"]) < limit:
+        if datetime.fromisoformat(change["eventTime"]) <= limit:
             break
         if change.get("eventName") == AUTHORISE:
             found.update(_answered(change, "securityGroupRuleSet") or _requested(change))
