@@ -211,7 +211,8 @@ def authorised(text: str, minutes_ago: float) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize(("minutes", "restored"), [(1, False), (14, False), (16, True), (600, True)])
+@pytest.mark.parametrize(("minutes", "restored"), [
+    (0, False), (1, False), (14, False), (15, True), (16, True), (600, True)])
 def test_a_rule_that_was_added_moments_before_is_not_restored(minutes: float, restored: bool) -> None:
     """Or whoever opens a group has the fix open it again after every defender's revocation."""
     opened = "tcp 22 from 198.51.100.7/32"
