@@ -40,7 +40,7 @@ _LONGEST = (
     "policies/test_config_rule.py", "policies/test_realtime.py", "custom_actions/fixing/test_faults.py",
     "policies/test_cases.py", "guardrails/cli/test_demo.py", "guardrails/cli/test_many_accounts.py",
     "guardrails/cli/test_sweeps.py", "guardrails/report/html/test_browser.py",
-    "guardrails/deployment/test_lifecycle.py", "test_package.py",
+    "guardrails/deployment/test_lifecycle.py", "guardrails/cli/test_team_cases.py", "test_package.py",
 )
 
 
