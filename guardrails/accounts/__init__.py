@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         organization_file,
         read_organization,
     )
-    from .regions import account_region
+    from .regions import account_region, partition_of
     from .response import KEY, Response, has_responder, healing, response_of
     from .s3_url import S3_SCHEME, S3Url
 
@@ -45,7 +45,7 @@ __getattr__, __all__ = face(
         "DEFAULT_ROLE", "ManualSettings", "OrganizationFile", "manual_settings", "organization_file",
         "read_organization",
     ),
-    regions=("account_region",),
+    regions=("account_region", "partition_of"),
     response=("KEY", "Response", "has_responder", "healing", "response_of"),
     s3_url=("S3Url", "S3_SCHEME"),
 )

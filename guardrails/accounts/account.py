@@ -71,9 +71,9 @@ class Account:
         """The roles to assume, one after another; none for the current credentials or a profile."""
         given = self.entry.get("role") or ()
         named = (given,) if isinstance(given, str) else tuple(given)
+        partition = partition_of(next(iter(self.regions), ""))
         return tuple(
-            role if role.startswith("arn") else f"arn:{partition_of(self.regions)}:iam::{self.id}:role/{role}"
-            for role in named)
+            role if role.startswith("arn") else f"arn:{partition}:iam::{self.id}:role/{role}" for role in named)
 
     def session(self, region: str) -> boto3.Session:
         """A session in the account. Raises one of AWS_ERRORS when the account cannot be accessed."""

@@ -1,13 +1,16 @@
-"""Which region reports what belongs to the whole account."""
+"""The partition of a region, and the region that reports what belongs to the whole account."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 
-def partition_of(regions: Sequence[str]) -> str:
-    """The partition of an account with these regions: aws, aws-us-gov or aws-cn."""
-    first = regions[0] if regions else ""
-    return "aws-us-gov" if first.startswith("us-gov-") else "aws-cn" if first.startswith("cn-") else "aws"
+@cache
+def partition_of(region: str) -> str:
+    """`aws`, `aws-cn`, `aws-us-gov` ...; `aws` for an unknown region, and without one."""
+    from c7n.utils import get_partition
+
+    return str(get_partition(region) or "aws")
 
 
 def account_region(regions: Sequence[str]) -> str:

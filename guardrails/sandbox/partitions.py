@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 
+from botocore.exceptions import UnknownRegionError
 from botocore.session import get_session
 
 _PASSED_ON = ("AWSEvents.PutEvents",)
@@ -16,12 +17,10 @@ _PASSED_ON = ("AWSEvents.PutEvents",)
 @cache
 def partition_of(region: str) -> str:
     """The partition of a region: aws, aws-us-gov, aws-cn, …; `aws` for a region that botocore does not know."""
-    session = get_session()
-    for partition in session.get_available_partitions():
-        for service in ("ec2", "s3"):
-            if region in session.get_available_regions(service, partition):
-                return str(partition)
-    return "aws"
+    try:
+        return str(get_session().get_partition_for_region(region))
+    except UnknownRegionError:
+        return "aws"
 
 
 def passed_on(path: str, target: str) -> bool:

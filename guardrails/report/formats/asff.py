@@ -14,10 +14,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
+from ...accounts import partition_of
 from ...assessment import Assessment
 from ...results import Finding, PassedCheck, PolicyInfo, Status, controls_text
 from ..console import console_url, remediation_urls
-from .aws import identity, identity_of, partition, real_region, regions_of
+from .aws import identity, identity_of, real_region, regions_of
 from .stream import dumps, write_array
 from .text import cut, sound
 
@@ -164,7 +165,7 @@ def _product_fields(values: Mapping[str, str]) -> dict[str, str]:
 
 def _resource(resource_type: str, name: str, region: str) -> dict[str, str]:
     return {
-        "Type": _TYPES.get(resource_type, "Other"), "Id": _text(name, 512), "Partition": partition(region),
+        "Type": _TYPES.get(resource_type, "Other"), "Id": _text(name, 512), "Partition": partition_of(region),
         "Region": region}
 
 
@@ -175,7 +176,7 @@ def finding_id(finding: Finding) -> str:
 
 def product_arn(account: str, region: str) -> str:
     """The ARN of the product that every account has for its own findings."""
-    return f"arn:{partition(region)}:securityhub:{region}:{account}:product/{account}/default"
+    return f"arn:{partition_of(region)}:securityhub:{region}:{account}:product/{account}/default"
 
 
 def note(exception: Mapping[str, Any]) -> str:

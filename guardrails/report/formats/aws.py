@@ -2,25 +2,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 
 from custom_actions.vocabulary import GLOBAL
 
-from ...accounts import account_region
+from ...accounts import account_region, partition_of
 from ...results import AccountInfo, Finding
-
-
-@cache
-def partition(region: str) -> str:
-    """`aws`, `aws-cn`, `aws-us-gov` ..."""
-    from c7n.utils import get_partition
-
-    return str(get_partition(region) or "aws")
 
 
 def account_arn(account: str, region: str) -> str:
     """The ARN of the account's root."""
-    return f"arn:{partition(region)}:iam::{account}:root"
+    return f"arn:{partition_of(region)}:iam::{account}:root"
 
 
 def regions_of(accounts: Sequence[AccountInfo]) -> Mapping[str, tuple[str, ...]]:

@@ -11,11 +11,12 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, TextIO
 
+from ...accounts import partition_of
 from ...assessment import Assessment
 from ...results import CheckRow, Finding, PassedCheck, PassedResource, PolicyInfo, Status
 from ..console import console_url, remediation_urls
 from ..fix_command import fix_command
-from .aws import account_arn, identity, identity_of, partition, real_region, regions_of
+from .aws import account_arn, identity, identity_of, real_region, regions_of
 from .stream import write_array
 
 VERSION = "1.5.0"
@@ -79,7 +80,7 @@ def _of_finding(finding: Finding, policy: PolicyInfo, assessment: Assessment, re
         **_remediation(assessment, finding),
         "resources": [{
             "uid": identity(finding, region), "name": finding.resource, "type": finding.resource_type,
-            "region": region, "cloud_partition": partition(region),
+            "region": region, "cloud_partition": partition_of(region),
         }],
         "unmapped": {
             "policy": finding.policy, "response": finding.response, "exposure": finding.exposure,
@@ -104,7 +105,7 @@ def _of_check(check: CheckRow, policy: PolicyInfo, assessment: Assessment, regio
         },
         "resources": [{
             "uid": account_arn(check.account, region), "name": check.account, "type": "aws.account",
-            "region": region, "cloud_partition": partition(region),
+            "region": region, "cloud_partition": partition_of(region),
         }],
         "unmapped": {"policy": check.policy, "region": check.region, "state": check.state, "reason": check.reason},
     }
@@ -125,7 +126,7 @@ def _of_passed(
         },
         "resources": [{
             "uid": identity_of(check.account, resource.resource, resource.arn, region), "name": resource.resource,
-            "type": policy.resource, "region": region, "cloud_partition": partition(region),
+            "type": policy.resource, "region": region, "cloud_partition": partition_of(region),
         }],
         "unmapped": {"policy": check.policy, "region": check.region, "exposure": policy.exposure},
     }
