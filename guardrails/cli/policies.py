@@ -1,7 +1,6 @@
 """`policies`: list the policies that there are."""
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -47,7 +46,7 @@ def policies(
     out().print(table(
         f"{len(found)} policies", ("Name", "Mode", "Severity", "Response", "Profile", "Where"),
         [(policy.name, policy.kind.value, policy.severity, policy.response, str(policy.metadata.get("profile") or ""),
-          _where(policy)) for policy in found]))
+          policy.location) for policy in found]))
 
 
 def _described(policy: Policy) -> dict[str, Any]:
@@ -55,7 +54,7 @@ def _described(policy: Policy) -> dict[str, Any]:
         "name": policy.name, "title": policy.title, "resource": policy.resource, "mode": policy.kind.value,
         "severity": policy.severity, "response": policy.response, "fixes": policy.heals, "audited": policy.sweeps,
         "deployed": policy.deploys, "profile": str(policy.metadata.get("profile") or ""), "controls": policy.controls,
-        "partial": policy.partial, "parameters": _parameters(policy), "where": _where(policy),
+        "partial": policy.partial, "parameters": _parameters(policy), "where": policy.location,
     }
 
 
@@ -65,8 +64,3 @@ def _parameters(policy: Policy) -> dict[str, Any]:
 
     used = used_parameters(policy.data)
     return {name: value for name, value in (policy.metadata.get("parameters") or {}).items() if name in used}
-
-
-def _where(policy: Policy) -> str:
-    file, _, line = policy.where.rpartition(":")
-    return f"{os.path.relpath(file)}:{line}"

@@ -1,7 +1,6 @@
 """`replay`: run a recorded event through the policies that subscribe to it, and show why each answers as it does."""
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -98,8 +97,7 @@ def _general_reason(why: str) -> str:
 
 
 def _policy_lines(each: ReplayResult, *, verbose: bool) -> Iterator[str]:
-    file, _, line = each.policy.where.rpartition(":")
-    yield f"{each.policy.name} ({os.path.relpath(file)}:{line}): {each.answer.value}"
+    yield f"{each.policy.name} ({each.policy.location}): {each.answer.value}"
     if each.why:
         yield f"  {_clean(each.why)}"
     for result in each.resources:

@@ -1,6 +1,7 @@
 """The policies of a directory: finds, reads and selects them, and merges them into the one file that c7n-org needs."""
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -172,6 +173,12 @@ class Policy:
     def where(self) -> str:
         """`file:line` of the policy."""
         return f"{self.source.path}:{self.source.line(('policies', self.index))}"
+
+    @property
+    def location(self) -> str:
+        """`where` relative to the current directory: `policies/config-rule/s3.yml:66`."""
+        file, _, line = self.where.rpartition(":")
+        return f"{os.path.relpath(file)}:{line}"
 
 
 def action_type(action: Any) -> str:

@@ -336,7 +336,7 @@ def policy_info(policy: Policy) -> PolicyInfo:
         response=policy.response, profile=str(metadata.get("profile") or ""), controls=policy.controls,
         partial=policy.partial, parts=policy.parts,
         rationale=" ".join(str(metadata.get("rationale") or "").split()),
-        fix=" ".join(str(metadata.get("fix") or "").split()), yaml=dump(data), location=_location(policy),
+        fix=" ".join(str(metadata.get("fix") or "").split()), yaml=dump(data), location=policy.location,
         audited=policy.sweeps,
     )
 
@@ -344,12 +344,6 @@ def policy_info(policy: Policy) -> PolicyInfo:
 def fingerprint(policies: Sequence[Policy]) -> str:
     """A digest of the policies that does not depend on the layout of their files."""
     return _digest([[policy.data, audit_scope(policy).value] for policy in sorted(policies, key=lambda p: p.name)])
-
-
-def _location(policy: Policy) -> str:
-    """`policies/config-rule/s3.yml:66`, relative to the current directory."""
-    file, _, line = policy.where.rpartition(":")
-    return f"{os.path.relpath(file)}:{line}"
 
 
 def account_infos(accounts: Accounts) -> list[AccountInfo]:
