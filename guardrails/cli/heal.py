@@ -299,6 +299,7 @@ def _show(healed: Heal) -> None:
         _show_fixes("Fixes", healed.fixes, console)
     show_missing(missing_rows(healed.missing), console)
 
+
 def _show_fixes(title: str, fixes: Sequence[Fix], console: Console) -> None:
     from .show import FIX_COLUMNS, show_fixes
 

@@ -38,8 +38,14 @@ def init(directory: Path, as_json: bool) -> None:
     if existing := [name for name in files if (directory / name).exists()]:
         raise GuardrailsError(
             f"{directory}: {', '.join(existing)} exists already: nothing was written", "name another directory")
-    for name, text in files.items():
-        write_text(directory / name, text, shared=True)
-    show_written([directory / name for name in files], as_json=as_json)
+    written: list[Path] = []
+    try:
+        for name, text in files.items():
+            written.append(write_text(directory / name, text, shared=True))
+    except BaseException:
+        for path in written:  # else the next attempt would refuse to replace them
+            path.unlink(missing_ok=True)
+        raise
+    show_written(written, as_json=as_json)
     say("next: put it under version control, list your accounts in accounts.yml, and run validate, test and audit in "
         "it")

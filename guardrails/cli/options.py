@@ -45,8 +45,9 @@ controls_option = click.option(
 )
 exceptions_option = click.option(
     "--exceptions", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
-    help="The file of exceptions: accepted drift, with an owner and an end date. [default: exceptions.yml "
-         "of the checkout, or of the current directory for an installed package, if it exists]",
+    help="The file of exceptions: accepted drift, with an owner and an end date. [default: that of "
+         "guardrails.yml, else exceptions.yml of the checkout, or of the current directory for an installed package, "
+         "if it exists]",
 )
 
 
@@ -207,7 +208,8 @@ def _config_and_region(command: Any) -> Any:
     )(command)
     return click.option(
         "-c", "--config", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
-        help="The accounts.yml of c7n-org. [default: only the account of the current credentials]",
+        help="The accounts.yml of c7n-org. [default: that of guardrails.yml, else only the account of the current "
+             "credentials]",
     )(command)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
@@ -41,11 +41,6 @@ class PackChoice:
     severities: Sequence[str] = ()
     policies: Sequence[str] = ()
     """Names or globs."""
-
-    @property
-    def whole(self) -> bool:
-        """Whether all its policies are taken."""
-        return not (self.frameworks or self.services or self.severities or self.policies)
 
     def load(self) -> list[Policy]:
         """Every policy of the pack. Raises GuardrailsError if there is no such pack."""
@@ -93,12 +88,8 @@ class PolicySources:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> PolicySources:
-        """The opposite of `to_dict`. Raises TypeError or KeyError for data that is not of `to_dict`."""
+        """The opposite of `asdict`. Raises TypeError or KeyError for other data."""
         return cls(**{**data, "packs": tuple(PackChoice(**pack) for pack in data["packs"])})
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return asdict(self)
 
     def __str__(self) -> str:
         """For messages: `policies/ and the pack aws-guardrails`."""
@@ -131,9 +122,10 @@ class PolicySources:
             known += every
             for policy in chosen:
                 self._add(policy, found)
-        self._check_names("exclude", self.exclude, known)
-        self._check_names("severities", self.severities, known)
-        self._check_parameters(known)
+        if not self.part:  # the settings are about all sources of the team, and these are others
+            self._check_names("exclude", self.exclude, known)
+            self._check_names("severities", self.severities, known)
+            self._check_parameters(known)
         return [self._changed(policy) for policy in found.values() if not _fits(policy.name, self.exclude)]
 
     def _add(self, policy: Policy, found: dict[str, Policy]) -> None:

@@ -40,6 +40,13 @@ def test_a_new_repository_is_valid_and_is_not_made_twice(team: Path) -> None:
     assert "nothing was written" in again.stderr
 
 
+def test_a_repository_that_cannot_be_written_is_not_half_there(tmp_path: Path) -> None:
+    (tmp_path / ".github").write_text("a file, where init needs a directory")
+    result = guardrails("init", tmp_path)
+    assert result.exit_code == 1
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [".github"]
+
+
 def test_the_schema_for_editors_accepts_what_is_valid_and_nothing_else(team: Path) -> None:
     schema = json.loads((team / "guardrails.schema.json").read_text())
     content = yaml.safe_load((team / "guardrails.yml").read_text())
@@ -102,7 +109,7 @@ def test_no_word_of_a_person_can_be_a_default() -> None:
     for verb, command in verbs().items():
         for option in command.params:
             for name in option.opts:
-                if name in ("--yes", "--force", "--heal", "--apply", "--resume"):
+                if name in ("--yes", "--force", "--heal", "--stop-fixing", "--fire", "--apply", "--resume"):
                     settings = Settings(file=Path("guardrails.yml"), defaults={verb: {name.removeprefix("--"): True}})
                     with pytest.raises(GuardrailsError, match="must be given on the command line"):
                         defaults_of(verb, command, settings)

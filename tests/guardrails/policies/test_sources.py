@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -160,10 +161,16 @@ def test_a_name_that_does_not_exist_is_an_error(
 def test_sources_are_the_same_after_json(team: Path) -> None:
     before = sources(team, packs=(PackChoice(services=("s3",)),), exclude=("s3-*",), parameters={"days": 4},
                      severities={"team-*": {"default": "low", "accounts": {"*": "high", "shop-*": "info"}}})
-    after = PolicySources.from_dict(json.loads(json.dumps(before.to_dict())))
+    after = PolicySources.from_dict(json.loads(json.dumps(asdict(before))))
     assert [policy.data for policy in after.load()] == [policy.data for policy in before.load()]
     assert [policy.severity_in(SHOP) for policy in after.load()] == ["info"]
-    assert PolicySources.from_dict(after.to_dict()) == after
+    assert PolicySources.from_dict(asdict(after)) == after
+
+
+def test_sources_for_one_command_need_not_have_what_the_settings_name(team: Path) -> None:
+    chosen = sources(
+        team, packs=(), exclude=("s3-*",), severities={"iam-*": "low"}, parameters={"s3_kms_key": "x"}, part=True)
+    assert [policy.name for policy in chosen.load()] == ["team-one"]
 
 
 def test_only_a_part_is_known_as_such(team: Path) -> None:
