@@ -1,4 +1,4 @@
-"""c7n in this process, on one policy: pulled, or pushed an event as in Lambda."""
+"""c7n in this process, on one policy: on the state, or on an event as in Lambda."""
 from __future__ import annotations
 
 import copy
@@ -35,11 +35,6 @@ def load(
     policy.expand_variables(policy.get_variables(dict(variables or {})))
     policy.validate()
     return policy
-
-
-def pull(data: Mapping[str, Any], output: Path, *, dryrun: bool = False) -> list[dict[str, Any]]:
-    """Run the policy on the state; returns the resources that matched."""
-    return list(load({key: value for key, value in data.items() if key != "mode"}, output, dryrun=dryrun)() or ())
 
 
 def push(
