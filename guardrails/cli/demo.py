@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 # A few policies, to keep the demo short: each has findings here, and half of them have a fix.
 AUDITED = (
     "security-group-admin-ports", "security-group-web-exact", "security-group-default-closed", "s3-bucket-encryption",
-    "s3-bucket-versioning", "ebs-volume-encrypted", "ebs-encryption-by-default", "ec2-unapproved-image",
-    "ec2-image-gone", "iam-user-mfa",
+    "s3-bucket-versioning", "ebs-volume-encrypted", "ebs-unattached-volume-encrypted", "ebs-encryption-by-default",
+    "ec2-unapproved-image", "ec2-image-gone", "iam-user-mfa",
 )
 REALTIME = ("security-group-admin-ports-revert", "cloudtrail-logging-restart", "cloudtrail-settings-restore")
 REGION = "eu-central-1"
