@@ -66,6 +66,9 @@ COMPLETE_VARIABLE = "_GUARDRAILS_COMPLETE"
 # They work on no policies of a team: a damaged guardrails.yml must not keep anybody from using them.
 WITHOUT_SETTINGS = frozenset({"setup", "demo", "sandbox", "lint", "rules", "init", "completion"})
 
+# They undo fixes, also where guardrails.yml is damaged.
+DESPITE_SETTINGS = frozenset({"receipts", "rollback"})
+
 
 class Verbs(click.Group):
     """A group of commands, each imported only when it is called."""
@@ -157,14 +160,22 @@ def verbs() -> dict[str, click.Command]:
 def _apply_settings(ctx: click.Context, verb: str, command: click.Command) -> None:
     """Read guardrails.yml, and let its values be the defaults of the verb's options."""
     from ..paths import use_output
-    from ..settings import team_settings
+    from ..settings import Settings, team_settings
     from .defaults import defaults_of
 
     if given := ctx.params.get("settings"):
         _choose(ctx, given if given == NONE else os.path.abspath(given))
-    found = team_settings(given)
+    try:
+        found = team_settings(given)
+        defaults = defaults_of(verb, command, found)
+    except GuardrailsError as error:
+        if verb not in DESPITE_SETTINGS:
+            raise
+        click.echo(escaped(f"guardrails.yml cannot be used, so {verb} works without it: {error.problem}"), err=True)
+        _choose(ctx, NONE)
+        found, defaults = Settings(), {}
     ctx.obj = found
-    ctx.default_map = {verb: defaults_of(verb, command, found)}
+    ctx.default_map = {verb: defaults}
     use_output(found.output)
 
 

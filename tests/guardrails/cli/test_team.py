@@ -124,6 +124,14 @@ def test_a_broken_file_is_an_error_of_every_verb_but_the_ones_without_policies(t
     assert "polcies" not in guardrails("sandbox", "status").output
 
 
+def test_fixes_can_be_undone_where_the_file_is_broken(team: Path) -> None:
+    (team / "guardrails.yml").write_text("polcies: []\n")
+    for arguments in (("receipts", "output"), ("rollback", "20260101-120000-k3v9qt7m")):
+        result = guardrails(*arguments)
+        assert f"so {arguments[0]} works without it: {team}/guardrails.yml:1: unknown key polcies" in result.stderr
+        assert "unknown key" not in result.stderr.splitlines()[-1], "it went on"
+
+
 def test_misspelled_names_get_the_nearest(team: Path) -> None:
     result = guardrails("policies", "--policy", "s3-bucket-encription")
     assert "did you mean s3-bucket-encryption" in result.stderr
