@@ -11,11 +11,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-from custom_actions.names import FUNCTION_PREFIX, HUB_BUS, RESPONDER
+from custom_actions.names import FUNCTION_PREFIX, GROUP_TAG, HUB_BUS, RESPONDER
 
 from ..accounts import AWS_ERRORS, KEY, Account, account_region, has_responder, reason_of
 from ..command import command
@@ -27,6 +27,7 @@ from .hub import answered_centrally, as_central
 from .plans import PolicyRefused, regions_for, runs
 from .reads import CLIENT, read_or_none
 from .responder import subscriptions, topic_arn
+from .serving import DeployedGroup, Service, served
 
 LOG_GROUP = "log group"
 _SERVICES = ("lambda", "events", "config", "scheduler", "logs", "sns")
@@ -36,7 +37,7 @@ _GLOB = re.compile(r"[*?\[]")
 
 @dataclass(frozen=True)
 class DeployedFunction:
-    """A function that this project deployed."""
+    """A function that this project deployed, or a policy that a group's function runs."""
 
     account: Account
     region: str
@@ -44,6 +45,20 @@ class DeployedFunction:
     arn: str = ""
     """Empty if the function itself no longer exists, and only resources with its name are searched for."""
     tags: Mapping[str, str] = field(default_factory=dict, compare=False)
+    group: str = ""
+    """The name of the group's function that runs the policy. There is then no function of its own, only its trigger."""
+    idle: str = field(default="", compare=False)
+    """Why nothing invokes the function any more; empty if something does, or nothing is known."""
+
+    @property
+    def invoked(self) -> str:
+        """The name of the function that the policy's trigger invokes."""
+        return self.group or self.name
+
+    @property
+    def is_group(self) -> bool:
+        """Whether it is a function that runs many policies."""
+        return GROUP_TAG in self.tags
 
     @property
     def policy(self) -> str:
@@ -130,9 +145,37 @@ def _functions(place: tuple[Account, str]) -> tuple[list[DeployedFunction], str]
                 response = read_or_none(client.list_tags, Resource=each["FunctionArn"])
                 tags = (response or {}).get("Tags") or {}
                 found.append(DeployedFunction(account, region, each["FunctionName"], each["FunctionArn"], tags))
+        if any(each.is_group for each in found):
+            found = _with_groups(found, account.session(region))
     except AWS_ERRORS as error:
         return found, reason_of(error)
     return found, ""
+
+
+def _with_groups(found: Sequence[DeployedFunction], session: Any) -> list[DeployedFunction]:
+    """The functions, and one more for each policy that a group runs. Those that nothing invokes any more say so."""
+    groups = [DeployedGroup(each.name, each.arn, each.tags) for each in found if each.is_group and is_ours(each.tags)]
+    services = served({name: session.client(name, config=CLIENT) for name in ("events", "config", "scheduler")}, groups)
+    used = {service.group.name for service in services.values()}
+
+    def idle(each: DeployedFunction) -> str:
+        if each.is_group:
+            return "" if each.name in used else "no event rule, Config rule or schedule invokes it"
+        return f"{services[each.name].group.name} runs its policy" if each.name in services else ""
+
+    functions = [replace(each, idle=idle(each)) for each in found]
+    place = found[0]
+    return [*functions, *(
+        DeployedFunction(place.account, place.region, name, tags=_tags_of(service), group=service.group.name)
+        for name, service in services.items())]
+
+
+def _tags_of(service: Service) -> dict[str, str]:
+    """What identifies the policy's trigger as this project's: the tags of its group, and where its schedule is."""
+    tags = {key: value for key, value in service.group.tags.items() if key != GROUP_TAG}
+    if service.schedule_group:
+        tags["custodian-schedule"] = f"name={service.function}:group={service.schedule_group}"
+    return tags
 
 
 def obsolete(found: Iterable[DeployedFunction], policies: Iterable[Policy]) -> list[DeployedFunction]:
@@ -145,6 +188,8 @@ def why_obsolete(function: DeployedFunction, policies: Iterable[Policy]) -> str:
     """Why a function is no longer needed; empty if a policy of the list, or the account's responder, needs it."""
     if function.name == RESPONDER:
         return "" if has_responder(function.account) else f"its account does not have `{KEY}: respond`"
+    if function.idle or function.is_group:
+        return function.idle
     policy = next((policy for policy in policies if policy.deploys and policy.function == function.name), None)
     if policy is None:
         return "its policy no longer exists"
@@ -179,7 +224,7 @@ def refuse_partial(
     found: Iterable[DeployedFunction], policies: Sequence[Policy], sources: PolicySources
 ) -> None:
     """Raise GuardrailsError if the list seems to contain only a part of the deployed policies."""
-    deployed = {function.name for function in found if function.name != RESPONDER}
+    deployed = {function.name for function in found if function.name != RESPONDER and not function.is_group}
     wanted = {policy.function for policy in policies if policy.deploys}
     lost = deployed - wanted
     if lost and (2 * len(lost) > len(deployed) or 2 * len(wanted) < len(deployed)):
@@ -208,6 +253,9 @@ def functions_named(
         if any(fnmatchcase(name, pattern) for pattern in names
                for name in (function.name, function.policy, aliases.get(function.name, function.name)))
     ]
+    # A group's function is removed with the rules and schedules that invoke it.
+    of_groups = {(each.account.id, each.region, each.name) for each in chosen if each.is_group}
+    chosen += [each for each in found if each not in chosen and (each.account.id, each.region, each.group) in of_groups]
     existing = {(function.account.id, function.region, function.name) for function in chosen}
     for name in names:
         if _GLOB.search(name):
@@ -233,7 +281,8 @@ class LeftoverScan:
 def scan(functions: Iterable[DeployedFunction]) -> LeftoverScan:
     """The resources of the functions: first those that invoke a function, then the function, then its log group."""
     by_place: dict[tuple[Account, str], list[DeployedFunction]] = {}
-    for function in functions:
+    # What invokes the function of a group belongs to its policies, and is removed before it.
+    for function in sorted(functions, key=lambda each: each.is_group):
         by_place.setdefault((function.account, function.region), []).append(function)
     with ThreadPoolExecutor(DEPLOYMENT_READS) as pool:
         scans = list(pool.map(_scan, by_place.keys(), by_place.values()))
@@ -275,9 +324,9 @@ def _clients(account: Account, region: str) -> dict[str, Any]:
 
 def _why_foreign(function: DeployedFunction, clients: Mapping[str, Any]) -> str:
     """Why a function with this name does not belong to this project; empty if it does, or does not exist."""
-    found = read_or_none(clients["lambda"].get_function, FunctionName=function.name)
+    found = read_or_none(clients["lambda"].get_function, FunctionName=function.invoked)
     if found and not is_ours(found.get("Tags") or {}):
-        return _without_tags(function.name)
+        return _without_tags(function.invoked)
     return ""
 
 
@@ -291,7 +340,7 @@ def _resources_of(function: DeployedFunction, clients: Mapping[str, Any]) -> Ite
             continue
         if _is_arn_of(rule["Source"].get("SourceIdentifier", ""), function):
             yield Leftover("Config rule", rule["ConfigRuleName"], function)
-        else:
+        elif not function.idle:
             yield f"the Config rule {function.name} does not invoke the function"
     if function.name == RESPONDER:
         subscribed = subscriptions(clients["sns"], topic_arn(function.account.id, function.region)) or {}
@@ -300,8 +349,11 @@ def _resources_of(function: DeployedFunction, clients: Mapping[str, Any]) -> Ite
     # Only the tag of the function shows whether it has a schedule. Some accounts cannot call EventBridge Scheduler.
     if schedule := _SCHEDULE.fullmatch(function.tags.get("custodian-schedule", "")):
         found = read_or_none(clients["scheduler"].get_schedule, Name=schedule["name"], GroupName=schedule["group"])
-        if found:
+        # A schedule that was switched over to a group has the same name.
+        if found and (not function.idle or _is_arn_of(str((found.get("Target") or {}).get("Arn")), function)):
             yield Leftover("schedule", schedule["name"], function, (schedule["group"],))
+    if function.group:
+        return  # the function and its log are the group's
     if read_or_none(clients["lambda"].get_function, FunctionName=function.name):
         yield Leftover("function", function.name, function)
     log_group = f"/aws/lambda/{function.name}"
@@ -320,6 +372,8 @@ def _event_rules(function: DeployedFunction, events: Any) -> Iterator[Leftover |
         if read_or_none(events.describe_rule, Name=function.name, EventBusName=bus):
             targets = events.list_targets_by_rule(Rule=function.name, EventBusName=bus)
             own = tuple(target["Id"] for target in targets["Targets"] if _is_arn_of(target["Arn"], function))
+            if function.idle and not own:
+                continue  # the group's now
             if len(own) == len(targets["Targets"]):
                 yield Leftover("event rule", f"{place}{function.name}", function, own)
             else:
@@ -329,7 +383,7 @@ def _event_rules(function: DeployedFunction, events: Any) -> Iterator[Leftover |
         if function.arn:
             started_by = read_or_none(events.list_rule_names_by_target, TargetArn=function.arn, EventBusName=bus)
             for name in (started_by or {}).get("RuleNames", ()):
-                if name != function.name:
+                if name != function.name and not function.is_group:
                     yield f"the event rule {place}{name}, which c7n did not create, invokes the function"
 
 
@@ -337,7 +391,7 @@ def _is_arn_of(arn: str, function: DeployedFunction) -> bool:
     """Whether the ARN is the function's, with any version or alias."""
     parts = arn.split(":")
     return arn.startswith("arn:") and parts[2:3] == ["lambda"] and parts[3:7] == [
-        function.region, function.account.id, "function", function.name]
+        function.region, function.account.id, "function", function.invoked]
 
 
 @dataclass(frozen=True)
@@ -382,7 +436,8 @@ def _remove(place: tuple[Account, str], leftovers: Sequence[Leftover]) -> list[R
                 failed.add(each.function)
                 removals.append(Removal(each, foreign))
                 continue
-        if each.function in failed:
+        if each.function in failed or (each.function.is_group and any(
+                other.group == each.function.name for other in failed)):
             removals.append(Removal(each, "kept, because an earlier step failed"))
             continue
         try:

@@ -19,6 +19,7 @@ from ..runs import Check, Target, Work
 from .blueprints import Blueprint, blueprint, loaded
 from .forms import stops_fixing
 from .reads import CLIENT, read_or_none
+from .serving import Service, deployed_groups, functions_there, served
 from .triggers import trigger_differences
 
 DeploymentKey = tuple[str, str, str]
@@ -156,12 +157,14 @@ def _compare(target: Target, blueprints: Sequence[Blueprint]) -> list[PlannedDep
         session = account.session(region)
         clients: dict[str, Any] = {
             name: session.client(name, config=CLIENT) for name in ("lambda", "events", "config", "scheduler")}
+        groups = deployed_groups(clients["lambda"], functions_there(clients["lambda"]))
+        services = served(clients, groups) if groups else {}
     except AWS_ERRORS as error:
         return [unknown(each.policy, error) for each in blueprints]
     planned = []
     for each in blueprints:
         try:
-            change, reason = _change(each, clients)
+            change, reason = _change(each, clients, services.get(each.policy.function))
         except AWS_ERRORS as error:
             planned.append(unknown(each.policy, error))
         else:
@@ -169,12 +172,20 @@ def _compare(target: Target, blueprints: Sequence[Blueprint]) -> list[PlannedDep
     return planned
 
 
-def _change(wanted: Blueprint, clients: Mapping[str, Any]) -> tuple[DeploymentChange, str]:
+def _change(
+    wanted: Blueprint, clients: Mapping[str, Any], service: Service | None = None,
+) -> tuple[DeploymentChange, str]:
+    """`service`: the group's function that runs the policy today."""
     found = read_or_none(clients["lambda"].get_function, FunctionName=wanted.policy.function)
     if not wanted.runs:
-        if found:
+        if found or service:
             return DeploymentChange.REMOVE, "the policy's conditions no longer hold in this account"
         return DeploymentChange.OFF, ""
+    if service is not None:
+        # c7n replaces the target of its rule: from then on, the policy's own function answers.
+        why = stops_fixing(wanted.policy.mode.get("tags") or {}, service.group.tags)
+        change = DeploymentChange.UPDATE if found else DeploymentChange.CREATE
+        return (DeploymentChange.STOP_FIXING, why) if why else (change, f"moves out of {service.group.name}")
     if not found:
         return DeploymentChange.CREATE, ""
     wanted.function.arn = found["Configuration"]["FunctionArn"]

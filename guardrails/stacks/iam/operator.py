@@ -31,7 +31,7 @@ _BY_SERVICE: Mapping[str, tuple[str, ...]] = {
     "lambda": (
         "GetFunction", "GetFunctionConfiguration", "GetPolicy", "ListTags", "CreateFunction", "UpdateFunctionCode",
         "UpdateFunctionConfiguration", "PutFunctionConcurrency", "DeleteFunctionConcurrency", "TagResource",
-        "UntagResource", "AddPermission", "DeleteFunction",
+        "UntagResource", "AddPermission", "RemovePermission", "DeleteFunction",
     ),
     "events": (
         "DescribeRule", "ListTargetsByRule", "PutRule", "PutTargets", "RemoveTargets", "DeleteRule",
@@ -47,8 +47,8 @@ _BY_SERVICE: Mapping[str, tuple[str, ...]] = {
                  "UpdateTable", "UpdateTimeToLive", "DeleteTable"),
 }
 _ANYWHERE = (
-    "lambda:ListFunctions", "events:ListRuleNamesByTarget", "config:DescribeConfigRules", "logs:DescribeLogGroups",
-    "ec2:DescribeRegions",
+    "lambda:ListFunctions", "events:ListRules", "events:ListRuleNamesByTarget", "config:DescribeConfigRules",
+    "scheduler:ListSchedules", "logs:DescribeLogGroups", "ec2:DescribeRegions",
 )
 # What doctor reads of our own functions only: code, environment and logs of others are none of its business.
 _READS_OF_OURS: Mapping[str, tuple[str, ...]] = {

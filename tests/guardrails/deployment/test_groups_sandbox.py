@@ -1,0 +1,269 @@
+"""Policies that share functions, in the sandbox: deployed, answering, failing one by one, moved there and back."""
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+from click.testing import CliRunner
+
+from custom_actions.names import GROUP_TAG
+from guardrails.cli.main import main
+from guardrails.policies.policy import load
+from guardrails.sandbox import Sandbox
+from guardrails.stacks.iam.operator import of_deploy
+from tests.guardrails.sandbox.conftest import eventually, open_port, security_group
+from tests.sandboxed import MODE, not_allowed, sandboxed
+
+HOME, RED = "999999999999", "777777777777"
+REGION = "eu-west-1"
+POLICIES = MODE + """
+  - name: ports
+    resource: aws.security-group
+    metadata: {response: revert}
+    mode: &opened
+      <<: *mode
+      type: cloudtrail
+      events: [{source: ec2.amazonaws.com, event: AuthorizeSecurityGroupIngress, ids: requestParameters.groupId}]
+    filters: [{type: ingress-drift, forbidden: [tcp 22 from world]}]
+    actions: [revert-ingress]
+  - name: seen
+    resource: aws.security-group
+    metadata: {response: none}
+    mode: *opened
+    filters: [{GroupId: present}]
+  - name: groups
+    resource: aws.security-group
+    metadata: {response: none}
+    mode: {<<: *mode, type: config-rule}
+    filters: [{GroupName: bad}]
+  - name: users
+    resource: aws.iam-user
+    metadata: {response: none}
+    mode: {<<: *mode, type: periodic, schedule: rate(1 day)}
+    filters: [{UserName: nobody}]
+  - name: roles
+    resource: aws.iam-role
+    metadata: {response: none}
+    mode: {<<: *mode, type: schedule, schedule: rate(1 day), scheduler-role: "arn:aws:iam::{account_id}:role/guardrails"}
+    filters: [{RoleName: nobody}]
+"""
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    with sandboxed(tmp_path, monkeypatch, HOME, REGION) as running:
+        (tmp_path / "policies").mkdir()
+        (tmp_path / "policies" / "all.yml").write_text(POLICIES)
+        (tmp_path / "accounts.yml").write_text(
+            f"accounts:\n- {{name: red, account_id: '{RED}', role: arn:aws:iam::{RED}:role/deploy, "
+            f"regions: [{REGION}], guardrails: heal}}\n")
+        running.client("iam", RED).create_role(RoleName="guardrails", AssumeRolePolicyDocument="{}")
+        config = running.client("config", RED, REGION)
+        config.put_configuration_recorder(ConfigurationRecorder={
+            "name": "default", "roleARN": f"arn:aws:iam::{RED}:role/guardrails",
+            "recordingGroup": {"resourceTypes": ["AWS::EC2::SecurityGroup"]}})
+        running.client("s3", RED, "us-east-1").create_bucket(Bucket="config-of-red")
+        config.put_delivery_channel(DeliveryChannel={"name": "default", "s3BucketName": "config-of-red"})
+        config.start_configuration_recorder(ConfigurationRecorderName="default")
+        yield running
+
+
+class Account:
+    """What is deployed in the account."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self.client = lambda service: sandbox.client(service, RED, REGION)
+
+    def functions(self) -> dict[str, str]:
+        """Name to ARN."""
+        return {each["FunctionName"]: each["FunctionArn"]
+                for each in self.client("lambda").list_functions()["Functions"]}
+
+    def group(self, mode: str) -> str:
+        """The name of the function that runs the policies of a mode."""
+        lambdas = self.client("lambda")
+        [name] = [name for name, arn in self.functions().items()
+                  if lambdas.list_tags(Resource=arn)["Tags"].get(GROUP_TAG) == mode]
+        return name
+
+    def invoked(self) -> dict[str, str]:
+        """The function that each policy's trigger invokes."""
+        events, scheduler = self.client("events"), self.client("scheduler")
+        found = {}
+        for rule in events.list_rules()["Rules"]:
+            [target] = events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
+            found[rule["Name"]] = target["Arn"]
+        for rule in self.client("config").describe_config_rules()["ConfigRules"]:
+            found[rule["ConfigRuleName"]] = rule["Source"]["SourceIdentifier"]
+        for each in scheduler.list_schedules()["Schedules"]:
+            found[each["Name"]] = scheduler.get_schedule(Name=each["Name"])["Target"]["Arn"]
+        return {name.removeprefix("custodian-"): arn.rpartition(":")[2] for name, arn in found.items()}
+
+    def ports(self, group: str) -> set[int]:
+        [found] = self.client("ec2").describe_security_groups(GroupIds=[group])["SecurityGroups"]
+        return {each["FromPort"] for each in found["IpPermissions"]}
+
+    def log(self, mode: str) -> str:
+        return self.sandbox.logs(self.group(mode), RED, REGION)
+
+    def ours(self) -> int:
+        """How often a fix has closed a port."""
+        return sum(each["eventName"] == "RevokeSecurityGroupIngress" and "guardrails" in each["userIdentity"]["arn"]
+                   for each in self.sandbox.events(RED))
+
+    def evaluated(self) -> dict[str, str]:
+        """AWS Config's verdict on each security group."""
+        results = self.client("config").get_compliance_details_by_config_rule(
+            ConfigRuleName="custodian-groups")["EvaluationResults"]
+        return {each["EvaluationResultIdentifier"]["EvaluationResultQualifier"]["ResourceId"]: each["ComplianceType"]
+                for each in results}
+
+    def break_policy(self, mode: str, name: str) -> None:
+        """Replace a policy in the archive of the function by one that c7n does not accept."""
+        lambdas, function = self.client("lambda"), self.group(mode)
+        with urlopen(lambdas.get_function(FunctionName=function)["Code"]["Location"]) as stream:  # noqa: S310 - ours
+            archive = zipfile.ZipFile(io.BytesIO(stream.read()))
+        changed = io.BytesIO()
+        with zipfile.ZipFile(changed, "w", zipfile.ZIP_DEFLATED) as file:
+            for entry in archive.infolist():
+                content = archive.read(entry.filename)
+                if entry.filename == "config.json":
+                    config = json.loads(content)
+                    next(each for each in config["policies"] if each["name"] == name)["filters"] = [{"type": "no-such"}]
+                    content = json.dumps(config).encode()
+                file.writestr(entry.filename, content)
+        lambdas.update_function_code(FunctionName=function, ZipFile=changed.getvalue())
+
+
+def run(verb: str, *arguments: str, code: int = 0) -> tuple[str, str]:
+    """What the verb wrote to standard output and to standard error."""
+    done = CliRunner().invoke(main, [verb, *arguments, "-c", "accounts.yml", "--policies", "policies"])
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exc_info
+    assert done.exit_code == code, done.output
+    return done.stdout, done.stderr
+
+
+def plan(*arguments: str, code: int) -> dict[str, Any]:
+    return dict(json.loads(run("deploy", "--dry-run", "--json", *arguments, code=code)[0]))
+
+
+def test_policies_share_functions_and_answer_one_by_one(sandbox: Sandbox) -> None:
+    red = Account(sandbox)
+    planned = plan("--grouped", code=2)
+    assert sorted((each["mode"], each["policies"], each["change"]) for each in planned["groups"]) == [
+        ("cloudtrail", 2, "create"), ("config-rule", 1, "create"), ("periodic", 1, "create"), ("schedule", 1, "create")]
+    assert {each["change"] for each in planned["functions"]} == {"create"} and red.functions() == {}
+    assert run("deploy", "--grouped", "--yes")[0].startswith("COMPLETE: 9 created")
+    assert len(red.functions()) == 4
+    assert red.invoked() == {
+        "ports": red.group("cloudtrail"), "seen": red.group("cloudtrail"), "groups": red.group("config-rule"),
+        "users": red.group("periodic"), "roles": red.group("schedule")}
+    assert run("deploy", "--grouped", "--yes")[0].startswith("COMPLETE: 9 unchanged")
+    assert plan("--grouped", code=0)["changes"] is False
+
+    # One event that two policies subscribe to: each handles it once.
+    good, bad = security_group(sandbox, RED, REGION, "good"), security_group(sandbox, RED, REGION, "bad")
+    open_port(sandbox, RED, good, 22, REGION)
+    eventually(lambda: not red.ports(good), 60)
+    sandbox.settle()
+    log = red.log("cloudtrail")
+    assert (red.ours(), log.count("metric:ResourceCount Count:1 policy:seen")) == (1, 1), log
+    assert "Traceback" not in log
+    # A change, judged by the rule of its policy.
+    assert (red.evaluated()[good], red.evaluated()[bad]) == ("COMPLIANT", "NON_COMPLIANT")
+    # A tick: what EventBridge sends is the constant input of the rule's target.
+    lambdas = red.client("lambda")
+    for policy, sent in (
+        ("users", red.client("events").list_targets_by_rule(Rule="custodian-users")["Targets"][0]["Input"]),
+        ("roles", red.client("scheduler").get_schedule(Name="custodian-roles")["Target"]["Input"])):
+        answer = lambdas.invoke(FunctionName=red.invoked()[policy], Payload=sent)
+        assert "FunctionError" not in answer, red.log("periodic")
+        assert f"policy:{policy} " in sandbox.logs(red.invoked()[policy], RED, REGION)
+
+    # A policy that is broken in the archive is named; the other one of the same event goes on.
+    red.break_policy("cloudtrail", "seen")
+    open_port(sandbox, RED, good, 22, REGION)
+    eventually(lambda: not red.ports(good), 60)
+    eventually(lambda: red.log("cloudtrail").count("policy seen failed: ") >= 3, 60)
+    sandbox.settle()
+    assert red.ours() == 2
+    # An event that somebody sends again names no policy: all that subscribe run, and a retry repeats no fix.
+    group_event = sandbox.events(RED)
+    record = [each for each in group_event if each["eventName"] == "AuthorizeSecurityGroupIngress"][-1]
+    event = {"source": "aws.ec2", "detail-type": "AWS API Call via CloudTrail", "account": RED, "region": REGION,
+             "detail": record}
+    for attempt in (1, 2):
+        answer = lambdas.invoke(FunctionName=red.group("cloudtrail"), Payload=json.dumps(event))
+        assert answer.get("FunctionError") and "seen" in red.log("cloudtrail")
+        assert red.log("cloudtrail").count("policy ports was successful with this message before") == attempt - 1
+    assert run("deploy", "--grouped", "--yes")[0].startswith("COMPLETE: 8 unchanged, 1 updated")
+
+    # A policy that is gone: only its rule is removed.
+    everything = (Path("policies") / "all.yml").read_text()
+    (Path("policies") / "all.yml").write_text("".join(everything.partition("  - name: users")[0:1]))
+    refused = plan("--grouped", "ports", "seen", "groups", code=0)
+    assert {each["change"] for each in refused["groups"]} == {"unchanged"}
+    removed = run("undeploy", "users", "--yes")[0]
+    assert removed.startswith("COMPLETE: 1 of 1 removed"), removed
+    assert "users" not in red.invoked() and len(red.functions()) == 4
+    (Path("policies") / "all.yml").write_text(everything)
+    assert not_allowed(sandbox, f"arn:aws:iam::{RED}:role/deploy", *of_deploy(load(Path("policies")))) == set()
+
+
+def test_the_move_to_groups_and_back_never_leaves_an_event_without_an_answer(sandbox: Sandbox) -> None:
+    red = Account(sandbox)
+    assert run("deploy", "--yes")[0].startswith("COMPLETE: 5 created")
+    assert red.invoked() == {name: f"custodian-{name}" for name in ("ports", "seen", "groups", "users", "roles")}
+    planned = plan("--grouped", code=2)
+    assert Counter(each["change"] for each in planned["groups"]) == {"create": 4}
+    assert all(each["reason"].startswith("moves from its own function to custodian-group-")
+               for each in planned["functions"])
+    # The account's entry no longer says that it heals: --yes is no answer to that.
+    healing = Path("accounts.yml").read_text()
+    Path("accounts.yml").write_text(healing.replace("guardrails: heal", "guardrails: observe"))
+    assert "1 functions fix today" in run("deploy", "--grouped", "--yes", code=1)[1]
+    Path("accounts.yml").write_text(healing)
+
+    assert run("deploy", "--grouped", "--yes")[0].startswith("COMPLETE: 4 created, 5 updated")
+    assert len(red.functions()) == 9
+    assert red.invoked()["ports"] == red.group("cloudtrail")
+    good = security_group(sandbox, RED, REGION, "good")
+    open_port(sandbox, RED, good, 22, REGION)
+    eventually(lambda: not red.ports(good), 60)
+    sandbox.settle()
+    assert (red.ours(), sandbox.logs("custodian-ports", RED, REGION).count("START RequestId")) == (1, 0)
+    # The functions that nothing invokes any more are removed, and the triggers stay.
+    surplus = plan("--grouped", code=0)["surplus"]
+    assert {each["function"] for each in surplus} == {f"custodian-{name}" for name in red.invoked()}
+    assert all("runs its policy" in each["reason"] for each in surplus)
+    triggers = red.invoked()
+    removed = run("undeploy", "--yes", "--keep-logs")[0]
+    assert removed.startswith("COMPLETE: 5 of 5 removed"), removed
+    assert len(red.functions()) == 4 and red.invoked() == triggers
+    assert run("deploy", "--grouped", "--yes")[0].startswith("COMPLETE: 9 unchanged")
+
+    # And back.
+    Path("accounts.yml").write_text(healing.replace("guardrails: heal", "guardrails: observe"))
+    assert "1 functions fix today" in run("deploy", "--yes", code=1)[1]
+    Path("accounts.yml").write_text(healing)
+    back = plan(code=2)
+    assert all(each["reason"].startswith("moves out of custodian-group-") for each in back["functions"])
+    assert run("deploy", "--yes")[0].startswith("COMPLETE: 5 created")
+    assert red.invoked() == {name: f"custodian-{name}" for name in triggers}
+    open_port(sandbox, RED, good, 22, REGION)
+    eventually(lambda: not red.ports(good), 60)
+    sandbox.settle()
+    assert red.ours() == 2 and "Traceback" not in sandbox.logs("custodian-ports", RED, REGION)
+    assert all("invokes it" in each["reason"] for each in plan(code=0)["surplus"])
+    run("undeploy", "--yes")
+    assert set(red.functions()) == {f"custodian-{name}" for name in triggers}
+    assert run("undeploy", "*", "--yes")[0].startswith("COMPLETE: ")
+    assert red.functions() == {} and red.invoked() == {}
