@@ -4,6 +4,8 @@ They are in this package because deployed functions need some of them.
 """
 from __future__ import annotations
 
+import re
+
 FUNCTION_PREFIX = "custodian-"
 """The prefix of a policy's function and rule in c7n, unless the policy sets `mode.function-prefix`."""
 PROJECT_TAG, PROJECT = "project", "aws-guardrails"
@@ -14,6 +16,7 @@ RESPONSE_TAG = "guardrails-response"
 
 GROUP = "group-"
 """After the prefix, the start of the name of a function that runs many policies (`deploy --grouped`)."""
+_GROUP_NAME = re.compile(r"[\w-]*group-[a-z0-9-]+-(short|long)(-\d+mb)?-[0-9a-f]{8}(-\d+of\d+)?")
 GROUP_TAG = "guardrails-group"
 """The tag on such a function: the mode of its policies."""
 EVENTS_STATEMENT, CONFIG_STATEMENT = "guardrails-events", "guardrails-config"
@@ -53,3 +56,8 @@ NIGHTLY = "guardrails-nightly"
 """The nightly audit: its build project, role, schedule, event rule, alarm and topic."""
 OPERATOR_ROLES = frozenset({FUNCTION_ROLE, RESPONDER_ROLE, HUB_ROLE, MEMBER_ROLE, HEAL_ROLE})
 """The roles that change resources for a policy. A fix never undoes their changes in their own account."""
+
+
+def is_group_name(function: str) -> bool:
+    """Whether a function with this name runs many policies (`deploy --grouped`), with any prefix."""
+    return _GROUP_NAME.fullmatch(function) is not None

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from . import removal, responder, shared
     from .blueprints import Blueprint, blueprint
     from .forms import as_deployed, is_ours, marked
+    from .group_triggers import is_addressed
     from .hub import answered_centrally, as_central, hub_of, is_hub, own_regions, telling_the_hub
     from .leftovers import places
     from .plans import DeploymentChange, regions_for
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from .responder import answering, topic_arn
     from .rollout import Rollout, RolloutReport, RolloutRequest, apply_rollout, plan_rollout, response_label
     from .selection import deployable
+    from .serving import Service, deployed_groups, served
     from .shared import queue_attributes, queue_differences
     from .triggers import config_rule_settings
 
@@ -23,6 +25,7 @@ __getattr__, __all__ = face(
     __name__,
     blueprints=("Blueprint", "blueprint"),
     forms=("as_deployed", "is_ours", "marked"),
+    group_triggers=("is_addressed",),
     hub=("answered_centrally", "as_central", "hub_of", "is_hub", "own_regions", "telling_the_hub"),
     leftovers=("places",),
     plans=("DeploymentChange", "regions_for"),
@@ -30,6 +33,7 @@ __getattr__, __all__ = face(
     responder=("responder", "answering", "topic_arn"),
     rollout=("Rollout", "RolloutReport", "RolloutRequest", "apply_rollout", "plan_rollout", "response_label"),
     selection=("deployable",),
+    serving=("Service", "deployed_groups", "served"),
     shared=("shared", "queue_attributes", "queue_differences"),
     triggers=("config_rule_settings",),
 )

@@ -153,6 +153,12 @@ class EventTrigger:
             events.remove_targets(Rule=name, Ids=others)
 
 
+def is_addressed(target: Mapping[str, Any], policy: str) -> bool:
+    """Whether the target of an event rule gives the policy's name to its function."""
+    template = str((target.get("InputTransformer") or {}).get("InputTemplate") or "")
+    return template == addressed_event(policy)["InputTemplate"] or target.get("Input") == addressed_tick(policy)
+
+
 def _input(target: Mapping[str, Any]) -> tuple[Any, Any]:
     transformer = target.get("InputTransformer") or {}
     return target.get("Input"), transformer.get("InputTemplate")

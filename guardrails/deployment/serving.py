@@ -10,7 +10,7 @@ from typing import Any
 
 from c7n.mu import normalize_arn
 
-from custom_actions.names import GROUP, GROUP_TAG
+from custom_actions.names import GROUP_TAG, is_group_name
 
 from .forms import is_ours
 from .reads import read_or_none
@@ -51,7 +51,7 @@ def deployed_groups(client: Any, functions: Mapping[str, str]) -> list[DeployedG
     """The functions of groups among `functions`, which `functions_there` returns. Raises one of AWS_ERRORS."""
     found = []
     for name, arn in functions.items():
-        if GROUP not in name:
+        if not is_group_name(name):
             continue
         tags = (read_or_none(client.list_tags, Resource=arn) or {}).get("Tags") or {}
         if GROUP_TAG in tags and is_ours(tags):

@@ -21,9 +21,10 @@ from ..stacks import of_function, redelivers
 from .expectations import ExpectedFunction, expected
 from .facts import FunctionFacts, RoleFacts, Unread
 from .forwarding import answered, member_verdicts, read_member
-from .functions import function_verdicts
+from .functions import function_verdicts, group_verdicts
 from .probe import fire, probes
-from .reading import AccountReader, NameListing, RegionReading, now, read_listing, read_region, role_of
+from .reading import AccountReader, now
+from .region_reading import NameListing, RegionReading, read_listing, read_region, role_of
 from .regions import region_verdicts
 from .responder import read_responder, responder_verdicts, responds
 from .shared import is_realtime, read_shared, shared_verdicts
@@ -150,6 +151,8 @@ class _Region:
                 read_responder(self.reader, redelivers=self._responder_redelivers()))]
         if isinstance(reading.region.functions, Unread):
             return rows
+        for name, group in reading.groups.items():
+            rows += [self._row(name.removeprefix(FUNCTION_PREFIX), verdict) for verdict in group_verdicts(group)]
         probed = self._probe(existing, reading)
         for each in reading.wanted:
             facts = reading.functions.get(each.function, FunctionFacts())

@@ -44,14 +44,30 @@ class ExpectedFunction:
     """The IAM actions that its role needs."""
     topics: Sequence[str] = ()
     """The SNS topics that it publishes to."""
+    group: str = ""
+    """The function that runs it together with other policies; empty if it has its own."""
 
     @property
     def function(self) -> str:
+        """The name of the policy's own function, if it has one, and of its rules."""
         return self.policy.function
 
     @property
+    def runs_in(self) -> str:
+        """The name of the function that runs it."""
+        return self.group or self.function
+
+    @property
     def function_arn(self) -> str:
-        return self._arn("lambda", f"function:{self.function}")
+        return self._arn("lambda", f"function:{self.runs_in}")
+
+    def in_group(self, group: str) -> ExpectedFunction:
+        """The same policy, run by a function of many policies."""
+        found = replace(self, group=group)
+        if self.config_rule is None:
+            return found
+        source = {**self.config_rule["Source"], "SourceIdentifier": found.function_arn}
+        return replace(found, config_rule={**self.config_rule, "Source": source})
 
     @property
     def rule(self) -> str:

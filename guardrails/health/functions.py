@@ -6,6 +6,7 @@ from typing import Any
 
 from c7n import mu
 
+from custom_actions.functions import addressed_tick
 from custom_actions.names import EVENTS_QUEUE
 
 from ..command import command
@@ -41,8 +42,8 @@ def function_verdicts(
         role_there(role),
         permissions(wanted, role),
         *topics(wanted, region),
-        *dead_letters(configuration, facts.dead_letters),
-        errors(facts.activity, facts.log),
+        *(() if wanted.group else dead_letters(configuration, facts.dead_letters)),
+        errors_in_group(facts.log) if wanted.group else errors(facts.activity, facts.log),
         *runs(wanted, facts),
     ]
 
@@ -90,7 +91,12 @@ def policy(wanted: ExpectedFunction, facts: FunctionFacts) -> HealthVerdict:
     if facts.archive is None or isinstance(facts.archive, Unread):
         why = facts.archive.reason if isinstance(facts.archive, Unread) else "it was not read"
         return unknown("policy", f"its archive differs from what would be deployed today, and could not be read: {why}")
-    running = _without_output((facts.archive["config"].get("policies") or [{}])[0])
+    policies = facts.archive["config"].get("policies") or [{}]
+    if wanted.group:
+        policies = [each for each in policies if each.get("name") == wanted.policy.name]
+        if not policies:
+            return broken("policy", f"{wanted.group} does not hold it, so its events are lost", deploy(wanted))
+    running = _without_output(policies[0])
     today = _without_output(wanted.data)
     if differing := sorted(key for key in running.keys() | today.keys() if running.get(key) != today.get(key)):
         return broken("policy", f"it is not up to date with the policy's {', '.join(differing)}", deploy(wanted))
@@ -104,7 +110,14 @@ def policy(wanted: ExpectedFunction, facts: FunctionFacts) -> HealthVerdict:
 
 def settings(wanted: ExpectedFunction, configuration: Mapping[str, Any]) -> HealthVerdict:
     """Whether Lambda's settings are as the policy says."""
-    if differing := mu.LambdaManager.delta_function(configuration, wanted.settings):
+    expected = dict(wanted.settings)
+    small = []
+    if wanted.group:
+        # The function has the largest timeout and memory of its policies.
+        small = [name for name in ("Timeout", "MemorySize") if configuration.get(name, 0) < expected[name]]
+        for name in ("FunctionName", "Description", "Timeout", "MemorySize"):
+            expected.pop(name)
+    if differing := [*small, *mu.LambdaManager.delta_function(configuration, expected)]:
         return broken("settings", f"they differ from the policy: {', '.join(sorted(set(differing)))}", deploy(wanted))
     return ok("settings")
 
@@ -166,17 +179,39 @@ def errors(activity: FunctionActivity | Unread, log: FunctionLog | Unread | None
     return ok("errors", "" if activity.invocations else "it did not run in the last day")
 
 
+def errors_in_group(log: FunctionLog | Unread | None) -> HealthVerdict:
+    """Whether the policy failed in the last day, from the lines of its group's log that name it."""
+    if isinstance(log, Unread):
+        return unknown("errors", f"the log of its group's function cannot be read: {log.reason}")
+    if log is not None and log.errors:
+        return broken("errors", f"it failed {len(log.errors)} times in the last day; last in the log of its group: "
+                      f"{log.errors[-1]}", "read the function's log")
+    return ok("errors")
+
+
+def group_verdicts(facts: FunctionFacts) -> list[HealthVerdict]:
+    """The verdicts on a function of many policies itself: whether it can run, and whether it failed in the last day."""
+    if isinstance(facts.function, Unread):
+        return [unknown("function", facts.function.reason)]
+    if facts.function is None:
+        return [broken("function", "it was removed while doctor ran", "run doctor again")]
+    configuration = facts.function.get("Configuration") or {}
+    return [function(facts.function), *dead_letters(configuration, facts.dead_letters),
+            errors(facts.activity, facts.log)]
+
+
 def runs(wanted: ExpectedFunction, facts: FunctionFacts) -> Iterator[HealthVerdict]:
     """Whether a function that must run at least once a day has run; nothing for longer intervals."""
     every = interval_of(wanted.policy) if is_scheduled(wanted.policy) else None
     if every is None or every > DAY:
         return
-    ran = not isinstance(facts.activity, Unread) and facts.activity.invocations > 0
+    # The invocations of a group's function are those of all its policies.
+    ran = not wanted.group and not isinstance(facts.activity, Unread) and facts.activity.invocations > 0
     if ran or (isinstance(facts.log, FunctionLog) and facts.log.any):
         yield ok("runs")
     elif facts.age is not None and facts.age < every:
         yield ok("runs", "it was deployed after its last scheduled time")
-    elif isinstance(facts.activity, Unread):
+    elif isinstance(facts.activity, Unread) and not wanted.group:
         yield unknown("runs", f"its metrics in CloudWatch cannot be read: {facts.activity.reason}")
     elif isinstance(facts.log, Unread):
         yield unknown("runs", f"its log cannot be read: {facts.log.reason}")
@@ -184,7 +219,13 @@ def runs(wanted: ExpectedFunction, facts: FunctionFacts) -> Iterator[HealthVerdi
         hours = every.total_seconds() / 3600
         yield broken("runs", f"it must run every {hours:g} hours, but has not run in more than a day",
                      "see its other checks; to start it by hand: aws lambda invoke --function-name "
-                     f"{wanted.function} /dev/stdout")
+                     f"{wanted.runs_in} {_payload(wanted)}/dev/stdout")
+
+
+def _payload(wanted: ExpectedFunction) -> str:
+    """The options of `aws lambda invoke` that say which policy is to run."""
+    payload = addressed_tick(wanted.policy.name)
+    return f"--cli-binary-format raw-in-base64-out --payload '{payload}' " if wanted.group else ""
 
 
 def _without_output(policy_data: Mapping[str, Any]) -> dict[str, Any]:

@@ -138,8 +138,10 @@ def fire(
     while waiting:
         last = clock() >= end
         for name, each in list(waiting.items()):
-            lines = _log_lines(heard_by, name, each.marker, since)
-            if verdict := answer(each.marker, lines, last=last, seconds=seconds):
+            lines = _log_lines(heard_by, each.wanted.runs_in, each.marker, since)
+            if verdict := answer(
+                    each.marker, lines, last=last, seconds=seconds,
+                    policy=each.wanted.policy.name if each.wanted.group else ""):
                 verdicts[name] = verdict
                 del waiting[name]
         if waiting:
@@ -148,12 +150,17 @@ def fire(
     return verdicts
 
 
-def answer(marker: str, lines: Sequence[str] | Unread, *, last: bool, seconds: float) -> HealthVerdict | None:
-    """The verdict on a probe from the log; None when it is worth waiting longer."""
+def answer(
+    marker: str, lines: Sequence[str] | Unread, *, last: bool, seconds: float, policy: str = "",
+) -> HealthVerdict | None:
+    """The verdict on a probe from the log; None when it is worth waiting longer.
+
+    `policy`: whose answer it must be, if the function runs many. Other policies can subscribe to the same event.
+    """
     if isinstance(lines, Unread):
         return unknown("fire", f"its log cannot be read: {lines.reason}")
     # The second line is written by c7n's own handler, or by an older archive, which skips a failed call.
-    if any(f"probe {marker}:" in line and "is ready" in line for line in lines) or any(
+    if any(f"probe {marker}: {policy}" in line and "is ready" in line for line in lines) or any(
             f"Skipping failed operation: {marker}" in line for line in lines):
         return ok("fire", "the event arrived")
     if not last:

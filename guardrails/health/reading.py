@@ -9,21 +9,21 @@ import re
 import urllib.request
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from custom_actions.names import EVENTS_QUEUE, FUNCTION_PREFIX, HUB_BUS, REDELIVERY_ROLE
+from custom_actions.names import EVENTS_QUEUE, HUB_BUS, REDELIVERY_ROLE, is_group_name
 
 from ..accounts import AWS_ERRORS, Account, reason_of
-from ..deployment import is_hub, is_ours
+from ..deployment import Service, deployed_groups, is_addressed, is_hub, is_ours, served
 from ..limits import HEALTH_READS
+from ..policies import is_scheduled
 from .expectations import ExpectedFunction
-from .facts import Found, FunctionActivity, FunctionFacts, FunctionLog, Read, RegionFacts, RoleFacts, TrailFacts, Unread
+from .facts import Found, FunctionActivity, FunctionFacts, FunctionLog, Read, RoleFacts, TrailFacts, Unread
 
 LOOKED_BACK = timedelta(hours=26)
 """A day, and the delay with which the metrics of a daily run can arrive."""
@@ -156,6 +156,17 @@ class AccountReader:
         found = attempt(lambda: self.client("sns").get_topic_attributes(TopicArn=arn))
         return found if found is None or isinstance(found, Unread) else found["Attributes"]
 
+    def services(
+        self, functions: Read[Mapping[str, Any]], config_rules: Read[Mapping[str, Mapping[str, Any]]] | None = None,
+    ) -> Read[Mapping[str, Service]]:
+        """The triggers that invoke functions of many policies, by name."""
+        if isinstance(functions, Unread) or not any(map(is_group_name, functions)):
+            return {}
+        arns = {name: str(each["FunctionArn"]) for name, each in functions.items()}
+        known = None if isinstance(config_rules, Unread | None) else config_rules
+        return attempt_or(
+            lambda: served(self._clients, deployed_groups(self.client("lambda"), arns), known), {})
+
     def is_ours(self, function: str) -> Read[bool]:
         """Whether a function's tags identify it as this project's."""
         found = attempt(lambda: self.client("lambda").get_function(FunctionName=function))
@@ -195,6 +206,54 @@ class AccountReader:
 
     # -- one function -----------------------------------------------------------------------------------------
 
+    def group(self, name: str, activity: Read[FunctionActivity]) -> FunctionFacts:
+        """Everything about a function of many policies, except for what starts it."""
+        client = self.client("lambda")
+        found = attempt(lambda: client.get_function(FunctionName=name))
+        if found is None or isinstance(found, Unread):
+            return FunctionFacts(found)
+        return FunctionFacts(
+            found, statements=self._statements(name), archive=archive_of(found),
+            dead_letters=self.waiting(found["Configuration"]), activity=activity, log=self._log(name),
+            age=self._age(found["Configuration"].get("LastModified")))
+
+    def in_group(
+        self, wanted: ExpectedFunction, rules: Read[Mapping[str, Any]], group: FunctionFacts
+    ) -> FunctionFacts:
+        """What is known of a policy that a group's function runs: the function, its own trigger, its lines of the log.
+        """
+        name, log = wanted.policy.name, group.log
+        if isinstance(log, FunctionLog):
+            ran = log.any and is_scheduled(wanted.policy) and self._has_line(wanted.group, f"policy:{name} ")
+            log = FunctionLog(ran is True, [line for line in log.errors if f"policy {name} failed: " in line])
+            if isinstance(ran, Unread):
+                log = ran
+        return replace(
+            group, targets=self._targets(wanted, rules), log=log,
+            schedule=self._schedule(wanted) if wanted.mode == "schedule" else None)
+
+    def _has_line(self, function: str, text: str) -> Read[bool]:
+        since = int((self._now - LOOKED_BACK).timestamp() * 1000)
+        return attempt_or(lambda: bool(self.pages(
+            "logs", "filter_log_events", "events", logGroupName=f"/aws/lambda/{function}", startTime=since,
+            filterPattern=f'"{text}"')), False)
+
+    def _statements(self, name: str) -> Read[Sequence[Mapping[str, Any]]]:
+        return attempt_or(lambda: statements_of(self.client("lambda").get_policy(FunctionName=name)["Policy"]), [])
+
+    def _targets(self, wanted: ExpectedFunction, rules: Read[Mapping[str, Any]]) -> Read[Sequence[str]]:
+        """The ARNs of the rule's targets; in a group, of those that give the policy's name to the function."""
+        if isinstance(rules, Unread):
+            return rules
+        if wanted.rule not in rules:
+            return ()
+        bus = wanted.rule.rpartition("/")[0] or "default"
+        return attempt_or(lambda: [
+            each["Arn"] for each in self.pages(
+                "events", "list_targets_by_rule", "Targets", Rule=wanted.function, EventBusName=bus)
+            if not wanted.group or is_addressed(each, wanted.policy.name)
+        ], [])
+
     def function(
         self, wanted: ExpectedFunction, rules: Read[Mapping[str, Any]], activity: Read[FunctionActivity]
     ) -> FunctionFacts:
@@ -205,15 +264,10 @@ class AccountReader:
         if found is None or isinstance(found, Unread):
             return FunctionFacts(found)
         configuration = found["Configuration"]
-        by_rule = not isinstance(rules, Unread) and wanted.rule in rules
-        bus = wanted.rule.rpartition("/")[0] or "default"
         return FunctionFacts(
             found,
-            statements=attempt_or(lambda: statements_of(client.get_policy(FunctionName=name)["Policy"]), []),
-            targets=attempt_or(lambda: [
-                each["Arn"] for each in self.pages(
-                    "events", "list_targets_by_rule", "Targets", Rule=name, EventBusName=bus)
-            ], []) if by_rule else rules if isinstance(rules, Unread) else (),
+            statements=self._statements(name),
+            targets=self._targets(wanted, rules),
             schedule=self._schedule(wanted) if wanted.mode == "schedule" else None,
             archive=archive_of(found) if configuration.get("CodeSha256") != wanted.sha256 else None,
             dead_letters=self.waiting(configuration),
@@ -311,95 +365,6 @@ class AccountReader:
                 allowed = statement.get("Action") or "*"
                 actions += allowed if isinstance(allowed, list) else [allowed]
         return actions
-
-
-@dataclass(frozen=True)
-class RegionReading:
-    """Everything that was read of an account and region."""
-
-    region: RegionFacts
-    wanted: Sequence[ExpectedFunction]
-    """Each policy in the form that is deployed, as far as that is known."""
-    functions: Mapping[str, FunctionFacts]
-    """The deployed functions, by name."""
-    roles: Mapping[str, RoleFacts]
-    """By ARN."""
-
-
-@dataclass(frozen=True)
-class NameListing:
-    """The names of what exists, so that details are read only for what is deployed."""
-
-    functions: Read[Mapping[str, Mapping[str, Any]]]
-    rules: Read[Mapping[str, Mapping[str, Any]]]
-    config_rules: Read[Mapping[str, Mapping[str, Any]]]
-
-    def mentions(self, function: str) -> bool:
-        """Whether the function exists, or an event rule or Config rule of its name."""
-        return any(
-            not isinstance(names, Unread) and (function in names or f"{HUB_BUS}/{function}" in names)
-            for names in (self.functions, self.rules, self.config_rules))
-
-
-def read_listing(reader: AccountReader, prefixes: Iterable[str]) -> NameListing:
-    """The functions whose names have one of the prefixes, and all rules."""
-    return NameListing(reader.functions(sorted({FUNCTION_PREFIX, *prefixes})), reader.rules(), reader.config_rules())
-
-
-def read_region(
-    reader: AccountReader, listing: NameListing, forms: Sequence[Sequence[ExpectedFunction]],
-    known: frozenset[str] | None,
-) -> RegionReading:
-    """Read everything about an account and region.
-
-    Args:
-        forms: each policy, in the forms in which it may be deployed.
-        known: the functions that some policy deploys; None when strays are not searched for.
-    """
-    functions, rules = listing.functions, listing.rules
-    wanted = [deployed_form(each, {} if isinstance(functions, Unread) else functions) for each in forms]
-    there = [each for each in wanted if not isinstance(functions, Unread) and each.function in functions]
-    modes = {each.mode for each in there}
-    strays = [] if known is None or isinstance(functions, Unread) else sorted(functions.keys() - known)
-    not_needed: Unread = Unread("no function needs it")
-    with ThreadPoolExecutor(HEALTH_READS) as pool:
-        arns = sorted({arn for each in there for arn in each.topics})
-        region = RegionFacts(
-            functions, rules,
-            config_rules=listing.config_rules,
-            recorders=reader.recorders() if any(each.config_type for each in there) else not_needed,
-            trails=reader.trails() if "cloudtrail" in modes else not_needed,
-            topics=dict(zip(arns, pool.map(reader.topic, arns), strict=True)),
-            redelivery=reader.redelivery() if any(each.redelivers for each in there) else None,
-            strays=dict(zip(strays, pool.map(reader.is_ours, strays), strict=True)),
-        )
-        activity = reader.activity([each.function for each in there])
-        facts = dict(zip(
-            (each.function for each in there),
-            pool.map(lambda each: reader.function(each, rules, activity[each.function]), there), strict=True))
-        needed: dict[str, set[str]] = {}
-        for each in there:
-            if arn := role_of(facts[each.function]):
-                needed.setdefault(arn, set()).update(each.permissions)
-        roles = dict(zip(needed, pool.map(lambda arn: reader.role(arn, needed[arn]), needed), strict=True))
-    return RegionReading(region, wanted, facts, roles)
-
-
-def deployed_form(forms: Sequence[ExpectedFunction], functions: Mapping[str, Mapping[str, Any]]) -> ExpectedFunction:
-    """The form that is deployed, found by the archive's checksum in `functions`, as ListFunctions returns them."""
-    first = forms[0]
-    if first.function not in functions or len(forms) == 1:
-        return first
-    sha256 = functions[first.function].get("CodeSha256")
-    # Neither form: it is outdated, and the operator must know whether its fixes should run.
-    return next((form for form in forms if form.sha256 == sha256), replace(first, option=" [--heal]"))
-
-
-def role_of(facts: FunctionFacts) -> str:
-    """The ARN of the role that the deployed function has; empty when unknown."""
-    if facts.function is None or isinstance(facts.function, Unread):
-        return ""
-    return str(facts.function["Configuration"].get("Role") or "")
 
 
 def statements_of(text: str) -> list[Mapping[str, Any]]:

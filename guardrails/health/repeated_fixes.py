@@ -15,6 +15,7 @@ from custom_actions.names import FORWARD_ROLE, FUNCTION_PREFIX, RESPONDER
 from custom_actions.vocabulary import TELLING
 
 from ..accounts import AWS_ERRORS, Account, reason_of
+from ..deployment import Service
 from ..policies import SCHEDULED, Kind, Policy
 from .facts import Read, Unread
 from .reading import AccountReader, archive_of, attempt, now
@@ -90,9 +91,17 @@ class _Region:
         self._functions: dict[str, Read[Mapping[str, Any] | None]] = {}
         self._archives: dict[str, Read[Mapping[str, Any]]] = {}
         self._forwards: Read[Sequence[str]] | None = None
+        self._found_services: Read[Mapping[str, Service]] | None = None
 
     def look(self, fix: UndoneFix, name: str) -> Iterator[FixesAgain]:
-        """The functions in the account that make the fix again: the policy's own, or the responder."""
+        """The functions in the account that make the fix again: the policy's own, its group's, or the responder."""
+        services = self._services()
+        if isinstance(services, Unread):
+            yield _unknown(fix, name, services.reason)
+            return
+        trigger = name
+        if trigger in services:
+            name = services[trigger].group.name
         function = self._function(name)
         if isinstance(function, Unread):
             yield _unknown(fix, name, function.reason)
@@ -108,7 +117,7 @@ class _Region:
             elif excepted is None:
                 yield _excepted_by_name(fix, name)
             else:
-                yield from self._when(fix, name, policy)
+                yield from self._when(fix, name, policy, trigger)
 
     def _by_responder(self, fix: UndoneFix) -> Iterator[FixesAgain]:
         """The responder makes the fixes of functions that only notify."""
@@ -136,11 +145,13 @@ class _Region:
                 fix, name, f"events of this account are forwarded to the hub {', '.join(self._forwards)}; if the "
                 "policy runs there, within seconds of the next change", False)
 
-    def _when(self, fix: UndoneFix, name: str, policy: Mapping[str, Any]) -> Iterator[FixesAgain]:
+    def _when(
+        self, fix: UndoneFix, name: str, policy: Mapping[str, Any], trigger: str
+    ) -> Iterator[FixesAgain]:
         mode = policy.get("mode") or {}
         kind = str(mode.get("type"))
         if kind in (_REALTIME, "periodic"):
-            rule = attempt(lambda: self._reader.client("events").describe_rule(Name=name))
+            rule = attempt(lambda: self._reader.client("events").describe_rule(Name=trigger))
             if rule is None or (not isinstance(rule, Unread) and rule.get("State") == "DISABLED"):
                 return  # nothing starts it
         if kind == _REALTIME:
@@ -152,6 +163,13 @@ class _Region:
             yield FixesAgain(fix, name, f"at its next scheduled run: {mode.get('schedule')}")
         else:
             yield FixesAgain(fix, name, f"at its next event ({kind})")
+
+    def _services(self) -> Read[Mapping[str, Service]]:
+        """What invokes functions of many policies, by the name of the trigger."""
+        if self._found_services is None:
+            functions: Read[Mapping[str, Any]] = self._reader.functions([FUNCTION_PREFIX])
+            self._found_services = functions if isinstance(functions, Unread) else self._reader.services(functions)
+        return self._found_services
 
     def _function(self, name: str) -> Read[Mapping[str, Any] | None]:
         if name not in self._functions:

@@ -13,7 +13,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from custom_actions.aws import KEY
-from custom_actions.fixing import QUARRELS, History, Stop, parse
+from custom_actions.fixing import POLICY_KEY, QUARRELS, History, Stop, parse
+from custom_actions.functions import unwrapped
 from custom_actions.names import EVENTS_QUEUE, STATE_TABLE
 
 from ..command import command
@@ -43,6 +44,8 @@ class FailedEvent:
     """The function's error, or EventBridge's."""
     rule: str = ""
     """The event rule that could not deliver it; empty if a function failed on it."""
+    policy: str = ""
+    """The policy that it was for, if it was sent to a function of many policies."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ def _queue(reader: AccountReader) -> QueueFacts:
 def failed_event(message: Mapping[str, Any]) -> FailedEvent:
     """What a message says; a message that is no event has empty texts."""
     try:
-        event = json.loads(message.get("Body") or "")
+        event = unwrapped(json.loads(message.get("Body") or ""))
     except (ValueError, RecursionError):
         event = None
     detail = event.get("detail") if isinstance(event, Mapping) else None
@@ -115,10 +118,11 @@ def failed_event(message: Mapping[str, Any]) -> FailedEvent:
                      if (text := str((attributes.get(name) or {}).get("StringValue") or ""))), "")
 
     # Lambda's attributes, or EventBridge's.
+    addressed = str(event.get(POLICY_KEY) or "") if isinstance(event, Mapping) else ""
     return FailedEvent(
         str(detail.get("eventSource") or "")[:_CHARACTERS], str(detail.get("eventName") or "")[:_CHARACTERS],
         attribute("ErrorMessage", "ERROR_MESSAGE")[:_CHARACTERS],
-        attribute("RULE_ARN").rpartition("/")[2][:_CHARACTERS])
+        attribute("RULE_ARN").rpartition("/")[2][:_CHARACTERS], addressed[:_CHARACTERS])
 
 
 def _table(reader: AccountReader) -> TableFacts:
@@ -192,7 +196,8 @@ def failed_events(
 def _named(failed: FailedEvent, deployed: Sequence[ExpectedFunction]) -> str:
     """The event and the policies that it was for; Lambda's message does not name the function."""
     waiting = [each.policy.name for each in deployed if (failed.source, failed.name) in each.trail_events]
-    which = failed.rule.removeprefix("custodian-") or (
+    addressed = failed.policy if failed.policy in {each.policy.name for each in deployed} else ""
+    which = addressed or failed.rule.removeprefix("custodian-") or (
         " or ".join([some(waiting)] if len(waiting) == 1 else [", ".join(waiting[:-1]), waiting[-1]])
         if waiting else "no policy that is deployed")
     return f"{failed.name or 'a message that is no event'} for {which}: {failed.error or 'no error given'}"

@@ -58,7 +58,9 @@ def target(wanted: ExpectedFunction, facts: FunctionFacts) -> HealthVerdict:
     if isinstance(facts.targets, Unread):
         return unknown("target", facts.targets.reason)
     if wanted.function_arn not in facts.targets:
-        return broken("target", "the function is not a target of its event rule", deploy(wanted))
+        what = "the function of its group is not a target of its event rule, or not with the policy's name" if (
+            wanted.group) else "the function is not a target of its event rule"
+        return broken("target", what, deploy(wanted))
     return ok("target")
 
 

@@ -45,7 +45,7 @@ def unknown(check: str, reason: str, remedy: str = "allow the current credential
 
 def deploy(wanted: ExpectedFunction) -> str:
     """The most common remedy: deploy the policy again."""
-    return command("deploy", f"{wanted.policy.name}{wanted.option}")
+    return command("deploy", f"{wanted.policy.name}{wanted.option}{' --grouped' if wanted.group else ''}")
 
 
 def names(each: Iterable[ExpectedFunction]) -> list[str]:

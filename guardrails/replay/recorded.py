@@ -14,6 +14,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from custom_actions.fixing import POLICY_KEY
+from custom_actions.functions import unwrapped
+
 from ..errors import GuardrailsError
 from ..inputfile import CannotRead, read_bytes
 from ..limits import FILE_BYTES, UNZIPPED_BYTES
@@ -115,6 +118,8 @@ def _events(data: Any) -> Iterator[Mapping[str, Any]]:
         return
     if not isinstance(data, Mapping):
         raise ValueError(f"expected an event, got {type(data).__name__}")
+    # A function of many policies gets the event with the name of one of them.
+    data = {key: value for key, value in unwrapped(data).items() if key != POLICY_KEY}
     if "Records" in data:
         for record in data["Records"]:
             yield from _events(json.loads(record["Sns"]["Message"]) if "Sns" in record else record)

@@ -13,7 +13,7 @@ from typing import Any
 from botocore.config import Config
 
 from custom_actions.fixing import in_other_regions
-from custom_actions.names import FUNCTION_PREFIX, HUB_ROLE, RESPONDER
+from custom_actions.names import FUNCTION_PREFIX, HUB_ROLE, RESPONDER, is_group_name
 
 from ..accounts import AWS_ERRORS, Account, reason_of
 from .receipt_text import TextReceipts, parse_messages
@@ -78,7 +78,8 @@ class LogReader:
 
     def _disagreement(self, group: LogGroup, receipt: Mapping[str, Any]) -> str:
         policy = str(receipt.get("policy"))
-        if group.function != RESPONDER and not group.function.endswith(f"-{policy}"):
+        many = group.function == RESPONDER or is_group_name(group.function)
+        if not many and not group.function.endswith(f"-{policy}"):
             return f"it is of the policy {policy}, but in the log of the function {group.function}"
         place = [str(receipt.get(name)) for name in ("account", "region")]
         if place == [group.account.id, group.region] or self._is_hub(group.function) or (

@@ -51,7 +51,11 @@ POLICIES = MODE + """
   - name: roles
     resource: aws.iam-role
     metadata: {response: none}
-    mode: {<<: *mode, type: schedule, schedule: rate(1 day), scheduler-role: "arn:aws:iam::{account_id}:role/guardrails"}
+    mode:
+      <<: *mode
+      type: schedule
+      schedule: rate(1 day)
+      scheduler-role: arn:aws:iam::{account_id}:role/guardrails
     filters: [{RoleName: nobody}]
 """
 

@@ -24,7 +24,7 @@ from guardrails.health.facts import (
     TrailFacts,
     Unread,
 )
-from guardrails.health.reading import deployed_form
+from guardrails.health.region_reading import deployed_form
 from guardrails.health.verdict import HealthState, HealthVerdict, deploy
 from guardrails.policies.policy import load
 
