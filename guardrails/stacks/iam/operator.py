@@ -52,7 +52,7 @@ _ANYWHERE = (
 )
 # What doctor reads of our own functions only: code, environment and logs of others are none of its business.
 _READS_OF_OURS: Mapping[str, tuple[str, ...]] = {
-    "lambda": ("GetFunction", "GetPolicy"),
+    "lambda": ("GetFunction", "GetPolicy", "ListTags"),
     "events": ("ListTargetsByRule",),
     "scheduler": ("GetSchedule",),
     "logs": ("FilterLogEvents",),
@@ -64,7 +64,7 @@ _READS_OF_OURS: Mapping[str, tuple[str, ...]] = {
 # rules that forward events to the hub.
 _READS = (
     "lambda:ListFunctions", "events:ListRules", "events:ListRuleNamesByTarget", "events:DescribeRule",
-    "events:DescribeEventBus", "config:DescribeConfigRules", "config:DescribeConfigRuleEvaluationStatus",
+    "events:DescribeEventBus", "scheduler:ListSchedules", "config:DescribeConfigRules", "config:DescribeConfigRuleEvaluationStatus",
     "config:DescribeConfigurationRecorders", "config:DescribeConfigurationRecorderStatus",
     "cloudtrail:DescribeTrails", "cloudtrail:GetTrailStatus", "cloudtrail:GetEventSelectors", "iam:GetRole",
     "iam:SimulatePrincipalPolicy", "iam:ListRolePolicies", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies",

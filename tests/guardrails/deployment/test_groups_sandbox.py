@@ -17,7 +17,7 @@ from custom_actions.names import GROUP_TAG
 from guardrails.cli.main import main
 from guardrails.policies.policy import load
 from guardrails.sandbox import Sandbox
-from guardrails.stacks.iam.operator import of_deploy
+from guardrails.stacks.iam.operator import of_deploy, of_doctor
 from tests.guardrails.sandbox.conftest import eventually, open_port, security_group
 from tests.sandboxed import MODE, not_allowed, sandboxed
 
@@ -155,6 +155,18 @@ def run(verb: str, *arguments: str, code: int = 0) -> tuple[str, str]:
     return done.stdout, done.stderr
 
 
+WORKING = ("function", "policy", "settings", "event-rule", "target", "permission", "config-rule", "schedule", "fire")
+
+
+def doctor(*arguments: str) -> dict[tuple[str, str], tuple[str, str]]:
+    """State and reason of each check of each policy, and of the groups themselves."""
+    done = CliRunner().invoke(
+        main, ["doctor", "--json", "-v", *arguments, "-c", "accounts.yml", "--policies", "policies"])
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exc_info
+    return {(check["policy"], check["check"]): (check["state"], check["reason"])
+            for check in json.loads(done.stdout)["checks"]}
+
+
 def plan(*arguments: str, code: int) -> dict[str, Any]:
     return dict(json.loads(run("deploy", "--dry-run", "--json", *arguments, code=code)[0]))
 
@@ -172,6 +184,11 @@ def test_policies_share_functions_and_answer_one_by_one(sandbox: Sandbox) -> Non
         "users": red.group("periodic"), "roles": red.group("schedule")}
     assert run("deploy", "--grouped", "--yes")[0].startswith("COMPLETE: 9 unchanged")
     assert plan("--grouped", code=0)["changes"] is False
+    health = doctor("--fire")
+    assert {key: found for key, found in health.items() if key[1] in WORKING and found[0] != "ok"} == {}
+    assert {policy for policy, check in health if check in ("event-rule", "config-rule", "schedule")} == {
+        "ports", "seen", "groups", "users", "roles"}
+    assert {policy for policy, check in health if check == "fire"} == {"ports", "seen"}
 
     # One event that two policies subscribe to: each handles it once.
     good, bad = security_group(sandbox, RED, REGION, "good"), security_group(sandbox, RED, REGION, "bad")
@@ -199,6 +216,11 @@ def test_policies_share_functions_and_answer_one_by_one(sandbox: Sandbox) -> Non
     eventually(lambda: red.log("cloudtrail").count("policy seen failed: ") >= 3, 60)
     sandbox.settle()
     assert red.ours() == 2
+    health = doctor()
+    assert health["seen", "errors"][0] == health["seen", "policy"][0] == "broken"
+    assert (health["ports", "errors"][0], health["ports", "policy"][0]) == ("ok", "ok")
+    assert "policy seen failed: " in health["seen", "errors"][1]
+    assert " for seen: " in health["", "failed-events"][1]
     # An event that somebody sends again names no policy: all that subscribe run, and a retry repeats no fix.
     group_event = sandbox.events(RED)
     record = [each for each in group_event if each["eventName"] == "AuthorizeSecurityGroupIngress"][-1]
@@ -219,7 +241,7 @@ def test_policies_share_functions_and_answer_one_by_one(sandbox: Sandbox) -> Non
     assert removed.startswith("COMPLETE: 1 of 1 removed"), removed
     assert "users" not in red.invoked() and len(red.functions()) == 4
     (Path("policies") / "all.yml").write_text(everything)
-    assert not_allowed(sandbox, f"arn:aws:iam::{RED}:role/deploy", *of_deploy(load(Path("policies")))) == set()
+    assert not_allowed(sandbox, f"arn:aws:iam::{RED}:role/deploy", *of_deploy(load(Path("policies"))), *of_doctor()) == set()
 
 
 def test_the_move_to_groups_and_back_never_leaves_an_event_without_an_answer(sandbox: Sandbox) -> None:
