@@ -64,7 +64,8 @@ _READS_OF_OURS: Mapping[str, tuple[str, ...]] = {
 # rules that forward events to the hub.
 _READS = (
     "lambda:ListFunctions", "events:ListRules", "events:ListRuleNamesByTarget", "events:DescribeRule",
-    "events:DescribeEventBus", "scheduler:ListSchedules", "config:DescribeConfigRules", "config:DescribeConfigRuleEvaluationStatus",
+    "events:DescribeEventBus", "scheduler:ListSchedules",
+    "config:DescribeConfigRules", "config:DescribeConfigRuleEvaluationStatus",
     "config:DescribeConfigurationRecorders", "config:DescribeConfigurationRecorderStatus",
     "cloudtrail:DescribeTrails", "cloudtrail:GetTrailStatus", "cloudtrail:GetEventSelectors", "iam:GetRole",
     "iam:SimulatePrincipalPolicy", "iam:ListRolePolicies", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies",
