@@ -4,8 +4,9 @@ c7n's default handler does not import our package, so a policy with one of our e
 with `Invalid action type`. This handler registers the elements, checks the message, and calls c7n's handler. For a
 message that would make c7n fail with a traceback, it writes one clear log line instead.
 
-In a hub, functions/central.py first prepares the policy for the account of the event. The entry point of the responder,
-which runs the fixes of all policies, is `custom_actions.lambda_entry.respond`.
+In a hub, functions/central.py first prepares the policy for the account of the event. In a function of many policies,
+functions/group.py picks those that a message is for. The entry point of the responder, which runs the fixes of all
+policies, is `custom_actions.lambda_entry.respond`.
 """
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ import functools
 import json
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from c7n.handler import dispatch_event
@@ -22,7 +23,10 @@ from .aws import detail_of
 from .escaping import escaped as printable
 from .fixing import function
 from .functions import (
+    GROUP_KEY,
     EventNotUnderstood,
+    Group,
+    GroupIncomplete,
     Members,
     NotOfAMember,
     answer_probe,
@@ -33,6 +37,7 @@ from .functions import (
     probe_in,
     record_problem,
     too_deep,
+    unwrapped,
 )
 from .plugin import register
 
@@ -63,15 +68,19 @@ def run(event: dict[str, Any], context: Any) -> bool:
     """Run the function's policy for each message in `event`. Lambda calls it with these arguments.
 
     Returns whether every message was valid. Exceptions of c7n are not caught, so that Lambda counts an error and
-    delivers the event again. Raises EventNotUnderstood, after all other messages, for an event that is not in AWS's
-    form: what it is about was not evaluated.
+    delivers the event again; in a function of many policies, they are raised after all other policies have run. Raises
+    EventNotUnderstood, after all other messages, for an event that is not in AWS's form: what it is about was not
+    evaluated.
     """
     function.arn = _arn_of(context)
     usable = True
     not_understood = []
-    for message in messages(event):
+    group = _group()
+    failed: list[tuple[str, Exception]] = []
+    # What a topic delivers is not unwrapped: the event inside could claim to come from AWS.
+    for message in messages(event if group is None else unwrapped(event)):
         if marker := probe_in(message):
-            answer_probe(marker)
+            answer_probe(marker, None if group is None else group.data_of(group.pick(message, policy_mode())))
             continue
         if problem := unusable(message, policy_mode()):
             log.error("event ignored: %s", problem)
@@ -86,6 +95,15 @@ def run(event: dict[str, Any], context: Any) -> bool:
             log.error("event not understood: %s", printable(problem))
             not_understood.append(problem)
             continue
+        if group is not None:
+            try:
+                names = group.pick(message, policy_mode())
+            except EventNotUnderstood as error:
+                log.error("event not understood: %s", error)
+                not_understood.append(str(error))
+                continue
+            failed += group.run(message, names, lambda own: understood(own, context)).items()
+            continue
         if members:
             try:
                 where = members.prepare(message)
@@ -96,8 +114,21 @@ def run(event: dict[str, Any], context: Any) -> bool:
             log.info("event of account %s, %s", where.account, where.region)
         understood(message, context)
     if not_understood:
-        raise EventNotUnderstood(printable("; ".join(not_understood)))
+        raise EventNotUnderstood(printable("; ".join([*not_understood, *(_named(*each) for each in failed)])))
+    if failed:
+        raise _failure(failed)
     return usable
+
+
+def _failure(failed: Sequence[tuple[str, Exception]]) -> Exception:
+    """What the invocation raises: the error itself if there is only one."""
+    if len(failed) == 1:
+        return failed[0][1]
+    return GroupIncomplete(f"{len(failed)} policies failed: {'; '.join(_named(*each) for each in failed)}")
+
+
+def _named(policy: str, error: Exception) -> str:
+    return printable(f"{policy}: {type(error).__name__}: {error}")
 
 
 def understood(message: dict[str, Any], context: Any) -> None:
@@ -215,7 +246,19 @@ def policy_mode() -> str:
 
 
 @functools.cache
+def _group() -> Group | None:
+    """The policies of a function that runs many; None for one that runs one policy, and outside of a function."""
+    try:
+        data = config()
+    except FileNotFoundError:
+        return None
+    return Group(data) if GROUP_KEY in data else None
+
+
+@functools.cache
 def _members() -> Members | None:
     """The member accounts of a hub's function; None for a function that processes only its own account."""
+    if _group() is not None:
+        return None  # `deploy` does not group the functions of a hub
     data = config()
     return Members(data) if is_central(data["policies"][0]) else None

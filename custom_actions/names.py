@@ -12,6 +12,13 @@ PROJECT_TAG, PROJECT = "project", "aws-guardrails"
 RESPONSE_TAG = "guardrails-response"
 """The tag on a function whose policy has a fix: what it may do. `deploy` asks before a function stops fixing."""
 
+GROUP = "group-"
+"""After the prefix, the start of the name of a function that runs many policies (`deploy --grouped`)."""
+GROUP_TAG = "guardrails-group"
+"""The tag on such a function: the mode of its policies."""
+EVENTS_STATEMENT, CONFIG_STATEMENT = "guardrails-events", "guardrails-config"
+"""The statements of such a function's resource policy: one for each service that invokes it, not one for each rule."""
+
 TOPIC = "guardrails-compliance"
 """The topic of an account and region that receives alerts and AWS Config's compliance changes."""
 FAILED_QUEUE = "guardrails-compliance-failed"

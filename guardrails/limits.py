@@ -15,6 +15,11 @@ CREDENTIAL_REPORTS = 32
 """Accounts whose credential report is requested at the same time: AWS needs seconds to generate one."""
 DEPLOYMENT_READS = 8
 """Functions that `deploy` and `undeploy` read at the same time: Lambda allows 15 reads a second."""
+DEPLOYMENT_WRITES = 8
+"""Triggers of policies in groups that are put at the same time: AWS Config accepts a few PutConfigRule a second, and
+the SDK slows down when it is throttled."""
+GROUPS_PUBLISHED = 4
+"""Functions of groups that are deployed at the same time: each sends an archive of about a megabyte, and waits."""
 HEALTH_READS = 8
 """Functions of one region that `doctor` reads at the same time."""
 HEALTH_REGIONS = 4

@@ -8,7 +8,7 @@ from ..face import face
 if TYPE_CHECKING:
     from .alerting import STOPPED, UNANSWERED, tell_of_failure
     from .bound import QUARRELS
-    from .confirmation import ATTEMPT, NotYet, function, wait
+    from .confirmation import ATTEMPT, OLDEST, POLICY_KEY, NotYet, function, wait
     from .engine import (
         Answer,
         FixPlan,
@@ -72,7 +72,7 @@ __getattr__, __all__ = face(
     __name__,
     alerting=("STOPPED", "UNANSWERED", "tell_of_failure"),
     bound=("QUARRELS",),
-    confirmation=("ATTEMPT", "NotYet", "function", "wait"),
+    confirmation=("ATTEMPT", "NotYet", "OLDEST", "POLICY_KEY", "function", "wait"),
     engine=(
         "Answer", "FixPlan", "FixResult", "Left", "Make", "Step", "Work", "calls", "carry_out", "conclude",
         "fix_by_plan", "nothing_left", "summary",

@@ -30,6 +30,8 @@ ATTEMPT = "guardrails-attempt"
 """The key in an event that contains how often the event was delivered again."""
 DELAYS = (timedelta(minutes=3), timedelta(minutes=5), timedelta(minutes=8))
 """The delay before each further delivery of the event: 16 minutes in total."""
+POLICY_KEY = "guardrails-policy"
+"""The key in an event that names the policy that it is for, in a function that runs many (functions/group.py)."""
 OLDEST = timedelta(hours=6)
 """Lambda retries an event for six hours at most, so an older event is a replay."""
 # The fields of a record that decide what a fix does. Other fields can be written differently in the history.
@@ -101,7 +103,9 @@ def wait(event: Mapping[str, Any], event_id: str, name: str) -> NotYet:
 
 def _deliver_again(event: Mapping[str, Any], event_id: str, at: datetime) -> None:
     partition, _, region, account = function.arn.split(":")[1:5]
-    key = hashlib.sha256(f"{function.arn} {event_id} {event[ATTEMPT]}".encode()).hexdigest()[:40]
+    # Two policies of one function can wait for the same event.
+    waiting = " ".join(str(each) for each in (function.arn, event_id, event[ATTEMPT], event.get(POLICY_KEY)) if each)
+    key = hashlib.sha256(waiting.encode()).hexdigest()[:40]
     # With the function's own credentials, because in a hub the policy's session is in the member account.
     scheduler = boto3.Session(region_name=region).client("scheduler")
     try:

@@ -9,6 +9,16 @@ if TYPE_CHECKING:
     from . import responder
     from .central import HEAL, KEY, OBSERVE, Members, NotOfAMember, is_central, pack
     from .config_rules import GONE, SCHEDULED, ConfigPollRule, ConfigRule, Verdict
+    from .group import (
+        GROUP_KEY,
+        Group,
+        GroupIncomplete,
+        PolicyNotInGroup,
+        addressed_event,
+        addressed_tick,
+        group_config,
+        unwrapped,
+    )
     from .messages import MARK, MARKED
     from .probe import PROBE_PREFIX, PROBE_SOURCE, answer_probe, config, probe_in
     from .realtime import RealtimeMode, distrust, with_aws_source
@@ -18,6 +28,10 @@ __getattr__, __all__ = face(
     __name__,
     central=("HEAL", "KEY", "Members", "NotOfAMember", "OBSERVE", "is_central", "pack"),
     config_rules=("ConfigPollRule", "ConfigRule", "GONE", "SCHEDULED", "Verdict"),
+    group=(
+        "GROUP_KEY", "Group", "GroupIncomplete", "PolicyNotInGroup", "addressed_event", "addressed_tick",
+        "group_config", "unwrapped",
+    ),
     messages=("MARK", "MARKED"),
     probe=("PROBE_PREFIX", "PROBE_SOURCE", "answer_probe", "config", "probe_in"),
     realtime=("RealtimeMode", "distrust", "with_aws_source"),

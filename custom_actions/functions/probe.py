@@ -34,8 +34,10 @@ def probe_in(message: Mapping[str, Any]) -> str:
     return marker
 
 
-def answer_probe(marker: str) -> None:
+def answer_probe(marker: str, data: dict[str, Any] | None = None) -> None:
     """Load and validate the policy as for a real event, log that it is ready, and stop.
+
+    `data`: the options and policies to load, as in the archive's `config.json`; all of that file if it is None.
 
     Raises what a real event would raise: no credentials, an element that is missing in the archive.
     """
@@ -45,7 +47,7 @@ def answer_probe(marker: str) -> None:
     from c7n.resources import load_resources
     from c7n.structure import StructureParser
 
-    data = config()
+    data = config() if data is None else data
     options = init_config(data)
     load_resources(StructureParser().get_resource_types(data))
     for policy in PolicyCollection.from_data(data, options):

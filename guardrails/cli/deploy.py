@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +28,7 @@ from .talk import is_verbose
 if TYPE_CHECKING:
     from ..accounts import AccountChoice
     from ..deployment import Rollout, RolloutReport, RolloutRequest
-    from ..policies import PolicySources
+    from ..policies import Policy, PolicySources
 
 CHANGES = 2
 """The exit code of --dry-run --json if a deployment would change something, as Terraform's -detailed-exitcode."""
@@ -50,6 +51,9 @@ CHANGES = 2
     help="Let fixes run in the account of the current credentials. In accounts.yml, set `guardrails: heal` instead.",
 )
 @click.option(
+    "--grouped", is_flag=True,
+    help="Let policies with the same mode, role and settings share one function; each keeps its own rule or schedule.")
+@click.option(
     "--stop-fixing", is_flag=True,
     help="Also deploy functions that fix today, and would then only observe. Without it, `deploy` asks.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and change nothing.")
@@ -61,7 +65,7 @@ CHANGES = 2
 def deploy(
     names: tuple[str, ...], config: Path | None, regions: tuple[str, ...], kinds: tuple[str, ...],
     choice: AccountChoice, policy_sources: PolicySources, exceptions: Path | None, reports: str | None, heals: bool,
-    stop_fixing: bool, dry_run: bool, as_json: bool, output: str | None, yes: bool,
+    grouped: bool, stop_fixing: bool, dry_run: bool, as_json: bool, output: str | None, yes: bool,
 ) -> None:
     """Deploy policies as Lambda functions, through c7n-org. POLICY is a name or a glob; the default is all policies.
 
@@ -89,7 +93,8 @@ def deploy(
     if not dry_run:
         need_an_answer(yes=yes)
     rollout = plan_rollout(_request(
-        names, config, regions, kinds, choice, policy_sources, exceptions, reports, heals=heals))
+        names, config, regions, kinds, choice, policy_sources, exceptions, reports, heals=heals,
+        grouped=grouped))
     if as_json and dry_run:
         print_json(rollout.to_dict())
         raise SystemExit(CHANGES if rollout.changes and rollout.known else int(not rollout.known))
@@ -99,7 +104,9 @@ def deploy(
     if rollout.stop_fixing and not stop_fixing:
         _confirm_stop(len(rollout.stop_fixing), yes=yes)
     if rollout.to_deploy or rollout.shared_to_deploy:
-        confirm(f"Deploy {rollout.to_deploy} functions"
+        triggers = rollout.triggers_to_deploy
+        confirm(f"Deploy {rollout.to_deploy - triggers} functions"
+                f"{f', with {triggers} policies that share functions' if triggers else ''}"
                 f"{f', and {rollout.shared_to_deploy} shared resources' if rollout.shared_to_deploy else ''}?", yes=yes)
     target = output_directory(output, "deploy")
     report = apply_rollout(rollout, target, progress_bar)
@@ -127,6 +134,7 @@ def _confirm_stop(number: int, *, yes: bool) -> None:
 def _request(
     names: tuple[str, ...], config: Path | None, regions: tuple[str, ...], kinds: tuple[str, ...],
     choice: AccountChoice, policy_sources: PolicySources, exceptions: Path | None, reports: str | None, *, heals: bool,
+    grouped: bool,
 ) -> RolloutRequest:
     """What the options select. Raises GuardrailsError for what cannot be deployed."""
     from ..accounts import S3Url, find_accounts, healing
@@ -137,16 +145,20 @@ def _request(
 
     require_team_elements()
     every = policy_sources.load()
-    policies = [marked(policy) for policy in deployable(every, names, kinds)]
-    if reports:
-        place = S3Url.parse(reports).located()
-        policies = [with_output(policy, place) for policy in policies]
+    place = S3Url.parse(reports).located() if reports else None
+
+    def prepared(policies: Sequence[Policy]) -> list[Policy]:
+        return [with_output(policy, place) if place else policy for policy in map(marked, policies)]
+
+    policies = prepared(deployable(every, names, kinds))
     allowed = load_exceptions(exceptions)
     accounts = find_accounts(config, regions, choice)
     if heals:
         accounts = replace(accounts, reached=tuple(healing(account) for account in accounts.reached))
     responder.refuse_partial(accounts.all, policy_sources)
-    return RolloutRequest(policies, every, accounts, allowed.path, all_selected=not names and not kinds)
+    return RolloutRequest(
+        policies, every, accounts, allowed.path, all_selected=not names and not kinds, grouped=grouped,
+        known=prepared([policy for policy in every if policy.deploys]) if grouped else ())
 
 
 def _show_plan(rollout: Rollout, *, needed: bool) -> None:

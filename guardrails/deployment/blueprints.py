@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -64,9 +64,23 @@ def loaded(policy: Policy, account: Account, region: str, variables: Mapping[str
 def blueprint(policy: Policy, account: Account, region: str, variables: Mapping[str, Any]) -> Blueprint:
     """The policy's function there. Takes and raises what `loaded` does."""
     in_order()
-    engine = loaded(policy, account, region, variables)
-    if not engine.is_runnable():
+    wanted = without_archive(policy, account, region, variables)
+    if not wanted.runs:
         return Blueprint(policy, False)
+    function = wanted.function
+    function.archive = mu.PythonPackageArchive(cache_file=code(tuple(function.packages or ())).path)
+    checksum = function.get_archive().get_checksum()
+    function.archive = None
+    return replace(wanted, checksum=checksum)
+
+
+def without_archive(policy: Policy, account: Account, region: str, variables: Mapping[str, Any]) -> Blueprint:
+    """The policy's function there without the archive's checksum, also if its conditions do not hold.
+
+    Takes and raises what `loaded` does.
+    """
+    engine = loaded(policy, account, region, variables)
+    runs = bool(engine.is_runnable())
     mode = engine.data["mode"]
     if mode["type"] == "guard-duty" and engine.data["resource"] in _GUARD_DUTY:
         mode["resource-filter"] = _GUARD_DUTY[engine.data["resource"]]
@@ -78,10 +92,8 @@ def blueprint(policy: Policy, account: Account, region: str, variables: Mapping[
     kind = engine.get_execution_mode().policy_lambda
     function = kind.__new__(kind)
     function.policy = engine
-    function.archive = mu.PythonPackageArchive(cache_file=code(tuple(function.packages or ())).path)
-    checksum = function.get_archive().get_checksum()
     function.archive = None
-    return Blueprint(policy, True, function, checksum)
+    return Blueprint(policy, runs, function)
 
 
 @cache

@@ -56,6 +56,13 @@ class PlannedDeployment:
     change: DeploymentChange
     reason: str = ""
     """What differs, or why it is unknown."""
+    group: str = ""
+    """The function that runs the policy together with others; empty if it has its own."""
+
+    @property
+    def function(self) -> str:
+        """The name of the function that runs the policy."""
+        return self.group or self.policy.function
 
     @property
     def key(self) -> DeploymentKey:
@@ -72,6 +79,13 @@ class DeploymentResult:
     outcome: str
     """created, updated, unchanged, off, remove (its policy is off and the function still exists), or failed."""
     reason: str = ""
+    group: str = ""
+    """The function that runs the policy together with others; empty if it has its own."""
+
+    @property
+    def function(self) -> str:
+        """The name of the function that runs the policy."""
+        return self.group or self.policy.function
 
     @property
     def failed(self) -> bool:
@@ -226,7 +240,7 @@ def settled(planned: PlannedDeployment) -> DeploymentResult:
         outcome, reason = "failed", f"what is deployed is unknown: {planned.reason}"
     else:
         outcome, reason = planned.change.value, planned.reason
-    return DeploymentResult(planned.policy, planned.account, planned.region, outcome, reason)
+    return DeploymentResult(planned.policy, planned.account, planned.region, outcome, reason, planned.group)
 
 
 def still_to_do(work: Work, planned: Sequence[PlannedDeployment]) -> Work:

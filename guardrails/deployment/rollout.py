@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,10 @@ from ..accounts import Account, Accounts, Response, response_of
 from ..policies import Kind, Policy
 from ..results import exceptions_in_force
 from ..runs import DEPLOY, Advance, Check, Work, execute, not_reached, work_for
-from . import responder, shared
+from . import group_rollout, responder, shared
 from .forms import as_deployed
+from .group_rollout import GroupedPlan
+from .groups import can_share
 from .hub import answered_centrally, as_central, hub_of, own_regions
 from .leftovers import DeployedFunction, inventory, obsolete, why_obsolete
 from .plans import (
@@ -51,6 +53,10 @@ class RolloutRequest:
     """The file of exceptions in force."""
     all_selected: bool
     """Whether all policies are selected; only then can obsolete functions be found."""
+    grouped: bool = False
+    """Whether policies share functions, as far as they can."""
+    known: Sequence[Policy] = ()
+    """All policies that are deployed as functions, prepared as the selected ones. A group keeps those that it runs."""
 
 
 @dataclass(frozen=True)
@@ -68,11 +74,13 @@ class Rollout:
     """Deployed functions that no policy needs any more, with the reason; `undeploy` removes them."""
     unknown: Sequence[tuple[Account, str, str]]
     """Account, region and reason where surplus functions could not be read."""
+    grouped: GroupedPlan = field(default_factory=GroupedPlan)
+    """The policies that share functions; they are among `planned`, too."""
 
     @property
     def all_planned(self) -> list[PlannedDeployment]:
-        """The plans of all policies and of the responders."""
-        return [*self.planned, *(each.planned for each in self.responders)]
+        """The plans of the groups' functions, of all policies and of the responders."""
+        return [*self.grouped.functions, *self.planned, *(each.planned for each in self.responders)]
 
     @property
     def counts(self) -> Counter[DeploymentChange]:
@@ -83,8 +91,13 @@ class Rollout:
 
     @property
     def to_deploy(self) -> int:
-        """How many functions would be created or updated."""
+        """How many functions would be created or updated, and policies in groups switched on or over."""
         return sum(each.change.deploys for each in self.all_planned)
+
+    @property
+    def triggers_to_deploy(self) -> int:
+        """How many of them are policies in groups, of which only the rule or schedule is put."""
+        return sum(each.change.deploys for each in self.grouped.policies)
 
     @property
     def stop_fixing(self) -> list[PlannedDeployment]:
@@ -115,10 +128,19 @@ class Rollout:
             "functions": [
                 {
                     "account": each.account.id, "account_name": each.account.name, "region": each.region,
-                    "policy": each.policy.name, "mode": each.policy.mode["type"], "function": each.policy.function,
+                    "policy": each.policy.name, "mode": each.policy.mode["type"], "function": each.function,
                     "response": response_label(each), "change": each.change.value, "reason": each.reason,
                 }
-                for each in self.all_planned
+                for each in (*self.planned, *(each.planned for each in self.responders))
+            ],
+            "groups": [
+                {
+                    "account": group.planned.account.id, "account_name": group.planned.account.name,
+                    "region": group.planned.region, "function": group.function.name, "mode": group.function.group.mode,
+                    "policies": len(group.function.group.members), "change": group.planned.change.value,
+                    "reason": group.planned.reason,
+                }
+                for group in self.grouped.groups
             ],
             "shared": [
                 {"account": each.account.id, "account_name": each.account.name, "region": each.region,
@@ -146,6 +168,8 @@ class RolloutReport:
     results: Sequence[DeploymentResult]
     shared: Sequence[SharedResult]
     surplus: Sequence[DeployedFunction]
+    groups: Sequence[DeploymentResult] = ()
+    """The functions of groups; they are among `results`, too."""
 
     @property
     def failed(self) -> list[DeploymentResult]:
@@ -164,15 +188,24 @@ class RolloutReport:
 
     def to_dict(self) -> dict[str, Any]:
         """The report as deploy.json has it."""
+        groups = {id(each) for each in self.groups}
         return {
             "complete": self.complete,
             "functions": [
                 {
                     "account": each.account.id, "account_name": each.account.name, "region": each.region,
-                    "policy": each.policy.name, "mode": each.policy.mode["type"], "function": each.policy.function,
+                    "policy": each.policy.name, "mode": each.policy.mode["type"], "function": each.function,
                     "response": response_label(each), "outcome": each.outcome, "reason": each.reason,
                 }
-                for each in self.results
+                for each in self.results if id(each) not in groups
+            ],
+            "groups": [
+                {
+                    "account": each.account.id, "account_name": each.account.name, "region": each.region,
+                    "function": each.function, "mode": each.policy.mode["type"], "outcome": each.outcome,
+                    "reason": each.reason,
+                }
+                for each in self.groups
             ],
             "shared": [each.to_dict() for each in self.shared],
             "surplus": [
@@ -196,24 +229,52 @@ def plan_rollout(request: RolloutRequest) -> Rollout:
     accounts = request.accounts
     works = _works(request)
     with exceptions_in_force(request.exceptions):
-        planned = [each for work in works.values() for each in plan(work, accounts.vars)]
+        grouped = _plan_groups(request, works)
+        alone = {form: _alone(work) for form, work in works.items()} if request.grouped else works
+        planned = [*grouped.policies, *(each for work in alone.values() for each in plan(work, accounts.vars))]
     responders = _plan_responders(request)
     common = shared.plan(_places(planned))
     found = inventory(accounts.reached) if request.all_selected else None
     surplus = obsolete(found.functions, request.every) if found else []
     return Rollout(
-        request, {form: still_to_do(work, planned) for form, work in works.items()}, planned, responders, common,
-        [(function, why_obsolete(function, request.every)) for function in surplus], found.unknown if found else ())
+        request, {form: still_to_do(work, planned) for form, work in alone.items()}, planned, responders, common,
+        [(function, why_obsolete(function, request.every)) for function in surplus], found.unknown if found else (),
+        grouped)
+
+
+def _plan_groups(request: RolloutRequest, works: Mapping[str, Work]) -> GroupedPlan:
+    """The groups of all accounts. The functions of a hub are not among them: each holds the settings of many accounts.
+    """
+    if not request.grouped:
+        return GroupedPlan()
+    known = _own_works(request, request.known)
+    work = {target: shared for form, one in works.items() if form != CENTRAL for target, policies in one.items()
+            if (shared := tuple(policy for policy in policies if can_share(policy)))}
+    return group_rollout.plan(
+        work, {target: tuple(policy for policy in policies if can_share(policy))
+               for one in known.values() for target, policies in one.items()}, request.accounts.vars)
+
+
+def _alone(work: Work) -> Work:
+    """The part of the work whose policies cannot share a function."""
+    return {target: left for target, policies in work.items()
+            if (left := tuple(policy for policy in policies if not can_share(policy)))}
+
+
+def _own_works(request: RolloutRequest, policies: Sequence[Policy]) -> dict[str, Work]:
+    """By form, what is deployed in the accounts themselves."""
+    reached = request.accounts.reached
+    return {
+        response.value: work_for(
+            [as_deployed(policy, response) for policy in policies],
+            [account for account in reached if response_of(account) is response], own_regions)
+        for response in Response
+    }
 
 
 def _works(request: RolloutRequest) -> dict[str, Work]:
     reached = request.accounts.reached
-    works: dict[str, Work] = {
-        response.value: work_for(
-            [as_deployed(policy, response) for policy in request.policies],
-            [account for account in reached if response_of(account) is response], own_regions)
-        for response in Response
-    }
+    works = _own_works(request, request.policies)
     if hub := hub_of(reached):
         works[CENTRAL] = work_for(
             [as_central(policy, hub, request.accounts.vars) for policy in request.policies
@@ -245,7 +306,8 @@ def apply_rollout(rollout: Rollout, directory: Path, progress: ShowProgress) -> 
     before = {each.key: each for each in rollout.planned}
     # First: Lambda refuses a function whose dead-letter queue it cannot use.
     common = shared.deploy(rollout.shared, lambda: shared.plan(_places(rollout.planned)))
-    results = [settled(each) for each in rollout.planned if not each.change.deploys]
+    in_groups = {id(each) for each in rollout.grouped.policies}
+    results = [settled(each) for each in rollout.planned if id(each) not in in_groups and not each.change.deploys]
     for form, work in rollout.works.items():
         if not work:
             continue
@@ -255,9 +317,13 @@ def apply_rollout(rollout: Rollout, directory: Path, progress: ShowProgress) -> 
         with exceptions_in_force(request.exceptions):
             after = {each.key: each for each in plan(work, request.accounts.vars)}
         results += outcomes(checks, before, after)
+    with exceptions_in_force(request.exceptions):
+        of_groups = group_rollout.deploy(rollout.grouped)
+    results += of_groups
     # Last: the functions that alert the responder then exist.
     results += responder.deploy(rollout.responders, lambda: _plan_responders(request))
     unreachable = request.accounts.unreachable
     lost = work_for(request.policies, [account for account, _ in unreachable], regions_for)
     results += outcomes(not_reached(unreachable, lost), {}, {})
-    return RolloutReport(results, common, [function for function, _ in rollout.surplus])
+    return RolloutReport(
+        results, common, [function for function, _ in rollout.surplus], of_groups[:len(rollout.grouped.groups)])
