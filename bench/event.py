@@ -150,10 +150,12 @@ class Container:
 
     def __init__(self, function: Function, python: Path, where: Cloud, *options: str) -> None:
         name = f"custodian-{POLICY}"
+        # Not a pipe: nobody reads it, and a full one would stop the function.
+        self._log = tempfile.TemporaryFile("w+")
         # -B: what is unpacked in Lambda cannot be written to, so nothing that is compiled there is kept.
         self._process = subprocess.Popen(
             [str(python), "-I", "-B", *options, "-c", WORKER], cwd=function.directory, stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE if not options else None, text=True, env={
+            stdout=subprocess.PIPE, stderr=None if options else self._log, text=True, env={
                 **{key: value for key, value in where.environment().items() if key.startswith("AWS_")},
                 "_HANDLER": function.handler, "AWS_LAMBDA_FUNCTION_NAME": name,
                 "FUNCTION_ARN": f"arn:aws:lambda:{REGION}:{HOME}:function:{name}", "LANG": "C.UTF-8"})
@@ -167,7 +169,8 @@ class Container:
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         if not line:
-            raise SystemExit(f"the function ended:\n{self._process.communicate()[1][-4000:]}")
+            self._log.seek(0)
+            raise SystemExit(f"the function ended:\n{self._log.read()[-4000:]}")
         answer, total = json.loads(line)
         taken, self._processor = total - self._processor, total
         if not answer:
@@ -177,6 +180,7 @@ class Container:
     def close(self) -> None:
         """End the process."""
         self._process.communicate()
+        self._log.close()
 
 
 # -- what is measured --------------------------------------------------------------------------------------------------

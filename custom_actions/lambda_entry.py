@@ -8,6 +8,8 @@ In a hub, functions/central.py first prepares the policy for the account of the 
 functions/group.py picks those that a message is for. The entry point of the responder, which runs the fixes of all
 policies, is `custom_actions.lambda_entry.respond`.
 """
+# What is imported after `prepare_function` is imported in the way that it has prepared.
+# ruff: noqa: E402
 from __future__ import annotations
 
 import functools
@@ -16,6 +18,10 @@ import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+from .patches import prepare_function
+
+prepare_function()
 
 from c7n.handler import dispatch_event
 

@@ -10,6 +10,7 @@ from ..face import face
 
 if TYPE_CHECKING:
     from . import config_history
+    from .caller import caller_arn
     from .calls import AWS_ERRORS, absent, call, code_of, does_not_exist, may_have_happened, readings, reason_of
     from .event_history import earlier_events, earlier_named, event_by_id
     from .events import Actor, actor_of, detail_of, is_own, principal_of
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __getattr__, __all__ = face(
     __name__,
     calls=("AWS_ERRORS", "absent", "call", "code_of", "does_not_exist", "may_have_happened", "readings", "reason_of"),
+    caller=("caller_arn",),
     config_history=("config_history",),
     event_history=("earlier_events", "earlier_named", "event_by_id"),
     events=("Actor", "actor_of", "detail_of", "is_own", "principal_of"),
