@@ -127,9 +127,13 @@ class EventFix(TellingFix, EventAction):
             if unknown:
                 yield FixResult(Outcome.FAILED, unknown)
                 return
-            if record and (held := self._gate(resource, record)):
-                gates[id(resource)] = held
-            with held_by(gates.get(id(resource)) or OpenGate()):
+            held = self._gate(resource, record) if record else None
+            if held is None:
+                with held_by(OpenGate()):
+                    yield from self.fix(session, resource, event)
+                return
+            gates[id(resource)] = held
+            with held.reading(), held_by(held):
                 yield from self.fix(session, resource, event)
 
         fixed = fix_each(self, resources, fix, actor_of(event))

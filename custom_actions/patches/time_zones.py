@@ -9,7 +9,7 @@ import importlib
 import sys
 from typing import Any
 
-from dateutil import zoneinfo
+from dateutil import zoneinfo  # type: ignore[import-untyped]
 
 _OFFHOURS = "c7n.filters.offhours"
 
