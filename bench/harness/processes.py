@@ -41,6 +41,13 @@ class Usage:
     """The exit code."""
     calls: Mapping[str, int] = field(default_factory=dict, repr=False)
     """Calls by `service Operation`, if they were counted (`Cloud.run`)."""
+    repeated: Mapping[str, int] = field(default_factory=dict, repr=False)
+    """How many of them equal an earlier call of the same run."""
+
+    @property
+    def called(self) -> int:
+        """How many calls it made."""
+        return sum(self.calls.values())
 
 
 def say(text: str) -> None:
