@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from fnmatch import fnmatchcase
 from itertools import count
 from pathlib import Path
 
@@ -31,18 +32,21 @@ def measure(options: argparse.Namespace) -> Section:
         f"with {far}. Memory is of all processes together.")
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
-        files = sweepable(directory / "policies")
+        files = sweepable(directory / "policies", selected=lambda each: fnmatchcase(each, options.policies))
         program = _prowler(section, options.prowler)
         rows: list[prowlers.Equal] = []
         with cloud() as where:
             seeded(where, 1, size)
             say(f"seeded {size}")
-            _against_custodian(section, where, files, directory, options.rounds)
+            _against_custodian(section, where, files, directory, options)
             if options.each:
-                _against_each(section, where, files, directory)
+                _against_each(section, where, files, directory, options)
             if program:
                 rows = _equal_rows(section, program, where, directory)
                 _against_prowler(section, program, rows, where, directory, options.rounds)
+        if not options.late_rounds:
+            section.not_measured(f"wall at {options.latency * 1000:.0f} ms a call", "all", "`--late-rounds 0`")
+            return section
         with cloud() as where:
             seeded(where, 1, far)
             with distant(where, options.latency) as behind:
@@ -72,9 +76,11 @@ def _new(directory: Path) -> Path:
     return made / "output"
 
 
-def _against_custodian(section: Section, where: Cloud, files: list[Path], directory: Path, rounds: int) -> None:
-    found = in_turn(rounds, {
-        "audit": lambda: audit(where, _new(directory)),
+def _against_custodian(
+    section: Section, where: Cloud, files: list[Path], directory: Path, options: argparse.Namespace,
+) -> None:
+    found = in_turn(options.rounds, {
+        "audit": lambda: audit(where, _new(directory), "-p", options.policies),
         _ONE: lambda: custodian(where, files, _new(directory), "--cache", "memory"),
     })
     ours, theirs = found["audit"], found[_ONE]
@@ -84,13 +90,16 @@ def _against_custodian(section: Section, where: Cloud, files: list[Path], direct
                          f"audit, {sum(theirs[-1].repeated.values())} in one `custodian run`.")
 
 
-def _against_each(section: Section, where: Cloud, files: list[Path], directory: Path) -> None:
+def _against_each(
+    section: Section, where: Cloud, files: list[Path], directory: Path, options: argparse.Namespace,
+) -> None:
     found = in_turn(1, {
-        "audit": lambda: audit(where, _new(directory)),
+        "audit": lambda: audit(where, _new(directory), "-p", options.policies),
         _EACH: lambda: custodian_each(where, files, _new(directory)),
     })
     ours, theirs = found.values()
-    section.compare("", "processor", [u.processor for u in ours], [u.processor for u in theirs], against=_EACH, unit="s")
+    section.compare("", "processor", [u.processor for u in ours], [u.processor for u in theirs],
+                    against=_EACH, unit="s")
     section.compare("", "wall, moto's answers at once", [u.wall for u in ours], [u.wall for u in theirs],
                     against=_EACH, unit="s")
     section.compare("", "calls", [u.called for u in ours], [u.called for u in theirs], against=_EACH)
@@ -117,7 +126,7 @@ def _equal_rows(section: Section, program: Path, where: Cloud, directory: Path) 
     say(f"Prowler, first run: {first.usage.wall:.1f} s; {len(first.failed)} checks failed")
     section.notes.append(
         f"Prowler {prowlers.version()}, {len(rows)} equal checks ({sum(len(row.checks) for row in rows)} of Prowler's, "
-        f"{sum(len(row.policies) for row in rows)} policies), one region, one report format; ours writes its usual four.")
+        f"{sum(len(row.policies) for row in rows)} policies), one region, one report format; ours writes four.")
     if left_out:
         section.notes.append("Left out on both sides, because the check fails against moto: " + ", ".join(
             check for row in left_out for check in row.checks) + ".")
@@ -147,7 +156,7 @@ def _against_prowler(
 
 def _late(section: Section, behind: Cloud, files: list[Path], directory: Path, options: argparse.Namespace) -> None:
     found = in_turn(options.late_rounds, {
-        "audit, late": lambda: audit(behind, _new(directory)),
+        "audit, late": lambda: audit(behind, _new(directory), "-p", options.policies),
         "custodian, late": lambda: custodian(behind, files, _new(directory), "--cache", "memory"),
     })
     ours, theirs = found.values()
@@ -184,9 +193,10 @@ BENCHMARK = Benchmark("sweep", "What does the audit of one account take, against
     Option("buckets", 200, 1, "S3 buckets"),
     Option("groups", 300, 1, "security groups"),
     Option("others", 40, 1, "volumes; of databases, tables and so on a fifth of it"),
+    Option("policies", "*", "s3-bucket-versioning", "a glob of policies, for the comparison with custodian"),
     Option("rounds", 2, 1, "how often each is run, in turn"),
     Option("smaller", 5, 1, "how many times smaller the account behind the proxy is"),
-    Option("late-rounds", 1, 1, "the same behind the proxy"),
+    Option("late-rounds", 1, 0, "the same behind the proxy; 0 for none"),
     Option("latency", 0.05, 0.001, "seconds that an answer takes at least behind the proxy"),
     Option("each", True, False, "compare with `custodian run` file by file, once"),
     Option("prowler", True, False, "compare with Prowler, too; installs it when it is missing"),

@@ -38,8 +38,8 @@ class Size:
 
 def seed(session: boto3.Session, size: Size) -> None:
     """Fill an account."""
-    _buckets(session, size.buckets)
-    _principals(session, size.users)
+    buckets(session, size.buckets)
+    principals(session, size.users)
     _network(session, size)
     _rest(session, max(size.others // 5, 1))
 
@@ -57,7 +57,8 @@ def _each(work: Callable[[int], None], numbers: Iterable[int]) -> None:
             pass
 
 
-def _buckets(session: boto3.Session, number: int) -> None:
+def buckets(session: boto3.Session, number: int) -> None:
+    """Make so many buckets, with different settings."""
     account = session.client("sts").get_caller_identity()["Account"]
     s3 = session.client("s3")
 
@@ -77,7 +78,8 @@ def _buckets(session: boto3.Session, number: int) -> None:
     _each(make, range(number))
 
 
-def _principals(session: boto3.Session, number: int) -> None:
+def principals(session: boto3.Session, number: int) -> None:
+    """Make so many users with keys, some with a password or a policy, and a third as many groups and roles."""
     iam = session.client("iam")
     star = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
     trust = json.dumps({"Version": "2012-10-17", "Statement": [

@@ -40,11 +40,11 @@ def sweepable(
     return files
 
 
-def sweepable_names() -> list[str]:
-    """The policies that a sweep runs."""
+def sweepable_names(resource: str) -> list[str]:
+    """The policies on a resource type that a sweep runs."""
     from guardrails.policies.policy import load
 
-    return [policy.name for policy in load() if policy.sweeps]
+    return [policy.name for policy in load() if policy.sweeps and policy.data["resource"] == resource]
 
 
 def custodian(where: Cloud, files: Sequence[Path], output: Path, *options: str | Path) -> Usage:
@@ -76,7 +76,11 @@ def audit(where: Cloud, output: Path, *options: str | Path) -> Usage:
 
 
 def c7n_org(where: Cloud, accounts: Path, policies: Path, output: Path, *options: str | Path) -> Usage:
-    """`c7n-org run --dryrun` of one file of policies, with c7n's cache in the output directory."""
-    return where.run(
-        [BIN / "c7n-org", "run", "--dryrun", "-c", accounts, "-u", policies, "-s", output, *options],
+    """`c7n-org run --dryrun` of one file of policies, with its usual cache, empty at the start."""
+    used = where.run(
+        [BIN / "c7n-org", "run", "--dryrun", "-c", accounts, "-u", policies, "-s", output,
+         "--cache-path", output.with_name("cache"), *options],
         cwd=output.parent, good=(0, 1, 2))
+    if "c7n_org:INFO Ran account:" not in used.errors + used.output:
+        raise Failed(f"c7n-org ran no policy:\n{used.errors[-2000:]}")
+    return used

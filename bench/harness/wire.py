@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
-_JSON_VERSIONS = "x-amz-json-"
+_S3_CONTROL = "/v20180820/"
+"""Where the paths of S3 Control begin, which is signed as S3."""
 
 
 @dataclass(frozen=True)
@@ -40,5 +41,13 @@ def read_request(method: str, path: str, query: str, headers: Mapping[str, str],
             action := parse_qs(body[:4096].decode("latin-1")).get("Action")):
         return Asked(key, region, service, action[0], "query")
     short = query.partition("=")[0].partition("&")[0]
-    shown = "/".join("…" if any(c.isdigit() for c in part) else part for part in path.split("/"))
+    parts = path.split("/")
+    kind = "s3control" if service == "s3" and path.startswith(_S3_CONTROL) else service
+    shown = "/".join(
+        "…" if _is_id(kind, before, part) else part for before, part in zip(["", *parts], parts, strict=False))
     return Asked(key, region, service, f"{method} {shown}{'?' + short if short else ''}", "rest")
+
+
+def _is_id(service: str, before: str, part: str) -> bool:
+    """Whether a part of a path is the name of a resource."""
+    return any(c.isdigit() for c in part) or bool(part and (service == "s3" or before == "restapis"))
