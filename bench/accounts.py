@@ -39,7 +39,8 @@ def measure(options: argparse.Namespace) -> Section:
     per_account: list[float] = []
     with tempfile.TemporaryDirectory() as name, cloud() as where:
         directory = Path(name)
-        [policies] = sweepable(directory / "policies", one_file=True, selected=lambda name: fnmatchcase(name, options.policies))
+        [policies] = sweepable(
+            directory / "policies", one_file=True, selected=lambda each: fnmatchcase(each, options.policies))
         most = max(accounts for accounts, _ in shapes)
         seeded(where, most, size)
         say(f"seeded {most} accounts")

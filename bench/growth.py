@@ -13,10 +13,8 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-import boto3
-
 from .harness import Benchmark, Failed, Option, Section, Table, Usage, in_turn, say
-from .harness.account import buckets, groups, principals
+from .harness.account import buckets, principals
 from .harness.cloud import Cloud, cloud
 from .harness.programs import audit, custodian, sweepable, sweepable_names
 
@@ -31,14 +29,13 @@ class Kind:
     name: str
     resource: str
     """The resource type of its policies."""
-    make: Callable[[boto3.Session, int], object]
+    make: Callable[[Cloud, int], None]
 
 
 KINDS = (
-    Kind("groups", "aws.security-group", lambda session, number: groups(
-        session.client("ec2"), number, _RULES, lambda n: n % 10 == 0)),
-    Kind("buckets", "aws.s3", buckets),
-    Kind("users", "aws.iam-user", principals),
+    Kind("groups", "aws.security-group", lambda where, number: where.make_groups(number, _RULES)),
+    Kind("buckets", "aws.s3", lambda where, number: buckets(where.session(), number)),
+    Kind("users", "aws.iam-user", lambda where, number: principals(where.session(), number)),
 )
 
 
@@ -46,7 +43,7 @@ def measure(options: argparse.Namespace) -> Section:
     """Each kind with each of its numbers."""
     section = Section(
         f"The audit of the policies on one resource type, in an account with so many of it. Security groups have "
-        f"{_RULES} rules each. The order is that of the growth of the processor time from the size before: 1 is linear.")
+        f"{_RULES} rules each. The order is that of the growth of the processor time since the last size: 1 is linear.")
     rows: list[list[object]] = []
     with tempfile.TemporaryDirectory() as name:
         for kind in KINDS:
@@ -54,7 +51,7 @@ def measure(options: argparse.Namespace) -> Section:
             sizes = sorted(getattr(options, kind.name))
             for size in sizes:
                 with cloud() as where:
-                    kind.make(where.session(), size)
+                    kind.make(where, size)
                     say(f"seeded {size:,} {kind.name}")
                     used = _run(section, kind, size, where, Path(name), options.rounds, compare=size == sizes[-1])
                 rows.append([f"{size:,} {kind.name}", f"{used.processor:.1f}", _order(before, size, used),

@@ -2,10 +2,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import boto3
 
@@ -50,19 +47,11 @@ def seeded(where: Cloud, accounts: int, size: Size) -> None:
         seed(where.session(account_id(number)), size)
 
 
-def _each(work: Callable[[int], None], numbers: Iterable[int]) -> None:
-    """Do it for each number, a few at the same time: a call is mostly waiting."""
-    with ThreadPoolExecutor(4) as pool:
-        for _ in pool.map(work, numbers):
-            pass
-
-
 def buckets(session: boto3.Session, number: int) -> None:
     """Make so many buckets, with different settings."""
     account = session.client("sts").get_caller_identity()["Account"]
     s3 = session.client("s3")
-
-    def make(n: int) -> None:
+    for n in range(number):
         name = f"bucket-{account}-{n}"
         s3.create_bucket(Bucket=name)
         if n % 2:
@@ -75,8 +64,6 @@ def buckets(session: boto3.Session, number: int) -> None:
         if n % 5 == 0:
             s3.put_bucket_acl(Bucket=name, ACL="public-read")
 
-    _each(make, range(number))
-
 
 def principals(session: boto3.Session, number: int) -> None:
     """Make so many users with keys, some with a password or a policy, and a third as many groups and roles."""
@@ -85,8 +72,7 @@ def principals(session: boto3.Session, number: int) -> None:
     trust = json.dumps({"Version": "2012-10-17", "Statement": [
         {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]})
     policy = iam.create_policy(PolicyName="everything", PolicyDocument=star)["Policy"]["Arn"]
-
-    def make(n: int) -> None:
+    for n in range(number):
         name = f"user-{n}"
         iam.create_user(UserName=name)
         iam.create_access_key(UserName=name)
@@ -94,15 +80,11 @@ def principals(session: boto3.Session, number: int) -> None:
             iam.create_login_profile(UserName=name, Password=_PASSWORD)
         if n % 4 == 0:
             iam.attach_user_policy(UserName=name, PolicyArn=policy)
-
-    def more(n: int) -> None:
+    for n in range(number // 3):
         iam.create_group(GroupName=f"group-{n}")
         iam.create_role(RoleName=f"role-{n}", AssumeRolePolicyDocument=trust)
         if n % 2:
             iam.put_role_policy(RoleName=f"role-{n}", PolicyName="all", PolicyDocument=star)
-
-    _each(make, range(number))
-    _each(more, range(number // 3))
 
 
 def _network(session: boto3.Session, size: Size) -> None:
@@ -110,15 +92,12 @@ def _network(session: boto3.Session, size: Size) -> None:
     vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.1.0/24")["Subnet"]["SubnetId"]
     image = ec2.describe_images()["Images"][0]["ImageId"]
-
-    def group(n: int) -> None:
+    for n in range(size.groups):
         made = ec2.create_security_group(GroupName=f"group-{n}", Description="bench", VpcId=vpc)["GroupId"]
         port = _PORTS[n % len(_PORTS)]
         ec2.authorize_security_group_ingress(GroupId=made, IpPermissions=[{
             "IpProtocol": "tcp", "FromPort": port, "ToPort": port,
-            "IpRanges": [{"CidrIp": "0.0.0.0/0" if n % 2 else "10.0.0.0/8"}]}])
-
-    _each(group, range(size.groups))
+            "IpRanges": [{"CidrIp": "10.0.0.0/8" if n % 3 else "0.0.0.0/0"}]}])
     instances = size.others // 2 or 1
     ec2.run_instances(ImageId=image, MinCount=instances, MaxCount=instances, SubnetId=subnet)
     for n in range(size.others):
@@ -156,19 +135,3 @@ def _balancers(session: boto3.Session, few: int) -> None:
         elb.create_listener(
             LoadBalancerArn=balancer["LoadBalancerArn"], Protocol="HTTP", Port=80,
             DefaultActions=[{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "200"}}])
-
-
-def groups(ec2: Any, number: int, rules: int, world: Callable[[int], bool]) -> list[str]:
-    """Make so many security groups with so many rules each, one of them open to everybody where `world` says so."""
-    inside = [{"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443,
-               "IpRanges": [{"CidrIp": f"10.{n // 250}.{n % 250}.0/24"} for n in range(rules - 1)]}][:rules - 1]
-    made: list[str] = [""] * number
-
-    def make(n: int) -> None:
-        made[n] = ec2.create_security_group(GroupName=f"g-{n}", Description="bench")["GroupId"]
-        ec2.authorize_security_group_ingress(GroupId=made[n], IpPermissions=[*inside, {
-            "IpProtocol": "tcp", "FromPort": 22, "ToPort": 22,
-            "IpRanges": [{"CidrIp": "0.0.0.0/0" if world(n) else "10.0.0.0/8"}]}])
-
-    _each(make, range(number))
-    return made

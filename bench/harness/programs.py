@@ -77,9 +77,11 @@ def audit(where: Cloud, output: Path, *options: str | Path) -> Usage:
 
 def c7n_org(where: Cloud, accounts: Path, policies: Path, output: Path, *options: str | Path) -> Usage:
     """`c7n-org run --dryrun` of one file of policies, with its usual cache, empty at the start."""
+    cache = output.with_name("cache")
+    cache.mkdir()
     used = where.run(
         [BIN / "c7n-org", "run", "--dryrun", "-c", accounts, "-u", policies, "-s", output,
-         "--cache-path", output.with_name("cache"), *options],
+         "--cache-path", cache, *options],
         cwd=output.parent, good=(0, 1, 2))
     if "c7n_org:INFO Ran account:" not in used.errors + used.output:
         raise Failed(f"c7n-org ran no policy:\n{used.errors[-2000:]}")

@@ -1,6 +1,7 @@
 """moto's server with a count of what it is asked: `python -m bench.harness.server` prints its address.
 
-It serves until its standard input is closed. GET /bench/calls tells what was asked, as JSON, and forgets it.
+It serves until its standard input is closed. GET /bench/calls tells what was asked, as JSON, and forgets it; POST
+/bench/groups?number=N&rules=N&account=ID&region=NAME makes security groups.
 """
 from __future__ import annotations
 
@@ -9,12 +10,13 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+from urllib.parse import parse_qs
 
 from .wire import read_request
 
-COUNTED = "/bench/calls"
+COUNTED, GROUPS = "/bench/calls", "/bench/groups"
 
 
 class Counting:
@@ -31,6 +33,10 @@ class Counting:
                 asked, self._asked = self._asked, []
             start_response("200 OK", [("Content-Type", "application/json")])
             return [json.dumps(asked).encode()]
+        if environ["PATH_INFO"] == GROUPS:
+            make_groups({name: values[0] for name, values in parse_qs(environ["QUERY_STRING"]).items()})
+            start_response("200 OK", [])
+            return []
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"] = io.BytesIO(body)
         path, query = environ["PATH_INFO"], environ.get("QUERY_STRING", "")
@@ -43,6 +49,23 @@ class Counting:
             with self._lock:
                 self._asked.append((request.name, hash(whole)))
         return self._application(environ, start_response)
+
+
+def make_groups(asked: Mapping[str, str]) -> None:
+    """Put security groups into an account past the API, which would take minutes for thousands.
+
+    `number` groups with `rules` rules each; in every tenth, one rule opens port 22 to everybody.
+    """
+    from moto.ec2.models import ec2_backends
+
+    backend = ec2_backends[asked["account"]][asked["region"]]
+    inside = [{"CidrIp": f"10.{n // 250}.{n % 250}.0/24"} for n in range(int(asked["rules"]) - 1)]
+    for n in range(int(asked["number"])):
+        made = backend.create_security_group(f"g-{n}", "bench", force=True)
+        if inside:
+            backend.authorize_security_group_ingress(made.id, "tcp", "443", "443", list(inside))
+        source = "10.0.0.0/8" if n % 10 else "0.0.0.0/0"
+        backend.authorize_security_group_ingress(made.id, "tcp", "22", "22", [{"CidrIp": source}])
 
 
 def main() -> None:
