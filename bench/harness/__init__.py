@@ -30,5 +30,6 @@ from .results import Comparison, Section, Table
 from .series import Series, ratios
 
 __all__ = [
-    "Benchmark", "Comparison", "Failed", "Option", "Section", "Series", "Table", "Usage", "in_turn", "ratios", "run", "say",
+    "Benchmark", "Comparison", "Failed", "Option", "Section", "Series", "Table", "Usage", "in_turn", "ratios", "run",
+    "say",
 ]

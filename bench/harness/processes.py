@@ -41,6 +41,13 @@ class Usage:
     """The exit code."""
     calls: Mapping[str, int] = field(default_factory=dict, repr=False)
     """Calls by `service Operation`, if they were counted (`Cloud.run`)."""
+    repeated: Mapping[str, int] = field(default_factory=dict, repr=False)
+    """How many of them equal an earlier call of the same run."""
+
+    @property
+    def called(self) -> int:
+        """How many calls it made."""
+        return sum(self.calls.values())
 
 
 def say(text: str) -> None:
@@ -84,13 +91,20 @@ def run(
         wall, usage.ru_utime + usage.ru_stime, memory.peak, output, errors, process.returncode)
 
 
-def in_turn(rounds: int, ways: Mapping[str, Callable[[], _Result]]) -> dict[str, list[_Result]]:
-    """Each way once a round, in turn (A B A B …): what slows the machine down for a while, slows all of them down."""
+def in_turn(
+    rounds: int, ways: Mapping[str, Callable[[], _Result]], *, quiet: bool = False,
+) -> dict[str, list[_Result]]:
+    """Each way once a round, in turn (A B A B …): what slows the machine down for a while, slows all of them down.
+
+    `quiet`: print no line for each run.
+    """
     found: dict[str, list[_Result]] = {name: [] for name in ways}
     for round_ in range(rounds):
         for name, way in ways.items():
             result = way()
             found[name].append(result)
+            if quiet:
+                continue
             took = f": {result.wall:.1f} s, processor {result.processor:.1f} s" if isinstance(result, Usage) else ""
             say(f"round {round_ + 1} of {rounds}, {name}{took}")
     return found

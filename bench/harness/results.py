@@ -15,13 +15,15 @@ from .series import Series, number, ratios
 from .targets import Target, targets
 
 RESULTS = Path(__file__).parents[1] / "results.md"
-_SECTION = re.compile(r"<!-- section (?P<name>[\w-]+) (?P<rows>\[.*\]) -->\n(?P<text>.*?)<!-- end (?P=name) -->\n", re.DOTALL)
+_SECTION = re.compile(
+    r"<!-- section (?P<name>[\w-]+) (?P<rows>\[.*?\]) -->\n(?P<text>.*?)<!-- end (?P=name) -->\n", re.DOTALL)
 _HEAD = """\
 # Results of the benchmarks
 
-`./run.sh bench` writes this file; `./run.sh bench NAME` writes one section again. Every figure is from a local AWS (moto), and a
-ratio of two things that ran in turn, in one go: ours to the other, so smaller is better, and 0.5 is half. A ratio is the
-median of the rounds, with the smallest and the largest in brackets. [targets.yaml](targets.yaml) has the targets.
+`./run.sh bench` writes this file; `./run.sh bench NAME` writes one section again. Every figure is from a local AWS
+(moto), and a ratio of two things that ran in turn, in one go: ours to the other, so smaller is better, and 0.5 is half.
+A ratio is the median of the rounds, with the smallest and the largest in brackets. [targets.yaml](targets.yaml) has the
+targets. [docs/performance.md](../docs/performance.md) says what each benchmark does.
 
 """
 
@@ -74,7 +76,13 @@ class Section:
     comparisons: list[Comparison] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    """What a reader must know: what was left out on both sides and why, what could not run."""
+    """What a reader must know: what was left out on both sides and why."""
+    missing: list[tuple[str, str, str]] = field(default_factory=list)
+    """What was not measured, against what, and why."""
+
+    def not_measured(self, what: str, against: str, why: str) -> None:
+        """Say, in the section and in the summary, that something was not measured: it must not look as if it held."""
+        self.missing.append((what, against, why))
 
     def compare(
         self, target: str, what: str, ours: Iterable[float], theirs: Iterable[float], *, against: str, unit: str = "",
@@ -101,18 +109,22 @@ class Section:
         """The section without its heading."""
         parts = [self.text.strip()]
         if self.comparisons:
-            parts.append(_table(
-                ("what", "against", "ours", "theirs", "ratio", "target", ""), [each.row() for each in self.comparisons]))
+            columns = ("what", "against", "ours", "theirs", "ratio", "target", "")
+            parts.append(_table(columns, [each.row() for each in self.comparisons]))
         for table in self.tables:
             parts += [f"**{table.title}**"] * bool(table.title) + [_table(table.columns, table.rows)]
+        parts += [f"**Not measured**: {what}, against {against}: {why}." for what, against, why in self.missing]
         if self.notes:
             parts.append("\n".join(f"- {note}" for note in self.notes))
         return "\n\n".join(parts) + "\n"
 
     def judged(self) -> list[list[str]]:
-        """The rows of the summary: the comparisons that have a target."""
-        return [[each.what, each.against, each.ratio.text(), number(each.target.at_most), each.verdict]
-                for each in self.comparisons if each.target]
+        """The rows of the summary: the comparisons that have a target, and what was not measured."""
+        return [
+            *([each.what, each.against, each.ratio.text(), number(each.target.at_most), each.verdict]
+              for each in self.comparisons if each.target),
+            *([what, against, "", "", f"not measured: {why}"] for what, against, why in self.missing),
+        ]
 
 
 def write_section(path: Path, name: str, section: Section, *, order: Sequence[str] = (), options: str = "") -> None:
@@ -126,7 +138,8 @@ def write_section(path: Path, name: str, section: Section, *, order: Sequence[st
 def write_failure(path: Path, name: str, why: str, *, order: Sequence[str] = ()) -> None:
     """Write that a benchmark failed, in place of its section: an old figure must not look like one of this run."""
     shown = why.strip() or "it said nothing"
-    text = f"## {name}\n\n**failed** ({datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit()}):\n\n```\n{shown}\n```\n\n"
+    when = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit()}"
+    text = f"## {name}\n\n**failed** ({when}):\n\n```\n{shown}\n```\n\n"
     _replace(path, name, [["everything", "", "", "", f"**failed**: {shown.splitlines()[-1][:160]}"]], text, order)
 
 
