@@ -114,7 +114,7 @@ def burst(where: Cloud, directory: Path, size: int, over: int, instances: int) -
     boto3.client("sns").create_topic(Name="guardrails-compliance")
     groups = [group(ec2, f"g-{n}", ()) for n in range(over)]
     check(size <= over * len(PORTS), f"at most {len(PORTS)} events for each group")
-    events = [_open(ec2, groups[n % over], PORTS[n // over]) for n in range(size)]
+    events = [opening(ec2, groups[n % over], PORTS[n // over]) for n in range(size)]
     (directory / "config.json").write_text(json.dumps({
         "policies": [_deployed()],
         "execution-options": {"output_dir": str(directory), "account_id": HOME, "region": REGION}}))
@@ -138,7 +138,7 @@ def burst(where: Cloud, directory: Path, size: int, over: int, instances: int) -
     return measured
 
 
-def _open(ec2: Any, group_id: str, port: int) -> dict[str, Any]:
+def opening(ec2: Any, group_id: str, port: int) -> dict[str, Any]:
     """Open a port to the world, and the event of it."""
     [rule] = ec2.authorize_security_group_ingress(
         GroupId=group_id, IpPermissions=[opened(port, "0.0.0.0/0")])["SecurityGroupRules"]
