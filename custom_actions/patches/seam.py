@@ -120,6 +120,7 @@ PATCHES = (
             Target("c7n.credentials:SessionFactory.__call__", "(self, assume=True, region=None)"),
             Target("c7n.credentials:SessionFactory.update", "(self, session)"),
             Target("c7n.credentials", text="for s in self._subscribers:"),
+            Target("c7n.utils:get_account_alias_from_sts", "(session)"),
             Target("boto3:Session.client"),
             Target("botocore.useragent:UserAgentString.set_session_config", "(self, session_user_agent_name, "
                    "session_user_agent_version, session_user_agent_extra)"),

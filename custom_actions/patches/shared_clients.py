@@ -18,12 +18,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import boto3
+import c7n.utils
 from c7n.credentials import SessionFactory
 
 SECONDS = 45 * 60
 MOST = 4
 """Sessions that are kept. A hub has one for each account, and their clients need memory."""
-_CLIENTS = "_guardrails_clients"
+_CLIENTS, _ALIAS = "_guardrails_clients", "_guardrails_alias"
 # Where c7n counts calls: on the session, and thereby on the clients that are made while a policy runs.
 _COUNTED, _COUNTER = "after-call.*.*", "c7n-api-stats"
 _lock = threading.RLock()
@@ -37,6 +38,7 @@ def install() -> None:
     SessionFactory.__call__ = sharing_sessions(SessionFactory.__call__)
     SessionFactory.update = remembering_counters(SessionFactory.update)
     boto3.Session.client = sharing_clients(boto3.Session.client)
+    c7n.utils.get_account_alias_from_sts = asking_once(c7n.utils.get_account_alias_from_sts)
 
 
 def sharing_sessions(original: Callable[..., Any], now: Callable[[], float] = time.monotonic) -> Callable[..., Any]:
@@ -93,6 +95,19 @@ def sharing_clients(original: Callable[..., Any]) -> Callable[..., Any]:
             return clients[key]
 
     return client
+
+
+def asking_once(original: Callable[[Any], str]) -> Callable[[Any], str]:
+    """c7n's `get_account_alias_from_sts`, which asks for the account's alias once for each session."""
+    @functools.wraps(original)
+    def alias(session: Any) -> str:
+        kept = session.__dict__
+        if _ALIAS not in kept:
+            kept[_ALIAS] = original(session)
+        found: str = kept[_ALIAS]
+        return found
+
+    return alias
 
 
 def forget() -> None:
