@@ -22,20 +22,20 @@ import math
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import boto3
 import yaml
-from audit import HOME, REGION, ROOT, Cloud, cloud, seeded
 from c7n.config import Config
 from c7n.policy import PolicyCollection
 from c7n.resources import load_resources
 from c7n.resources.aws import AWS
+
+from bench.harness.cloud import HOME, REGION, ROOT, Cloud, cloud
 
 POLICY = "security-group-admin-ports"
 REALTIME = "security-group-admin-ports-revert"
@@ -45,58 +45,10 @@ PORTS = (20, 21, 22, 23, 111, 135, 137, 138, 139, 389, 445, 512, 513, 514, 1433,
 """Ports that the realtime policy closes to the internet."""
 
 
-class Memory:
-    """The most memory of a process and all its children together, in MiB, while it runs."""
-
-    def __init__(self, pid: int) -> None:
-        self.peak = 0.0
-        self._pid, self._ended = pid, threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
-
-    def _watch(self) -> None:
-        while not self._ended.wait(0.1):
-            self.peak = max(self.peak, sum(_kib(pid) for pid in _tree(self._pid)) / 1024)
-
-    def end(self) -> float:
-        """Stop measuring; returns the peak."""
-        self._ended.set()
-        self._thread.join()
-        return self.peak
-
-
-def _tree(pid: int) -> list[int]:
-    try:
-        children = [int(each) for task in Path(f"/proc/{pid}/task").iterdir()
-                    for each in (task / "children").read_text().split()]
-    except OSError:  # it has ended, or this is not Linux
-        return []
-    return [pid, *(each for child in children for each in _tree(child))]
-
-
-def _kib(pid: int) -> int:
-    """The process's share of the memory that it uses: what it shares with others counts in part."""
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
-
-
-def run(where: Cloud, directory: Path, *command: str, good: Iterable[int] = (0,)) -> tuple[float, float, Counter[str]]:
+def run(where: Cloud, directory: Path, *command: str) -> tuple[float, float, Counter[str]]:
     """Run a command: its seconds, the most memory, and the calls that it made."""
-    where.asked()
-    began = time.perf_counter()
-    with subprocess.Popen(
-        command, env=where.environment() | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, cwd=directory,
-    ) as process:
-        memory = Memory(process.pid)
-        output, _ = process.communicate()
-    seconds, peak = time.perf_counter() - began, memory.end()
-    if process.returncode not in good:
-        raise SystemExit(f"{' '.join(command)} ended with {process.returncode}:\n{output[-3000:]}")
-    return seconds, peak, Counter(name for name, _ in where.asked())
+    used = where.run(command, cwd=directory, more={"PYTHONPATH": str(ROOT)})
+    return used.wall, used.memory, Counter(used.calls)
 
 
 def check(condition: bool, problem: str) -> None:
@@ -162,7 +114,7 @@ def burst(where: Cloud, directory: Path, size: int, over: int, instances: int) -
     boto3.client("sns").create_topic(Name="guardrails-compliance")
     groups = [group(ec2, f"g-{n}", ()) for n in range(over)]
     check(size <= over * len(PORTS), f"at most {len(PORTS)} events for each group")
-    events = [_open(ec2, groups[n % over], PORTS[n // over]) for n in range(size)]
+    events = [opening(ec2, groups[n % over], PORTS[n // over]) for n in range(size)]
     (directory / "config.json").write_text(json.dumps({
         "policies": [_deployed()],
         "execution-options": {"output_dir": str(directory), "account_id": HOME, "region": REGION}}))
@@ -186,7 +138,7 @@ def burst(where: Cloud, directory: Path, size: int, over: int, instances: int) -
     return measured
 
 
-def _open(ec2: Any, group_id: str, port: int) -> dict[str, Any]:
+def opening(ec2: Any, group_id: str, port: int) -> dict[str, Any]:
     """Open a port to the world, and the event of it."""
     [rule] = ec2.authorize_security_group_ingress(
         GroupId=group_id, IpPermissions=[opened(port, "0.0.0.0/0")])["SecurityGroupRules"]
@@ -256,7 +208,7 @@ def measure(name: str, sizes: Sequence[int], options: argparse.Namespace) -> Non
     first: tuple[int, float] | None = None
     for size in sorted(sizes):
         with cloud() as where, tempfile.TemporaryDirectory() as directory:
-            seeded(where, 0, 0)
+            where.use()
             here = Path(directory)
             if name == "burst":
                 seconds, peak, calls = burst(where, here, size, options.over, options.instances)

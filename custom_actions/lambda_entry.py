@@ -8,6 +8,8 @@ In a hub, functions/central.py first prepares the policy for the account of the 
 functions/group.py picks those that a message is for. The entry point of the responder, which runs the fixes of all
 policies, is `custom_actions.lambda_entry.respond`.
 """
+# What is imported after `prepare_function` is imported in the way that it has prepared.
+# ruff: noqa: E402
 from __future__ import annotations
 
 import functools
@@ -17,6 +19,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from .cold_start import collect_rarely, handling
+from .patches import prepare_function
+
+collect_rarely()
+prepare_function()
+
+from c7n import handler
 from c7n.handler import dispatch_event
 
 from .aws import detail_of
@@ -33,11 +42,13 @@ from .functions import (
     config,
     distrust,
     is_central,
+    load_once,
     notification_problem,
     probe_in,
     record_problem,
     too_deep,
     unwrapped,
+    with_account,
 )
 from .plugin import register
 
@@ -73,6 +84,11 @@ def run(event: dict[str, Any], context: Any) -> bool:
     evaluated.
     """
     function.arn = _arn_of(context)
+    with handling():
+        return _run(event, context)
+
+
+def _run(event: dict[str, Any], context: Any) -> bool:
     usable = True
     not_understood = []
     group = _group()
@@ -138,6 +154,8 @@ def understood(message: dict[str, Any], context: Any) -> None:
     EventNotUnderstood, with the original error as its cause.
     """
     try:
+        if handler.policy_config is None and (account := own_account(context)):
+            load_once(with_account(config(), account))
         dispatch_event(message, context)
     except _OF_PYTHON as error:
         raise EventNotUnderstood(printable(
@@ -154,7 +172,11 @@ def respond(event: dict[str, Any], context: Any) -> bool:
 
 def own_account(context: Any) -> str:
     """The account of the function, from its ARN; empty outside Lambda."""
-    arn = _arn_of(context)
+    return account_in(_arn_of(context))
+
+
+def account_in(arn: str) -> str:
+    """The account in an ARN; empty for other text."""
     return arn.split(":")[4] if arn.count(":") >= 4 else ""
 
 
@@ -252,7 +274,7 @@ def _group() -> Group | None:
         data = config()
     except FileNotFoundError:
         return None
-    return Group(data) if GROUP_KEY in data else None
+    return Group(with_account(data, account_in(function.arn))) if GROUP_KEY in data else None
 
 
 @functools.cache

@@ -10,10 +10,12 @@ from ..face import face
 
 if TYPE_CHECKING:
     from . import config_history
+    from .ahead import Ahead
+    from .caller import caller_ahead, caller_arn
     from .calls import AWS_ERRORS, absent, call, code_of, does_not_exist, may_have_happened, readings, reason_of
     from .event_history import earlier_events, earlier_named, event_by_id
     from .events import Actor, actor_of, detail_of, is_own, principal_of
-    from .shared_state import EXPIRES, KEY, SharedState, forget_states, state_of
+    from .shared_state import EXPIRES, KEY, SharedState, SharedValue, forget_states, state_of
     from .tag_history import (
         UnknownTag,
         creates,
@@ -27,11 +29,13 @@ if TYPE_CHECKING:
 
 __getattr__, __all__ = face(
     __name__,
+    ahead=("Ahead",),
     calls=("AWS_ERRORS", "absent", "call", "code_of", "does_not_exist", "may_have_happened", "readings", "reason_of"),
+    caller=("caller_ahead", "caller_arn"),
     config_history=("config_history",),
     event_history=("earlier_events", "earlier_named", "event_by_id"),
     events=("Actor", "actor_of", "detail_of", "is_own", "principal_of"),
-    shared_state=("EXPIRES", "KEY", "SharedState", "forget_states", "state_of"),
+    shared_state=("EXPIRES", "KEY", "SharedState", "SharedValue", "forget_states", "state_of"),
     tag_history=(
         "UnknownTag", "creates", "distrusted_tag", "moment", "records_of", "removed_tags", "tags_before", "tags_set",
     ),

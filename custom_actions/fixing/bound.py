@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..aws import SharedState
+from ..aws import Ahead, SharedState, SharedValue
 from ..errors import CannotRead
 from .quarrel import KEPT_SECONDS, Claim, History, QuarrelLimit, Stop, claim, parse, release, thing_of
 
@@ -89,6 +89,17 @@ class QuarrelGate:
     stops: dict[str, Stop] = field(default_factory=dict)
     _claimed: Counter[str] = field(default_factory=Counter)
     _name: str = field(default_factory=lambda: uuid.uuid4().hex[:16])
+    _ahead: Ahead[SharedValue] | None = None
+
+    @contextmanager
+    def reading(self) -> Iterator[QuarrelGate]:
+        """Read the history while the fix reads the resource. A write fails if it has changed by then."""
+        key = self.key
+        self._ahead = ahead = Ahead(lambda: self.state.read(key))
+        try:
+            yield self
+        finally:
+            ahead.settle()
 
     @property
     def key(self) -> str:
@@ -144,7 +155,7 @@ class QuarrelGate:
     def _change(self, change: Callable[[History], History]) -> bool:
         """Replace the history; returns whether that succeeded before the attempts were used up."""
         for _ in range(_ATTEMPTS):
-            known = self.state.read(self.key)
+            known = self._read()
             before = parse(known.text)
             after = replace(change(before), about={**self.about, "role": self.ours})
             if after == before or self.state.write(
@@ -153,6 +164,10 @@ class QuarrelGate:
                 return True
             time.sleep(random.uniform(0, _LONGEST_PAUSE))  # noqa: S311 - not a secret
         return False
+
+    def _read(self) -> SharedValue:
+        ahead, self._ahead = self._ahead, None
+        return ahead.answer() if ahead else self.state.read(self.key)
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
-from ..aws import AWS_ERRORS, call, code_of, may_have_happened, readings, reason_of
+from ..aws import AWS_ERRORS, Ahead, call, code_of, may_have_happened, readings, reason_of
 from ..errors import CannotRead, Refusal
 from .bound import Gate, OpenGate, gate
 from .confirmation import NotYet
@@ -127,6 +128,8 @@ class FixResult:
 
 _REPLANS = 3
 """How often a step is planned again because someone else changed the resource between the read and the call."""
+_FRESH_SECONDS = 0.25
+"""A read that came longer ago than this is not used for a change."""
 
 Make = Callable[[Step], Answer | None]
 Left = Sequence[Step | str]
@@ -163,7 +166,7 @@ def nothing_left(left: Left) -> bool:
 def carry_out(
     steps: Sequence[Step], make: Make, left: Callable[[], Left], *, cannot: str = "", notes: Sequence[str] = (),
     rounds: int = 1, settled: Callable[[Left], bool] = nothing_left, summarise: Summary = summary,
-    confirm: Callable[[], None] | None = None, again: Callable[[], Left] | None = None,
+    confirm: Callable[[], None] | None = None, again: Callable[[], Left] | None = None, reads_ahead: bool = False,
 ) -> FixResult:
     """Make the steps, read the resource again, and return the result.
 
@@ -178,6 +181,7 @@ def carry_out(
         confirm: returns if the event is confirmed, on which the steps with `confirm` depend. If it raises NotYet, only
             the other steps are made, and the outcome is `waiting`. If it raises Refusal, no step is made.
         again: reads the resource and plans its steps again, before a step that overwrites something; by default `left`.
+        reads_ahead: `left` may run in another thread. It then reads while the gate, which is a call to AWS, decides.
     """
     if confirm and any(step.confirm for step in steps):
         try:
@@ -196,16 +200,20 @@ def carry_out(
     work = Work(make, held)
     todo: Sequence[Step] = steps
     remaining: Left | None = list(steps)
+    overlap = reads_ahead and not isinstance(held, OpenGate)
     for further in reversed(range(rounds)):
         try:
-            todo = held.admit(todo)
+            if overlap and further == rounds - 1:
+                todo, first_read = _admitted(held, todo, replan)
+            else:
+                todo, first_read = held.admit(todo), replan
         except CannotRead as error:
             work.problems.append(str(error))
             break
         if not todo:
             remaining = held.left(remaining or ())
             break
-        work.make_all(todo, lambda: held.left(replan()))
+        work.make_all(todo, partial(_left_now, held, first_read))
         remaining = work.read_again(lambda: held.left(left()), further=further > 0, settled=settled)
         todo = [step for step in remaining or () if isinstance(step, Step)]
         if not todo or work.problems:
@@ -242,6 +250,32 @@ def conclude(
     return FixResult(
         outcome, "; ".join(dict.fromkeys(problems)), result.removed, result.added, result.inverse,
         [*notes, *result.notes, *work.notes])
+
+
+def _left_now(held: Gate, read: Callable[[], Left]) -> Left:
+    return held.left(read())
+
+
+def _admitted(
+    held: Gate, steps: Sequence[Step], replan: Callable[[], Left],
+) -> tuple[list[Step], Callable[[], Left]]:
+    """The steps that may be made, and `replan`, which has read the resource meanwhile, for its first caller.
+
+    Raises CannotRead.
+    """
+    ahead = Ahead(replan)
+    try:
+        admitted = held.admit(steps)
+    finally:
+        ahead.settle()
+    # Its first caller is the first step, directly before its call; a step that does not overwrite does not ask.
+    unused = [ahead] if admitted and admitted[0].overwrites else []
+
+    def first_read() -> Left:
+        # What is too old for a change is read again.
+        return unused.pop().answer() if unused and unused[0].age() < _FRESH_SECONDS else replan()
+
+    return admitted, first_read
 
 
 def _unconfirmed(

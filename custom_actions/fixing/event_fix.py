@@ -18,7 +18,7 @@ from c7n.actions import EventAction
 from c7n.exceptions import PolicyValidationError
 from c7n.utils import local_session
 
-from ..aws import AWS_ERRORS, actor_of, call, detail_of, is_own, principal_of, reason_of, state_of
+from ..aws import AWS_ERRORS, actor_of, caller_arn, detail_of, is_own, principal_of, reason_of, state_of
 from .alerting import STOPPED, is_first, notify_of, send
 from .bound import OpenGate, QuarrelGate, held_by, limit_of
 from .confirmation import confirm, function
@@ -113,7 +113,7 @@ class EventFix(TellingFix, EventAction):
         unknown = ""
         if record:
             try:
-                self.own_arn = call(session.client("sts").get_caller_identity)["Arn"]
+                self.own_arn = caller_arn(session)
             except AWS_ERRORS as error:
                 unknown = f"could not determine whether we caused the event: {reason_of(error)}"
             if not unknown and self.is_ours(record):
@@ -127,9 +127,13 @@ class EventFix(TellingFix, EventAction):
             if unknown:
                 yield FixResult(Outcome.FAILED, unknown)
                 return
-            if record and (held := self._gate(resource, record)):
-                gates[id(resource)] = held
-            with held_by(gates.get(id(resource)) or OpenGate()):
+            held = self._gate(resource, record) if record else None
+            if held is None:
+                with held_by(OpenGate()):
+                    yield from self.fix(session, resource, event)
+                return
+            gates[id(resource)] = held
+            with held.reading(), held_by(held):
                 yield from self.fix(session, resource, event)
 
         fixed = fix_each(self, resources, fix, actor_of(event))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .probe import PROBE_PREFIX, PROBE_SOURCE, answer_probe, config, probe_in
     from .realtime import RealtimeMode, distrust, with_aws_source
     from .shapes import EventNotUnderstood, notification_problem, record_problem, too_deep
+    from .start import load_once, with_account
 
 __getattr__, __all__ = face(
     __name__,
@@ -37,4 +38,5 @@ __getattr__, __all__ = face(
     realtime=("RealtimeMode", "distrust", "with_aws_source"),
     responder=("responder",),
     shapes=("EventNotUnderstood", "notification_problem", "record_problem", "too_deep"),
+    start=("load_once", "with_account"),
 )

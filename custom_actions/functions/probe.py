@@ -48,7 +48,9 @@ def answer_probe(marker: str, data: dict[str, Any] | None = None) -> None:
     from c7n.structure import StructureParser
 
     data = config() if data is None else data
-    options = init_config(data)
+    # c7n then asks STS, so a function without credentials is not ready.
+    given = {name: value for name, value in (data.get("execution-options") or {}).items() if name != "account_id"}
+    options = init_config({**data, "execution-options": given})
     load_resources(StructureParser().get_resource_types(data))
     for policy in PolicyCollection.from_data(data, options):
         policy.validate()

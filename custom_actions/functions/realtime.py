@@ -19,9 +19,9 @@ from c7n.exceptions import PolicyValidationError
 from c7n.policy import CloudTrailMode, LambdaMode
 from c7n.utils import local_session
 
-from ..aws import AWS_ERRORS, call, detail_of, readings
+from ..aws import AWS_ERRORS, call, caller_ahead, detail_of, readings
 from ..errors import CannotRead
-from ..fixing import tell_of_failure
+from ..fixing import EventFix, tell_of_failure
 from ..names import HUB_BUS
 from ..resources import ResourcesUnknown, collecting
 from .probe import PROBE_SOURCE
@@ -88,6 +88,13 @@ class RealtimeMode(CloudTrailMode):
             raise
 
     def _run(self, event: Mapping[str, Any], lambda_context: Any) -> Any:
+        # A fix of events asks who we are, to leave alone what we did ourselves.
+        if not any(isinstance(action, EventFix) for action in self.policy.resource_manager.actions):
+            return self._run_on_each(event, lambda_context)
+        with caller_ahead(local_session(self.policy.session_factory)):
+            return self._run_on_each(event, lambda_context)
+
+    def _run_on_each(self, event: Mapping[str, Any], lambda_context: Any) -> Any:
         if len(set(CloudWatchEvents.get_ids(event, self.policy.data["mode"]) or ())) < 2:
             return super().run(event, lambda_context)
         with collecting(self.policy.resource_manager) as unknown:

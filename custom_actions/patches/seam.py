@@ -55,9 +55,15 @@ class Target:
             found = getattr(found, name)
         if self.signature and (now := _signature(found)) != self.signature:
             return f"{self.path} takes {now}, expected {self.signature}"
-        if self.text and self.text not in inspect.getsource(module):
+        if self.text and self.text not in _source(module):
             return f"{module_name} does not contain {self.text!r}"
         return ""
+
+
+def _source(module: ModuleType) -> str:
+    """The module's source text. inspect.getsource would look through all modules, and a cold start waits for that."""
+    loader: Any = module.__spec__.loader if module.__spec__ else None
+    return str(loader.get_source(module.__name__)) if hasattr(loader, "get_source") else ""
 
 
 @dataclass(frozen=True)
@@ -94,10 +100,31 @@ ARCHIVE = (
 
 PATCHES = (
     Patch(
+        "time_zones", "c7n parses all time zones when it is imported", required=False, targets=(
+            Target("dateutil.zoneinfo:get_zonefile_instance", "(new_instance=False)"),
+        )),
+    Patch(
+        "generic_elements", "c7n imports EC2 and IAM for elements that few policies use", required=False, targets=(
+            Target("c7n.resources:LOADED"),
+            Target("c7n.resources:should_load_provider", "(name, provider_types, no_wild=False)"),
+            Target("c7n.resources", text="import c7n.resources.ssm # NOQA"),
+        )),
+    Patch(
         "service_models", "c7n creates a session in every thread, and each reads botocore's service models from disk",
         required=False, targets=(
             Target("botocore.session:create_loader", "(search_path_string=None)"),
             Target("botocore.loaders:Loader", text="self._search_paths"),
+        )),
+    Patch(
+        "shared_clients", "c7n makes new sessions and clients for each event of a function", required=False, targets=(
+            Target("c7n.credentials:SessionFactory.__call__", "(self, assume=True, region=None)"),
+            Target("c7n.credentials:SessionFactory.update", "(self, session)"),
+            Target("c7n.credentials", text="for s in self._subscribers:"),
+            Target("c7n.utils:get_account_alias_from_sts", "(session)"),
+            Target("boto3:Session.client"),
+            Target("botocore.useragent:UserAgentString.set_session_config", "(self, session_user_agent_name, "
+                   "session_user_agent_version, session_user_agent_extra)"),
+            Target("botocore.client:BaseClient.__init__", text="self._user_agent_creator = user_agent_creator"),
         )),
     Patch(
         "checked_responses", "botocore reads a page of a proxy, with status 200, as an empty result",
@@ -164,6 +191,21 @@ PATCHES = (
 )
 
 READ = (
+    Read("custom_actions/patches/time_zones.py", "looks time zones up when they are needed", (
+        Target("c7n.filters.offhours:Time.TZ_ALIASES"),
+        Target("c7n.filters.offhours", text="z_names = list(zoneinfo.get_zonefile_instance().zones)"),
+        Target("c7n.filters.offhours:Time.get_tz", "(tz)"),
+    )),
+    Read("custom_actions/patches/generic_elements.py", "knows which elements c7n adds to every resource type", (
+        Target("c7n.resources.sfn", text="resources.subscribe(InvokeStepFunction.register_resources)"),
+        Target("c7n.resources.ssm", text="resources.subscribe(OpsItemFilter.register_resource)"),
+        Target("c7n.resources.ssm", text="resources.subscribe(PostItem.register_resource)"),
+        Target("c7n.resources.securityhub", text="resources.subscribe(OtherResourcePostFinding.register_resource)"),
+        Target("c7n.resources.securityhub", text="resources.subscribe(SecurityHubFindingFilter.register_resources)"),
+    )),
+    Read("custom_actions/patches/shared_clients.py", "counts the calls of a client that is used again", (
+        Target("c7n.resources.aws", text="'after-call.*.*', self._record, unique_id='c7n-api-stats'"),
+    )),
     Read("custom_actions/plugin.py", "elements are registered as resource types are loaded", (
         Target("c7n.resources.aws:AWS.resources.subscribe", "(func)"),
         Target("c7n.resources.aws:AWS.resources.values", "()"),
@@ -262,6 +304,11 @@ def install(*modules: str) -> None:
 def prepare_sessions() -> None:
     """Install the patches that take effect only for sessions made later. Calling it again has no effect."""
     install("service_models", "checked_responses")
+
+
+def prepare_function() -> None:
+    """Install the patches that take effect only while c7n is imported, at the start of a function."""
+    install("time_zones", "generic_elements")
 
 
 def _install(patch: Patch) -> None:

@@ -50,6 +50,7 @@ VERBS = {
     "rollback": "Undo fixes with the calls in their receipts.",
     "lint": "Run the linter and the type checker (in a checkout).",
     "test": "Run the test cases of your own policies; in a checkout, all tests of this project.",
+    "bench": "Measure this project against other ways to do the same work (in a checkout).",
     "completion": "Print or install the completion of this command for a shell.",
 }
 # Other programs of the environment, which get all arguments as they are; programs.py says how each is run.
@@ -64,7 +65,7 @@ COMPLETE_VARIABLE = "_GUARDRAILS_COMPLETE"
 
 
 # They work on no policies of a team: a damaged guardrails.yml must not keep anybody from using them.
-WITHOUT_SETTINGS = frozenset({"setup", "demo", "sandbox", "lint", "rules", "init", "completion"})
+WITHOUT_SETTINGS = frozenset({"setup", "demo", "sandbox", "lint", "rules", "bench", "init", "completion"})
 
 # They undo fixes, also where guardrails.yml is damaged.
 DESPITE_SETTINGS = frozenset({"receipts", "rollback"})

@@ -9,7 +9,7 @@ from c7n.exceptions import PolicyValidationError
 from c7n.filters import Filter
 from c7n.utils import local_session, type_schema
 
-from ...aws import call
+from ...aws import caller_arn
 from ...errors import Refusal
 from ...fixing import OTHERWISE, Call, FixResult, Inverse, Step, again, is_removed
 from ...parameters import placeholders
@@ -152,7 +152,7 @@ class RevokeFullStar(IamFix):
         """Remove the policies that allow all actions from one principal."""
         self.check_not_protected(resource)
         principal = Principal.of(self.manager.type, resource)
-        own = call(session.client("sts").get_caller_identity)["Arn"]
+        own = caller_arn(session)
         if is_caller(principal, own):
             raise Refusal(f"this runs as {own}, which could not restore its own permissions")
         client = session.client("iam")

@@ -154,7 +154,7 @@ def apply(
     untagged: set[Rule] = set()
     result = carry_out(
         steps, _make(client, untagged), left, notes=[*plan.notes, *notes], rounds=_ROUNDS, confirm=confirm,
-        summarise=lambda made: _summary(group_id, made, untagged))
+        reads_ahead=True, summarise=lambda made: _summary(group_id, made, untagged))
     return replace(result, notes=[*result.notes, *_given_up(plan, there)])
 
 

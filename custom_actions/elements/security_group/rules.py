@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from ...addresses import AddressError, Block, block, normal
@@ -159,7 +160,7 @@ def from_policy(entry: str | Mapping[str, Any]) -> list[Rule]:
     ports or sources are separated by commas. Raises RuleError.
     """
     if isinstance(entry, str):
-        return list(_from_short(entry))
+        return list(_read_short(entry))
     if not isinstance(entry, Mapping):
         raise RuleError(f"a rule must be a string or a mapping, got {entry!r}")
     kinds = [kind for kind in PEER_KINDS if kind in entry]
@@ -258,6 +259,12 @@ def port_ranges(entries: Iterable[str | int]) -> list[tuple[int, int]]:
             raise RuleError(f"cannot read the ports {entry!r}: use 443 or 1020-1025")
         ranges.append(_ports("tcp", int(bounds[1]), int(bounds[2] or bounds[1])))
     return ranges
+
+
+@lru_cache(maxsize=1024)
+def _read_short(text: str) -> tuple[Rule, ...]:
+    """A function reads the same policy at every event."""
+    return tuple(_from_short(text))
 
 
 def _from_short(text: str) -> Iterator[Rule]:

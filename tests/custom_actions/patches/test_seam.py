@@ -93,8 +93,8 @@ def run(change: str, moto: Moto, directory: Path, group_id: str) -> subprocess.C
 
 @pytest.mark.parametrize("change", [
     "botocore.loaders.Loader._paths = botocore.loaders.Loader.__dict__['search_paths']\n"
-    "import inspect; original = inspect.getsource\n"
-    "inspect.getsource = lambda it: original(it).replace('_search_paths', '_paths')",
+    "from importlib.machinery import SourceFileLoader; original = SourceFileLoader.get_source\n"
+    "SourceFileLoader.get_source = lambda self, name: original(self, name).replace('_search_paths', '_paths')",
     "made = botocore.session.create_loader\n"
     "botocore.session.create_loader = lambda path=None, cache=None: made(path)",
 ], ids=["a private is renamed", "another signature"])
