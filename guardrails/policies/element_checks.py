@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from inspect import cleandoc
 from pathlib import Path
 from textwrap import dedent
@@ -20,21 +19,11 @@ from custom_actions.settings_file import TeamError
 
 from ..errors import GuardrailsError
 from .engine import policy_problems, resource_class
-from .validation import FileProblem
+from .file_verdict import ElementChecks, FileProblem
 
 _EXAMPLE = re.compile(r"\.\. code-block:: yaml\n\n((?:    .*\n|\n)+)")
 # Where c7n and this project declare `permissions` for all elements. They say nothing about one element.
 _ROOTS = ("c7n.element", "c7n.filters.core", "c7n.actions.core", "custom_actions.fixing.")
-
-
-@dataclass(frozen=True)
-class ElementChecks:
-    """What is wrong with a team's elements."""
-
-    problems: tuple[FileProblem, ...] = ()
-    hints: tuple[FileProblem, ...] = ()
-    usable: bool = True
-    """Whether c7n can load all of them; if not, no policy can be checked."""
 
 
 def check_team_elements(known: Callable[[str], bool] = lambda permission: True) -> ElementChecks:
