@@ -61,11 +61,13 @@ def kind_of(value: Any) -> str:
 
 def placeholders(data: Any) -> set[str]:
     """The names in braces in the strings of `data`, such as `max_age` in `"{max_age}"`; not those in doubled braces."""
+    if isinstance(data, str):
+        return set(_PLACEHOLDER.findall(data)) if "{" in data else set()
     if isinstance(data, Mapping):
-        return {name for value in data.values() for name in placeholders(value)}
-    if isinstance(data, list | tuple):
-        return {name for value in data for name in placeholders(value)}
-    return set(_PLACEHOLDER.findall(data)) if isinstance(data, str) else set()
+        data = data.values()
+    elif not isinstance(data, list | tuple):
+        return set()
+    return {name for value in data if _has_braces(value) for name in placeholders(value)}
 
 
 def lookups(data: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
@@ -74,17 +76,24 @@ def lookups(data: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
     These are attributes (`{a.b}`), items (`{a[b]}`), the same inside a format specification, and a width or precision
     above WIDTH_LIMIT. Doubled braces (`{{ account.name }}`, for the mailer) and Jinja blocks (`{% if a.b %}`) are text.
     """
-    if isinstance(data, Mapping):
+    if isinstance(data, str):
+        if found := _problem(data):
+            yield path, found
+    elif isinstance(data, Mapping):
         for key, value in data.items():
-            here = (*path, str(key))
             if isinstance(key, str) and (found := _problem(key)):
-                yield here, found
-            yield from lookups(value, here)
+                yield (*path, str(key)), found
+            if _has_braces(value):
+                yield from lookups(value, (*path, str(key)))
     elif isinstance(data, list | tuple):
         for index, value in enumerate(data):
-            yield from lookups(value, (*path, index))
-    elif isinstance(data, str) and (found := _problem(data)):
-        yield path, found
+            if _has_braces(value):
+                yield from lookups(value, (*path, index))
+
+
+def _has_braces(data: Any) -> bool:
+    """False for a string without braces and for numbers, which most values are."""
+    return "{" in data if isinstance(data, str) else data is not None and not isinstance(data, int | float)
 
 
 def lookups_after(policy: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:

@@ -65,11 +65,17 @@ def unknown_resource(resource: str) -> PolicyProblem | None:
     """An error when c7n has no such resource type for AWS. Loads the type."""
     if foreign := foreign_provider(resource):
         return PolicyProblem(("resource",), *foreign)
-    if not load_resources([resource]):
+    if not _missing(resource):
         return None
     from c7n.resources.resource_map import ResourceMap
 
     return PolicyProblem(("resource",), f"unknown resource type {resource}", nearest(resource, ResourceMap))
+
+
+@cache
+def _missing(resource: str) -> bool:
+    """Whether c7n has no such type. c7n tells every subscriber of each type that it is asked for, loaded or not."""
+    return bool(load_resources([resource]))
 
 
 @cache
@@ -170,8 +176,7 @@ def _accepts(validator: Any, policy: Mapping[str, Any], resource: str) -> bool:
     rest = {key: value for key, value in policy.items() if key not in parts}
     if not validator.is_valid({"policies": [rest]}):
         return False
-    if "mode" in policy and not validator.evolve(schema=execution[policy["mode"]["type"]].schema).is_valid(
-            policy["mode"]):
+    if "mode" in policy and not _is_valid(validator, execution[policy["mode"]["type"]].schema, policy["mode"]):
         return False
     return all(
         _accepts_entry(validator, entry, resource, kind)
@@ -189,7 +194,22 @@ def _accepts_entry(validator: Any, entry: Any, resource: str, kind: str) -> bool
     if not isinstance(entry, Mapping):
         return False
     schema = named.get(entry["type"]) if isinstance(entry.get("type"), str) else short
-    return schema is not None and bool(validator.evolve(schema=schema).is_valid(entry))
+    return schema is not None and _is_valid(validator, schema, entry)
+
+
+_valid: dict[tuple[int, str], tuple[Any, bool]] = {}
+"""The schema is a part of the value, so that its id belongs to no other."""
+
+
+def _is_valid(validator: Any, schema: Any, part: Any) -> bool:
+    """Whether a part of c7n's schema accepts a part of a policy.
+
+    The policies of a set are alike: they share their mode, and many filters and actions.
+    """
+    key = id(schema), repr(part)
+    if key not in _valid:
+        _valid[key] = schema, bool(validator.evolve(schema=schema).is_valid(part))
+    return _valid[key][1]
 
 
 @cache
@@ -283,17 +303,17 @@ def _made_once() -> Iterator[None]:
     They are the session, with the whole model of a service, that c7n compares settings with, and the schema of a
     policy inside a policy.
     """
-    from c7n.loader import PolicyLoader
+    from c7n import loader
     from c7n.resources import aws
 
-    session, validator = aws.fake_session, PolicyLoader.default_schema_class
+    session, validator = aws.fake_session, loader.SchemaValidator
     aws.fake_session = lambda: _once(session)
-    PolicyLoader.default_schema_class = staticmethod(lambda: _once(validator))
+    loader.SchemaValidator = lambda: _once(validator)
     try:
         yield
     finally:
         aws.fake_session = session
-        PolicyLoader.default_schema_class = validator
+        loader.SchemaValidator = validator
 
 
 @cache

@@ -88,14 +88,14 @@ def judge(file: Path, content: bytes, catalogues: Mapping[str, Catalogue]) -> Fi
              *(replace(each, convention=True) for each in _located(source, (), _defaults(source)))]
     listed = source.data.get("policies") if isinstance(source.data, Mapping) else None
     listed = listed if isinstance(listed, list) else []
-    checked = []
+    checked, shipped = [], is_shipped(file)
     for index, data in enumerate(listed):
         problems = list(_shape(data))
         if not problems:
             policy = Policy(data, source, index)
             known = CheckedPolicy.of(policy)
             checked.append((known.name, known.resource, known.kind.value, known.line))
-            problems = [*_policy(policy, catalogues), *policy_problems(data, policy.resource)]
+            problems = [*_policy(policy, catalogues, shipped), *policy_problems(data, policy.resource)]
         found.extend(_located(source, ("policies", index), problems))
     return FileVerdict(len(listed), tuple(checked), tuple(found))
 
@@ -154,10 +154,10 @@ def _shape(data: Any) -> Iterator[PolicyProblem]:
         yield PolicyProblem(("metadata",), "metadata must be a mapping", f"its keys are {', '.join(METADATA)}")
 
 
-def _policy(policy: Policy, catalogues: Mapping[str, Catalogue]) -> Iterator[PolicyProblem]:
+def _policy(policy: Policy, catalogues: Mapping[str, Catalogue], shipped: bool) -> Iterator[PolicyProblem]:
     lambda_mode = is_lambda_mode(policy.mode["type"])
     for problem in (
-        *metadata_problems(policy.metadata, shipped=is_shipped(policy.source.path)), *_response(policy),
+        *metadata_problems(policy.metadata, shipped=shipped), *_response(policy),
         *_destruction(policy), *_folder(policy), *_parameters(policy), *(_limits(policy) if lambda_mode else ()),
     ):
         yield replace(problem, convention=True)
