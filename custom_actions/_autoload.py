@@ -16,8 +16,8 @@ _TRIGGER = "c7n.resources.aws"
 def _ours():  # type: ignore[no-untyped-def]
     """Whether this is a process of `guardrails`, or of a run that it has started.
 
-    c7n then loads without its tracer, AWS X-Ray, which makes a client as soon as it is imported: a third of c7n's start.
-    Only `custodian run --tracer xray` uses it.
+    c7n then loads without AWS X-Ray, which makes a client as soon as it is imported: a third of c7n's start. Only
+    `custodian run --tracer xray` uses it.
     """
     return "GUARDRAILS_LIFELINE" in os.environ or "guardrails" in sys.modules
 
@@ -41,7 +41,7 @@ class _Finder:
         load = spec.loader.exec_module
 
         def exec_module(module):  # type: ignore[no-untyped-def]
-            without = _ours() and sys.modules.setdefault("aws_xray_sdk", None) is None  # type: ignore[call-overload]
+            without = _ours() and sys.modules.setdefault("aws_xray_sdk", None) is None
             try:
                 load(module)
             finally:

@@ -28,6 +28,8 @@ settings.load_profile("house")
 os.environ["GUARDRAILS_EXCEPTIONS"] = ""
 # No verdict comes from another test, or from a run of the user's.
 os.environ["GUARDRAILS_CACHE"] = "none"
+# Programs that the tests start would compile every module of ours again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # Hints name the same command, whether run.sh has started the tests or not.
 os.environ.pop("GUARDRAILS_COMMAND", None)
 
