@@ -148,7 +148,8 @@ def _check_team(settings: Settings, exceptions: Exceptions) -> list[str]:
     from .main import verbs
 
     policies = settings.sources.load()
-    check_defaults(settings, verbs())
+    if settings.defaults:
+        check_defaults(settings, verbs())  # imports every verb
     if settings.accounts:
         settings.sources.check_accounts(listed_accounts(settings.accounts, ()).listed)
     state = exceptions.state((), (), [policy.name for policy in policies])

@@ -54,7 +54,8 @@ def test_a_verdict_that_cannot_be_read_is_none(directory: Path) -> None:
 
 @pytest.mark.parametrize("damage", [
     lambda content: b"", lambda content: content[:-1], lambda content: content.replace(b"[1]", b"[2]"),
-    lambda content: content.partition(b"\n")[2], lambda content: b"\xff" * 100, lambda content: content + b" " * 9_000_000,
+    lambda content: content.partition(b"\n")[2], lambda content: b"\xff" * 100,
+    lambda content: content + b" " * 9_000_000,
 ])
 def test_a_damaged_file_is_as_if_it_were_not_there_and_is_written_again(
     directory: Path, damage: Callable[[bytes], bytes]
