@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .file_checks import FileChecks
     from .file_verdict import CheckedPolicy, ElementChecks, FileProblem, Validation
     from .frameworks import FrameworkResult, PolicyResult, RequirementVerdict, dangling, framework_results, policies_for
+    from .invalid import invalid_policies
     from .policy import Kind, Policy, Selection, action_type, is_part, load, merged, policy_files
     from .rules_page import RULES_PAGE, render_rules, replaced_rules
     from .schedules import DAY, SCHEDULED, good_for, interval_of, is_scheduled
@@ -43,6 +44,7 @@ __getattr__, __all__ = face(
     frameworks=(
         "FrameworkResult", "PolicyResult", "RequirementVerdict", "dangling", "framework_results", "policies_for",
     ),
+    invalid=("invalid_policies",),
     policy=("Kind", "Policy", "Selection", "action_type", "is_part", "load", "merged", "policy_files"),
     rules_page=("RULES_PAGE", "render_rules", "replaced_rules"),
     schedules=("DAY", "SCHEDULED", "good_for", "interval_of", "is_scheduled"),

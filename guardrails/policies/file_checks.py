@@ -6,7 +6,6 @@ several files decide together, such as a name that two policies have, is decided
 from __future__ import annotations
 
 import sys
-import sysconfig
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -27,7 +26,7 @@ from .file_verdict import (
     is_shipped,
     unreadable,
 )
-from .verdict_key import NotKnown, catalogues_key, digest, environment, file_key, import_places, team_packages
+from .verdict_key import NotKnown, catalogues_key, digest, environment, file_key, foreign_modules, team_packages
 from .verdict_store import VerdictStore
 
 Verdict = TypeVar("Verdict", FileVerdict, CaseFile, ElementChecks)
@@ -70,22 +69,13 @@ class FileChecks:
         try:
             if self.store.file is None or self.store.file.stem != environment():
                 return  # something has changed in the meantime
-            if foreign := self._foreign_modules():
+            if foreign := foreign_modules(self._modules):
                 self.store.note = (
                     f"no verdicts are stored: a team's elements import {foreign[0]}, outside their package")
                 return
         except NotKnown:
             return
         self.store.save()
-
-    def _foreign_modules(self) -> list[str]:
-        """What a team's elements import that no key contains: no package of theirs, and no installed distribution."""
-        packages = team_packages()
-        known = tuple(f"{place}/" for place in (
-            *packages, *import_places(), *sysconfig.get_paths().values(), Path(__file__).parents[2]))
-        return [] if not packages else [
-            name for name in sorted(sys.modules.keys() - self._modules)
-            if (file := getattr(sys.modules[name], "__file__", None)) and not file.startswith(known)]
 
     def check(self, files: Sequence[Path], cases: Path | None = None, *, whole: bool = False) -> Validation:
         """Check policy files.

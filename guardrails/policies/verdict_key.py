@@ -10,7 +10,8 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
+import sysconfig
+from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -98,7 +99,7 @@ def _content(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-def import_places() -> list[str]:
+def _import_places() -> list[str]:
     """The directories with installed distributions, which Python imports."""
     return [place for place in dict.fromkeys(sys.path) if place and any(
         name.endswith(_DISTRIBUTION) for name in _listed(place))]
@@ -138,6 +139,20 @@ def _tree_state(package: str) -> list[tuple[str, int, int]]:
 def team_packages() -> list[Path]:
     """The directories of the packages with a team's filters and actions. Imports none of them. Raises TeamError."""
     return package_directories(installed=_any_entry_point())
+
+
+def foreign_modules(before: Collection[str]) -> list[str]:
+    """What a team's elements have imported that no key contains: no package of theirs, and no installed distribution.
+
+    `before`: the names of the modules that were imported before the elements. Raises TeamError.
+    """
+    packages = team_packages()
+    if not packages:
+        return []
+    known = tuple(f"{place}/" for place in (
+        *packages, *_import_places(), *sysconfig.get_paths().values(), _GUARDRAILS.parent))
+    return [name for name in sorted(sys.modules.keys() - before)
+            if (file := getattr(sys.modules[name], "__file__", None)) and not file.startswith(known)]
 
 
 def _any_entry_point() -> bool:
