@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .conditions import conditions_hold
     from .coverage import CoverageLevel, FrameworkCoverage, coverage_of, profile_of
     from .editor_schema import policy_schema
-    from .element_checks import check_team_elements, require_team_elements
+    from .element_checks import check_team_elements
     from .engine import is_lambda_mode, policy_problems, resource_class, type_of, walk
     from .event_pattern import UnknownComparison, calls_of, comparable, mismatches, parsed, pattern_of
     from .file_checks import FileChecks
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from .schedules import DAY, SCHEDULED, good_for, interval_of, is_scheduled
     from .scope import Scope, audit_scope, deploy_scope
     from .sources import PACK, PACKS, PackChoice, PolicySources
-    from .validation import used_parameters
+    from .team_elements import require_team_elements
+    from .variables import used_parameters
 
 __getattr__, __all__ = face(
     __name__,
@@ -36,7 +37,7 @@ __getattr__, __all__ = face(
     conditions=("conditions_hold",),
     coverage=("CoverageLevel", "FrameworkCoverage", "coverage_of", "profile_of"),
     editor_schema=("policy_schema",),
-    element_checks=("check_team_elements", "require_team_elements"),
+    element_checks=("check_team_elements",),
     engine=("is_lambda_mode", "policy_problems", "resource_class", "type_of", "walk"),
     event_pattern=("UnknownComparison", "calls_of", "comparable", "mismatches", "parsed", "pattern_of"),
     file_checks=("FileChecks",),
@@ -50,5 +51,6 @@ __getattr__, __all__ = face(
     schedules=("DAY", "SCHEDULED", "good_for", "interval_of", "is_scheduled"),
     scope=("Scope", "audit_scope", "deploy_scope"),
     sources=("PACK", "PACKS", "PackChoice", "PolicySources"),
-    validation=("used_parameters",),
+    team_elements=("require_team_elements",),
+    variables=("used_parameters",),
 )

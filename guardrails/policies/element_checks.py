@@ -17,7 +17,6 @@ from custom_actions.element_packages import Element, class_place, load
 from custom_actions.plugin import team_elements
 from custom_actions.settings_file import TeamError
 
-from ..errors import GuardrailsError
 from .engine import policy_problems, resource_class
 from .file_verdict import ElementChecks, FileProblem
 
@@ -28,7 +27,7 @@ _ROOTS = ("c7n.element", "c7n.filters.core", "c7n.actions.core", "custom_actions
 
 def check_team_elements(known: Callable[[str], bool] = lambda permission: True) -> ElementChecks:
     """Check the elements of the team. `known`: whether AWS defines an action of IAM, such as `ec2:CreateTags`."""
-    if unusable := _unusable():
+    if unusable := unusable_elements():
         return ElementChecks(unusable, usable=False)
     problems, hints = [], []
     for element in team_elements():
@@ -108,14 +107,7 @@ def _parts(policy: Mapping[str, Any]) -> list[Any]:
     return [*manager.actions, *manager.iter_filters()]
 
 
-def require_team_elements() -> None:
-    """Raise GuardrailsError if c7n cannot load the elements of the team. For verbs that would begin to write files."""
-    if unusable := _unusable():
-        first = unusable[0]
-        raise GuardrailsError(f"{first.file}:{first.line}: {first.problem}", first.fix)
-
-
-def _unusable() -> tuple[FileProblem, ...]:
+def unusable_elements() -> tuple[FileProblem, ...]:
     """What keeps c7n from loading the elements: one problem for each module and each name."""
     try:
         elements = team_elements()

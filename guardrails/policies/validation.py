@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from custom_actions.parameters import placeholders
 from custom_actions.plugin import elements
 from custom_actions.vocabulary import CALLING, EXPOSURES, PASSIVE, RESPONSES, SEVERITIES, TELLING
 
@@ -19,6 +18,7 @@ from .engine import PolicyProblem, is_lambda_mode, modes, policy_problems, type_
 from .file_verdict import CheckedPolicy, FileVerdict, Found, Validation, across, is_shipped, unreadable
 from .policy import Kind, Policy, foreign_provider
 from .scope import SCOPES
+from .variables import RUNTIME_VARIABLES, used_parameters
 
 PACKAGE = "custom_actions"
 HANDLER = "custom_actions.lambda_entry.run"
@@ -45,12 +45,6 @@ METADATA = {
 }
 _REPLACES = "a list of the old rules that it replaces; [] if there are none"
 """Only the shipped policies say it."""
-# Variables that c7n fills in itself, at deployment or when an action runs.
-RUNTIME_VARIABLES = frozenset({
-    "account", "account_id", "partition", "region", "policy", "event", "op", "action_date", "now", "service",
-    "bucket_region", "bucket_name", "source_bucket_name", "source_bucket_region", "target_bucket_name",
-    "target_prefix",
-})
 _FILE_KEYS = ("vars", "policies")
 _POLICY_KEYS = (
     "name", "resource", "title", "description", "mode", "tags", "max-resources", "metadata", "query", "filters",
@@ -261,12 +255,6 @@ def _defaults(source: YamlFile) -> Iterator[PolicyProblem]:
         if "#" not in lines[line - 1] and not lines[line - 2].lstrip().startswith("#"):
             yield PolicyProblem(
                 path, f"the parameter {name} has no comment", "explain its meaning and unit in a comment above it")
-
-
-def used_parameters(data: Mapping[str, Any]) -> set[str]:
-    """The names in braces in a policy, except in the defaults themselves; c7n's own variables are included."""
-    metadata = {key: value for key, value in (data.get("metadata") or {}).items() if key != "parameters"}
-    return placeholders({**data, "metadata": metadata})
 
 
 def _response(policy: Policy) -> Iterator[PolicyProblem]:
