@@ -76,19 +76,25 @@ def lookups(data: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
     These are attributes (`{a.b}`), items (`{a[b]}`), the same inside a format specification, and a width or precision
     above WIDTH_LIMIT. Doubled braces (`{{ account.name }}`, for the mailer) and Jinja blocks (`{% if a.b %}`) are text.
     """
+    found: list[tuple[Path, str]] = []
+    _look(data, path, found)
+    return iter(found)
+
+
+def _look(data: Any, path: Path, found: list[tuple[Path, str]]) -> None:
     if isinstance(data, str):
-        if found := _problem(data):
-            yield path, found
+        if problem := _problem(data):
+            found.append((path, problem))
     elif isinstance(data, Mapping):
         for key, value in data.items():
-            if isinstance(key, str) and (found := _problem(key)):
-                yield (*path, str(key)), found
+            if isinstance(key, str) and (problem := _problem(key)):
+                found.append(((*path, str(key)), problem))
             if _has_braces(value):
-                yield from lookups(value, (*path, str(key)))
+                _look(value, (*path, str(key)), found)
     elif isinstance(data, list | tuple):
         for index, value in enumerate(data):
             if _has_braces(value):
-                yield from lookups(value, (*path, index))
+                _look(value, (*path, index), found)
 
 
 def _has_braces(data: Any) -> bool:
