@@ -116,6 +116,21 @@ def in_packages(names: Iterable[str]) -> tuple[Element, ...]:
     return tuple(each for name in names for each in _listed(_imported(name, None), required=False))
 
 
+def package_directories(*, installed: bool = True) -> list[Path]:
+    """The directories of the packages that `discovered` would import. Imports none of them.
+
+    `installed`: whether to look for packages that entry points name. Raises TeamError as `discovered` does, except for
+    what is wrong inside of a package.
+    """
+    found = list(_directories(settings_file()))
+    for name in _installed() if installed else ():
+        spec = importlib.util.find_spec(name)
+        if spec is None or not spec.submodule_search_locations:
+            raise TeamError(f"the package {name} cannot be found", "install it again", file=Path("entry_points.txt"))
+        found += map(Path, spec.submodule_search_locations)
+    return found
+
+
 @functools.cache
 def _discovered(file: Path | None) -> tuple[Element, ...]:
     found: dict[str, ModuleType] = {}

@@ -61,11 +61,13 @@ def kind_of(value: Any) -> str:
 
 def placeholders(data: Any) -> set[str]:
     """The names in braces in the strings of `data`, such as `max_age` in `"{max_age}"`; not those in doubled braces."""
+    if isinstance(data, str):
+        return set(_PLACEHOLDER.findall(data)) if "{" in data else set()
     if isinstance(data, Mapping):
-        return {name for value in data.values() for name in placeholders(value)}
-    if isinstance(data, list | tuple):
-        return {name for value in data for name in placeholders(value)}
-    return set(_PLACEHOLDER.findall(data)) if isinstance(data, str) else set()
+        data = data.values()
+    elif not isinstance(data, list | tuple):
+        return set()
+    return {name for value in data if _has_braces(value) for name in placeholders(value)}
 
 
 def lookups(data: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
@@ -74,17 +76,30 @@ def lookups(data: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
     These are attributes (`{a.b}`), items (`{a[b]}`), the same inside a format specification, and a width or precision
     above WIDTH_LIMIT. Doubled braces (`{{ account.name }}`, for the mailer) and Jinja blocks (`{% if a.b %}`) are text.
     """
-    if isinstance(data, Mapping):
+    found: list[tuple[Path, str]] = []
+    _look(data, path, found)
+    return iter(found)
+
+
+def _look(data: Any, path: Path, found: list[tuple[Path, str]]) -> None:
+    if isinstance(data, str):
+        if problem := _problem(data):
+            found.append((path, problem))
+    elif isinstance(data, Mapping):
         for key, value in data.items():
-            here = (*path, str(key))
-            if isinstance(key, str) and (found := _problem(key)):
-                yield here, found
-            yield from lookups(value, here)
+            if isinstance(key, str) and (problem := _problem(key)):
+                found.append(((*path, str(key)), problem))
+            if _has_braces(value):
+                _look(value, (*path, str(key)), found)
     elif isinstance(data, list | tuple):
         for index, value in enumerate(data):
-            yield from lookups(value, (*path, index))
-    elif isinstance(data, str) and (found := _problem(data)):
-        yield path, found
+            if _has_braces(value):
+                _look(value, (*path, index), found)
+
+
+def _has_braces(data: Any) -> bool:
+    """False for a string without braces and for numbers, which most values are."""
+    return "{" in data if isinstance(data, str) else data is not None and not isinstance(data, int | float)
 
 
 def lookups_after(policy: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:

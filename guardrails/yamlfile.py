@@ -1,8 +1,10 @@
 """Reads YAML files as c7n does, with the line of every value."""
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,7 @@ class YamlFile:
     path: Path
     data: Any
     _root: Any
+    text: str = ""
 
     def line(self, path: Sequence[str | int] = ()) -> int:
         """The line, counted from 1, of the value at `path`; of its nearest parent when the value is missing.
@@ -62,11 +65,24 @@ def read(path: Path) -> YamlFile:
     Raises YamlError when it is not text, not valid YAML, repeats a key in one mapping, or is too large: itself, or with
     its aliases resolved (`custom_actions.yaml_limits`).
     """
+    return parsed(path, content(path))
+
+
+def content(path: Path) -> bytes:
+    """The file's content, for `parsed`. Raises YamlError as `read` does."""
     try:
-        text = read_bytes(path, BYTES, pipes=False).decode("utf-8-sig")
+        return read_bytes(path, BYTES, pipes=False)
     except TooLarge:
         raise YamlError(f"too large: the limit is {BYTES} bytes; divide it into several files", 1) from None
-    except (CannotRead, UnicodeDecodeError) as error:
+    except CannotRead as error:
+        raise YamlError(f"cannot be read: {error}", 1) from None
+
+
+def parsed(path: Path, content: bytes) -> YamlFile:
+    """The file with this content. Raises YamlError as `read` does."""
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
         raise YamlError(f"cannot be read: {error}", 1) from None
     loader = None
     try:
@@ -75,16 +91,16 @@ def read(path: Path) -> YamlFile:
         loader = Loader(text)
         root = loader.get_single_node()
         if root is None:
-            return YamlFile(path, None, None)
+            return YamlFile(path, None, None, text)
         if found := nodes_too_large(root):
             raise YamlError(*found)
         # Before construction, which merges the merge keys into the mapping.
         for key, line in _repeated_keys(root):
             raise YamlError(f"duplicate key {key!r} in one mapping; only the last one would apply", line)
-        return YamlFile(path, loader.construct_document(root), root)
+        return YamlFile(path, loader.construct_document(root), root, text)
     except yaml.MarkedYAMLError as error:
         if path.suffix == ".json" and (found := _json(text)) is not None:
-            return YamlFile(path, found, None)
+            return YamlFile(path, found, None, text)
         mark = error.problem_mark or error.context_mark
         what = ", ".join(part for part in (error.context, error.problem) if part)
         # PyYAML reports what is missing at the end on the line after it.
@@ -96,6 +112,18 @@ def read(path: Path) -> YamlFile:
     finally:
         if loader is not None:
             loader.dispose()
+
+
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """Disable garbage collection, which takes a quarter of the time here and finds little: what is read is kept."""
+    on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if on:
+            gc.enable()
 
 
 def _json(text: str) -> Any:

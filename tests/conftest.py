@@ -26,6 +26,10 @@ settings.load_profile("house")
 
 # A team's own exceptions change no test.
 os.environ["GUARDRAILS_EXCEPTIONS"] = ""
+# No verdict comes from another test, or from a run of the user's.
+os.environ["GUARDRAILS_CACHE"] = "none"
+# Programs that the tests start would compile every module of ours again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # Hints name the same command, whether run.sh has started the tests or not.
 os.environ.pop("GUARDRAILS_COMMAND", None)
 

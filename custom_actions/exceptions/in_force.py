@@ -10,8 +10,6 @@ import os
 from datetime import date, datetime
 from pathlib import Path
 
-from c7n.exceptions import PolicyValidationError
-
 from .entries import InvalidExceptions
 from .file import read
 from .rules import FILE, VARIABLE, ExceptionRule
@@ -48,5 +46,7 @@ def rules_for(policy: str, account: str | None, now: datetime) -> list[Exception
     try:
         listed = read(path, today)
     except InvalidExceptions as error:
+        from c7n.exceptions import PolicyValidationError
+
         raise PolicyValidationError(f"policy:{policy} {path}: {error}") from error
     return [rule for rule in listed.rules if rule.concerns(policy, account) and not rule.expired(now)]

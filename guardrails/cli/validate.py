@@ -15,7 +15,7 @@ from .options import controls_option, json_option, talk_options, team_settings
 from .talk import is_verbose
 
 if TYPE_CHECKING:
-    from ..policies import FileProblem, Policy
+    from ..policies import CheckedPolicy, FileChecks, FileProblem
     from ..results import Exceptions
     from ..settings import Settings
 
@@ -32,10 +32,13 @@ CASES = ROOT / "tests" / "policies"
 @click.option("--strict", is_flag=True,
               help="Demand metadata, and keep this project's other rules for policies, in all policies. They are only "
                    "hints for policies of others.")
+@click.option("--no-cache", is_flag=True,
+              help="Neither read nor store verdicts on files that have not changed.")
 @json_option()
 @talk_options
 def validate(
-    paths: tuple[Path, ...], controls: tuple[Path, ...], cases: str | None, strict: bool, as_json: bool
+    paths: tuple[Path, ...], controls: tuple[Path, ...], cases: str | None, strict: bool, no_cache: bool,
+    as_json: bool,
 ) -> None:
     """Check policy files: schema, filters and actions, metadata, controls, names, test cases, Lambda's limits.
 
@@ -50,27 +53,27 @@ def validate(
       {command} validate my-policies/ --strict --cases my-tests/policies
     """
     started = time.monotonic()
-    from ..policies import check_files, check_team_elements, load_catalogues, policy_files
-    from ..results import load as load_exceptions
-    from ..stacks import ActionCatalogue
+    from ..policies import FileChecks, policy_files
 
-    elements = check_team_elements(lambda permission: ActionCatalogue.shipped().knows(permission))
+    checks = (FileChecks if no_cache else FileChecks.with_store)(controls, strict=strict)
+    elements = checks.check_elements(_is_defined)
     if not elements.usable:
         _show(map(_shortened, elements.problems))
         click.echo(f"{len(elements.problems)} errors in the team's filters and actions; no policy was checked")
         raise SystemExit(1)
     settings = team_settings()
     files = [_short(file) for file in (policy_files(paths) if paths else settings.sources.files())]
-    exceptions = None if paths else load_exceptions(settings.exceptions)
-    found = check_files(
-        files, load_catalogues(controls), _cases(cases, files), whole=not paths and settings.file is None,
-        strict=strict)
+    exceptions = None if paths else _exceptions(settings)
+    found = checks.check(files, _cases(cases, files), whole=not paths and settings.file is None)
     problems = [*map(_shortened, elements.problems), *found.problems]
     if not paths and cases is None:
-        problems += _without_case(settings, found.checked)
+        problems += _without_case(settings, found.checked, checks)
+    checks.save()
     if is_verbose():
         for file in files:
             say(f"checked {file}")
+        if checks.store.note:
+            say(checks.store.note)
     hints = [*map(_shortened, elements.hints), *found.hints]
     if not as_json:
         _show_all(hints, problems, verbose=is_verbose())
@@ -111,15 +114,28 @@ def _show(problems: Iterable[FileProblem], label: str = "") -> None:
             click.echo(f"    {problem.fix}")
 
 
-def _without_case(settings: Settings, policies: Sequence[Policy]) -> Iterator[FileProblem]:
-    """The team's own policies without a test case, if its settings name directories of cases."""
-    from ..policies import case_problems
+def _is_defined(permission: str) -> bool:
+    """Whether AWS defines an action of IAM, such as `ec2:CreateTags`."""
+    from ..stacks import ActionCatalogue
 
+    return ActionCatalogue.shipped().knows(permission)
+
+
+def _exceptions(settings: Settings) -> Exceptions:
+    from ..results import load
+
+    return load(settings.exceptions)
+
+
+def _without_case(
+    settings: Settings, policies: Sequence[CheckedPolicy], checks: FileChecks
+) -> Iterator[FileProblem]:
+    """The team's own policies without a test case, if its settings name directories of cases."""
     directories = [Path(each).resolve() for each in settings.sources.directories]
     own = [policy for policy in policies
-           if any(policy.source.path.resolve().is_relative_to(each) for each in directories)]
+           if any(policy.file.resolve().is_relative_to(each) for each in directories)]
     for directory in settings.cases:
-        yield from case_problems(own, _short(directory), whole=len(settings.cases) == 1)
+        yield from checks.case_problems(own, _short(directory), whole=len(settings.cases) == 1)
 
 
 def _check_team(settings: Settings, exceptions: Exceptions) -> list[str]:
@@ -132,7 +148,8 @@ def _check_team(settings: Settings, exceptions: Exceptions) -> list[str]:
     from .main import verbs
 
     policies = settings.sources.load()
-    check_defaults(settings, verbs())
+    if settings.defaults:
+        check_defaults(settings, verbs())  # imports every verb
     if settings.accounts:
         settings.sources.check_accounts(listed_accounts(settings.accounts, ()).listed)
     state = exceptions.state((), (), [policy.name for policy in policies])

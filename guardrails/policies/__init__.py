@@ -7,46 +7,50 @@ from custom_actions.face import face
 
 if TYPE_CHECKING:
     from .attacks import ATTACKS_PAGE, Attack, attacks_page, load_attacks, seen_by
-    from .cases import case_problems
     from .catalogue import Catalogue, load_catalogues, only
     from .catalogue_changes import CatalogueChange, changes, newer_list
     from .claims import claims_of, partial_claims
     from .conditions import conditions_hold
     from .coverage import CoverageLevel, FrameworkCoverage, coverage_of, profile_of
     from .editor_schema import policy_schema
-    from .element_checks import ElementChecks, check_team_elements, require_team_elements
+    from .element_checks import check_team_elements
     from .engine import is_lambda_mode, policy_problems, resource_class, type_of, walk
     from .event_pattern import UnknownComparison, calls_of, comparable, mismatches, parsed, pattern_of
-    from .file_checks import check_files
+    from .file_checks import FileChecks
+    from .file_verdict import CheckedPolicy, ElementChecks, FileProblem, Validation
     from .frameworks import FrameworkResult, PolicyResult, RequirementVerdict, dangling, framework_results, policies_for
+    from .invalid import invalid_policies
     from .policy import Kind, Policy, Selection, action_type, is_part, load, merged, policy_files
     from .rules_page import RULES_PAGE, render_rules, replaced_rules
     from .schedules import DAY, SCHEDULED, good_for, interval_of, is_scheduled
     from .scope import Scope, audit_scope, deploy_scope
     from .sources import PACK, PACKS, PackChoice, PolicySources
-    from .validation import FileProblem, Validation, used_parameters
+    from .team_elements import require_team_elements
+    from .variables import used_parameters
 
 __getattr__, __all__ = face(
     __name__,
     attacks=("ATTACKS_PAGE", "Attack", "attacks_page", "load_attacks", "seen_by"),
     catalogue=("Catalogue", "load_catalogues", "only"),
     catalogue_changes=("CatalogueChange", "changes", "newer_list"),
-    cases=("case_problems",),
     claims=("claims_of", "partial_claims"),
     conditions=("conditions_hold",),
     coverage=("CoverageLevel", "FrameworkCoverage", "coverage_of", "profile_of"),
     editor_schema=("policy_schema",),
-    element_checks=("ElementChecks", "check_team_elements", "require_team_elements"),
+    element_checks=("check_team_elements",),
     engine=("is_lambda_mode", "policy_problems", "resource_class", "type_of", "walk"),
     event_pattern=("UnknownComparison", "calls_of", "comparable", "mismatches", "parsed", "pattern_of"),
-    file_checks=("check_files",),
+    file_checks=("FileChecks",),
+    file_verdict=("CheckedPolicy", "ElementChecks", "FileProblem", "Validation"),
     frameworks=(
         "FrameworkResult", "PolicyResult", "RequirementVerdict", "dangling", "framework_results", "policies_for",
     ),
+    invalid=("invalid_policies",),
     policy=("Kind", "Policy", "Selection", "action_type", "is_part", "load", "merged", "policy_files"),
     rules_page=("RULES_PAGE", "render_rules", "replaced_rules"),
     schedules=("DAY", "SCHEDULED", "good_for", "interval_of", "is_scheduled"),
     scope=("Scope", "audit_scope", "deploy_scope"),
     sources=("PACK", "PACKS", "PackChoice", "PolicySources"),
-    validation=("FileProblem", "Validation", "used_parameters"),
+    team_elements=("require_team_elements",),
+    variables=("used_parameters",),
 )

@@ -85,7 +85,7 @@ def load_catalogues(directories: Iterable[Path] = (), *, base: Path = CONTROLS) 
     for a `same_as` with an unknown requirement.
     """
     catalogues: dict[str, Catalogue] = {}
-    for file in _files([base, *directories]):
+    for file in catalogue_files(directories, base=base):
         catalogue = catalogue_of(file)
         if (other := catalogues.get(catalogue.name)) is not None:
             raise GuardrailsError(
@@ -108,8 +108,9 @@ def only(names: Iterable[str], catalogues: Mapping[str, Catalogue]) -> dict[str,
     return {name: one for name, one in catalogues.items() if not names or name in names}
 
 
-def _files(directories: Iterable[Path]) -> Iterator[Path]:
-    for directory in dict.fromkeys(directory.resolve() for directory in directories):
+def catalogue_files(directories: Iterable[Path] = (), *, base: Path = CONTROLS) -> Iterator[Path]:
+    """The files of `load_catalogues`. Raises GuardrailsError for a directory without any."""
+    for directory in dict.fromkeys(directory.resolve() for directory in (base, *directories)):
         files = sorted([*directory.glob("*.yml"), *directory.glob("*.yaml")])
         if not files:
             raise GuardrailsError(

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from inspect import cleandoc
 from pathlib import Path
 from textwrap import dedent
@@ -18,28 +17,17 @@ from custom_actions.element_packages import Element, class_place, load
 from custom_actions.plugin import team_elements
 from custom_actions.settings_file import TeamError
 
-from ..errors import GuardrailsError
 from .engine import policy_problems, resource_class
-from .validation import FileProblem
+from .file_verdict import ElementChecks, FileProblem
 
 _EXAMPLE = re.compile(r"\.\. code-block:: yaml\n\n((?:    .*\n|\n)+)")
 # Where c7n and this project declare `permissions` for all elements. They say nothing about one element.
 _ROOTS = ("c7n.element", "c7n.filters.core", "c7n.actions.core", "custom_actions.fixing.")
 
 
-@dataclass(frozen=True)
-class ElementChecks:
-    """What is wrong with a team's elements."""
-
-    problems: tuple[FileProblem, ...] = ()
-    hints: tuple[FileProblem, ...] = ()
-    usable: bool = True
-    """Whether c7n can load all of them; if not, no policy can be checked."""
-
-
 def check_team_elements(known: Callable[[str], bool] = lambda permission: True) -> ElementChecks:
     """Check the elements of the team. `known`: whether AWS defines an action of IAM, such as `ec2:CreateTags`."""
-    if unusable := _unusable():
+    if unusable := unusable_elements():
         return ElementChecks(unusable, usable=False)
     problems, hints = [], []
     for element in team_elements():
@@ -119,14 +107,7 @@ def _parts(policy: Mapping[str, Any]) -> list[Any]:
     return [*manager.actions, *manager.iter_filters()]
 
 
-def require_team_elements() -> None:
-    """Raise GuardrailsError if c7n cannot load the elements of the team. For verbs that would begin to write files."""
-    if unusable := _unusable():
-        first = unusable[0]
-        raise GuardrailsError(f"{first.file}:{first.line}: {first.problem}", first.fix)
-
-
-def _unusable() -> tuple[FileProblem, ...]:
+def unusable_elements() -> tuple[FileProblem, ...]:
     """What keeps c7n from loading the elements: one problem for each module and each name."""
     try:
         elements = team_elements()

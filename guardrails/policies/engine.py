@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -65,11 +64,17 @@ def unknown_resource(resource: str) -> PolicyProblem | None:
     """An error when c7n has no such resource type for AWS. Loads the type."""
     if foreign := foreign_provider(resource):
         return PolicyProblem(("resource",), *foreign)
-    if not load_resources([resource]):
+    if not _missing(resource):
         return None
     from c7n.resources.resource_map import ResourceMap
 
     return PolicyProblem(("resource",), f"unknown resource type {resource}", nearest(resource, ResourceMap))
+
+
+@cache
+def _missing(resource: str) -> bool:
+    """Whether c7n has no such type. c7n tells every subscriber of each type that it is asked for, loaded or not."""
+    return bool(load_resources([resource]))
 
 
 @cache
@@ -170,8 +175,7 @@ def _accepts(validator: Any, policy: Mapping[str, Any], resource: str) -> bool:
     rest = {key: value for key, value in policy.items() if key not in parts}
     if not validator.is_valid({"policies": [rest]}):
         return False
-    if "mode" in policy and not validator.evolve(schema=execution[policy["mode"]["type"]].schema).is_valid(
-            policy["mode"]):
+    if "mode" in policy and not _is_valid(validator, execution[policy["mode"]["type"]].schema, policy["mode"]):
         return False
     return all(
         _accepts_entry(validator, entry, resource, kind)
@@ -189,7 +193,22 @@ def _accepts_entry(validator: Any, entry: Any, resource: str, kind: str) -> bool
     if not isinstance(entry, Mapping):
         return False
     schema = named.get(entry["type"]) if isinstance(entry.get("type"), str) else short
-    return schema is not None and bool(validator.evolve(schema=schema).is_valid(entry))
+    return schema is not None and _is_valid(validator, schema, entry)
+
+
+_valid: dict[tuple[int, str], tuple[Any, bool]] = {}
+"""The schema is a part of the value, so that its id belongs to no other."""
+
+
+def _is_valid(validator: Any, schema: Any, part: Any) -> bool:
+    """Whether a part of c7n's schema accepts a part of a policy.
+
+    The policies of a set are alike: they share their mode, and many filters and actions.
+    """
+    key = id(schema), repr(part)
+    if key not in _valid:
+        _valid[key] = schema, bool(validator.evolve(schema=schema).is_valid(part))
+    return _valid[key][1]
 
 
 @cache
@@ -256,7 +275,7 @@ def _own(policy: Mapping[str, Any]) -> Iterator[PolicyProblem]:
     where: Path = ()
     try:
         with _made_once():
-            loaded = EnginePolicy(deepcopy(dict(policy)), Config.empty(**_OPTIONS))
+            loaded = EnginePolicy(_copied(policy), Config.empty(**_OPTIONS))
             loaded.expand_variables(loaded.get_variables())
             loaded.validate()
         return
@@ -264,7 +283,7 @@ def _own(policy: Mapping[str, Any]) -> Iterator[PolicyProblem]:
     except Exception as error:  # noqa: BLE001
         first = error
     try:
-        loaded = EnginePolicy(deepcopy(dict(policy)), Config.empty(**_OPTIONS))
+        loaded = EnginePolicy(_copied(policy), Config.empty(**_OPTIONS))
         loaded.expand_variables(loaded.get_variables())
         for kind, parts in (("filters", loaded.resource_manager.filters), ("actions", loaded.resource_manager.actions)):
             for index, part in enumerate(parts):
@@ -276,6 +295,15 @@ def _own(policy: Mapping[str, Any]) -> Iterator[PolicyProblem]:
     yield PolicyProblem(where, " ".join(str(first).split())[:400] or type(first).__name__)
 
 
+def _copied(data: Any) -> Any:
+    """A copy of YAML data that c7n may change; several times faster than deepcopy."""
+    if isinstance(data, str):
+        return data
+    if isinstance(data, Mapping):
+        return {key: _copied(value) for key, value in data.items()}
+    return [_copied(value) for value in data] if isinstance(data, list) else data
+
+
 @contextmanager
 def _made_once() -> Iterator[None]:
     """Inside this context, c7n makes some objects once instead of once for each element.
@@ -283,17 +311,31 @@ def _made_once() -> Iterator[None]:
     They are the session, with the whole model of a service, that c7n compares settings with, and the schema of a
     policy inside a policy.
     """
-    from c7n.loader import PolicyLoader
+    from c7n import loader
     from c7n.resources import aws
 
-    session, validator = aws.fake_session, PolicyLoader.default_schema_class
+    session, validator = aws.fake_session, loader.SchemaValidator
     aws.fake_session = lambda: _once(session)
-    PolicyLoader.default_schema_class = staticmethod(lambda: _once(validator))
+    loader.SchemaValidator = _inner_validator(validator)
     try:
         yield
     finally:
         aws.fake_session = session
-        PolicyLoader.default_schema_class = validator
+        loader.SchemaValidator = validator
+
+
+@cache
+def _inner_validator(original: Any) -> Any:
+    """c7n's class that compares a policy inside a policy with the schema; what `_accepts` accepts is not explained."""
+
+    class Validator(original):
+        def validate(self, policy_data: Any, resource_types: Any = None) -> Any:
+            policies, types = policy_data.get("policies"), list(resource_types or ())
+            if len(policies) == len(types) == 1 and _accepts(_validator(types[0]), policies[0], types[0]):
+                return []
+            return _once(original).validate(policy_data, resource_types)
+
+    return Validator
 
 
 @cache

@@ -95,7 +95,7 @@ def _controls(controls: Mapping[str, Sequence[str]]) -> str:
 
 def _parameters(policy: Policy) -> list[str]:
     """The parameters that the policy uses, in the order of its file."""
-    from .validation import used_parameters
+    from .variables import used_parameters
 
     used = used_parameters(policy.data)
     return [name for name in policy.metadata.get("parameters") or {} if name in used and name != "profiles"]

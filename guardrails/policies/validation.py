@@ -1,26 +1,24 @@
-"""The validation of policy files. It reports every error, not only the first."""
+"""The validation of the content of policy files. It reports every error, not only the first."""
 from __future__ import annotations
 
-import gc
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from custom_actions.parameters import placeholders
 from custom_actions.plugin import elements
 from custom_actions.vocabulary import CALLING, EXPOSURES, PASSIVE, RESPONSES, SEVERITIES, TELLING
 
-from ..paths import POLICIES
 from ..suggest import nearest
-from ..yamlfile import YamlError, YamlFile, read
+from ..yamlfile import YamlError, YamlFile, content, no_collection, parsed
 from .catalogue import Catalogue
 from .claims import problems as claim_problems
 from .engine import PolicyProblem, is_lambda_mode, modes, policy_problems, type_of, walk
+from .file_verdict import CheckedPolicy, FileVerdict, Found, Validation, across, is_shipped, unreadable
 from .policy import Kind, Policy, foreign_provider
 from .scope import SCOPES
+from .variables import RUNTIME_VARIABLES, used_parameters
 
 PACKAGE = "custom_actions"
 HANDLER = "custom_actions.lambda_entry.run"
@@ -47,12 +45,6 @@ METADATA = {
 }
 _REPLACES = "a list of the old rules that it replaces; [] if there are none"
 """Only the shipped policies say it."""
-# Variables that c7n fills in itself, at deployment or when an action runs.
-RUNTIME_VARIABLES = frozenset({
-    "account", "account_id", "partition", "region", "policy", "event", "op", "action_date", "now", "service",
-    "bucket_region", "bucket_name", "source_bucket_name", "source_bucket_region", "target_bucket_name",
-    "target_prefix",
-})
 _FILE_KEYS = ("vars", "policies")
 _POLICY_KEYS = (
     "name", "resource", "title", "description", "mode", "tags", "max-resources", "metadata", "query", "filters",
@@ -60,119 +52,55 @@ _POLICY_KEYS = (
 )
 
 
-@dataclass(frozen=True)
-class FileProblem:
-    """One error, with its file and line."""
-
-    file: Path
-    line: int
-    problem: str
-    fix: str = ""
-
-
-@dataclass(frozen=True)
-class Validation:
-    """The errors found, and the numbers of files, policies and resource types that were checked."""
-
-    problems: tuple[FileProblem, ...]
-    """What no tool accepts, and with `strict` what this project's own rules for policies do not."""
-    hints: tuple[FileProblem, ...]
-    """What c7n accepts, and this project's own rules do not."""
-    files: int
-    policies: int
-    resource_types: int
-    checked: tuple[Policy, ...] = ()
-    """The policies that are well-formed enough to be checked in detail."""
-
-
 def validate_files(
     files: Iterable[Path], catalogues: Mapping[str, Catalogue], *, strict: bool = True
 ) -> Validation:
-    """Check every file.
+    """Check every file, without stored verdicts.
 
     Args:
         catalogues: the frameworks that a policy may name, by their names.
         strict: whether this project's own rules (metadata, folders, profiles for what cannot be undone) apply to all
             policies. They always apply to the shipped ones; for others, a breach is then only a hint.
     """
-    with _no_collection():
-        return _validate_files(files, catalogues, strict=strict)
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Disable garbage collection, which takes a quarter of the time here and finds little: what is read is kept."""
-    on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if on:
-            gc.enable()
-
-
-def _validate_files(files: Iterable[Path], catalogues: Mapping[str, Catalogue], *, strict: bool) -> Validation:
-    problems: list[FileProblem] = []
-    hints: list[FileProblem] = []
-    named: dict[str, tuple[Path, int]] = {}
-    resources, policies = set(), 0
-    checked: list[Policy] = []
-    files = list(files)
-    for file in files:
+    def verdict(file: Path) -> FileVerdict:
         try:
-            source = read(file)
+            return judge(file, content(file), catalogues)
         except YamlError as error:
-            problems.append(FileProblem(file, error.line, error.message))
-            continue
-        conventions = problems if strict or _is_shipped(file) else hints
-        structure = list(_structure(source.data))
-        problems.extend(_located(source, (), structure))
-        conventions.extend(_located(source, (), _defaults(source)))
-        listed = source.data.get("policies") if isinstance(source.data, Mapping) else None
-        for index, data in enumerate(listed if isinstance(listed, list) else ()):
-            policies += 1
-            found = list(_shape(data))
-            if not found:
-                policy = Policy(data, source, index)
-                checked.append(policy)
-                resources.add(policy.resource)
-                found = [*_policy(policy, catalogues), *policy_problems(data, policy.resource)]
-                place = (file, source.line(("policies", index, "name")))
-                first = named.setdefault(policy.name, place)
-                if first != place:
-                    found.append(PolicyProblem(
-                        ("name",), f"duplicate policy name {policy.name}; the other one is in {first[0]}:{first[1]}",
-                        "rename one of them: functions, findings and output directories use the name",
-                    ))
-            at = ("policies", index)
-            problems.extend(_located(source, at, (each for each in found if not each.convention)))
-            conventions.extend(_located(source, at, (each for each in found if each.convention)))
-    return Validation(
-        tuple(in_order(problems)), tuple(in_order(hints)), len(files), policies, len(resources), tuple(checked))
+            return unreadable(error)
+
+    with no_collection():
+        return across([(file, verdict(file)) for file in files], strict=strict)
 
 
-def _is_shipped(file: Path) -> bool:
-    return file.resolve().is_relative_to(POLICIES)
+def judge(file: Path, content: bytes, catalogues: Mapping[str, Catalogue]) -> FileVerdict:
+    """The verdict on a policy file with this content. Checks across files are not part of it: see `across`."""
+    try:
+        source = parsed(file, content)
+    except YamlError as error:
+        return unreadable(error)
+    found = [*_located(source, (), _structure(source.data)),
+             *(replace(each, convention=True) for each in _located(source, (), _defaults(source)))]
+    listed = source.data.get("policies") if isinstance(source.data, Mapping) else None
+    listed = listed if isinstance(listed, list) else []
+    checked, shipped = [], is_shipped(file)
+    for index, data in enumerate(listed):
+        problems = list(_shape(data))
+        if not problems:
+            policy = Policy(data, source, index)
+            known = CheckedPolicy.of(policy)
+            checked.append((known.name, known.resource, known.kind.value, known.line))
+            problems = [*_policy(policy, catalogues, shipped), *policy_problems(data, policy.resource)]
+        found.extend(_located(source, ("policies", index), problems))
+    return FileVerdict(len(listed), tuple(checked), tuple(found))
 
 
-def in_order(problems: Iterable[FileProblem]) -> Iterator[FileProblem]:
-    """Each error once, by file and line: c7n and our own checks may report the same one."""
-    seen = set()
-    for problem in sorted(problems, key=lambda problem: (str(problem.file), problem.line)):
-        if (problem.file, problem.line, problem.problem) not in seen:
-            seen.add((problem.file, problem.line, problem.problem))
-            yield problem
-
-
-def _located(source: YamlFile, base: tuple[str | int, ...], found: Iterable[PolicyProblem]) -> Iterator[FileProblem]:
+def _located(source: YamlFile, base: tuple[str | int, ...], found: Iterable[PolicyProblem]) -> Iterator[Found]:
     for problem in found:
         name = ""
         if base:
             data = source.data["policies"][base[1]]
             name = f"{data['name']}: " if isinstance(data, Mapping) and data.get("name") else ""
-        yield FileProblem(
-            source.path, source.line((*base, *problem.path)), name + problem.problem, problem.fix
-        )
+        yield Found(source.line((*base, *problem.path)), name + problem.problem, problem.fix, problem.convention)
 
 
 def _structure(data: Any) -> Iterator[PolicyProblem]:
@@ -220,10 +148,10 @@ def _shape(data: Any) -> Iterator[PolicyProblem]:
         yield PolicyProblem(("metadata",), "metadata must be a mapping", f"its keys are {', '.join(METADATA)}")
 
 
-def _policy(policy: Policy, catalogues: Mapping[str, Catalogue]) -> Iterator[PolicyProblem]:
+def _policy(policy: Policy, catalogues: Mapping[str, Catalogue], shipped: bool) -> Iterator[PolicyProblem]:
     lambda_mode = is_lambda_mode(policy.mode["type"])
     for problem in (
-        *metadata_problems(policy.metadata, shipped=_is_shipped(policy.source.path)), *_response(policy),
+        *metadata_problems(policy.metadata, shipped=shipped), *_response(policy),
         *_destruction(policy), *_folder(policy), *_parameters(policy), *(_limits(policy) if lambda_mode else ()),
     ):
         yield replace(problem, convention=True)
@@ -315,7 +243,7 @@ def _defaults(source: YamlFile) -> Iterator[PolicyProblem]:
         return
     policies = [data for data in source.data.get("policies") or () if isinstance(data, Mapping)]
     named = {name for data in policies for name in used_parameters(data)}
-    lines = source.path.read_text(encoding="utf-8").splitlines()
+    lines = source.text.splitlines()
     for name in defaults:
         path = ("vars", "parameters", str(name))
         line = source.line(path)
@@ -327,12 +255,6 @@ def _defaults(source: YamlFile) -> Iterator[PolicyProblem]:
         if "#" not in lines[line - 1] and not lines[line - 2].lstrip().startswith("#"):
             yield PolicyProblem(
                 path, f"the parameter {name} has no comment", "explain its meaning and unit in a comment above it")
-
-
-def used_parameters(data: Mapping[str, Any]) -> set[str]:
-    """The names in braces in a policy, except in the defaults themselves; c7n's own variables are included."""
-    metadata = {key: value for key, value in (data.get("metadata") or {}).items() if key != "parameters"}
-    return placeholders({**data, "metadata": metadata})
 
 
 def _response(policy: Policy) -> Iterator[PolicyProblem]:

@@ -164,12 +164,12 @@ def execute(
 
 def refuse_invalid(policies: Iterable[Policy], how: How) -> None:
     """Raise GuardrailsError for the first policy that c7n would reject when run like this."""
-    from ..policies import policy_problems
+    from ..policies import invalid_policies
 
-    for policy in policies:
-        data = merged([policy], mode=how.mode, actions=how.actions)["policies"][0]
-        for problem in policy_problems(data, policy.resource):
-            raise GuardrailsError(
-                f"{policy.where}: {policy.name}: {problem.problem}",
-                problem.fix or f"{command('validate')} shows every error",
-            )
+    listed = list(policies)
+    asked = ((policy.resource, merged([policy], mode=how.mode, actions=how.actions)["policies"][0])
+             for policy in listed)
+    for index, problem, fix in invalid_policies(asked):
+        policy = listed[index]
+        raise GuardrailsError(
+            f"{policy.where}: {policy.name}: {problem}", fix or f"{command('validate')} shows every error")

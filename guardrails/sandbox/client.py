@@ -50,15 +50,21 @@ class Sandbox:
         return self._started.state
 
     def stop(self) -> list[int]:
-        """Stop the sandbox; returns the ids of the ended processes."""
-        ended = process.stop(self.directory)
-        if self._started.lifeline is not None:
+        """Stop the sandbox; returns the ids of the ended processes.
+
+        Raises SandboxNotRunning when it has ended by itself, and SandboxError if a process is left.
+        """
+        if self._started.lifeline is None:
+            return process.stop(self.directory)
+        # It is this process's own child, whether its directory still exists or not.
+        try:
+            return process.end(self.state)
+        finally:
             os.close(self._started.lifeline)
             # A child process stays in the process table until its parent waits for it.
             with suppress(ChildProcessError):
                 os.waitpid(self.state.pid, 0)
             self._started = process.Started(self.state, new=False)
-        return ended
 
     def __enter__(self) -> Sandbox:
         return self

@@ -114,7 +114,16 @@ def stop(directory: Path) -> list[int]:
 
     Raises SandboxNotRunning, and SandboxError if one is left.
     """
-    state = running(directory)
+    return end(running(directory))
+
+
+def end(state: State) -> list[int]:
+    """Stop a sandbox, also one whose directory somebody has deleted; returns the ids of every process that was ended.
+
+    Raises SandboxNotRunning when it has ended by itself, and SandboxError if a process is left.
+    """
+    if not group_members(state.pid):
+        raise SandboxNotRunning(f"the sandbox has ended by itself; its log: {state.log}")
     processes = [state.pid, *group_members(state.ministack_pid)]
     os.kill(state.pid, signal.SIGTERM)
     if not _ended(state.pid):

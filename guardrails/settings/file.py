@@ -9,7 +9,6 @@ from typing import Any
 
 from custom_actions.settings_file import NONE, TeamError, settings_file
 
-from ..accounts import S3_SCHEME
 from ..errors import GuardrailsError
 from ..policies import PackChoice, PolicySources
 from ..suggest import nearest
@@ -86,6 +85,8 @@ def read_settings(file: Path) -> Settings:
 def _history(given: str, root: Path) -> Path | str | None:
     if given == NONE:
         return None
+    from ..accounts import S3_SCHEME  # loads boto3, which most verbs do not need
+
     return given if given.startswith(S3_SCHEME) else root / given
 
 

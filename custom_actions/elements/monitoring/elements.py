@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from c7n.exceptions import PolicyValidationError
@@ -36,15 +36,21 @@ def _expressions(element: str, events: Mapping[str, str]) -> dict[str, Expressio
     read = {}
     for name, pattern in events.items():
         try:
-            read[name] = parse_conditions(pattern)
-            cases(read[name])
-            if covers(read[name], read[name]) is not True:
-                raise PatternError("has conditions that cannot be compared")
-            if len(whole(pattern)) > _LONGEST_PATTERN:
-                raise PatternError(f"is longer than {_LONGEST_PATTERN} characters, the maximum in AWS")
+            read[name] = _expression(pattern)
         except PatternError as error:
             raise PolicyValidationError(f"{element}: the events {name}: the pattern {error}") from None
     return read
+
+
+@lru_cache(maxsize=128)  # a filter and its action have the same patterns
+def _expression(pattern: str) -> Expression:
+    found = parse_conditions(pattern)
+    cases(found)
+    if covers(found, found) is not True:
+        raise PatternError("has conditions that cannot be compared")
+    if len(whole(pattern)) > _LONGEST_PATTERN:
+        raise PatternError(f"is longer than {_LONGEST_PATTERN} characters, the maximum in AWS")
+    return found
 
 
 def _source(element: Any, *, fresh: bool = False) -> AwsSource:

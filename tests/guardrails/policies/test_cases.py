@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from guardrails.cli.main import main
 from guardrails.cli.validate import CASES
 from guardrails.policies.cases import case_problems
+from guardrails.policies.file_verdict import CheckedPolicy
 from guardrails.policies.policy import load
 
 POLICY = """\
@@ -90,7 +91,7 @@ def test_each_policy_has_a_case_when_cases_are_asked_for(tmp_path: Path) -> None
 
 
 def test_the_projects_own_policies_have_cases_and_a_case_has_its_policy() -> None:
-    policies = load()
+    policies = [CheckedPolicy.of(policy) for policy in load()]
     assert list(case_problems(policies, CASES, whole=True)) == []
     [missing] = case_problems(policies[1:], CASES, whole=True)
     assert missing.problem == f"{policies[0].name}: these cases belong to no policy"

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from guardrails.errors import GuardrailsError
+from guardrails.policies.file_verdict import FileProblem
 from guardrails.policies.policy import load
-from guardrails.policies.validation import FileProblem, validate_files
+from guardrails.policies.validation import validate_files
 
 READS = """\
 policies:

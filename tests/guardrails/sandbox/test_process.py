@@ -4,6 +4,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -65,6 +66,21 @@ def test_stopping_ends_every_process_with_the_function_workers(tmp_path: Path) -
         Sandbox.attach(tmp_path)
     with pytest.raises(SandboxError, match="does not answer"):
         same.events()
+
+
+def test_a_sandbox_whose_directory_was_deleted_is_stopped_all_the_same(tmp_path: Path) -> None:
+    with Sandbox.start(directory=tmp_path / "sandbox") as sandbox:
+        processes = [sandbox.state.pid, *group_members(sandbox.state.ministack_pid)]
+        shutil.rmtree(tmp_path / "sandbox")
+    assert not any(map(alive, processes))
+
+
+def test_a_sandbox_that_has_ended_by_itself_is_an_error_that_names_its_log(tmp_path: Path) -> None:
+    sandbox = Sandbox.start(directory=tmp_path / "sandbox")
+    os.kill(sandbox.state.pid, signal.SIGTERM)
+    eventually(lambda: not group_members(sandbox.state.pid))
+    with pytest.raises(SandboxNotRunning, match=r"ended by itself; its log: .*sandbox\.log"):
+        sandbox.stop()
 
 
 @pytest.mark.parametrize("killed", ["starter", "gateway"])
