@@ -239,7 +239,7 @@ class _Pool:
         Returns why the nursery had ended before, with the last line that it wrote; empty if it had not.
         """
         self._child.connection.close()
-        if at_once:
+        if at_once and self.alive:
             self._signal(signal.SIGTERM)
         deadline = time.monotonic() + _GRACE_SECONDS
         while not self._child.ended() and time.monotonic() < deadline:

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
@@ -96,8 +97,6 @@ def _forked(main: Main, ours: socket.socket, theirs: socket.socket, *, group: bo
             os.setpgid(0, 0)
         ours.close()
         _begin(main, Connection(theirs.detach()))
-    except BaseException:  # noqa: BLE001 - must not go on as a second copy of the original
-        sys.excepthook(*sys.exc_info())
     finally:
         os._exit(_FAILED)
 
@@ -123,6 +122,9 @@ def _begin(main: Main, connection: Connection) -> NoReturn:
         code = error.code if isinstance(error.code, int) else int(error.code is not None)
         if isinstance(error.code, str):
             print(error.code, file=sys.stderr)
+    except BaseException:  # noqa: BLE001 - a copy must not go on as a second original
+        traceback.print_exc()
+        code = _FAILED
     sys.stderr.flush()
     # Not sys.exit: in a copy, that would end what belongs to the original.
     os._exit(code)
