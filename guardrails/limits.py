@@ -3,14 +3,9 @@ from __future__ import annotations
 
 ACCOUNTS_CHECKED = 16
 """Accounts whose access is checked at the same time: each waits for STS and needs a thread."""
-SWEEPS = 2
-"""c7n-org processes of one sweep at the same time, each with workers of its own. `--sweeps` overrides it."""
 WORKERS_PER_PROCESSOR = 4
-"""Workers of a c7n-org process per processor: they mostly wait for AWS, and each needs about 80 MB of memory.
-`--workers` overrides it."""
-TARGETS_PER_SWEEP = 32
-"""(account, region) targets of one c7n-org process: its log is read into memory when it has ended, and if one of its
-workers is killed, all its unfinished targets are lost."""
+"""Workers of a sweep per processor, each with one account and region: they mostly wait for AWS. `--workers` overrides
+it."""
 CREDENTIAL_REPORTS = 32
 """Accounts whose credential report is requested at the same time: AWS needs seconds to generate one."""
 DEPLOYMENT_READS = 8

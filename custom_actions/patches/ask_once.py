@@ -212,6 +212,15 @@ def install() -> None:
     Session.client = client_once
 
 
+def share_responses() -> None:
+    """Switch sharing on or off as the environment says now, in a process that has installed the patches before.
+
+    A process of a sweep is a copy of one that has loaded c7n already, without the variable. Without it this does
+    nothing: a process that has begun to share goes on.
+    """
+    install()
+
+
 def _place(options: Any) -> Place:
     # For a chain of roles c7n-org puts the last credentials into the environment; a single role is in the options.
     return tuple(str(value) for value in (

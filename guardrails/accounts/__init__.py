@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         reason_of,
     )
     from .choice import EVERY, AccountChoice
+    from .credentials import Credentials
     from .entries import check_regions
     from .organization import (
         DEFAULT_ROLE,
@@ -40,6 +41,7 @@ __getattr__, __all__ = face(
         "make_session", "reason_of",
     ),
     choice=("EVERY", "AccountChoice"),
+    credentials=("Credentials",),
     entries=("check_regions",),
     organization=(
         "DEFAULT_ROLE", "ManualSettings", "OrganizationFile", "manual_settings", "organization_file",

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Lock
 from typing import Any, cast
 
 import boto3
@@ -19,6 +20,7 @@ from ..errors import GuardrailsError
 from ..limits import ACCOUNTS_CHECKED
 from ..yamlfile import YamlError, YamlFile, read
 from .choice import EVERY, AccountChoice
+from .credentials import Credentials
 from .entries import ALL, HUB, check_entry, check_regions, check_top, known_regions
 from .regions import partition_of
 
@@ -29,6 +31,7 @@ _NO_VARS: Mapping[str, Any] = {}
 _SESSION_NAME = "guardrails"
 # Many accounts are checked: an endpoint that does not respond must not block each of them for minutes.
 _CLIENT = Config(connect_timeout=10, read_timeout=30, retries={"mode": "standard", "max_attempts": 3})
+_CALLER = _CLIENT.merge(Config(max_pool_connections=ACCOUNTS_CHECKED))
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ class Account:
     """Its entry in accounts.yml without `regions`; empty for the current credentials."""
     hub: Hub | None = field(default=None, compare=False, repr=False)
     """The hub that handles its events; None if the account handles them itself."""
+    credentials: Credentials | None = field(default=None, compare=False, repr=False)
+    """Of its last role, from the check that it can be accessed; None without a role, or if it was not checked."""
 
     @property
     def keys(self) -> tuple[str, str]:
@@ -77,16 +82,40 @@ class Account:
 
     def session(self, region: str) -> boto3.Session:
         """A session in the account. Raises one of AWS_ERRORS when the account cannot be accessed."""
-        session = make_session(region_name=region, profile_name=self.entry.get("profile"))
+        if self.credentials and self.credentials.lasts():
+            return self.credentials.session(region)
+        assumed = self.assume(region, CallerClients())
+        return assumed.session(region) if assumed else self._own_session(region)
+
+    def assume(self, region: str, clients: CallerClients) -> Credentials | None:
+        """Credentials of its last role, assumed now; None if it has no role. Raises one of AWS_ERRORS."""
+        assumed = None
         for role in self.roles:
             extra = {"ExternalId": self.entry["external_id"]} if self.entry.get("external_id") else {}
-            got = session.client("sts", config=_CLIENT).assume_role(
-                RoleArn=role, RoleSessionName=_SESSION_NAME, **extra
-            )["Credentials"]
-            session = make_session(
-                aws_access_key_id=got["AccessKeyId"], aws_secret_access_key=got["SecretAccessKey"],
-                aws_session_token=got["SessionToken"], region_name=region)
-        return session
+            sts = (assumed.session(region).client("sts", config=_CLIENT) if assumed
+                   else clients.sts(self.entry.get("profile"), region))
+            assumed = Credentials.of(sts.assume_role(RoleArn=role, RoleSessionName=_SESSION_NAME, **extra))
+        return assumed
+
+    def _own_session(self, region: str) -> boto3.Session:
+        return make_session(region_name=region, profile_name=self.entry.get("profile"))
+
+
+class CallerClients:
+    """The clients of STS for the caller's own credentials. One is shared by all accounts: a client takes longer to make
+    than its call."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[str | None, str], Any] = {}
+        self._making = Lock()
+
+    def sts(self, profile: str | None, region: str) -> Any:
+        """The client for a profile, or for the current credentials. Raises one of AWS_ERRORS."""
+        with self._making:
+            if (profile, region) not in self._made:
+                session = make_session(region_name=region, profile_name=profile)
+                self._made[profile, region] = session.client("sts", config=_CALLER)
+            return self._made[profile, region]
 
 
 def make_session(**settings: Any) -> boto3.Session:
@@ -148,8 +177,9 @@ def find_accounts(config: Path | None, regions: Sequence[str], choice: AccountCh
     else:
         (listed, variables), caller = _read(config), _caller()
     wanted = [replace(account, regions=_regions(account, regions)) for account in choice.choose(listed)]
+    clients = CallerClients()
     with ThreadPoolExecutor(ACCOUNTS_CHECKED) as pool:
-        checked = list(pool.map(_reach, wanted))
+        checked = list(pool.map(lambda account: _reach(account, clients), wanted))
     return Accounts(
         tuple(account for account, problem in checked if problem is None),
         tuple((account, problem) for account, problem in checked if problem is not None),
@@ -240,16 +270,19 @@ def _regions(account: Account, given: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(region.strip() for part in chosen for region in part.split(",") if region.strip()))
 
 
-def _reach(account: Account) -> tuple[Account, str | None]:
-    """The account with its regions resolved, and why it cannot be accessed, or None."""
+def _reach(account: Account, clients: CallerClients) -> tuple[Account, str | None]:
+    """The account with its regions resolved and its role assumed, and why it cannot be accessed, or None."""
     from .regions import account_region
 
     first = account_region([region for region in account.regions if region != ALL])
     try:
-        session = account.session(first)
-        identity = session.client("sts", config=_CLIENT).get_caller_identity()["Account"]
+        account = replace(account, credentials=account.assume(first, clients))
+        # AWS says in its response to AssumeRole whose role it is, so nothing more is called.
+        identity = account.credentials.account if account.credentials else clients.sts(
+            account.entry.get("profile"), first).get_caller_identity()["Account"]
         if identity != account.id:
             return account, f"its credentials belong to account {identity}"
+        session = account.session(first)
         if ALL in account.regions:
             enabled = session.client("ec2", config=_CLIENT).describe_regions()["Regions"]
             account = replace(account, regions=tuple(sorted(region["RegionName"] for region in enabled)))

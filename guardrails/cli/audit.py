@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def audit(
     context: click.Context, /, resume: Path | None, output: str | None, formats: tuple[str, ...], fail_on: str | None,
-    owner_tags: tuple[str, ...], securityhub: bool, securityhub_passed: bool, sweeps: int, workers: int | None,
+    owner_tags: tuple[str, ...], securityhub: bool, securityhub_passed: bool, workers: int | None,
     as_json: bool, **selection: Any,
 ) -> None:
     """Sweep the config-rule and periodic policies over accounts and regions, change nothing, write a risk report.
@@ -97,7 +97,7 @@ def audit(
                 f"into {run.directory}")
         if resume:
             say(f"resuming: {run.done} of {run.total} checks are done")
-        _sweep(run, Concurrency(sweeps, workers))
+        _sweep(run, Concurrency(workers))
         end_with_report(
             run.assess(), run.directory, formats, fail_on=fail_on, owner_tags=owner_tags,
             securityhub=run.plan.accounts.reached if securityhub else None, with_passed=securityhub_passed,

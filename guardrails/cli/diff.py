@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @json_option("It is the list of diff.json.")
 @talk_options
 def diff(
-    old: Path, new: Path, config: Path | None, regions: tuple[str, ...], choice: AccountChoice, sweeps: int,
+    old: Path, new: Path, config: Path | None, regions: tuple[str, ...], choice: AccountChoice,
     workers: int | None, output: str | None, as_json: bool,
 ) -> None:
     """Show which resources only one of two versions of the policies matches. Changes nothing.
@@ -48,7 +48,7 @@ def diff(
     directory = output_directory(output, "diff")
     found = compare(
         before, after, lambda: find_accounts(config, regions, choice), directory, progress=progress_bar,
-        concurrency=Concurrency(sweeps, workers))
+        concurrency=Concurrency(workers))
     comment = comment_on(found)
     write_text(directory / "diff.md", comment)
     differences = [each.to_dict() for each in found.differences]

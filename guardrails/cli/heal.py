@@ -89,7 +89,7 @@ def _limit_option(*names: str, what: str, default: tuple[str, ...] = ()) -> Any:
 @talk_options
 @click.pass_context
 def heal(
-    context: click.Context, /, sweeps: int, workers: int | None, max_run: tuple[str, ...], max_policy: tuple[str, ...],
+    context: click.Context, /, workers: int | None, max_run: tuple[str, ...], max_policy: tuple[str, ...],
     max_account: tuple[str, ...], plan_out: Path | None, apply: Path | None, resume: Path | None, wait: bool,
     output: str | None, yes: bool, as_json: bool, **selection: Any,
 ) -> None:
@@ -111,7 +111,7 @@ def heal(
     from ..runs import Concurrency, HealLimits, HealPlan
     from .console import say
 
-    concurrency = Concurrency(sweeps, workers)
+    concurrency = Concurrency(workers)
     if resume:
         refuse_options(context, "--resume", _RESUMED, "it continues with what was selected; start a new heal")
         opened = _resumed(resume, concurrency, wait=wait)

@@ -13,7 +13,6 @@ import click
 from custom_actions.vocabulary import SEVERITIES, SHOWN_SEVERITIES
 
 from ..accounts import AccountChoice
-from ..limits import SWEEPS, TARGETS_PER_SWEEP
 from ..paths import output_root
 from ..policies import Kind, PackChoice, PolicySources
 from .talk import set_quiet, set_verbose
@@ -246,17 +245,19 @@ def selection_options(command: Command) -> Command:
 
 
 def concurrency_options(command: Command) -> Command:
-    """--sweeps and --workers."""
+    """--workers; also --sweeps, of earlier versions, which does nothing."""
     command = click.option(
         "--workers", type=click.IntRange(min=1), metavar="N",
-        help="Worker processes of each c7n-org process, about 80 MB of memory each. They mostly wait for AWS; too many "
-             "are throttled. [default: C7N_ORG_PARALLEL, or 4 per processor]",
+        help="How many (account, region) pairs are worked on at the same time, each by a process. They mostly wait for "
+             "AWS; too many are throttled. [default: C7N_ORG_PARALLEL, or 4 per processor]",
     )(command)
     return click.option(
-        "--sweeps", type=click.IntRange(min=1), default=SWEEPS, show_default=True, metavar="N",
-        help="c7n-org processes that run at the same time, each with its own workers. A process takes at most "
-             f"{TARGETS_PER_SWEEP} (account, region) pairs, so more processes speed up only larger sweeps.",
-    )(command)
+        "--sweeps", type=click.IntRange(min=1), hidden=True, expose_value=False, callback=_no_sweeps)(command)
+
+
+def _no_sweeps(context: click.Context, parameter: click.Parameter, value: int | None) -> None:
+    if value is not None:
+        click.echo("--sweeps has no effect any more: all accounts share the workers, see --workers", err=True)
 
 
 def refuse_options(context: click.Context, option: str, allowed: Collection[str], reason: str) -> None:

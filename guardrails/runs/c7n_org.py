@@ -1,4 +1,10 @@
-"""Runs c7n-org over (account, region) targets, each with its policies.
+"""Runs c7n-org's work over (account, region) targets, each with its policies, in the workers of one `nursery`.
+
+c7n-org's own program starts a pool of workers, and each of them loads every resource type. It takes the same policies
+for all of its targets, tells how far it is only in a log for all of them, and when a worker is killed it gives up
+everything that is left. So its `run_account` is called directly (`target`), in a pool that all targets of a sweep
+share: whichever worker is free takes the next target, and each target has a log of its own. What `run_account` does in
+an account and region is unchanged.
 
 No process outlives the run: they are stopped on an error, Ctrl-C and SIGTERM, and end by themselves when the run is
 killed (`lifeline`).
@@ -6,31 +12,34 @@ killed (`lifeline`).
 from __future__ import annotations
 
 import os
+import pickle  # nosec - for a child of this process
 import re
 import shutil
 import signal
-import subprocess
 import tempfile
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import product
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from ..accounts import Account, accounts_file
-from ..command import program
-from ..limits import SWEEPS, TARGETS_PER_SWEEP, WORKERS_PER_PROCESSOR
-from ..paths import PRIVATE_UMASK, create_private, make_private, write_text
+from ..errors import GuardrailsError
+from ..limits import WORKERS_PER_PROCESSOR
+from ..paths import create_private, make_private, write_text
 from ..policies import Policy, merged
 from ..results import THROTTLED
 from ..yamlfile import dump
+from .children import Child, can_fork, start
 from .lifeline import lifeline
+from .nursery import Setting, Task, nursery
 from .progress import Advance, Progress
+from .target import TargetRun, c7n_accounts, failed_line
 
 STARTED = re.compile(r"c7n_org:DEBUG Running policy:(\S+) account:(.+) region:(\S+)$", re.MULTILINE)
 _WORKERS = "C7N_ORG_PARALLEL"
@@ -42,21 +51,6 @@ _ASK_ONCE = {"GUARDRAILS_ASK_ONCE": "1"}
 
 Target = tuple[Account, str]
 Work = Mapping[Target, tuple[Policy, ...]]
-
-
-@dataclass(frozen=True)
-class Batch:
-    """The work of one c7n-org process: the same policies for every target."""
-
-    policies: tuple[Policy, ...]
-    targets: tuple[Target, ...]
-
-    def regions(self) -> list[tuple[Account, list[str]]]:
-        """Each account with its regions."""
-        found: dict[str, tuple[Account, list[str]]] = {}
-        for account, region in self.targets:
-            found.setdefault(account.name, (account, []))[1].append(region)
-        return list(found.values())
 
 
 @dataclass(frozen=True)
@@ -81,198 +75,266 @@ DEPLOY = How(dryrun=False, mode=True, actions=True, ask_once=False)
 class Concurrency:
     """How much of a sweep runs at the same time."""
 
-    sweeps: int = SWEEPS
-    """c7n-org processes."""
     workers: int | None = None
-    """Worker processes of each c7n-org process, about 80 MB of memory each. None for the value of C7N_ORG_PARALLEL
-    in the environment, or 4 per processor if it is not set."""
+    """Targets at the same time, each in a process. None for the value of C7N_ORG_PARALLEL in the environment, or 4 per
+    processor if it is not set."""
 
-    def environment(self, targets: int) -> dict[str, str]:
-        """What to add to the environment of a c7n-org process with this number of targets."""
-        if self.workers is None and _WORKERS in os.environ:
-            return {}
-        # c7n-org starts all its workers at once; idle ones would only cost memory.
-        workers = self.workers or WORKERS_PER_PROCESSOR * (os.cpu_count() or 1)
-        return {_WORKERS: str(min(targets, workers))}
+    def number(self, targets: int) -> int:
+        """How many workers a sweep of so many targets has. Raises GuardrailsError if C7N_ORG_PARALLEL is no number."""
+        given = os.environ.get(_WORKERS, "")
+        if self.workers is None and given and not (given.isdecimal() and int(given)):
+            raise GuardrailsError(
+                f"{_WORKERS}={given!r} is not a number of workers", f"set {_WORKERS}=4, or use --workers")
+        workers = self.workers or int(given or WORKERS_PER_PROCESSOR * (os.cpu_count() or 1))
+        return max(1, min(targets, workers))
 
 
 DEFAULT_CONCURRENCY = Concurrency()
 
 
-def batches(work: Work) -> list[Batch]:
-    """The targets, grouped by equal policies, at most TARGETS_PER_SWEEP in a batch."""
-    found: dict[tuple[str, ...], tuple[tuple[Policy, ...], list[Target]]] = {}
-    for target, policies in work.items():
-        if policies:
-            found.setdefault(tuple(policy.name for policy in policies), (policies, []))[1].append(target)
-    return [
-        Batch(policies, tuple(targets[first:first + TARGETS_PER_SWEEP]))
-        for policies, targets in found.values() for first in range(0, len(targets), TARGETS_PER_SWEEP)
-    ]
-
-
 @dataclass(frozen=True)
 class Ended:
-    """One c7n-org process that has ended or was stopped."""
+    """The work in one account and region, which has ended or was stopped."""
 
-    batch: Batch
+    target: Target
+    policies: tuple[Policy, ...]
     log: str
     """Its whole log."""
     output: Path
-    """The directory with `ACCOUNT/REGION/POLICY/` of every batch."""
+    """The directory with `ACCOUNT/REGION/POLICY/` of every target."""
     start: int
-    """1, or more if it was started again for work that an earlier process did not reach."""
+    """1, or more if it was started again for policies that an earlier start did not reach."""
     stopped: bool
     """Whether we stopped it before it had finished."""
 
     @property
     def work(self) -> Work:
-        """The work that it was given."""
-        return dict.fromkeys(self.batch.targets, self.batch.policies)
+        """The work that was given."""
+        return {self.target: self.policies}
 
 
 def run(
     work: Work, how: How, directory: Path, variables: Mapping[str, Any], *,
-    ended: Callable[[Ended], Work], progress: Advance = lambda progress: None,
+    ended: Callable[[Ended], Work], show: Callable[[], AbstractContextManager[Advance]] | None = None,
     environment: Mapping[str, str] = MappingProxyType({}), concurrency: Concurrency = DEFAULT_CONCURRENCY,
     stop_on: re.Pattern[str] | None = None,
 ) -> str:
-    """Run every batch of `work`, `concurrency.sweeps` of them at the same time.
+    """Run the work, as many targets at the same time as there are workers.
 
-    Returns the line of a log that matched `stop_on`, so that every process was stopped; empty if none did.
+    Returns the line of a log that matched `stop_on`, so that everything was stopped; empty if none did.
 
     Args:
-        directory: receives `policies-…yml`, `accounts-…yml` and `log-…txt` of each batch, and
-            `output/ACCOUNT/REGION/POLICY/`.
+        directory: receives `policies-…yml` and `accounts-…yml` for each list of policies (with these, plain
+            c7n-org does the same), `log-…txt` of each target, and `output/ACCOUNT/REGION/POLICY/`.
         variables: the `vars` of accounts.yml.
-        ended: called with each c7n-org process as soon as it has ended; returns the work to start again.
-        progress: called several times a second.
+        ended: called with each target as soon as it has ended; returns the work to start again.
+        show: opens the display of the progress; what it yields is called several times a second.
         environment: variables to add to this process's environment.
-        stop_on: stop every process as soon as a log of c7n-org matches this.
+        stop_on: stop everything as soon as a log matches this.
 
-    Raises GuardrailsError if c7n-org cannot be started. On Ctrl-C or SIGTERM every child is stopped and passed to
-    `ended` before KeyboardInterrupt is raised.
+    Raises GuardrailsError if no process can be started. On Ctrl-C or SIGTERM every child is stopped, and every target
+    that is not done is passed to `ended`, before KeyboardInterrupt is raised.
     """
     output = directory / "output"
     # Also when an older run is resumed, whose directory was created by an older version.
     for place in (directory, output):
         make_private(place)
-    waiting = deque((batch, 1) for batch in batches(work))
-    running: list[_Process] = []
-    started = throttled = number = 0
-    # c7n-org needs a directory for its cache even when the cache is off, and would create one in the user's home.
+    orders = _Orders(directory, output, how, variables)
+    waiting = deque(orders.take(work, 1))
+    policies = {policy.name: policy for each in waiting for policy in each.policies}
+    if not waiting:
+        return ""
     with (
-        tempfile.TemporaryDirectory(prefix="guardrails-cache-") as nowhere, _terminated_is_interrupted(),
+        tempfile.TemporaryDirectory(prefix="guardrails-") as nowhere, _terminated_is_interrupted(),
         lifeline(Path(nowhere)) as alive,
     ):
+        log = orders.free("workers", ".txt")
+        setting = Setting(
+            {**environment, **alive, **(_ASK_ONCE if how.ask_once else {})},
+            tuple(sorted({policy.resource for policy in policies.values()})),
+            concurrency.number(len(waiting)), str(log))
+        # Before the display, which may have a thread.
+        pool = _Pool(setting)
+        running: dict[int, _Order] = {}
         try:
-            while waiting or running:
-                while waiting and len(running) < concurrency.sweeps:
-                    batch, start = waiting.popleft()
-                    number += 1
-                    label = _label(directory, start, number)
-                    process = _Process(batch, how, directory, output, variables, label, start)
-                    running.append(process)
-                    process.start(nowhere, {**environment, **alive, **concurrency.environment(len(batch.targets))})
-                time.sleep(_POLL_SECONDS)
-                for process in list(running):
-                    done = process.has_ended()
-                    new = process.read()
-                    started += len(STARTED.findall(new))
-                    throttled += len(THROTTLED.findall(new))
-                    if stop_on and (found := stop_on.search(new)):
-                        return found[0]
-                    if done:
-                        running.remove(process)
-                        again = ended(process.ended(stopped=False))
-                        started -= sum(len(policies) for policies in again.values())
-                        waiting.extendleft((batch, process.start_number + 1) for batch in batches(again))
-                progress(Progress(max(started, 0), throttled))
+            with show() if show else nullcontext(_unseen) as advance:
+                return _until_done(pool, orders, waiting, running, setting.workers, ended, advance, stop_on)
         finally:
-            for process in running:
-                process.stop()
-            for process in running:
-                ended(process.ended(stopped=True))
+            problem = pool.stop(at_once=bool(running or waiting))
+            for order in (*running.values(), *waiting):
+                if problem:
+                    order.note(problem)
+                ended(order.ended(stopped=True))
+
+
+def _unseen(progress: Progress) -> None:
+    """Show no progress."""
+
+
+def _until_done(
+    pool: _Pool, orders: _Orders, waiting: deque[_Order], running: dict[int, _Order], workers: int,
+    ended: Callable[[Ended], Work], advance: Advance, stop_on: re.Pattern[str] | None,
+) -> str:
+    """Hand out what waits, and take what has ended, until nothing is left, or `stop_on` matches."""
+    started = throttled = 0
+    looked = 0.0
+    while waiting or running:
+        while waiting and len(running) < workers:
+            order = waiting.popleft()
+            running[order.task.number] = order
+            pool.send(order.task)
+        number = pool.ended(_POLL_SECONDS)
+        if number is None and not pool.alive:
+            return ""  # what is left is passed on with the reason
+        done = running.get(number) if number is not None else None
+        every = time.monotonic() - looked >= _POLL_SECONDS
+        for order in list(running.values()) if every else [done] if done else []:
+            new = order.read()
+            started += len(STARTED.findall(new))
+            throttled += len(THROTTLED.findall(new))
+            if stop_on and (found := stop_on.search(new)):
+                return found[0]
+        if every:
+            looked = time.monotonic()
+        if done:
+            del running[done.task.number]
+            again = ended(done.ended(stopped=False))
+            started -= sum(len(policies) for policies in again.values())
+            waiting.extendleft(orders.take(again, done.start + 1))
+        advance(Progress(max(started, 0), throttled))
     return ""
 
 
-def _label(directory: Path, start: int, number: int) -> str:
-    """A name for the files of one process that no file of an earlier, resumed run has."""
-    label = f"{start}-{number}"
-    while (directory / f"log-{label}.txt").exists():
-        number += 1
-        label = f"{start}-{number}"
-    return label
+class _Pool:
+    """The nursery, seen from the run."""
+
+    def __init__(self, setting: Setting) -> None:
+        try:
+            self._child: Child = start(nursery, fork=can_fork(), group=True)
+        except OSError as error:
+            raise GuardrailsError(
+                f"no process can be started: {error.strerror}", "is the memory or the number of processes used up?"
+            ) from None
+        self.alive = True
+        self._log = Path(setting.log)
+        with suppress(OSError):  # `ended` will say so
+            self._child.connection.send(setting)
+
+    def send(self, task: Task) -> None:
+        """Give it the work of a target."""
+        with suppress(OSError):
+            self._child.connection.send(task)
+
+    def ended(self, seconds: float) -> int | None:
+        """The number of a task that has ended; None if none did within this time, or if the nursery has ended."""
+        try:
+            return int(self._child.connection.recv()) if self._child.connection.poll(seconds) else None
+        except (EOFError, OSError):
+            self.alive = False
+            return None
+
+    def stop(self, *, at_once: bool) -> str:
+        """End the nursery and its workers, which are one process group.
+
+        Returns why the nursery had ended before, with the last line that it wrote; empty if it had not.
+        """
+        self._child.connection.close()
+        if at_once and self.alive:
+            self._signal(signal.SIGTERM)
+        deadline = time.monotonic() + _GRACE_SECONDS
+        while not self._child.ended() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        self._signal(signal.SIGKILL)
+        how = self._child.how()
+        if self.alive:
+            return ""
+        lines = [line.strip() for line in self._log.read_text(errors="replace").splitlines() if line.strip()]
+        return ": ".join([f"the process of the workers {how}", *lines[-1:]])
+
+    def _signal(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError, PermissionError):  # macOS: a group of ended processes only
+            os.killpg(self._child.pid, number)
 
 
-class _Process:
-    """One c7n-org process with its files."""
+@dataclass
+class _Order:
+    """The work of one target, and the file with its log."""
 
-    def __init__(
-        self, batch: Batch, how: How, directory: Path, output: Path, variables: Mapping[str, Any], label: str,
-        start_number: int,
-    ) -> None:
-        self._use = write_text(
-            directory / f"policies-{label}.yml", dump(merged(batch.policies, mode=how.mode, actions=how.actions))
-        )
-        self._config = write_text(
-            directory / f"accounts-{label}.yml", dump(accounts_file(batch.regions(), variables))
-        )
-        for (account, region), policy in product(batch.targets, batch.policies):
-            # The output of an interrupted run must not be read as the output of this one.
-            shutil.rmtree(output / account.name / region / policy.name, ignore_errors=True)
-        self._log = directory / f"log-{label}.txt"
-        self._batch = batch
-        self._how = how
-        self._output = output
-        self._process: subprocess.Popen[bytes] | None = None
-        self._read_to = 0
-        self.start_number = start_number
-
-    def start(self, nowhere: str, environment: Mapping[str, str]) -> None:
-        # With -v c7n-org logs each policy that it starts: only that distinguishes "not reached" from "found nothing".
-        command = [
-            str(program("c7n-org")), "run", "-v", "-c", str(self._config), "-u", str(self._use),
-            "-s", str(self._output), "--cache-path", nowhere, "--cache-period", "0",
-        ]
-        if self._how.dryrun:
-            command.append("--dryrun")
-        create_private(self._log)
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, umask=PRIVATE_UMASK,
-                env={**os.environ, **environment, **(_ASK_ONCE if self._how.ask_once else {})},
-            )
-
-    def has_ended(self) -> bool:
-        return self._process is not None and self._process.poll() is not None
+    target: Target
+    policies: tuple[Policy, ...]
+    start: int
+    task: Task
+    output: Path
+    _read_to: int = field(default=0, repr=False)
 
     def read(self) -> str:
         """The complete lines that are in the log since the last call."""
-        with self._log.open("rb") as log:
+        with open(self.task.log, "rb") as log:
             log.seek(self._read_to)
             new = log.read()
         whole = new.rfind(b"\n") + 1
         self._read_to += whole
         return new[:whole].decode(errors="replace")
 
-    def ended(self, *, stopped: bool) -> Ended:
-        """The ended process with its whole log."""
-        log = self._log.read_text(errors="replace") if self._log.exists() else ""
-        return Ended(self._batch, log, self._output, self.start_number, stopped)
+    def note(self, problem: str) -> None:
+        """Write into the log, as c7n-org does, why it was not done."""
+        with open(self.task.log, "a", encoding="utf-8") as log:
+            log.write(f"{failed_line(self.task.run, problem)}\n")
 
-    def stop(self) -> None:
-        """Stop c7n-org and its workers, which are one process group."""
-        if self._process is None:
-            return
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            try:
-                os.killpg(self._process.pid, number)
-                self._process.wait(_GRACE_SECONDS)
-            except ProcessLookupError:
-                return
-            except subprocess.TimeoutExpired:
-                continue
+    def ended(self, *, stopped: bool) -> Ended:
+        log = Path(self.task.log).read_text(errors="replace")
+        return Ended(self.target, self.policies, log, self.output, self.start, stopped)
+
+
+class _Orders:
+    """Makes the work of each target what a worker needs, with its files."""
+
+    def __init__(self, directory: Path, output: Path, how: How, variables: Mapping[str, Any]) -> None:
+        self._directory = directory
+        self._output = output
+        self._how = how
+        self._variables = variables
+        self._numbers = count(1)
+        self._used: dict[str, int] = {}
+
+    def free(self, prefix: str, suffix: str) -> Path:
+        """`PREFIX-NUMBER.SUFFIX`, which no file has, also none of an earlier, resumed run."""
+        while (path := self._directory / f"{prefix}-{self._used.setdefault(prefix, 0) + 1}{suffix}").exists():
+            self._used[prefix] += 1
+        self._used[prefix] += 1
+        return path
+
+    def take(self, work: Work, start: int) -> list[_Order]:
+        """An order for each target that has policies; `start`: how often its policies have been started with this."""
+        groups: dict[tuple[str, ...], tuple[tuple[Policy, ...], list[Target]]] = {}
+        for target, policies in work.items():
+            if policies:
+                groups.setdefault(tuple(policy.name for policy in policies), (policies, []))[1].append(target)
+        return [order for policies, targets in groups.values() for order in self._group(policies, targets, start)]
+
+    def _group(self, policies: tuple[Policy, ...], targets: Sequence[Target], start: int) -> Iterator[_Order]:
+        content = merged(policies, mode=self._how.mode, actions=self._how.actions)
+        accounts = accounts_file(_regions(targets), self._variables)
+        use = write_text(self.free(f"policies-{start}", ".yml"), dump(content))
+        write_text(use.with_name(use.name.replace("policies", "accounts", 1)), dump(accounts))
+        entries, pickled = c7n_accounts(accounts), pickle.dumps(content)
+        for account, region in targets:
+            for policy in policies:
+                # The output of an interrupted run must not be read as the output of this one.
+                shutil.rmtree(self._output / account.name / region / policy.name, ignore_errors=True)
+            log = self.free(f"log-{start}", ".txt")
+            create_private(log)
+            task = Task(next(self._numbers), str(log), TargetRun(
+                entries[account.name], region, pickled, str(self._output), self._how.dryrun, account.credentials))
+            yield _Order((account, region), policies, start, task, self._output)
+
+
+def _regions(targets: Sequence[Target]) -> list[tuple[Account, list[str]]]:
+    """Each account with its regions."""
+    found: dict[str, tuple[Account, list[str]]] = {}
+    for account, region in targets:
+        found.setdefault(account.name, (account, []))[1].append(region)
+    return list(found.values())
 
 
 @contextmanager

@@ -3,12 +3,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from custom_actions.lifeline import VARIABLE
 
 from ..paths import PRIVATE_FILE
+
+_writers: set[int] = set()
+"""The open lifelines of this process."""
+
+
+def _let_go() -> None:
+    """In a process that is a copy of this one: close its copies, or the lifeline would last as long as the copy."""
+    while _writers:
+        with suppress(OSError):
+            os.close(_writers.pop())
+
+
+os.register_at_fork(after_in_child=_let_go)
 
 
 @contextmanager
@@ -21,10 +34,12 @@ def lifeline(directory: Path) -> Iterator[Mapping[str, str]]:
     os.mkfifo(path, PRIVATE_FILE)
     # A FIFO can be opened for writing only while somebody reads it.
     reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    # Python closes it in every child, so this process is the only writer.
+    # Python closes it in every program that it starts, and `_let_go` in every copy, so this process is the only writer.
     writing = os.open(path, os.O_WRONLY)
+    _writers.add(writing)
     os.close(reading)
     try:
         yield {VARIABLE: str(path)}
     finally:
+        _writers.discard(writing)
         os.close(writing)

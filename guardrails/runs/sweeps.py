@@ -154,10 +154,10 @@ def execute(
         return again
 
     total = sum(len(policies) for policies in work.values())
-    with progress("fixing" if not how.dryrun else "sweeping", total) as advance:
-        problem = run(work, how, directory, accounts.vars, ended=ended, progress=advance,
-                      environment={VARIABLE: str(exceptions or ""), SWITCH: str(lists or "")},
-                      concurrency=concurrency, stop_on=stop_on)
+    problem = run(work, how, directory, accounts.vars, ended=ended,
+                  show=lambda: progress("fixing" if not how.dryrun else "sweeping", total),
+                  environment={VARIABLE: str(exceptions or ""), SWITCH: str(lists or "")},
+                  concurrency=concurrency, stop_on=stop_on)
     take(stopped)
     return problem
 

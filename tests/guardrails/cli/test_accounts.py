@@ -66,7 +66,7 @@ def test_only_the_chosen_accounts_are_called(tmp_path: Path, monkeypatch: pytest
     called: list[str] = []
     monkeypatch.setattr("guardrails.accounts.account._caller", lambda: "arn:aws:iam::333333333333:user/ann")
     monkeypatch.setattr(
-        "guardrails.accounts.account._reach", lambda account: (called.append(account.name) or account, None))
+        "guardrails.accounts.account._reach", lambda account, clients: (called.append(account.name) or account, None))
     for chosen, names in (("prod", ["prod"]), ("2222*", ["test"]), ("*", ["prod", "test"])):
         called.clear()
         found = find_accounts(file, (), AccountChoice(names=[chosen]))

@@ -83,18 +83,18 @@ class Victim:
 
 
 def of_a_run() -> list[int]:
-    """The processes of c7n-org that work into the current directory."""
+    """The processes of a heal that work into the current directory: its workers are copies of it."""
     found = []
     for place in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             command = (place / "cmdline").read_bytes()
-            if b"c7n-org" in command and os.fsencode(Path.cwd()) in command:
+            if MAIN.encode() in command and os.fsencode(Path.cwd()) in command:
                 found.append(int(place.name))
     return still_running(found)
 
 
 def end_of_the_run() -> None:
-    """Wait until no process of c7n-org is left."""
+    """Wait until no process of a heal is left."""
     deadline = time.monotonic() + 20
     while children := of_a_run():
         assert time.monotonic() < deadline, children

@@ -111,12 +111,12 @@ def on_describe(monkeypatch: pytest.MonkeyPatch, look: Callable[[str, str], None
         monkeypatch.setattr(EC2Backend, name, looked)
 
 
-def workers_of_c7n_org() -> list[int]:
-    """One worker process of each c7n-org that this process has started and that has any."""
+def workers() -> list[int]:
+    """The workers of the sweep that this process has started."""
     rows = [line.split(None, 2) for line in subprocess.run(
         ["ps", "-A", "-o", "pid=,ppid=,args="], check=True, capture_output=True, text=True).stdout.splitlines()]
-    parents = {int(pid) for pid, parent, args in rows if int(parent) == os.getpid() and "c7n-org" in args}
-    return list({int(parent): int(pid) for pid, parent, _ in rows if int(parent) in parents}.values())
+    parents = {int(pid) for pid, parent, args in rows if int(parent) == os.getpid() and "guardrails.runs" in args}
+    return [int(pid) for pid, parent, _ in rows if int(parent) in parents]
 
 
 def test_a_killed_worker_is_made_up_for_by_resume(
@@ -131,9 +131,9 @@ def test_a_killed_worker_is_made_up_for_by_resume(
     asked = itertools.count(1)
 
     def kill(account: str, region: str) -> None:
-        # Several ask at once. Who does waits here meanwhile, so that its c7n-org, whichever it is, has work left.
+        # The one that asks waits meanwhile, so at least its account and region is lost; others do what is left.
         if next(asked) == 12:
-            for worker in workers_of_c7n_org():
+            for worker in workers():
                 os.kill(worker, signal.SIGKILL)
 
     with monkeypatch.context() as patched:
@@ -146,6 +146,9 @@ def test_a_killed_worker_is_made_up_for_by_resume(
     assert missing
     assert set(states(cut)) == every_check()
     assert f"--resume {tmp_path / 'killed'}" in output
+    assert len({key[:2] for key in missing}) < len(ACCOUNTS) * len(REGIONS)
+    reasons = {run["reason"] for run in cut["runs"] if run["state"] != "ran"}
+    assert reasons == {"the worker process was killed by SIGKILL"}
     # What was not seen is not called clean, and what was seen is right: of a check that was cut, as far as it wrote.
     assert {key: number for key, number in found(cut).items() if key not in missing} == {
         key: number for key, number in (+truth).items() if key not in missing}
@@ -233,7 +236,7 @@ def test_an_interrupted_audit_goes_on_with_the_same_question(
     assert f"--resume {tmp_path / 'out'}" in result.stderr
     # Nothing of a report is there that could be read as whole, and no worker goes on.
     assert not list((tmp_path / "out").glob("report.*"))
-    assert workers_of_c7n_org() == []
+    assert workers() == []
 
     refused = guardrails("audit", "--resume", tmp_path / "out", "--service", "s3")
     assert refused.exit_code == 2
