@@ -1,4 +1,4 @@
-"""Calls to AWS and their errors, CloudTrail records, and the histories of CloudTrail and AWS Config.
+"""Calls to AWS and their errors, calls that answer many others, CloudTrail records, and the histories of CloudTrail and AWS Config.
 
 Imports nothing of the project.
 """
@@ -10,6 +10,7 @@ from ..face import face
 
 if TYPE_CHECKING:
     from . import config_history
+    from .bulk_reads import ANSWERED, IamInBulk, Send, list_buckets
     from .calls import AWS_ERRORS, absent, call, code_of, does_not_exist, may_have_happened, readings, reason_of
     from .event_history import earlier_events, earlier_named, event_by_id
     from .events import Actor, actor_of, detail_of, is_own, principal_of
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 __getattr__, __all__ = face(
     __name__,
+    bulk_reads=("ANSWERED", "IamInBulk", "Send", "list_buckets"),
     calls=("AWS_ERRORS", "absent", "call", "code_of", "does_not_exist", "may_have_happened", "readings", "reason_of"),
     config_history=("config_history",),
     event_history=("earlier_events", "earlier_named", "event_by_id"),
