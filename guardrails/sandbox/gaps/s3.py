@@ -111,15 +111,16 @@ def _list_regions() -> None:
     Source: the S3 API's ListBuckets: BucketRegion, MaxBuckets, ContinuationToken.
     """
 
-    @replaces(S3Response, "list_buckets")
-    def list_buckets(call: Any) -> Any:
+    @replaces(S3Response, "all_buckets")
+    def all_buckets(call: Any) -> Any:
+        call.data["Action"] = "ListAllMyBuckets"
+        call._authenticate_and_authorize_s3_action()
         most, after = call._get_param("max-buckets"), call._get_param("continuation-token")
         prefix, region = call._get_param("prefix"), call._get_param("bucket-region")
-        found = sorted(
-            call.backend.list_buckets(prefix=prefix, bucket_region=region, max_buckets=None), key=lambda each: each.name)
-        left = [bucket for bucket in found if not after or bucket.name > after]
+        left = call.backend.list_buckets(prefix=prefix, bucket_region=region, max_buckets=None)
+        if paged := any(value is not None for value in (most, after, prefix, region)):
+            left = sorted((each for each in left if not after or each.name > after), key=lambda each: each.name)
         page = left[:int(most or 10_000)]
-        paged = any(value is not None for value in (most, after, prefix, region))
         shown = [{"Name": each.name, "CreationDate": each.creation_date_ISO8601,
                   **({"BucketRegion": each.region_name} if paged else {})} for each in page]
         call.data["Action"] = "ListBuckets"
