@@ -1,4 +1,4 @@
-"""Calls to AWS and their errors, calls that answer many others, CloudTrail records, and the histories of CloudTrail and AWS Config.
+"""Calls to AWS and their errors, calls that answer many others, CloudTrail records, the histories of CloudTrail and Config.
 
 Imports nothing of the project.
 """

@@ -181,7 +181,7 @@ class IamInBulk:
             return None
         entry = pickle.loads(listed)  # noqa: S301 # nosec - of this process's own memory
         details = self._details(read.kind, name, send)
-        if details is None or details[read.kind.id] != entry[read.kind.id]:
+        if details is None or details.get(read.kind.id) != entry[read.kind.id]:
             return None
         return read.answer(details, entry, parameters, lambda kind, other: self._details(kind, other, send))
 

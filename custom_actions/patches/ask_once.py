@@ -190,11 +190,12 @@ def for_many_threads(session: Any, config: Config | None) -> Config:
 
     What a user has configured stays: the retry mode, or the number of attempts.
     """
-    configured = session._session.get_config_variable
+    core = session._session
     retries: dict[str, Any] = {}
-    if configured("retry_mode") is None:
+    # botocore's own variable has a default, which does not tell whether anybody has chosen it.
+    if not (os.environ.get("AWS_RETRY_MODE") or core.get_scoped_config().get("retry_mode")):
         retries["mode"] = "adaptive"
-        if configured("max_attempts") is None:
+        if core.get_config_variable("max_attempts") is None:
             retries["total_max_attempts"] = _ATTEMPTS
     ours = Config(max_pool_connections=THREADS, **({"retries": retries} if retries else {}))
     return ours.merge(config) if config else ours

@@ -161,10 +161,8 @@ PATCHES = (
         )),
     Patch(
         "side_by_side", "c7n reads the details of two or three resources at a time", required=False, targets=(
-            Target("c7n.element:Element.executor_factory", "(max_workers=None, thread_name_prefix='', initializer=None, "
-                   "initargs=())"),
-            Target("c7n.manager:ResourceManager.executor_factory", "(max_workers=None, thread_name_prefix='', "
-                   "initializer=None, initargs=())"),
+            Target("c7n.element:Element", text="executor_factory = ThreadPoolExecutor"),
+            Target("c7n.manager:ResourceManager", text="executor_factory = ThreadPoolExecutor"),
         )),
     Patch(
         "archive", "c7n adds files to an archive in the file system's order, so each checkout deploys everything again",

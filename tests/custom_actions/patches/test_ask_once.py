@@ -180,7 +180,7 @@ def test_two_policies_that_read_different_things_of_the_same_buckets_both_see_th
         resources = load(data, tmp_path, dryrun=True).run()
         assert [bucket["Name"] for bucket in resources] == [found], name
     assert sent == {
-        "ListBuckets": 1, "GetBucketLocation": 2, "GetBucketTagging": 2, "GetBucketVersioning": 2, "GetBucketPolicy": 2,
+        "ListBuckets": 1, "GetBucketTagging": 2, "GetBucketVersioning": 2, "GetBucketPolicy": 2,
     }
 
 
