@@ -12,10 +12,12 @@ import boto3
 import pytest
 from botocore.client import BaseClient
 from c7n import utils
+from c7n.element import Element
+from c7n.manager import ResourceManager
 from c7n.policy import PullMode
 from hypothesis import settings
 
-from custom_actions.patches import ask_once, prepare_sessions
+from custom_actions.patches import ask_once, install, prepare_sessions, side_by_side
 
 from .moto_server import Moto
 from .reliability import Reliability
@@ -86,6 +88,7 @@ def moto(moto_server: Moto, monkeypatch: pytest.MonkeyPatch) -> Iterator[Moto]:
 def sent(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """The calls that leave this process, with answers shared in dry runs while the test lasts."""
     counted: Counter[str] = Counter()
+    install()  # else monkeypatch would put back what was there before the first resource type was loaded
     call = BaseClient._make_api_call
 
     def count(self: Any, operation_name: str, api_params: Any) -> Any:
@@ -97,5 +100,8 @@ def sent(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     monkeypatch.setattr(PullMode, "run", PullMode.run)
     monkeypatch.setattr(BaseClient, "_make_api_call", count)
     monkeypatch.setattr(boto3.Session, "client", boto3.Session.client)
+    for owner in (Element, ResourceManager):
+        monkeypatch.setattr(owner, "executor_factory", owner.executor_factory)
     ask_once.install()
+    side_by_side.install()
     return counted

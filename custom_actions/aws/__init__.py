@@ -1,4 +1,4 @@
-"""Calls to AWS and their errors, CloudTrail records, and the histories of CloudTrail and AWS Config.
+"""Calls to AWS and their errors, calls that answer many others, CloudTrail records, the histories of CloudTrail and Config.
 
 Imports nothing of the project.
 """
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from . import config_history
     from .ahead import Ahead
     from .caller import caller_ahead, caller_arn
+    from .bulk_reads import ANSWERED, IamInBulk, Send, list_buckets
     from .calls import AWS_ERRORS, absent, call, code_of, does_not_exist, may_have_happened, readings, reason_of
     from .event_history import earlier_events, earlier_named, event_by_id
     from .events import Actor, actor_of, detail_of, is_own, principal_of
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __getattr__, __all__ = face(
     __name__,
     ahead=("Ahead",),
+    bulk_reads=("ANSWERED", "IamInBulk", "Send", "list_buckets"),
     calls=("AWS_ERRORS", "absent", "call", "code_of", "does_not_exist", "may_have_happened", "readings", "reason_of"),
     caller=("caller_ahead", "caller_arn"),
     config_history=("config_history",),

@@ -9,7 +9,9 @@ This patch shares the responses of single calls, and every policy builds its own
 every policy that needs the data makes the call itself, and has the error in its own log. Denied calls are logged here,
 because c7n does not log all of them. "Not found" errors are kept like other responses.
 
-Clients are shared too: c7n creates a session in every thread, and creating a client takes longer than most calls.
+Clients are shared too: c7n creates a session in every thread, and creating a client takes longer than most calls. All
+threads share them (side_by_side), so the number of calls a second is bounded for each account, region and service:
+botocore's retry mode `adaptive` slows a client down as soon as AWS throttles, to a rate that AWS accepts.
 
 The patch is active in dry runs of c7n's pull mode if GUARDRAILS_ASK_ONCE is set, for one account and region at a time.
 Policies change nothing in a dry run, so shared responses stay valid. After any call that is not a read, the responses
@@ -32,10 +34,12 @@ from typing import Any
 
 from boto3 import Session
 from botocore.client import BaseClient
+from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.model import OperationModel
 from c7n.policy import PullMode
 
+from ..aws import ANSWERED, IamInBulk, Send, list_buckets
 from ..vocabulary import is_read
 
 log = logging.getLogger("custodian.guardrails.ask_once")
@@ -53,10 +57,16 @@ _DENIED = re.compile(r"AccessDenied|Unauthorized|NotAuthorized|AuthorizationErro
 _NOTHING_THERE = re.compile(r"^NoSuch|NotFound")
 _PROTOCOL = pickle.HIGHEST_PROTOCOL
 _LIMIT_BYTES = 256 * 2**20
+THREADS = 16
+"""How many calls one account and region may wait for at a time."""
+_ATTEMPTS = 5
+"""As many as botocore's default mode makes; `adaptive` would make three."""
 _SHORT = 200
 
 Place = tuple[str, ...]
 """What responses are shared for: the account, the region, and the credentials of the calls."""
+Question = tuple[Any, ...]
+"""A call: the client's region and endpoint, the operation, and its parameters."""
 
 
 class Answers:
@@ -66,28 +76,28 @@ class Answers:
         self.place = place
         self._limit = limit
         self._size = 0
-        self._kept: dict[str, dict[str, bytes]] = {}
+        self._kept: dict[str, dict[Question, bytes]] = {}
         self._changes: Counter[str] = Counter()
         self._lock = threading.Lock()
-        self._clients: dict[tuple[str, str, str | None], Any] = {}
+        self._iam: dict[Question, IamInBulk] = {}
+        self._clients: dict[tuple[Any, ...], Any] = {}
         # Reentrant: creating a client for a role's session creates an STS client.
         self._making = threading.RLock()
 
-    def get(self, client: Any, operation: str, parameters: Mapping[str, Any], ask: Callable[[], Any]) -> Any:
-        """The response to a call. `ask` makes the call if the response is unknown; its errors are raised and not kept.
+    def get(self, client: Any, operation: str, parameters: Mapping[str, Any], send: Send) -> Any:
+        """The response to a call. `send` makes the call if the response is unknown; its errors are raised and not kept.
 
         The result is a copy, so the caller may change it.
         """
         service = str(client.meta.service_model.service_name)
         if not (is_read(operation) or operation == _ROLE):
             try:
-                return ask()
+                return send(operation, parameters)
             finally:
                 self._forget(service)
         if not _can_be_shared(client.meta.service_model.operation_model(operation), parameters):
-            return ask()
-        question = json.dumps(
-            [client.meta.region_name, client.meta.endpoint_url, operation, parameters], sort_keys=True, default=repr)
+            return send(operation, parameters)
+        question = _question(client, operation, parameters)
         with self._lock:
             known = self._kept.get(service, {}).get(question)
             changes = self._changes[service]
@@ -97,41 +107,98 @@ class Answers:
                 raise client.exceptions.from_code(_code(answer))(answer, operation)
             if operation != _ROLE or _lasts(answer):
                 return answer
+        if service == "iam" and operation in ANSWERED:
+            answer = self._iam_of(client).answer(operation, parameters, send)
+            if answer is not None:
+                return answer
         try:
-            answer = ask()
+            answer = self._send(client, operation, parameters, send, changes)
         except ClientError as error:
             if _NOTHING_THERE.search(_code(error.response)):
-                self._keep(service, question, changes, pickle.dumps((error.response, True), _PROTOCOL))
+                self._keep(service, question, changes, (error.response, True))
             elif _DENIED.search(_code(error.response)):
                 # c7n notes a denied call only on the bucket, and nobody sees that if the bucket does not match.
                 log.warning("%s on %s%s: the results of this policy are incomplete",
                             _code(error.response), operation, _about(parameters))
             raise
-        self._keep(service, question, changes, pickle.dumps((answer, False), _PROTOCOL))
+        self._keep(service, question, changes, (answer, False))
         return answer
 
-    def client(self, session: Any, service: str, region: str | None, make: Callable[[], Any]) -> Any:
-        """The client of a service for the session's credentials. Clients are thread-safe."""
+    def client(
+        self, session: Any, service: str, region: str | None, config: Any, make: Callable[[], Any],
+    ) -> Any:
+        """The client of a service for the session's credentials. Clients are thread-safe.
+
+        `config` is botocore's configuration of the client, or None.
+        """
         credentials = session.get_credentials()
         # Missing credentials or a denied role cause an error in c7n's own client.
         key = credentials.get_frozen_credentials().access_key if credentials else ""
+        options = repr(sorted(config._user_provided_options.items())) if config else ""
         with self._making:
-            known = (key, service, region or session.region_name)
+            known = (key, service, region or session.region_name, options)
             if known not in self._clients:
                 self._clients[known] = make()
             return self._clients[known]
 
-    def _keep(self, service: str, question: str, changes: int, answer: bytes) -> None:
+    def _send(
+        self, client: Any, operation: str, parameters: Mapping[str, Any], send: Send, changes: int,
+    ) -> Any:
+        """Make a call, and take from the response what answers other calls, too."""
+        service = client.meta.service_model.service_name
+        if (service, operation) == ("s3", "ListBuckets") and not parameters:
+            answer, locations = list_buckets(send)
+            for bucket, constraint in locations.items():
+                self._keep(service, _question(client, "GetBucketLocation", {"Bucket": bucket}), changes,
+                           ({"LocationConstraint": constraint}, False))
+            return answer
+        answer = send(operation, parameters)
+        if service == "iam":
+            self._iam_of(client).notice(operation, answer)
+        return answer
+
+    def _iam_of(self, client: Any) -> IamInBulk:
+        with self._lock:
+            return self._iam.setdefault(_question(client, "", {}), IamInBulk())
+
+    def _keep(self, service: str, question: Question, changes: int, answer: tuple[Any, bool]) -> None:
+        packed = pickle.dumps(answer, _PROTOCOL)
         with self._lock:
             # If something changed during the call, the response may be from before the change.
-            if self._changes[service] == changes and self._size + len(answer) <= self._limit:
-                self._size += len(answer)
-                self._kept.setdefault(service, {})[question] = answer
+            if self._changes[service] == changes and self._size + len(packed) <= self._limit:
+                self._size += len(packed)
+                self._kept.setdefault(service, {})[question] = packed
 
     def _forget(self, service: str) -> None:
         with self._lock:
             self._changes[service] += 1
             self._size -= sum(map(len, self._kept.pop(service, {}).values()))
+            if service == "iam":
+                self._iam.clear()
+
+
+def _question(client: Any, operation: str, parameters: Mapping[str, Any]) -> Question:
+    """What equal calls share."""
+    where = (client.meta.region_name, client.meta.endpoint_url, operation)
+    if all(type(value) is str for value in parameters.values()):  # much faster than JSON
+        return (*where, *sorted(parameters.items()))
+    return (*where, json.dumps(parameters, sort_keys=True, default=repr))
+
+
+def for_many_threads(session: Any, config: Config | None) -> Config:
+    """The configuration of a shared client: `config`, a connection for each thread, and the retry mode `adaptive`.
+
+    What a user has configured stays: the retry mode, or the number of attempts.
+    """
+    core = session._session
+    retries: dict[str, Any] = {}
+    # botocore's own variable has a default, which does not tell whether anybody has chosen it.
+    if not (os.environ.get("AWS_RETRY_MODE") or core.get_scoped_config().get("retry_mode")):
+        retries["mode"] = "adaptive"
+        if core.get_config_variable("max_attempts") is None:
+            retries["total_max_attempts"] = _ATTEMPTS
+    ours = Config(max_pool_connections=THREADS, **({"retries": retries} if retries else {}))
+    return ours.merge(config) if config else ours
 
 
 def _code(answer: Mapping[str, Any]) -> str:
@@ -179,9 +246,19 @@ def sharing(place: Place) -> Iterator[None]:
         _current = before
 
 
+def switched_on() -> bool:
+    """Whether the environment variable says that dry runs share responses."""
+    return bool(os.environ.get(SWITCH))
+
+
+def is_sharing() -> bool:
+    """Whether a policy runs that shares responses."""
+    return _current is not None
+
+
 def install() -> None:
     """Share responses in dry runs if the environment variable is set. Calling it again has no effect."""
-    if not os.environ.get(SWITCH) or hasattr(PullMode.run, "asks_each_time"):
+    if not switched_on() or hasattr(PullMode.run, "asks_each_time"):
         return
     run, call, make = PullMode.run, BaseClient._make_api_call, Session.client
 
@@ -198,13 +275,15 @@ def install() -> None:
     def call_once(self: Any, operation_name: str, api_params: Any) -> Any:
         if _current is None:
             return call(self, operation_name, api_params)
-        return _current.get(self, operation_name, api_params, lambda: call(self, operation_name, api_params))
+        return _current.get(self, operation_name, api_params, functools.partial(call, self))
 
     @functools.wraps(make)
     def client_once(self: Any, service_name: str, region_name: str | None = None, *args: Any, **kwargs: Any) -> Any:
-        if _current is None or args or kwargs:
+        if _current is None or args or kwargs.keys() - {"config"}:
             return make(self, service_name, region_name, *args, **kwargs)
-        return _current.client(self, service_name, region_name, lambda: make(self, service_name, region_name))
+        config = kwargs.get("config")
+        return _current.client(self, service_name, region_name, config, lambda: make(
+            self, service_name, region_name, config=for_many_threads(self, config)))
 
     run_sharing.asks_each_time = run  # type: ignore[attr-defined]
     PullMode.run = run_sharing

@@ -182,6 +182,14 @@ PATCHES = (
             Target("c7n.policy:PullMode.run", "(self, *args, **kw)"),
             Target("botocore.client:BaseClient._make_api_call", "(self, operation_name, api_params)"),
             Target("boto3:Session.client"),
+            Target("boto3.session:Session", text="self._session = "),
+            Target("botocore.config:Config.merge", "(self, other_config)"),
+            Target("botocore.config:Config", text="self._user_provided_options = "),
+        )),
+    Patch(
+        "side_by_side", "c7n reads the details of two or three resources at a time", required=False, targets=(
+            Target("c7n.element:Element", text="executor_factory = ThreadPoolExecutor"),
+            Target("c7n.manager:ResourceManager", text="executor_factory = ThreadPoolExecutor"),
         )),
     Patch(
         "archive", "c7n adds files to an archive in the file system's order, so each checkout deploys everything again",

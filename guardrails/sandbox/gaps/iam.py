@@ -1,4 +1,4 @@
-"""IAM: a user's permissions boundary, ids spelled as AWS spells them, and the age of the credential report.
+"""IAM: a user's permissions boundary, ids as AWS spells and shows them, and the age of the credential report.
 
 moto keeps a boundary for roles only, has no PutUserPermissionsBoundary and no DeleteUserPermissionsBoundary, and gives
 users, groups and policies ids without the prefix that tells their kind. Its credential report is always of 2015: c7n
@@ -15,7 +15,9 @@ import secrets
 import string
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import Any
+from urllib.parse import quote
 
 from moto.core.responses import ActionResult, EmptyResult
 from moto.iam.exceptions import NotFoundException
@@ -31,11 +33,16 @@ def apply() -> None:
     """Add the APIs. Once in a process."""
     _spell_ids()
     _date_reports()
+    # GetAccountAuthorizationDetails leaves out the name and the id of a policy.
+    for name, value in (("policy_name", "name"), ("policy_id", "id")):
+        setattr(ManagedPolicy, name, property(attrgetter(value)))
     setattr(User, "permissions_boundary", property(_boundary))  # noqa: B010 - as below
     IamResponse.RESPONSE_KEY_PATH_TO_TRANSFORMER = {
         **IamResponse.RESPONSE_KEY_PATH_TO_TRANSFORMER,
         # ListUsers leaves it out, as it does the tags.
         "ListUsersResponse.Users.User.PermissionsBoundary": lambda _: None,
+        # As all documents in IAM's answers.
+        "GetPolicyVersionResponse.PolicyVersion.Document": quote,
     }
     for operation in (put_user_permissions_boundary, delete_user_permissions_boundary):
         setattr(IamResponse, operation.__name__, operation)

@@ -1,4 +1,4 @@
-"""S3: what makes a bucket policy public, all grants of an ACL, and MFA delete."""
+"""S3: what makes a bucket policy public, all grants of an ACL, MFA delete, and the regions of a list of buckets."""
 from __future__ import annotations
 
 import ipaddress
@@ -29,6 +29,7 @@ def apply() -> None:
     _fix_policy_status()
     _show_every_grant()
     _keep_mfa_delete()
+    _list_regions()
 
 
 def _fix_policy_status() -> None:
@@ -102,3 +103,28 @@ def _keep_mfa_delete() -> None:
         call.data["Action"] = "GetBucketVersioning"
         shown = {"Status": bucket.versioning_status, "MFADelete": getattr(bucket, "mfa_delete", None)}
         return call.serialized(ActionResult(shown))
+
+
+def _list_regions() -> None:
+    """A list of buckets has their regions, and comes in pages, if the call has a parameter.
+
+    Source: the S3 API's ListBuckets: BucketRegion, MaxBuckets, ContinuationToken.
+    """
+
+    @replaces(S3Response, "all_buckets")
+    def all_buckets(call: Any) -> Any:
+        call.data["Action"] = "ListAllMyBuckets"
+        call._authenticate_and_authorize_s3_action()
+        most, after = call._get_param("max-buckets"), call._get_param("continuation-token")
+        prefix, region = call._get_param("prefix"), call._get_param("bucket-region")
+        left = call.backend.list_buckets(prefix=prefix, bucket_region=region, max_buckets=None)
+        if paged := any(value is not None for value in (most, after, prefix, region)):
+            left = sorted((each for each in left if not after or each.name > after), key=lambda each: each.name)
+        page = left[:int(most or 10_000)]
+        shown = [{"Name": each.name, "CreationDate": each.creation_date_ISO8601,
+                  **({"BucketRegion": each.region_name} if paged else {})} for each in page]
+        call.data["Action"] = "ListBuckets"
+        return call.serialized(ActionResult({
+            "Owner": {"ID": "bcaf1ffd86f41161ca5fb16fd081034f", "DisplayName": "webfile"}, "Buckets": shown,
+            **({"ContinuationToken": page[-1].name} if len(page) < len(left) else {}),
+        }))

@@ -18,6 +18,7 @@ from c7n.filters.core import BooleanGroupFilter
 from c7n.filters.missing import Missing
 from c7n.policy import Policy as EnginePolicy
 
+from custom_actions.aws import ANSWERED
 from custom_actions.names import FUNCTION_PREFIX, REDELIVERY_PREFIX, REDELIVERY_ROLE, STATE_TABLE
 
 from ...command import command
@@ -37,6 +38,7 @@ _SCHEDULES = (f"arn:{PARTITION}:scheduler:*:{ACCOUNT}:schedule/default/{REDELIVE
 _REDELIVERY = (f"arn:{PARTITION}:iam::{ACCOUNT}:role/{REDELIVERY_ROLE}",)
 STATE_CALLS = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem")
 """What functions call on the state table (custom_actions/aws/shared_state.py)."""
+_IN_BULK = frozenset(f"iam:{operation}" for operation in ANSWERED)
 _IN_A_VPC = ("CreateNetworkInterface", "DescribeNetworkInterfaces", "DescribeSubnets", "DeleteNetworkInterface")
 
 
@@ -120,6 +122,9 @@ def of_sweep(policies: Iterable[Policy], variables: Sequence[Mapping[str, Any]],
     permissions = [Permission("ec2:DescribeRegions", "finding the account's regions (--region all)", regional=False)]
     for policy in policies:
         permissions += of_policy(policy, variables, actions=heal)
+    if {permission.action for permission in permissions} & _IN_BULK:
+        # Without it every user, group and role is read singly.
+        permissions.append(Permission("iam:GetAccountAuthorizationDetails", "reading IAM in bulk (audit)"))
     return permissions
 
 

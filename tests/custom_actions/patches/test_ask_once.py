@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.client import BaseClient
+from botocore.config import Config
 from botocore.exceptions import ClientError
 from c7n.policy import PullMode
 
@@ -30,7 +31,7 @@ class Cloud:
         self._answers = list(answers)
         self.asked = 0
 
-    def __call__(self) -> Any:
+    def __call__(self, operation: str = "", parameters: Any = None) -> Any:
         answer = self._answers[min(self.asked, len(self._answers) - 1)]
         self.asked += 1
         if isinstance(answer, Exception):
@@ -96,7 +97,7 @@ def test_after_a_change_a_service_is_asked_again_and_others_are_not() -> None:
 def test_an_answer_that_was_on_its_way_during_a_change_is_not_kept() -> None:
     answers, iam, users = Answers(("a",)), client("iam"), Cloud({"Users": []})
 
-    def ask() -> Any:
+    def ask(operation: str, parameters: Any) -> Any:
         answers.get(iam, "DeleteUser", {"UserName": "ann"}, Cloud({}))
         return users()
 
@@ -133,23 +134,27 @@ def test_a_role_is_assumed_again_before_its_credentials_end() -> None:
 def test_a_client_is_made_once_for_the_same_credentials() -> None:
     answers, made = Answers(("a",)), []
 
-    def client_of(key: str, service: str, region: str | None) -> Any:
+    def client_of(key: str, service: str, region: str | None, config: Config | None = None) -> Any:
         session = boto3.Session(key, "x", region_name="us-east-1")
 
         def make() -> object:
             made.append((key, service, region))
             return object()
 
-        return answers.client(session, service, region, make)
+        return answers.client(session, service, region, config, make)
 
     assert client_of("a", "s3", None) is client_of("a", "s3", "us-east-1")
+    patient = client_of("a", "s3", None, Config(read_timeout=200))
+    assert patient is client_of("a", "s3", "us-east-1", Config(read_timeout=200))
+    assert patient is not client_of("a", "s3", None)
+    made.pop()
     assert len({client_of("a", "s3", None), client_of("b", "s3", None), client_of("a", "iam", None),
                 client_of("a", "s3", "eu-west-1")}) == 4
     assert len(made) == 4
 
 
 def test_memory_is_bounded() -> None:
-    answers, cloud = Answers(("a",), limit=1000), Cloud({"Users": ["x" * 2000]})
+    answers, cloud = Answers(("a",), limit=1000), Cloud({"Users": [{"UserName": "x" * 2000}]})
     small = Cloud({"Users": []})
     for _ in range(2):
         answers.get(client("iam"), "ListUsers", {}, cloud)
@@ -175,7 +180,7 @@ def test_two_policies_that_read_different_things_of_the_same_buckets_both_see_th
         resources = load(data, tmp_path, dryrun=True).run()
         assert [bucket["Name"] for bucket in resources] == [found], name
     assert sent == {
-        "ListBuckets": 1, "GetBucketLocation": 2, "GetBucketTagging": 2, "GetBucketVersioning": 2, "GetBucketPolicy": 2,
+        "ListBuckets": 1, "GetBucketTagging": 2, "GetBucketVersioning": 2, "GetBucketPolicy": 2,
     }
 
 
