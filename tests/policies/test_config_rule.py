@@ -115,7 +115,8 @@ class Account:
 def recorded(policy: Any, kind: Any) -> str:
     """The type to record: the policy's, or any if the policy polls and the sandbox's AWS Config does not know it."""
     wanted: str = kind.config_type or kind.cfn_type
-    return "AWS::EC2::VPC" if policy["mode"]["type"] == "config-poll-rule" and wanted not in {each.type for each in kinds()} else wanted
+    known = {each.type for each in kinds()}
+    return "AWS::EC2::VPC" if policy["mode"]["type"] == "config-poll-rule" and wanted not in known else wanted
 
 
 def model(policy: Any) -> Any:
