@@ -27,7 +27,7 @@ class World:
     def __init__(
         self, client: Callable[[str], Any], settle: Callable[[], None] = lambda: None, *,
         backdate: Callable[..., None], set_owner: Callable[..., None], account: str = ACCOUNT,
-        put: Callable[[str, dict[str, Any]], None] | None = None,
+        put: Callable[[str, dict[str, Any]], None] | None = None, set_state: Callable[..., None] | None = None,
     ) -> None:
         """A world without resources.
 
@@ -38,12 +38,14 @@ class World:
             set_owner: as `LocalAws.set_owner`.
             account: the number of the account that `client` is of.
             put: puts an event, of a detail-type and a detail, on the bus; None where there is none.
+            set_state: as `LocalAws.set_state`; None where moto runs in another process.
         """
         self._client = client
         self._settle = settle
         self._backdate = backdate
         self._set_owner = set_owner
         self._put = put
+        self._set_state = set_state
         self.names: dict[str, Any] = {"account_id": account, "region": REGION}
 
     def do(self, steps: list[Any]) -> None:
@@ -52,8 +54,9 @@ class World:
         `as: access key id`, beside it too, makes the call with that key; `refused: code` says that AWS refuses it.
 
         The step `settle` waits until the functions have handled every event so far; `backdate` makes a date in moto's
-        state one of so many days ago; `owner` gives a network resource to another account; `event`, with a
-        `detail-type` and a `detail`, puts an event on the bus that no API call makes, such as a sign-in.
+        state one of so many days ago; `owner` gives a network resource to another account; `state`, with a `value`,
+        sets a value in moto's state that no call sets; `event`, with a `detail-type` and a `detail`, puts an event on
+        the bus that no API call makes, such as a sign-in.
 
         Raises NotAsExpected, and what the calls raise, with the step as a note.
         """
@@ -73,6 +76,10 @@ class World:
             self._backdate(self.fill(step["backdate"]), step["days"], **place)
         elif "owner" in step:
             self._set_owner(self.fill(step["owner"]), step["account"], **place)
+        elif "state" in step:
+            if self._set_state is None:
+                raise ValueError("only cases of policies that look at a state can set one")
+            self._set_state(self.fill(step["state"]), self.fill(step["value"]), **place)
         elif "refused" in step:
             try:
                 self._call(step)

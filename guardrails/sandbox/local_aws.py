@@ -22,6 +22,7 @@ from . import moto_fixes
 from .backdate import backdate
 from .errors import SandboxError
 from .functions import s3_control
+from .given_state import set_state
 from .local_account import REGION
 from .ownership import set_owner
 
@@ -33,6 +34,7 @@ class LocalAws:
 
     backdate = staticmethod(backdate)
     set_owner = staticmethod(set_owner)
+    set_state = staticmethod(set_state)
 
     def __init__(self) -> None:
         moto_fixes.apply()

@@ -19,6 +19,7 @@ from c7n.provider import get_resource_class
 from c7n.resources import load_resources
 
 from guardrails.sandbox import Sandbox
+from guardrails.sandbox.config.table import kinds
 from tests import engine
 from tests.moto_server import REGION
 
@@ -50,7 +51,7 @@ class Account:
         kind = model(policy)
         config.put_configuration_recorder(ConfigurationRecorder={
             "name": "default", "roleARN": role,
-            "recordingGroup": {"resourceTypes": [kind.config_type or kind.cfn_type]},
+            "recordingGroup": {"resourceTypes": [recorded(policy, kind)]},
         })
         self.client("s3").create_bucket(Bucket=f"config-{self.number}")
         config.put_delivery_channel(DeliveryChannel={"name": "default", "s3BucketName": f"config-{self.number}"})
@@ -109,6 +110,13 @@ class Account:
 
     def function_log(self) -> str:
         return self.sandbox.logs(self.rule, self.number, REGION)
+
+
+def recorded(policy: Any, kind: Any) -> str:
+    """The type to record: the policy's, or any if the policy polls and the sandbox's AWS Config does not know it."""
+    wanted: str = kind.config_type or kind.cfn_type
+    known = {each.type for each in kinds()}
+    return "AWS::EC2::VPC" if policy["mode"]["type"] == "config-poll-rule" and wanted not in known else wanted
 
 
 def model(policy: Any) -> Any:

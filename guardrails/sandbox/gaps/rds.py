@@ -32,7 +32,19 @@ def _resource_ids() -> None:
     @replaces(DBInstance, "__init__")
     def init(database: Any, *args: Any, **kwargs: Any) -> None:
         original_init(database, *args, **kwargs)
-        database.dbi_resource_id = "db-" + "".join(mock_random.choices(_LETTERS, k=26))
+        database.dbi_resource_id = _new_id()
+
+    original_set = DBInstance.set_as_replica
+
+    @replaces(DBInstance, "set_as_replica")
+    def set_as_replica(database: Any) -> None:
+        original_set(database)
+        # moto makes a replica as a copy of its source.
+        database.dbi_resource_id = _new_id()
+
+
+def _new_id() -> str:
+    return "db-" + "".join(mock_random.choices(_LETTERS, k=26))
 
 
 def _restorable_time() -> None:

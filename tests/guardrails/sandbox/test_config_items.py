@@ -65,6 +65,14 @@ def instance(client: Client) -> str:
     return made["Instances"][0]["InstanceId"]
 
 
+def network_acl(client: Client) -> str:
+    made = client("ec2").create_network_acl(VpcId=vpc(client))["NetworkAcl"]["NetworkAclId"]
+    client("ec2").create_network_acl_entry(
+        NetworkAclId=made, RuleNumber=100, Protocol="6", RuleAction="allow", Egress=False, CidrBlock="0.0.0.0/0",
+        PortRange={"From": 22, "To": 22})
+    return made
+
+
 def interface(client: Client) -> str:
     made = client("ec2").create_network_interface(SubnetId=subnets(client)[0], Description="spare")
     return made["NetworkInterface"]["NetworkInterfaceId"]
@@ -196,6 +204,8 @@ CASES = {
     "AWS::EC2::RouteTable": Case(
         "route-table", lambda client: client("ec2").create_route_table(VpcId=vpc(client))["RouteTable"]["RouteTableId"],
         ("RouteTableId", "VpcId", "Routes", "Associations")),
+    "AWS::EC2::NetworkAcl": Case("network-acl", network_acl, (
+        "NetworkAclId", "VpcId", "OwnerId", "IsDefault", "Entries", "Associations")),
     "AWS::EC2::NetworkInterface": Case("eni", interface, (
         "NetworkInterfaceId", "SubnetId", "VpcId", "Groups", "Description", "Status", "SourceDestCheck")),
     "AWS::S3::Bucket": Case("s3", bucket, (

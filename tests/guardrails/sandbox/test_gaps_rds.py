@@ -33,3 +33,12 @@ def test_the_latest_restorable_time_is_that_of_the_last_log(moto: Moto) -> None:
     assert (latest.minute % 5, latest.second, latest.microsecond) == (0, 0, 0)
     assert timedelta(0) <= datetime.now(UTC) - latest < timedelta(minutes=6)
     assert "LatestRestorableTime" not in found["unkept"]
+
+
+def test_a_replica_is_another_database_than_its_source(moto: Moto) -> None:
+    databases(moto, source=7)
+    moto.client("rds").create_db_instance_read_replica(
+        DBInstanceIdentifier="replica", SourceDBInstanceIdentifier="source")
+    found = databases(moto)
+    assert found["replica"]["DbiResourceId"] != found["source"]["DbiResourceId"]
+    assert found["replica"]["ReadReplicaSourceDBInstanceIdentifier"] == "source"
