@@ -202,15 +202,12 @@ def plan(*arguments: str, code: int) -> dict[str, Any]:
 def test_the_whole_set_needs_few_functions(sandbox: Sandbox) -> None:
     sandbox.client("iam", HOME).create_role(RoleName="guardrails", AssumeRolePolicyDocument="{}")
 
-    def deploy(code: int) -> dict[str, Any]:
-        arguments = ["deploy", "--grouped", "--region", REGION, "--json"]
-        done = CliRunner().invoke(main, [*arguments, "--dry-run"])
-        assert done.exit_code == code, done.output
-        done = CliRunner().invoke(main, [*arguments, "--yes"])
+    def deploy(*arguments: str) -> dict[str, Any]:
+        done = CliRunner().invoke(main, ["deploy", "--grouped", "--region", REGION, "--json", *arguments])
         assert done.exit_code == 0, done.output
         return dict(json.loads(done.stdout))
 
-    outcomes = {(each["region"], each["policy"]): each["outcome"] for each in deploy(2)["functions"]}
+    outcomes = {(each["region"], each["policy"]): each["outcome"] for each in deploy("--yes")["functions"]}
     assert set(outcomes.values()) == {"created", "off"}
     found = Counter()
     for region in {region for region, _ in outcomes}:
@@ -220,7 +217,9 @@ def test_the_whole_set_needs_few_functions(sandbox: Sandbox) -> None:
         config_rules = sandbox.client("config", HOME, region).get_paginator("describe_config_rules").paginate()
         found[region] = len(rules) + sum(len(page["ConfigRules"]) for page in config_rules)
     assert found == Counter(region for (region, _), outcome in outcomes.items() if outcome == "created")
-    assert {each["outcome"] for each in deploy(0)["functions"]} == {"unchanged", "off"}
+    again = deploy("--dry-run")
+    assert again["changes"] is False and again["known"] and again["surplus"] == []
+    assert {each["change"] for each in again["groups"]} == {"unchanged"}
 
 
 def test_policies_share_functions_and_answer_one_by_one(sandbox: Sandbox) -> None:
@@ -281,15 +280,21 @@ def test_policies_share_functions_and_answer_one_by_one(sandbox: Sandbox) -> Non
         assert red.log("cloudtrail").count("policy ports was successful with this message before") == attempt - 1
     assert run("deploy", "--grouped", "--yes")[0].startswith("COMPLETE: 8 unchanged, 1 updated")
 
-    # A policy that is gone: only its rule is removed.
-    everything = (Path("policies") / "all.yml").read_text()
-    (Path("policies") / "all.yml").write_text("".join(everything.partition("  - name: users")[0:1]))
-    refused = plan("--grouped", "ports", "seen", "groups", code=0)
-    assert {each["change"] for each in refused["groups"]} == {"unchanged"}
-    removed = run("undeploy", "users", "--yes")[0]
+    # A policy that is gone: its group keeps it until its rule is removed.
+    everything = Path("policies/all.yml").read_text()
+    before, _, rest = everything.partition("  - name: seen")
+    Path("policies/all.yml").write_text(f"{before}  - name: groups{rest.partition('  - name: groups')[2]}")
+    kept = plan("--grouped", code=1)
+    assert [each["function"] for each in kept["surplus"]] == ["custodian-seen"]
+    [group] = [each for each in kept["groups"] if each["change"] == "unknown"]
+    assert group["reason"].startswith("it would no longer hold seen, whose triggers invoke it")
+    # A selection does not concern the other groups.
+    assert [each["change"] for each in plan("--grouped", "users", code=0)["groups"]] == ["unchanged"]
+    removed = run("undeploy", "--yes")[0]
     assert removed.startswith("COMPLETE: 1 of 1 removed"), removed
-    assert "users" not in red.invoked() and len(red.functions()) == 4
-    (Path("policies") / "all.yml").write_text(everything)
+    assert set(red.invoked()) == {"ports", "groups", "users", "roles"} and len(red.functions()) == 4
+    assert run("deploy", "--grouped", "ports", "--yes")[0].startswith("COMPLETE: 1 unchanged, 1 updated")
+    Path("policies/all.yml").write_text(everything)
     needed = [*of_deploy(load(Path("policies"))), *of_doctor()]
     assert not_allowed(sandbox, f"arn:aws:iam::{RED}:role/deploy", *needed) == set()
 
