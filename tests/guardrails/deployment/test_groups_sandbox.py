@@ -14,7 +14,9 @@ import pytest
 from click.testing import CliRunner
 
 from custom_actions.names import GROUP_TAG
+from guardrails.accounts.account import Account
 from guardrails.cli.main import main
+from guardrails.health.repeated_fixes import UndoneFix, fixes_again
 from guardrails.policies.policy import load
 from guardrails.sandbox import Sandbox
 from guardrails.stacks.iam.operator import of_deploy, of_doctor
@@ -77,7 +79,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox) -> N
     Path("policies").mkdir()
 
 
-def prepare(sandbox: Sandbox, number: str) -> Account:
+def prepare(sandbox: Sandbox, number: str) -> Deployed:
     """An account that heals, with AWS Config on, and the policies in `policies`."""
     Path("policies/all.yml").write_text(POLICIES)
     Path("accounts.yml").write_text(
@@ -91,10 +93,10 @@ def prepare(sandbox: Sandbox, number: str) -> Account:
     sandbox.client("s3", number, "us-east-1").create_bucket(Bucket=f"config-{number}")
     config.put_delivery_channel(DeliveryChannel={"name": "default", "s3BucketName": f"config-{number}"})
     config.start_configuration_recorder(ConfigurationRecorderName="default")
-    return Account(sandbox, number)
+    return Deployed(sandbox, number)
 
 
-class Account:
+class Deployed:
     """What is deployed in the account."""
 
     def __init__(self, sandbox: Sandbox, number: str) -> None:
@@ -269,6 +271,11 @@ def test_policies_share_functions_and_answer_one_by_one(sandbox: Sandbox) -> Non
     assert (health["ports", "errors"][0], health["ports", "policy"][0]) == ("ok", "ok")
     assert "policy seen failed: " in health["seen", "errors"][1]
     assert " for seen: " in health["", "failed-events"][1]
+    # A rollback says that the group's function would fix it again.
+    fixed = UndoneFix("ports", REGION, "revert-ingress", good)
+    [again] = fixes_again([fixed], Account(RED, RED, (REGION,), {"role": f"arn:aws:iam::{RED}:role/deploy"}),
+                          load(Path("policies")))
+    assert (again.function, again.known) == (red.group("cloudtrail"), True)
     # An event that somebody sends again names no policy: all that subscribe run, and a retry repeats no fix.
     events = sandbox.events(red.number)
     record = [each for each in events if each["eventName"] == "AuthorizeSecurityGroupIngress"][-1]
