@@ -84,6 +84,16 @@ def test_an_event_that_the_history_does_not_have_yet_is_delivered_again(
     assert enabled(cloud, key)
 
 
+def test_two_policies_of_one_function_wait_for_the_same_event(
+    cloud: Cloud, key: str, schedules: Schedules, tmp_path: Path
+) -> None:
+    delivered = event(record("DisableKey", {"keyId": key}), forged=True)
+    for name in ("a", "b"):
+        run(tmp_path / name, {**delivered, "guardrails-policy": name})
+    assert len({schedule["Name"] for schedule in schedules.made}) == 2
+    assert [json.loads(each["Target"]["Input"])["guardrails-policy"] for each in schedules.made] == ["a", "b"]
+
+
 def test_it_is_refused_after_the_last_delivery(
     cloud: Cloud, key: str, schedules: Schedules, tmp_path: Path
 ) -> None:

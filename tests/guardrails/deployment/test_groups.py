@@ -208,8 +208,8 @@ def test_every_policy_is_ready_in_a_process_that_has_only_the_archive(tmp_path: 
         head = "".join(f"{name} = {value!r}\n" for name, value in values.items())
         done = subprocess.run(
             [ensure_runtime(), "-c", head + _PROBES], cwd=here, capture_output=True, text=True, check=False,
-            timeout=120, env={"AWS_DEFAULT_REGION": REGION, "AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none",
-                 "AWS_ENDPOINT_URL": "http://127.0.0.1:9"})
+            timeout=120, env={"AWS_DEFAULT_REGION": REGION, "AWS_ACCESS_KEY_ID": "none",
+                              "AWS_SECRET_ACCESS_KEY": "none", "AWS_ENDPOINT_URL": "http://127.0.0.1:9"})
         assert done.returncode == 0, done.stderr[-3000:]
         for each in group.members:
             assert f"probe {PROBE_PREFIX}{each.policy.name}: {each.policy.name} is ready" in done.stderr

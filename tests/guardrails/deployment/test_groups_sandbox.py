@@ -14,15 +14,19 @@ import pytest
 from click.testing import CliRunner
 
 from custom_actions.names import GROUP_TAG
+from guardrails.accounts.account import Account
 from guardrails.cli.main import main
+from guardrails.health.repeated_fixes import UndoneFix, fixes_again
 from guardrails.policies.policy import load
 from guardrails.sandbox import Sandbox
 from guardrails.stacks.iam.operator import of_deploy, of_doctor
 from tests.guardrails.sandbox.conftest import eventually, open_port, security_group
 from tests.sandboxed import MODE, not_allowed, sandboxed
 
-HOME, RED = "999999999999", "777777777777"
+HOME, RED, BLUE = "999999999999", "777777777777", "888888888888"
 REGION = "eu-west-1"
+AT_MOST = 12
+"""Functions of one account and region for all policies of the project."""
 POLICIES = MODE + """
   - name: ports
     resource: aws.security-group
@@ -60,31 +64,57 @@ POLICIES = MODE + """
 """
 
 
-@pytest.fixture
-def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    with sandboxed(tmp_path, monkeypatch, HOME, REGION) as running:
-        (tmp_path / "policies").mkdir()
-        (tmp_path / "policies" / "all.yml").write_text(POLICIES)
-        (tmp_path / "accounts.yml").write_text(
-            f"accounts:\n- {{name: red, account_id: '{RED}', role: arn:aws:iam::{RED}:role/deploy, "
-            f"regions: [{REGION}], guardrails: heal}}\n")
-        running.client("iam", RED).create_role(RoleName="guardrails", AssumeRolePolicyDocument="{}")
-        config = running.client("config", RED, REGION)
-        config.put_configuration_recorder(ConfigurationRecorder={
-            "name": "default", "roleARN": f"arn:aws:iam::{RED}:role/guardrails",
-            "recordingGroup": {"resourceTypes": ["AWS::EC2::SecurityGroup"]}})
-        running.client("s3", RED, "us-east-1").create_bucket(Bucket="config-of-red")
-        config.put_delivery_channel(DeliveryChannel={"name": "default", "s3BucketName": "config-of-red"})
-        config.start_configuration_recorder(ConfigurationRecorderName="default")
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """One for all tests, each of which has an account of its own."""
+    directory = tmp_path_factory.mktemp("groups")
+    with pytest.MonkeyPatch.context() as patch, sandboxed(directory, patch, HOME, REGION) as running:
         yield running
 
 
-class Account:
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox) -> None:
+    """A directory of the test's own."""
+    monkeypatch.chdir(tmp_path)
+    Path("policies").mkdir()
+
+
+def prepare(sandbox: Sandbox, number: str) -> Deployed:
+    """An account that heals, with AWS Config on, and the policies in `policies`."""
+    Path("policies/all.yml").write_text(POLICIES)
+    Path("accounts.yml").write_text(
+        f"accounts:\n- {{name: red, account_id: '{number}', role: arn:aws:iam::{number}:role/deploy, "
+        f"regions: [{REGION}], guardrails: heal}}\n")
+    sandbox.client("iam", number).create_role(RoleName="guardrails", AssumeRolePolicyDocument="{}")
+    config = sandbox.client("config", number, REGION)
+    config.put_configuration_recorder(ConfigurationRecorder={
+        "name": "default", "roleARN": f"arn:aws:iam::{number}:role/guardrails",
+        "recordingGroup": {"resourceTypes": ["AWS::EC2::SecurityGroup"]}})
+    sandbox.client("s3", number, "us-east-1").create_bucket(Bucket=f"config-{number}")
+    config.put_delivery_channel(DeliveryChannel={"name": "default", "s3BucketName": f"config-{number}"})
+    config.start_configuration_recorder(ConfigurationRecorderName="default")
+    return Deployed(sandbox, number)
+
+
+class Deployed:
     """What is deployed in the account."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
-        self.sandbox = sandbox
-        self.client = lambda service: sandbox.client(service, RED, REGION)
+    def __init__(self, sandbox: Sandbox, number: str) -> None:
+        self.sandbox, self.number = sandbox, number
+        self.client = lambda service: sandbox.client(service, number, REGION)
+
+    def logs(self, function: str) -> str:
+        """What the function has logged."""
+        return self.sandbox.logs(function, self.number, REGION)
+
+    def security_group(self, name: str) -> str:
+        return security_group(self.sandbox, self.number, REGION, name)
+
+    def open_and_await_fix(self, group: str) -> None:
+        """Open port 22, and wait until a fix has closed it and every function has ended."""
+        open_port(self.sandbox, self.number, group, 22, REGION)
+        eventually(lambda: not self.ports(group), 60)
+        self.sandbox.settle()
 
     def functions(self) -> dict[str, str]:
         """Name to ARN."""
@@ -116,12 +146,12 @@ class Account:
         return {each["FromPort"] for each in found["IpPermissions"]}
 
     def log(self, mode: str) -> str:
-        return self.sandbox.logs(self.group(mode), RED, REGION)
+        return self.logs(self.group(mode))
 
     def ours(self) -> int:
         """How often a fix has closed a port."""
         return sum(each["eventName"] == "RevokeSecurityGroupIngress" and "guardrails" in each["userIdentity"]["arn"]
-                   for each in self.sandbox.events(RED))
+                   for each in self.sandbox.events(self.number))
 
     def evaluated(self) -> dict[str, str]:
         """AWS Config's verdict on each security group."""
@@ -171,8 +201,31 @@ def plan(*arguments: str, code: int) -> dict[str, Any]:
     return dict(json.loads(run("deploy", "--dry-run", "--json", *arguments, code=code)[0]))
 
 
+def test_the_whole_set_needs_few_functions(sandbox: Sandbox) -> None:
+    sandbox.client("iam", HOME).create_role(RoleName="guardrails", AssumeRolePolicyDocument="{}")
+
+    def deploy(*arguments: str) -> dict[str, Any]:
+        done = CliRunner().invoke(main, ["deploy", "--grouped", "--region", REGION, "--json", *arguments])
+        assert done.exit_code == 0, done.output
+        return dict(json.loads(done.stdout))
+
+    outcomes = {(each["region"], each["policy"]): each["outcome"] for each in deploy("--yes")["functions"]}
+    assert set(outcomes.values()) == {"created", "off"}
+    found = Counter()
+    for region in {region for region, _ in outcomes}:
+        functions = sandbox.client("lambda", HOME, region).list_functions()["Functions"]
+        assert 0 < len(functions) <= AT_MOST
+        rules = sandbox.client("events", HOME, region).list_rules()["Rules"]
+        config_rules = sandbox.client("config", HOME, region).get_paginator("describe_config_rules").paginate()
+        found[region] = len(rules) + sum(len(page["ConfigRules"]) for page in config_rules)
+    assert found == Counter(region for (region, _), outcome in outcomes.items() if outcome == "created")
+    again = deploy("--dry-run")
+    assert again["changes"] is False and again["known"] and again["surplus"] == []
+    assert {each["change"] for each in again["groups"]} == {"unchanged"}
+
+
 def test_policies_share_functions_and_answer_one_by_one(sandbox: Sandbox) -> None:
-    red = Account(sandbox)
+    red = prepare(sandbox, RED)
     planned = plan("--grouped", code=2)
     assert sorted((each["mode"], each["policies"], each["change"]) for each in planned["groups"]) == [
         ("cloudtrail", 2, "create"), ("config-rule", 1, "create"), ("periodic", 1, "create"), ("schedule", 1, "create")]
@@ -191,10 +244,8 @@ def test_policies_share_functions_and_answer_one_by_one(sandbox: Sandbox) -> Non
     assert {policy for policy, check in health if check == "fire"} == {"ports", "seen"}
 
     # One event that two policies subscribe to: each handles it once.
-    good, bad = security_group(sandbox, RED, REGION, "good"), security_group(sandbox, RED, REGION, "bad")
-    open_port(sandbox, RED, good, 22, REGION)
-    eventually(lambda: not red.ports(good), 60)
-    sandbox.settle()
+    good, bad = red.security_group("good"), red.security_group("bad")
+    red.open_and_await_fix(good)
     log = red.log("cloudtrail")
     assert (red.ours(), log.count("metric:ResourceCount Count:1 policy:seen")) == (1, 1), log
     assert "Traceback" not in log
@@ -207,12 +258,11 @@ def test_policies_share_functions_and_answer_one_by_one(sandbox: Sandbox) -> Non
         ("roles", red.client("scheduler").get_schedule(Name="custodian-roles")["Target"]["Input"])):
         answer = lambdas.invoke(FunctionName=red.invoked()[policy], Payload=sent)
         assert "FunctionError" not in answer, red.log("periodic")
-        assert f"policy:{policy} " in sandbox.logs(red.invoked()[policy], RED, REGION)
+        assert f"policy:{policy} " in red.logs(red.invoked()[policy])
 
     # A policy that is broken in the archive is named; the other one of the same event goes on.
     red.break_policy("cloudtrail", "seen")
-    open_port(sandbox, RED, good, 22, REGION)
-    eventually(lambda: not red.ports(good), 60)
+    red.open_and_await_fix(good)
     eventually(lambda: red.log("cloudtrail").count("policy seen failed: ") >= 3, 60)
     sandbox.settle()
     assert red.ours() == 2
@@ -221,9 +271,14 @@ def test_policies_share_functions_and_answer_one_by_one(sandbox: Sandbox) -> Non
     assert (health["ports", "errors"][0], health["ports", "policy"][0]) == ("ok", "ok")
     assert "policy seen failed: " in health["seen", "errors"][1]
     assert " for seen: " in health["", "failed-events"][1]
+    # A rollback says that the group's function would fix it again.
+    fixed = UndoneFix("ports", REGION, "revert-ingress", good)
+    [again] = fixes_again([fixed], Account(RED, RED, (REGION,), {"role": f"arn:aws:iam::{RED}:role/deploy"}),
+                          load(Path("policies")))
+    assert (again.function, again.known) == (red.group("cloudtrail"), True)
     # An event that somebody sends again names no policy: all that subscribe run, and a retry repeats no fix.
-    group_event = sandbox.events(RED)
-    record = [each for each in group_event if each["eventName"] == "AuthorizeSecurityGroupIngress"][-1]
+    events = sandbox.events(red.number)
+    record = [each for each in events if each["eventName"] == "AuthorizeSecurityGroupIngress"][-1]
     event = {"source": "aws.ec2", "detail-type": "AWS API Call via CloudTrail", "account": RED, "region": REGION,
              "detail": record}
     for attempt in (1, 2):
@@ -232,21 +287,27 @@ def test_policies_share_functions_and_answer_one_by_one(sandbox: Sandbox) -> Non
         assert red.log("cloudtrail").count("policy ports was successful with this message before") == attempt - 1
     assert run("deploy", "--grouped", "--yes")[0].startswith("COMPLETE: 8 unchanged, 1 updated")
 
-    # A policy that is gone: only its rule is removed.
-    everything = (Path("policies") / "all.yml").read_text()
-    (Path("policies") / "all.yml").write_text("".join(everything.partition("  - name: users")[0:1]))
-    refused = plan("--grouped", "ports", "seen", "groups", code=0)
-    assert {each["change"] for each in refused["groups"]} == {"unchanged"}
-    removed = run("undeploy", "users", "--yes")[0]
+    # A policy that is gone: its group keeps it until its rule is removed.
+    everything = Path("policies/all.yml").read_text()
+    before, _, rest = everything.partition("  - name: seen")
+    Path("policies/all.yml").write_text(f"{before}  - name: groups{rest.partition('  - name: groups')[2]}")
+    kept = plan("--grouped", code=1)
+    assert [each["function"] for each in kept["surplus"]] == ["custodian-seen"]
+    [group] = [each for each in kept["groups"] if each["change"] == "unknown"]
+    assert group["reason"].startswith("it would no longer hold seen, whose triggers invoke it")
+    # A selection does not concern the other groups.
+    assert [each["change"] for each in plan("--grouped", "users", code=0)["groups"]] == ["unchanged"]
+    removed = run("undeploy", "--yes")[0]
     assert removed.startswith("COMPLETE: 1 of 1 removed"), removed
-    assert "users" not in red.invoked() and len(red.functions()) == 4
-    (Path("policies") / "all.yml").write_text(everything)
+    assert set(red.invoked()) == {"ports", "groups", "users", "roles"} and len(red.functions()) == 4
+    assert run("deploy", "--grouped", "ports", "--yes")[0].startswith("COMPLETE: 1 unchanged, 1 updated")
+    Path("policies/all.yml").write_text(everything)
     needed = [*of_deploy(load(Path("policies"))), *of_doctor()]
     assert not_allowed(sandbox, f"arn:aws:iam::{RED}:role/deploy", *needed) == set()
 
 
 def test_the_move_to_groups_and_back_never_leaves_an_event_without_an_answer(sandbox: Sandbox) -> None:
-    red = Account(sandbox)
+    red = prepare(sandbox, BLUE)
     assert run("deploy", "--yes")[0].startswith("COMPLETE: 5 created")
     assert red.invoked() == {name: f"custodian-{name}" for name in ("ports", "seen", "groups", "users", "roles")}
     planned = plan("--grouped", code=2)
@@ -262,11 +323,9 @@ def test_the_move_to_groups_and_back_never_leaves_an_event_without_an_answer(san
     assert run("deploy", "--grouped", "--yes")[0].startswith("COMPLETE: 4 created, 5 updated")
     assert len(red.functions()) == 9
     assert red.invoked()["ports"] == red.group("cloudtrail")
-    good = security_group(sandbox, RED, REGION, "good")
-    open_port(sandbox, RED, good, 22, REGION)
-    eventually(lambda: not red.ports(good), 60)
-    sandbox.settle()
-    assert (red.ours(), sandbox.logs("custodian-ports", RED, REGION).count("START RequestId")) == (1, 0)
+    good = red.security_group("good")
+    red.open_and_await_fix(good)
+    assert (red.ours(), red.logs("custodian-ports").count("START RequestId")) == (1, 0)
     # The functions that nothing invokes any more are removed, and the triggers stay.
     surplus = plan("--grouped", code=0)["surplus"]
     assert {each["function"] for each in surplus} == {f"custodian-{name}" for name in red.invoked()}
@@ -285,10 +344,8 @@ def test_the_move_to_groups_and_back_never_leaves_an_event_without_an_answer(san
     assert all(each["reason"].startswith("moves out of custodian-group-") for each in back["functions"])
     assert run("deploy", "--yes")[0].startswith("COMPLETE: 5 created")
     assert red.invoked() == {name: f"custodian-{name}" for name in triggers}
-    open_port(sandbox, RED, good, 22, REGION)
-    eventually(lambda: not red.ports(good), 60)
-    sandbox.settle()
-    assert red.ours() == 2 and "Traceback" not in sandbox.logs("custodian-ports", RED, REGION)
+    red.open_and_await_fix(good)
+    assert red.ours() == 2 and "Traceback" not in red.logs("custodian-ports")
     assert all("invokes it" in each["reason"] for each in plan(code=0)["surplus"])
     run("undeploy", "--yes")
     assert set(red.functions()) == {f"custodian-{name}" for name in triggers}

@@ -19,6 +19,7 @@ from custom_actions.functions import PROBE_SOURCE
 from custom_actions.functions.central import KEY, Members, NotOfAMember, Origin, member_policy, origin, pack, unpack
 from guardrails.accounts.account import Account, listed_accounts
 from guardrails.cli.main import main
+from guardrails.deployment import rollout
 from guardrails.deployment.hub import as_central, hub_of
 from guardrails.deployment.leftovers import DeployedFunction, obsolete, places, why_obsolete
 from guardrails.deployment.plans import regions_for
@@ -205,6 +206,30 @@ def test_only_the_hub_has_the_functions_and_what_is_left_elsewhere_is_gone(hub: 
     assert together.functions == len(REALTIME) < apart.functions
     # The hub forwards too, from its default bus to its own.
     assert together.forwarding_rules == 4 * len(patterns(REALTIME))
+
+
+def test_the_functions_of_a_hub_are_not_grouped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "accounts.yml"
+    file.write_text(ACCOUNTS)
+    accounts = listed_accounts(file, ())
+    asked: dict[tuple[str, str], set[str]] = {}
+
+    def plan(work: Any, known: Any, variables: Any) -> rollout.GroupedPlan:
+        asked.update(((account.id, region), {policy.name for policy in policies})
+                     for (account, region), policies in work.items())
+        return rollout.GroupedPlan()
+
+    monkeypatch.setattr(rollout.group_rollout, "plan", plan)
+    policies = [policy for policy in load() if policy.deploys]
+    request = rollout.RolloutRequest(
+        policies, policies, accounts, None, all_selected=True, grouped=True, known=policies)
+    works = rollout._works(request)
+    rollout._plan_groups(request, works)
+    realtime = set(BY_NAME)
+    assert {account for account, _ in asked} == {RED, BLUE, HUB}
+    assert not any(names & realtime for names in asked.values())
+    left = {policy.name for chosen in rollout._alone(works[rollout.CENTRAL]).values() for policy in chosen}
+    assert left == realtime
 
 
 def test_members_send_on_all_that_policies_wait_for_in_few_rules() -> None:

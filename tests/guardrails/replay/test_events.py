@@ -35,6 +35,8 @@ SNS = {"Records": [{"Sns": {"Message": json.dumps(ENVELOPE)}}]}
     ([RECORD, ENVELOPE], 2, "CreateUser"),
     ({"Events": [{"CloudTrailEvent": json.dumps(RECORD)}]}, 1, "CreateUser"),
     (SNS, 1, "CreateUser"),
+    ({"guardrails-policy": "p", "event": ENVELOPE}, 1, "CreateUser"),
+    ({"Messages": [{"Body": json.dumps({"guardrails-policy": "p", "event": ENVELOPE})}]}, 1, "CreateUser"),
     (item("sg-1"), 1, f"ConfigurationItemChangeNotification {GROUP_TYPE} sg-1"),
     (notification(configurationItem=item("sg-1")), 1, f"ConfigurationItemChangeNotification {GROUP_TYPE} sg-1"),
     ({"messageType": "OversizedConfigurationItemChangeNotification", "configurationItemSummary": summary(

@@ -211,6 +211,14 @@ def test_a_receipt_that_does_not_agree_with_its_log_is_doubted(
     assert found.doubts[0].startswith(doubt)
 
 
+def test_a_function_of_many_policies_writes_about_each(cloud: Cloud) -> None:
+    group = "/aws/lambda/custodian-group-cloudtrail-short-0123abcd"
+    write_log(cloud, in_lambda("receipt", named(1, policy="other")), group=group)
+    write_log(cloud, in_lambda("receipt", named(2, policy="other")), group="/aws/lambda/custodian-group-of-somebody")
+    doubts = {each.receipt["id"]: bool(each.doubts) for each in logged("logs").receipts}
+    assert doubts == {named(1)["id"]: False, named(2)["id"]: True}
+
+
 def test_a_hub_writes_about_other_accounts(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     write_log(cloud, in_lambda("receipt", named(1, account=RED)))
     iam = cloud.client("iam")
