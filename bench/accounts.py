@@ -48,8 +48,11 @@ def measure(options: argparse.Namespace) -> Section:
             rounds = options.rounds if accounts < options.once_from else 1
             ours = _compare(section, where, directory, policies, (accounts, regions), rounds, options, late=False)
             per_account.append(ours / accounts / regions)
-        with distant(where, options.latency) as behind:
-            _compare(section, behind, directory, policies, shapes[0], 1, options, late=True)
+        if options.late_rounds:
+            with distant(where, options.latency) as behind:
+                _compare(section, behind, directory, policies, shapes[0], options.late_rounds, options, late=True)
+        else:
+            section.not_measured(f"wall at {options.latency * 1000:.0f} ms a call", _AGAINST, "`--late-rounds 0`")
     if len(per_account) > 1:
         section.notes.append(
             "Processor seconds of ours for each account and region: "
@@ -101,6 +104,7 @@ BENCHMARK = Benchmark("accounts", "What does the audit of many accounts take, ag
     Option("size", 2, 1, "users and buckets of an account, and a few of everything else"),
     Option("policies", "*", "s3-bucket-versioning", "a glob of policies"),
     Option("rounds", 2, 1, "how often each is run, in turn"),
+    Option("late-rounds", 1, 0, "the first shape behind the proxy; 0 for none"),
     Option("once-from", 50, 50, "with so many accounts, once is enough"),
     Option("latency", 0.05, 0.001, "seconds that an answer takes at least behind the proxy"),
 ))

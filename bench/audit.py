@@ -20,10 +20,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 
-from bench.harness import Usage, in_turn
-from bench.harness.account import Size, seeded
-from bench.harness.cloud import Cloud, accounts_file, cloud
+import boto3
+
+from bench.harness import Usage, in_turn, server
+from bench.harness.account import Size
+from bench.harness.account import seed as fill
+from bench.harness.account import seeded as filled
+from bench.harness.cloud import HOME, REGION, ROOT, Cloud, account_id, accounts_file, cloud, role
 from bench.harness.programs import audit, custodian, custodian_each, sweepable
+from bench.harness.server import Counting, operation
+
+# What other scripts in this directory take from here.
+__all__ = [
+    "HOME", "REGION", "ROOT", "Cloud", "Counting", "account_id", "cloud", "operation", "role", "seed", "seeded",
+    "serve",
+]
 
 _NUMBERS = count()
 
@@ -42,10 +53,26 @@ WAYS: Mapping[str, Callable[[Cloud, list[Path], Path], Usage]] = {
 }
 
 
+def seed(session: boto3.Session, size: int) -> None:
+    """Fill an account of about this size."""
+    fill(session, Size.of(size))
+
+
+def seeded(where: Cloud, accounts: int, size: int) -> None:
+    """Fill so many accounts of about this size; this process's boto3 talks to the cloud afterwards."""
+    where.use()
+    filled(where, accounts, Size.of(size))
+
+
+def serve() -> None:
+    """Print the endpoint of a server with this module's `Counting`, and serve until standard input is closed."""
+    server.serve(Counting)
+
+
 def compare(rounds: int, size: int, ways: Iterable[str]) -> dict[str, list[Usage]]:
     """Each way once a round, in turn."""
     with cloud() as where, tempfile.TemporaryDirectory() as name:
-        seeded(where, 1, Size.of(size))
+        seeded(where, 1, size)
         directory = Path(name)
         files = sweepable(directory / "policies")
         return in_turn(rounds, {
@@ -70,7 +97,7 @@ def show(found: Mapping[str, Sequence[Usage]], *, repeated: bool) -> None:
 def memory(accounts: int, size: int) -> None:
     """One audit over so many accounts: the most memory of all its processes together."""
     with cloud() as where, tempfile.TemporaryDirectory() as name:
-        seeded(where, accounts, Size.of(size))
+        seeded(where, accounts, size)
         directory = Path(name)
         used = audit(where, directory / "audit", "-c", accounts_file(directory, accounts))
     print(used.output.splitlines()[0] if used.output else used.errors[-2000:])

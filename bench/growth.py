@@ -100,8 +100,8 @@ def _order(before: tuple[int, Usage] | None, size: int, used: Usage) -> str:
 
 BENCHMARK = Benchmark("growth", "How does an audit grow with an account?", measure, (
     Option("groups", (100, 1000, 10000), (2,), "numbers of security groups"),
-    Option("buckets", (100, 1000), (1,), "numbers of buckets"),
-    Option("users", (100, 1000), (1,), "numbers of users"),
+    Option("buckets", (100, 1000), (), "numbers of buckets"),
+    Option("users", (100, 1000), (), "numbers of users"),
     Option("rounds", 1, 1, "how often the largest size is run, in turn with custodian"),
 ))
 

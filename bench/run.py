@@ -54,8 +54,9 @@ def run_one(name: str, options: Sequence[str], results: Path) -> bool:
     # A script without a BENCHMARK knows none of the harness's options, and prints its figures.
     plain = "BENCHMARK = " not in source.read_text(encoding="utf-8")
     given = [*options] if plain else [*options, "--results", str(results)]
+    start = [str(source)] if plain else ["-m", module]
     process = subprocess.Popen(
-        [sys.executable, "-m", module, *given], cwd=ROOT, text=True, errors="replace",
+        [sys.executable, *start, *given], cwd=ROOT, text=True, errors="replace",
         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     last: deque[str] = deque(maxlen=_KEPT_LINES)
     assert process.stdout is not None

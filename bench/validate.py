@@ -1,31 +1,29 @@
-"""How many times faster `validate` is than `custodian validate` on the same policies, and whether both find the same.
+"""How fast `validate` is against `custodian validate` on the same policies, and whether both find the same.
 
-    ./run.sh python bench/validate.py               # 500 policies: six minutes or so, nearly all of it c7n's
-    ./run.sh python bench/validate.py --policies 50
+    ./run.sh bench validate                 # 500 policies: some minutes, nearly all of them c7n's
+    ./run.sh bench validate --policies 50
 
 Copies the project's policies under other names until there are enough, puts some files with one mistake each among
-them, and gives all files to both, one after the other, each in a process of its own. Prints seconds of the processor
-and of the clock, the ratio, and the files that each calls wrong. Exits with 1 when these differ or, from 500 policies
-on, when the ratio is below 20.
+them, and gives all files to both. Each round runs `validate` with an empty cache (all changed) and then again (none
+changed); c7n has no cache. Fails when both find other files wrong.
 """
 from __future__ import annotations
 
 import argparse
-import json
+import os
 import re
-import resource
-import subprocess
-import sys
 import tempfile
-import time
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import yaml
 
-ROOT = Path(__file__).parents[1]
-WANTED = 20.0
-_PROGRAMS = Path(sys.executable).parent
+from bench.harness import Benchmark, Failed, Option, Section, Usage, run, say
+from bench.harness.cloud import ROOT
+from bench.harness.programs import BIN
+
+_NUMBERS = count()
 
 GROUP = """\
 policies:
@@ -76,8 +74,7 @@ class Ran:
 
     wrong: frozenset[str]
     """Names of files."""
-    seconds: float
-    processor: float
+    used: Usage
 
 
 def generate(directory: Path, number: int) -> int:
@@ -108,63 +105,78 @@ def seed(directory: Path) -> None:
         target.write_text(text, encoding="utf-8")
 
 
-def ours(files: list[Path]) -> Ran:
-    """Run `validate`."""
-    text, seconds, processor = _run(["guardrails", "validate", *map(str, files)])
-    return Ran(_named(files, re.findall(r"(?m)^(\S.*?):\d+: ", text)), seconds, processor)
+def ours(files: list[Path], cache: Path) -> Ran:
+    """Run `validate` with this directory as the user's cache."""
+    used = _run("guardrails", files, cache)
+    return Ran(_named(files, re.findall(r"(?m)^(\S.*?):\d+: ", used.output + used.errors)), used)
 
 
-def custodian(files: list[Path]) -> Ran:
+def custodian(files: list[Path], cache: Path) -> Ran:
     """Run `custodian validate`."""
-    text, seconds, processor = _run(["custodian", "validate", *map(str, files)])
-    judged = re.findall(r"Configuration (invalid|valid): (.*)", text)
+    used = _run("custodian", files, cache)
+    judged = re.findall(r"Configuration (invalid|valid): (.*)", used.output + used.errors)
     if len(judged) != len(files):
-        raise SystemExit(f"custodian validate looked at {len(judged)} of {len(files)} files:\n{text[-2000:]}")
-    return Ran(_named(files, [file for verdict, file in judged if verdict == "invalid"]), seconds, processor)
+        raise Failed(f"custodian validate looked at {len(judged)} of {len(files)} files:\n{used.errors[-2000:]}")
+    return Ran(_named(files, [file for verdict, file in judged if verdict == "invalid"]), used)
 
 
-def _run(command: list[str]) -> tuple[str, float, float]:
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    done = subprocess.run(
-        [str(_PROGRAMS / command[0]), *command[1:]], capture_output=True, text=True, check=False, cwd="/")
-    seconds, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode not in (0, 1):
-        raise SystemExit(f"{command[0]} ended with {done.returncode}:\n{done.stderr[-2000:]}")
-    return done.stdout + done.stderr, seconds, (
-        after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+def _run(program: str, files: list[Path], cache: Path) -> Usage:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "GUARDRAILS_"))}
+    return run([BIN / program, "validate", *files], cwd="/", good=(0, 1), env={**kept, "XDG_CACHE_HOME": str(cache)})
 
 
-def _named(files: list[Path], said: list[str]) -> frozenset[str]:
+def _named(files: list[Path], named: list[str]) -> frozenset[str]:
     """The files that are meant, whatever way their paths are written."""
-    wanted = {Path("/", name).resolve() for name in said}
+    wanted = {Path("/", name).resolve() for name in named}
     return frozenset(str(file) for file in files if file.resolve() in wanted)
 
 
-def main() -> None:
-    """Generate, run both, compare, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--policies", type=int, default=500)
-    number = parser.parse_args().policies
-    with tempfile.TemporaryDirectory() as name:
-        directory = Path(name)
-        written = generate(directory, number)
-        seed(directory)
-        files = sorted(directory.rglob("*.yml"))
-        mine, theirs = ours(files), custodian(files)
-    ratio, clock = theirs.processor / mine.processor, theirs.seconds / mine.seconds
-    print(f"{written} policies and {len(SEEDS)} more, in {len(files)} files")
-    print(f"validate            {mine.processor:8.1f} s of the processor {mine.seconds:8.1f} s of the clock")
-    print(f"custodian validate  {theirs.processor:8.1f} s of the processor {theirs.seconds:8.1f} s of the clock")
-    print(f"ratio               {ratio:8.1f}{clock:29.1f}")
-    same = mine.wrong == theirs.wrong
-    print(f"wrong, said both: {len(mine.wrong & theirs.wrong)} files")
+def same(mine: Ran, theirs: Ran, directory: Path) -> None:
+    """Raises Failed with the files that only one of them calls wrong."""
+    lines = []
     for who, only in (("validate", mine.wrong - theirs.wrong), ("custodian validate", theirs.wrong - mine.wrong)):
-        for file in sorted(only):
-            print(f"wrong, said only {who}: {file.removeprefix(name)}")
-    print(json.dumps({"policies": written, "ratio": round(ratio, 1), "clock": round(clock, 1), "same": same}))
-    if not same or (written >= 500 and ratio < WANTED):
-        raise SystemExit(1)
+        lines += [f"wrong, says only {who}: {file.removeprefix(str(directory))}" for file in sorted(only)]
+    if lines:
+        raise Failed("both find other files wrong:\n" + "\n".join(lines))
 
+
+def measure(options: argparse.Namespace) -> Section:
+    """Generate, run both in turn, compare."""
+    changed: list[Ran] = []
+    unchanged: list[Ran] = []
+    theirs: list[Ran] = []
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name).resolve()
+        written = generate(directory / "policies", options.policies)
+        seed(directory / "policies")
+        files = sorted(directory.rglob("*.yml"))
+        for round_ in range(options.rounds):
+            cache = directory / f"cache-{next(_NUMBERS)}"
+            changed.append(ours(files, cache))
+            unchanged.append(ours(files, cache))
+            if round_ < options.custodian_rounds:
+                theirs.append(custodian(files, directory / f"cache-{next(_NUMBERS)}"))
+            say(f"round {round_ + 1} of {options.rounds}: all changed {changed[-1].used.wall:.1f} s, none changed "
+                f"{unchanged[-1].used.wall:.1f} s, custodian {theirs[-1].used.wall:.1f} s")
+        for each in (*changed, *unchanged):
+            same(each, theirs[0], directory)
+    section = Section(
+        f"{written} policies and {len(SEEDS)} more, of which {len(theirs[0].wrong)} have a mistake that both find, in "
+        f"{len(files)} files. `custodian validate` is run {len(theirs)} time(s), because it takes so long.")
+    for what, runs, target in (("all changed", changed, "changed"), ("none changed", unchanged, "unchanged")):
+        for measured in ("processor", "wall"):
+            section.compare(
+                f"validate.{target}" if measured == "processor" else "", f"{what}, {measured}",
+                [getattr(each.used, measured) for each in runs], [getattr(each.used, measured) for each in theirs],
+                against="`custodian validate`", unit="s")
+    return section
+
+
+BENCHMARK = Benchmark("validate", "How fast does `validate` check 500 policies, against c7n?", measure, (
+    Option("policies", 500, 1, "at least so many"),
+    Option("rounds", 3, 1, "how often ours is run, all changed and none changed"),
+    Option("custodian-rounds", 1, 1, "how often c7n is run"),
+))
 
 if __name__ == "__main__":
-    main()
+    BENCHMARK.main()

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
-from .wire import read_request
+from .wire import Asked, read_request
 
 COUNTED, GROUPS = "/bench/calls", "/bench/groups"
 
@@ -39,16 +39,26 @@ class Counting:
             return []
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"] = io.BytesIO(body)
-        path, query = environ["PATH_INFO"], environ.get("QUERY_STRING", "")
-        headers = {
-            name.removeprefix("HTTP_").replace("_", "-").lower(): value for name, value in environ.items()
-            if name.startswith("HTTP_") or name == "CONTENT_TYPE"}
-        if request := read_request(environ["REQUEST_METHOD"], path, query, headers, body):
+        if request := _request(environ, body):
             # Not the key: every assumed role has one of its own.
-            whole = (request.name, path, query, body, request.region)
+            whole = (request.name, environ["PATH_INFO"], environ.get("QUERY_STRING", ""), body, request.region)
             with self._lock:
                 self._asked.append((request.name, hash(whole)))
         return self._application(environ, start_response)
+
+
+def operation(environ: Mapping[str, Any], body: bytes) -> str:
+    """`service Operation` of a signed request, from its WSGI environment."""
+    request = _request(environ, body)
+    return request.name if request else "?"
+
+
+def _request(environ: Mapping[str, Any], body: bytes) -> Asked | None:
+    headers = {
+        name.removeprefix("HTTP_").replace("_", "-").lower(): value for name, value in environ.items()
+        if name.startswith("HTTP_") or name == "CONTENT_TYPE"}
+    return read_request(
+        environ["REQUEST_METHOD"], environ["PATH_INFO"], environ.get("QUERY_STRING", ""), headers, body)
 
 
 def make_groups(asked: Mapping[str, str]) -> None:
@@ -68,7 +78,7 @@ def make_groups(asked: Mapping[str, str]) -> None:
         backend.authorize_security_group_ingress(made.id, "tcp", "22", "22", [{"CidrIp": source}])
 
 
-def main() -> None:
+def serve(counting: type[Counting] = Counting) -> None:
     """Print the endpoint and serve until standard input is closed."""
     os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
@@ -89,11 +99,11 @@ def main() -> None:
             """Log nothing: an API that moto lacks is an error 500 of that call, and no news."""
 
     moto_fixes.apply()
-    server = Server("127.0.0.1", 0, Counting(DomainDispatcherApplication(create_backend_app)), Handler)
+    server = Server("127.0.0.1", 0, counting(DomainDispatcherApplication(create_backend_app)), Handler)
     print(f"http://127.0.0.1:{server.server_port}", flush=True)
     threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
     server.serve_forever()
 
 
 if __name__ == "__main__":
-    main()
+    serve()
