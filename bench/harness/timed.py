@@ -11,31 +11,25 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from . import server
-from .wire import read_request
+from .server import COUNTED, Counting, operation, serve
 
 _LATENCY = float(sys.argv[1]) if len(sys.argv) > 1 else 0.0
 
 
-class Timed(server.Counting):
+class Timed(Counting):
     """Keeps when each call was answered, in place of what it asked."""
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        if environ["PATH_INFO"] == server.COUNTED or "HTTP_AUTHORIZATION" not in environ:
+        if environ["PATH_INFO"] == COUNTED or "HTTP_AUTHORIZATION" not in environ:
             return super().__call__(environ, start_response)
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"] = io.BytesIO(body)
-        headers = {name.removeprefix("HTTP_").replace("_", "-").lower(): value for name, value in environ.items()
-                   if name.startswith("HTTP_") or name == "CONTENT_TYPE"}
-        request = read_request(
-            environ["REQUEST_METHOD"], environ["PATH_INFO"], environ.get("QUERY_STRING", ""), headers, body)
         time.sleep(_LATENCY)
         answer = self._application(environ, start_response)
         with self._lock:
-            self._asked.append((request.name if request else "?", int(time.time() * 1_000_000)))
+            self._asked.append((operation(environ, body), int(time.time() * 1_000_000)))
         return answer
 
 
 if __name__ == "__main__":
-    server.Counting = Timed  # type: ignore[misc]
-    server.main()
+    serve(Timed)
