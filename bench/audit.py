@@ -17,6 +17,7 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from itertools import count
 from pathlib import Path
 
@@ -46,10 +47,10 @@ def _here(directory: Path) -> Path:
     return made
 
 
-WAYS: Mapping[str, Callable[[Cloud, list[Path], Path], Usage]] = {
-    "custodian, file by file": custodian_each,
-    "custodian, one start": lambda where, files, here: custodian(where, files, here / "all", "--cache", "memory"),
-    "audit": lambda where, files, here: audit(where, here / "audit"),
+WAYS: Mapping[str, Callable[[Cloud, list[Path], Path, str], Usage]] = {
+    "custodian, file by file": lambda where, files, here, _: custodian_each(where, files, here / "all"),
+    "custodian, one start": lambda where, files, here, _: custodian(where, files, here / "all", "--cache", "memory"),
+    "audit": lambda where, _, here, policies: audit(where, here / "audit", "-p", policies),
 }
 
 
@@ -69,14 +70,14 @@ def serve() -> None:
     server.serve(Counting)
 
 
-def compare(rounds: int, size: int, ways: Iterable[str]) -> dict[str, list[Usage]]:
+def compare(rounds: int, size: int, ways: Iterable[str], policies: str = "*") -> dict[str, list[Usage]]:
     """Each way once a round, in turn."""
     with cloud() as where, tempfile.TemporaryDirectory() as name:
         seeded(where, 1, size)
         directory = Path(name)
-        files = sweepable(directory / "policies")
+        files = sweepable(directory / "policies", selected=lambda each: fnmatchcase(each, policies))
         return in_turn(rounds, {
-            way: lambda way=way: WAYS[way](where, files, _here(directory)) for way in ways})  # type: ignore[misc]
+            way: lambda way=way: WAYS[way](where, files, _here(directory), policies) for way in ways})  # type: ignore[misc]
 
 
 def show(found: Mapping[str, Sequence[Usage]], *, repeated: bool) -> None:
@@ -110,6 +111,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="how often each way is run, in turn [3]")
     parser.add_argument("--size", type=int, default=30, help="buckets, users and so on in an account [30]")
     parser.add_argument("--way", action="append", choices=list(WAYS), help="only this one; may be repeated")
+    parser.add_argument("--policies", default="*", help="a glob of policies [*]")
     parser.add_argument("--repeated", action="store_true", help="show which operations were asked again")
     parser.add_argument("--memory", action="store_true", help="measure memory over --accounts accounts instead")
     parser.add_argument("--accounts", type=int, default=10, help="how many, for --memory [10]")
@@ -117,7 +119,7 @@ def main() -> None:
     if options.memory:
         memory(options.accounts, options.size)
     else:
-        show(compare(options.rounds, options.size, options.way or WAYS), repeated=options.repeated)
+        show(compare(options.rounds, options.size, options.way or WAYS, options.policies), repeated=options.repeated)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 MODULES: Mapping[str, str] = {
     "sweep": "bench.sweep", "calls": "bench.calls", "growth": "bench.growth", "accounts": "bench.accounts",
     "start": "bench.start", "event": "bench.event", "verdict": "bench.verdict", "validate": "bench.validate",
-    "deploy": "bench.deploy", "report": "bench.reports",
+    "deploy": "bench.deploy", "report": "bench.report",
 }
 """Every benchmark, in the order of results.md, and its module."""
 ORDER = tuple(MODULES)

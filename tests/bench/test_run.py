@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import calls, run
-from bench.harness import Usage, prowler
+from bench import calls, report, run
+from bench.harness import Failed, Usage, prowler
 from guardrails import command
 from guardrails.errors import GuardrailsError
 from guardrails.policies import load
@@ -122,3 +122,13 @@ def test_the_least_counts_by_the_table_and_by_what_is_made_where_the_table_has_n
                                   {"buckets": 4}, made)
     assert dict(fewest) == {"iam ListUsers": 0, "s3 GET /…?acl": 4, "ec2 DescribeVpcs": 1, "new Thing": 3}
     assert unknown == ["new Thing"]
+
+
+def test_an_earlier_commit_is_checked_out_beside_this_one(tmp_path: Path) -> None:
+    if subprocess.run(["git", "rev-parse", "HEAD"], cwd=report.ROOT, capture_output=True, check=False).returncode:
+        pytest.skip("this checkout has no history of Git")
+    with report.earlier("HEAD", tmp_path) as place:
+        assert (place / "guardrails/cli/main.py").is_file()
+    (tmp_path / "other").mkdir()
+    with pytest.raises(Failed, match="git archive no-such-commit"), report.earlier("no-such-commit", tmp_path / "other"):
+        pass

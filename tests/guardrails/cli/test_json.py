@@ -19,11 +19,12 @@ from ..conftest import HOME, POLICIES, Cloud, guardrails
 Test = TypeVar("Test", bound=Callable[..., None])
 EXEMPT = {
     "lint": "prints what ruff and mypy print", "test": "prints what pytest prints",
+    "bench": "writes a page of figures, and prints it",
     "rules": "writes two pages of this project's documentation", "completion": "prints a script for a shell",
     "sandbox start": "`sandbox status --json` shows what runs", "sandbox stop": "has no result",
     "sandbox reset": "has no result",
 }
-NOT_TALKING = {"lint", "test", "rules", "completion", "sandbox"}
+NOT_TALKING = {"lint", "test", "bench", "rules", "completion", "sandbox"}
 ELSEWHERE = {"demo": "tests/guardrails/cli/test_demo.py, which runs it once"}
 COVERED: set[str] = set(ELSEWHERE)
 
