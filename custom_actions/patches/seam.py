@@ -214,6 +214,9 @@ READ = (
     Read("custom_actions/patches/shared_clients.py", "counts the calls of a client that is used again", (
         Target("c7n.resources.aws", text="'after-call.*.*', self._record, unique_id='c7n-api-stats'"),
     )),
+    Read("custom_actions/_autoload.py", "our processes load c7n without its tracer", (
+        Target("c7n.resources.aws", text="except ImportError:\n    HAVE_XRAY = False"),
+    )),
     Read("custom_actions/plugin.py", "elements are registered as resource types are loaded", (
         Target("c7n.resources.aws:AWS.resources.subscribe", "(func)"),
         Target("c7n.resources.aws:AWS.resources.values", "()"),
@@ -270,6 +273,9 @@ READ = (
     Read("guardrails/policies/engine.py", "a policy is validated against the schema of its own resource type", (
         Target("c7n.schema:generate", "(resource_types=())"),
         Target("c7n.schema:JsonSchemaValidator"),
+        Target("c7n.loader", text="self.validator = SchemaValidator()"),
+        Target("c7n.loader:SchemaValidator.validate", "(self, policy_data, resource_types=None)"),
+        Target("c7n.resources.aws:fake_session", "()"),
     )),
     Read("guardrails/deployment/blueprints.py", "computes what c7n would deploy, without deploying it", (
         Target("c7n.policy:Policy._trim_runtime_filters", "(self)"),
