@@ -11,6 +11,8 @@ import os
 import sys
 
 _TRIGGER = "c7n.resources.aws"
+HIDDEN: set[str] = set()
+"""Packages that c7n's AWS provider does not find when it is loaded. A program that has no use for them adds them."""
 
 
 class _Finder:
@@ -32,7 +34,14 @@ class _Finder:
         load = spec.loader.exec_module
 
         def exec_module(module):  # type: ignore[no-untyped-def]
-            load(module)
+            hidden = [name for name in HIDDEN if name not in sys.modules]
+            for name in hidden:
+                sys.modules[name] = None  # an import of it raises ImportError
+            try:
+                load(module)
+            finally:
+                for name in hidden:
+                    del sys.modules[name]
             from .plugin import register
 
             register()

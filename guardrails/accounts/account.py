@@ -111,6 +111,8 @@ class CallerClients:
         self._made: dict[tuple[str, str | None, str], Any] = {}
         self._making = Lock()
         self._signs = ThreadCredentials()
+        self.known: set[str] = set()
+        """Accounts to which the caller's own credentials are known to belong."""
 
     def sts(self, profile: str | None, region: str) -> Any:
         """STS for a profile, or for the current credentials. Raises one of AWS_ERRORS."""
@@ -191,6 +193,9 @@ def find_accounts(config: Path | None, regions: Sequence[str], choice: AccountCh
         (listed, variables), caller = _read(config), _caller()
     wanted = [replace(account, regions=_regions(account, regions)) for account in choice.choose(listed)]
     clients = CallerClients()
+    if config is None:
+        # AWS has just said that the credentials belong to it.
+        clients.known.update(account.id for account in wanted)
     with ThreadPoolExecutor(ACCOUNTS_CHECKED) as pool:
         checked = list(pool.map(lambda account: _reach(account, clients), wanted))
     return Accounts(
@@ -290,11 +295,12 @@ def _reach(account: Account, clients: CallerClients) -> tuple[Account, str | Non
     first = account_region([region for region in account.regions if region != ALL])
     try:
         account = replace(account, credentials=account.assume(first, clients))
-        # AWS says in its response to AssumeRole whose role it is, so nothing more is called.
-        identity = account.credentials.account if account.credentials else clients.sts(
-            account.entry.get("profile"), first).get_caller_identity()["Account"]
-        if identity != account.id:
-            return account, f"its credentials belong to account {identity}"
+        if account.id not in clients.known:
+            # AWS says in its response to AssumeRole whose role it is, so nothing more is called.
+            identity = account.credentials.account if account.credentials else clients.sts(
+                account.entry.get("profile"), first).get_caller_identity()["Account"]
+            if identity != account.id:
+                return account, f"its credentials belong to account {identity}"
         ec2 = clients.ec2(account, first)
         if ALL in account.regions:
             enabled = ec2.describe_regions()["Regions"]
