@@ -1,7 +1,7 @@
 """The accounts that a verb works on: those of accounts.yml, or the one that the credentials belong to."""
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from ..errors import GuardrailsError
 from ..limits import ACCOUNTS_CHECKED
 from ..yamlfile import YamlError, YamlFile, read
 from .choice import EVERY, AccountChoice
-from .credentials import Credentials
+from .credentials import Credentials, ThreadCredentials
 from .entries import ALL, HUB, check_entry, check_regions, check_top, known_regions
 from .regions import partition_of
 
@@ -31,7 +31,7 @@ _NO_VARS: Mapping[str, Any] = {}
 _SESSION_NAME = "guardrails"
 # Many accounts are checked: an endpoint that does not respond must not block each of them for minutes.
 _CLIENT = Config(connect_timeout=10, read_timeout=30, retries={"mode": "standard", "max_attempts": 3})
-_CALLER = _CLIENT.merge(Config(max_pool_connections=ACCOUNTS_CHECKED))
+_SHARED = _CLIENT.merge(Config(max_pool_connections=ACCOUNTS_CHECKED))
 
 
 @dataclass(frozen=True)
@@ -102,20 +102,35 @@ class Account:
 
 
 class CallerClients:
-    """The clients of STS for the caller's own credentials. One is shared by all accounts: a client takes longer to make
-    than its call."""
+    """The clients with which accounts are checked, shared by all: a client takes longer to make than its call.
+
+    A client for an account signs with the credentials that the thread has last asked for it with.
+    """
 
     def __init__(self) -> None:
-        self._made: dict[tuple[str | None, str], Any] = {}
+        self._made: dict[tuple[str, str | None, str], Any] = {}
         self._making = Lock()
+        self._signs = ThreadCredentials()
+        self.known: set[str] = set()
+        """Accounts to which the caller's own credentials are known to belong."""
 
     def sts(self, profile: str | None, region: str) -> Any:
-        """The client for a profile, or for the current credentials. Raises one of AWS_ERRORS."""
+        """STS for a profile, or for the current credentials. Raises one of AWS_ERRORS."""
+        return self._once("sts", profile, region, lambda: make_session(region_name=region, profile_name=profile))
+
+    def ec2(self, account: Account, region: str) -> Any:
+        """EC2 in the account, for this thread. Raises one of AWS_ERRORS."""
+        if account.credentials is None:
+            profile = account.entry.get("profile")
+            return self._once("ec2", profile, region, lambda: make_session(region_name=region, profile_name=profile))
+        self._signs.use(account.credentials.keys())
+        return self._once("ec2 in an account", None, region, lambda: self._signs.session(region))
+
+    def _once(self, what: str, profile: str | None, region: str, session: Callable[[], boto3.Session]) -> Any:
         with self._making:
-            if (profile, region) not in self._made:
-                session = make_session(region_name=region, profile_name=profile)
-                self._made[profile, region] = session.client("sts", config=_CALLER)
-            return self._made[profile, region]
+            if (what, profile, region) not in self._made:
+                self._made[what, profile, region] = session().client(what.partition(" ")[0], config=_SHARED)
+            return self._made[what, profile, region]
 
 
 def make_session(**settings: Any) -> boto3.Session:
@@ -178,6 +193,9 @@ def find_accounts(config: Path | None, regions: Sequence[str], choice: AccountCh
         (listed, variables), caller = _read(config), _caller()
     wanted = [replace(account, regions=_regions(account, regions)) for account in choice.choose(listed)]
     clients = CallerClients()
+    if config is None:
+        # AWS has just said that the credentials belong to it.
+        clients.known.update(account.id for account in wanted)
     with ThreadPoolExecutor(ACCOUNTS_CHECKED) as pool:
         checked = list(pool.map(lambda account: _reach(account, clients), wanted))
     return Accounts(
@@ -277,28 +295,29 @@ def _reach(account: Account, clients: CallerClients) -> tuple[Account, str | Non
     first = account_region([region for region in account.regions if region != ALL])
     try:
         account = replace(account, credentials=account.assume(first, clients))
-        # AWS says in its response to AssumeRole whose role it is, so nothing more is called.
-        identity = account.credentials.account if account.credentials else clients.sts(
-            account.entry.get("profile"), first).get_caller_identity()["Account"]
-        if identity != account.id:
-            return account, f"its credentials belong to account {identity}"
-        session = account.session(first)
+        if account.id not in clients.known:
+            # AWS says in its response to AssumeRole whose role it is, so nothing more is called.
+            identity = account.credentials.account if account.credentials else clients.sts(
+                account.entry.get("profile"), first).get_caller_identity()["Account"]
+            if identity != account.id:
+                return account, f"its credentials belong to account {identity}"
+        ec2 = clients.ec2(account, first)
         if ALL in account.regions:
-            enabled = session.client("ec2", config=_CLIENT).describe_regions()["Regions"]
+            enabled = ec2.describe_regions()["Regions"]
             account = replace(account, regions=tuple(sorted(region["RegionName"] for region in enabled)))
         else:
-            _refuse_disabled(session, account)
+            _refuse_disabled(ec2, account)
     except AWS_ERRORS as error:
         role = f"could not assume {account.roles[-1]}: " if account.roles else ""
         return account, role + reason_of(error)
     return account, None
 
 
-def _refuse_disabled(session: boto3.Session, account: Account) -> None:
+def _refuse_disabled(ec2: Any, account: Account) -> None:
     """Raise GuardrailsError for a region that the account has not enabled. Without the permission to list regions, each
     check says what AWS answers in its region."""
     try:
-        listed = session.client("ec2", config=_CLIENT).describe_regions(
+        listed = ec2.describe_regions(
             AllRegions=True, Filters=[{"Name": "region-name", "Values": list(account.regions)}])["Regions"]
     except AWS_ERRORS:
         return

@@ -4,9 +4,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from threading import local
 from typing import Any
 
 import boto3
+import botocore.credentials
+import botocore.session
+from botocore.credentials import ReadOnlyCredentials
 
 _LAST = timedelta(minutes=50)
 
@@ -37,8 +41,33 @@ class Credentials:
         """
         return self.expires - datetime.now(UTC) > _LAST
 
+    def keys(self) -> ReadOnlyCredentials:
+        """As botocore has them."""
+        return ReadOnlyCredentials(self.access_key, self.secret_key, self.token, self.account)
+
     def session(self, region: str | None) -> boto3.Session:
         """A session with them."""
         return boto3.Session(
             aws_access_key_id=self.access_key, aws_secret_access_key=self.secret_key, aws_session_token=self.token,
             region_name=region)
+
+
+class ThreadCredentials(botocore.credentials.Credentials):
+    """Credentials that are different in each thread. botocore reads them for every request."""
+
+    def __init__(self) -> None:
+        super().__init__("", "")
+        self._thread = local()
+
+    def use(self, keys: ReadOnlyCredentials) -> None:
+        """Sign with these in this thread from now on."""
+        self._thread.keys = keys
+
+    def get_frozen_credentials(self) -> ReadOnlyCredentials:
+        return self._thread.keys
+
+    def session(self, region: str) -> boto3.Session:
+        """A session whose clients sign with them."""
+        made = botocore.session.Session()
+        made._credentials = self
+        return boto3.Session(botocore_session=made, region_name=region)

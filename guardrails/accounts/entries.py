@@ -75,6 +75,10 @@ def known_regions() -> frozenset[str]:
     """Every region of every partition that the installed botocore knows."""
     from botocore.session import get_session
 
+    from custom_actions.patches import prepare_sessions
+
+    # So that the sessions that are made later do not read the file with the regions again.
+    prepare_sessions()
     session = get_session()
     return frozenset(
         region for partition in session.get_available_partitions()

@@ -17,7 +17,7 @@ import logging
 import os
 import pickle  # nosec - what the process that started the sweep has made
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import IO, Any
@@ -26,6 +26,7 @@ from custom_actions.patches import share_responses
 
 from ..accounts import Credentials
 from ..paths import PRIVATE_FILE
+from .client_pool import POOL, install
 
 _FORMAT = "%(asctime)s: %(name)s:%(levelname)s %(message)s"
 # The levels of c7n-org's `init`.
@@ -66,6 +67,7 @@ def prepare(resources: Iterable[str]) -> None:
     from c7n.executor import MainThreadExecutor
     from c7n.resources import load_resources
 
+    install()
     load_resources(sorted(set(resources)))
     share_responses()
     c7n_org.cli.load_available = _nothing_more
@@ -86,8 +88,7 @@ def run_target(run: TargetRun) -> bool:
     from c7n_org import cli
 
     assume = cli.get_session
-    if run.credentials and run.credentials.lasts():
-        cli.get_session = lambda account, name, region: run.credentials.session(region)
+    cli.get_session = lambda *arguments: _RoleSession(run, lambda: assume(*arguments))
     try:
         _, success = cli.run_account(
             dict(run.account), run.region, pickle.loads(run.policies),  # noqa: S301 # nosec - see above
@@ -98,6 +99,26 @@ def run_target(run: TargetRun) -> bool:
         return False
     finally:
         cli.get_session = assume
+        POOL.end()
+
+
+class _RoleSession:
+    """What c7n-org needs of a session for a role: its credentials, which it puts into the environment."""
+
+    def __init__(self, run: TargetRun, assume: Callable[[], Any]) -> None:
+        if run.credentials and run.credentials.lasts():
+            self._keys = run.credentials.keys()
+        else:
+            self._keys = assume().get_credentials().get_frozen_credentials()
+        if run.dryrun:
+            POOL.use(self._keys.access_key, self._keys.secret_key, self._keys.token, run.account["account_id"])
+
+    @property
+    def _session(self) -> _RoleSession:
+        return self
+
+    def get_credentials(self) -> Any:
+        return self._keys
 
 
 def failed_line(run: TargetRun, reason: str) -> str:
