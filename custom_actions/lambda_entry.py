@@ -167,7 +167,8 @@ def respond(event: dict[str, Any], context: Any) -> bool:
     from .functions import responder
 
     function.arn = _arn_of(context)
-    return responder.respond(event)
+    with handling():
+        return responder.respond(event)
 
 
 def own_account(context: Any) -> str:
