@@ -82,6 +82,8 @@ class PlannedGroup:
     function: GroupFunction
     planned: PlannedDeployment
     triggers: tuple[PlannedTrigger, ...]
+    leaving: tuple[Blueprint, ...] = ()
+    """Policies whose triggers invoke it, and are to be switched over to another group."""
 
     @property
     def deploys(self) -> bool:
@@ -220,7 +222,11 @@ class _Place:
             why = f"its function {group.name}: {reason}"
             triggers = tuple(replace(each, planned=replace(each.planned, change=change, reason=why))
                              for each in triggers)
-        return PlannedGroup(function, self._planned(stand_in, change, reason, group.name), triggers)
+        held = {each.policy.name for each in group.members}
+        leaving = tuple(
+            each for name, each in chosen.items() if name not in held
+            and (service := self.served.get(each.policy.function)) and service.group.name == group.name)
+        return PlannedGroup(function, self._planned(stand_in, change, reason, group.name), triggers, leaving)
 
     def _lost(self, group: Group) -> list[str]:
         """The names of policies that the function answers for, and that its archive would no longer hold."""
@@ -301,10 +307,9 @@ def deploy(grouped: GroupedPlan) -> list[DeploymentResult]:
     problems: dict[DeploymentKey, str] = {}
     if to_do:
         with ThreadPoolExecutor(GROUPS_PUBLISHED) as pool:
-            failed = list(pool.map(_publish, to_do))
-        ready = [(group, problem) for group, problem in zip(to_do, failed, strict=True)]
+            failed = list(pool.map(lambda group: _publish(group, group.leaving), to_do))
         switches = []
-        for group, problem in ready:
+        for group, problem in zip(to_do, failed, strict=True):
             if problem:
                 problems[group.planned.key] = problem
                 for each in group.triggers:
@@ -315,15 +320,31 @@ def deploy(grouped: GroupedPlan) -> list[DeploymentResult]:
             for each, problem in zip(switches, pool.map(_Writers().put, switches), strict=True):
                 if problem:
                     problems[each.planned.key] = problem
+        for group in to_do:
+            if group.leaving and group.planned.key not in problems:
+                problems |= _without_leaving(group, problems)
     found = grouped.again() if to_do else GroupedPlan()
     after = {each.key: each for each in (*found.functions, *found.policies)}
     return [_result(each, after.get(each.key), problems.get(each.key, ""))
             for each in (*grouped.functions, *grouped.policies)]
 
 
-def _publish(group: PlannedGroup) -> str:
-    """Create or update the group's function and its permissions; returns why that failed, or an empty text."""
-    account, region, function = group.planned.account, group.planned.region, group.function
+def _without_leaving(group: PlannedGroup, problems: Mapping[DeploymentKey, str]) -> dict[DeploymentKey, str]:
+    """Take the policies that have left out of the group's archive; returns why that failed."""
+    account, region = group.planned.account, group.planned.region
+    stayed = [each for each in group.leaving if (account.name, region, each.policy.name) in problems]
+    why = f"it still holds {', '.join(each.policy.name for each in stayed)}, whose trigger could not be switched over"
+    problem = _publish(group, stayed) or (why if stayed else "")
+    return {group.planned.key: problem} if problem else {}
+
+
+def _publish(group: PlannedGroup, leaving: Sequence[Blueprint] = ()) -> str:
+    """Create or update the group's function and its permissions; returns why that failed, or an empty text.
+
+    `leaving`: policies that it holds besides its own.
+    """
+    account, region = group.planned.account, group.planned.region
+    function = function_of(replace(group.function.group, leaving=tuple(leaving)))
     if not group.planned.change.deploys:
         return "" if group.planned.change is DeploymentChange.UNCHANGED else group.planned.reason
     try:

@@ -54,6 +54,8 @@ class Group:
     """The function's name."""
     members: tuple[Blueprint, ...]
     """Sorted by name."""
+    leaving: tuple[Blueprint, ...] = ()
+    """Policies that move to another group: the archive holds them until their triggers are switched over."""
 
     @property
     def mode(self) -> str:
@@ -216,9 +218,10 @@ def archive_of(group: Group) -> Any:
     """c7n's archive with the code, and all policies of the group in `config.json`."""
     first = group.members[0].function
     archive = mu.PythonPackageArchive(cache_file=code(tuple(sorted(first.packages or ()))).path)
+    held = sorted((*group.members, *group.leaving), key=lambda each: each.policy.name)
     archive.add_contents("config.json", group_config(
-        group.name, mu.get_exec_options(first.policy.options), [each.function.policy.data for each in group.members],
-        {each.policy.name: pattern for each in group.members if (pattern := event_pattern(each.function))}))
+        group.name, mu.get_exec_options(first.policy.options), [each.function.policy.data for each in held],
+        {each.policy.name: pattern for each in held if (pattern := event_pattern(each.function))}))
     archive.close()
     if archive.size > MOST_PACKED:
         raise GuardrailsError(

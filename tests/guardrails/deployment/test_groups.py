@@ -17,12 +17,12 @@ from custom_actions.functions import PROBE_PREFIX, PROBE_SOURCE, addressed_event
 from custom_actions.names import RESPONSE_TAG, is_group_name
 from guardrails.accounts.account import Account
 from guardrails.accounts.response import Response
-from guardrails.deployment import groups
+from guardrails.deployment import group_rollout, groups
 from guardrails.deployment.blueprints import Blueprint, without_archive
 from guardrails.deployment.forms import as_deployed, marked
 from guardrails.deployment.group_triggers import permission_differences, statements_of
 from guardrails.deployment.groups import Group, can_share, function_of, group_names, groups_of, parts_of
-from guardrails.deployment.plans import prepared
+from guardrails.deployment.plans import DeploymentChange, PlannedDeployment, prepared
 from guardrails.policies.policy import Policy, load
 from guardrails.sandbox import ensure_runtime
 
@@ -216,3 +216,50 @@ def test_every_policy_is_ready_in_a_process_that_has_only_the_archive(tmp_path: 
         loaded = json.loads(done.stdout)
         # The first policy loads its own resource type, and not those of the others.
         assert len({each.policy.resource for each in group.members}) < 3 or loaded[0] < loaded[-1]
+
+
+@pytest.mark.parametrize("stuck", [False, True])
+def test_a_policy_that_moves_between_groups_is_held_by_both_until_its_trigger_is_switched(
+    monkeypatch: pytest.MonkeyPatch, stuck: bool
+) -> None:
+    first, other = [each for each in wanted() if each.policy.mode["type"] == "cloudtrail"][:2]
+    moved = changed(other, "moved", timeout=600)
+    done: list[tuple[str, str, tuple[str, ...]]] = []
+
+    class Manager:
+        def __init__(self, _: Any) -> None: ...
+
+        def publish(self, function: Any) -> None:
+            archive = function.get_archive()
+            with zipfile.ZipFile(archive.path) as file:
+                config = json.loads(file.read("config.json"))
+            done.append(("publish", function.name, tuple(each["name"] for each in config["policies"])))
+
+    def put(_: Any, each: Any) -> str:
+        done.append(("switch", each.planned.policy.name, ()))
+        return "denied" if stuck else ""
+
+    monkeypatch.setattr(group_rollout.mu, "LambdaManager", Manager)
+    monkeypatch.setattr(group_rollout, "_permit", lambda *_: None)
+    monkeypatch.setattr(group_rollout, "clients_of", lambda *_: {"lambda": None})
+    monkeypatch.setattr(group_rollout._Writers, "put", put)
+    [old] = groups_of([first], group_names([first]))
+    [new] = groups_of([moved], group_names([moved]))
+
+    def planned(group: Group, change: DeploymentChange, leaving: tuple[Blueprint, ...] = ()) -> Any:
+        stand_in = PlannedDeployment(group_rollout._stand_in(group), ACCOUNT, REGION, change, "", group.name)
+        triggers = tuple(group_rollout.PlannedTrigger(PlannedDeployment(
+            each.policy, ACCOUNT, REGION, change, "", group.name), Any) for each in group.members if each is moved)
+        return group_rollout.PlannedGroup(function_of(group), stand_in, triggers, leaving)
+
+    update, unchanged = DeploymentChange.UPDATE, DeploymentChange.UNCHANGED
+    plan = group_rollout.GroupedPlan((planned(old, update, (moved,)), planned(new, update)))
+    after = group_rollout.GroupedPlan((planned(old, unchanged), planned(new, unchanged)))
+    monkeypatch.setattr(group_rollout.GroupedPlan, "again", lambda _: after)
+    results = {each.policy.name: (each.outcome, each.reason) for each in group_rollout.deploy(plan)}
+    both, alone = tuple(sorted((first.policy.name, "moved"))), (first.policy.name,)
+    assert sorted(done[:2]) == sorted([("publish", old.name, both), ("publish", new.name, ("moved",))])
+    assert done[2:] == [("switch", "moved", ()), ("publish", old.name, both if stuck else alone)]
+    assert results["moved"] == (("failed", "denied") if stuck else ("updated", ""))
+    outcome, reason = results[old.name.removeprefix("custodian-")]
+    assert (outcome, "still holds moved" in reason) == (("failed", True) if stuck else ("updated", False))
