@@ -55,7 +55,7 @@ def _make(root: Path, directory: Path, findings: int) -> Path:
 
 
 def _write(root: Path, made: Path, directory: Path) -> Usage:
-    """All formats of a run, written by the code of a checkout. Raises Failed when there are fewer files than formats."""
+    """All formats of a run, written by the code of a checkout. Raises Failed when files are missing."""
     out = directory / f"report-{next(_NUMBERS)}"
     used = run([sys.executable, "-c", _REPORT, "report", made, "--format", "all", "-o", out], env=_environment(root),
                cwd=directory)
@@ -67,8 +67,8 @@ def _write(root: Path, made: Path, directory: Path) -> Usage:
 def measure(options: argparse.Namespace) -> Section:
     """Each number of findings, with both checkouts; then ours alone at the largest."""
     section = Section(
-        f"`report --format all` of one run of 40 accounts, against the same of commit {options.commit}, each from a file "
-        "that it has made itself.")
+        f"`report --format all` of one run of 40 accounts, against the same of commit {options.commit}, each from a "
+        "file that it has made itself.")
     rows: list[list[object]] = []
     if not options.findings:
         section.not_measured("all formats", f"commit {options.commit}", "`--findings` is empty")
@@ -119,7 +119,7 @@ BENCHMARK = Benchmark("report", "How long does writing all formats take, against
     Option("findings", (50000,), (), "numbers of findings that are compared"),
     Option("judged", 50000, 10, "the number that the target is for"),
     Option("alone", (200000,), (10,), "numbers of findings that ours alone writes"),
-    Option("rounds", 2, 1, "how often each checkout writes them, in turn"),
+    Option("rounds", 1, 1, "how often each checkout writes them, in turn"),
     Option("commit", "12705f1", "HEAD", "the earlier commit"),
 ))
 

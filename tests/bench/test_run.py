@@ -129,6 +129,7 @@ def test_an_earlier_commit_is_checked_out_beside_this_one(tmp_path: Path) -> Non
         pytest.skip("this checkout has no history of Git")
     with report.earlier("HEAD", tmp_path) as place:
         assert (place / "guardrails/cli/main.py").is_file()
-    (tmp_path / "other").mkdir()
-    with pytest.raises(Failed, match="git archive no-such-commit"), report.earlier("no-such-commit", tmp_path / "other"):
+    other = tmp_path / "other"
+    other.mkdir()
+    with pytest.raises(Failed, match="git archive no-such-commit"), report.earlier("no-such-commit", other):
         pass
