@@ -1,6 +1,8 @@
 """`validate`: check policy files, and print every error."""
 from __future__ import annotations
 
+import atexit
+import gc
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
@@ -53,6 +55,7 @@ def validate(
       {command} validate my-policies/ --strict --cases my-tests/policies
     """
     started = time.monotonic()
+    atexit.register(gc.freeze)  # at its end Python would look through all of c7n for what can be freed
     from ..policies import FileChecks, policy_files
 
     checks = (FileChecks if no_cache else FileChecks.with_store)(controls, strict=strict)

@@ -30,6 +30,9 @@ from .policy import foreign_provider
 
 Path = tuple[str | int, ...]
 _BLOCKS = ("and", "or", "not")
+# The form of c7n's schema of a policy, and the keys that two policies hardly ever share.
+_FORM = {"type", "required", "additionalProperties", "properties"}
+_OF_ONE = frozenset({"name", "metadata", "description", "comment", "comments"})
 # No account has this id; nothing is called.
 _OPTIONS = {"region": "us-east-1", "account_id": "000000000000"}
 
@@ -173,7 +176,7 @@ def _accepts(validator: Any, policy: Mapping[str, Any], resource: str) -> bool:
         return False  # an alias of a type
     parts = ("filters", "actions", "mode")
     rest = {key: value for key, value in policy.items() if key not in parts}
-    if not validator.is_valid({"policies": [rest]}):
+    if not _accepts_rest(validator, rest, resource):
         return False
     if "mode" in policy and not _is_valid(validator, execution[policy["mode"]["type"]].schema, policy["mode"]):
         return False
@@ -182,6 +185,23 @@ def _accepts(validator: Any, policy: Mapping[str, Any], resource: str) -> bool:
         for kind in parts[:2]
         for entry in policy.get(kind) or ()
     )
+
+
+def _accepts_rest(validator: Any, rest: Mapping[str, Any], resource: str) -> bool:
+    """Whether the schema accepts a policy without its mode, filters and actions: each key by itself.
+
+    Where c7n's schema has another form than now, the whole schema decides.
+    """
+    definitions = validator.schema["definitions"]
+    form, own = definitions["policy"], definitions["resources"][resource]["policy"]["allOf"]
+    if form.keys() != _FORM or own[0] != {"$ref": "#/definitions/policy"} or own[1].keys() != {"properties"}:
+        return bool(validator.is_valid({"policies": [rest]}))
+    schemas = form["properties"]
+    return (
+        all(key in rest for key in form["required"]) and rest.keys() <= schemas.keys()
+        and rest["resource"] in own[1]["properties"]["resource"]["enum"]
+        and all(validator.evolve(schema=schemas[key]).is_valid(value) if key in _OF_ONE
+                else _is_valid(validator, schemas[key], value) for key, value in rest.items()))
 
 
 def _accepts_entry(validator: Any, entry: Any, resource: str, kind: str) -> bool:
