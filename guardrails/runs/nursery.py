@@ -65,15 +65,16 @@ class _Worker:
 
 def nursery(connection: Connection) -> None:
     """The nursery's whole work: receives a Setting, then Tasks, and sends the number of each Task that has ended."""
+    # What a copy has of the run is not for its collector: finalizers would close and delete what the run still needs.
+    gc.freeze()
     setting: Setting = connection.recv()
     _settle(setting)
-    forks = can_fork()
-    if forks:
-        prepare(setting.resources)
-        # The collector would write into every object, and so copy the memory that the workers share.
-        gc.collect()
-        gc.freeze()
-    _Nursery(connection, setting, forks=forks).run()
+    # Also where the workers are no copies: what cannot be loaded is then found once, and not by each of them.
+    prepare(setting.resources)
+    # In the workers, the collector would write into every object, and so copy the memory that they share.
+    gc.collect()
+    gc.freeze()
+    _Nursery(connection, setting, forks=can_fork()).run()
 
 
 def worker(connection: Connection) -> None:

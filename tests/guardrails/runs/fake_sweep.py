@@ -11,12 +11,24 @@ from pathlib import Path
 from guardrails.runs import nursery as real
 from guardrails.runs.target import TargetRun
 
+_worker = real.worker
+
 
 def nursery(connection: Connection) -> None:
     """In place of guardrails.runs.nursery.nursery."""
     real.prepare = loaded
     real.run_target = done
+    real.worker = worker
+    if os.environ.get("FORKS") == "never":
+        real.can_fork = lambda: False
     real.nursery(connection)
+
+
+def worker(connection: Connection) -> None:
+    """In place of guardrails.runs.nursery.worker, in an interpreter of its own."""
+    real.prepare = loaded
+    real.run_target = done
+    _worker(connection)
 
 
 def loaded(resources: object) -> None:

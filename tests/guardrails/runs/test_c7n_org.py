@@ -42,11 +42,12 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
 
 
-@pytest.fixture(params=["forked", "started"])
+@pytest.fixture(params=["forked", "started", "never forked"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Both ways in which the processes of a sweep begin."""
-    if request.param == "started":
+    """The ways in which the processes of a sweep begin: on Linux, from a process with threads, and on macOS."""
+    if request.param != "forked":
         monkeypatch.setattr(runner, "can_fork", lambda: False)
+        monkeypatch.setenv("FORKS", "never" if request.param == "never forked" else "")
     elif threading.active_count() > 1 or not sys.platform.startswith("linux"):
         pytest.skip("this process has threads, so it is not copied")
     return str(request.param)
