@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from guardrails.report.html import write_html  # noqa: E402
+from guardrails.report import write  # noqa: E402
 from tests.guardrails.report.html import runs  # noqa: E402
 from tests.guardrails.report.html.conftest import start_browser  # noqa: E402
 
@@ -47,7 +47,7 @@ def main() -> None:
             made = make(Path(directory) / name)
             with made.store:
                 reports[name] = Path(directory) / name / "report.html"
-                write_html(made, reports[name])
+                write(("html",), made, reports[name].parent)
         browser = start_browser()
         opened: dict[str, list[float]] = {name: [] for name in reports}
         filtered: dict[str, list[float]] = {name: [] for name in reports}

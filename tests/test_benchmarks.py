@@ -16,6 +16,7 @@ SMALLEST = {
     "html_report.py": ("--rounds", "1", "--findings", "10"),
     "ingress.py": ("--rules", "5", "--pairs", "5"),
     "load.py": ("--groups", "10", "--findings", "2", "--events", "4", "--over", "2", "--instances", "2"),
+    "reports.py": ("--rounds", "1", "--findings", "10"),
     "startup.py": ("--rounds", "1"),
     "validate.py": ("--policies", "1"),
 }

@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     from .engine import is_lambda_mode, policy_problems, resource_class, type_of, walk
     from .event_pattern import UnknownComparison, calls_of, comparable, mismatches, parsed, pattern_of
     from .file_checks import check_files
-    from .frameworks import FrameworkResult, PolicyResult, RequirementVerdict, dangling, framework_results, policies_for
+    from .frameworks import (
+        Cover,
+        FrameworkResult,
+        PolicyResult,
+        RequirementVerdict,
+        covering,
+        dangling,
+        framework_results,
+        policies_for,
+    )
     from .policy import Kind, Policy, Selection, action_type, is_part, load, merged, policy_files
     from .rules_page import RULES_PAGE, render_rules, replaced_rules
     from .schedules import DAY, SCHEDULED, good_for, interval_of, is_scheduled
@@ -41,7 +50,8 @@ __getattr__, __all__ = face(
     event_pattern=("UnknownComparison", "calls_of", "comparable", "mismatches", "parsed", "pattern_of"),
     file_checks=("check_files",),
     frameworks=(
-        "FrameworkResult", "PolicyResult", "RequirementVerdict", "dangling", "framework_results", "policies_for",
+        "Cover", "FrameworkResult", "PolicyResult", "RequirementVerdict", "covering", "dangling", "framework_results",
+        "policies_for",
     ),
     policy=("Kind", "Policy", "Selection", "action_type", "is_part", "load", "merged", "policy_files"),
     rules_page=("RULES_PAGE", "render_rules", "replaced_rules"),

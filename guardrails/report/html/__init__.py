@@ -7,21 +7,6 @@ Content-Security-Policy allows only the page's own script.
 """
 from __future__ import annotations
 
-from pathlib import Path
+from .page import pieces
 
-from ...assessment import Assessment
-from ..formats.files import whole
-from .page import stream
-
-__all__ = ["write_html"]
-
-
-def write_html(assessment: Assessment, path: Path) -> None:
-    """Write the report to `path`, whole or not at all.
-
-    Findings are read and written in blocks, so that memory does not grow with their number. Raises GuardrailsError
-    when the file cannot be written.
-    """
-    with whole(path) as file:
-        for piece in stream(assessment):
-            file.write(piece)
+__all__ = ["pieces"]

@@ -6,7 +6,7 @@ only when a finding is opened, so it has separate blocks, which the script parse
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from itertools import islice
@@ -20,6 +20,7 @@ from ...assessment import Assessment, owner_of, risk, setting_of
 from ...results import DAYS, Finding, PolicyInfo, Status
 from ..console import PARTITIONS, PREFIXES, page_of, remediation_urls
 from ..fix_command import heal_words, heals
+from ..formats.rows import ReportRow
 
 BLOCK = 1000
 CHANGES = ("none", "new", "reopened")
@@ -49,8 +50,9 @@ class _Table:
 class FindingColumns:
     """The findings of a run. Read `blocks` to its end before `tables`, which it fills."""
 
-    def __init__(self, assessment: Assessment) -> None:
+    def __init__(self, assessment: Assessment, rows: Iterable[ReportRow]) -> None:
         self._run = assessment
+        self._rows = rows
         policies = assessment.policies.values()
         self._policies = {name: number for number, name in enumerate(assessment.policies)}
         self._severities = list(dict.fromkeys([*SHOWN_SEVERITIES, *sorted(policy.severity for policy in policies)]))
@@ -65,7 +67,7 @@ class FindingColumns:
 
     def blocks(self) -> Iterator[tuple[Markup, Markup]]:
         """The columns and the evidence of each block of findings, the most severe findings first."""
-        rows = self._run.findings()
+        rows = (row.finding for row in self._rows)
         while findings := list(islice(rows, BLOCK)):
             evidence = _Table()
             of = [evidence.number(finding.evidence) for finding in findings]

@@ -19,6 +19,7 @@ from custom_actions.vocabulary import SHOWN_SEVERITIES
 from ...assessment import Assessment, counted, finding_groups, percent
 from ...results import PastRun, State, Status
 from ..fix_command import heals
+from ..formats.rows import ReportRow
 from .chart import Chart, ChartValue, chart, round_up
 from .columns import FindingColumns
 from .judged import LISTED, judged_policies
@@ -51,9 +52,9 @@ _INVISIBLE = re.compile(
     "[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff]")
 
 
-def stream(run: Assessment) -> Iterator[str]:
-    """The report in pieces, in their order."""
-    columns = FindingColumns(run)
+def pieces(run: Assessment, rows: Iterable[ReportRow]) -> Iterator[str]:
+    """The report in pieces, in their order. Findings are read and written in blocks, so memory does not grow."""
+    columns = FindingColumns(run, rows)
     style, script = _assets()
     return _environment().get_template("report.html").generate(
         run=run,

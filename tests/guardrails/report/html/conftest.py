@@ -13,7 +13,7 @@ from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 
-from guardrails.report.html import write_html
+from guardrails.report.formats import write
 
 from . import runs
 
@@ -57,7 +57,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
         directory = tmp_path_factory.mktemp(name)
         made: Any = getattr(runs, name)(directory)
         with made.store:
-            write_html(made, directory / "report.html")
+            write(("html",), made, directory)
         return directory / "report.html"
 
     return written

@@ -23,8 +23,8 @@ from guardrails.assessment.score import risk
 from guardrails.errors import GuardrailsError
 from guardrails.report.console import console_url
 from guardrails.report.fix_command import fix_command
+from guardrails.report.formats import write
 from guardrails.report.formats.spreadsheet import harmless
-from guardrails.report.html import write_html
 from guardrails.report.html.page import PRINTED
 from guardrails.results.exception_proposal import DAYS
 from guardrails.results.exceptions import load
@@ -224,7 +224,7 @@ def test_a_requirement_leads_to_what_it_was_judged_on(browser: Browser, tmp_path
     made = assess(tmp_path / "run", passed={("open-ssh", RED, EAST): [("sg-good", "")]},
                   catalogues=runs.load_catalogues())
     with made.store:
-        write_html(made, tmp_path / "report.html")
+        write(("html",), made, tmp_path)
     browser.chrome.get((tmp_path / "report.html").as_uri())
     browser.run("""
       const link = document.querySelector('a[href="#judged-open-ssh"]');

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from guardrails.assessment.assessment import MissingRow
 from guardrails.assessment.score import risk
 from guardrails.errors import GuardrailsError
-from guardrails.report.html import write_html
+from guardrails.report.formats import write
 from guardrails.report.html.chart import HEIGHT, WIDTH, ChartValue, chart, round_up
 from guardrails.report.html.columns import embedded
 from guardrails.report.html.judged import LISTED, judged_policies
@@ -244,7 +244,7 @@ def test_a_requirement_opens_what_it_was_judged_on(tmp_path: Path) -> None:
             for row in checks()]
     made = assess(tmp_path / "run", rows=rows, passed=passed, catalogues=runs.load_catalogues())
     with made.store:
-        write_html(made, tmp_path / "report.html")
+        write(("html",), made, tmp_path)
         judged = {of.policy.name: of for of in judged_policies(made)}
     lists = {each.result: each for each in judged["open-ssh"].lists}
     assert {result: (len(each.shown), each.more) for result, each in lists.items()} == {
@@ -296,4 +296,4 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     made = runs.clean(tmp_path / "run")
     with made.store, pytest.raises(GuardrailsError, match=r"report\.html"):
-        write_html(made, tmp_path / "file" / "report.html")
+        write(("html",), made, tmp_path / "file")
