@@ -56,7 +56,7 @@ def publish(
         send(mail, topic)
     if as_json:
         print_json({
-            "uploaded": [f"{place}/{file.name}" for file in files] if place else [], "sent_to": topic,
+            "uploaded": [f"{place}/{file.relative_to(directory)}" for file in files] if place else [], "sent_to": topic,
             "subject": mail.subject, "text": mail.text})
     elif topic:
         click.echo(f"sent: {mail.subject}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TextIO
@@ -26,12 +27,14 @@ class ReportFormat:
     """File name to `module:function`, loaded when the file is written: it returns the pieces of the text."""
     evidence: Mapping[str, str] = field(default_factory=dict)
     """More files, as `files`, of a run that kept the ids of the resources that passed."""
+    beside: bool = False
+    """Its function takes the `path` of the file, too: it may write other files beside it."""
     weight: int = 0
     """How much work a large report is in this format, compared with the others; 0 for one that lists few findings."""
 
 
 FORMATS: Mapping[str, ReportFormat] = {
-    "html": ReportFormat({"report.html": "guardrails.report.html:pieces"}, weight=4),
+    "html": ReportFormat({"report.html": "guardrails.report.html:pieces"}, weight=4, beside=True),
     "json": ReportFormat({"report.json": "guardrails.report.formats.jsonreport:pieces"}, weight=4),
     "markdown": ReportFormat({"report.md": "guardrails.report.formats.markdown:pieces"}),
     "csv": ReportFormat({
@@ -64,7 +67,8 @@ def _files_of(of: ReportFormat, assessment: Assessment, directory: Path) -> Iter
     more = of.evidence if assessment.evidence else {}
     [first, *_] = of.files
     for file, pieces in {**of.files, **more}.items():
-        yield ReportFile(directory / file, _load(pieces), of.weight if file == first or file in more else 0)
+        make = partial(_load(pieces), path=directory / file) if of.beside else _load(pieces)
+        yield ReportFile(directory / file, make, of.weight if file == first or file in more else 0)
 
 
 def write_json_report(assessment: Assessment, stream: TextIO) -> None:

@@ -5,6 +5,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -108,7 +109,8 @@ def test_every_format_shows_them(run: Assessment) -> None:
     assert "| critical | blue |" in text_of(markdown.pieces, run)
     mail = mail_about(run).text
     assert "3 open findings (1 critical, 2 info)" in mail and "- critical  blue  eu-west-1  open-ssh  sg-gone" in mail
-    assert "#findings?severity=critical&amp;account=222222222222" in text_of(page.pieces, run)
+    html = text_of(partial(page.pieces, path=run.store.path.with_name("report.html")), run)
+    assert "#findings?severity=critical&amp;account=222222222222" in html
 
 
 def test_a_resource_that_passed_has_the_severity_in_its_account(tmp_path: Path) -> None:
