@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from ...assessment import Assessment
 from ...errors import GuardrailsError
@@ -67,7 +67,9 @@ def _files_of(of: ReportFormat, assessment: Assessment, directory: Path) -> Iter
     more = of.evidence if assessment.evidence else {}
     [first, *_] = of.files
     for file, pieces in {**of.files, **more}.items():
-        make = partial(_load(pieces), path=directory / file) if of.beside else _load(pieces)
+        make: Any = _load(pieces)
+        if of.beside:
+            make = partial(make, path=directory / file)
         yield ReportFile(directory / file, make, of.weight if file == first or file in more else 0)
 
 
