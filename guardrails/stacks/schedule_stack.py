@@ -31,7 +31,7 @@ _HOURS_WITHOUT = 30
 
 
 def job_script() -> str:
-    """The commands of the job, for bash, which need BUCKET, TOPIC, ACCOUNTS, DOCTOR_ACCOUNTS and PARQUET as variables."""
+    """The commands of the job, for bash. Variables: BUCKET, TOPIC, ACCOUNTS, DOCTOR_ACCOUNTS and PARQUET."""
     return files("guardrails.stacks").joinpath("nightly.sh").read_text(encoding="utf-8")
 
 
