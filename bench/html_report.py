@@ -2,6 +2,7 @@
 
     ./run.sh python bench/html_report.py
     ./run.sh python bench/html_report.py --findings 1000 --rounds 3
+    ./run.sh python bench/html_report.py --findings 200000 --accounts 200
 
 Opens both in turn in Chromium. Prints, for each, the file's size and the median time from the start of the navigation
 to the first rows of the findings (for the empty report: to its finished page), and the ratio to the empty report; then
@@ -38,12 +39,14 @@ def main() -> None:
     """Measure side by side and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--findings", type=int, default=50_000, help="how many [50000]")
+    parser.add_argument("--accounts", type=int, default=40, help="of how many accounts [40]")
     parser.add_argument("--rounds", type=int, default=9, help="how often each report is opened, in turn [9]")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         reports = {}
         many = f"{options.findings:,} findings"
-        for name, make in {"no findings": runs.clean, many: partial(runs.large, number=options.findings)}.items():
+        large = partial(runs.large, number=options.findings, many=options.accounts)
+        for name, make in {"no findings": runs.clean, many: large}.items():
             made = make(Path(directory) / name)
             with made.store:
                 reports[name] = Path(directory) / name / "report.html"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import parquet_option, talk_options
+from .options import json_option, parquet_option, talk_options
 
 if TYPE_CHECKING:
     from ..parquet import Answer
@@ -36,9 +36,11 @@ def _since(context: click.Context, parameter: click.Parameter, value: str | None
               help=f"Only runs that started on this UTC day or later; `all` for all. [default: {_DAYS} days ago]")
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json"]),
               help="[default: table on a terminal, else csv]")
+@json_option("The same as --format json.")
 @talk_options
 def query(
-    sql: str | None, parquet: str | None, named: str | None, listed: bool, since: date | None, form: str | None
+    sql: str | None, parquet: str | None, named: str | None, listed: bool, since: date | None, form: str | None,
+    as_json: bool,
 ) -> None:
     """Ask the results of many runs in SQL: one SELECT over the tables runs, checks and findings.
 
@@ -55,6 +57,9 @@ def query(
     from ..suggest import nearest
     from .console import out, print_json, say, table
 
+    if as_json and form not in (None, "json"):
+        raise click.UsageError(f"use either --json or --format {form}")
+    form = "json" if as_json else form
     ready = named_queries()
     if listed:
         rows = [(one.name, one.meaning) for one in ready.values()]

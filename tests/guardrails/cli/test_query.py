@@ -27,8 +27,9 @@ def audit(cloud: Cloud, tmp_path: Path) -> Path:
 def test_an_audit_is_asked_in_each_form(audit: Path, tmp_path: Path) -> None:
     sql = ("query", "select policy, open_findings, state from checks", "--parquet", tmp_path / "lake")
     assert guardrails(*sql).stdout == "policy,open_findings,state\nopen-ssh,1,ran\n"
-    assert json.loads(guardrails(*sql, "--format", "json").stdout) == [
-        {"policy": "open-ssh", "open_findings": 1, "state": "ran"}]
+    for form in (("--format", "json"), ("--json",)):
+        assert json.loads(guardrails(*sql, *form).stdout) == [
+            {"policy": "open-ssh", "open_findings": 1, "state": "ran"}]
     shown = guardrails(*sql, "--format", "table")
     assert "open-ssh" in shown.stdout and "1 rows; 1 runs since " in shown.stderr
 

@@ -1,6 +1,7 @@
 """A query sees the tables and nothing else, and changes nothing."""
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -9,7 +10,8 @@ import pytest
 
 from guardrails.assessment.assessment import Assessment
 from guardrails.errors import GuardrailsError
-from guardrails.parquet import add_run, ask, named_queries, parquet_place
+from guardrails.parquet import TABLES, add_run, ask, named_queries, parquet_place
+from guardrails.paths import ROOT
 from tests.reporting import BLUE, EXCEPTION, RED, finding
 
 from .conftest import LATER
@@ -73,6 +75,18 @@ def test_a_place_without_anything_is_said(tmp_path: Path) -> None:
         ask("select 1", parquet_place(tmp_path / "none"))
     with pytest.raises(GuardrailsError, match="no runs"):
         ask("select 1", parquet_place(tmp_path))
+
+
+# What docs/query.md says.
+
+
+def test_the_documentation_has_each_column_and_each_ready_query() -> None:
+    text = (ROOT / "docs" / "query.md").read_text()
+    for name, table in TABLES.items():
+        part = text.partition(f"\n### {name}\n")[2].partition("\n#")[0]
+        assert re.findall(r"^\| `(\w+)` \| (\w+) \| (.*) \|$", part, re.MULTILINE)[1:] == [
+            (column.name, column.type, column.meaning) for column in table.columns]
+    assert all(f"| `{name}` |" in text for name in named_queries())
 
 
 # The ready queries.
