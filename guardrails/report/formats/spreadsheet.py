@@ -32,6 +32,9 @@ _SKIPPED = frozenset("\"'")
 _SPLITS = frozenset(";\t\n\r")
 # ASCII text without a match needs no change; to look for one is faster than to look at each sign.
 _DOUBTFUL = re.compile("[\0-\x08\x0b-\x1f\x7f]|\\A[;\t\n]|(?:\\A|[;\t\n])[ \"']*[=+@-]")
+# The same for the cells of a row, with a NUL between them.
+_DOUBTFUL_ROW = re.compile(
+    "[\x01-\x08\x0b-\x1f\x7f]|(?:\\A|\0)[;\t\n]|(?:\\A|[\0;\t\n])[ \"']*[=+@-]")
 
 
 def pieces(assessment: Assessment, rows: Iterable[ReportRow]) -> Iterator[str]:
@@ -95,13 +98,17 @@ def _begins_formula(character: str) -> bool:
     return normalize("NFKC", character)[:1] in _FORMULA or character == _MINUS
 
 
-def _table(columns: Sequence[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:
+def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
     line = _Line()
     writer = csv.writer(line, quoting=csv.QUOTE_ALL)
     writer.writerow(columns)
     yield line.text
     for row in rows:
-        writer.writerow(map(harmless, row))
+        cells = [value if isinstance(value, str) else harmless(value) for value in row]
+        text = "\0".join(cells)
+        if not text.isascii() or _DOUBTFUL_ROW.search(text) or text.count("\0") >= len(cells):
+            cells = list(map(harmless, row))
+        writer.writerow(cells)
         yield line.text
 
 

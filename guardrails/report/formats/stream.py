@@ -20,7 +20,8 @@ def _other(value: Any) -> Any:
     return sound(value) if isinstance(value, Mapping) else str(value)
 
 
-_encode = json.JSONEncoder(default=_other).encode
+# What is written comes from a file or is made here, so it has no circles to look for.
+_encode = json.JSONEncoder(default=_other, check_circular=False).encode
 
 
 def dumps(value: Any) -> str:

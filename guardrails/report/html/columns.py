@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from functools import cached_property
+from functools import cache, cached_property
 from hashlib import sha256
 from itertools import islice
 from typing import Any
@@ -35,6 +35,9 @@ def embedded(value: Any) -> Markup:
     return Markup(json.dumps(value, default=str, separators=(",", ":")).translate(_ESCAPES))  # noqa: S704
 
 
+_key = json.JSONEncoder(default=str, sort_keys=True).encode
+
+
 class _Table:
     """A table of different values; each has a number."""
 
@@ -42,7 +45,7 @@ class _Table:
         self._numbers: dict[str, int] = {}
 
     def number(self, value: Any) -> int:
-        return self._numbers.setdefault(json.dumps(value, default=str, sort_keys=True), len(self._numbers))
+        return self._numbers.setdefault(_key(value), len(self._numbers))
 
     @property
     def values(self) -> list[Any]:
@@ -66,6 +69,7 @@ class FindingColumns:
             exposure: [risk(severity, exposure) for severity in self._severities]
             for exposure in sorted({policy.exposure for policy in policies})}
         self._accounts = _Table()
+        self._account = cache(lambda account, name: self._accounts.number({"id": account, "name": name}))
         self._regions = _Table()
         self._times = _Table()
         self._exceptions = _Table()
@@ -107,8 +111,7 @@ class FindingColumns:
         return {
             "policy": [self._policies[finding.policy] for finding in findings],
             "severity": [self._severities.index(finding.severity) for finding in findings],
-            "account": [
-                self._accounts.number({"id": finding.account, "name": finding.account_name}) for finding in findings],
+            "account": [self._account(finding.account, finding.account_name) for finding in findings],
             "region": [self._regions.number(finding.region) for finding in findings],
             "status": [statuses.index(finding.status) for finding in findings],
             "change": [CHANGES.index(self.change(finding)) for finding in findings],
