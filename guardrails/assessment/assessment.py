@@ -24,11 +24,11 @@ from ..results import (
     PolicyInfo,
     RunChanges,
     RunStore,
-    State,
     Status,
     rank,
 )
 from .check_groups import CheckGroup, ResourceTotals, check_counts, check_groups, open_findings
+from .missing import MissingRow, missing_rows
 from .owner import OWNER_TAGS
 from .score import Priority, Score, ScoreInput, riskiest, score
 
@@ -122,21 +122,6 @@ class UnselectedPolicy:
     partial: Partial = field(default_factory=dict)
     parts: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
     """Framework to control to the parts that it checks, for the controls of which it checks some parts only."""
-
-
-@dataclass(frozen=True)
-class MissingRow:
-    """Checks that did not complete, with the same account, region, state, reason and unknown resource."""
-
-    account: str
-    account_name: str
-    region: str
-    state: str
-    reason: str
-    """It begins with the resource, if there is one."""
-    policies: tuple[str, ...]
-    resource: str = ""
-    """The resource that could not be read; empty if the whole check did not complete."""
 
 
 @dataclass(frozen=True)
@@ -458,21 +443,6 @@ class Assessment:
             "where state in ('ran', 'partial') and ifnull(checks.passed, 1) > 0 and bits is null")
         return f"evidence: the ids of {counted(kept, 'passed resource')} are kept" + (
             f"; those of {counted(without, 'check')} are not known" if without else "")
-
-
-def missing_rows(checks: Iterable[CheckRow]) -> list[MissingRow]:
-    """The checks, grouped by account, region, state and reason; a check with unknown resources, once for each."""
-    groups: dict[tuple[str, str, str, str, str, str], list[str]] = defaultdict(list)
-    for check in checks:
-        reasons = [(each.resource, f"{each.resource} is unknown: {each.reason}") for each in check.unknown]
-        if check.state != State.PARTIAL or not reasons:
-            reasons.insert(0, ("", check.reason))
-        for resource, reason in reasons:
-            place = (check.account, check.account_name, check.region)
-            groups[*place, check.state, reason, resource].append(check.policy)
-    return [
-        MissingRow(account, name, region, state, reason, tuple(policies), resource)
-        for (account, name, region, state, reason, resource), policies in groups.items()]
 
 
 def _all_partial(found: Iterable[Partial]) -> dict[str, dict[str, str]]:

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from guardrails.assessment.assessment import Assessment, missing_rows
+from guardrails.assessment.assessment import Assessment
+from guardrails.assessment.missing import missing_rows
 from guardrails.report.formats.spreadsheet import LINKS, NOT_SEEN, harmless, not_seen_pieces, pieces
 from guardrails.results.finding import TABLE, Status
 from guardrails.results.store import UnknownResource

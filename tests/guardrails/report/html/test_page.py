@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guardrails.assessment.assessment import MissingRow
+from guardrails.assessment.missing import MissingRow
 from guardrails.assessment.score import risk
 from guardrails.errors import GuardrailsError
 from guardrails.report.formats import write
