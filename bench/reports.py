@@ -5,7 +5,7 @@
     ./run.sh python bench/reports.py --against ../older-checkout
 
 Both ways write the same run in turn, from its file, as `guardrails report --format ...` does. Prints for each size the
-median wall and processor time, the peak memory of the largest process, and the ratio of each to the formats one by one.
+median wall and processor time, and the ratio of each to the formats one by one.
 With `--against`, another checkout of this project writes all formats of the same run too, in the same turn.
 """
 from __future__ import annotations
@@ -38,11 +38,10 @@ with RunStore.open(Path(sys.argv[1])) as store:
 
 
 class Cost(NamedTuple):
-    """What it took: seconds, seconds of processor time, and bytes of the largest process."""
+    """What it took: seconds, and seconds of processor time of all processes."""
 
     wall: float
     processor: float
-    memory: float
 
 
 def main() -> None:
@@ -73,8 +72,7 @@ def measure(directory: Path, number: int, rounds: int, against: Path | None) -> 
         cost = median(measured)
         spread = max(one.wall for one in measured) / min(one.wall for one in measured)
         print(f"  {name:18} wall {cost.wall:6.2f} s  x {cost.wall / base.wall:4.2f} (spread {spread:4.2f})   processor "
-              f"{cost.processor:6.2f} s  x {cost.processor / base.processor:4.2f}   memory {cost.memory / 1e6:4.0f} MB "
-              f" x {cost.memory / base.memory:4.2f}")
+              f"{cost.processor:6.2f} s  x {cost.processor / base.processor:4.2f}")
 
 
 def saved(directory: Path, number: int) -> None:
@@ -87,7 +85,7 @@ def saved(directory: Path, number: int) -> None:
 def total(root: Path, run: Path, out: Path, groups: list[list[str]]) -> Cost:
     """What it takes to write these groups of formats, each in a process of its own, one after the other."""
     out.mkdir(exist_ok=True)
-    wall, processor, memory = 0.0, 0.0, 0.0
+    wall, processor = 0.0, 0.0
     for names in groups:
         began = time.perf_counter()
         process = subprocess.Popen(
@@ -98,8 +96,7 @@ def total(root: Path, run: Path, out: Path, groups: list[list[str]]) -> Cost:
             raise SystemExit(f"writing {', '.join(names)} failed")
         wall += time.perf_counter() - began
         processor += usage.ru_utime + usage.ru_stime
-        memory = max(memory, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024))
-    return Cost(wall, processor, memory)
+    return Cost(wall, processor)
 
 
 def median(costs: list[Cost]) -> Cost:
