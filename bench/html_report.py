@@ -2,6 +2,7 @@
 
     ./run.sh python bench/html_report.py
     ./run.sh python bench/html_report.py --findings 1000 --rounds 3
+    ./run.sh python bench/html_report.py --findings 200000 --accounts 200
 
 Opens both in turn in Chromium. Prints, for each, the file's size and the median time from the start of the navigation
 to the first rows of the findings (for the empty report: to its finished page), and the ratio to the empty report; then
@@ -19,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from guardrails.report.html import write_html  # noqa: E402
+from guardrails.report import write  # noqa: E402
 from tests.guardrails.report.html import runs  # noqa: E402
 from tests.guardrails.report.html.conftest import start_browser  # noqa: E402
 
@@ -38,16 +39,18 @@ def main() -> None:
     """Measure side by side and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--findings", type=int, default=50_000, help="how many [50000]")
+    parser.add_argument("--accounts", type=int, default=40, help="of how many accounts [40]")
     parser.add_argument("--rounds", type=int, default=9, help="how often each report is opened, in turn [9]")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         reports = {}
         many = f"{options.findings:,} findings"
-        for name, make in {"no findings": runs.clean, many: partial(runs.large, number=options.findings)}.items():
+        large = partial(runs.large, number=options.findings, many=options.accounts)
+        for name, make in {"no findings": runs.clean, many: large}.items():
             made = make(Path(directory) / name)
             with made.store:
                 reports[name] = Path(directory) / name / "report.html"
-                write_html(made, reports[name])
+                write(("html",), made, reports[name].parent)
         browser = start_browser()
         opened: dict[str, list[float]] = {name: [] for name in reports}
         filtered: dict[str, list[float]] = {name: [] for name in reports}

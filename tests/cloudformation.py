@@ -53,7 +53,7 @@ class Stack:
             case "Fn::Sub":
                 for key, each in self._values.items():
                     argument = argument.replace(f"${{{key}}}", str(each))
-                return argument
+                return argument.replace("${!", "${")  # what it must leave alone is written so
             case "Fn::If":
                 return self.filled(argument[1] if self.holds(argument[0]) else argument[2])
             case "Fn::Join":

@@ -8,6 +8,8 @@ from typing import Any
 
 from custom_actions.resources import PassedResources, ResourceList, ResourceName, list_file
 from guardrails.assessment.assessment import Assessment
+from guardrails.report.formats.rows import ReportRow, ReportRows
+from guardrails.report.formats.side_by_side import Pieces
 from guardrails.results.finding import Finding, Status
 from guardrails.results.history import RunChanges
 from guardrails.results.judged import JudgedResources
@@ -143,3 +145,15 @@ def assess(
         "changes": RunChanges(new=1, fixed=1, previous=BEFORE, score_before=40.0),
     }
     return Assessment(**{**given, **more})
+
+
+def text_of(pieces: Pieces, assessment: Assessment) -> str:
+    """The text of a report file."""
+    [rows] = ReportRows(assessment).readers(1)
+    return "".join(pieces(assessment, rows))
+
+
+def rows_of(assessment: Assessment, findings: Iterable[Finding]) -> list[ReportRow]:
+    """The findings as a format gets them, in the region us-east-1."""
+    report = ReportRows(assessment)
+    return [ReportRow(one, assessment.policies[one.policy], EAST, report) for one in findings]

@@ -19,7 +19,7 @@ LEVELS: Mapping[str, int] = {
     "custom_actions.exceptions": 4, ELEMENTS: 5, "custom_actions.functions": 6, "custom_actions.patches": 7,
     "guardrails.sandbox": 1, "guardrails.accounts": 1, "guardrails.policies": 2, "guardrails.mailer": 4,
     "guardrails.cases": 3, "guardrails.settings": 3, "guardrails.results": 3, "guardrails.assessment": 4,
-    "guardrails.runs": 5,
+    "guardrails.runs": 5, "guardrails.parquet": 5,
     "guardrails.report": 6, "guardrails.replay": 6, "guardrails.deployment": 6, "guardrails.stacks": 7,
     "guardrails.health": 8, "guardrails.cli": 9,
 }

@@ -10,15 +10,14 @@ if TYPE_CHECKING:
         SHOWN_FRAMEWORKS,
         Assessment,
         GroupRow,
-        MissingRow,
         PolicyRow,
         UnselectedPolicy,
         counted,
-        missing_rows,
         percent,
     )
     from .changes import assess, assess_again
     from .check_groups import ResourceTotals
+    from .missing import MissingRow, missing_rows
     from .owner import OWNER_TAGS, days_open, owner_of
     from .same_setting import FindingGroup, finding_groups, setting_of
     from .score import Score, risk
@@ -26,11 +25,11 @@ if TYPE_CHECKING:
 __getattr__, __all__ = face(
     __name__,
     assessment=(
-        "SHOWN_FRAMEWORKS", "Assessment", "GroupRow", "MissingRow", "PolicyRow", "UnselectedPolicy", "counted",
-        "missing_rows", "percent",
+        "SHOWN_FRAMEWORKS", "Assessment", "GroupRow", "PolicyRow", "UnselectedPolicy", "counted", "percent",
     ),
     changes=("assess", "assess_again"),
     check_groups=("ResourceTotals",),
+    missing=("MissingRow", "missing_rows"),
     owner=("OWNER_TAGS", "days_open", "owner_of"),
     same_setting=("FindingGroup", "finding_groups", "setting_of"),
     score=("Score", "risk"),

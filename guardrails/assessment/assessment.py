@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from custom_actions.vocabulary import SHOWN_SEVERITIES
 
-from ..policies import Catalogue, FrameworkResult, PolicyResult, framework_results
+from ..policies import Catalogue, Cover, FrameworkResult, PolicyResult, covering, framework_results
 from ..results import (
     AccountInfo,
     CheckRow,
@@ -24,11 +24,11 @@ from ..results import (
     PolicyInfo,
     RunChanges,
     RunStore,
-    State,
     Status,
     rank,
 )
 from .check_groups import CheckGroup, ResourceTotals, check_counts, check_groups, open_findings
+from .missing import MissingRow, missing_rows
 from .owner import OWNER_TAGS
 from .score import Priority, Score, ScoreInput, riskiest, score
 
@@ -125,21 +125,6 @@ class UnselectedPolicy:
 
 
 @dataclass(frozen=True)
-class MissingRow:
-    """Checks that did not complete, with the same account, region, state, reason and unknown resource."""
-
-    account: str
-    account_name: str
-    region: str
-    state: str
-    reason: str
-    """It begins with the resource, if there is one."""
-    policies: tuple[str, ...]
-    resource: str = ""
-    """The resource that could not be read; empty if the whole check did not complete."""
-
-
-@dataclass(frozen=True)
 class Assessment:
     """A finished run with everything that a report shows; made by `assess` and `assess_again`."""
 
@@ -173,6 +158,12 @@ class Assessment:
     """The keys of tags that name a resource's owner."""
     not_compared: str = ""
     """Why the run was not compared with the history; empty when it was, and in a run without a history."""
+
+    def reading(self, store: RunStore) -> Assessment:
+        """The same assessment on another connection to the run's file, with what has been computed already."""
+        same = replace(self, store=store)
+        vars(same).update({name: value for name, value in vars(self).items() if name not in vars(same)})
+        return same
 
     # What was asked for, and by whom.
 
@@ -361,14 +352,23 @@ class Assessment:
         others = {name: UnselectedPolicy(**data) for name, data in self.store.get("not_chosen", {}).items()}
         return {**others, **self.policies}
 
+    @cached_property
+    def _covered(self) -> Mapping[str, Mapping[str, Cover]]:
+        """The policies that cover each requirement, in accounts without parameters that matter."""
+        return covering(self.catalogues, self._every_policy)
+
     def _verdicts(self, rows: Sequence[CheckGroup], accounts: Sequence[str]) -> list[FrameworkResult]:
         # What is checked only in part in one of the accounts is checked only in part in all of them together.
-        policies = {
-            name: UnselectedPolicy(
-                policy.controls, policy.audited, parts=policy.parts, partial=_all_partial(
-                    self._partial_in.get(account, {}).get(name, policy.partial) for account in accounts or [""]))
-            for name, policy in self._every_policy.items()}
-        found = framework_results(self.catalogues, policies, self._policy_results(rows))
+        if any(self._partial_in.get(account) for account in accounts):
+            policies: Mapping[str, PolicyInfo | UnselectedPolicy] = {
+                name: UnselectedPolicy(
+                    policy.controls, policy.audited, parts=policy.parts, partial=_all_partial(
+                        self._partial_in.get(account, {}).get(name, policy.partial) for account in accounts))
+                for name, policy in self._every_policy.items()}
+            covered: Mapping[str, Mapping[str, Cover]] = covering(self.catalogues, policies)
+        else:
+            policies, covered = self._every_policy, self._covered
+        found = framework_results(self.catalogues, policies, self._policy_results(rows), covered)
         shown = self.store.get(SHOWN_FRAMEWORKS) or self.catalogues
         return [result for result in found if result.catalogue.name in shown]
 
@@ -443,21 +443,6 @@ class Assessment:
             "where state in ('ran', 'partial') and ifnull(checks.passed, 1) > 0 and bits is null")
         return f"evidence: the ids of {counted(kept, 'passed resource')} are kept" + (
             f"; those of {counted(without, 'check')} are not known" if without else "")
-
-
-def missing_rows(checks: Iterable[CheckRow]) -> list[MissingRow]:
-    """The checks, grouped by account, region, state and reason; a check with unknown resources, once for each."""
-    groups: dict[tuple[str, str, str, str, str, str], list[str]] = defaultdict(list)
-    for check in checks:
-        reasons = [(each.resource, f"{each.resource} is unknown: {each.reason}") for each in check.unknown]
-        if check.state != State.PARTIAL or not reasons:
-            reasons.insert(0, ("", check.reason))
-        for resource, reason in reasons:
-            place = (check.account, check.account_name, check.region)
-            groups[*place, check.state, reason, resource].append(check.policy)
-    return [
-        MissingRow(account, name, region, state, reason, tuple(policies), resource)
-        for (account, name, region, state, reason, resource), policies in groups.items()]
 
 
 def _all_partial(found: Iterable[Partial]) -> dict[str, dict[str, str]]:

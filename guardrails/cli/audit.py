@@ -25,6 +25,7 @@ from .options import (
     selection_options,
     talk_options,
     team_settings,
+    write_parquet_option,
 )
 from .talk import is_verbose
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 @controls_option
 @exceptions_option
 @history_option
+@write_parquet_option
 @concurrency_options
 @output_option
 @click.option(
@@ -54,9 +56,9 @@ if TYPE_CHECKING:
 @talk_options
 @click.pass_context
 def audit(
-    context: click.Context, /, resume: Path | None, output: str | None, formats: tuple[str, ...], fail_on: str | None,
-    owner_tags: tuple[str, ...], securityhub: bool, securityhub_passed: bool, workers: int | None,
-    as_json: bool, **selection: Any,
+    context: click.Context, /, resume: Path | None, output: str | None, formats: tuple[str, ...], parquet: str | None,
+    fail_on: str | None, owner_tags: tuple[str, ...], securityhub: bool, securityhub_passed: bool,
+    workers: int | None, as_json: bool, **selection: Any,
 ) -> None:
     """Sweep the config-rule and periodic policies over accounts and regions, change nothing, write a risk report.
 
@@ -73,15 +75,17 @@ def audit(
     from ..paths import output_directory
     from ..runs import AuditRequest, Concurrency, resume_audit, start_audit
     from .console import say
-    from .show import end_with_report
+    from .show import checked_parquet, end_with_report
 
+    place = checked_parquet(parquet)
     needs = "--securityhub-passed needs --securityhub, and an audit with --evidence"
     if securityhub_passed and not (securityhub and (selection["evidence"] or resume)):
         raise click.UsageError(needs)
     if resume:
         refuse_options(
             context, "--resume",
-            {"resume", "formats", "securityhub", "securityhub_passed", "fail_on", "owner_tags", "sweeps", "workers"},
+            {"resume", "formats", "securityhub", "securityhub_passed", "fail_on", "owner_tags", "parquet", "sweeps",
+             "workers"},
             "the selection of a started audit cannot change; start a new one")
         run = resume_audit(resume)
         if securityhub_passed and not run.request.evidence:
@@ -101,7 +105,8 @@ def audit(
         end_with_report(
             run.assess(), run.directory, formats, fail_on=fail_on, owner_tags=owner_tags,
             securityhub=run.plan.accounts.reached if securityhub else None, with_passed=securityhub_passed,
-            as_json=as_json, if_incomplete=f"to run the missing checks: {command('audit --resume')} {run.directory}")
+            parquet=place, as_json=as_json,
+            if_incomplete=f"to run the missing checks: {command('audit --resume')} {run.directory}")
 
 
 def _sweep(run: AuditRun, concurrency: Concurrency) -> None:

@@ -25,7 +25,7 @@ def defaults_of(verb: str, command: click.Command, settings: Settings) -> dict[s
     """
     common = {
         "config": settings.accounts, "exceptions": settings.exceptions, "controls": settings.controls,
-        "history": (settings.history or NONE) if settings.file else None,
+        "history": (settings.history or NONE) if settings.file else None, "parquet": settings.parquet,
     }
     options = _options(command)
     found = {

@@ -38,6 +38,7 @@ VERBS = {
     "audit": "Find drift in accounts and regions, and write a risk report; change nothing.",
     "report": "Write a report again, or from what deployed functions wrote to S3.",
     "publish": "Upload a report to S3, and send what changed to an SNS topic.",
+    "query": "Ask the results of many runs in SQL.",
     "trend": "Show how the score and the findings changed from run to run.",
     "heal": "Find drift, fix it, and check that it is gone.",
     "deploy": "Deploy policies as Lambda functions in the accounts.",

@@ -115,6 +115,15 @@ history_option = click.option(
 )
 
 
+def parquet_option(help_text: str) -> Callable[[Command], Command]:
+    """--parquet: where the Parquet files of runs are."""
+    return click.option("--parquet", metavar="PLACE", help=help_text)
+
+
+write_parquet_option = parquet_option(
+    "Also write the run as Parquet files into this directory, or s3://BUCKET/PREFIX, for `query`, Athena and others.")
+
+
 def _formats(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
     from ..report import FORMATS
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .options import INCOMPLETE, exceptions_option, json_option, talk_options
+from .options import INCOMPLETE, exceptions_option, json_option, parquet_option, talk_options
 
 
 @click.command()
@@ -17,11 +17,13 @@ from .options import INCOMPLETE, exceptions_option, json_option, talk_options
 @click.option("--doctor", type=click.Path(path_type=Path), metavar="FILE",
               help="The output of `doctor --json`, for the mail. If it holds no result, the mail says so, and the exit "
                    "code is 2.")
+@parquet_option("Also write the run as Parquet files into this directory, or s3://BUCKET/PREFIX.")
 @exceptions_option
 @json_option()
 @talk_options
 def publish(
-    directory: Path, to: str | None, topic: str | None, doctor: Path | None, exceptions: Path | None, as_json: bool
+    directory: Path, to: str | None, topic: str | None, doctor: Path | None, parquet: str | None,
+    exceptions: Path | None, as_json: bool,
 ) -> None:
     """Upload the report of the audit in DIR, and send what changed to a topic: new, reopened and fixed findings, the
     score, checks that did not complete, and what the doctor found.
@@ -38,8 +40,11 @@ def publish(
     from ..results import load as load_exceptions
     from ..runs import finished_audit
     from .console import print_json
+    from .show import checked_parquet
 
     url = S3Url.parse(to) if to else None
+    tables = checked_parquet(parquet)
+    added: list[str] = []
     examined = DoctorResult.parse(_content(doctor)) if doctor else None
     assessment = finished_audit(directory, load_exceptions(exceptions))
     with assessment.store:
@@ -50,13 +55,20 @@ def publish(
             place = replace(place, query=())  # to show it
             if not as_json:
                 click.echo(f"uploaded: {place}")
+        if tables:
+            from ..parquet import add_run
+
+            added = add_run(assessment, tables)
+            if not as_json:
+                click.echo(f"parquet: {tables}")
         where = f"{place}/{files[0].name}" if place else ""
         mail = mail_about(assessment, report=where, doctor=examined)
     if topic:
         send(mail, topic)
     if as_json:
         print_json({
-            "uploaded": [f"{place}/{file.name}" for file in files] if place else [], "sent_to": topic,
+            "uploaded": [f"{place}/{file.relative_to(directory)}" for file in files] if place else [], "sent_to": topic,
+            "parquet": added,
             "subject": mail.subject, "text": mail.text})
     elif topic:
         click.echo(f"sent: {mail.subject}")

@@ -19,6 +19,7 @@ from .options import (
     selection_options,
     talk_options,
     team_settings,
+    write_parquet_option,
 )
 from .talk import is_verbose
 
@@ -32,13 +33,14 @@ from .talk import is_verbose
 @controls_option
 @exceptions_option
 @history_option
+@write_parquet_option
 @output_option
 @report_options
 @json_option()
 @talk_options
 def report(
-    source: str, output: str | None, formats: tuple[str, ...], fail_on: str | None, owner_tags: tuple[str, ...],
-    securityhub: bool, securityhub_passed: bool, as_json: bool, **selection: Any,
+    source: str, output: str | None, formats: tuple[str, ...], parquet: str | None, fail_on: str | None,
+    owner_tags: tuple[str, ...], securityhub: bool, securityhub_passed: bool, as_json: bool, **selection: Any,
 ) -> None:
     """Write the report of an earlier audit again, or of what deployed functions wrote.
 
@@ -55,10 +57,11 @@ def report(
     from ..paths import output_directory
     from ..runs import AuditRequest, assess_source
     from .console import say
-    from .show import end_with_report
+    from .show import checked_parquet, end_with_report
 
     if securityhub_passed and not securityhub:
         raise click.UsageError("--securityhub-passed needs --securityhub")
+    place = checked_parquet(parquet)
     request = AuditRequest.of(**selection, shown=team_settings().frameworks)
     hubs = request.find_accounts().reached if securityhub else None
     directory = cache(lambda: output_directory(output, "report"))
@@ -68,4 +71,4 @@ def report(
         if is_verbose():
             say(f"{assessment.asked} checks of {source}, into {target}")
         end_with_report(assessment, target, formats, fail_on=fail_on, owner_tags=owner_tags, securityhub=hubs,
-                        with_passed=securityhub_passed, if_incomplete=advice, as_json=as_json)
+                        with_passed=securityhub_passed, if_incomplete=advice, parquet=place, as_json=as_json)

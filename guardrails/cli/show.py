@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from rich.console import Console
 
@@ -21,6 +21,9 @@ from ..report import fix_all_command, write, write_json_report
 from ..results import Status
 from .console import aside, out, severity, table, text
 from .options import INCOMPLETE
+
+if TYPE_CHECKING:
+    from ..parquet import ParquetPlace
 
 FIX_COLUMNS = ("outcome", "account", "region", "policy", "resource", "reason")
 _SHOWN_AT_MOST = 50
@@ -50,7 +53,7 @@ def exit_code(*, complete: bool, severities: Sequence[str], fail_on: str | None)
 def end_with_report(
     assessment: Assessment, directory: Path, formats: Sequence[str], *, fail_on: str | None,
     owner_tags: Sequence[str] = (), securityhub: Sequence[Account] | None = None, with_passed: bool = False,
-    if_incomplete: str = "", as_json: bool = False,
+    if_incomplete: str = "", parquet: ParquetPlace | None = None, as_json: bool = False,
 ) -> NoReturn:
     """Write the report files, print the report, import the findings into Security Hub, and exit.
 
@@ -58,6 +61,7 @@ def end_with_report(
         owner_tags: the keys of tags that name an owner; empty for the usual ones.
         securityhub: the accounts whose Security Hub receives findings; None to import nothing.
         with_passed: whether Security Hub receives the resources that passed, too.
+        parquet: where to write the run as Parquet files, too; None for nowhere.
         if_incomplete: a last line to print if the report is incomplete.
         as_json: print the report as JSON, and everything else on standard error.
 
@@ -85,10 +89,24 @@ def end_with_report(
             tell(text(line).plain)
         imported_all = imported.whole
     tell(files_line(written))
+    if parquet is not None:
+        from ..parquet import add_run
+
+        add_run(assessment, parquet)
+        tell(f"parquet: {parquet}")
     if if_incomplete and not assessment.complete:
         tell(if_incomplete)
     code = exit_code(complete=assessment.complete, severities=list(assessment.open_by_severity), fail_on=fail_on)
     raise SystemExit(code or (0 if imported_all else INCOMPLETE))
+
+
+def checked_parquet(given: str | None) -> ParquetPlace | None:
+    """The place of --parquet; None for nowhere. Raises GuardrailsError, before the work, if it cannot be used."""
+    if not given:
+        return None
+    from ..parquet import check_parquet
+
+    return check_parquet(given)
 
 
 def files_line(written: Sequence[Path]) -> str:

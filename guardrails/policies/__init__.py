@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     from .event_pattern import UnknownComparison, calls_of, comparable, mismatches, parsed, pattern_of
     from .file_checks import FileChecks
     from .file_verdict import CheckedPolicy, ElementChecks, FileProblem, Validation
-    from .frameworks import FrameworkResult, PolicyResult, RequirementVerdict, dangling, framework_results, policies_for
+    from .frameworks import (
+        Cover,
+        FrameworkResult,
+        PolicyResult,
+        RequirementVerdict,
+        covering,
+        dangling,
+        framework_results,
+        policies_for,
+    )
     from .invalid import invalid_policies
     from .policy import Kind, Policy, Selection, action_type, is_part, load, merged, policy_files
     from .rules_page import RULES_PAGE, render_rules, replaced_rules
@@ -43,7 +52,8 @@ __getattr__, __all__ = face(
     file_checks=("FileChecks",),
     file_verdict=("CheckedPolicy", "ElementChecks", "FileProblem", "Validation"),
     frameworks=(
-        "FrameworkResult", "PolicyResult", "RequirementVerdict", "dangling", "framework_results", "policies_for",
+        "Cover", "FrameworkResult", "PolicyResult", "RequirementVerdict", "covering", "dangling", "framework_results",
+        "policies_for",
     ),
     invalid=("invalid_policies",),
     policy=("Kind", "Policy", "Selection", "action_type", "is_part", "load", "merged", "policy_files"),

@@ -200,15 +200,18 @@ class FrameworkResult:
 
 
 def framework_results(
-    catalogues: Mapping[str, Catalogue], policies: Mapping[str, AuditedPolicy], results: Mapping[str, PolicyResult]
+    catalogues: Mapping[str, Catalogue], policies: Mapping[str, AuditedPolicy], results: Mapping[str, PolicyResult],
+    covered: Mapping[str, Mapping[str, Cover]] | None = None,
 ) -> list[FrameworkResult]:
     """Every framework with the verdict on each of its requirements.
 
     `policies`: all policies by name, including those that the run did not select. Without them a requirement would
     appear as not covered, or as passed by half of the policies that cover it. `results`: the result of each policy by
-    name; a policy without a result did not run. Pass the results of one account to get its verdicts.
+    name; a policy without a result did not run. Pass the results of one account to get its verdicts. `covered`: what
+    `covering` returns for the catalogues and policies, if it is known.
     """
-    covered = covering(catalogues, policies)
+    if covered is None:
+        covered = covering(catalogues, policies)
     known = {
         name: results.get(name) or PolicyResult(name, audited=policy.audited) for name, policy in policies.items()}
     return [
@@ -284,7 +287,7 @@ def covering(
     """Framework, then requirement, to the policies that cover it."""
     # Policy to what it does not check of the requirement; empty if it checks all of it, or all of the parts it names.
     direct: dict[tuple[str, str], dict[str, str]] = {
-        (name, requirement.id): {policy: "" for policy in policies if _names(requirement, policy)}
+        (name, requirement.id): dict.fromkeys(_named(requirement, policies), "") if requirement.policies else {}
         for name, catalogue in catalogues.items() for requirement in catalogue.requirements
     }
     for policy, data in policies.items():
@@ -292,12 +295,17 @@ def covering(
             for control in ids:
                 if (framework, control) in direct:
                     direct[framework, control].setdefault(policy, data.partial.get(framework, {}).get(control, ""))
+    # Framework and requirement to the policies that check only some parts of it, with the parts.
+    named: dict[tuple[str, str], dict[str, Sequence[str]]] = {}
+    for policy, data in policies.items():
+        for framework, checked in data.parts.items():
+            for control, parts in checked.items():
+                named.setdefault((framework, control), {})[policy] = parts
     return {
         name: {
             requirement.id: _cover([
-                _node(catalogues[framework].by_id[control], direct[framework, control], {
-                    policy: data.parts[framework][control] for policy, data in policies.items()
-                    if control in data.parts.get(framework, {})})
+                _node(catalogues[framework].by_id[control], direct[framework, control],
+                      named.get((framework, control), {}))
                 for framework, control in _same(catalogues, (name, requirement.id))])
             for requirement in catalogue.requirements
         }
@@ -342,8 +350,9 @@ def _cover(nodes: Sequence[_Node]) -> Cover:
         limits=tuple(limit for node in nodes for policy, limit in sorted(node.limits.items()) if limit))
 
 
-def _names(requirement: Requirement, policy: str) -> bool:
-    return any(fnmatchcase(policy, pattern) for pattern in requirement.policies)
+def _named(requirement: Requirement, policies: Iterable[str]) -> Iterator[str]:
+    """The policies that the requirement itself names, by patterns."""
+    return (policy for policy in policies if any(fnmatchcase(policy, pattern) for pattern in requirement.policies))
 
 
 def _same(catalogues: Mapping[str, Catalogue], start: tuple[str, str]) -> Iterator[tuple[str, str]]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .diff_comment import comment_on
     from .fix_command import fix_all_command
     from .formats import FORMATS, write, write_json_report
+    from .formats.spreadsheet import harmless
     from .publication import report_files, report_place, send, upload
     from .securityhub import import_findings
 
@@ -21,6 +22,7 @@ __getattr__, __all__ = face(
     diff_comment=("comment_on",),
     fix_command=("fix_all_command",),
     formats=("FORMATS", "write", "write_json_report"),
+    formats__spreadsheet=("harmless",),
     publication=("report_files", "report_place", "send", "upload"),
     securityhub=("import_findings",),
 )

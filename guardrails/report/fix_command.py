@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from glob import escape
-from shlex import join, split
+from shlex import join, quote, split
 from typing import Any
 
 from custom_actions.vocabulary import GLOBAL, PASSIVE
@@ -21,6 +22,9 @@ from ..results import CheckRow, Finding, PolicyInfo, Status
 # What a terminal may act on, or show in another place: control characters, direction marks, half surrogate pairs.
 _UNSAFE = re.compile(
     "[\0-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff]")
+
+_CHECKS_KEPT = 64
+"""Findings come by account, region and policy, so few are enough."""
 
 
 def heals(policy: PolicyInfo) -> bool:
@@ -51,12 +55,26 @@ def _sources(sources: Mapping[str, Any]) -> Iterator[str]:
         yield from ("--pack", pack["name"])
 
 
+class FixCommands:
+    """The commands of many findings of one run: the words before the resource are made once for each check."""
+
+    def __init__(self, assessment: Assessment) -> None:
+        self._policies = assessment.policies
+        request = assessment.request
+        self._beginning = lru_cache(_CHECKS_KEPT)(
+            lambda account, region, policy: f"{join(_words(request, account, region, policy))} --resource ")
+
+    def of(self, finding: Finding) -> str:
+        """The command line, for a POSIX shell; empty when there is nothing to fix, or no automatic fix."""
+        if finding.status is not Status.OPEN or not heals(self._policies[finding.policy]):
+            return ""
+        return self._beginning(finding.account, finding.region, finding.policy) + quote(
+            resource_pattern(finding.arn or finding.resource))
+
+
 def fix_command(assessment: Assessment, finding: Finding) -> str:
-    """The command line, for a POSIX shell; empty when there is nothing to fix, or no automatic fix."""
-    if finding.status is not Status.OPEN or not heals(assessment.policies[finding.policy]):
-        return ""
-    return join([*_words(assessment.request, finding.account, finding.region, finding.policy),
-                 "--resource", resource_pattern(finding.arn or finding.resource)])
+    """The command line that fixes one finding, as `FixCommands.of`."""
+    return FixCommands(assessment).of(finding)
 
 
 def fix_check_command(assessment: Assessment, check: CheckRow) -> str:

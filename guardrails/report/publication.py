@@ -13,9 +13,10 @@ from ..errors import GuardrailsError
 from ..results import FILE
 from .change_mail import ChangeMail
 from .formats import FORMATS
+from .html import side_files
 
 _TYPES = {".html": "text/html; charset=utf-8", ".md": "text/markdown; charset=utf-8", ".json": "application/json",
-          ".csv": "text/csv; charset=utf-8", ".xml": "application/xml"}
+          ".csv": "text/csv; charset=utf-8", ".xml": "application/xml", ".js": "text/javascript"}
 _REPORTS = tuple(name for each in FORMATS.values() for name in each.files)
 
 
@@ -28,7 +29,8 @@ def report_files(directory: Path) -> list[Path]:
     if not found:
         raise GuardrailsError(
             f"{directory}: the run has no report", f"write one: {command('report')} {directory} -o DIR")
-    return [*found, directory / FILE]
+    beside = [path for page in found if page.suffix == ".html" for path in side_files(page)]
+    return [*found, *beside, directory / FILE]
 
 
 def report_place(url: S3Url, assessment: Assessment) -> S3Url:
@@ -39,16 +41,21 @@ def report_place(url: S3Url, assessment: Assessment) -> S3Url:
 
 
 def upload(files: Sequence[Path], place: S3Url) -> None:
-    """Copy the files into the folder. Raises GuardrailsError when S3 refuses one; those before it are there then."""
+    """Copy the files into the folder, the first one at its top.
+
+    Raises GuardrailsError when S3 refuses one; those before it are there then.
+    """
     client = place.client()
+    top = files[0].parent
     for file in files:
+        name = file.relative_to(top).as_posix()
         kind = {"ContentType": _TYPES[file.suffix]} if file.suffix in _TYPES else {}
         try:
             with open(file, "rb") as content:
-                client.put_object(Bucket=place.bucket, Key=f"{place.prefix}/{file.name}", Body=content, **kind)
+                client.put_object(Bucket=place.bucket, Key=f"{place.prefix}/{name}", Body=content, **kind)
         except AWS_ERRORS as error:
             raise GuardrailsError(
-                f"{place}/{file.name}: {reason_of(error)}", "the credentials need s3:PutObject there") from None
+                f"{place}/{name}: {reason_of(error)}", "the credentials need s3:PutObject there") from None
         except OSError as error:
             raise GuardrailsError(f"{file}: {error.strerror or error}", "is it readable?") from None
 

@@ -29,6 +29,7 @@ from ..limits import SECURITY_HUBS
 from ..results import Finding, PassedCheck
 from .formats.asff import PROVIDER, asff, passed, product_arn
 from .formats.aws import real_region, regions_of
+from .formats.rows import ReportRows
 
 _AT_ONCE = 100
 """The limit of BatchImportFindings and BatchUpdateFindings: findings in one call."""
@@ -111,7 +112,6 @@ def import_findings(
     ways: dict[str, Account] = {}
     for account in accounts:
         ways.setdefault(account.id, account)
-    regions = regions_of(assessment.accounts)
     hubs: dict[tuple[str, str], _Hub] = {}
 
     def send(of: Finding | PassedCheck, region: str, one: dict[str, Any]) -> None:
@@ -124,10 +124,10 @@ def import_findings(
             hub.flush()
 
     existing = assessment.fixed_and_passed if with_passed else frozenset()
-    for finding in assessment.findings():
-        region = real_region(finding.region, regions.get(finding.account, ()))
-        send(finding, region, asff(
-            finding, assessment.policies[finding.policy], assessment, region, exists=finding.id in existing))
+    [rows] = ReportRows(assessment).readers(1)
+    for row in rows:
+        send(row.finding, row.region, asff(row, assessment, exists=row.finding.id in existing))
+    regions = regions_of(assessment.accounts)
     for check in assessment.passed() if with_passed else ():
         region = real_region(check.region, regions.get(check.account, ()))
         for one in passed(check, assessment, region):

@@ -66,6 +66,8 @@ class FindingTable:
         self.stored = {name: column for name, column in self.columns.items() if column.sql}
         self.names = (ID, *self.stored)
         """The columns in SQLite, in their order."""
+        self._reads = [(name, self.names.index(name) if column.sql else None, column.read)
+                       for name, column in self.columns.items()]
         self.defaults = {each.name: self._default(each) for each in fields(record) if each.name in self.stored}
         """The value of each column in rows that were written before the column existed."""
 
@@ -103,10 +105,9 @@ class FindingTable:
 
     def finding(self, row: Sequence[Any], policy: object) -> Finding:
         """The finding of such a row; `policy` has the fields that are the policy's, under the same names."""
-        values = dict(zip(self.names[1:], row[1:], strict=True))
         return self.record(**{
-            name: column.read(values[name]) if column.sql else getattr(policy, name)
-            for name, column in self.columns.items()})
+            name: getattr(policy, name) if place is None else row[place] if read is _itself else read(row[place])
+            for name, place, read in self._reads})
 
     def _default(self, each: Field[Any]) -> Any:
         value: Any = each.default

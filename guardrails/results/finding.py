@@ -3,17 +3,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from hashlib import sha256
 from typing import Annotated, Any
 
 from custom_actions.resources import evidence, resource_arn, resource_id, resource_name, resource_tags
-from custom_actions.vocabulary import SHOWN_SEVERITIES
 
 from ..accounts import Account
 from ..policies import Policy
 from .columns import Column, FindingTable, json_text
+from .severities import rank
 
 
 class Status(StrEnum):
@@ -26,14 +27,22 @@ class Status(StrEnum):
     """An earlier run found it. This run checked the same place and did not."""
 
 
+_STATUSES = {status.value: status for status in Status}
+
+
 def controls_text(controls: Mapping[str, Sequence[str]]) -> str:
     """`cis-aws-5.0: 2.1.1, 2.1.2; pci-dss-4.0: 1.2`."""
     return "; ".join(f"{framework}: {', '.join(ids)}" for framework, ids in controls.items())
 
 
+def _json(text: str) -> Any:
+    """The value; most findings have no tags and no exception."""
+    return {} if text == "{}" else json.loads(text)
+
+
 def _tags(text: str) -> dict[str, str]:
     """Raises ValueError for tags that are not ours: exceptions depend on them."""
-    found = json.loads(text)
+    found = _json(text)
     if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
         raise ValueError(f"tags must be strings, got {text[:100]!r}")
     return found
@@ -42,12 +51,12 @@ def _tags(text: str) -> dict[str, str]:
 _POLICY = Column(sql="")
 _POLICY_HIDDEN = Column(sql="", cells={})
 _IDENTITY = Column(updated=False)
-_JSON = Column(write=json_text, read=json.loads)
-_STATUS = Column(read=Status, cells={"status": str})
+_JSON = Column(write=json_text, read=_json)
+_STATUS = Column(read=lambda value: _STATUSES.get(value) or Status(value), cells={"status": str})
 _TYPE = Column(updated=False, cells={"service": lambda resource_type: resource_type.partition(".")[2]})
 _CONTROLS = Column(sql="", cells={"controls": controls_text})
 _TAGS = Column(write=json_text, read=_tags, cells={})
-_EXCEPTION = Column(write=json_text, read=json.loads, cells={
+_EXCEPTION = Column(write=json_text, read=_json, cells={
     "exception_reason": lambda exception: exception.get("reason", ""),
     "exception_owner": lambda exception: exception.get("owner", ""),
     "exception_expires": lambda exception: exception.get("expires", ""),
@@ -92,7 +101,7 @@ class Finding:
     exposure: Annotated[str, _POLICY_HIDDEN] = "internal"
     """Who can reach the resource: internet, cross-account or internal. It weights the risk."""
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The same in every run for the same account, policy and resource: 32 hexadecimal digits."""
         return id_of(self.key)
@@ -109,7 +118,7 @@ class Finding:
 
     def to_dict(self) -> dict[str, Any]:
         """The finding for JSON: its id, and every field."""
-        return {"id": self.id, **asdict(self)}
+        return {"id": self.id, **{name: getattr(self, name) for name in self.__dataclass_fields__}}
 
 
 GLOBAL = "global"
@@ -169,8 +178,3 @@ def in_order(findings: Iterable[Finding]) -> list[Finding]:
         if other is None or (finding.in_home_region and not other.in_home_region):
             kept[finding.key] = finding
     return sorted(kept.values(), key=lambda f: (rank(f.severity), f.account_name, f.region, f.policy, f.resource))
-
-
-def rank(severity: str) -> int:
-    """The place of a severity, 0 for the most severe; an unknown one comes last."""
-    return SHOWN_SEVERITIES.index(severity) if severity in SHOWN_SEVERITIES else len(SHOWN_SEVERITIES)

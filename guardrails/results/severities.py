@@ -6,6 +6,13 @@ from dataclasses import dataclass, field
 
 from custom_actions.vocabulary import SHOWN_SEVERITIES
 
+_RANKS = {severity: place for place, severity in enumerate(SHOWN_SEVERITIES)}
+
+
+def rank(severity: str) -> int:
+    """The place of a severity, 0 for the most severe; an unknown one comes last."""
+    return _RANKS.get(severity, len(_RANKS))
+
 
 @dataclass
 class Severities:
@@ -28,3 +35,7 @@ class Severities:
     def of(self, account: str, policy: str) -> str:
         """The severity of the policy in the account; empty for a policy that the run does not have."""
         return self.differing.get(account, {}).get(policy) or self.general.get(policy, "")
+
+    def rank_in(self, account: str, policy: str) -> int:
+        """The place of the policy's severity in the account, 0 for the most severe; an unknown one comes last."""
+        return rank(self.of(account, policy))

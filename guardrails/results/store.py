@@ -14,13 +14,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import GuardrailsError
 from ..paths import create_private
 from .database import DatabaseKind, explained, open_database
-from .finding import TABLE, Finding, Status, rank
+from .finding import TABLE, Finding, Status
 from .judged import JudgedResources
 from .passed import PASSED_TABLES, PassedCheck, PassedOutput, read_passed, save_passed
 from .severities import Severities
@@ -58,6 +59,8 @@ typeof(list) || typeof(number) || typeof(bits) = 'textintegerblob'
 and exists (select 1 from checks c where (c.account, c.account_name, c.region, c.policy)
   = (p.account, p.account_name, p.region, p.policy) and c.state in ('ran', 'partial') and p.number <= c.passed)
 """
+_BLOCK = 100
+"""Findings that are read at once."""
 _FIX = "name the directory of an audit (its -o), or run the audit again"
 _AGAIN = "run the audit again"
 _SEVERITIES = "severities_in"
@@ -167,7 +170,7 @@ class CheckRow:
 class RunStore:
     """The file of one run. Made by `create` or `open`; a context manager that closes it.
 
-    Queries of `rows` have the functions `severity_of(account, policy)` and `rank_of(severity)`.
+    Queries of `rows` have the functions `severity_of(account, policy)` and `rank_in(account, policy)`.
     """
 
     path: Path
@@ -177,7 +180,7 @@ class RunStore:
     def __post_init__(self) -> None:
         # Functions of the table, not of this object: SQLite would keep it, and its open file, for ever.
         self._connection.create_function("severity_of", 2, self._severities.of)
-        self._connection.create_function("rank_of", 1, rank)
+        self._connection.create_function("rank_in", 2, self._severities.rank_in)
 
     @classmethod
     def create(cls, path: Path) -> RunStore:
@@ -214,6 +217,14 @@ class RunStore:
         except BaseException:
             connection.close()
             raise
+        return store
+
+    def again(self) -> RunStore:
+        """The same file through a connection of its own, for reading in another process after a fork."""
+        with explained(self.path, _FIX):
+            connection = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True)
+        store = RunStore(self.path, _settled(connection))
+        store._severities.general, store._severities.differing = self._severities.general, self._severities.differing
         return store
 
     def _refuse_other_versions(self) -> None:
@@ -411,16 +422,20 @@ class RunStore:
         infos = self.policies()
         marks = ", ".join("?" * len(chosen))
         query = (
-            f"select {TABLE.selection}, f.policy, severity_of(f.account, f.policy) as severity "  # noqa: S608
-            f"from findings f where f.status in ({marks}) "
-            "order by rank_of(severity), f.account_name, f.region, f.policy, f.resource, f.id"
+            f"select {TABLE.selection}, f.account, f.policy from findings f where f.status in ({marks}) "  # noqa: S608
+            "order by rank_in(f.account, f.policy), f.account_name, f.region, f.policy, f.resource, f.id"
         )
-        rated = cache(lambda policy, severity: replace(infos[policy], severity=severity))
+        rated = cache(
+            lambda account, policy: replace(infos[policy], severity=self._severities.of(account, policy)))
         with closing(self._connection.execute(query, [status.value for status in chosen])) as rows:
-            for *row, policy, severity in rows:
+            rest = iter(rows)
+            while True:
                 with self._values("a finding"):
-                    finding = TABLE.finding(row, rated(policy, severity))
-                yield finding
+                    # One context for many rows: entering it costs as much as reading one.
+                    block = [TABLE.finding(row[:-2], rated(*row[-2:])) for row in islice(rest, _BLOCK)]
+                if not block:
+                    return
+                yield from block
 
     def passed(self, policy: str = "") -> Iterator[PassedCheck]:
         """The resources that passed, check by check; of one policy, or of all. Empty without `--evidence`."""

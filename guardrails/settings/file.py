@@ -33,6 +33,8 @@ class Settings:
     output: Path = Path("output")
     history: Path | str | None = Path("output") / "history.db"
     """A file, or `s3://BUCKET/KEY`; None for no history."""
+    parquet: Path | str | None = None
+    """Where runs are written as Parquet, too: a directory, or `s3://BUCKET/PREFIX`; None for nowhere."""
     defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Verb to its options, without dashes, and their values."""
 
@@ -79,10 +81,11 @@ def read_settings(file: Path) -> Settings:
         file=file, sources=_sources(data, paths("policies"), paths("controls"), str(file)), controls=paths("controls"),
         frameworks=tuple(data.get("frameworks", ())), cases=paths("cases"), elements=paths("elements"),
         accounts=path("accounts", directory=False), exceptions=path("exceptions", directory=False), output=output,
-        history=_history(history, root), defaults=data.get("defaults", {}))
+        history=_place(history, root), parquet=_place(data.get("parquet", NONE), root),
+        defaults=data.get("defaults", {}))
 
 
-def _history(given: str, root: Path) -> Path | str | None:
+def _place(given: str, root: Path) -> Path | str | None:
     if given == NONE:
         return None
     from ..accounts import S3_SCHEME  # loads boto3, which most verbs do not need

@@ -66,6 +66,9 @@ def settings_schema(verbs: Mapping[str, Mapping[str, Any]] | None = None) -> dic
             "history": described(
                 "The database of earlier runs: a file, s3://BUCKET/KEY, or none. Default: history.db in output.", {
                 "type": "string", "minLength": 1}),
+            "parquet": described(
+                "Where runs are written as Parquet, too: a directory, s3://BUCKET/PREFIX, or none. Default: none.",
+                {"type": "string", "minLength": 1}),
             "defaults": described("Defaults of each verb's options: audit: {format: [html, json], fail-on: high}",
                                   defaults),
         },

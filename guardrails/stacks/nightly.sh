@@ -8,5 +8,7 @@ if [ -n "$DOCTOR_ACCOUNTS" ]; then
   guardrails doctor -c "$DOCTOR_ACCOUNTS" --json >"$result/doctor.json"
   doctor=(--doctor "$result/doctor.json")
 fi
+tables=()
+if [ "${PARQUET:-false}" = true ]; then tables=(--parquet "s3://$BUCKET/parquet"); fi
 # Findings and an incomplete audit are in the mail. An audit without a report fails here, and with it the job.
-guardrails publish "$result/audit" --to "s3://$BUCKET/reports" --topic "$TOPIC" ${doctor[@]+"${doctor[@]}"}
+guardrails publish "$result/audit" --to "s3://$BUCKET/reports" --topic "$TOPIC" ${doctor[@]+"${doctor[@]}"} ${tables[@]+"${tables[@]}"}

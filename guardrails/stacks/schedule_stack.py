@@ -18,6 +18,7 @@ from typing import Any
 
 from custom_actions.names import DOCTOR_ROLE, NIGHTLY, SWEEP_ROLE
 
+from .parquet_tables import DATABASE, PARQUET, parquet_tables
 from .parts import TAGS, Template, named, template
 
 _HISTORY, _SOURCE, _REPORTS = "history.db", "source/team.zip", "reports"
@@ -30,7 +31,7 @@ _HOURS_WITHOUT = 30
 
 
 def job_script() -> str:
-    """The commands of the job, for bash. They need BUCKET, TOPIC, ACCOUNTS and DOCTOR_ACCOUNTS in the environment."""
+    """The commands of the job, for bash. Variables: BUCKET, TOPIC, ACCOUNTS, DOCTOR_ACCOUNTS and PARQUET."""
     return files("guardrails.stacks").joinpath("nightly.sh").read_text(encoding="utf-8")
 
 
@@ -95,7 +96,12 @@ def schedule() -> Template:
         },
         "RetentionDays": {
             "Type": "Number", "Default": 400, "MinValue": 1,
-            "Description": "After how many days reports are deleted.",
+            "Description": "After how many days reports are deleted, and the Parquet files of a run.",
+        },
+        "Parquet": {
+            "Type": "String", "Default": "false", "AllowedValues": ["true", "false"],
+            "Description": "Also write each run as Parquet, with tables for Athena. Package needs the extra [query], "
+                           "as in aws-guardrails[query]==0.1.0.",
         },
         "KmsKeyArn": {
             "Type": "String", "Default": "",
@@ -103,18 +109,21 @@ def schedule() -> Template:
                            "cloudwatch.amazonaws.com may use. Empty: SSE-S3, and no encryption of the topic.",
         },
     }, {
-        **_bucket(), **_topic(), **_job(), **_schedule(),
+        **_bucket(), **_topic(), **_job(), **_schedule(), **_tables(),
     }, {
         "BucketName": {"Value": {"Ref": "Bucket"}},
         "SourceUrl": {"Value": {"Fn::Sub": f"s3://${{Bucket}}/{_SOURCE}"},
                       "Description": "Where CI uploads the team's repository as a zip file."},
         "HistoryUrl": {"Value": {"Fn::Sub": f"s3://${{Bucket}}/{_HISTORY}"}, "Description": "For trend --history."},
+        "ParquetUrl": {"Value": {"Fn::Sub": f"s3://${{Bucket}}/{PARQUET}"}, "Condition": "Queried",
+                       "Description": f"For query --parquet. Athena's database is {DATABASE}."},
         "TopicArn": {"Value": {"Ref": "Topic"}},
         "ProjectName": {"Value": {"Ref": "Project"}},
     }, conditions={
         "Encrypted": named("KmsKeyArn"),
         "Mailed": named("Email"),
         "Examined": named("DoctorAccountsFile"),
+        "Queried": {"Fn::Equals": [{"Ref": "Parquet"}, "true"]},
         "OwnImage": {"Fn::Not": [{"Fn::Equals": [{"Fn::Select": [0, {"Fn::Split": ["/", {"Ref": "Image"}]}]}, "aws"]}]},
     })
 
@@ -154,6 +163,8 @@ def _bucket() -> dict[str, Any]:
             "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
             "LifecycleConfiguration": {"Rules": [
                 {"Id": "reports", "Status": "Enabled", "Prefix": f"{_REPORTS}/",
+                 "ExpirationInDays": {"Ref": "RetentionDays"}},
+                {"Id": "parquet", "Status": "Enabled", "Prefix": f"{PARQUET}/",
                  "ExpirationInDays": {"Ref": "RetentionDays"}},
                 {"Id": "old-versions", "Status": "Enabled", "NoncurrentVersionExpiration": {"NoncurrentDays": 90},
                  "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}},
@@ -244,7 +255,7 @@ def _job() -> dict[str, Any]:
                 "PrivilegedMode": False,
                 "EnvironmentVariables": [{"Name": name, "Value": {"Ref": value}} for name, value in (
                     ("PACKAGE", "Package"), ("BUCKET", "Bucket"), ("TOPIC", "Topic"), ("ACCOUNTS", "AccountsFile"),
-                    ("DOCTOR_ACCOUNTS", "DoctorAccountsFile"))],
+                    ("DOCTOR_ACCOUNTS", "DoctorAccountsFile"), ("PARQUET", "Parquet"))],
             },
             "LogsConfig": {"CloudWatchLogs": {"Status": "ENABLED", "GroupName": {"Ref": "Log"}}},
             # A second start waits for nothing and is refused; the schedule tries again.
@@ -271,10 +282,15 @@ def _calls() -> list[dict[str, Any]]:
         # Without it, S3 does not tell a history that does not exist yet from one that is refused.
         allow("HistoryOrNone", ["s3:ListBucket"], {"Fn::GetAtt": ["Bucket", "Arn"]}),
         allow("Reports", ["s3:PutObject"], _object(f"{_REPORTS}/*")),
+        _if("Queried", allow("Parquet", ["s3:PutObject"], _object(f"{PARQUET}/*"))),
         allow("Mail", ["sns:Publish"], {"Ref": "Topic"}),
         allow("Log", ["logs:CreateLogStream", "logs:PutLogEvents"], {"Fn::GetAtt": ["Log", "Arn"]}),
         _if("Encrypted", allow("Key", ["kms:Decrypt", "kms:GenerateDataKey"], {"Ref": "KmsKeyArn"})),
     ]
+
+
+def _tables() -> dict[str, Any]:
+    return {name: {**resource, "Condition": "Queried"} for name, resource in parquet_tables().items()}
 
 
 def _schedule() -> dict[str, Any]:

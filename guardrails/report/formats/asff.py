@@ -11,15 +11,16 @@ Security Hub resets that to NEW when PASSED becomes FAILED.
 """
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TextIO
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from ...accounts import partition_of
 from ...assessment import Assessment
-from ...results import Finding, PassedCheck, PolicyInfo, Status, controls_text
-from ..console import console_url, remediation_urls
+from ...results import Finding, PassedCheck, Status, controls_text
+from ..console import remediation_urls
 from .aws import identity, identity_of, real_region, regions_of
-from .stream import dumps, write_array
+from .rows import ReportRow
+from .stream import array_pieces
 from .text import cut, sound
 
 PROVIDER = "aws-guardrails"
@@ -56,30 +57,27 @@ _TYPES = {
 """The resource types that ASFF defines; the others are `Other`."""
 
 
-def write(assessment: Assessment, stream: TextIO) -> None:
+def pieces(assessment: Assessment, rows: Iterable[ReportRow]) -> Iterator[str]:
     """One list of findings, the most severe first. BatchImportFindings takes up to 100, of one account and region."""
-    write_array(stream, findings(assessment))
-    stream.write("\n")
+    yield from array_pieces(findings(assessment, rows))
+    yield "\n"
 
 
-def findings(assessment: Assessment) -> Iterator[dict[str, Any]]:
+def findings(assessment: Assessment, rows: Iterable[ReportRow]) -> Iterator[dict[str, Any]]:
     """Every finding, for the Security Hub of its own account and region; then every resource that passed."""
     regions = regions_of(assessment.accounts)
-    for finding in assessment.findings():
-        region = real_region(finding.region, regions.get(finding.account, ()))
-        yield asff(finding, assessment.policies[finding.policy], assessment, region,
-                   exists=finding.id in assessment.fixed_and_passed)
+    for row in rows:
+        yield asff(row, assessment, exists=row.finding.id in assessment.fixed_and_passed)
     for check in assessment.passed():
         yield from passed(check, assessment, real_region(check.region, regions.get(check.account, ())))
 
 
-def asff(
-    finding: Finding, policy: PolicyInfo, assessment: Assessment, region: str, *, exists: bool = False
-) -> dict[str, Any]:
-    """One finding for the Security Hub of `region`.
+def asff(row: ReportRow, assessment: Assessment, *, exists: bool = False) -> dict[str, Any]:
+    """One finding for the Security Hub of its region.
 
     `exists`: whether the resource of a fixed finding is known to exist, and is sent in later runs, too.
     """
+    finding, policy, region = row.finding, row.policy, row.region
     first, last = finding.first_seen or assessment.started, finding.last_seen or assessment.started
     fixed = finding.status is Status.FIXED
     result: dict[str, Any] = {
@@ -93,7 +91,7 @@ def asff(
         "Description": _text(f"{finding.resource}: {policy.rationale or finding.title}", 1024),
         "ProductFields": _product_fields({
             "policy": finding.policy, "status": finding.status.value, "exposure": finding.exposure,
-            "controls": controls_text(finding.controls), "evidence": dumps(finding.evidence)}),
+            "controls": controls_text(finding.controls), "evidence": row.evidence}),
         "Resources": [_resource(finding.resource_type, identity(finding, region), region)],
         "Compliance": {
             # With an exception the resource still violates the policy.
@@ -103,8 +101,8 @@ def asff(
         "RecordState": "ARCHIVED" if fixed and not exists else "ACTIVE",
         "Workflow": {"Status": "SUPPRESSED" if finding.status is Status.EXCEPTED else "NEW"},
     }
-    if source := console_url(finding):
-        result["SourceUrl"] = source
+    if row.console:
+        result["SourceUrl"] = row.console
     if finding.fix:
         result["Remediation"] = {"Recommendation": {"Text": _text(finding.fix, 512), **(
             {"Url": urls[0]} if (urls := list(remediation_urls(finding.controls).values())) else {})}}

@@ -34,5 +34,10 @@ def whole(path: Path) -> Iterator[TextIO]:
     except BaseException as error:
         Path(name).unlink(missing_ok=True)
         if isinstance(error, OSError):
-            raise GuardrailsError(f"{path}: {error.strerror or error}", "check that the disk is not full") from None
+            raise not_written(path, error) from None
         raise
+
+
+def not_written(path: Path, error: OSError) -> GuardrailsError:
+    """The error about a file that the system does not write."""
+    return GuardrailsError(f"{path}: {error.strerror or error}", "check that the disk is not full")

@@ -1,24 +1,24 @@
 """JSON: the whole report, for programs. docs/formats.md lists the keys, which keep their meaning."""
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from typing import Any, TextIO
+from typing import Any
 
-from ...assessment import Assessment, GroupRow, PolicyRow, ResourceTotals, Score, days_open, owner_of
+from ...assessment import Assessment, GroupRow, PolicyRow, ResourceTotals, Score, days_open
 from ...policies import FrameworkResult
-from ...results import CheckRow, Finding, PassedCheck, Status
-from ..console import console_url
-from ..fix_command import fix_command
-from .stream import write_object
+from ...results import CheckRow, PassedCheck, Status
+from .rows import ReportRow
+from .stream import object_pieces
 
 SCHEMA = 2
 """The version of the keys: 2 has findings with every status, 1 had open ones only."""
 
 
-def write(assessment: Assessment, stream: TextIO) -> None:
+def pieces(assessment: Assessment, rows: Iterable[ReportRow]) -> Iterator[str]:
     """One object. The long lists, findings, runs and passed, come last."""
     regions = {account.name: account for account in assessment.accounts}
-    write_object(stream, {
+    yield from object_pieces({
         "schema": SCHEMA,
         "verb": assessment.verb,
         "run": assessment.run,
@@ -42,19 +42,20 @@ def write(assessment: Assessment, stream: TextIO) -> None:
         "exceptions": assessment.exceptions.to_dict(),
         "remarks": assessment.remarks,
         "policies": [_policy(row) for row in assessment.by_policy],
-        "findings": (_finding(assessment, finding) for finding in assessment.findings()),
+        "findings": (_finding(assessment, row) for row in rows),
         "runs": (_check(check) for check in assessment.checks()),
         "passed": (_passed(check) for check in assessment.passed()) if assessment.evidence else None,
         **assessment.extra,
     })
-    stream.write("\n")
+    yield "\n"
 
 
-def _finding(assessment: Assessment, finding: Finding) -> dict[str, Any]:
+def _finding(assessment: Assessment, row: ReportRow) -> dict[str, Any]:
+    finding = row.finding
     return {
-        **finding.to_dict(), "owner": owner_of(finding.tags, assessment.owner_tags),
+        **finding.to_dict(), "owner": row.owner,
         "days_open": days_open(finding.first_seen, assessment.started) if finding.status is not Status.FIXED else None,
-        "fix_command": fix_command(assessment, finding), "console": console_url(finding),
+        "fix_command": row.fix_command, "console": row.console,
     }
 
 

@@ -6,14 +6,15 @@ skipped.
 """
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TextIO
 from xml.sax.saxutils import escape, quoteattr
 
 from ...assessment import Assessment, counted
 from ...results import CheckRow
 from ..fix_command import fix_check_command
+from .rows import ReportRow
 from .text import plain
 
 NAMED_AT_MOST = 100
@@ -31,13 +32,13 @@ class _Case:
     text: str
 
 
-def write(assessment: Assessment, stream: TextIO) -> None:
+def pieces(assessment: Assessment, rows: Iterable[ReportRow]) -> Iterator[str]:
     """All suites, by account and region."""
-    stream.write('<?xml version="1.0" encoding="UTF-8"?>\n')
-    stream.write(tag("testsuites", name=f"guardrails {assessment.verb}: {assessment.first_line()}") + "\n")
+    yield '<?xml version="1.0" encoding="UTF-8"?>\n'
+    yield tag("testsuites", name=f"guardrails {assessment.verb}: {assessment.first_line()}") + "\n"
     for (account, region), checks in groupby(assessment.checks(), lambda check: (check.account_name, check.region)):
-        _suite(stream, f"{account} {region}", [_case(check, assessment) for check in checks], assessment)
-    stream.write("</testsuites>\n")
+        yield from _suite(f"{account} {region}", [_case(check, assessment) for check in checks], assessment)
+    yield "</testsuites>\n"
 
 
 def _case(check: CheckRow, assessment: Assessment) -> _Case:
@@ -75,18 +76,18 @@ def _named(status: str, names: list[str]) -> str:
     return "\n".join([f"{status}:", *(f"  {name}" for name in names[:NAMED_AT_MOST]), *more]) if names else ""
 
 
-def _suite(stream: TextIO, name: str, cases: list[_Case], assessment: Assessment) -> None:
+def _suite(name: str, cases: list[_Case], assessment: Assessment) -> Iterator[str]:
     outcomes = [case.outcome for case in cases]
-    stream.write(tag(
+    yield tag(
         "testsuite", name=name, timestamp=assessment.started[:19], time="0", tests=len(cases),
-        failures=outcomes.count("failure"), errors=outcomes.count("error"), skipped=outcomes.count("skipped")) + "\n")
+        failures=outcomes.count("failure"), errors=outcomes.count("error"), skipped=outcomes.count("skipped")) + "\n"
     for case in cases:
-        stream.write(tag("testcase", classname=case.place, name=case.name, time="0"))
+        yield tag("testcase", classname=case.place, name=case.name, time="0")
         if case.outcome:
-            stream.write(tag(case.outcome, type=case.kind, message=case.message))
-            stream.write(f"{escape(plain(case.text))}</{case.outcome}>")
-        stream.write("</testcase>\n")
-    stream.write("</testsuite>\n")
+            yield tag(case.outcome, type=case.kind, message=case.message)
+            yield f"{escape(plain(case.text))}</{case.outcome}>"
+        yield "</testcase>\n"
+    yield "</testsuite>\n"
 
 
 def tag(name_: str, /, **attributes: object) -> str:

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import TextIO
 
 from custom_actions.escaping import escaped
 
 from ...assessment import Assessment, finding_groups, percent
 from ...policies import RequirementVerdict
 from ...results import TABLE, ExceptionState, Status
-from ..fix_command import fix_command
+from ..fix_command import FixCommands
+from .rows import ReportRow
 
 FINDINGS_AT_MOST = 500
 """Rows in a table of findings; the CSV has all of them."""
@@ -22,13 +22,13 @@ COMMANDS_AT_MOST = 50
 _PLACE = ("severity", "account_name", "region", "policy", "resource")
 
 
-def write(assessment: Assessment, stream: TextIO) -> None:
+def pieces(assessment: Assessment, rows: Iterable[ReportRow]) -> Iterator[str]:
     """The summary. Its second paragraph says whether the run is complete."""
     for part in _parts(assessment):
         # A table is an iterator of lines.
         for line in part if not isinstance(part, str) else (part,):
-            stream.write(f"{line}\n")
-        stream.write("\n")
+            yield f"{line}\n"
+        yield "\n"
 
 
 def _parts(assessment: Assessment) -> Iterator[str | Iterable[str]]:
@@ -47,8 +47,8 @@ def _parts(assessment: Assessment) -> Iterator[str | Iterable[str]]:
             (one.severity, one.exposure, one.policy, one.title, one.open, one.accounts) for one in things))
     yield "## Findings"
     yield from _findings(assessment, Status.OPEN, (*_PLACE, "title", "fix"))
-    if commands := list(islice(filter(None, (
-            fix_command(assessment, finding) for finding in assessment.findings(Status.OPEN))), COMMANDS_AT_MOST)):
+    of = FixCommands(assessment).of
+    if commands := list(islice(filter(None, map(of, assessment.findings(Status.OPEN))), COMMANDS_AT_MOST)):
         yield "### Fix one of them"
         yield "Each command shows the planned change of one finding, and asks before it makes it."
         yield code(commands)

@@ -6,18 +6,18 @@ passed, too: compliance Pass, under the uid of the finding that the resource wou
 """
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any, TextIO
+from typing import Any
 
 from ...accounts import partition_of
 from ...assessment import Assessment
-from ...results import CheckRow, Finding, PassedCheck, PassedResource, PolicyInfo, Status
-from ..console import console_url, remediation_urls
-from ..fix_command import fix_command
+from ...results import CheckRow, PassedCheck, PassedResource, PolicyInfo, Status
+from ..console import remediation_urls
 from .aws import account_arn, identity, identity_of, real_region, regions_of
-from .stream import write_array
+from .rows import ReportRow
+from .stream import array_pieces
 
 VERSION = "1.5.0"
 """The version of OCSF."""
@@ -34,18 +34,17 @@ _PASS, _WARNING, _FAIL = (1, "Pass"), (2, "Warning"), (3, "Fail")
 _AWS_ACCOUNT = 10
 
 
-def write(assessment: Assessment, stream: TextIO) -> None:
+def pieces(assessment: Assessment, rows: Iterable[ReportRow]) -> Iterator[str]:
     """One list: the findings, the most severe first, then the checks that did not complete, then what passed."""
-    write_array(stream, objects(assessment))
-    stream.write("\n")
+    yield from array_pieces(objects(assessment, rows))
+    yield "\n"
 
 
-def objects(assessment: Assessment) -> Iterator[dict[str, Any]]:
+def objects(assessment: Assessment, rows: Iterable[ReportRow]) -> Iterator[dict[str, Any]]:
     """Every object of the list."""
     regions = regions_of(assessment.accounts)
-    for finding in assessment.findings():
-        region = real_region(finding.region, regions.get(finding.account, ()))
-        yield _of_finding(finding, assessment.policies[finding.policy], assessment, region)
+    for row in rows:
+        yield _of_finding(row, assessment)
     for check in assessment.checks(missing=True):
         region = real_region(check.region, regions.get(check.account, ()))
         yield _of_check(check, assessment.policies[check.policy], assessment, region)
@@ -56,7 +55,8 @@ def objects(assessment: Assessment) -> Iterator[dict[str, Any]]:
                 yield _of_passed(passed, resource, assessment.policies[passed.policy], assessment, region)
 
 
-def _of_finding(finding: Finding, policy: PolicyInfo, assessment: Assessment, region: str) -> dict[str, Any]:
+def _of_finding(row: ReportRow, assessment: Assessment) -> dict[str, Any]:
+    finding, policy, region = row.finding, row.policy, row.region
     fixed, new = finding.status is Status.FIXED, finding.first_seen == finding.last_seen
     first, last = (_milliseconds(time or assessment.started) for time in (finding.first_seen, finding.last_seen))
     exception = finding.exception
@@ -75,9 +75,9 @@ def _of_finding(finding: Finding, policy: PolicyInfo, assessment: Assessment, re
             "uid": finding.id, "title": finding.title,
             **({"desc": policy.rationale} if policy.rationale else {}),
             "first_seen_time": first, "last_seen_time": last, "created_time": first,
-            "types": ["Configuration"], **({"src_url": url} if (url := console_url(finding)) else {}),
+            "types": ["Configuration"], **({"src_url": row.console} if row.console else {}),
         },
-        **_remediation(assessment, finding),
+        **_remediation(row),
         "resources": [{
             "uid": identity(finding, region), "name": finding.resource, "type": finding.resource_type,
             "region": region, "cloud_partition": partition_of(region),
@@ -168,9 +168,10 @@ def _pair(key: str, value: tuple[int, str], *, name: str = "") -> dict[str, Any]
     return {f"{key}_id": value[0], name or key: value[1]}
 
 
-def _remediation(assessment: Assessment, finding: Finding) -> dict[str, Any]:
+def _remediation(row: ReportRow) -> dict[str, Any]:
     """What to do: our fix with its command, and AWS's steps by hand."""
-    desc = "\n".join(filter(None, [finding.fix, fix_command(assessment, finding)]))
+    finding = row.finding
+    desc = "\n".join(filter(None, [finding.fix, row.fix_command]))
     references = list(remediation_urls(finding.controls).values())
     if not desc and not references:
         return {}

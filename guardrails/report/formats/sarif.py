@@ -5,17 +5,17 @@ check that did not complete is a notification of the invocation, which then coun
 """
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import PurePosixPath
-from typing import Any, TextIO
+from typing import Any
 from urllib.parse import quote
 
 from ...assessment import Assessment, MissingRow, counted
 from ...results import Finding, PolicyInfo, Status
-from ..console import console_url
-from ..fix_command import fix_command
-from .aws import identity, real_region, regions_of
-from .stream import write_object
+from .aws import identity
+from .rows import ReportRow
+from .stream import object_pieces
 from .text import zulu
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -27,10 +27,10 @@ _NUMBERS = {"critical": "9.5", "high": "8.0", "medium": "5.5", "low": "3.0", "in
 _NOT_SEEN = "not-seen"
 
 
-def write(assessment: Assessment, stream: TextIO) -> None:
+def pieces(assessment: Assessment, rows: Iterable[ReportRow]) -> Iterator[str]:
     """One log with one run."""
     rules = [policy for policy in assessment.policies.values() if policy.audited]
-    write_object(stream, {"$schema": SCHEMA, "version": "2.1.0", "runs": [{
+    yield from object_pieces({"$schema": SCHEMA, "version": "2.1.0", "runs": [{
         "tool": {"driver": {
             "name": "aws-guardrails", "version": assessment.version,
             "rules": [_rule(policy) for policy in rules],
@@ -45,10 +45,10 @@ def write(assessment: Assessment, stream: TextIO) -> None:
             "startTimeUtc": zulu(assessment.started), "endTimeUtc": zulu(assessment.finished),
             "toolExecutionNotifications": map(_notification, assessment.missing()),
         }],
-        "results": _results(assessment, {policy.name: index for index, policy in enumerate(rules)}),
+        "results": _results(assessment, rows, {policy.name: index for index, policy in enumerate(rules)}),
         "properties": {"firstLine": assessment.first_line(), "secondLine": assessment.second_line()},
     }]})
-    stream.write("\n")
+    yield "\n"
 
 
 def _rule(policy: PolicyInfo) -> dict[str, Any]:
@@ -67,11 +67,11 @@ def _rule(policy: PolicyInfo) -> dict[str, Any]:
     }
 
 
-def _results(assessment: Assessment, rules: Mapping[str, int]) -> Iterator[dict[str, Any]]:
-    regions = regions_of(assessment.accounts)
-    for finding in assessment.findings():
-        region = real_region(finding.region, regions.get(finding.account, ()))
-        policy = assessment.policies[finding.policy]
+def _results(
+    assessment: Assessment, rows: Iterable[ReportRow], rules: Mapping[str, int]
+) -> Iterator[dict[str, Any]]:
+    for row in rows:
+        finding, policy, region = row.finding, row.policy, row.region
         yield {
             "ruleId": policy.name, **({"ruleIndex": rules[policy.name]} if policy.name in rules else {}),
             "level": _LEVELS.get(finding.severity, "note"),
@@ -90,12 +90,13 @@ def _results(assessment: Assessment, rules: Mapping[str, int]) -> Iterator[dict[
             "properties": {
                 "account": finding.account, "accountName": finding.account_name, "region": finding.region,
                 "status": finding.status.value, "severity": finding.severity, "exposure": finding.exposure,
-                "console": console_url(finding), "fixCommand": fix_command(assessment, finding),
+                "console": row.console, "fixCommand": row.fix_command,
                 "firstSeen": finding.first_seen, "lastSeen": finding.last_seen, "evidence": dict(finding.evidence),
             },
         }
 
 
+@cache
 def _physical(location: str) -> dict[str, Any]:
     """`policies/s3.yml:66` as a physical location; empty for a policy without a file."""
     path, _, line = location.rpartition(":")

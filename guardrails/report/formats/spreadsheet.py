@@ -10,14 +10,13 @@ plain ones, and split a quoted cell at a semicolon where that is the list separa
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TextIO
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from unicodedata import normalize
 
-from ...assessment import Assessment, owner_of
+from ...assessment import Assessment
 from ...results import TABLE
-from ..console import console_url
-from ..fix_command import fix_command
+from .rows import ReportRow
 from .stream import dumps
 from .text import plain
 
@@ -31,22 +30,26 @@ _MINUS = "\N{MINUS SIGN}"
 _SKIPPED = frozenset("\"'")
 # After these a program with another separator, or one that ignores quotes, begins a new cell.
 _SPLITS = frozenset(";\t\n\r")
+# ASCII text without a match needs no change; to look for one is faster than to look at each sign.
+_DOUBTFUL = re.compile("[\0-\x08\x0b-\x1f\x7f]|\\A[;\t\n]|(?:\\A|[;\t\n])[ \"']*[=+@-]")
+# The same for the cells of a row, with a NUL between them.
+_DOUBTFUL_ROW = re.compile(
+    "[\x01-\x08\x0b-\x1f\x7f]|(?:\\A|\0)[;\t\n]|(?:\\A|[\0;\t\n])[ \"']*[=+@-]")
 
 
-def write(assessment: Assessment, stream: TextIO) -> None:
+def pieces(assessment: Assessment, rows: Iterable[ReportRow]) -> Iterator[str]:
     """The findings, the most severe first."""
-    _table(stream, (*TABLE.heads, *LINKS), (
-        (*TABLE.cells(finding).values(), owner_of(finding.tags, assessment.owner_tags),
-         fix_command(assessment, finding), console_url(finding))
-        for finding in assessment.findings()))
+    return _table((*TABLE.heads, *LINKS), (
+        (*{**TABLE.cells(row.finding), "evidence": row.evidence}.values(), row.owner, row.fix_command, row.console)
+        for row in rows))
 
 
-def write_not_seen(assessment: Assessment, stream: TextIO) -> None:
+def not_seen_pieces(assessment: Assessment, rows: Iterable[ReportRow]) -> Iterator[str]:
     """The checks that did not complete; only the head when all completed.
 
     A check with unknown resources has a row for each of them.
     """
-    _table(stream, NOT_SEEN, (
+    return _table(NOT_SEEN, (
         (check.account, check.account_name, check.region, check.policy,
          assessment.severity_of(check.account, check.policy), assessment.policies[check.policy].title, check.state,
          reason, resource)
@@ -55,9 +58,9 @@ def write_not_seen(assessment: Assessment, stream: TextIO) -> None:
     ))
 
 
-def write_passed(assessment: Assessment, stream: TextIO) -> None:
+def passed_pieces(assessment: Assessment, rows: Iterable[ReportRow]) -> Iterator[str]:
     """The resources that passed, by policy, account and region."""
-    _table(stream, PASSED, (
+    return _table(PASSED, (
         (one.id, check.account, check.account_name, check.region, policy.service, policy.name,
          assessment.severity_of(check.account, policy.name), policy.title, one.resource, one.arn)
         for check in assessment.passed()
@@ -71,7 +74,10 @@ def harmless(value: object) -> str:
 
     An apostrophe is put before a sign that would begin a formula. Remove it to get the value back.
     """
-    text = plain(dumps(value) if isinstance(value, Mapping) else value)
+    text = value if isinstance(value, str) else dumps(value) if isinstance(value, Mapping) else str(value)
+    if text.isascii() and not _DOUBTFUL.search(text):
+        return text
+    text = plain(text)
     cell, begins = [], True
     for index, character in enumerate(text):
         if begins and _begins_formula(character):
@@ -92,7 +98,24 @@ def _begins_formula(character: str) -> bool:
     return normalize("NFKC", character)[:1] in _FORMULA or character == _MINUS
 
 
-def _table(stream: TextIO, columns: Sequence[str], rows: Iterable[Iterable[object]]) -> None:
-    writer = csv.writer(stream, quoting=csv.QUOTE_ALL)
+def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    line = _Line()
+    writer = csv.writer(line, quoting=csv.QUOTE_ALL)
     writer.writerow(columns)
-    writer.writerows([harmless(value) for value in row] for row in rows)
+    yield line.text
+    for row in rows:
+        cells = [value if isinstance(value, str) else harmless(value) for value in row]
+        text = "\0".join(cells)
+        if not text.isascii() or _DOUBTFUL_ROW.search(text) or text.count("\0") >= len(cells):
+            cells = list(map(harmless, row))
+        writer.writerow(cells)
+        yield line.text
+
+
+class _Line:
+    """What Python's csv writes to: it keeps the last line."""
+
+    text = ""
+
+    def write(self, text: str) -> None:
+        self.text = text

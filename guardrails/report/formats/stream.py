@@ -3,45 +3,73 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TextIO
+from contextlib import suppress
+from typing import Any
 
 from .text import sound
 
 
+class _StreamedInside(Exception):
+    """The value has an iterator in it, so it is not encoded in one piece."""
+
+
+def _other(value: Any) -> Any:
+    """What JSON does not know: a mapping of another type, or text (dates)."""
+    if isinstance(value, Iterator):
+        raise _StreamedInside
+    return sound(value) if isinstance(value, Mapping) else str(value)
+
+
+# What is written comes from a file or is made here, so it has no circles to look for.
+_encode = json.JSONEncoder(default=_other, check_circular=False).encode
+
+
 def dumps(value: Any) -> str:
     """One value on one line, in ASCII, so that invisible characters are escaped. Unknown types (dates) become text."""
-    return json.dumps(sound(value), default=str)
+    try:
+        return _encoded(value)
+    except _StreamedInside:
+        return json.dumps(sound(value), default=str)
 
 
-def write_array(stream: TextIO, items: Iterable[Any]) -> None:
-    """Write a list with one item per line; an item that is a Mapping with an iterator in it is streamed too."""
-    stream.write("[")
-    for index, item in enumerate(items):
-        stream.write(",\n" if index else "\n")
-        _write(stream, item)
-    stream.write("\n]")
+def array_pieces(items: Iterable[Any]) -> Iterator[str]:
+    """A list with one item per line; an item that is a Mapping with an iterator in it is streamed too."""
+    yield "["
+    before = "\n"
+    for item in items:
+        yield from _pieces(item, before)
+        before = ",\n"
+    yield "\n]"
 
 
-def write_object(stream: TextIO, value: Mapping[str, Any]) -> None:
-    """Write an object with one key per line; a value that is an iterator is written as a list, item by item."""
-    stream.write("{")
-    for index, (key, item) in enumerate(value.items()):
-        stream.write(",\n" if index else "\n")
-        stream.write(f"{dumps(key)}: ")
-        _write(stream, item)
-    stream.write("\n}")
+def object_pieces(value: Mapping[str, Any]) -> Iterator[str]:
+    """An object with one key per line; a value that is an iterator is written as a list, item by item."""
+    yield "{"
+    before = "\n"
+    for key, item in value.items():
+        yield from _pieces(item, f"{before}{dumps(key)}: ")
+        before = ",\n"
+    yield "\n}"
 
 
-def _write(stream: TextIO, value: Any) -> None:
-    if not _streams(value):
-        stream.write(dumps(value))
-    elif isinstance(value, Mapping):
-        write_object(stream, value)
+def _pieces(value: Any, before: str) -> Iterator[str]:
+    """What comes before the value, and the value."""
+    text = ""
+    if not isinstance(value, Iterator):
+        with suppress(_StreamedInside):
+            text = _encoded(value)
+    if text:
+        yield before + text
     else:
-        write_array(stream, value)
+        yield before
+        yield from object_pieces(value) if isinstance(value, Mapping) else array_pieces(value)
 
 
-def _streams(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return any(_streams(item) for item in value.values())
-    return isinstance(value, Iterator) or (isinstance(value, list) and any(_streams(item) for item in value))
+def _encoded(value: Any) -> str:
+    """Raises _StreamedInside."""
+    try:
+        text = _encode(value)
+    except TypeError:  # a key that is not text
+        return json.dumps(sound(value), default=str)
+    # Half of a surrogate pair is written as \ud8.. to \udf..; to look for it in the text is faster than in each value.
+    return json.dumps(sound(value), default=str) if "\\ud" in text else text

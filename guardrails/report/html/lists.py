@@ -1,9 +1,8 @@
 """Lists of the report: incomplete checks, grouped; the resources with the most risk; the exceptions by urgency."""
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from custom_actions.vocabulary import SHOWN_SEVERITIES
 
@@ -120,16 +119,17 @@ def worst_resources(run: Assessment, limit: int) -> list[WorstResource]:
         "from placed join exposed using (policy) join weights using (severity, exposure) "
         "group by key, account order by 7 desc, 1, 4 limit ?", *weights, limit,
     ) if run.policies else []
+    marks = ", ".join(["(?, ?)"] * len(rows))
+    counts = {
+        (account, key, severity): number for account, key, severity, number in run.store.rows(
+            "select account, case when arn = '' then account || '/' || region || '/' || resource else arn end as key, "  # noqa: S608
+            "severity_of(account, policy), count(*) from findings "
+            f"where status = 'open' and (account, key) in (values {marks}) group by 1, 2, 3",
+            *(value for key, _, _, account, *_ in rows for value in (account, key)))} if rows else {}
     return [
         WorstResource(
             key, resource, arn, account, name, region, weight,
-            _by_severity(run.store.rows(
-                "select severity_of(account, policy) from findings where status = 'open' and account = ? and case "
-                "when arn = '' then account || '/' || region || '/' || resource else arn end = ?", account, key)))
+            {severity: counts[account, key, severity] for severity in SHOWN_SEVERITIES
+             if (account, key, severity) in counts})
         for key, resource, arn, account, name, region, weight in rows
     ]
-
-
-def _by_severity(rows: Sequence[tuple[Any, ...]]) -> dict[str, int]:
-    severities = [severity for (severity,) in rows]
-    return {severity: severities.count(severity) for severity in SHOWN_SEVERITIES if severity in severities}

@@ -8,6 +8,7 @@ from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from itertools import islice
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,11 +20,15 @@ from custom_actions.vocabulary import SHOWN_SEVERITIES
 from ...assessment import Assessment, counted, finding_groups, percent
 from ...results import PastRun, State, Status
 from ..fix_command import heals
+from ..formats.rows import ReportRow
 from .chart import Chart, ChartValue, chart, round_up
 from .columns import FindingColumns
 from .judged import LISTED, judged_policies
 from .lists import exception_rows, not_seen, worst_resources
+from .side_files import SideFiles, writing
 
+IN_ONE_FILE = 50_000
+"""Findings up to which the page is one file."""
 PRINTED = 100
 """Rows of findings in the page's HTML, for print and for readers without JavaScript."""
 WORST = 20
@@ -31,7 +36,8 @@ MATRIX = 60
 """Accounts in the table of frameworks by account; each costs an evaluation of all frameworks."""
 _STYLES = ("report.css", "print.css")
 _SCRIPTS = (
-    "dom.js", "model.js", "query.js", "yaml.js", "commands.js", "links.js", "csv.js", "detail.js", "list.js", "page.js")
+    "dom.js", "side_files.js", "model.js", "query.js", "yaml.js", "commands.js", "links.js", "csv.js", "detail.js",
+    "list.js", "page.js")
 _ACCOUNTS_ON_COVER = 20
 _NOT_SEEN_ON_COVER = 6
 _TITLED_ON_PAPER = 110
@@ -51,15 +57,25 @@ _INVISIBLE = re.compile(
     "[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff]")
 
 
-def stream(run: Assessment) -> Iterator[str]:
-    """The report in pieces, in their order."""
-    columns = FindingColumns(run)
+def pieces(run: Assessment, rows: Iterable[ReportRow], path: Path) -> Iterator[str]:
+    """The report at `path` in pieces, in their order; of a large run, details are in files beside it.
+
+    Findings are read and written in blocks, so memory does not grow with what they hold.
+    """
+    [(number,)] = run.store.rows("select count(*) from findings")
+    with writing(path, wanted=number > IN_ONE_FILE) as beside:
+        yield from _pieces(run, rows, beside)
+
+
+def _pieces(run: Assessment, rows: Iterable[ReportRow], beside: SideFiles | None) -> Iterator[str]:
+    columns = FindingColumns(run, rows, beside)
     style, script = _assets()
     return _environment().get_template("report.html").generate(
         run=run,
         style=style,
         script=script,
-        policy=_content_policy(style, script),
+        policy=_content_policy(style, script, loads=beside is not None),
+        beside=beside,
         columns=columns,
         printed=islice(finding_groups(run.store, Status.OPEN), PRINTED),
         printed_at_most=PRINTED,
@@ -92,10 +108,14 @@ def _selection(request: Mapping[str, Any]) -> str:
     return "; ".join(f"{word} {', '.join(values)}" for word, values in named if values)
 
 
-def _content_policy(style: str, script: str) -> str:
-    """A Content-Security-Policy that allows this script and this style only, and no network."""
+def _content_policy(style: str, script: str, *, loads: bool) -> str:
+    """A Content-Security-Policy that allows this script and this style only, and no network.
+
+    `loads`: the script may load others: the files beside the page. No other script, of the page's data or in them, may.
+    """
+    more = " 'strict-dynamic'" if loads else ""
     return (
-        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; img-src data:; "
+        f"default-src 'none'; script-src {_hash(script)}{more}; style-src {_hash(style)}; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
 

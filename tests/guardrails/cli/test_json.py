@@ -118,7 +118,7 @@ def test_the_shared_option_says_the_same_everywhere() -> None:
 CHOSEN = ("--policies", POLICIES, "--policy", "open-ssh", "-r", "us-east-1")
 
 
-@covers("audit", "report", "publish", "trend")
+@covers("audit", "report", "publish", "query", "trend")
 def test_an_audit_and_what_is_made_of_it(cloud: Cloud, parsed: Callable[..., Any], tmp_path: Path) -> None:
     group = cloud.open_group(HOME, "us-east-1")
     run = tmp_path / "run"
@@ -144,6 +144,11 @@ def test_an_audit_and_what_is_made_of_it(cloud: Cloud, parsed: Callable[..., Any
     cloud.client("s3").create_bucket(Bucket="central")
     assert parsed("publish", run, "--to", "s3://central/x")["uploaded"][0].startswith("s3://central/x/")
     refuses("publish", tmp_path / "again")
+
+    assert parsed("publish", run, "--parquet", tmp_path / "tables")["parquet"][-1].startswith("runs/run_date=")
+    names = parsed("query", "select resource as name from findings", "--parquet", tmp_path / "tables")
+    assert names == [{"name": group}]
+    refuses("query", "select nothing", "--parquet", tmp_path / "tables")
 
     assert [each["open"] for each in parsed("trend")[-1]["lines"]][:1] == [1]
 

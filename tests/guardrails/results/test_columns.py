@@ -19,7 +19,7 @@ from guardrails.results.columns import Column, FindingTable
 from guardrails.results.finding import TABLE, Finding, Status
 from guardrails.results.history import History
 from guardrails.results.store import FILE, PolicyInfo, RunStore
-from tests.reporting import FINDINGS, POLICIES, RED, STARTED, assess, finding
+from tests.reporting import FINDINGS, POLICIES, RED, STARTED, assess, finding, text_of
 
 # The columns of format 3. A change of this list is a change of the file format.
 STORED = {
@@ -80,9 +80,7 @@ def test_one_line_is_a_new_column_everywhere(tmp_path: Path, monkeypatch: pytest
     found = {one.id: one for one in made.findings()}
     assert found == {one.id: one for one in ours}
     assert all(one.to_dict()["purpose"].startswith("team-") for one in found.values())
-    stream = io.StringIO(newline="")
-    spreadsheet.write(made, stream)
-    rows = list(csv.DictReader(io.StringIO(stream.getvalue(), newline="")))
+    rows = list(csv.DictReader(io.StringIO(text_of(spreadsheet.pieces, made), newline="")))
     assert {row["id"]: row["purpose"] for row in rows} == {one.id: one.purpose for one in ours}
     History(tmp_path / "history.db").merge(made.store, "r", STARTED)
     with closing(sqlite3.connect(tmp_path / "history.db")) as db:

@@ -5,8 +5,8 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,11 +15,11 @@ from guardrails.assessment.assessment import Assessment
 from guardrails.errors import GuardrailsError
 from guardrails.report.change_mail import mail_about
 from guardrails.report.formats import jsonreport, junit, markdown, ocsf, sarif, spreadsheet
+from guardrails.report.html import page
 from guardrails.report.html.lists import worst_resources
-from guardrails.report.html.page import stream
 from guardrails.results.finding import Status
 from guardrails.results.store import RunStore
-from tests.reporting import BLUE, EAST, RED, WEST, assess, group
+from tests.reporting import BLUE, EAST, RED, WEST, assess, group, text_of
 
 DIFFERING = {BLUE: {"open-ssh": "critical"}, RED: {"open-ssh": "info", "user-mfa": "low"}}
 FOUND = (group("sg-1", RED, EAST), group("sg-2", RED, EAST), group("sg-3", BLUE, WEST),
@@ -35,12 +35,6 @@ def run(tmp_path: Path) -> Iterator[Assessment]:
     made.store.set_severities(DIFFERING)
     with made.store:
         yield made
-
-
-def written(write: Any, run: Assessment) -> str:
-    stream = io.StringIO()
-    write(run, stream)
-    return stream.getvalue()
 
 
 def test_findings_are_ordered_by_their_own_severity(run: Assessment) -> None:
@@ -97,26 +91,26 @@ def test_the_risk_adds_up_over_the_accounts(run: Assessment) -> None:
 
 def test_every_format_shows_them(run: Assessment) -> None:
     expected = {"sg-3": "critical", "sg-1": "info", "sg-2": "info", "sg-gone": "critical"}
-    report = json.loads(written(jsonreport.write, run))
+    report = json.loads(text_of(jsonreport.pieces, run))
     assert {one["resource"]: one["severity"] for one in report["findings"]} == expected
     assert {one["id"]: one["findings_by_severity"] for one in report["accounts"]}[BLUE] == {"critical": 1}
-    rows = list(csv.DictReader(io.StringIO(written(spreadsheet.write, run))))
+    rows = list(csv.DictReader(io.StringIO(text_of(spreadsheet.pieces, run))))
     assert {row["resource"]: row["severity"] for row in rows} == expected
-    unseen = list(csv.DictReader(io.StringIO(written(spreadsheet.write_not_seen, run))))
+    unseen = list(csv.DictReader(io.StringIO(text_of(spreadsheet.not_seen_pieces, run))))
     assert {(row["account_name"], row["severity"]) for row in unseen if row["policy"] == "user-mfa"} == {
         ("blue", "medium"), ("locked", "medium")}
-    [log] = json.loads(written(sarif.write, run))["runs"]
+    [log] = json.loads(text_of(sarif.pieces, run))["runs"]
     assert {(one["properties"]["severity"], one["level"]) for one in log["results"]} == {
         ("critical", "error"), ("info", "note")}
-    text = written(junit.write, run)
+    text = text_of(junit.pieces, run)
     assert 'type="critical"' in text and 'type="info"' in text and 'type="high"' not in text
-    compliance = [one for one in json.loads(written(ocsf.write, run)) if one["status_code"] == "FAIL"]
+    compliance = [one for one in json.loads(text_of(ocsf.pieces, run)) if one["status_code"] == "FAIL"]
     assert sorted(one["severity"] for one in compliance) == ["Critical", "Informational", "Informational"]
-    assert "| critical | blue |" in written(markdown.write, run)
+    assert "| critical | blue |" in text_of(markdown.pieces, run)
     mail = mail_about(run).text
     assert "3 open findings (1 critical, 2 info)" in mail and "- critical  blue  eu-west-1  open-ssh  sg-gone" in mail
-    page = "".join(stream(run))
-    assert "#findings?severity=critical&amp;account=222222222222" in page
+    html = text_of(partial(page.pieces, path=run.store.path.with_name("report.html")), run)
+    assert "#findings?severity=critical&amp;account=222222222222" in html
 
 
 def test_a_resource_that_passed_has_the_severity_in_its_account(tmp_path: Path) -> None:
@@ -124,5 +118,5 @@ def test_a_resource_that_passed_has_the_severity_in_its_account(tmp_path: Path) 
         ("open-ssh", BLUE, EAST): [("sg-9", "")], ("open-ssh", RED, EAST): [("sg-8", "")]})
     with made.store:
         made.store.set_severities(DIFFERING)
-        rows = list(csv.DictReader(io.StringIO(written(spreadsheet.write_passed, made))))
+        rows = list(csv.DictReader(io.StringIO(text_of(spreadsheet.passed_pieces, made))))
     assert {row["resource"]: row["severity"] for row in rows} == {"sg-9": "critical", "sg-8": "info"}

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from custom_actions.names import NIGHTLY
+from guardrails.parquet import TABLES, ask, parquet_place
 from guardrails.results import history_place
 from guardrails.stacks.schedule_stack import schedule
 from tests.cloudformation import Stack
@@ -21,7 +22,8 @@ from ..conftest import HOME, RED, Cloud, guardrails, role
 
 BUCKET, TOPIC, REGION = "nightly-bucket", f"arn:aws:sns:us-east-1:{HOME}:{NIGHTLY}", "us-east-1"
 NAMES = {
-    "Bucket": BUCKET, "Bucket.Arn": f"arn:aws:s3:::{BUCKET}", "Topic": TOPIC, "Log": "log", "Log.Arn": "arn:log:*",
+    "Bucket": BUCKET, "Database": "guardrails", "Bucket.Arn": f"arn:aws:s3:::{BUCKET}", "Topic": TOPIC,
+    "Log": "log", "Log.Arn": "arn:log:*",
     "Role.Arn": "arn:role", "Project": NIGHTLY, "Project.Arn": "arn:project", "ScheduleRole.Arn": "arn:schedule-role"}
 
 
@@ -82,6 +84,22 @@ def test_the_roles_may_do_what_the_job_needs_and_nothing_else() -> None:
     assert more["sts:AssumeRole"] == [[f"arn:aws:iam::*:role/guardrails-{name}" for name in ("sweep", "doctor")]]
 
 
+def test_the_tables_come_with_parquet_and_are_where_the_job_writes() -> None:
+    assert not stack().resources("AWS::Glue::Table")
+    made = stack(Parquet="true")
+    tables = made.resources("AWS::Glue::Table")
+    assert {each["TableInput"]["Name"]: each["TableInput"]["StorageDescriptor"]["Location"]
+            for each in tables.values()} == {name: f"s3://{BUCKET}/parquet/{name}/" for name in TABLES}
+    for each in tables.values():
+        parameters = each["TableInput"]["Parameters"]
+        assert parameters["storage.location.template"] == (
+            f"s3://{BUCKET}/parquet/{each['TableInput']['Name']}/run_date=${{run_date}}/")
+        [partition] = each["TableInput"]["PartitionKeys"]
+        assert parameters[f"projection.{partition['Name']}.type"] == partition["Type"] == "date"
+        assert all(len(column["Comment"]) <= 255 for column in each["TableInput"]["StorageDescriptor"]["Columns"])
+    assert calls(made.resources("AWS::IAM::Role"), "Role")["s3:PutObject"][-1] == f"arn:aws:s3:::{BUCKET}/parquet/*"
+
+
 def test_each_role_is_for_one_service_and_one_source() -> None:
     roles = stack().resources("AWS::IAM::Role")
     for name, service, source in (
@@ -107,7 +125,7 @@ def test_the_bucket_is_private_encrypted_and_versioned() -> None:
     assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
     # The history and the source have no expiry.
     assert [each.get("Prefix") for each in plain["LifecycleConfiguration"]["Rules"]
-            if "ExpirationInDays" in each] == ["reports/"]
+            if "ExpirationInDays" in each] == ["reports/", "parquet/"]
 
 
 def test_one_build_at_a_time_and_each_end_but_success_is_told() -> None:
@@ -197,6 +215,11 @@ def test_two_nights_and_what_changed_between_them(
     reports = [key for key in keys if key.endswith("/report.html")]
     assert len(reports) == 2 and all(key.startswith("reports/") for key in reports)
     assert f"Report: s3://{BUCKET}/{reports[1]}\n" in text or f"Report: s3://{BUCKET}/{reports[0]}\n" in text
+    assert not [key for key in keys if key.startswith("parquet/")]
+    assert night(team, Parquet="true").returncode == 0
+    answer = ask("select count(*) from runs join checks using (run)", parquet_place(f"s3://{BUCKET}/parquet"))
+    assert answer.runs == 1 and answer.rows[0][0] > 0
+    mails()
     ended = night(team, AccountsFile="missing.yml")
     assert ended.returncode != 0 and mails() == [] and not (team / "output").exists()
 

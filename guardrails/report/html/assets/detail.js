@@ -132,10 +132,7 @@ class Detail {
   sameSetting(row) {
     const { model } = this;
     const { setting } = model.policyOf(row);
-    if (!setting) return null;
-    const same = [...model.policy.keys()].filter((other) => other !== row && model.policyOf(other).setting === setting
-      && model.status[other] === model.status[row] && model.account[other] === model.account[row]
-      && model.resourceKey(other) === model.resourceKey(row));
+    const same = model.sameSetting(row);
     if (!same.length) return null;
     return ["Same setting", `${setting}: `, ...same.flatMap((other, index) => [index ? ", " : "",
       h("a", { class: "mono", href: `#findings?finding=${model.id[other]}` }, model.policyOf(other).name)])];

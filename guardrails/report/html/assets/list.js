@@ -11,6 +11,8 @@ class List {
     this.model = model;
     this.query = new Query();
     this.rows = [];
+    /** Purpose to the number of the last thing that was asked for. */
+    this.asked = new Map();
     this.form = byId("filters");
     this.tables = { findings: byId("list-findings"), resources: byId("list-resources") };
     this.detail = new Detail(model, (step) => this.step(step), () => this.closed());
@@ -29,7 +31,8 @@ class List {
         this.typing = true;
       }, 150);
     });
-    byId("save-csv").addEventListener("click", () => save("findings-filtered.csv", csv(this.model, this.rows)));
+    byId("save-csv").addEventListener("click", () => this.withDetails(
+      "csv", this.rows, () => save("findings-filtered.csv", csv(this.model, this.rows))));
     byId("reset").addEventListener("click", () => this.go(new Query()));
     for (const button of all("button[data-sort]", this.tables.findings)) {
       button.addEventListener("click", () => this.sortBy(button.dataset.sort));
@@ -119,6 +122,28 @@ class List {
   // Showing.
 
   update() {
+    if (this.query.needsDetails) this.withDetails("list", null, () => this.run());
+    else this.run();
+  }
+
+  /**
+   * Does something with the details of these rows (of all, without any): now if they are here, or else when they are
+   * loaded. What was asked for before with the same purpose and still waits is given up.
+   */
+  withDetails(purpose, rows, then) {
+    const wait = this.model.load(rows, (text) => { byId("count").textContent = text; });
+    const mine = (this.asked.get(purpose) || 0) + 1;
+    this.asked.set(purpose, mine);
+    if (!wait) {
+      then();
+      return;
+    }
+    this.waiting = wait.then(() => { if (mine === this.asked.get(purpose)) then(); }).catch((error) => {
+      byId("count").textContent = visible(error.message);
+    });
+  }
+
+  run() {
     const { rows, counts } = this.query.run(this.model);
     this.shown = this.query.list;
     this.rows = rows;
@@ -129,6 +154,14 @@ class List {
     this.query.page = Math.min(this.query.page, last);
     const from = this.query.page * PAGE;
     const shown = this.items.slice(from, from + PAGE);
+    // On paper are the first ones, and the browser does not wait for a file then.
+    const printed = resources ? [] : this.items.slice(0, Number(byId("printed").dataset.limit));
+    const needed = [...shown, ...printed].flatMap((item) => (resources ? [item.row] : item));
+    this.withDetails("list", needed, () => this.show(shown, resources, from, last));
+  }
+
+  show(shown, resources, from, last) {
+    const { rows } = this;
     const table = this.tables[this.query.view];
     table.tBodies[0].replaceChildren(...shown.map((item) => (resources ? this.resourceRow(item) : this.row(...item))));
     this.tables.findings.hidden = resources;
@@ -270,7 +303,7 @@ class List {
     openers[Math.min(openers.length - 1, Math.max(0, at + steps[event.key]))].focus();
   }
 
-  openRow(row) {
+  showRow(row) {
     this.query.finding = this.model.id[row];
     if (this.query.hash !== location.hash) {
       // From one finding to the next is no step of the history: Back leads to the list.
@@ -281,10 +314,16 @@ class List {
     this.detail.show(row, this.placeOf(row));
   }
 
+  /** Opens a row when its details, and those of the findings that it links to, are here. */
+  openRow(row) {
+    this.withDetails("detail", this.model.files ? [row, ...this.model.sameSetting(row)] : [row], () => this.showRow(row));
+  }
+
   /** Opens a finding by its id, even if the filters hide it. */
   openById(id) {
     const row = this.model.id.indexOf(id);
-    if (row < 0) {
+    if (row < 0 && this.model.load()) this.withDetails("detail", null, () => this.openById(id));
+    else if (row < 0) {
       this.query.finding = "";
       byId("count").textContent = visible(`This report has no finding with the ID ${id}`);
     } else this.openRow(row);

@@ -147,7 +147,9 @@ function start() {
   printing(list);
   shortcuts(list);
   byId("print").addEventListener("click", () => window.print());
-  document.documentElement.dataset.ready = "";
+  const ready = () => { document.documentElement.dataset.ready = ""; };
+  if (list.waiting) list.waiting.then(ready);
+  else ready();
 }
 
 start();

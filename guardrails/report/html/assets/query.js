@@ -1,36 +1,84 @@
 // Which findings are shown, and in which order. It is kept in the address, so that a link includes the filters.
 
-/** Filter name to the values of a row. A row matches a filter when one of its values is chosen. */
+/**
+ * Filter name to the column that it depends on, and the values of a number in that column. A row matches a filter when one
+ * of its values is chosen. A table has few different numbers, so the work is done for each of them, not for each row.
+ */
 const DIMENSIONS = {
-  status: (model, row) => [model.statusOf(row)],
-  severity: (model, row) => [model.severityOf(row)],
-  exposure: (model, row) => [model.policyOf(row).exposure],
-  account: (model, row) => [model.accountOf(row).id],
-  region: (model, row) => [model.regionOf(row)],
-  service: (model, row) => [model.policyOf(row).service],
-  policy: (model, row) => [model.policyOf(row).name],
-  owner: (model, row) => [model.ownerOf(row) || "none"],
-  framework: (model, row) => model.policyOf(row).frameworks,
-  control: (model, row) => model.policyOf(row).allControls,
-  change: (model, row) => [model.changes[model.change[row]]],
-  resource: (model, row) => [model.resourceKey(row)],
-  exception: (model, row) => [model.exceptionKey(row)],
+  status: ["status", (model, n) => [model.statuses[n]]],
+  severity: ["severity", (model, n) => [model.severities[n]]],
+  exposure: ["policy", (model, n) => [model.policies[n].exposure]],
+  account: ["account", (model, n) => [model.accounts[n].id]],
+  region: ["region", (model, n) => [model.regions[n]]],
+  service: ["policy", (model, n) => [model.policies[n].service]],
+  policy: ["policy", (model, n) => [model.policies[n].name]],
+  owner: ["ownerNumber", (model, n) => [model.ownerOfNumber(n) || "none"]],
+  framework: ["policy", (model, n) => model.policies[n].frameworks],
+  control: ["policy", (model, n) => model.policies[n].allControls],
+  change: ["change", (model, n) => [model.changes[n]]],
+  exception: ["exception", (model, n) => [model.exceptionKey(n)]],
 };
 /** Filters that only a link sets; they have no drop-down list. */
 const LINKED = ["resource", "exception"];
-const NAMES = Object.keys(DIMENSIONS);
+const NAMES = [...Object.keys(DIMENSIONS).filter((name) => name !== "exception"), ...LINKED];
 const ANY = "any";
 
 /** Column name to the value that is compared; the findings themselves are in order of severity. */
 const ORDERS = {
   severity: (model, row) => model.severity[row],
   finding: (model, row) => model.policyOf(row).title,
-  resource: (model, row) => model.resource[row],
+  resource: (model, row) => model.resource[row] || "",
   account: (model, row) => model.accountOf(row).name,
   region: (model, row) => model.regionOf(row),
   first: (model, row) => model.times[model.first[row]],
   status: (model, row) => model.status[row],
 };
+
+/** A function of small numbers, from -1 on, that is computed once for each. */
+class Memo {
+  constructor(make) { [this.make, this.known] = [make, []]; }
+
+  of(n) {
+    const known = this.known[n + 1];
+    return known !== undefined ? known : (this.known[n + 1] = this.make(n));
+  }
+}
+
+/** How many rows each value of each filter would match; those that only a link sets are not counted. */
+class Tallies {
+  constructor(model) {
+    this.model = model;
+    this.names = Object.keys(DIMENSIONS).filter((name) => !LINKED.includes(name));
+    // Of rows that match all filters, by column; and of rows that only one filter keeps out, by filter.
+    this.columns = new Map(this.names.map((name) => [DIMENSIONS[name][0], []]));
+    this.kept = [...this.columns].map(([name, numbers]) => [model[name], numbers]);
+    this.others = Object.fromEntries(this.names.map((name) => [name, []]));
+  }
+
+  add(row) {
+    for (const [column, numbers] of this.kept) numbers[column[row]] = (numbers[column[row]] || 0) + 1;
+  }
+
+  addTo(name, row) {
+    const numbers = this.others[name];
+    if (!numbers) return;
+    const n = this.model[DIMENSIONS[name][0]][row];
+    numbers[n] = (numbers[n] || 0) + 1;
+  }
+
+  counts() {
+    return Object.fromEntries(this.names.map((name) => {
+      const [column, values] = DIMENSIONS[name];
+      const counts = new Map();
+      for (const numbers of [this.columns.get(column), this.others[name]]) {
+        numbers.forEach((count, n) => {
+          for (const value of values(this.model, n)) counts.set(value, (counts.get(value) || 0) + count);
+        });
+      }
+      return [name, counts];
+    }));
+  }
+}
 
 /** Filters, order, page and view; read from the address and written to it. */
 class Query {
@@ -64,6 +112,9 @@ class Query {
     query.finding = given.get("finding") || "";
     return query;
   }
+
+  /** Whether it depends on names or evidence of all findings, and not only of those that are shown. */
+  get needsDetails() { return this.text !== "" || this.sort === "resource" || this.chosen.resource.size > 0; }
 
   /** Whether only open findings are shown, which is the default. */
   get openOnly() { return this.chosen.status.size === 1 && this.chosen.status.has("open"); }
@@ -102,23 +153,29 @@ class Query {
    * @returns {{rows: number[], counts: Object<string, Map<string, number>>}}
    */
   run(model) {
-    const rows = [];
-    const counts = Object.fromEntries(NAMES.map((name) => [name, new Map()]));
     const words = this.text.toLowerCase().split(/\s+/).filter(Boolean);
     const texts = words.length ? model.searchable : null;
+    const resources = this.chosen.resource;
+    const tallies = new Tallies(model);
+    const filters = Object.keys(DIMENSIONS).filter((name) => this.chosen[name].size).map((name) => ({
+      name, column: model[DIMENSIONS[name][0]], matches: new Memo((n) => DIMENSIONS[name][1](model, n).some(
+        (value) => this.chosen[name].has(value))) }));
+    const rows = [];
     for (let row = 0; row < model.length; row += 1) {
       if (texts && !words.every((word) => texts[row].includes(word))) continue;
-      const values = NAMES.map((name) => DIMENSIONS[name](model, row));
-      const failed = NAMES.filter((name, n) => this.chosen[name].size
-        && !values[n].some((value) => this.chosen[name].has(value)));
-      if (!failed.length) rows.push(row);
+      let [failed, number] = [null, resources.size && !resources.has(model.resourceKey(row)) ? 1 : 0];
+      for (let at = 0; at < filters.length && number < 2; at += 1) {
+        if (filters[at].matches.of(filters[at].column[row])) continue;
+        number += 1;
+        failed = filters[at].name;
+      }
+      if (!number) {
+        rows.push(row);
+        tallies.add(row);
       // A filter does not apply to its own numbers: they show what another choice would match.
-      NAMES.forEach((name, n) => {
-        if (LINKED.includes(name) || failed.length > 1 || (failed.length === 1 && failed[0] !== name)) return;
-        for (const value of values[n]) counts[name].set(value, (counts[name].get(value) || 0) + 1);
-      });
+      } else if (number === 1 && failed) tallies.addTo(failed, row);
     }
-    return { rows: this.ordered(model, rows), counts };
+    return { rows: this.ordered(model, rows), counts: tallies.counts() };
   }
 
   ordered(model, rows) {
@@ -141,7 +198,7 @@ function bySetting(model, rows) {
   const groups = new Map();
   for (const row of rows) {
     const { setting } = model.policyOf(row);
-    const key = setting ? [setting, model.status[row], model.account[row], model.resourceKey(row)].join("\n") : row;
+    const key = setting ? [setting, model.status[row], model.account[row], model.itemOf(row)].join("\n") : row;
     const group = groups.get(key);
     if (group) group.push(row);
     else groups.set(key, [row]);
@@ -156,7 +213,7 @@ function bySetting(model, rows) {
 function byResource(model, rows) {
   const groups = new Map();
   for (const row of rows) {
-    const key = model.resourceKey(row);
+    const key = model.itemOf(row);
     const group = groups.get(key);
     if (group) {
       group.rows.push(row);

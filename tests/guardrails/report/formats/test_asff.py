@@ -1,7 +1,6 @@
 """ASFF: what BatchImportFindings takes, by AWS's own model and its documented limits."""
 from __future__ import annotations
 
-import io
 import json
 import re
 from collections.abc import Iterator
@@ -13,9 +12,9 @@ from botocore.validate import ParamValidator
 
 from guardrails.assessment.assessment import Assessment
 from guardrails.policies.policy import load
-from guardrails.report.formats.asff import _TYPES, asff, write
+from guardrails.report.formats.asff import _TYPES, asff, pieces
 from guardrails.results.finding import Status
-from tests.reporting import BLUE, EAST, EXCEPTION, FINISHED, POLICIES, RED, WEST, finding
+from tests.reporting import BLUE, EAST, EXCEPTION, FINISHED, RED, WEST, finding, rows_of, text_of
 
 MODEL = botocore.session.get_session().get_service_model("securityhub")
 INPUT = MODEL.operation_model("BatchImportFindings").input_shape
@@ -61,9 +60,8 @@ def validate(found: list[dict[str, Any]]) -> None:
 
 
 def written(assessment: Assessment) -> dict[str, dict[str, Any]]:
-    stream = io.StringIO()
-    write(assessment, stream)
-    found = json.loads(stream.getvalue())
+    text = text_of(pieces, assessment)
+    found = json.loads(text)
     validate(found)
     return {one["Id"].rpartition("/")[2]: one for one in found}
 
@@ -114,11 +112,11 @@ def test_what_passed_is_active_and_passed(evidence: Assessment) -> None:
 
 def test_long_and_blank_texts_do_not_lose_a_finding(assessment: Assessment) -> None:
     many = {LONG: [str(number) for number in range(40)]}
-    validate([asff(one, POLICIES["open-ssh"], assessment, EAST) for one in (
+    validate([asff(row, assessment) for row in rows_of(assessment, (
         finding("open-ssh", LONG, arn=LONG, account_name=LONG, title=LONG, fix=LONG, controls=many,
                 evidence={"A": LONG}, status=Status.EXCEPTED, exception={**EXCEPTION, "reason": LONG}),
         finding("open-ssh", " ", account_name=" ", title="\n", fix=" ", first_seen="", last_seen=""),
-    )])
+    ))])
 
 
 def test_resource_types_are_of_asff_and_of_our_policies() -> None:

@@ -1,7 +1,6 @@
 """JUnit: what is wrong fails, and what was not seen breaks the build too."""
 from __future__ import annotations
 
-import io
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,16 +8,15 @@ from typing import Any
 from junitparser import Error, Failure, JUnitXml, Skipped
 
 from guardrails.assessment.assessment import Assessment
-from guardrails.report.formats.junit import NAMED_AT_MOST, write
+from guardrails.report.formats.junit import NAMED_AT_MOST, pieces
 from guardrails.results.finding import Status
-from tests.reporting import EAST, EXCEPTION, RED, WEST, assess, checks, finding, group
+from tests.reporting import EAST, EXCEPTION, RED, WEST, assess, checks, finding, group, text_of
 
 
 def read(assessment: Assessment) -> tuple[JUnitXml, dict[tuple[str, str], Any]]:
     """The file as a CI server has it, and its cases by class name and name."""
-    stream = io.StringIO()
-    write(assessment, stream)
-    found = JUnitXml.fromstring(stream.getvalue().encode())
+    text = text_of(pieces, assessment)
+    found = JUnitXml.fromstring(text.encode())
     return found, {(case.classname, case.name): case for suite in found for case in suite}
 
 

@@ -1,7 +1,6 @@
 """JSON-OCSF: valid for the schema's model, and nothing that we write is unknown to it."""
 from __future__ import annotations
 
-import io
 import json
 from typing import Any
 
@@ -12,9 +11,9 @@ from py_ocsf_models.objects.cloud import Cloud
 from py_ocsf_models.objects.compliance import Compliance
 
 from guardrails.assessment.assessment import Assessment
-from guardrails.report.formats.ocsf import VERSION, write
+from guardrails.report.formats.ocsf import VERSION, pieces
 from guardrails.results.finding import Status
-from tests.reporting import BLUE, EAST, LOCKED, RED, WEST, finding
+from tests.reporting import BLUE, EAST, LOCKED, RED, WEST, finding, text_of
 
 
 class WithStatus(Compliance):
@@ -31,9 +30,8 @@ class CloudCompliance(ComplianceFinding):
 
 
 def written(assessment: Assessment) -> list[dict[str, Any]]:
-    stream = io.StringIO()
-    write(assessment, stream)
-    found: list[dict[str, Any]] = json.loads(stream.getvalue())
+    text = text_of(pieces, assessment)
+    found: list[dict[str, Any]] = json.loads(text)
     return found
 
 

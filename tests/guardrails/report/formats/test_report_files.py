@@ -1,7 +1,6 @@
 """report.json and report.md."""
 from __future__ import annotations
 
-import io
 import json
 from dataclasses import replace
 from datetime import date, timedelta
@@ -17,20 +16,16 @@ from guardrails.policies.frameworks import RequirementVerdict
 from guardrails.report.formats import jsonreport, markdown
 from guardrails.report.formats.markdown import FINDINGS_AT_MOST, cell
 from guardrails.results.exceptions import ExceptionEntry, ExceptionState
-from tests.reporting import BLUE, EAST, LOCKED, RED, WEST, assess, group
+from tests.reporting import BLUE, EAST, LOCKED, RED, WEST, assess, group, text_of
 
 
 def as_json(assessment: Assessment) -> dict[str, Any]:
-    stream = io.StringIO()
-    jsonreport.write(assessment, stream)
-    found: dict[str, Any] = json.loads(stream.getvalue())
+    found: dict[str, Any] = json.loads(text_of(jsonreport.pieces, assessment))
     return found
 
 
 def as_markdown(assessment: Assessment) -> str:
-    stream = io.StringIO()
-    markdown.write(assessment, stream)
-    return stream.getvalue()
+    return text_of(markdown.pieces, assessment)
 
 
 def test_json_has_what_the_assessment_says(assessment: Assessment) -> None:

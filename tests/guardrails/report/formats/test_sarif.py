@@ -1,7 +1,6 @@
 """SARIF: valid, with what an uploader shows."""
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,18 +12,17 @@ from pydantic import BaseModel
 from sarif_pydantic.sarif import Notification, Sarif, Suppression
 
 from guardrails.assessment.assessment import Assessment
-from guardrails.report.formats.sarif import FINGERPRINT, _physical, write
+from guardrails.report.formats.sarif import FINGERPRINT, _physical, pieces
 from guardrails.results.finding import Status
-from tests.reporting import POLICIES, assess
+from tests.reporting import POLICIES, assess, text_of
 
 # Of the standard, and not in the model, which takes anything that it does not know.
 NOT_IN_MODEL = {"suppressions", "baselineState", "toolExecutionNotifications"}
 
 
 def written(assessment: Assessment) -> dict[str, Any]:
-    stream = io.StringIO()
-    write(assessment, stream)
-    found: dict[str, Any] = json.loads(stream.getvalue())
+    text = text_of(pieces, assessment)
+    found: dict[str, Any] = json.loads(text)
     return found
 
 

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from guardrails.assessment.assessment import Assessment, missing_rows
-from guardrails.report.formats.spreadsheet import LINKS, NOT_SEEN, harmless, write, write_not_seen
+from guardrails.assessment.assessment import Assessment
+from guardrails.assessment.missing import missing_rows
+from guardrails.report.formats.spreadsheet import LINKS, NOT_SEEN, harmless, not_seen_pieces, pieces
 from guardrails.results.finding import TABLE, Status
 from guardrails.results.store import UnknownResource
-from tests.reporting import BLUE, LOCKED, assess, checks
+from tests.reporting import BLUE, LOCKED, assess, checks, text_of
 
 
 def rows(text: str) -> list[dict[str, str]]:
@@ -23,9 +24,8 @@ def rows(text: str) -> list[dict[str, str]]:
 
 
 def test_a_row_a_finding_the_most_severe_first(assessment: Assessment) -> None:
-    stream = io.StringIO(newline="")
-    write(assessment, stream)
-    found = rows(stream.getvalue())
+    text = text_of(pieces, assessment)
+    found = rows(text)
     assert tuple(found[0]) == (*TABLE.heads, *LINKS)
     assert [row["id"] for row in found] == [one.id for one in assessment.findings()]
     by = {row["resource"]: row for row in found}
@@ -38,9 +38,8 @@ def test_a_row_a_finding_the_most_severe_first(assessment: Assessment) -> None:
 
 
 def test_what_was_not_seen_has_a_file_of_its_own(assessment: Assessment) -> None:
-    stream = io.StringIO(newline="")
-    write_not_seen(assessment, stream)
-    found = rows(stream.getvalue())
+    text = text_of(not_seen_pieces, assessment)
+    found = rows(text)
     assert tuple(found[0]) == NOT_SEEN
     missing = {(check.account, check.region, check.policy) for check in assessment.checks(missing=True)}
     assert {(row["account"], row["region"], row["policy"]) for row in found} == missing
@@ -53,9 +52,8 @@ def test_each_unknown_resource_has_a_row_of_its_own(tmp_path: Path) -> None:
     [one, *others] = [row for row in checks() if row.policy == "public-bucket"]
     partial = replace(one, state="partial", reason="resources unknown: b-1, b-2", unknown=unknown)
     assessment = assess(tmp_path, rows=[partial, *others])
-    stream = io.StringIO(newline="")
-    write_not_seen(assessment, stream)
-    assert [(row["resource"], row["reason"]) for row in rows(stream.getvalue()) if row["state"] == "partial"] == [
+    text = text_of(not_seen_pieces, assessment)
+    assert [(row["resource"], row["reason"]) for row in rows(text) if row["state"] == "partial"] == [
         ("b-1", "b-1 denies it"), ("b-2", "b-2 denies it")]
     # The other formats group policies that miss the same resource.
     both = missing_rows([partial, replace(partial, policy="other", unknown=unknown[:1])])

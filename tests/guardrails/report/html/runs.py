@@ -275,11 +275,11 @@ def awkward(directory: Path) -> Assessment:
     return made
 
 
-def large(directory: Path, number: int = 50_000) -> Assessment:
-    """A complete run of forty accounts with `number` findings."""
+def large(directory: Path, number: int = 50_000, many: int = 40) -> Assessment:
+    """A complete run of forty accounts (or as `many`) with `number` findings."""
     infos = [policy for policy in policies().values() if policy.audited and not policy.profile]
     accounts = tuple(
-        AccountInfo(f"{100000000000 + n}", f"account-{n:02}", REGIONS) for n in range(40))
+        AccountInfo(f"{100000000000 + n}", f"account-{n:02}", REGIONS) for n in range(many))
     places = [(policy, account, region) for account in accounts for policy in infos
               for region in _regions(policy, account)]
     rows = [CheckRow(account.id, account.name, region, policy.name, "ran", "", 0) for policy, account, region in places]

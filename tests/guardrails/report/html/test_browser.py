@@ -2,29 +2,26 @@
 from __future__ import annotations
 
 import csv
-import json
 import re
 from base64 import b64decode
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from selenium.webdriver import ActionChains, Chrome, Keys
-from selenium.webdriver.common.by import By
-from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.ui import Select, WebDriverWait
+from selenium.webdriver import Keys
+from selenium.webdriver.support.ui import Select
 
 from guardrails.assessment import assess_again, setting_of
 from guardrails.assessment.score import risk
 from guardrails.errors import GuardrailsError
 from guardrails.report.console import console_url
 from guardrails.report.fix_command import fix_command
+from guardrails.report.formats import write
 from guardrails.report.formats.spreadsheet import harmless
-from guardrails.report.html import write_html
 from guardrails.report.html.page import PRINTED
 from guardrails.results.exception_proposal import DAYS
 from guardrails.results.exceptions import load
@@ -33,76 +30,7 @@ from guardrails.results.store import RunStore
 from tests.reporting import EAST, RED, assess
 
 from . import runs
-
-
-class Browser:
-    """One page of one report, and what a reader does with it."""
-
-    def __init__(self, chrome: Chrome, report: Callable[[str], Path]) -> None:
-        self.chrome = chrome
-        self.report = report
-
-    def open(self, name: str = "run", address: str = "") -> None:
-        """A fresh page, with nothing of the one before."""
-        self.chrome.get("about:blank")
-        self.chrome.get(f"{self.report(name).as_uri()}{address}")
-        self.wait(lambda: self.run("return 'ready' in document.documentElement.dataset"))
-
-    def run(self, script: str, *arguments: Any) -> Any:
-        return self.chrome.execute_script(script, *arguments)
-
-    def command(self, name: str, **parameters: Any) -> Any:
-        return self.chrome.execute_cdp_cmd(name, parameters)
-
-    def wait(self, until: Callable[[], Any]) -> Any:
-        return WebDriverWait(self.chrome, 10, 0.02).until(lambda _: until())
-
-    def all(self, selector: str) -> list[WebElement]:
-        return self.chrome.find_elements(By.CSS_SELECTOR, selector)
-
-    def one(self, selector: str) -> WebElement:
-        return self.chrome.find_element(By.CSS_SELECTOR, selector)
-
-    def press(self, *keys: str) -> None:
-        ActionChains(self.chrome).send_keys(*keys).perform()
-
-    def texts(self, selector: str) -> list[str]:
-        """The texts of all such elements, in one call."""
-        return self.run("return [...document.querySelectorAll(arguments[0])].map((e) => e.innerText.trim())", selector)
-
-    @property
-    def count(self) -> str:
-        return self.one("#count").text
-
-    @property
-    def shown(self) -> int:
-        """Findings that pass the filters, as the page says."""
-        return int(self.count.split(" of ")[0].replace(",", ""))
-
-    def click(self, selector: str) -> None:
-        self.run("document.querySelector(arguments[0]).click()", selector)
-
-    def findings(self, name: str = "run") -> list[Finding]:
-        with RunStore.open(self.report(name).parent) as store:
-            return list(store.findings())
-
-
-@pytest.fixture
-def browser(chromium: Chrome, report: Callable[[str], Path]) -> Iterator[Browser]:
-    """The browser, as it was when it was started; after the test it must have nothing to complain of."""
-    for kind in ("browser", "performance"):
-        chromium.get_log(kind)
-    browser = Browser(chromium, report)
-    yield browser
-    requests = [
-        message["params"]["request"]["url"] for entry in chromium.get_log("performance")
-        for message in [json.loads(entry["message"])["message"]] if message["method"] == "Network.requestWillBeSent"]
-    assert [url for url in requests if not url.startswith(("file:", "data:", "blob:"))] == []
-    assert [entry["message"] for entry in chromium.get_log("browser")] == []
-    browser.command("Emulation.setEmulatedMedia", media="", features=[])
-    browser.command("Emulation.clearDeviceMetricsOverride")
-    browser.command("Emulation.setScriptExecutionDisabled", value=False)
-    browser.run("try { localStorage.clear() } catch { }")
+from .conftest import Browser
 
 
 def prefer(browser: Browser, scheme: str) -> None:
@@ -224,7 +152,7 @@ def test_a_requirement_leads_to_what_it_was_judged_on(browser: Browser, tmp_path
     made = assess(tmp_path / "run", passed={("open-ssh", RED, EAST): [("sg-good", "")]},
                   catalogues=runs.load_catalogues())
     with made.store:
-        write_html(made, tmp_path / "report.html")
+        write(("html",), made, tmp_path)
     browser.chrome.get((tmp_path / "report.html").as_uri())
     browser.run("""
       const link = document.querySelector('a[href="#judged-open-ssh"]');

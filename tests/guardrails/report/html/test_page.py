@@ -7,6 +7,7 @@ from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from html.parser import HTMLParser
 from importlib.resources import files
@@ -17,18 +18,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guardrails.assessment.assessment import MissingRow
+from guardrails.assessment.missing import MissingRow
 from guardrails.assessment.score import risk
 from guardrails.errors import GuardrailsError
-from guardrails.report.html import write_html
+from guardrails.report.formats import write
 from guardrails.report.html.chart import HEIGHT, WIDTH, ChartValue, chart, round_up
 from guardrails.report.html.columns import embedded
 from guardrails.report.html.judged import LISTED, judged_policies
 from guardrails.report.html.lists import exception_rows, not_seen, worst_resources
-from guardrails.report.html.page import PRINTED, bar, link, stream
+from guardrails.report.html.page import PRINTED, bar, link, pieces
 from guardrails.results.finding import Status
 from guardrails.results.store import UnknownResource
-from tests.reporting import EAST, RED, assess, checks
+from tests.reporting import EAST, RED, assess, checks, text_of
 
 from . import runs
 
@@ -120,7 +121,7 @@ def test_embedded_data_is_inert_and_comes_back(value: Any) -> None:
 def test_the_columns_are_the_findings(tmp_path: Path) -> None:
     made = runs.run(tmp_path)
     with made.store:
-        page = Page("".join(stream(made)))
+        page = Page(text_of(partial(pieces, path=tmp_path / "report.html"), made))
         findings = list(made.findings())
     (tables,), blocks, evidence = page.data("tables"), page.data("findings"), page.data("evidence")
     read = []
@@ -144,7 +145,7 @@ def test_the_columns_are_the_findings(tmp_path: Path) -> None:
 def test_what_a_catalogue_covers_is_found_by_its_requirement(tmp_path: Path) -> None:
     made = runs.run(tmp_path)
     with made.store:
-        (tables,) = Page("".join(stream(made))).data("tables")
+        (tables,) = Page(text_of(partial(pieces, path=tmp_path / "report.html"), made)).data("tables")
         frameworks = made.frameworks
     for framework in frameworks:
         for of in framework.requirements:
@@ -156,7 +157,7 @@ def test_what_a_catalogue_covers_is_found_by_its_requirement(tmp_path: Path) -> 
 def test_each_account_has_its_own_share_of_the_frameworks(tmp_path: Path) -> None:
     made = runs.run(tmp_path)
     with made.store:
-        page = Page("".join(stream(made)))
+        page = Page(text_of(partial(pieces, path=tmp_path / "report.html"), made))
         wanted = [f"{of.passed} of {of.evaluated}" for row in made.by_account for of in made.frameworks_of(row.key)]
     start = page.texts.index("Frameworks by account")
     end = page.texts.index("Services", start)
@@ -169,7 +170,7 @@ def test_a_first_run_has_nothing_new(tmp_path: Path) -> None:
     found = [runs.finding(infos["iam-user-mfa"], runs.ACCOUNTS[0], "global", "ann", first_seen=runs.STARTED)]
     made = runs.run(tmp_path, found, changes=None)
     with made.store:
-        (block,) = Page("".join(stream(made))).data("findings")
+        (block,) = Page(text_of(partial(pieces, path=tmp_path / "report.html"), made)).data("findings")
     assert block["change"] == [0]
 
 
@@ -244,7 +245,7 @@ def test_a_requirement_opens_what_it_was_judged_on(tmp_path: Path) -> None:
             for row in checks()]
     made = assess(tmp_path / "run", rows=rows, passed=passed, catalogues=runs.load_catalogues())
     with made.store:
-        write_html(made, tmp_path / "report.html")
+        write(("html",), made, tmp_path)
         judged = {of.policy.name: of for of in judged_policies(made)}
     lists = {each.result: each for each in judged["open-ssh"].lists}
     assert {result: (len(each.shown), each.more) for result, each in lists.items()} == {
@@ -296,4 +297,4 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     made = runs.clean(tmp_path / "run")
     with made.store, pytest.raises(GuardrailsError, match=r"report\.html"):
-        write_html(made, tmp_path / "file" / "report.html")
+        write(("html",), made, tmp_path / "file")
