@@ -11,8 +11,8 @@ from ..face import face
 if TYPE_CHECKING:
     from . import config_history
     from .ahead import Ahead
-    from .caller import caller_ahead, caller_arn
     from .bulk_reads import ANSWERED, IamInBulk, Send, list_buckets
+    from .caller import caller_ahead, caller_arn
     from .calls import AWS_ERRORS, absent, call, code_of, does_not_exist, may_have_happened, readings, reason_of
     from .event_history import earlier_events, earlier_named, event_by_id
     from .events import Actor, actor_of, detail_of, is_own, principal_of
