@@ -121,7 +121,7 @@ def cloud() -> Iterator[Cloud]:
         used.reset()
         yield used
         return
-    with _served("bench.harness.server") as endpoint:
+    with served("bench.harness.server") as endpoint:
         yield Cloud(endpoint)
 
 
@@ -132,13 +132,13 @@ def distant(where: Cloud, latency: float, rate: float = 0) -> Iterator[Cloud]:
     `rate` is how many calls a second each service of each account answers; it refuses more, as throttled. 0 for no
     limit. Programs retry as they do on AWS.
     """
-    with _served("bench.harness.proxy", where.endpoint, "--latency", str(latency), "--rate", str(rate)) as endpoint:
+    with served("bench.harness.proxy", where.endpoint, "--latency", str(latency), "--rate", str(rate)) as endpoint:
         settings = {"AWS_MAX_ATTEMPTS": "5"} if rate else {}
         yield Cloud(endpoint, where.endpoint, settings)
 
 
 @contextmanager
-def _served(module: str, *arguments: str) -> Iterator[str]:
+def served(module: str, *arguments: str) -> Iterator[str]:
     """A server that prints its address, and ends when its standard input is closed."""
     process = subprocess.Popen(
         [sys.executable, "-m", module, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
