@@ -49,7 +49,7 @@ def measure(options: argparse.Namespace) -> Section:
             ours = _compare(section, where, directory, policies, (accounts, regions), rounds, options, late=False)
             per_account.append(ours / accounts / regions)
         if options.late_rounds:
-            with distant(where, options.latency) as behind:
+            with distant(where, options.latency, options.rate) as behind:
                 _compare(section, behind, directory, policies, shapes[0], options.late_rounds, options, late=True)
         else:
             section.not_measured(f"wall at {options.latency * 1000:.0f} ms a call", _AGAINST, "`--late-rounds 0`")
@@ -107,6 +107,7 @@ BENCHMARK = Benchmark("accounts", "What does the audit of many accounts take, ag
     Option("late-rounds", 1, 0, "the first shape behind the proxy; 0 for none"),
     Option("once-from", 50, 50, "with so many accounts, once is enough"),
     Option("latency", 0.05, 0.001, "seconds that an answer takes at least behind the proxy"),
+    Option("rate", 0.0, 0.0, "calls a second that a service of an account answers there; 0 for no limit"),
 ))
 
 if __name__ == "__main__":

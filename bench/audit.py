@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -82,8 +81,9 @@ def compare(rounds: int, size: int, ways: Iterable[str], policies: str = "*") ->
 
 def show(found: Mapping[str, Sequence[Usage]], *, repeated: bool) -> None:
     """The table, and with `repeated` which operations were asked again."""
-    rows = {way: tuple(map(statistics.median, (
-        [u.wall for u in used], [u.called for u in used], [sum(u.repeated.values()) for u in used])))
+    rows = {
+        way: (statistics.median(u.wall for u in used), statistics.median(u.called for u in used),
+              statistics.median(sum(u.repeated.values()) for u in used))
         for way, used in found.items()}
     base = next(iter(rows.values()))
     print(f"{'':26} {'seconds':>8} {'ratio':>6} {'calls':>7} {'ratio':>6} {'asked again':>12}")
@@ -123,4 +123,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -49,7 +49,7 @@ def measure(options: argparse.Namespace) -> Section:
             return section
         with cloud() as where:
             seeded(where, 1, far)
-            with distant(where, options.latency) as behind:
+            with distant(where, options.latency, options.rate) as behind:
                 _late(section, behind, files, directory, options)
                 if program:
                     _late_prowler(section, program, rows, behind, directory, options)
@@ -195,6 +195,7 @@ BENCHMARK = Benchmark("sweep", "What does the audit of one account take, against
     Option("smaller", 8, 1, "how many times smaller the account behind the proxy is"),
     Option("late-rounds", 1, 0, "the same behind the proxy; 0 for none"),
     Option("latency", 0.05, 0.001, "seconds that an answer takes at least behind the proxy"),
+    Option("rate", 0.0, 0.0, "calls a second that a service of an account answers there; 0 for no limit"),
     Option("each", True, False, "compare with `custodian run` file by file, once"),
     Option("prowler", True, False, "compare with Prowler, too; installs it when it is missing"),
 ))

@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[1]
 BENCH = ROOT / "bench"
 SCRIPTS = {
     "audit.py": ("--rounds", "1", "--size", "1", "--way", "audit", "--policies", "s3-bucket-versioning"),
+    "distributed.py": ("--unit", "--size", "1"),
     "evidence.py": ("--resources", "10", "--checks", "2"),
     "html_report.py": ("--rounds", "1", "--findings", "10"),
     "ingress.py": ("--rules", "5", "--pairs", "5"),

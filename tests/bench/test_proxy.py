@@ -35,6 +35,7 @@ class Answers(BaseHTTPRequestHandler):
 
     def do_PUT(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        assert isinstance(self.server, Server)
         self.server.bodies.append(body)
         self._answer(200, b"")
 
