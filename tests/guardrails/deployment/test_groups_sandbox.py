@@ -357,6 +357,7 @@ def test_the_move_to_groups_and_back_never_leaves_an_event_without_an_answer(san
     red.open_and_await_fix(good)
     assert red.ours() == 2 and "Traceback" not in red.logs("custodian-ports")
     assert all("invokes it" in each["reason"] for each in plan(code=0)["surplus"])
+    assert "custodian-group-" in doctor()["", "stray"][1]
     run("undeploy", "--yes")
     assert set(red.functions()) == {f"custodian-{name}" for name in triggers}
     assert run("undeploy", "*", "--yes")[0].startswith("COMPLETE: ")
