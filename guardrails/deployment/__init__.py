@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .forms import as_deployed, is_ours, marked
     from .group_triggers import is_addressed
     from .hub import answered_centrally, as_central, hub_of, is_hub, own_regions, telling_the_hub
-    from .leftovers import places
+    from .inventory import places
     from .plans import DeploymentChange, regions_for
     from .removal import RemovalPlan, RemovalReport
     from .responder import answering, topic_arn
@@ -27,7 +27,7 @@ __getattr__, __all__ = face(
     forms=("as_deployed", "is_ours", "marked"),
     group_triggers=("is_addressed",),
     hub=("answered_centrally", "as_central", "hub_of", "is_hub", "own_regions", "telling_the_hub"),
-    leftovers=("places",),
+    inventory=("places",),
     plans=("DeploymentChange", "regions_for"),
     removal=("removal", "RemovalPlan", "RemovalReport"),
     responder=("responder", "answering", "topic_arn"),

@@ -10,21 +10,8 @@ from ..accounts import Accounts
 from ..errors import GuardrailsError
 from ..policies import Policy, PolicySources
 from ..results import exceptions_in_force
-from .leftovers import (
-    LOG_GROUP,
-    DeployedFunction,
-    FunctionInventory,
-    Leftover,
-    functions_named,
-    inventory,
-    obsolete,
-    places,
-    prefixes_of,
-    refuse_partial,
-    remove,
-    scan,
-    switched_off,
-)
+from .inventory import DeployedFunction, FunctionInventory, inventory, places, prefixes_of
+from .leftovers import LOG_GROUP, Leftover, functions_named, obsolete, refuse_partial, remove, scan, switched_off
 from .shared import Place, SharedLeftover, surplus
 from .shared import remove as remove_shared
 

@@ -21,7 +21,8 @@ from .forms import as_deployed
 from .group_rollout import GroupedPlan
 from .groups import can_share
 from .hub import answered_centrally, as_central, hub_of, own_regions
-from .leftovers import DeployedFunction, inventory, obsolete, why_obsolete
+from .inventory import DeployedFunction, inventory
+from .leftovers import obsolete, why_obsolete
 from .plans import (
     DeploymentChange,
     DeploymentResult,

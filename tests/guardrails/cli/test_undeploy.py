@@ -13,16 +13,8 @@ from moto.core.exceptions import AccessDeniedError
 from moto.events.models import EventsBackend
 
 from guardrails.accounts.account import Account
-from guardrails.deployment.leftovers import (
-    DeployedFunction,
-    functions_named,
-    inventory,
-    obsolete,
-    prefixes_of,
-    refuse_partial,
-    remove,
-    scan,
-)
+from guardrails.deployment.inventory import DeployedFunction, inventory, prefixes_of
+from guardrails.deployment.leftovers import functions_named, obsolete, refuse_partial, remove, scan
 from guardrails.errors import GuardrailsError
 from guardrails.policies import PolicySources
 from guardrails.policies.policy import Policy

@@ -16,6 +16,8 @@ from click.testing import CliRunner
 from custom_actions.names import GROUP_TAG
 from guardrails.accounts.account import Account
 from guardrails.cli.main import main
+from guardrails.deployment.inventory import DeployedFunction
+from guardrails.deployment.leftovers import why_used
 from guardrails.health.repeated_fixes import UndoneFix, fixes_again
 from guardrails.policies.policy import load
 from guardrails.sandbox import Sandbox
@@ -331,6 +333,14 @@ def test_the_move_to_groups_and_back_never_leaves_an_event_without_an_answer(san
     assert {each["function"] for each in surplus} == {f"custodian-{name}" for name in red.invoked()}
     assert all("runs its policy" in each["reason"] for each in surplus)
     triggers = red.invoked()
+    # Not one that something invokes again by the time that somebody has confirmed.
+    idle = DeployedFunction(Account(BLUE, BLUE, ()), REGION, "custodian-ports", red.functions()["custodian-ports"],
+                            {"custodian-info": "mode=cloudtrail:version=1"}, idle="a group runs its policy")
+    clients = {name: red.client(name) for name in ("events", "config", "scheduler")}
+    assert why_used(idle, clients) == ""
+    clients["events"].put_targets(Rule="custodian-users", Targets=[{"Id": "x", "Arn": idle.arn}])
+    assert why_used(idle, clients) == "custodian-users invokes it again"
+    clients["events"].remove_targets(Rule="custodian-users", Ids=["x"])
     removed = run("undeploy", "--yes", "--keep-logs")[0]
     assert removed.startswith("COMPLETE: 5 of 5 removed"), removed
     assert len(red.functions()) == 4 and red.invoked() == triggers
@@ -347,6 +357,7 @@ def test_the_move_to_groups_and_back_never_leaves_an_event_without_an_answer(san
     red.open_and_await_fix(good)
     assert red.ours() == 2 and "Traceback" not in red.logs("custodian-ports")
     assert all("invokes it" in each["reason"] for each in plan(code=0)["surplus"])
+    assert "custodian-group-" in doctor()["", "stray"][1]
     run("undeploy", "--yes")
     assert set(red.functions()) == {f"custodian-{name}" for name in triggers}
     assert run("undeploy", "*", "--yes")[0].startswith("COMPLETE: ")

@@ -21,7 +21,8 @@ from guardrails.accounts.account import Account, listed_accounts
 from guardrails.cli.main import main
 from guardrails.deployment import rollout
 from guardrails.deployment.hub import as_central, hub_of
-from guardrails.deployment.leftovers import DeployedFunction, obsolete, places, why_obsolete
+from guardrails.deployment.inventory import DeployedFunction, places
+from guardrails.deployment.leftovers import obsolete, why_obsolete
 from guardrails.deployment.plans import regions_for
 from guardrails.errors import GuardrailsError
 from guardrails.policies.event_pattern import mismatches

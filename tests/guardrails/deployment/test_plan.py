@@ -12,7 +12,8 @@ import pytest
 
 from guardrails.accounts.account import Account
 from guardrails.deployment.forms import marked
-from guardrails.deployment.leftovers import inventory, switched_off
+from guardrails.deployment.inventory import inventory
+from guardrails.deployment.leftovers import switched_off
 from guardrails.deployment.plans import (
     DeploymentChange,
     PlannedDeployment,

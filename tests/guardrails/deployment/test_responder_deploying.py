@@ -12,7 +12,8 @@ from c7n import utils
 
 from custom_actions.names import RESPONDER
 from guardrails.accounts.account import Account
-from guardrails.deployment.leftovers import DeployedFunction, obsolete, refuse_partial, why_obsolete
+from guardrails.deployment.inventory import DeployedFunction
+from guardrails.deployment.leftovers import obsolete, refuse_partial, why_obsolete
 from guardrails.deployment.plans import DeploymentChange, regions_for
 from guardrails.deployment.responder import _function, deploy, plan
 from guardrails.deployment.responder import refuse_partial as refuse_a_part
