@@ -114,7 +114,7 @@ class Answers:
         try:
             answer = self._send(client, operation, parameters, send, changes)
         except ClientError as error:
-            if _NOTHING_THERE.search(_code(error.response)):
+            if is_kept(error):
                 self._keep(service, question, changes, (error.response, True))
             elif _DENIED.search(_code(error.response)):
                 # c7n notes a denied call only on the bucket, and nobody sees that if the bucket does not match.
@@ -254,6 +254,11 @@ def switched_on() -> bool:
 def is_sharing() -> bool:
     """Whether a policy runs that shares responses."""
     return _current is not None
+
+
+def is_kept(error: Exception) -> bool:
+    """Whether an error is shared like a response: that something does not exist."""
+    return isinstance(error, ClientError) and bool(_NOTHING_THERE.search(_code(error.response)))
 
 
 def install() -> None:
