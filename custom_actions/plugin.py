@@ -97,7 +97,7 @@ def register(packages: Iterable[str] = ()) -> None:
     """
     from c7n.resources.aws import AWS
 
-    from .patches import prepare_sessions
+    from .patches import prepare_sessions, prepare_types
 
     global _registered
     _archived.update(dict.fromkeys(in_packages(packages)))
@@ -105,6 +105,7 @@ def register(packages: Iterable[str] = ()) -> None:
         return
     _registered = True
     prepare_sessions()
+    prepare_types()
     AWS.resources.subscribe(_on_resource_type)
     for resource_class in list(AWS.resources.values()):
         _on_resource_type(AWS.resources, resource_class)

@@ -1,4 +1,5 @@
-"""Calls to AWS and their errors, calls that answer many others, CloudTrail records, the histories of CloudTrail and Config.
+"""Calls to AWS and their errors, calls that answer many others, CloudTrail records, the histories of CloudTrail and
+AWS Config.
 
 Imports nothing of the project.
 """

@@ -7,10 +7,10 @@ from ..face import face
 
 if TYPE_CHECKING:
     from .archive import in_order
-    from .seam import DoesNotFit, install, prepare_sessions
+    from .seam import DoesNotFit, install, prepare_sessions, prepare_types
 
 __getattr__, __all__ = face(
     __name__,
     archive=("in_order",),
-    seam=("DoesNotFit", "install", "prepare_sessions"),
+    seam=("DoesNotFit", "install", "prepare_sessions", "prepare_types"),
 )

@@ -109,6 +109,10 @@ PATCHES = (
             Target("botocore.model:OperationModel.wire_name"),
         )),
     Patch(
+        "needed_types", "c7n-org loads all resource types of c7n in each worker", required=False, targets=(
+            Target("c7n.resources.aws:AWS.get_resource_types", "(resource_types)"),
+        )),
+    Patch(
         "parameters", "c7n has no defaults for the variables of a policy; its braces read the process's environment",
         required=True, targets=(
             Target("c7n.policy:Policy.get_variables", "(self, variables=None)"),
@@ -270,6 +274,11 @@ def install(*modules: str) -> None:
 def prepare_sessions() -> None:
     """Install the patches that take effect only for sessions made later. Calling it again has no effect."""
     install("service_models", "checked_responses")
+
+
+def prepare_types() -> None:
+    """Install the patches that must be there before a resource type is loaded. Calling it again has no effect."""
+    install("needed_types")
 
 
 def _install(patch: Patch) -> None:

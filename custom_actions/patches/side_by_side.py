@@ -4,8 +4,8 @@ In a sweep that shares responses (ask_once), every pool of threads of c7n and of
 make the same calls, and wait for more of them at a time.
 
 Some filters read their resources one after the other. Before such a filter runs, its calls are made here, for the
-resources that it is about to check, and it finds the responses. So no call is made that the filter would not make. Errors
-are left to the filter, which makes that call again; after a few errors the rest is left to it, too.
+resources that it is about to check, and it finds the responses. So no call is made that the filter would not make.
+Errors are left to the filter, which makes that call again; after a few errors the rest is left to it, too.
 """
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def read_ahead(manager: Any, each: Any, resources: Sequence[Resource]) -> None:
             return
         try:
             read(resource)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the filter has it again, and says so
             if not ask_once.is_kept(error):  # that something does not exist is a response
                 with lock:
                     errors += 1

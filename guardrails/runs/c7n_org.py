@@ -39,6 +39,8 @@ _GRACE_SECONDS = 5.0
 # Makes a sweep send each request to AWS once (custom_actions/patches). c7n's own cache is always off: it hands
 # one policy's incomplete list to the next policy, and hands on the keys that another policy added to a bucket.
 _ASK_ONCE = {"GUARDRAILS_ASK_ONCE": "1"}
+# The resource types that c7n loads instead of all.
+_RESOURCE_TYPES = "GUARDRAILS_RESOURCE_TYPES"
 
 Target = tuple[Account, str]
 Work = Mapping[Target, tuple[Policy, ...]]
@@ -241,8 +243,12 @@ class _Process:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, umask=PRIVATE_UMASK,
-                env={**os.environ, **environment, **(_ASK_ONCE if self._how.ask_once else {})},
+                env={**os.environ, **environment, **(self._sharing() if self._how.ask_once else {})},
             )
+
+    def _sharing(self) -> Mapping[str, str]:
+        types = {policy.resource for policy in self._batch.policies}
+        return {**_ASK_ONCE, _RESOURCE_TYPES: ",".join(sorted(types))}
 
     def has_ended(self) -> bool:
         return self._process is not None and self._process.poll() is not None
