@@ -153,7 +153,7 @@ class Answers:
                            ({"LocationConstraint": constraint}, False))
             return answer
         answer = send(operation, parameters)
-        if service == "iam":
+        if service == "iam" and self._changes[service] == changes:
             self._iam_of(client).notice(operation, answer)
         return answer
 

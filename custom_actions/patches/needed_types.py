@@ -20,7 +20,7 @@ SWITCH = "GUARDRAILS_RESOURCE_TYPES"
 def install() -> None:
     """Load only the named types where all are asked for. Calling it again has no effect."""
     needed = [name for name in os.environ.get(SWITCH, "").split(",") if name.startswith("aws.")]
-    load = AWS.get_resource_types.__func__  # type: ignore[attr-defined]
+    load = AWS.get_resource_types.__func__
     if not needed or hasattr(load, "all_types"):
         return
 
