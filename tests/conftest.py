@@ -18,6 +18,7 @@ from c7n.policy import PullMode
 from hypothesis import settings
 
 from custom_actions.patches import ask_once, install, prepare_sessions, side_by_side
+from custom_actions.resources import filtering
 
 from .moto_server import Moto
 from .reliability import Reliability
@@ -102,6 +103,8 @@ def sent(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     monkeypatch.setattr(boto3.Session, "client", boto3.Session.client)
     for owner in (Element, ResourceManager):
         monkeypatch.setattr(owner, "executor_factory", owner.executor_factory)
+    monkeypatch.setattr(filtering, "BEFORE_FILTERS", [])
+    monkeypatch.setattr(side_by_side, "BEFORE_FILTERS", filtering.BEFORE_FILTERS)
     ask_once.install()
     side_by_side.install()
     return counted

@@ -191,7 +191,7 @@ class IamInBulk:
             if known.details is None and known.attempts:
                 self._read(kind, known, send)
         found = (known.details or {}).get(name)
-        return None if found is None else pickle.loads(found)  # type: ignore[no-any-return] # noqa: S301 # nosec
+        return None if found is None else pickle.loads(found)  # noqa: S301 # nosec
 
     def _read(self, kind: Kind, known: _Known, send: Send) -> None:
         known.attempts -= 1

@@ -90,13 +90,6 @@ class Answers:
         The result is a copy, so the caller may change it.
         """
         service = str(client.meta.service_model.service_name)
-        if not (is_read(operation) or operation == _ROLE):
-            try:
-                return send(operation, parameters)
-            finally:
-                self._forget(service)
-        if not _can_be_shared(client.meta.service_model.operation_model(operation), parameters):
-            return send(operation, parameters)
         question = _question(client, operation, parameters)
         with self._lock:
             known = self._kept.get(service, {}).get(question)
@@ -107,6 +100,13 @@ class Answers:
                 raise client.exceptions.from_code(_code(answer))(answer, operation)
             if operation != _ROLE or _lasts(answer):
                 return answer
+        if not (is_read(operation) or operation == _ROLE):
+            try:
+                return send(operation, parameters)
+            finally:
+                self._forget(service)
+        if not _can_be_shared(client.meta.service_model.operation_model(operation), parameters):
+            return send(operation, parameters)
         if service == "iam" and operation in ANSWERED:
             answer = self._iam_of(client).answer(operation, parameters, send)
             if answer is not None:
@@ -114,7 +114,7 @@ class Answers:
         try:
             answer = self._send(client, operation, parameters, send, changes)
         except ClientError as error:
-            if _NOTHING_THERE.search(_code(error.response)):
+            if is_kept(error):
                 self._keep(service, question, changes, (error.response, True))
             elif _DENIED.search(_code(error.response)):
                 # c7n notes a denied call only on the bucket, and nobody sees that if the bucket does not match.
@@ -153,7 +153,7 @@ class Answers:
                            ({"LocationConstraint": constraint}, False))
             return answer
         answer = send(operation, parameters)
-        if service == "iam":
+        if service == "iam" and self._changes[service] == changes:
             self._iam_of(client).notice(operation, answer)
         return answer
 
@@ -162,7 +162,7 @@ class Answers:
             return self._iam.setdefault(_question(client, "", {}), IamInBulk())
 
     def _keep(self, service: str, question: Question, changes: int, answer: tuple[Any, bool]) -> None:
-        packed = pickle.dumps(answer, _PROTOCOL)
+        packed = pickle.dumps((_without_headers(answer[0]), answer[1]), _PROTOCOL)
         with self._lock:
             # If something changed during the call, the response may be from before the change.
             if self._changes[service] == changes and self._size + len(packed) <= self._limit:
@@ -204,6 +204,14 @@ def for_many_threads(session: Any, config: Config | None) -> Config:
 def _code(answer: Mapping[str, Any]) -> str:
     """The error code of a response."""
     return str(answer.get("Error", {}).get("Code", ""))
+
+
+def _without_headers(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The response without its HTTP headers, which no policy reads: they are most of a small response."""
+    metadata = answer.get("ResponseMetadata")
+    if not metadata or "HTTPHeaders" not in metadata:
+        return answer
+    return {**answer, "ResponseMetadata": {key: value for key, value in metadata.items() if key != "HTTPHeaders"}}
 
 
 def _about(parameters: Mapping[str, Any]) -> str:
@@ -254,6 +262,11 @@ def switched_on() -> bool:
 def is_sharing() -> bool:
     """Whether a policy runs that shares responses."""
     return _current is not None
+
+
+def is_kept(error: Exception) -> bool:
+    """Whether an error is shared like a response: that something does not exist."""
+    return isinstance(error, ClientError) and bool(_NOTHING_THERE.search(_code(error.response)))
 
 
 def install() -> None:

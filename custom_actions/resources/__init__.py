@@ -8,7 +8,7 @@ from ..face import face
 if TYPE_CHECKING:
     from .counts import COUNTS, Counting, ResourceCounts
     from .endpoint import use_endpoint_of_environment
-    from .filtering import filtered, readable
+    from .filtering import BEFORE_FILTERS, filtered, readable
     from .identity import resource_arn, resource_id, resource_name, resource_tags
     from .matched_values import evidence, sentence
     from .passed import PASSED, SWITCH, PassedResources, ResourceList, ResourceName, keep_passed, list_file
@@ -33,7 +33,7 @@ __getattr__, __all__ = face(
     __name__,
     counts=("COUNTS", "Counting", "ResourceCounts"),
     endpoint=("use_endpoint_of_environment",),
-    filtering=("filtered", "readable"),
+    filtering=("BEFORE_FILTERS", "filtered", "readable"),
     identity=("resource_arn", "resource_id", "resource_name", "resource_tags"),
     matched_values=("evidence", "sentence"),
     passed=(

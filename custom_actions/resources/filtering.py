@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..aws import AWS_ERRORS, code_of, does_not_exist
@@ -58,12 +58,18 @@ def readable(manager: Any, resources: Sequence[Resource]) -> list[Resource]:
     return kept
 
 
+BEFORE_FILTERS: list[Callable[[Any, Any, Sequence[Resource]], None]] = []
+"""Called with the manager, the filter and its resources before the filter runs (patches/side_by_side.py)."""
+
+
 def filtered(manager: Any, each: Any, resources: Sequence[Resource], event: Any) -> list[Resource]:
     """The resources that the filter `each` of the manager matches.
 
     Those for which it raises an error are recorded as unknown. Raises the error if the manager does not collect them.
     """
     unknown = _collector(manager)
+    for prepare in BEFORE_FILTERS:
+        prepare(manager, each, resources)
     before = {id(resource): _copy(resource) for resource in resources if isinstance(resource, dict)}
 
     def undo(resource: Resource) -> None:

@@ -1,7 +1,7 @@
 """The filter `http-without-redirect` and the action `redirect-to-https` on `aws.app-elb`."""
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from c7n.filters import Filter
@@ -10,7 +10,7 @@ from c7n.utils import local_session, type_schema
 from ...errors import Refusal
 from ...fixing import OTHERWISE, Fix, FixPlan, FixResult, Inverse, fix_by_plan, is_listener
 from .apply import read_listeners, steps_of
-from .redirect import offending, plan_redirects
+from .redirect import Listener, offending, plan_redirects
 
 _READS = ("elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeRules")
 _APPLICATION = "application"
@@ -43,14 +43,19 @@ class HttpWithoutRedirect(Filter):
     annotation_key = "c7n:HttpWithoutRedirect"
 
     def process(self, resources: list[dict[str, Any]], event: Any = None) -> list[dict[str, Any]]:
-        client = local_session(self.manager.session_factory).client("elbv2")
+        read = self.reader(local_session(self.manager.session_factory))
         served = []
         for balancer in resources:
-            found = offending(read_listeners(client, balancer["LoadBalancerArn"]))
+            found = offending(read(balancer))
             if found:
                 balancer[self.annotation_key] = [f"port {listener.port}, {rule}" for listener, rule in found]
                 served.append(balancer)
         return served
+
+    def reader(self, session: Any) -> Callable[[Mapping[str, Any]], list[Listener]]:
+        """A function that returns the listeners of a load balancer."""
+        client = session.client("elbv2")
+        return lambda balancer: read_listeners(client, balancer["LoadBalancerArn"])
 
 
 class RedirectToHttps(Fix):

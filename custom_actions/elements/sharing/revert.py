@@ -187,19 +187,26 @@ class SharedOutside(Filter):
         return (KINDS[self.manager.type].permissions[0],)
 
     def process(self, resources: list[dict[str, Any]], event: Any = None) -> list[dict[str, Any]]:
-        kind = KINDS[self.manager.type]
-        client = local_session(self.manager.session_factory).client(kind.service)
+        read = self.reader(local_session(self.manager.session_factory))
         allowed = self.data.get("allowed-accounts") or ()
         found = []
         for resource in resources:
-            if not allowed and "Public" in resource:
-                parties = [PUBLIC] if resource["Public"] else []
-            else:
-                parties = kind.read(client, resource[self.manager.get_model().id])
-            if outside := outside_parties(parties, allowed):
+            if outside := outside_parties(read(resource), allowed):
                 resource[self.annotation_key] = outside
                 found.append(resource)
         return found
+
+    def reader(self, session: Any) -> Callable[[Mapping[str, Any]], Sequence[str]]:
+        """A function that returns with whom a resource is shared."""
+        kind, key = KINDS[self.manager.type], self.manager.get_model().id
+        client, public_only = session.client(kind.service), not self.data.get("allowed-accounts")
+
+        def read(resource: Mapping[str, Any]) -> Sequence[str]:
+            if public_only and "Public" in resource:
+                return [PUBLIC] if resource["Public"] else []
+            return kind.read(client, resource[key])
+
+        return read
 
 
 class RevertSharing(EventFix):

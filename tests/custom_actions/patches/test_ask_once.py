@@ -55,6 +55,16 @@ def test_a_question_is_asked_once_and_each_answer_is_a_copy() -> None:
     assert cloud.asked == 4
 
 
+def test_headers_of_a_response_take_no_memory() -> None:
+    metadata = {"RequestId": "1", "HTTPStatusCode": 200, "RetryAttempts": 0}
+    answers, cloud = Answers(("a",)), Cloud(
+        {"Users": [], "ResponseMetadata": {**metadata, "HTTPHeaders": {"date": "x" * 500}}})
+    for _ in range(2):
+        found = answers.get(client("iam"), "ListUsers", {}, cloud)
+    assert found == {"Users": [], "ResponseMetadata": metadata}
+    assert cloud.asked == 1
+
+
 @pytest.mark.parametrize("code", ["AccessDenied", "Throttling", "RequestLimitExceeded", "ReportInProgress"])
 def test_a_refusal_is_not_kept(code: str) -> None:
     answers, iam, cloud = Answers(("a",)), client("iam"), Cloud(refused(code), {"User": {}})

@@ -102,3 +102,14 @@ def test_a_credential_report_is_of_the_time_at_which_it_was_asked_for(moto: Moto
     assert first - iam.get_credential_report()["GeneratedTime"] > timedelta(hours=4)
     assert iam.generate_credential_report()["State"] == "STARTED"
     assert iam.get_credential_report()["GeneratedTime"] >= first
+
+
+def test_policies_in_bulk_have_names_and_ids_and_documents_are_encoded_everywhere(iam: Any) -> None:
+    document = {"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::a%20b/*"}]}
+    made = iam.create_policy(PolicyName="own", PolicyDocument=json.dumps(document))["Policy"]
+    [shown] = iam.get_account_authorization_details(Filter=["LocalManagedPolicy"])["Policies"]
+    assert {key: shown[key] for key in ("PolicyName", "PolicyId", "Arn")} == {
+        key: made[key] for key in ("PolicyName", "PolicyId", "Arn")}
+    version = iam.get_policy_version(PolicyArn=made["Arn"], VersionId="v1")["PolicyVersion"]
+    assert version["Document"] == document == shown["PolicyVersionList"][0]["Document"]

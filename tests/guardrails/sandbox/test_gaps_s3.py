@@ -70,3 +70,16 @@ def test_mfa_delete_is_kept(moto: Moto) -> None:
     s3.put_bucket_versioning(Bucket="bucket", VersioningConfiguration={"Status": "Suspended"})
     shown = s3.get_bucket_versioning(Bucket="bucket")
     assert (shown["Status"], shown["MFADelete"]) == ("Suspended", "Enabled")
+
+
+def test_a_list_of_buckets_has_regions_and_pages_if_it_is_asked_for_them(moto: Moto) -> None:
+    s3 = moto.client("s3")
+    for name, region in (("c", "eu-west-1"), ("b", "eu-west-1"), ("a", "")):
+        s3.create_bucket(Bucket=f"bucket-{name}", **(
+            {"CreateBucketConfiguration": {"LocationConstraint": region}} if region else {}))
+    assert not any("BucketRegion" in bucket for bucket in s3.list_buckets()["Buckets"])
+    pages = [[(bucket["Name"], bucket["BucketRegion"]) for bucket in page["Buckets"]]
+             for page in s3.get_paginator("list_buckets").paginate(PaginationConfig={"PageSize": 2})]
+    assert pages == [[("bucket-a", "us-east-1"), ("bucket-b", "eu-west-1")], [("bucket-c", "eu-west-1")]]
+    assert [bucket["Name"] for bucket in s3.list_buckets(BucketRegion="eu-west-1", Prefix="bucket-b")["Buckets"]] == [
+        "bucket-b"]

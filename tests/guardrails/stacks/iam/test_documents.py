@@ -25,7 +25,7 @@ from guardrails.stacks.iam.documents import (
     grants,
     size,
 )
-from guardrails.stacks.iam.needs import IamCondition, Permission, of_function, of_hub, of_policy
+from guardrails.stacks.iam.needs import IamCondition, Permission, of_function, of_hub, of_policy, of_sweep
 from guardrails.stacks.iam.operator import of_deploy, of_doctor
 from guardrails.yamlfile import YamlFile, read
 
@@ -234,3 +234,16 @@ def test_the_verb_writes_documents_and_templates_that_cloudformation_takes(
         [Path(sys.executable).with_name("cfn-lint"), "member.template.json", "functions.template.json"],
         cwd=out, capture_output=True, text=True, timeout=120)
     assert (lint.returncode, lint.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("heal", [False, True])
+def test_a_sweep_reads_iam_in_bulk_only_if_a_policy_reads_users_groups_roles_or_policies(heal: bool) -> None:
+    bulk = "iam:GetAccountAuthorizationDetails"
+    policies = {policy.name: policy for policy in load()}
+
+    def actions(name: str) -> set[str]:
+        return {need.action for need in of_sweep([policies[name]], [{}], heal=heal)}
+
+    assert bulk in actions("iam-user-policy-attach")
+    assert bulk not in actions("ebs-snapshot-not-public")
+    assert bulk not in {need.action for need in of_policy(policies["iam-user-policy-attach"])}
