@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,12 +44,19 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(params=["forked", "started", "never forked"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """The ways in which the processes of a sweep begin: on Linux, from a process with threads, and on macOS."""
-    if request.param != "forked":
+    if request.param == "forked":
+        fork(monkeypatch)
+    else:
         monkeypatch.setattr(runner, "can_fork", lambda: False)
         monkeypatch.setenv("FORKS", "never" if request.param == "never forked" else "")
-    elif threading.active_count() > 1 or not sys.platform.startswith("linux"):
-        pytest.skip("this process has threads, so it is not copied")
     return str(request.param)
+
+
+def fork(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Copy this process, although a worker of pytest has a thread: it holds nothing that the copy uses."""
+    if not sys.platform.startswith("linux"):
+        pytest.skip("processes cannot be copied here")
+    monkeypatch.setattr(runner, "can_fork", lambda: True)
 
 
 def policy(name: str) -> Policy:
@@ -219,8 +225,7 @@ def test_without_the_nursery_everything_that_is_left_says_why(
 
 
 def test_workers_begin_afresh_after_so_many_targets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if threading.active_count() > 1 or not sys.platform.startswith("linux"):
-        pytest.skip("the limit is set in this process")
+    fork(monkeypatch)  # with the limit that is set here
     monkeypatch.setattr(nursery_module, "_TASKS_OF_A_WORKER", 2)
     told = Listener()
     run(work_in(*(f"r{number}" for number in range(5))), AUDIT, tmp_path / "a", {}, ended=told,
