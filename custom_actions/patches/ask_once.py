@@ -179,6 +179,12 @@ def sharing(place: Place) -> Iterator[None]:
         _current = before
 
 
+def forget_responses() -> None:
+    """Discard all responses: those of a process that begins another sweep are too old for it."""
+    global _last
+    _last = None
+
+
 def install() -> None:
     """Share responses in dry runs if the environment variable is set. Calling it again has no effect."""
     if not os.environ.get(SWITCH) or hasattr(PullMode.run, "asks_each_time"):

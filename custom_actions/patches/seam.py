@@ -240,6 +240,15 @@ READ = (
         Target("c7n_org.cli", text='"Exception running policy:%s account:%s region:%s error:%s"'),
         Target("c7n_org.cli", text='"Error running policy in %s @ %s exception: %s"'),
     )),
+    Read("guardrails/runs/in_process.py", "a function has no process pool: what a worker of c7n-org's pool "
+         "calls is called directly", (
+             Target("c7n_org.cli:run_account", "(account, region, policies_config, output_path, cache_period, "
+                    "cache_path, metrics, dryrun, debug)"),
+             Target("c7n_org.cli:accounts_iterator", "(config)"),
+             Target("c7n_org.cli:LogFilter.filter", "(self, r)"),
+             Target("c7n_org.cli", text='format="%(asctime)s: %(name)s:%(levelname)s %(message)s"'),
+             Target("c7n_org.cli", text="logging.getLogger('custodian.s3').setLevel(logging.ERROR)"),
+         )),
     Read("guardrails/runs/heal_limits.py", "only c7n's log tells that a policy stopped at its own limit", (
         Target("c7n.query:MaxResourceLimit", text='"policy:%s exceeded resource-limit:'),
     )),

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
         find_accounts,
         listed_accounts,
         make_session,
+        reach,
         reason_of,
+        unchecked_accounts,
     )
     from .choice import EVERY, AccountChoice
     from .entries import check_regions
@@ -37,7 +39,7 @@ __getattr__, __all__ = face(
     __name__,
     account=(
         "AWS_ERRORS", "Account", "Accounts", "accounts_file", "find_accounts", "listed_accounts",
-        "make_session", "reason_of",
+        "make_session", "reach", "reason_of", "unchecked_accounts",
     ),
     choice=("EVERY", "AccountChoice"),
     entries=("check_regions",),

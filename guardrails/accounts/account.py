@@ -148,13 +148,30 @@ def find_accounts(config: Path | None, regions: Sequence[str], choice: AccountCh
     else:
         (listed, variables), caller = _read(config), _caller()
     wanted = [replace(account, regions=_regions(account, regions)) for account in choice.choose(listed)]
+    return reach(Accounts(tuple(wanted), (), variables, caller, _keys(listed) if config else None))
+
+
+def reach(accounts: Accounts) -> Accounts:
+    """The same accounts, each checked once: whether it can be accessed and has the right id; with `all` resolved.
+
+    Raises GuardrailsError for a region that an account has not enabled.
+    """
     with ThreadPoolExecutor(ACCOUNTS_CHECKED) as pool:
-        checked = list(pool.map(_reach, wanted))
-    return Accounts(
-        tuple(account for account, problem in checked if problem is None),
-        tuple((account, problem) for account, problem in checked if problem is not None),
-        variables, caller, _keys(listed) if config else None,
-    )
+        checked = list(pool.map(_reach, accounts.all))
+    return replace(
+        accounts, reached=tuple(account for account, problem in checked if problem is None),
+        unreachable=tuple((account, problem) for account, problem in checked if problem is not None))
+
+
+def unchecked_accounts(config: Path, regions: Sequence[str], choice: AccountChoice = EVERY) -> Accounts:
+    """The accounts of `config`, without entering them; only the caller is asked for. `all` stays as it is.
+
+    Raises GuardrailsError as `find_accounts` does.
+    """
+    check_regions(regions)
+    listed, variables = _read(config)
+    found = tuple(replace(account, regions=_regions(account, regions)) for account in choice.choose(listed))
+    return Accounts(found, (), variables, _caller(), _keys(listed))
 
 
 def listed_accounts(config: Path, regions: Sequence[str], choice: AccountChoice = EVERY) -> Accounts:

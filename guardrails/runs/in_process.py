@@ -1,0 +1,203 @@
+"""Runs c7n-org's runner in this process, one (account, region) after the other: for a Lambda function or a task.
+
+A function has no /dev/shm, so the process pool of `c7n-org run` fails there. `c7n-org run --debug` has no pool, but
+opens a debugger when a policy fails. So this calls what each worker of that pool calls, `c7n_org.cli.run_account`, and
+writes the same log lines and the same output: a run is judged by the same code (`accounting`).
+"""
+from __future__ import annotations
+
+import logging
+import os
+import re
+import shutil
+import signal
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from ..accounts import Account, accounts_file
+from ..paths import PRIVATE_UMASK, make_private
+from ..policies import Policy, merged
+from ..results import THROTTLED
+from .c7n_org import DEFAULT_CONCURRENCY, STARTED, Batch, Concurrency, Ended, How, Work, batches
+from .progress import Advance, Progress
+
+ASK_ONCE = "GUARDRAILS_ASK_ONCE"
+"""Must be in the environment before c7n is imported, or responses are not shared (custom_actions/patches)."""
+_OUT_OF_TIME = "out of time: the shard did not end within {seconds:.0f} seconds"
+# As c7n-org sets them (`c7n_org.cli.init`): these lines become reasons of checks, so they must be the same.
+_LEVELS = {
+    "c7n_org": logging.DEBUG, "custodian": logging.DEBUG, "custodian.s3": logging.ERROR, "botocore": logging.ERROR,
+    "s3transfer": logging.WARNING, "urllib3": logging.WARNING,
+}
+_LOGGED = ("c7n_org", "custodian")
+
+
+class OutOfTime(BaseException):
+    """The time is over. No Exception: c7n continues with the next policy after any of these."""
+
+
+@dataclass
+class InProcess:
+    """A runner with the arguments of `c7n_org.run`, for a process that has only so much time."""
+
+    seconds: float | None = None
+    """After this time the rest is not run, and its checks say so; None without a limit."""
+    out_of_time: bool = field(default=False, init=False)
+    """Whether a run has ended because the time was over."""
+
+    def __call__(
+        self, work: Work, how: How, directory: Path, variables: Mapping[str, Any], *,
+        ended: Callable[[Ended], Work], progress: Advance = lambda progress: None,
+        environment: Mapping[str, str] = MappingProxyType({}), concurrency: Concurrency = DEFAULT_CONCURRENCY,
+        stop_on: re.Pattern[str] | None = None,
+    ) -> str:
+        """Run every batch of `work`; the arguments and the result are those of `c7n_org.run`."""
+        until = None if self.seconds is None else time.monotonic() + self.seconds
+        output = directory / "output"
+        for place in (directory, output):
+            make_private(place)
+        waiting = deque((batch, 1) for batch in batches(work))
+        started = throttled = 0
+        with _changed_environment(environment), _private_files(), tempfile.TemporaryDirectory() as nowhere:
+            _forget_earlier_responses()
+            while waiting:
+                batch, start = waiting.popleft()
+                with _log_lines(directory) as log:
+                    for account, region in batch.targets:
+                        self._run_target(account, region, batch, how, variables, output, nowhere, until)
+                text = log.read_text(errors="replace")
+                log.unlink()
+                started += len(STARTED.findall(text))
+                throttled += len(THROTTLED.findall(text))
+                if stop_on and (found := stop_on.search(text)):
+                    return found[0]
+                again = ended(Ended(batch, text, output, start, stopped=False))
+                waiting.extendleft((each, start + 1) for each in batches(again))
+                progress(Progress(started, throttled))
+        return ""
+
+    def _run_target(
+        self, account: Account, region: str, batch: Batch, how: How, variables: Mapping[str, Any], output: Path,
+        nowhere: str, until: float | None,
+    ) -> None:
+        """Run the policies in one account and region. What happens is in the log."""
+        from c7n_org import cli
+
+        for policy in batch.policies:
+            # The output of an interrupted run must not be read as the output of this one.
+            shutil.rmtree(output / account.name / region / policy.name, ignore_errors=True)
+        [entry] = cli.accounts_iterator(accounts_file([(account, [region])], variables))
+        try:
+            with _time_limit(until):
+                cli.run_account(
+                    entry, region, _fresh(batch.policies, how), str(output), 0, nowhere, None, how.dryrun, False)
+        except OutOfTime:
+            self.out_of_time = True
+            self._failed(account, region, _OUT_OF_TIME.format(seconds=self.seconds))
+        except Exception as error:  # noqa: BLE001 - c7n-org reports a worker's error in the same way
+            self._failed(account, region, str(error))
+
+    @staticmethod
+    def _failed(account: Account, region: str, why: str) -> None:
+        from c7n_org import cli
+
+        cli.log.warning("Error running policy in %s @ %s exception: %s", account.name, region, why)
+
+
+def _fresh(policies: tuple[Policy, ...], how: How) -> dict[str, Any]:
+    """The policies as c7n-org reads them from its file. A copy for each target: c7n fills them in."""
+    return merged(policies, mode=how.mode, actions=how.actions)
+
+
+def _forget_earlier_responses() -> None:
+    """A function's process handles one shard after the other, minutes or hours apart."""
+    from custom_actions.patches import forget_responses
+
+    forget_responses()
+
+
+@contextmanager
+def _changed_environment(added: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in added}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _private_files() -> Iterator[None]:
+    before = os.umask(PRIVATE_UMASK)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+@contextmanager
+def _log_lines(directory: Path) -> Iterator[Path]:
+    """A file with what c7n-org logs in this context, in the form of its command line. It goes nowhere else."""
+    from c7n_org import cli
+
+    handle, name = tempfile.mkstemp(dir=directory, prefix="log-", suffix=".txt")
+    os.close(handle)
+    handler = logging.FileHandler(name)
+    handler.setFormatter(logging.Formatter("%(asctime)s: %(name)s:%(levelname)s %(message)s"))
+    handler.addFilter(cli.LogFilter())
+    loggers = [logging.getLogger(each) for each in _LOGGED]
+    levels = {each_name: logging.getLogger(each_name).level for each_name in _LEVELS}
+    propagated = [each.propagate for each in loggers]
+    for each_name, level in _LEVELS.items():
+        logging.getLogger(each_name).setLevel(level)
+    for each in loggers:
+        each.addHandler(handler)
+        each.propagate = False
+    try:
+        yield Path(name)
+    finally:
+        for each, propagate in zip(loggers, propagated, strict=True):
+            each.removeHandler(handler)
+            each.propagate = propagate
+        for each_name, level in levels.items():
+            logging.getLogger(each_name).setLevel(level)
+        handler.close()
+
+
+@contextmanager
+def _time_limit(until: float | None) -> Iterator[None]:
+    """Raise OutOfTime in this context when the time `until` (monotonic) has come.
+
+    Elsewhere than in the main thread, only if it has come already.
+    """
+    if until is None:
+        yield
+        return
+    if (left := until - time.monotonic()) <= 0:
+        raise OutOfTime
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: object) -> None:
+        raise OutOfTime
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, left)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
