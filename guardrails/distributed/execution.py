@@ -184,7 +184,7 @@ class DistributedAudit:
                 why, f"see its log; `{command('audit --resume')} {path.parent}` runs the missing shards") from None
         finally:
             fetched.unlink(missing_ok=True)
-        self.run = replace(self.run, store=RunStore.open(path))
+        self.run.store = RunStore.open(path)
 
 
 def start_distributed(request: AuditRequest, directory: Callable[[], Path], machine: StateMachine) -> DistributedAudit:

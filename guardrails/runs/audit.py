@@ -148,6 +148,10 @@ class AuditRun:
     plan: SweepPlan
     exceptions: Exceptions
 
+    def close(self) -> None:
+        """Close the file."""
+        self.store.close()
+
     @property
     def total(self) -> int:
         """The number of checks: one for each (account, region, policy)."""
