@@ -1,13 +1,16 @@
 """A worker that fails on purpose: `faulty.py` in the archive of the tests. Nothing of it is shipped.
 
-Calls are answered as AWS answers them: a throttled one with HTTP 400 and Throttling, a denied AssumeRole with 403.
+Calls are answered as AWS answers them: a throttled one with HTTP 503 and RequestLimitExceeded, a denied AssumeRole with
+403. c7n tries a throttled call again for four minutes; here it does not wait in between.
 """
 from __future__ import annotations
 
 import json
 import os
 import signal
+from contextlib import nullcontext
 from typing import Any
+from unittest.mock import patch
 
 import boto3
 from botocore import handlers
@@ -58,4 +61,5 @@ def handler(event: Any, context: Any) -> Any:
     if account in faults.get("killed", ()):
         os.kill(os.getpid(), signal.SIGKILL)
     _now.update({name: account in faults.get(name, ()) for name in _now})
-    return worker.handler(event, context)
+    with patch("time.sleep") if _now["throttled"] else nullcontext():
+        return worker.handler(event, context)
