@@ -28,7 +28,6 @@ import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -36,7 +35,7 @@ from audit import HOME, REGION, ROOT, account_id, cloud, seed
 
 from guardrails.results import RunStore
 from guardrails.sandbox import Sandbox
-from tests.step_functions import Faults, SweepStack, deploy, make_archive
+from tests.step_functions import Faults, SweepStack, deploy, differences, make_archive, rows
 
 POLICIES = """
 policies:
@@ -61,13 +60,6 @@ policies:
   metadata: {severity: medium, title: Keys are rotated}
   filters: [{type: key-rotation-status, key: KeyRotationEnabled, value: false}]
 """
-SECTIONS = {
-    "checks": "select account, account_name, region, policy, state, reason, matched, unknown, listed, in_scope, passed "
-              "from checks",
-    "findings": "select * from findings", "accounts": "select * from accounts", "policies": "select * from policies",
-    "passed": "select account, region, policy, list, number, bits from passed",
-    "lists": "select * from resource_lists",
-}
 
 
 def fill(sandbox: Sandbox, accounts: list[str]) -> None:
@@ -85,21 +77,6 @@ def fill(sandbox: Sandbox, accounts: list[str]) -> None:
             iam.put_user_policy(UserName=f"user-{number}", PolicyName="all", PolicyDocument=(
                 '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}'))
         sandbox.client("kms", account, REGION).create_key()
-
-
-def rows(directory: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """What the run's file has, in an order of its own."""
-    with RunStore.open(directory) as store:
-        return {name: sorted(store.rows(query), key=repr) for name, query in SECTIONS.items()}
-
-
-def differences(one: Path, other: Path) -> list[str]:
-    """Every row that only one of two runs has."""
-    left, right = rows(one), rows(other)
-    return [
-        f"{name}: {side} {row}" for name in SECTIONS
-        for side, row in [*(("only the first has", row) for row in left[name] if row not in set(right[name])),
-                          *(("only the second has", row) for row in right[name] if row not in set(left[name]))]]
 
 
 class Bench:
@@ -189,7 +166,7 @@ def faults(bench: Bench, accounts: list[str], local: Path) -> None:
 
 def unit(size: int) -> None:
     """One shard with all policies, in this process."""
-    with cloud() as where, tempfile.TemporaryDirectory() as directory:
+    with cloud() as where:
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             del os.environ[name]
         os.environ.update({k: v for k, v in where.environment().items() if k.startswith("AWS_")})

@@ -14,12 +14,20 @@ from typing import Any
 
 from custom_actions.names import SWEEPS
 from guardrails.distributed import write_archive
+from guardrails.results import RunStore
 from guardrails.sandbox import Sandbox
 from guardrails.stacks.sweep_stack import sweep
 from tests.cloudformation import Stack
 
 BUCKET = "guardrails-sweeps-bucket"
 FAULTS = "faults.json"
+SECTIONS = {
+    "checks": "select account, account_name, region, policy, state, reason, matched, unknown, listed, in_scope, passed "
+              "from checks",
+    "findings": "select * from findings", "accounts": "select * from accounts", "policies": "select * from policies",
+    "passed": "select account, region, policy, list, number, bits from passed",
+    "lists": "select * from resource_lists",
+}
 _FAULTY = Path(__file__).with_name("faulty_worker.py")
 
 
@@ -55,6 +63,21 @@ class SweepStack:
         pages = self.sandbox.client("s3", self.account, self.region).get_paginator("list_objects_v2").paginate(
             Bucket=BUCKET, Prefix=prefix)
         return [each["Key"] for page in pages for each in page.get("Contents", ())]
+
+
+def rows(directory: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """What the run's file has, in an order of its own."""
+    with RunStore.open(directory) as store:
+        return {name: sorted(store.rows(query), key=repr) for name, query in SECTIONS.items()}
+
+
+def differences(one: Path, other: Path) -> list[str]:
+    """Every row that only one of two runs has."""
+    left, right = rows(one), rows(other)
+    return [
+        f"{name}: {side} {row}" for name in SECTIONS
+        for side, row in [*(("only the first has", row) for row in left[name] if row not in set(right[name])),
+                          *(("only the second has", row) for row in right[name] if row not in set(left[name]))]]
 
 
 def make_archive(path: Path) -> Path:

@@ -109,6 +109,12 @@ PATCHES = (
             Target("botocore.model:OperationModel.wire_name"),
         )),
     Patch(
+        "call_rate", "many workers of a sweep at once must leave an account's API quota to others",
+        required=False, targets=(
+            Target("botocore.handlers:BUILTIN_HANDLERS"),
+            Target("botocore.endpoint", text='f"before-send.{service_id}.{operation_model.name}"'),
+        )),
+    Patch(
         "parameters", "c7n has no defaults for the variables of a policy; its braces read the process's environment",
         required=True, targets=(
             Target("c7n.policy:Policy.get_variables", "(self, variables=None)"),
@@ -270,7 +276,7 @@ def install(*modules: str) -> None:
 
 def prepare_sessions() -> None:
     """Install the patches that take effect only for sessions made later. Calling it again has no effect."""
-    install("service_models", "checked_responses")
+    install("service_models", "checked_responses", "call_rate")
 
 
 def _install(patch: Patch) -> None:

@@ -19,8 +19,9 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from custom_actions.names import SWEEPS
+from custom_actions.vocabulary import GLOBAL
 
-from ..accounts import AWS_ERRORS, Accounts, make_session, reason_of, unchecked_accounts
+from ..accounts import AWS_ERRORS, Accounts, account_region, make_session, reason_of, unchecked_accounts
 from ..command import command
 from ..errors import GuardrailsError
 from ..results import FILE, RunStore
@@ -262,14 +263,16 @@ def _incomplete(audit: DistributedAudit, shards: list[Shard]) -> set[str]:
         return {shard.id for shard in shards}
     question = Question.parse(audit.place.bucket.read(audit.place.question))
     numbers = {account.name: account.id for account in question.accounts}
+    once = {info.name: account_region(info.regions) for info in audit.run.store.accounts()}
     of_account: dict[str, list[Shard]] = {}
     for shard in shards:
         of_account.setdefault(shard.account, []).append(shard)
     found: set[str] = set()
     for check in audit.run.store.checks(missing=True):
         candidates = of_account.get(numbers[check.account_name], [])
-        # What belongs to the whole account is in one shard; each of them may be it.
-        covering = [shard for shard in candidates if shard.covers(check.region)] or candidates
+        region = once[check.account_name] if check.region == GLOBAL else check.region
+        # If no shard is known to have it, each may have it.
+        covering = [shard for shard in candidates if shard.covers(region)] or candidates
         found.update(shard.id for shard in covering)
     return found
 
