@@ -18,8 +18,10 @@ from ..errors import GuardrailsError
 from ..paths import INSTALLED, ROOT
 
 _PACKAGE = "aws-guardrails"
-_LEFT_OUT = frozenset({"cfn-lint"})
-"""Dependencies that no worker uses."""
+_LEFT_OUT = frozenset({"cfn-lint", "rich"})
+"""Dependencies that only the command line uses."""
+_EXAMPLES = "/examples-1.json"
+"""botocore's examples for its documentation: hundreds of files that no client reads."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _BORN = (1980, 1, 1, 0, 0, 0)
 _PACKAGES = ("custom_actions", "guardrails")
@@ -92,4 +94,5 @@ def _files() -> Iterator[tuple[str, Path]]:
 
 def _is_shipped(name: str) -> bool:
     """Whether a file of an installed package belongs into the archive: no scripts, and no compiled Python."""
-    return not (name.startswith(("..", "/")) or "__pycache__" in name or name.endswith((".pyc", ".pth")))
+    return not (
+        name.startswith(("..", "/")) or "__pycache__" in name or name.endswith((".pyc", ".pth")) or _EXAMPLES in name)
