@@ -46,6 +46,9 @@ def reduce_run(
             history = f"s3://{place.bucket.name}/{HISTORY}" if nightly else None
             exceptions, controls = question.load_exceptions(here), question.controls_in(here / "controls")
             assessment = assess(store, controls=controls, exceptions=exceptions, history=history)
+            store.copy_to(here / "merged.db")
+            # Before the reports: if they need too long, the results are there all the same.
+            place.bucket.upload(here / "merged.db", place.merged(attempt))
             write(FORMATS, assessment, here)
             for file in report_files(here):
                 if file.name != FILE:
@@ -53,7 +56,6 @@ def reduce_run(
             said: dict[str, object] = {
                 "run": place.run, "complete": assessment.complete, "checks": assessment.asked,
                 "completed": assessment.seen, "open": sum(assessment.open_by_severity.values())}
-        place.bucket.upload(here / FILE, place.merged(attempt))
     return said
 
 
