@@ -12,6 +12,7 @@ from tests.guardrails.report.html.conftest import start_browser
 BENCH = Path(__file__).parents[1] / "bench"
 SMALLEST = {
     "audit.py": ("--rounds", "1", "--size", "1", "--way", "custodian, one start", "--way", "audit"),
+    "distributed.py": ("--unit", "--size", "1"),
     "evidence.py": ("--resources", "10", "--checks", "2"),
     "html_report.py": ("--rounds", "1", "--findings", "10"),
     "ingress.py": ("--rules", "5", "--pairs", "5"),

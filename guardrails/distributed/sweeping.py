@@ -53,6 +53,7 @@ def sweep_shard(
 
     Raises GuardrailsError if the bucket refuses, or the question is another one.
     """
+    runner = InProcess(seconds)
     key = place.shard(shard.id, attempt)
     if place.bucket.exists(key):
         return ShardResult(shard.id, written=False)
@@ -60,7 +61,6 @@ def sweep_shard(
     with tempfile.TemporaryDirectory(prefix="shard-") as directory:
         here = Path(directory)
         with RunStore.create(here / FILE) as store:
-            runner = InProcess(seconds)
             _run(store, here, question, shard, _earlier(place, shard, attempt, here), runner)
             if whole and runner.out_of_time:
                 raise ShardTooLong(f"shard {shard.id} did not end within {seconds:.0f} seconds")

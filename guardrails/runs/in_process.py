@@ -49,9 +49,14 @@ class InProcess:
     """A runner with the arguments of `c7n_org.run`, for a process that has only so much time."""
 
     seconds: float | None = None
-    """After this time the rest is not run, and its checks say so; None without a limit."""
+    """So many seconds after this was made, the rest is not run, and its checks say so; None without a limit."""
     out_of_time: bool = field(default=False, init=False)
     """Whether a run has ended because the time was over."""
+    _until: float | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        if self.seconds is not None:
+            self._until = time.monotonic() + self.seconds
 
     def __call__(
         self, work: Work, how: How, directory: Path, variables: Mapping[str, Any], *,
@@ -60,7 +65,6 @@ class InProcess:
         stop_on: re.Pattern[str] | None = None,
     ) -> str:
         """Run every batch of `work`; the arguments and the result are those of `c7n_org.run`."""
-        until = None if self.seconds is None else time.monotonic() + self.seconds
         output = directory / "output"
         for place in (directory, output):
             make_private(place)
@@ -72,7 +76,7 @@ class InProcess:
                 batch, start = waiting.popleft()
                 with _log_lines(directory) as log:
                     for account, region in batch.targets:
-                        self._run_target(account, region, batch, how, variables, output, nowhere, until)
+                        self._run_target(account, region, batch, how, variables, output, nowhere)
                 text = log.read_text(errors="replace")
                 log.unlink()
                 started += len(STARTED.findall(text))
@@ -86,7 +90,7 @@ class InProcess:
 
     def _run_target(
         self, account: Account, region: str, batch: Batch, how: How, variables: Mapping[str, Any], output: Path,
-        nowhere: str, until: float | None,
+        nowhere: str,
     ) -> None:
         """Run the policies in one account and region. What happens is in the log."""
         from c7n_org import cli
@@ -96,7 +100,7 @@ class InProcess:
             shutil.rmtree(output / account.name / region / policy.name, ignore_errors=True)
         [entry] = cli.accounts_iterator(accounts_file([(account, [region])], variables))
         try:
-            with _time_limit(until):
+            with _time_limit(self._until):
                 cli.run_account(
                     entry, region, _fresh(batch.policies, how), str(output), 0, nowhere, None, how.dryrun, False)
         except OutOfTime:

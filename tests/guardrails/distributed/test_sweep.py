@@ -169,6 +169,33 @@ def test_a_shard_that_runs_out_of_time_says_so_in_each_check_or_is_left_to_a_tas
         assert (check.state, "out of time" in check.reason) == ("not-run", True)
 
 
+def test_a_task_has_the_time_that_it_needs(
+    played: Played, accounts_yml: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    message = plan_of(played, accounts_yml, tmp_path)
+    capsys.readouterr()
+    # As the state machine hands it to the container: its input as one argument.
+    assert worker.main([json.dumps(message)]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "shard": f"{RED}-0", "written": True, "checks": 1, "missing": 0}
+
+
+def test_a_function_keeps_time_to_write_its_results(
+    played: Played, accounts_yml: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = plan_of(played, accounts_yml, tmp_path)
+
+    class Context:
+        def get_remaining_time_in_millis(self) -> int:
+            return 40_000
+
+    monkeypatch.setenv("TASKS", "1")
+    with pytest.raises(ShardTooLong):
+        worker.handler(message, Context())
+    monkeypatch.setenv("TASKS", "")
+    assert worker.handler(message, Context())["missing"] == 1
+
+
 def test_a_question_that_was_changed_is_refused(played: Played, accounts_yml: Path, tmp_path: Path) -> None:
     message = plan_of(played, accounts_yml, tmp_path)
     key = f"runs/{message['run']}/question.yml"
