@@ -7,7 +7,8 @@ parts of keys.
     {"step": "sweep",  "run": RUN, "attempt": 1, "question": DIGEST, "shard": {…}}
     {"step": "reduce", "run": RUN, "attempt": 1, "question": DIGEST, "nightly": false, "map": {…}}
 
-The environment has BUCKET; for the worker optionally TASKS, if a task runs longer shards; for plan MAX_CONCURRENCY.
+The environment has BUCKET; for the worker GUARDRAILS_ASK_ONCE (custom_actions/patches), and TASKS if a task runs longer
+shards; for plan MAX_CONCURRENCY.
 """
 from __future__ import annotations
 
@@ -17,11 +18,10 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-# Before c7n is imported: Lambda does not read .pth files, and responses are shared only if the variable is there then.
+# Before c7n is imported: Lambda does not read .pth files.
 import custom_actions._autoload  # noqa: F401
 
 from ..errors import GuardrailsError
-from ..runs import ASK_ONCE
 from .bucket import RunPlace, SweepBucket
 from .planning import prepare
 from .question import Question
@@ -29,7 +29,6 @@ from .reduction import cause_text, failures_of, reduce_run
 from .shards import Shard
 from .sweeping import read_question, sweep_shard
 
-os.environ.setdefault(ASK_ONCE, "1")
 _RESERVE_SECONDS = 45.0
 """What a worker keeps of its time to write and upload its results."""
 

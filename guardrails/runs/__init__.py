@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .heal_plan import HealPlan
     from .heal_result import Heal
     from .heal_start import fixable, resume_heal, start_heal
-    from .in_process import ASK_ONCE, InProcess
+    from .in_process import InProcess
     from .outputs import with_output
     from .progress import Advance, Progress, ShowProgress, without_progress
     from .receipt_check import ReceiptCheck, true_state
@@ -73,7 +73,7 @@ __getattr__, __all__ = face(
     heal_plan=("HealPlan",),
     heal_result=("Heal",),
     heal_start=("fixable", "resume_heal", "start_heal"),
-    in_process=("ASK_ONCE", "InProcess"),
+    in_process=("InProcess",),
     outputs=("with_output",),
     progress=("Advance", "Progress", "ShowProgress", "without_progress"),
     receipt_check=("ReceiptCheck", "true_state"),

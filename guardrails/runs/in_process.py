@@ -3,6 +3,8 @@
 A function has no /dev/shm, so the process pool of `c7n-org run` fails there. `c7n-org run --debug` has no pool, but
 opens a debugger when a policy fails. So this calls what each worker of that pool calls, `c7n_org.cli.run_account`, and
 writes the same log lines and the same output: a run is judged by the same code (`accounting`).
+
+Responses are shared between policies only if GUARDRAILS_ASK_ONCE is in the environment before c7n is imported.
 """
 from __future__ import annotations
 
@@ -29,8 +31,6 @@ from ..results import THROTTLED
 from .c7n_org import DEFAULT_CONCURRENCY, STARTED, Batch, Concurrency, Ended, How, Work, batches
 from .progress import Advance, Progress
 
-ASK_ONCE = "GUARDRAILS_ASK_ONCE"
-"""Must be in the environment before c7n is imported, or responses are not shared (custom_actions/patches)."""
 _OUT_OF_TIME = "out of time: the shard did not end within {seconds:.0f} seconds"
 # As c7n-org sets them (`c7n_org.cli.init`): these lines become reasons of checks, so they must be the same.
 _LEVELS = {
