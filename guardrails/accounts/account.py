@@ -168,10 +168,7 @@ def unchecked_accounts(config: Path, regions: Sequence[str], choice: AccountChoi
 
     Raises GuardrailsError as `find_accounts` does.
     """
-    check_regions(regions)
-    listed, variables = _read(config)
-    found = tuple(replace(account, regions=_regions(account, regions)) for account in choice.choose(listed))
-    return Accounts(found, (), variables, _caller(), _keys(listed))
+    return replace(_chosen(config, regions, choice), caller=_caller())
 
 
 def listed_accounts(config: Path, regions: Sequence[str], choice: AccountChoice = EVERY) -> Accounts:
@@ -179,13 +176,18 @@ def listed_accounts(config: Path, regions: Sequence[str], choice: AccountChoice 
 
     Raises GuardrailsError as `find_accounts` does, and for the region `all`, which only AWS could resolve.
     """
-    check_regions(regions)
-    listed, variables = _read(config)
-    found = tuple(replace(account, regions=_regions(account, regions)) for account in choice.choose(listed))
-    if every := next((account for account in found if ALL in account.regions), None):
+    found = _chosen(config, regions, choice)
+    if every := next((account for account in found.all if ALL in account.regions), None):
         raise GuardrailsError(
             f"{config}: account {every} has the region `all`, which only AWS can resolve; this verb does not call AWS",
             "list the account's regions in accounts.yml")
+    return found
+
+
+def _chosen(config: Path, regions: Sequence[str], choice: AccountChoice) -> Accounts:
+    check_regions(regions)
+    listed, variables = _read(config)
+    found = tuple(replace(account, regions=_regions(account, regions)) for account in choice.choose(listed))
     return Accounts(found, (), variables, listed=_keys(listed))
 
 

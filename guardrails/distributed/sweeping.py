@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -13,7 +12,7 @@ from ..errors import GuardrailsError
 from ..policies import Policy, PolicySources
 from ..results import FILE, CheckRow, PolicyInfo, RunStore
 from ..runs import AuditRequest, AuditRun, InProcess, SweepPlan, account_infos, policy_info
-from .bucket import NoSuchObject, RunPlace
+from .bucket import RunPlace
 from .merging import copy_results
 from .question import Question, digest
 from .shards import Shard
@@ -125,9 +124,9 @@ def _done(check: CheckRow) -> bool:
 def _earlier(place: RunPlace, shard: Shard, attempt: int, directory: Path) -> Path | None:
     """The results of the last earlier attempt that has any; None without one."""
     for before in range(attempt - 1, 0, -1):
-        file = directory / f"attempt-{before}.db"
-        with suppress(NoSuchObject):
-            place.bucket.download(place.shard(shard.id, before), file)
+        # Whether it exists is listed: a worker may list only below its run's shards, so that S3 answers "denied" to a
+        # read of what does not exist.
+        if place.bucket.exists(place.shard(shard.id, before)):
+            place.bucket.download(place.shard(shard.id, before), file := directory / f"attempt-{before}.db")
             return file
-        file.unlink(missing_ok=True)
     return None

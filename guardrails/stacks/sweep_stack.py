@@ -109,6 +109,12 @@ def _rules() -> dict[str, Any]:
         "Code": {"Assertions": [{
             "Assert": {"Fn::Or": [{"Fn::Not": [none]}, {"Fn::Not": [{"Fn::Equals": [{"Ref": "CodeBucket"}, "none"]}]}]},
             "AssertDescription": "Give CodeBucket and CodeKey, or Image."}]},
+        "Tasks": {"Assertions": [{
+            "Assert": {"Fn::Or": [
+                {"Fn::Contains": [{"Ref": "TaskSubnets"}, ""]},
+                {"Fn::And": [{"Fn::Not": [none]}, {"Fn::Not": [
+                    {"Fn::Contains": [{"Ref": "TaskSecurityGroups"}, ""]}]}]}]},
+            "AssertDescription": "Tasks need Image and TaskSecurityGroups."}]},
     }
 
 
@@ -125,9 +131,9 @@ def _objects(*keys: str) -> list[dict[str, Any]]:
 
 
 def _list(*prefixes: str) -> dict[str, Any]:
-    """Without it, S3 does not tell an object that does not exist from one that is refused."""
-    return _allow("List", ["s3:ListBucket"], {"Fn::GetAtt": ["Bucket", "Arn"]},
-                  Condition={"StringLike": {"s3:prefix": list(prefixes)}})
+    """Listing keys below these prefixes, or all; if only some, S3 answers "denied" to a read of what does not exist."""
+    only = {"Condition": {"StringLike": {"s3:prefix": list(prefixes)}}} if prefixes else {}
+    return _allow("List", ["s3:ListBucket"], {"Fn::GetAtt": ["Bucket", "Arn"]}, **only)
 
 
 _KEY = _if("Encrypted", _allow("Key", ["kms:Decrypt", "kms:GenerateDataKey"], {"Ref": "KmsKeyArn"}))
@@ -179,7 +185,7 @@ def _functions() -> dict[str, Any]:
         "ReduceRole": _role(_REDUCE, "Begins sweeps, and merges their results.", "lambda.amazonaws.com", [
             _allow("Read", ["s3:GetObject"], _objects(*runs, "history.db")),
             _allow("Write", ["s3:PutObject"], _objects("runs/*", "history.db")),
-            _list("runs/*", "nightly/*", "history.db"), _KEY, _may_log("ReduceLog")]),
+            _list(), _KEY, _may_log("ReduceLog")]),
         "Worker": _function(_WORKER, "Worker", "Runs one shard of a sweep.", "WorkerMemory", 1024, {
             "TASKS": _if("Tasks", "1", ""),
             # An account's quota is for everybody: slow down when AWS says so, and have a bound before.

@@ -11,8 +11,10 @@ import pytest
 
 from custom_actions.names import SWEEPS
 from guardrails.distributed import worker
+from guardrails.distributed.bucket import NoSuchObject, SweepBucket
 from guardrails.distributed.execution import StateMachine
 from guardrails.distributed.shards import shards_of
+from guardrails.errors import GuardrailsError
 from guardrails.runs.progress import Progress
 from tests.step_functions import BUCKET, filled_stack
 
@@ -97,6 +99,18 @@ def played(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Played:
         name=SWEEPS, definition=json.dumps(machine["Definition"]), roleArn=f"arn:aws:iam::{HOME}:role/states")
     monkeypatch.setenv("BUCKET", BUCKET)
     monkeypatch.setattr(shards_of, "__defaults__", (1,))
+    get = SweepBucket._get
+
+    def denied(self: SweepBucket, key: str) -> Any:
+        try:
+            return get(self, key)
+        except NoSuchObject:
+            # The worker may list only some prefixes, so S3 does not tell it that an object does not exist.
+            if "/shards/" in key:
+                raise GuardrailsError(f"{key}: AccessDenied on GetObject", "") from None
+            raise
+
+    monkeypatch.setattr(SweepBucket, "_get", denied)
     found = Played(cloud)
     monkeypatch.setattr(StateMachine, "start", lambda self, run, attempt: found.start(self, run, attempt))
     monkeypatch.setattr(StateMachine, "describe", lambda self, execution: {"status": found.status})
