@@ -54,6 +54,8 @@ DEPLOY_ROLE, DOCTOR_ROLE = "guardrails-deploy", "guardrails-doctor"
 """The default names of the roles that people use to run the commands."""
 NIGHTLY = "guardrails-nightly"
 """The nightly audit: its build project, role, schedule, event rule, alarm and topic."""
+SWEEPS = "guardrails-sweeps"
+"""Sweeps on Step Functions: the state machine; its functions, roles, schedule and alarm begin with it."""
 OPERATOR_ROLES = frozenset({FUNCTION_ROLE, RESPONDER_ROLE, HUB_ROLE, MEMBER_ROLE, HEAL_ROLE})
 """The roles that change resources for a policy. A fix never undoes their changes in their own account."""
 

@@ -19,6 +19,9 @@ HEALTH_READS = 8
 """Functions of one region that `doctor` reads at the same time."""
 HEALTH_REGIONS = 4
 """(account, region) targets that `doctor` checks at the same time."""
+REGIONS_PER_SHARD = 4
+"""Regions of one account in a shard of a sweep on Step Functions: few enough for a function's 15 minutes, and each
+shard enters its account once."""
 OUTPUTS_READ = 8
 """Objects that are read from S3 at the same time."""
 SECURITY_HUBS = 16

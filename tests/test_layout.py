@@ -21,6 +21,7 @@ LEVELS: Mapping[str, int] = {
     "guardrails.cases": 3, "guardrails.settings": 3, "guardrails.results": 3, "guardrails.assessment": 4,
     "guardrails.runs": 5, "guardrails.parquet": 5,
     "guardrails.report": 6, "guardrails.replay": 6, "guardrails.deployment": 6, "guardrails.stacks": 7,
+    "guardrails.distributed": 7,
     "guardrails.health": 8, "guardrails.cli": 9,
 }
 # What c7n, Lambda and the environment enter by, above everything in custom_actions.

@@ -7,12 +7,12 @@ from ..face import face
 
 if TYPE_CHECKING:
     from .archive import in_order
-    from .ask_once import share_responses
+    from .ask_once import forget_responses, share_responses
     from .seam import DoesNotFit, install, prepare_function, prepare_sessions
 
 __getattr__, __all__ = face(
     __name__,
     archive=("in_order",),
-    ask_once=("share_responses",),
+    ask_once=("forget_responses", "share_responses"),
     seam=("DoesNotFit", "install", "prepare_function", "prepare_sessions"),
 )

@@ -269,6 +269,12 @@ def is_kept(error: Exception) -> bool:
     return isinstance(error, ClientError) and bool(_NOTHING_THERE.search(_code(error.response)))
 
 
+def forget_responses() -> None:
+    """Discard all responses: those of a process that begins another sweep are too old for it."""
+    global _last
+    _last = None
+
+
 def install() -> None:
     """Share responses in dry runs if the environment variable is set. Calling it again has no effect."""
     if not switched_on() or hasattr(PullMode.run, "asks_each_time"):

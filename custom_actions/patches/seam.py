@@ -136,6 +136,12 @@ PATCHES = (
             Target("botocore.model:OperationModel.wire_name"),
         )),
     Patch(
+        "call_rate", "many workers of a sweep at once must leave an account's API quota to others",
+        required=False, targets=(
+            Target("botocore.handlers:BUILTIN_HANDLERS"),
+            Target("botocore.endpoint", text='f"before-send.{service_id}.{operation_model.name}"'),
+        )),
+    Patch(
         "parameters", "c7n has no defaults for the variables of a policy; its braces read the process's environment",
         required=True, targets=(
             Target("c7n.policy:Policy.get_variables", "(self, variables=None)"),
@@ -311,6 +317,15 @@ READ = (
              Target("botocore.session:Session", text="self._credentials"),
              Target("botocore.signers", text="frozen_credentials = credentials.get_frozen_credentials()"),
          )),
+    Read("guardrails/runs/in_process.py", "a function has no process pool: what a worker of c7n-org's pool "
+         "calls is called directly", (
+             Target("c7n_org.cli:run_account", "(account, region, policies_config, output_path, cache_period, "
+                    "cache_path, metrics, dryrun, debug)"),
+             Target("c7n_org.cli:accounts_iterator", "(config)"),
+             Target("c7n_org.cli:LogFilter.filter", "(self, r)"),
+             Target("c7n_org.cli", text='format="%(asctime)s: %(name)s:%(levelname)s %(message)s"'),
+             Target("c7n_org.cli", text="logging.getLogger('custodian.s3').setLevel(logging.ERROR)"),
+         )),
     Read("guardrails/runs/heal_limits.py", "only c7n's log tells that a policy stopped at its own limit", (
         Target("c7n.query:MaxResourceLimit", text='"policy:%s exceeded resource-limit:'),
     )),
@@ -332,7 +347,7 @@ def install(*modules: str) -> None:
 
 def prepare_sessions() -> None:
     """Install the patches that take effect only for sessions made later. Calling it again has no effect."""
-    install("service_models", "checked_responses")
+    install("service_models", "checked_responses", "call_rate")
 
 
 def prepare_function() -> None:

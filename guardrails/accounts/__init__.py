@@ -17,7 +17,9 @@ if TYPE_CHECKING:
         find_accounts,
         listed_accounts,
         make_session,
+        reach,
         reason_of,
+        unchecked_accounts,
     )
     from .choice import EVERY, AccountChoice
     from .credentials import Credentials
@@ -38,7 +40,7 @@ __getattr__, __all__ = face(
     __name__,
     account=(
         "AWS_ERRORS", "Account", "Accounts", "accounts_file", "find_accounts", "listed_accounts",
-        "make_session", "reason_of",
+        "make_session", "reach", "reason_of", "unchecked_accounts",
     ),
     choice=("EVERY", "AccountChoice"),
     credentials=("Credentials",),

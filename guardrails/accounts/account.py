@@ -192,17 +192,33 @@ def find_accounts(config: Path | None, regions: Sequence[str], choice: AccountCh
     else:
         (listed, variables), caller = _read(config), _caller()
     wanted = [replace(account, regions=_regions(account, regions)) for account in choice.choose(listed)]
+    accounts = Accounts(tuple(wanted), (), variables, caller, _keys(listed) if config else None)
+    # AWS has just said that the current credentials belong to the current account.
+    return reach(accounts, known=() if config else [account.id for account in wanted])
+
+
+def reach(accounts: Accounts, *, known: Iterable[str] = ()) -> Accounts:
+    """The same accounts, each checked once: whether it can be accessed and has the right id; with `all` resolved.
+
+    `known`: ids of accounts to which the current credentials are known to belong.
+
+    Raises GuardrailsError for a region that an account has not enabled.
+    """
     clients = CallerClients()
-    if config is None:
-        # AWS has just said that the credentials belong to it.
-        clients.known.update(account.id for account in wanted)
+    clients.known.update(known)
     with ThreadPoolExecutor(ACCOUNTS_CHECKED) as pool:
-        checked = list(pool.map(lambda account: _reach(account, clients), wanted))
-    return Accounts(
-        tuple(account for account, problem in checked if problem is None),
-        tuple((account, problem) for account, problem in checked if problem is not None),
-        variables, caller, _keys(listed) if config else None,
-    )
+        checked = list(pool.map(lambda account: _reach(account, clients), accounts.all))
+    return replace(
+        accounts, reached=tuple(account for account, problem in checked if problem is None),
+        unreachable=tuple((account, problem) for account, problem in checked if problem is not None))
+
+
+def unchecked_accounts(config: Path, regions: Sequence[str], choice: AccountChoice = EVERY) -> Accounts:
+    """The accounts of `config`, without entering them; only the caller is asked for. `all` stays as it is.
+
+    Raises GuardrailsError as `find_accounts` does.
+    """
+    return replace(_chosen(config, regions, choice), caller=_caller())
 
 
 def listed_accounts(config: Path, regions: Sequence[str], choice: AccountChoice = EVERY) -> Accounts:
@@ -210,13 +226,18 @@ def listed_accounts(config: Path, regions: Sequence[str], choice: AccountChoice 
 
     Raises GuardrailsError as `find_accounts` does, and for the region `all`, which only AWS could resolve.
     """
-    check_regions(regions)
-    listed, variables = _read(config)
-    found = tuple(replace(account, regions=_regions(account, regions)) for account in choice.choose(listed))
-    if every := next((account for account in found if ALL in account.regions), None):
+    found = _chosen(config, regions, choice)
+    if every := next((account for account in found.all if ALL in account.regions), None):
         raise GuardrailsError(
             f"{config}: account {every} has the region `all`, which only AWS can resolve; this verb does not call AWS",
             "list the account's regions in accounts.yml")
+    return found
+
+
+def _chosen(config: Path, regions: Sequence[str], choice: AccountChoice) -> Accounts:
+    check_regions(regions)
+    listed, variables = _read(config)
+    found = tuple(replace(account, regions=_regions(account, regions)) for account in choice.choose(listed))
     return Accounts(found, (), variables, listed=_keys(listed))
 
 

@@ -1,11 +1,13 @@
 """`audit`: sweep policies over accounts and regions, change nothing, and write a risk report."""
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from custom_actions.names import SWEEPS
 from custom_actions.vocabulary import UNRATED
 
 from ..command import command
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
     from ..runs import AuditRun, Concurrency
 
 
+STEP_FUNCTIONS = "step-functions"
+
+
 @click.command()
 @account_options
 @selection_options
@@ -48,6 +53,16 @@ if TYPE_CHECKING:
     "--evidence", is_flag=True,
     help="Keep the ids of the resources that pass, and list them in the report.")
 @click.option(
+    "--on", "engine", type=click.Choice(["local", STEP_FUNCTIONS]), default="local", show_default=True,
+    help="Where the checks run: on this machine, or on AWS Step Functions, one worker for each account and group of "
+         "regions (docs/scale.md).")
+@click.option(
+    "--state-machine", metavar="NAME", default=SWEEPS, show_default=True,
+    help="With --on step-functions: the state machine of `templates sweep`, by name or ARN.")
+@click.option(
+    "--nightly", is_flag=True,
+    help="With --on step-functions: start nothing, but let the nightly sweep of the stack check what is selected here.")
+@click.option(
     "--resume", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="DIR",
     help="Resume the interrupted or incomplete audit in DIR: only checks without a complete result run. The selection "
          "of policies and accounts is taken from DIR.")
@@ -58,7 +73,7 @@ if TYPE_CHECKING:
 def audit(
     context: click.Context, /, resume: Path | None, output: str | None, formats: tuple[str, ...], parquet: str | None,
     fail_on: str | None, owner_tags: tuple[str, ...], securityhub: bool, securityhub_passed: bool,
-    workers: int | None, as_json: bool, **selection: Any,
+    workers: int | None, engine: str, state_machine: str, nightly: bool, as_json: bool, **selection: Any,
 ) -> None:
     """Sweep the config-rule and periodic policies over accounts and regions, change nothing, write a risk report.
 
@@ -71,11 +86,14 @@ def audit(
       {command} audit --framework cis-aws-5.0 --format html --format sarif -o output/today
       {command} audit --evidence --format csv --format json-ocsf
       {command} audit --resume output/audit-20260101T120000Z
+      {command} audit -c accounts.yml --on step-functions
     """
+    from ..distributed import resume_distributed
     from ..paths import output_directory
     from ..runs import AuditRequest, Concurrency, resume_audit, start_audit
     from .console import say
     from .show import checked_parquet, end_with_report
+    from .step_functions import ask_nightly, start_on_step_functions, sweep_on_step_functions
 
     place = checked_parquet(parquet)
     needs = "--securityhub-passed needs --securityhub, and an audit with --evidence"
@@ -87,13 +105,22 @@ def audit(
             {"resume", "formats", "securityhub", "securityhub_passed", "fail_on", "owner_tags", "parquet", "sweeps",
              "workers"},
             "the selection of a started audit cannot change; start a new one")
-        run = resume_audit(resume)
+        audit = resume_distributed(resume)
+        run = audit.run if audit else resume_audit(resume)
         if securityhub_passed and not run.request.evidence:
             raise click.UsageError(needs)
     else:
         request = AuditRequest.of(**selection, shown=team_settings().frameworks)
-        run = start_audit(request, lambda: output_directory(output, "audit"))
-    with run.store:
+        if nightly:
+            ask_nightly(request, engine, state_machine, as_json=as_json)
+            return
+
+        def directory() -> Path:
+            return output_directory(output, "audit")
+
+        audit = start_on_step_functions(request, directory, state_machine) if engine == STEP_FUNCTIONS else None
+        run = audit.run if audit else start_audit(request, directory)
+    with closing(run):
         if unrated := sum(policy.severity == UNRATED for policy in run.plan.policies):
             say(f"{unrated} policies say no severity: unrated")
         if is_verbose():
@@ -101,7 +128,10 @@ def audit(
                 f"into {run.directory}")
         if resume:
             say(f"resuming: {run.done} of {run.total} checks are done")
-        _sweep(run, Concurrency(workers))
+        if audit:
+            sweep_on_step_functions(audit)
+        else:
+            _sweep(run, Concurrency(workers))
         end_with_report(
             run.assess(), run.directory, formats, fail_on=fail_on, owner_tags=owner_tags,
             securityhub=run.plan.accounts.reached if securityhub else None, with_passed=securityhub_passed,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..settings import Settings
 
 NONE = "none"
-_EXPLICIT = frozenset({"yes", "force", "heal", "stop-fixing", "fire", "apply", "resume", "help", "version"})
+_EXPLICIT = frozenset({"yes", "force", "heal", "stop-fixing", "fire", "apply", "resume", "nightly", "help", "version"})
 """Options that a file must not set: they are a person's word for one command."""
 
 

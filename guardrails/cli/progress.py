@@ -10,8 +10,10 @@ from .talk import is_quiet
 
 
 @contextmanager
-def progress_bar(what: str, total: int) -> Iterator[Advance]:
+def progress_bar(what: str, total: int, unit: str = "(account, region, policy)") -> Iterator[Advance]:
     """Show a progress bar on a terminal; nothing in a pipe or with --quiet.
+
+    `unit` says what is counted.
 
     Yields the function to call with the progress.
     """
@@ -27,7 +29,7 @@ def progress_bar(what: str, total: int) -> Iterator[Advance]:
         bars.TextColumn("throttled {task.fields[throttled]}"),
     )
     with bars.Progress(*columns, console=console, transient=True) as shown:
-        task = shown.add_task(f"{what} (account, region, policy)", total=total, throttled=0)
+        task = shown.add_task(f"{what} {unit}", total=total, throttled=0)
 
         def advance(progress: Progress) -> None:
             shown.update(task, completed=progress.started, throttled=progress.throttled)

@@ -25,16 +25,20 @@ if TYPE_CHECKING:
                    "[default: guardrails-deploy, and the roles of stack sets]")
 @click.option("--partition", default="aws", show_default=True, metavar="NAME",
               help="The partition in the ARNs of the two policies; the templates use the stack's.")
+@click.option("--archive", is_flag=True,
+              help="Also write guardrails-worker.zip, the archive of the functions of `sweep`, from this Python "
+                   "environment.")
 @policies_option
 @output_option
 @json_option()
 @talk_options
 def templates(
-    names: tuple[str, ...], config: Path | None, operators: tuple[str, ...], partition: str,
+    names: tuple[str, ...], config: Path | None, operators: tuple[str, ...], partition: str, archive: bool,
     policy_sources: PolicySources, output: str | None, as_json: bool,
 ) -> None:
-    """Write CloudFormation templates: the compliance topic, the mailer, a nightly audit, and the two sides of a central
-    deployment. NAME is compliance, mailer, schedule (the nightly audit), hub or member; the default is all of them.
+    """Write CloudFormation templates: the compliance topic, the mailer, a nightly audit, sweeps on Step Functions, and
+    the two sides of a central deployment. NAME is compliance, mailer, schedule (the nightly audit), sweep, hub or
+    member; the default is all of them.
 
     Without NAME, also writes a service control policy and a permissions boundary. Only the roles of --operator can then
     change this project's functions, roles, rules, topics and other resources.
@@ -47,14 +51,18 @@ def templates(
       {command} templates -o output/templates
       {command} templates -c accounts.yml -o output/templates
       {command} templates schedule -o output/schedule
+      {command} templates sweep --archive -o output/sweep
     """
     from ..accounts import listed_accounts
+    from ..distributed import write_archive
     from ..errors import GuardrailsError
     from ..paths import output_directory, write_json
     from ..stacks import OPERATORS, deployment_sizes, permissions_boundary, service_control_policy, templates_for
     from ..suggest import nearest
     from .console import out, print_json, table
 
+    if archive and names and "sweep" not in names:
+        raise click.UsageError("--archive is for the template sweep")
     policies = policy_sources.load()
     accounts = listed_accounts(config, ()) if config else None
     found = templates_for(policies, accounts)
@@ -72,6 +80,9 @@ def templates(
         files["service-control-policy.json"] = service_control_policy(partition, allowed)
         files["permissions-boundary.json"] = permissions_boundary(partition, allowed)
     written = [write_json(target / name, content) for name, content in files.items()]
+    if archive:
+        written.append(target / "guardrails-worker.zip")
+        write_archive(written[-1])
     if as_json:
         print_json({"files": written, "realtime": [asdict(each) for each in sizes]})
     else:

@@ -449,6 +449,20 @@ class RunStore:
         """The rows of any query, for the counts of a report."""
         return self._connection.execute(query, values).fetchall()
 
+    def copy_to(self, path: Path) -> None:
+        """Write a copy of the file to `path`, which must not exist. Raises GuardrailsError."""
+        with explained(path, "check that the directory is writable and that the disk is not full"):
+            self._connection.execute("vacuum into ?", (str(path),))
+
+    def copy_passed(self, path: Path, checks: Sequence[tuple[str, str, str]]) -> None:
+        """Take over the resources that passed these checks (`CheckRow.key`) from the file of another run."""
+        with self.attached(path, "other"), self._writing() as db:
+            db.execute("insert or ignore into resource_lists select * from other.resource_lists where digest in "
+                       "(select list from other.passed)")
+            db.executemany(
+                "insert or replace into passed select * from other.passed "
+                "where (account_name, region, policy) = (?, ?, ?)", checks)
+
     @contextmanager
     def attached(self, path: Path, name: str) -> Iterator[sqlite3.Connection]:
         """The connection with another SQLite file attached under `name`."""

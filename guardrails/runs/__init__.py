@@ -7,9 +7,18 @@ from custom_actions.face import face
 
 if TYPE_CHECKING:
     from .account_lock import locked_accounts
-    from .accounting import Check, not_reached, receipts_in
-    from .audit import AuditRequest, AuditRun, resume_audit, start_audit
-    from .c7n_org import DEPLOY, Concurrency, Target, Work, work_for
+    from .accounting import Check, not_reached, one_line, receipts_in
+    from .audit import (
+        AuditRequest,
+        AuditRun,
+        account_infos,
+        now,
+        policy_info,
+        resume_audit,
+        scope_of,
+        start_audit,
+    )
+    from .c7n_org import AUDIT, DEPLOY, Concurrency, Target, Work, work_for
     from .diff import PolicyChange, PolicyDiff, PolicyDifference, compare
     from .fix_outcomes import Fix
     from .heal import HealRun
@@ -17,8 +26,9 @@ if TYPE_CHECKING:
     from .heal_plan import HealPlan
     from .heal_result import Heal
     from .heal_start import fixable, resume_heal, start_heal
+    from .in_process import InProcess
     from .outputs import with_output
-    from .progress import Advance, Progress
+    from .progress import Advance, Progress, ShowProgress, without_progress
     from .receipt_check import ReceiptCheck, true_state
     from .receipt_sources import (
         LOG_DAYS,
@@ -45,15 +55,17 @@ if TYPE_CHECKING:
     from .rollback_journal import RollbackJournal, UndoState
     from .rollback_plan import AwsClients, RollbackPlan
     from .rollback_record import RollbackRecord
-    from .sweeps import execute
+    from .sweeps import SweepPlan, execute, refuse_invalid
     from .trend import TrendRow, comparable_runs, trend_rows
 
 __getattr__, __all__ = face(
     __name__,
     account_lock=("locked_accounts",),
-    accounting=("Check", "not_reached", "receipts_in"),
-    audit=("AuditRequest", "AuditRun", "resume_audit", "start_audit"),
-    c7n_org=("Concurrency", "DEPLOY", "Target", "Work", "work_for"),
+    accounting=("Check", "not_reached", "one_line", "receipts_in"),
+    audit=(
+        "AuditRequest", "AuditRun", "account_infos", "now", "policy_info", "resume_audit", "scope_of", "start_audit",
+    ),
+    c7n_org=("AUDIT", "Concurrency", "DEPLOY", "Target", "Work", "work_for"),
     diff=("PolicyChange", "PolicyDiff", "PolicyDifference", "compare"),
     fix_outcomes=("Fix",),
     heal=("HealRun",),
@@ -61,8 +73,9 @@ __getattr__, __all__ = face(
     heal_plan=("HealPlan",),
     heal_result=("Heal",),
     heal_start=("fixable", "resume_heal", "start_heal"),
+    in_process=("InProcess",),
     outputs=("with_output",),
-    progress=("Advance", "Progress"),
+    progress=("Advance", "Progress", "ShowProgress", "without_progress"),
     receipt_check=("ReceiptCheck", "true_state"),
     receipt_sources=(
         "FoundReceipts", "LOG_DAYS", "ReceiptFilter", "ReceiptRequest", "SourcedReceipt", "default_sources",
@@ -76,6 +89,6 @@ __getattr__, __all__ = face(
     rollback_journal=("RollbackJournal", "UndoState"),
     rollback_plan=("AwsClients", "RollbackPlan"),
     rollback_record=("RollbackRecord",),
-    sweeps=("execute",),
+    sweeps=("SweepPlan", "execute", "refuse_invalid"),
     trend=("TrendRow", "comparable_runs", "trend_rows"),
 )

@@ -33,9 +33,9 @@ from ..results import (
 from ..results import load as load_exceptions
 from ..yamlfile import dump
 from .accounting import Check
-from .c7n_org import AUDIT, DEFAULT_CONCURRENCY, Concurrency
+from .c7n_org import AUDIT, DEFAULT_CONCURRENCY, Concurrency, run
 from .progress import ShowProgress, out_of, without_progress
-from .sweeps import SweepPlan, execute
+from .sweeps import Runner, SweepPlan, execute
 
 
 @dataclass(frozen=True)
@@ -135,6 +135,9 @@ class AuditRequest:
         return load_exceptions(Path(self.exceptions) if self.exceptions else None)
 
 
+FindAccounts = Callable[[AuditRequest], Accounts]
+
+
 @dataclass
 class AuditRun:
     """One audit: what it runs, and the file that receives the results."""
@@ -144,6 +147,10 @@ class AuditRun:
     request: AuditRequest
     plan: SweepPlan
     exceptions: Exceptions
+
+    def close(self) -> None:
+        """Close the file."""
+        self.store.close()
 
     @property
     def total(self) -> int:
@@ -159,11 +166,13 @@ class AuditRun:
         return {key for key, state in self.store.states().items() if state in ("ran", "skipped")}
 
     def sweep(
-        self, progress: ShowProgress = without_progress, concurrency: Concurrency = DEFAULT_CONCURRENCY
+        self, progress: ShowProgress = without_progress, concurrency: Concurrency = DEFAULT_CONCURRENCY, *,
+        runner: Runner = run, valid: bool = False,
     ) -> None:
         """Run the checks of which the file has no complete result; the progress counts all checks of the audit.
 
-        On Ctrl-C every check that has ended is written before KeyboardInterrupt is raised.
+        `runner` and `valid` are those of `execute`. On Ctrl-C every check that has ended is written before
+        KeyboardInterrupt is raised.
         """
         from .credential_report import warm_up
 
@@ -178,8 +187,9 @@ class AuditRun:
         self.take(self.plan.unreachable_checks())
         warm_up(work)
         execute(work, AUDIT, self.directory / "c7n-org", self.plan.accounts, self.take,
-                progress=out_of(self.total, progress), concurrency=concurrency, evidence=self.request.evidence)
-        self.store["finished"] = _now()
+                progress=out_of(self.total, progress), concurrency=concurrency, evidence=self.request.evidence,
+                runner=runner, valid=valid)
+        self.store["finished"] = now()
 
     def take(self, checks: Sequence[Check]) -> None:
         """Write ended checks and their findings into the file."""
@@ -209,11 +219,14 @@ def check_row(plan: SweepPlan, check: Check) -> CheckRow:
         len(check.resources), check.unknown, judged, check.passed if judged else None)
 
 
-def start_audit(request: AuditRequest, directory: Callable[[], Path]) -> AuditRun:
+def start_audit(
+    request: AuditRequest, directory: Callable[[], Path], find: FindAccounts = AuditRequest.find_accounts
+) -> AuditRun:
     """Start a new audit.
 
     Args:
         directory: called for the new output directory, once the request has proved valid.
+        find: finds the accounts of the request.
 
     Raises GuardrailsError for an invalid request, NothingSelected if no policy of it can be swept.
     """
@@ -221,7 +234,7 @@ def start_audit(request: AuditRequest, directory: Callable[[], Path]) -> AuditRu
     request.check_shown()
     exceptions = request.load_exceptions()
     request.check_history()
-    accounts = request.find_accounts()
+    accounts = find(request)
     plan = plan_of(policies, accounts)
     place = directory()
     store = RunStore.create(place / FILE)
@@ -233,10 +246,12 @@ def start_audit(request: AuditRequest, directory: Callable[[], Path]) -> AuditRu
     return AuditRun(place, store, request, plan, exceptions)
 
 
-def resume_audit(directory: Path) -> AuditRun:
+def resume_audit(directory: Path, find: FindAccounts = AuditRequest.find_accounts) -> AuditRun:
     """The audit in `directory`, ready to run its remaining checks.
 
-    Whether the accounts can be reached is checked again. Raises GuardrailsError if there is no audit, or if the
+    `find` finds the accounts again, by default with a check of whether they can be reached.
+
+    Raises GuardrailsError if there is no audit, or if the
     policies or accounts have changed since: the report would mix results of different rules.
     """
     store = RunStore.open(directory)
@@ -255,7 +270,7 @@ def resume_audit(directory: Path) -> AuditRun:
     before = {account.name for account in store.accounts()}
     exceptions = request.load_exceptions()
     request.check_history()
-    accounts = request.find_accounts()
+    accounts = find(request)
     if {account.name for account in accounts.all} != before:
         raise GuardrailsError(
             f"{directory}: the accounts have changed since this audit began", f"start a new one: {command('audit')}")
@@ -290,9 +305,9 @@ def describe(
     store["version"] = version("aws-guardrails")
     store["c7n"] = version("c7n")
     store["caller"] = accounts.caller
-    store["started"] = _now()
-    store["scope"] = _digest([
-        sorted((account.id, *account.regions) for account in accounts.all), sorted(policy.name for policy in policies)])
+    store["started"] = now()
+    store["scope"] = scope_of(
+        ((account.id, account.regions) for account in accounts.all), (policy.name for policy in policies))
     store.set_policies(policy_info(policy) for policy in policies)
     chosen = {policy.name for policy in policies}
     store["not_chosen"] = {
@@ -305,6 +320,11 @@ def describe(
         account.id: {policy.name: severity for policy in policies
                      if (severity := policy.severity_in(account)) != policy.severity}
         for account in accounts.all})
+
+
+def scope_of(regions: Iterable[tuple[str, Sequence[str]]], policies: Iterable[str]) -> str:
+    """A digest of what a run is about: the regions of each account id, and the policies. Runs of one scope compare."""
+    return _digest([sorted((account, *listed) for account, listed in regions), sorted(policies)])
 
 
 def partial_in(policies: Iterable[Policy], variables: Mapping[str, Any]) -> dict[str, dict[str, dict[str, str]]]:
@@ -360,5 +380,6 @@ def _absolute(path: Path | None) -> str:
     return os.path.abspath(path) if path else ""
 
 
-def _now() -> str:
+def now() -> str:
+    """The time as the file of a run has it: ISO 8601, UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")

@@ -26,6 +26,8 @@ from .progress import ShowProgress, without_progress
 _STARTS = 6
 
 Take = Callable[[Sequence[Check]], None]
+Runner = Callable[..., str]
+"""What runs c7n-org: `c7n_org.run`, or another function with its arguments."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ def sweep(
 def execute(
     work: Work, how: How, directory: Path, accounts: Accounts, take: Take, *, exceptions: Path | None = None,
     progress: ShowProgress = without_progress, concurrency: Concurrency = DEFAULT_CONCURRENCY,
-    stop_on: re.Pattern[str] | None = None, evidence: bool = False,
+    stop_on: re.Pattern[str] | None = None, evidence: bool = False, runner: Runner = run, valid: bool = False,
 ) -> str:
     """Run the work, and pass each check to `take` as soon as it has ended.
 
@@ -127,6 +129,8 @@ def execute(
         concurrency: how much runs at the same time.
         stop_on: stop everything as soon as a log of c7n-org matches this.
         evidence: whether to keep the ids of the resources that pass.
+        runner: what runs c7n-org.
+        valid: whether the policies are known to be valid, so that they need not be validated again.
 
     Returns the line that matched `stop_on`; empty if none did. Then `take` has received every check that was given to
     c7n-org, also those without a result.
@@ -136,7 +140,8 @@ def execute(
     """
     if not work:
         return ""
-    refuse_invalid({policy.name: policy for policies in work.values() for policy in policies}.values(), how)
+    if not valid:
+        refuse_invalid({policy.name: policy for policies in work.values() for policy in policies}.values(), how)
 
     lists = directory / "resource-lists" if evidence else None
     if lists:
@@ -154,10 +159,10 @@ def execute(
         return again
 
     total = sum(len(policies) for policies in work.values())
-    problem = run(work, how, directory, accounts.vars, ended=ended,
-                  show=lambda: progress("fixing" if not how.dryrun else "sweeping", total),
-                  environment={VARIABLE: str(exceptions or ""), SWITCH: str(lists or "")},
-                  concurrency=concurrency, stop_on=stop_on)
+    problem = runner(work, how, directory, accounts.vars, ended=ended,
+                     show=lambda: progress("fixing" if not how.dryrun else "sweeping", total),
+                     environment={VARIABLE: str(exceptions or ""), SWITCH: str(lists or "")},
+                     concurrency=concurrency, stop_on=stop_on)
     take(stopped)
     return problem
 

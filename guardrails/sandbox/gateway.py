@@ -39,9 +39,10 @@ Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 
 # The services of ministack; moto has all others.
-_MINISTACK = {"cloudformation", "lambda", "events", "scheduler", "sns", "sqs", "logs"}
+_MINISTACK = {"cloudformation", "lambda", "events", "scheduler", "sns", "sqs", "logs", "states"}
 _CREDENTIAL = re.compile(r"Credential=(?P<key>[^/,\s]+)/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
 _MINISTACK_SECONDS = 900.0  # a function may run that long, and its caller wait for it
+_ENDPOINT = "X-Sandbox-Endpoint"  # for inside_states.py
 _ACTIVE_SECONDS = 5.0
 _POLL_SECONDS = 0.05
 _SETTLE_SECONDS = 300.0
@@ -220,7 +221,7 @@ class Gateway:
         apart = passed_on(request.path, request.headers.get("X-Amz-Target", ""))
         if not apart:
             body = to_ministack(body, request.region)
-        headers = {**request.headers, "Content-Length": str(len(body))}
+        headers = {**request.headers, "Content-Length": str(len(body)), _ENDPOINT: self._endpoint}
         headers.pop("Transfer-Encoding", None)
         if "Authorization" in headers:
             headers["Authorization"] = _with_key(headers["Authorization"], account)

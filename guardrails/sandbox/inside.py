@@ -13,6 +13,7 @@ Nothing else of this project can be imported there, nor by the functions that ru
   twice more, and then its dead-letter queue has it.
 - A message in a function's dead-letter queue is the event itself, with attributes that say what failed.
 - What a function has logged is in its log, on a busy machine too.
+- Step Functions reads and writes S3 where it is: see inside_states.py.
 - Source files that several functions have in common are compiled once; archives hold no compiled code.
 
 Source: EventBridge's guide, "Sending and receiving events between AWS accounts" and "between AWS Regions"; Lambda's
@@ -24,6 +25,7 @@ import array
 import contextvars
 import fcntl
 import fnmatch
+import importlib.util
 import json
 import os
 import select
@@ -296,6 +298,16 @@ async def handle_request(method: str, path: str, headers: Mapping[str, str], bod
     return eventbridge._put_events(given, allow_aws_source=True)
 
 
+def beside(name: str) -> Any:
+    """A module beside this file. It is not on the path: nothing of this project may be found by its name."""
+    spec = importlib.util.spec_from_file_location(name, os.path.join(os.path.dirname(__file__), f"{name}.py"))
+    if spec is None or spec.loader is None:
+        raise ImportError(name)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 if __name__ == "__main__":
     threading.Thread(target=leave_with_the_gateway, daemon=True).start()
     eventbridge._dispatch_to_event_bus = to_event_bus
@@ -303,6 +315,7 @@ if __name__ == "__main__":
     lambda_svc._route_async_failure = to_dead_letter_queue
     eventbridge.handle_request = handle_request
     scheduler._SCHEDULE_TICK_INTERVAL = 1
+    beside("inside_states").install()
     lambda_runtime.Worker._read_stderr = read_log
     lambda_runtime.Worker._drain_stderr_bounded = all_that_was_logged
     compile_once(os.path.join(os.environ["TMPDIR"], "compiled"))

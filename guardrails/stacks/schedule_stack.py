@@ -18,6 +18,7 @@ from typing import Any
 
 from custom_actions.names import DOCTOR_ROLE, NIGHTLY, SWEEP_ROLE
 
+from .bucket import encrypted_bucket
 from .parquet_tables import DATABASE, PARQUET, parquet_tables
 from .parts import TAGS, Template, named, template
 
@@ -150,36 +151,12 @@ def _object(key: str) -> dict[str, Any]:
 
 
 def _bucket() -> dict[str, Any]:
-    """The bucket. Its name is CloudFormation's choice, so nobody can create it first."""
-    return {
-        "Bucket": {"Type": "AWS::S3::Bucket", **_on_removal("Retain"), "Properties": {
-            "BucketEncryption": {"ServerSideEncryptionConfiguration": [{"Fn::If": ["Encrypted", {
-                "BucketKeyEnabled": True,
-                "ServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": {"Ref": "KmsKeyArn"}},
-            }, {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]}]},
-            "VersioningConfiguration": {"Status": "Enabled"},
-            "PublicAccessBlockConfiguration": dict.fromkeys((
-                "BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"), True),
-            "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
-            "LifecycleConfiguration": {"Rules": [
-                {"Id": "reports", "Status": "Enabled", "Prefix": f"{_REPORTS}/",
-                 "ExpirationInDays": {"Ref": "RetentionDays"}},
-                {"Id": "parquet", "Status": "Enabled", "Prefix": f"{PARQUET}/",
-                 "ExpirationInDays": {"Ref": "RetentionDays"}},
-                {"Id": "old-versions", "Status": "Enabled", "NoncurrentVersionExpiration": {"NoncurrentDays": 90},
-                 "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}},
-            ]},
-            "Tags": TAGS,
-        }},
-        "BucketPolicy": {"Type": "AWS::S3::BucketPolicy", "Properties": {
-            "Bucket": {"Ref": "Bucket"},
-            "PolicyDocument": {"Version": "2012-10-17", "Statement": [{
-                "Sid": "TLS", "Effect": "Deny", "Principal": "*", "Action": "s3:*",
-                "Resource": [{"Fn::GetAtt": ["Bucket", "Arn"]}, _object("*")],
-                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-            }]},
-        }},
-    }
+    return encrypted_bucket([
+        {"Id": "reports", "Status": "Enabled", "Prefix": f"{_REPORTS}/", "ExpirationInDays": {"Ref": "RetentionDays"}},
+        {"Id": "parquet", "Status": "Enabled", "Prefix": f"{PARQUET}/", "ExpirationInDays": {"Ref": "RetentionDays"}},
+        {"Id": "old-versions", "Status": "Enabled", "NoncurrentVersionExpiration": {"NoncurrentDays": 90},
+         "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}},
+    ])
 
 
 def _topic() -> dict[str, Any]:

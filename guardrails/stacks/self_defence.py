@@ -26,6 +26,7 @@ from custom_actions.names import (
     NIGHTLY,
     REDELIVERY_PREFIX,
     STATE_TABLE,
+    SWEEPS,
     TOPIC,
 )
 
@@ -53,7 +54,7 @@ def _arns(service: str, *names: str, region: str = "*") -> tuple[str, ...]:
     return tuple(f"arn:{{partition}}:{service}:{region}:*:{name}" for name in names)
 
 
-_FUNCTIONS = _arns("lambda", f"function:{FUNCTION_PREFIX}*", f"function:{MAILER}*")
+_FUNCTIONS = _arns("lambda", f"function:{FUNCTION_PREFIX}*", f"function:{MAILER}*", f"function:{SWEEPS}-*")
 _ROLES = _arns("iam", "role/guardrails*", f"role/{FUNCTION_PREFIX}*", region="")
 # `rule/guardrails*` includes the rules on the hub's bus: rule/guardrails/NAME.
 _RULES = _arns("events", f"rule/{FUNCTION_PREFIX}*", "rule/guardrails*")
@@ -94,13 +95,17 @@ PROTECTIONS = (
         _arns("dynamodb", f"table/{STATE_TABLE}")),
     Protection(("scheduler:CreateSchedule", "scheduler:DeleteSchedule", "scheduler:UpdateSchedule"),
                _arns("scheduler", f"schedule/*/{REDELIVERY_PREFIX}*", f"schedule/*/{FUNCTION_PREFIX}*",
-                     f"schedule/*/{NIGHTLY}"), own=True),
+                     f"schedule/*/{NIGHTLY}", f"schedule/*/{SWEEPS}"), own=True),
+    # Whoever starts an execution says which shards are swept.
+    Protection(("states:DeleteStateMachine", "states:UpdateStateMachine"), _arns("states", f"stateMachine:{SWEEPS}")),
+    Protection(("states:StartExecution",), _arns("states", f"stateMachine:{SWEEPS}"), own=True),
     # Its role may enter all accounts, and whoever starts a build can replace its commands.
     Protection(("codebuild:DeleteProject", "codebuild:UpdateProject*"), _arns("codebuild", f"project/{NIGHTLY}")),
     Protection(("codebuild:RetryBuild*", "codebuild:StartBuild*"), _arns("codebuild", f"project/{NIGHTLY}"), own=True),
     # Receipts are in the logs.
     Protection(("logs:Delete*", "logs:PutRetentionPolicy"), _arns(
-        "logs", f"log-group:/aws/lambda/{FUNCTION_PREFIX}*", f"log-group:/aws/lambda/{MAILER}*")),
+        "logs", f"log-group:/aws/lambda/{FUNCTION_PREFIX}*", f"log-group:/aws/lambda/{MAILER}*",
+        f"log-group:/aws/lambda/{SWEEPS}-*")),
     # A stack uses the role with which it was created, whoever changes the stack.
     Protection((
         "cloudformation:CreateChangeSet", "cloudformation:DeleteStack", "cloudformation:ExecuteChangeSet",

@@ -12,6 +12,7 @@ from .hub_stack import hub_template, member_template, patterns
 from .mailer_stack import mailer
 from .parts import Template
 from .schedule_stack import schedule
+from .sweep_stack import sweep
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class DeploymentSize:
 
 def templates_for(policies: Sequence[Policy], accounts: Accounts | None) -> Mapping[str, Template]:
     """The templates by name; those of a central deployment only when `accounts` has a hub."""
-    found = {"compliance": compliance(), "mailer": mailer(), "schedule": schedule()}
+    found = {"compliance": compliance(), "mailer": mailer(), "schedule": schedule(), "sweep": sweep()}
     if accounts and (hub := hub_of(accounts.all)):
         found |= {"hub": hub_template(), "member": member_template(policies, hub, accounts.different_vars())}
     return found
