@@ -250,8 +250,8 @@ READ = (
         Target("c7n.mu:normalize_arn", "(func_arn)"),
         Target("c7n.policy:LambdaMode.policy_lambda"),
     )),
-    Read("custom_actions/functions/central.py, custom_actions/functions/responder.py",
-         "one function runs all policies of its archive, not only the first", (
+    Read("custom_actions/functions/central.py, custom_actions/functions/group.py, "
+         "custom_actions/functions/responder.py", "one function runs all policies of its archive, not only the first", (
              Target("c7n.handler:policy_config"),
              Target("c7n.handler:policy_data"),
              Target("c7n.handler:init_config", "(policy_config)"),
@@ -291,6 +291,17 @@ READ = (
         Target("c7n.mu:PythonPackageArchive.get_checksum"),
         Target("c7n.mu:get_exec_options", "(options)"),
     )),
+    Read("guardrails/deployment/groups.py, guardrails/deployment/group_rollout.py, "
+         "guardrails/deployment/group_triggers.py", "deploys one function for many policies, and the rule of each", (
+             Target("c7n.mu:LambdaFunction"),
+             Target("c7n.mu:LambdaManager.publish", "(self, func, alias=None, role=None, s3_uri=None)"),
+             Target("c7n.mu:ConfigRule.get_rule_params", "(self, func)"),
+             Target("c7n.mu:ConfigRule.readonly_fields"),
+             Target("c7n.mu:CloudWatchEventSource.render_event_pattern", "(self)"),
+             Target("c7n.mu:LambdaRetry"),
+             # The id with which c7n replaces the target of a group, and a group that of c7n.
+             Target("c7n.mu", text='Targets=[{"Id": func.event_name, "Arn": func_arn}]'),
+         )),
     Read("guardrails/deployment/plans.py", "compares what c7n has deployed with what it would deploy", (
         Target("c7n.mu:LambdaManager"),
         Target("c7n.mu:CloudWatchEventSource"),

@@ -7,7 +7,7 @@ removed by `undeploy`, and not here.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -65,6 +65,8 @@ class Wanted:
     """All policies for this place, also those whose conditions do not hold."""
     refused: Mapping[str, tuple[Policy, str]]
     """The policies to deploy that c7n rejects there, and why."""
+    rejected: frozenset[str] = frozenset()
+    """The names of the functions of all policies that c7n rejects there."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,7 @@ def _compare_all(wanted: Mapping[Target, Wanted]) -> GroupedPlan:
                        tuple(other for each in found for other in each.others), wanted)
 
 
-def _wanted(target: Target, chosen: Iterable[Policy], known: Iterable[Policy], variables: Mapping[str, Any]) -> Wanted:
+def _wanted(target: Target, chosen: Sequence[Policy], known: Sequence[Policy], variables: Mapping[str, Any]) -> Wanted:
     account, region = target
     names = {policy.name for policy in chosen}
     blueprints: dict[str, Blueprint] = {}
@@ -150,7 +152,8 @@ def _wanted(target: Target, chosen: Iterable[Policy], known: Iterable[Policy], v
             refused[policy.name] = str(error)
     return Wanted(
         {name: each for name, each in blueprints.items() if name in names}, blueprints,
-        {policy.name: (policy, refused[policy.name]) for policy in chosen if policy.name in refused})
+        {policy.name: (policy, refused[policy.name]) for policy in chosen if policy.name in refused},
+        frozenset(policy.function for policy in (*known, *chosen) if policy.name in refused))
 
 
 def _compared(target: Target, wanted: Wanted) -> GroupedPlan:
@@ -215,9 +218,11 @@ class _Place:
         except GuardrailsError as error:
             change, reason = DeploymentChange.UNKNOWN, str(error)
         if lost := self._lost(group):
+            rejected = [name for name in lost if f"{group.prefix}{name}" in self.wanted.rejected]
+            remedy = f"fix {', '.join(rejected)}, which c7n rejects" if rejected else (
+                f"deploy with the files of all policies, or remove what is gone with {command('undeploy', *lost)}")
             change, reason = DeploymentChange.UNKNOWN, (
-                f"it would no longer hold {', '.join(lost)}, whose triggers invoke it: deploy with the files of all "
-                f"policies, or remove what is gone with {command('undeploy', *lost)}")
+                f"it would no longer hold {', '.join(lost)}, whose triggers invoke it: {remedy}")
         if change is DeploymentChange.UNKNOWN:
             why = f"its function {group.name}: {reason}"
             triggers = tuple(replace(each, planned=replace(each.planned, change=change, reason=why))
