@@ -50,7 +50,9 @@ def plan(cloud: Cloud, accounts_yml: Path, tmp_path: Path) -> SweepPlan:
 def rows(plan: SweepPlan, directory: Path, runner: Runner) -> set[Row]:
     found: set[Row] = set()
     execute(plan.work(), AUDIT, directory, plan.accounts, lambda checks: found.update(
-        (each.account.name, each.region, each.policy.name, each.state.value, each.reason, len(each.resources),
+        # Clients that share responses retry in another mode, whose errors say so.
+        (each.account.name, each.region, each.policy.name, each.state.value,
+         each.reason.replace(" (reached max retries: 0)", ""), len(each.resources),
          each.counts is not None) for each in checks), runner=runner)
     return found
 
