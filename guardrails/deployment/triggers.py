@@ -20,7 +20,7 @@ def trigger_differences(function: Any, clients: Mapping[str, Any]) -> list[str]:
     for source in function.get_events(None):
         if isinstance(source, mu.ConfigRule):
             response = read_or_none(clients["config"].describe_config_rules, ConfigRuleNames=[function.name])
-            rule = response["ConfigRules"][0] if response else None
+            rule = next(iter(response["ConfigRules"]), None) if response else None
             differences += config_rule_differences(rule, source.get_rule_params(function))
             differences += permission_differences(function, "config.amazonaws.com", clients)
         elif isinstance(source, mu.EventBridgeScheduleSource):
