@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from importlib import metadata
 from pathlib import Path
 
@@ -30,9 +30,12 @@ _DATA = ("controls", "policies")
 LARGEST_UNZIPPED = 250 * 1024 ** 2
 
 
-def write_archive(path: Path) -> int:
-    """Write the archive; returns its unpacked size in bytes. Raises GuardrailsError if it is too large for Lambda."""
-    files = dict(sorted(_files()))
+def write_archive(path: Path, without: Collection[str] = ()) -> int:
+    """Write the archive; returns its unpacked size in bytes. Raises GuardrailsError if it is too large for Lambda.
+
+    `without`: distributions that the functions' environment has anyway.
+    """
+    files = dict(sorted(_files(without)))
     size = sum(file.stat().st_size for file in files.values())
     if size > LARGEST_UNZIPPED:
         raise GuardrailsError(
@@ -47,14 +50,14 @@ def write_archive(path: Path) -> int:
     return size
 
 
-def distributions() -> list[metadata.Distribution]:
+def distributions(without: Collection[str] = ()) -> list[metadata.Distribution]:
     """This package and everything that it needs, as far as workers use it."""
     found: dict[str, metadata.Distribution] = {}
     waiting = [_PACKAGE]
     while waiting:
         name = waiting.pop()
         key = _key(name)
-        if key in found or key in _LEFT_OUT:
+        if key in found or key in _LEFT_OUT or key in without:
             continue
         try:
             found[key] = metadata.distribution(name)
@@ -71,9 +74,9 @@ def _key(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _files() -> Iterator[tuple[str, Path]]:
+def _files(without: Collection[str]) -> Iterator[tuple[str, Path]]:
     """The name of each file in the archive, and the file."""
-    for distribution in distributions():
+    for distribution in distributions(without):
         for file in distribution.files or ():
             path = Path(str(distribution.locate_file(file)))
             if _is_shipped(str(file)) and path.is_file():

@@ -62,7 +62,7 @@ def test_a_role_is_assumed_by_a_known_service_or_the_hub_with_its_external_id(
     for name, each in trusting:
         if "Service" in each["Principal"]:
             assert each["Principal"]["Service"].removesuffix(".amazonaws.com") in (
-                "lambda", "events", "scheduler", "codebuild"), (name, each)
+                "lambda", "events", "scheduler", "codebuild", "states", "ecs-tasks"), (name, each)
         else:
             condition = json.dumps(each["Condition"])
             assert "sts:ExternalId" in condition or "aws:PrincipalArn" in condition, (name, each)
