@@ -5,7 +5,8 @@ make than most calls take, and its first call opens a new connection. Here, the 
 and region, and each session has one client for each service and region.
 
 A session is kept as long as c7n itself keeps one, 45 minutes, and then reads the credentials again. Credentials of an
-assumed role refresh themselves.
+assumed role refresh themselves. With other credentials in the environment, it is another session: a process that works
+on one account after the other, as c7n-org's runner does, must never use the credentials of the last one.
 """
 from __future__ import annotations
 
@@ -46,7 +47,8 @@ def sharing_sessions(original: Callable[..., Any], now: Callable[[], float] = ti
     @functools.wraps(original)
     def __call__(self: SessionFactory, assume: bool = True, region: str | None = None) -> Any:  # noqa: N807
         role = self.assume_role if assume else None
-        key = (role, region or self.region, self.profile, self.external_id, repr(self.session_policy))
+        key = (role, region or self.region, self.profile, self.external_id, repr(self.session_policy),
+               os.environ.get("AWS_ACCESS_KEY_ID"), os.environ.get("AWS_SESSION_TOKEN"))
         with _lock:
             session, made = _sessions.get(key, (None, 0.0))
             if session is not None and made + SECONDS > now():

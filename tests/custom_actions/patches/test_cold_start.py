@@ -113,6 +113,19 @@ def test_another_role_or_region_is_another_session(factory: Any) -> None:
     assert factory(REGION, assume_role=role.format("222222222222"))(assume=False) is made[0]
 
 
+def test_other_credentials_in_the_environment_are_another_session(
+    factory: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a worker of a sweep that runs in a function: c7n-org's runner sets them for one account after the other."""
+    made = []
+    for key, token in (("AKIAONE", "1"), ("AKIATWO", "2"), ("AKIATWO", "3")):
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", key)
+        monkeypatch.setenv("AWS_SESSION_TOKEN", token)
+        made.append(factory(REGION)())
+        assert made[-1].client("ec2")._request_signer._credentials.get_frozen_credentials()[::2] == (key, token)
+    assert len({id(each) for each in made}) == 3
+
+
 def test_a_session_ends_and_there_are_few(factory: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     original = SessionFactory.__call__.__wrapped__
