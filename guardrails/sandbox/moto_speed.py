@@ -19,6 +19,7 @@ from moto.ec2.models.security_groups import SecurityGroupBackend
 from moto.ec2.models.subnets import Subnet
 from moto.iam.models import IAMBackend, ManagedPolicy
 from moto.moto_api._internal import mock_random
+from moto.settings import load_iam_aws_managed_policies
 from moto.sns.models import Subscription
 
 
@@ -74,12 +75,14 @@ def _look_only_at_the_groups_of_a_filter() -> None:
 def _make_managed_policies_once() -> None:
     """AWS's policies are read from their file for each account. They are the same in all, on AWS their ids too."""
     original = IAMBackend._init_aws_policies
-    made: dict[str, list[ManagedPolicy]] = {}
+    made: dict[tuple[str, bool], list[ManagedPolicy]] = {}
 
     def init_aws_policies(backend: IAMBackend) -> list[ManagedPolicy]:
-        if not made.get(backend.region_name):
-            made[backend.region_name] = original(backend)
-        return [_of_account(policy, backend.account_id) for policy in made[backend.region_name]]
+        # All of them, or those of gaps/iam_managed_policies.py: that can change while a process runs.
+        which = (backend.region_name, load_iam_aws_managed_policies())
+        if not made.get(which):
+            made[which] = original(backend)
+        return [_of_account(policy, backend.account_id) for policy in made[which]]
 
     IAMBackend._init_aws_policies = init_aws_policies  # type: ignore[method-assign, assignment]
 

@@ -64,7 +64,7 @@ def test_a_benchmark_that_fails_does_not_hide_the_others(written: Path, capsys: 
 def test_some_are_run_by_name(written: Path) -> None:
     run.main(["good", "script", "--results", str(written)])
     run.main(["good", "--results", str(written)])
-    assert "bad" not in written.read_text()
+    assert "section bad" not in written.read_text()
 
 
 def test_an_unknown_name_is_an_error_that_lists_the_names(written: Path) -> None:

@@ -84,6 +84,36 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
     "aws.subnet": (
         {"SubnetId": "subnet-1", "VpcId": "vpc-1", "SubnetArn": "arn:{p}:ec2:{r}:111111111111:subnet/subnet-1"},
         "subnet-1", "arn:{p}:ec2:{r}:111111111111:subnet/subnet-1"),
+    "aws.cache-cluster": (
+        {"CacheClusterId": "c", "ARN": "arn:{p}:elasticache:{r}:111111111111:cluster:c"},
+        "c", "arn:{p}:elasticache:{r}:111111111111:cluster:c"),
+    "aws.codebuild": (
+        {"name": "b", "arn": "arn:{p}:codebuild:{r}:111111111111:project/b"},
+        "b", "arn:{p}:codebuild:{r}:111111111111:project/b"),
+    "aws.dms-instance": (
+        {"ReplicationInstanceIdentifier": "i", "ReplicationInstanceArn": "arn:{p}:dms:{r}:111111111111:rep:ABC"},
+        "i", "arn:{p}:dms:{r}:111111111111:rep:ABC"),
+    "aws.ecs-task-definition": (
+        {"family": "t", "taskDefinitionArn": "arn:{p}:ecs:{r}:111111111111:task-definition/t:1"},
+        "arn:{p}:ecs:{r}:111111111111:task-definition/t:1", "arn:{p}:ecs:{r}:111111111111:task-definition/t:1"),
+    "aws.eks": (
+        {"name": "k", "arn": "arn:{p}:eks:{r}:111111111111:cluster/k"},
+        "k", "arn:{p}:eks:{r}:111111111111:cluster/k"),
+    "aws.elasticache-group": (
+        {"ReplicationGroupId": "g", "ARN": "arn:{p}:elasticache:{r}:111111111111:replicationgroup:g"},
+        "g", "arn:{p}:elasticache:{r}:111111111111:replicationgroup:g"),
+    "aws.iam-certificate": (
+        {"ServerCertificateName": "c", "Arn": "arn:{p}:iam::111111111111:server-certificate/a/c"},
+        "c", "arn:{p}:iam::111111111111:server-certificate/a/c"),
+    "aws.network-acl": (
+        {"NetworkAclId": "acl-1", "VpcId": "vpc-1"},
+        "acl-1", "arn:{p}:ec2:{r}:111111111111:network-acl/acl-1"),
+    "aws.redshift": (
+        {"ClusterIdentifier": "main"},
+        "main", "arn:{p}:redshift:{r}:111111111111:cluster:main"),
+    "aws.sagemaker-notebook": (
+        {"NotebookInstanceName": "n", "NotebookInstanceArn": "arn:{p}:sagemaker:{r}:111111111111:notebook-instance/n"},
+        "arn:{p}:sagemaker:{r}:111111111111:notebook-instance/n", "arn:{p}:sagemaker:{r}:111111111111:notebook-instance/n"),
     "aws.vpc": ({"VpcId": "vpc-1"}, "vpc-1", "arn:{p}:ec2:{r}:111111111111:vpc/vpc-1"),
 }
 PLACES = (("aws", "eu-west-1"), ("aws-cn", "cn-north-1"), ("aws-us-gov", "us-gov-west-1"))

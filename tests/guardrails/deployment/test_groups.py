@@ -25,6 +25,7 @@ from guardrails.deployment.groups import Group, can_share, function_of, group_na
 from guardrails.deployment.plans import DeploymentChange, PlannedDeployment, prepared
 from guardrails.policies.policy import Policy, load
 from guardrails.sandbox import ensure_runtime
+from tests.moto_server import Moto
 
 REGION = "eu-west-1"
 ACCOUNT = Account("111111111111", "red", (REGION,))
@@ -196,7 +197,7 @@ print(json.dumps(loaded))
 """
 
 
-def test_every_policy_is_ready_in_a_process_that_has_only_the_archive(tmp_path: Path) -> None:
+def test_every_policy_is_ready_in_a_process_that_has_only_the_archive(moto: Moto, tmp_path: Path) -> None:
     here = tmp_path / "task"
     for group in grouped(wanted()):
         archive = groups.archive_of(group)
@@ -209,7 +210,7 @@ def test_every_policy_is_ready_in_a_process_that_has_only_the_archive(tmp_path: 
         done = subprocess.run(
             [ensure_runtime(), "-c", head + _PROBES], cwd=here, capture_output=True, text=True, check=False,
             timeout=120, env={"AWS_DEFAULT_REGION": REGION, "AWS_ACCESS_KEY_ID": "none",
-                              "AWS_SECRET_ACCESS_KEY": "none", "AWS_ENDPOINT_URL": "http://127.0.0.1:9"})
+                              "AWS_SECRET_ACCESS_KEY": "none", "AWS_ENDPOINT_URL": moto.endpoint})
         assert done.returncode == 0, done.stderr[-3000:]
         for each in group.members:
             assert f"probe {PROBE_PREFIX}{each.policy.name}: {each.policy.name} is ready" in done.stderr

@@ -294,7 +294,7 @@ def test_the_verb_writes_both_sides_and_says_what_they_save(hub: Account, tmp_pa
     ended = CliRunner().invoke(main, ["templates", "-c", str(tmp_path / "accounts.yml"), "-o", str(tmp_path / "out")])
     assert ended.exit_code == 0, ended.output
     assert {file.name for file in (tmp_path / "out").iterdir()} == {
-        *(f"{name}.template.json" for name in ("compliance", "mailer", "schedule", "hub", "member")),
+        *(f"{name}.template.json" for name in ("compliance", "mailer", "schedule", "sweep", "hub", "member")),
         "service-control-policy.json", "permissions-boundary.json"}
     assert json.loads((tmp_path / "out" / "member.template.json").read_text()) == member_template(load(), hub, [
         {"ec2_image_owners": ["{account_id}"]},
@@ -303,4 +303,4 @@ def test_the_verb_writes_both_sides_and_says_what_they_save(hub: Account, tmp_pa
     ended = CliRunner().invoke(main, ["templates", "-o", str(tmp_path / "alone")])
     assert sorted(file.name for file in (tmp_path / "alone").iterdir()) == [
         "compliance.template.json", "mailer.template.json", "permissions-boundary.json", "schedule.template.json",
-        "service-control-policy.json"]
+        "service-control-policy.json", "sweep.template.json"]

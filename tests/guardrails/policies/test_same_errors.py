@@ -24,7 +24,7 @@ def test_both_call_the_same_files_wrong(tmp_path: Path) -> None:
     assert script.generate(tmp_path, 1) >= 1
     script.seed(tmp_path)
     files = sorted(tmp_path.rglob("*.yml"))
-    mine, theirs = script.ours(files), script.custodian(files)
+    mine, theirs = script.ours(files, tmp_path / "ours"), script.custodian(files, tmp_path / "theirs")
     assert mine.wrong == theirs.wrong
     right = {Path(file).name for file in map(str, files) if file not in mine.wrong}
     assert right == {"no-mistake.yml", "apigateway.yml"}

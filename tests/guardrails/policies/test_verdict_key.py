@@ -179,14 +179,14 @@ def test_nothing_is_stored_when_elements_cannot_be_used(team: Path, monkeypatch:
 
 
 def test_nothing_is_stored_when_elements_import_what_no_key_contains(
-    team: Path, monkeypatch: pytest.MonkeyPatch
+    team: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     _Judge(monkeypatch)
-    (team / "elsewhere").mkdir()
-    (team / "elsewhere" / "helper_of_elements.py").write_text("")
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "helper_of_elements.py").write_text("")
     checks = FileChecks.with_store([team / "controls"])
     checks.check([team / "policies" / "periodic" / "p.yml"])
-    monkeypatch.syspath_prepend(team / "elsewhere")
+    monkeypatch.syspath_prepend(elsewhere)
     __import__("helper_of_elements")
     checks.save()
     del sys.modules["helper_of_elements"]

@@ -121,4 +121,4 @@ def test_a_sweep_finds_the_report_ready_and_reads_it_once(moto: Moto, sent: Coun
     sent.clear()
     for policy in chosen:
         assert [user["UserName"] for user in load(policy.data, tmp_path, dryrun=True).run()] == ["ann"]
-    assert sent == {"ListUsers": 1, "GetUser": 1, "GetCredentialReport": 1}
+    assert sent == {"ListUsers": 1, "GetAccountAuthorizationDetails": 1, "GetCredentialReport": 1}

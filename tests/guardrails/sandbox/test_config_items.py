@@ -78,6 +78,13 @@ def interface(client: Client) -> str:
     return made["NetworkInterface"]["NetworkInterfaceId"]
 
 
+def cluster(client: Client) -> str:
+    made = client("redshift").create_cluster(
+        ClusterIdentifier="main", NodeType="ra3.large", MasterUsername="owner", MasterUserPassword="Hunter22222",
+        DBName="dev")
+    return made["Cluster"]["ClusterIdentifier"]
+
+
 def bucket(client: Client) -> str:
     s3 = client("s3")
     name = f"items-{ACCOUNT}"
@@ -219,6 +226,9 @@ CASES = {
     "AWS::RDS::DBInstance": Case("rds", database, (
         "DBInstanceIdentifier", "DBInstanceArn", "DbiResourceId", "Engine", "StorageEncrypted", "MultiAZ",
         "PubliclyAccessible", "Endpoint", "InstanceCreateTime", "VpcSecurityGroups", "Tags")),
+    "AWS::Redshift::Cluster": Case("redshift", cluster, (
+        "ClusterIdentifier", "Encrypted", "PubliclyAccessible", "EnhancedVpcRouting", "MasterUsername",
+        "AutomatedSnapshotRetentionPeriod", "AllowVersionUpgrade")),
     "AWS::ElasticLoadBalancingV2::LoadBalancer": Case("app-elb", balancer, (
         "LoadBalancerArn", "LoadBalancerName", "DNSName", "Scheme", "Type", "VpcId", "SecurityGroups", "CreatedTime",
         "State", "AvailabilityZones", "Tags")),
