@@ -23,8 +23,8 @@ from .harness.results import RESULTS, Section, write_failure, write_section
 ROOT = Path(__file__).parents[1]
 MODULES: Mapping[str, str] = {
     "sweep": "bench.sweep", "calls": "bench.calls", "growth": "bench.growth", "accounts": "bench.accounts",
-    "start": "bench.start", "event": "bench.event", "verdict": "bench.verdict", "validate": "bench.validate",
-    "deploy": "bench.deploy", "report": "bench.report",
+    "policies": "bench.policies", "start": "bench.start", "event": "bench.event", "verdict": "bench.verdict",
+    "validate": "bench.validate", "deploy": "bench.deploy", "report": "bench.report",
 }
 """Every benchmark, in the order of results.md, and its module."""
 ORDER = tuple(MODULES)
