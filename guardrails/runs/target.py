@@ -32,6 +32,8 @@ _FORMAT = "%(asctime)s: %(name)s:%(levelname)s %(message)s"
 # The levels of c7n-org's `init`.
 _LEVELS = {
     "botocore": logging.ERROR, "s3transfer": logging.WARNING, "custodian.s3": logging.ERROR, "urllib3": logging.WARNING,
+    # c7n imports it if it is there. It says that it does nothing, and the last line of a log may become a reason.
+    "datadog": logging.ERROR,
 }
 
 

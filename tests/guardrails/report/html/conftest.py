@@ -29,6 +29,8 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 # Whatever it is asked for, this browser reaches no host.
 ARGUMENTS = (
     "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars",
+    # A test opens hundreds of findings one after the other, faster than a person, and the browser would stop it.
+    "--disable-ipc-flooding-protection",
     "--host-resolver-rules=MAP * ~NOTFOUND", "--disable-background-networking", "--window-size=1366,900",
 )
 
