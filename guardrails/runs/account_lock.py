@@ -2,7 +2,7 @@
 
 Each account has a file in the state directory of the user. A heal or a rollback holds a lock (flock) on it. The
 operating system releases the lock when the process ends, however it ends, so the file of a killed process does not
-block the next one.
+block the next one. A copy of the process, such as that of a sweep's workers, does not hold it.
 """
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,18 @@ from ..paths import PRIVATE_FILE, make_private
 
 _POLL_SECONDS = 0.5
 _LARGEST = 4096
+_held: set[int] = set()
+"""The locks that this process holds: open files."""
+
+
+def _let_go() -> None:
+    """In a process that is a copy of this one: close its copies, or the lock would last as long as the copy."""
+    while _held:
+        with suppress(OSError):
+            os.close(_held.pop())
+
+
+os.register_at_fork(after_in_child=_let_go)
 
 
 @dataclass(frozen=True)
@@ -54,9 +66,11 @@ def locked_accounts(
         # In the same order in every process, so that two of them cannot wait for each other.
         for account in sorted(set(accounts)):
             held.append(_lock(account, directory, wait))
+            _held.add(held[-1])
         yield
     finally:
         for descriptor in held:
+            _held.discard(descriptor)
             os.ftruncate(descriptor, 0)
             os.close(descriptor)
 

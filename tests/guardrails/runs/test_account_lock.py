@@ -49,6 +49,31 @@ def test_the_error_names_the_other_process(other: subprocess.Popen[bytes]) -> No
     assert (found.pid, found.directory) == (other.pid, "/other")
 
 
+COPIED = f"""
+import os, sys
+from pathlib import Path
+from guardrails.runs.account_lock import locked_accounts
+with locked_accounts(["{RED}"], Path("/other")):
+    if not os.fork():
+        print(os.getpid(), flush=True)
+        sys.stdin.read()
+        os._exit(0)
+    os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_copy_of_a_killed_process_does_not_block() -> None:
+    """As the process of a sweep's workers, which ends a moment after the heal that started it."""
+    with subprocess.Popen([sys.executable, "-c", COPIED], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        copy = int(process.stdout.readline())
+        process.wait()
+        os.kill(copy, 0)
+        assert lock_holder(RED) is None
+        with locked_accounts([RED], Path("/mine")):
+            pass
+
+
 def test_the_lock_of_a_killed_process_does_not_block(other: subprocess.Popen[bytes]) -> None:
     other.send_signal(signal.SIGKILL)
     other.wait()
