@@ -147,12 +147,8 @@ class Group:
 
     def data_of(self, names: Sequence[str]) -> Message:
         """The options and the policies of these names, in c7n's form, for c7n to change."""
-        policies = [deepcopy(self._policies[name]) for name in names]
-        options = dict(self._options)
-        if function.arn.count(":") >= 4:
-            # c7n would ask STS for it, once for each policy.
-            options["account_id"] = function.arn.split(":")[4]
-        return {"execution-options": options, "policies": policies}
+        return {"execution-options": dict(self._options),
+                "policies": [deepcopy(self._policies[name]) for name in names]}
 
     def run(self, message: Message, names: Sequence[str], handle: Callable[[Message], None]) -> dict[str, Exception]:
         """Run these policies, each with its own copy of the message; returns the errors of those that failed.

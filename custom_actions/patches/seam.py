@@ -313,29 +313,23 @@ READ = (
         Target("c7n_org.cli", text='"Exception running policy:%s account:%s region:%s error:%s"'),
         Target("c7n_org.cli", text='"Error running policy in %s @ %s exception: %s"'),
     )),
-    Read("guardrails/runs/target.py", "a sweep calls c7n-org's own function in workers of its own", (
+    Read("guardrails/runs/in_process.py, guardrails/runs/target.py",
+         "a sweep calls c7n-org's own function in workers of its own, or in this process", (
         Target("c7n_org.cli:run_account", "(account, region, policies_config, output_path, cache_period, cache_path, "
                "metrics, dryrun, debug)", text="    load_available()\n\n    output_path = join_output_path("),
         Target("c7n_org.cli:get_session", "(account, session_name, region)",
                text="_get_env_creds(account, get_session(account, 'custodian', region), region)"),
         Target("c7n_org.cli:_get_env_creds", text="creds = session._session.get_credentials()"),
         Target("c7n_org.cli:accounts_iterator", "(config)"),
-        Target("c7n_org.cli:LogFilter"),
+        Target("c7n_org.cli:LogFilter.filter", "(self, r)"),
+        Target("c7n_org.cli", text='format="%(asctime)s: %(name)s:%(levelname)s %(message)s"'),
+        Target("c7n_org.cli", text="logging.getLogger('custodian.s3').setLevel(logging.ERROR)"),
     )),
     Read("guardrails/runs/client_pool.py, guardrails/accounts/credentials.py", "clients are shared by accounts, and "
          "sign with exchanged credentials", (
              Target("boto3:Session.client"),
              Target("botocore.session:Session", text="self._credentials"),
              Target("botocore.signers", text="frozen_credentials = credentials.get_frozen_credentials()"),
-         )),
-    Read("guardrails/runs/in_process.py", "a function has no process pool: what a worker of c7n-org's pool "
-         "calls is called directly", (
-             Target("c7n_org.cli:run_account", "(account, region, policies_config, output_path, cache_period, "
-                    "cache_path, metrics, dryrun, debug)"),
-             Target("c7n_org.cli:accounts_iterator", "(config)"),
-             Target("c7n_org.cli:LogFilter.filter", "(self, r)"),
-             Target("c7n_org.cli", text='format="%(asctime)s: %(name)s:%(levelname)s %(message)s"'),
-             Target("c7n_org.cli", text="logging.getLogger('custodian.s3').setLevel(logging.ERROR)"),
          )),
     Read("guardrails/runs/heal_limits.py", "only c7n's log tells that a policy stopped at its own limit", (
         Target("c7n.query:MaxResourceLimit", text='"policy:%s exceeded resource-limit:'),

@@ -38,7 +38,7 @@ from ..yamlfile import dump
 from .children import Child, can_fork, start
 from .lifeline import lifeline
 from .nursery import Setting, Task, nursery
-from .progress import Advance, Progress
+from .progress import Advance, Progress, unseen
 from .target import TargetRun, c7n_accounts, failed_line
 
 STARTED = re.compile(r"c7n_org:DEBUG Running policy:(\S+) account:(.+) region:(\S+)$", re.MULTILINE)
@@ -157,7 +157,7 @@ def run(
         pool = _Pool(setting)
         running: dict[int, _Order] = {}
         try:
-            with show() if show else nullcontext(_unseen) as advance:
+            with show() if show else nullcontext(unseen) as advance:
                 return _until_done(pool, orders, waiting, running, setting.workers, ended, advance, stop_on)
         finally:
             problem = pool.stop(at_once=bool(running or waiting))
@@ -165,10 +165,6 @@ def run(
                 if problem:
                     order.note(problem)
                 ended(order.ended(stopped=True))
-
-
-def _unseen(progress: Progress) -> None:
-    """Show no progress."""
 
 
 def _until_done(

@@ -29,15 +29,12 @@ from ..paths import PRIVATE_UMASK, make_private
 from ..policies import Policy, merged
 from ..results import THROTTLED
 from .c7n_org import DEFAULT_CONCURRENCY, STARTED, Concurrency, Ended, How, Target, Work
-from .progress import Advance, Progress
+from .progress import Advance, Progress, unseen
+from .target import LEVELS, LOG_FORMAT
 
 _OUT_OF_TIME = "out of time: the shard did not end within {seconds:.0f} seconds"
-# As c7n-org sets them (`c7n_org.cli.init`): these lines become reasons of checks, so they must be the same.
-_LEVELS = {
-    "c7n_org": logging.DEBUG, "custodian": logging.DEBUG, "custodian.s3": logging.ERROR, "botocore": logging.ERROR,
-    "s3transfer": logging.WARNING, "urllib3": logging.WARNING,
-}
 _LOGGED = ("c7n_org", "custodian")
+_LEVELS = {**dict.fromkeys(_LOGGED, logging.DEBUG), **LEVELS}
 
 
 class OutOfTime(BaseException):
@@ -72,7 +69,7 @@ class InProcess:
         started = throttled = 0
         with (
             _changed_environment(environment), _private_files(), tempfile.TemporaryDirectory() as nowhere,
-            show() if show else nullcontext(_unseen) as advance,
+            show() if show else nullcontext(unseen) as advance,
         ):
             _forget_earlier_responses()
             while waiting:
@@ -120,10 +117,6 @@ class InProcess:
         cli.log.warning("Error running policy in %s @ %s exception: %s", account.name, region, why)
 
 
-def _unseen(progress: Progress) -> None:
-    """Show no progress."""
-
-
 def _fresh(policies: tuple[Policy, ...], how: How) -> dict[str, Any]:
     """The policies as c7n-org reads them from its file. A copy for each target: c7n fills them in."""
     return merged(policies, mode=how.mode, actions=how.actions)
@@ -167,7 +160,7 @@ def _log_lines(directory: Path) -> Iterator[Path]:
     handle, name = tempfile.mkstemp(dir=directory, prefix="log-", suffix=".txt")
     os.close(handle)
     handler = logging.FileHandler(name)
-    handler.setFormatter(logging.Formatter("%(asctime)s: %(name)s:%(levelname)s %(message)s"))
+    handler.setFormatter(logging.Formatter(LOG_FORMAT))
     handler.addFilter(cli.LogFilter())
     loggers = [logging.getLogger(each) for each in _LOGGED]
     levels = {each_name: logging.getLogger(each_name).level for each_name in _LEVELS}

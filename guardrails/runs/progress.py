@@ -33,7 +33,11 @@ def out_of(total: int, show: ShowProgress) -> ShowProgress:
     return shown
 
 
+def unseen(progress: Progress) -> None:
+    """Show no progress: an Advance."""
+
+
 @contextmanager
 def without_progress(what: str, total: int) -> Iterator[Advance]:
-    """Show no progress."""
-    yield lambda progress: None
+    """Show no progress: a ShowProgress."""
+    yield unseen

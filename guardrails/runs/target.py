@@ -28,13 +28,14 @@ from ..accounts import Credentials
 from ..paths import PRIVATE_FILE
 from .client_pool import POOL, install
 
-_FORMAT = "%(asctime)s: %(name)s:%(levelname)s %(message)s"
-# The levels of c7n-org's `init`.
-_LEVELS = {
+LOG_FORMAT = "%(asctime)s: %(name)s:%(levelname)s %(message)s"
+"""That of c7n-org. The lines become reasons of checks, so they must be the same wherever a policy runs."""
+LEVELS = {
     "botocore": logging.ERROR, "s3transfer": logging.WARNING, "custodian.s3": logging.ERROR, "urllib3": logging.WARNING,
     # c7n imports it if it is there. It says that it does nothing, and the last line of a log may become a reason.
     "datadog": logging.ERROR,
 }
+"""Logger to level, as c7n-org's `init` sets them."""
 
 
 @dataclass(frozen=True)
@@ -134,12 +135,12 @@ def log_to(stream: IO[str]) -> None:
     from c7n_org.cli import LogFilter
 
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(logging.Formatter(_FORMAT))
+    handler.setFormatter(logging.Formatter(LOG_FORMAT))
     handler.addFilter(LogFilter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.DEBUG)
-    for name, level in _LEVELS.items():
+    for name, level in LEVELS.items():
         logging.getLogger(name).setLevel(level)
 
 

@@ -2,18 +2,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from fractions import Fraction
 from typing import Any
 
 from c7n.exceptions import PolicyExecutionError, PolicyValidationError
 from c7n.filters import Filter
 from c7n.utils import chunks, local_session, type_schema
 
-from ...addresses import DEFAULT_SHARE, AddressError, share_of
 from ...aws import call
 from ...parameters import placeholders
 from ...ports import ADMIN
-from ..security_group import SHARE_SCHEMA, WORLD_SHARE, PrefixListReader, Rule, from_permissions
+from ..security_group import SHARE_SCHEMA, WORLD_SHARE, PrefixListReader, Rule, from_permissions, world_share
 from .exposure import PortsError, exposures, watched
 from .tags import wrong_tags
 
@@ -68,21 +66,15 @@ class ExposedPorts(Filter):
             except PortsError as error:
                 raise PolicyValidationError(f"{self.type}: {error}") from None
         if not placeholders(self.data.get(WORLD_SHARE)):
-            self._share()
+            world_share(self)
         return self
 
     def _ports(self) -> Any:
         return self.data.get("ports", [service.ports for service in ADMIN])
 
-    def _share(self) -> Fraction:
-        try:
-            return share_of(self.data.get(WORLD_SHARE, DEFAULT_SHARE))
-        except AddressError as error:
-            raise PolicyValidationError(f"{self.type}: {WORLD_SHARE}: {error}") from None
-
     def process(self, resources: list[dict[str, Any]], event: Any = None) -> list[dict[str, Any]]:
         lists = PrefixListReader(lambda: local_session(self.manager.session_factory).client("ec2"))
-        ports = watched(self._ports(), share=self._share(), lists=lists)
+        ports = watched(self._ports(), share=world_share(self), lists=lists)
         interfaces = {instance["InstanceId"]: list(_interfaces(instance)) for instance in resources}
         rules = self._rules({group for listed in interfaces.values() for groups in listed for group in groups})
         exposed = []

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from .baseline import Forbidden, PrefixLists, no_lists
     from .prefix_lists import PrefixListReader
     from .rules import LAST_PORT, Rule, from_permissions, from_policy, from_security_group_rules
-    from .settings import SHARE_SCHEMA, WORLD_SHARE
+    from .settings import SHARE_SCHEMA, WORLD_SHARE, world_share
 
 __getattr__, __all__ = face(
     __name__,
     baseline=("Forbidden", "PrefixLists", "no_lists"),
     prefix_lists=("PrefixListReader",),
     rules=("LAST_PORT", "Rule", "from_permissions", "from_policy", "from_security_group_rules"),
-    settings=("SHARE_SCHEMA", "WORLD_SHARE"),
+    settings=("SHARE_SCHEMA", "WORLD_SHARE", "world_share"),
 )

@@ -32,6 +32,14 @@ SHARE_SCHEMA = {"type": ["string", "number"], "default": str(DEFAULT_SHARE)}
 _PARAMETER = {"type": "string", "pattern": r"^\{[a-z][a-z0-9_]*\}$"}
 
 
+def world_share(element: Any) -> Fraction:
+    """The `world-share` of a filter, or the default. Raises PolicyValidationError if it is not a share."""
+    try:
+        return share_of(element.data.get(WORLD_SHARE, DEFAULT_SHARE))
+    except AddressError as error:
+        raise PolicyValidationError(f"{element.type}: {WORLD_SHARE}: {error}") from None
+
+
 def _list_of(entries: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"oneOf": [_PARAMETER, {"type": "array", "items": entries, **more}]}
 

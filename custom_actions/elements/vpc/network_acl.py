@@ -13,9 +13,9 @@ from c7n.exceptions import PolicyValidationError
 from c7n.filters import Filter
 from c7n.utils import type_schema
 
-from ...addresses import DEFAULT_SHARE, AddressError, Block, Span, block, is_world, merge, share_of, subtract
+from ...addresses import DEFAULT_SHARE, Block, Span, block, is_world, merge, subtract
 from ...parameters import placeholders
-from ..security_group import SHARE_SCHEMA, WORLD_SHARE
+from ..security_group import SHARE_SCHEMA, WORLD_SHARE, world_share
 
 _TCP, _ALL = "6", "-1"
 
@@ -101,17 +101,11 @@ class WorldPorts(Filter):
         if isinstance(ports, str) and not placeholders(ports):
             raise PolicyValidationError(f"{self.type}: ports must be a list such as [22, 3389], got {ports!r}")
         if not placeholders(self.data.get(WORLD_SHARE)):
-            self._share()
+            world_share(self)
         return self
 
-    def _share(self) -> Fraction:
-        try:
-            return share_of(self.data.get(WORLD_SHARE, DEFAULT_SHARE))
-        except AddressError as error:
-            raise PolicyValidationError(f"{self.type}: {WORLD_SHARE}: {error}") from None
-
     def process(self, resources: list[dict[str, Any]], event: Any = None) -> list[dict[str, Any]]:
-        share, found = self._share(), []
+        share, found = world_share(self), []
         for acl in resources:
             if lines := world_ports(acl["Entries"], self.data["ports"], share):
                 acl[self.annotation_key] = lines
