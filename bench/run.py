@@ -1,7 +1,7 @@
 """Runs benchmarks, each in a process of its own, so that one that fails does not hide the others.
 
     ./run.sh bench --list
-    ./run.sh bench                       # all of them, about 25 minutes on two processors
+    ./run.sh bench                       # all of them, about half an hour on two processors
     ./run.sh bench sweep calls           # some
     ./run.sh bench sweep --rounds 5      # one, with its options: ./run.sh bench sweep --help
     ./run.sh bench --smallest            # each once, at its smallest size

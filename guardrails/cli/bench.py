@@ -16,7 +16,7 @@ from ..command import checkout
 def bench(names: bool, smallest: bool, arguments: tuple[str, ...]) -> None:
     """Measure this project against other ways to do the same work, without AWS (in a checkout).
 
-    NAME is a benchmark; the default is all of them, which takes about 25 minutes. With one NAME, its own options can
+    NAME is a benchmark; the default is all of them, which takes about half an hour. With one NAME, its own options can
     follow: `bench NAME --help` lists them. Each figure is a ratio of two things that ran in turn, and is written to
     bench/results.md with the versions and the machine. Exits with 1 when a benchmark failed; the others run anyway.
 

@@ -31,8 +31,6 @@ from .sweeping import read_question, sweep_shard
 
 _RESERVE_SECONDS = 45.0
 """What a worker keeps of its time to write and upload its results."""
-
-
 _CONCURRENCY = 40
 """Shards that run at the same time, if MAX_CONCURRENCY does not say so."""
 
