@@ -54,6 +54,8 @@ VERBS = {
     "bench": "Measure this project against other ways to do the same work (in a checkout).",
     "completion": "Print or install the completion of this command for a shell.",
 }
+# click keeps the help option of a command with the names of the first context that asks for it.
+HELP_OPTIONS = ["-h", "--help"]
 # Other programs of the environment, which get all arguments as they are; programs.py says how each is run.
 PASSED_THROUGH = {
     "custodian": "Cloud Custodian, with our filters and actions.",
@@ -205,7 +207,7 @@ def _print_error(error: Exception) -> None:
 
 @click.group(
     cls=Verbs,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": HELP_OPTIONS, "max_content_width": 100},
     no_args_is_help=False,
     invoke_without_command=True,
 )

@@ -7,7 +7,7 @@ import sys
 import click
 import pytest
 
-from guardrails.cli.main import VERBS, main, verbs
+from guardrails.cli.main import HELP_OPTIONS, VERBS, main, verbs
 from guardrails.errors import GuardrailsError
 
 from ..conftest import guardrails
@@ -75,7 +75,7 @@ def test_an_error_cannot_control_the_terminal(monkeypatch: pytest.MonkeyPatch) -
 def test_every_help_fits_the_terminal_and_shows_each_default(width: int) -> None:
     for verb, command in verbs().items():
         with click.Context(command, info_name=verb, parent=click.Context(main, info_name="guardrails"),
-                           terminal_width=min(width, 100)) as context:
+                           terminal_width=min(width, 100), help_option_names=HELP_OPTIONS) as context:
             lines = command.get_help(context).splitlines()
             unseen = [
                 option.opts for option in command.params if isinstance(option, click.Option)

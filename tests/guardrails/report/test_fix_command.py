@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from guardrails.accounts import AccountChoice
 from guardrails.cli.heal import heal
+from guardrails.cli.main import HELP_OPTIONS
 from guardrails.policies import PackChoice, PolicySources
 from guardrails.report.fix_command import fix_all_command, fix_command, resource_pattern
 from guardrails.results.finding import GLOBAL, Finding, Status
@@ -48,7 +49,7 @@ def options(line: str) -> dict[str, Any]:
     """The options of `heal` as click reads them."""
     words = shlex.split(line)
     assert words[:2] == ["guardrails", "heal"]
-    with click.Context(heal) as context:
+    with click.Context(heal, help_option_names=HELP_OPTIONS) as context:
         return heal.make_parser(context).parse_args(words[2:])[0]
 
 

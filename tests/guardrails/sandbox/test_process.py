@@ -15,7 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from click.testing import CliRunner
 
-from guardrails.cli import sandbox as cli
+from guardrails.cli.main import main
 from guardrails.sandbox import Sandbox, SandboxError, SandboxNotRunning
 from guardrails.sandbox.ministack import group_members
 from guardrails.sandbox.state import State, StateDirectory
@@ -124,7 +124,7 @@ def test_a_stale_state_file_is_not_believed(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "state.json").read_text())["pid"] == os.getpid()
     with pytest.raises(SandboxNotRunning):
         Sandbox.attach(tmp_path)
-    result = CliRunner().invoke(cli.sandbox, ["stop", "--directory", str(tmp_path)])
+    result = CliRunner().invoke(main, ["sandbox", "stop", "--directory", str(tmp_path)])
     assert (result.exit_code, result.output) == (0, "The sandbox is not running.\n")
 
 
@@ -153,12 +153,12 @@ def test_a_start_that_fails_says_why_and_leaves_nothing(tmp_path: Path, monkeypa
 
 def test_the_command_line(tmp_path: Path) -> None:
     def run(*arguments: str) -> str:
-        result = CliRunner().invoke(cli.sandbox, [*arguments, "--directory", str(tmp_path)])
+        result = CliRunner().invoke(main, ["sandbox", *arguments, "--directory", str(tmp_path)])
         assert result.exit_code == 0, result.output
         return result.output
 
     def fails(*arguments: str) -> str:
-        result = CliRunner().invoke(cli.sandbox, [*arguments, "--directory", str(tmp_path)])
+        result = CliRunner().invoke(main, ["sandbox", *arguments, "--directory", str(tmp_path)])
         assert result.exit_code != 0
         return result.output
 
@@ -183,11 +183,11 @@ def test_the_command_line(tmp_path: Path) -> None:
         assert not alive(state.pid)
         assert not alive(state.ministack_pid)
     finally:
-        CliRunner().invoke(cli.sandbox, ["stop", "--directory", str(tmp_path)])
+        CliRunner().invoke(main, ["sandbox", "stop", "--directory", str(tmp_path)])
 
 
 @pytest.mark.parametrize("command", ["", "start", "stop", "status", "env", "reset"])
 def test_every_command_has_help(command: str) -> None:
-    result = CliRunner().invoke(cli.sandbox, [*filter(None, [command]), "--help"])
+    result = CliRunner().invoke(main, ["sandbox", *filter(None, [command]), "--help"])
     assert result.exit_code == 0
     assert len(result.output.splitlines()) > 4
