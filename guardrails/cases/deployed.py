@@ -104,16 +104,15 @@ class DeployedAccount:
         for ends in self._ends.values():
             ends.skip()
 
-    def logs(self, policy: str) -> str:
-        """The log of the function that runs a policy."""
-        return self._log(next(function for function, names in self._functions.items() if policy in names))
-
-    def _log(self, function: str) -> str:
-        return self.sandbox.logs(function, ACCOUNT, REGION)
+    def logs(self, policy: str, since: int = 0) -> str:
+        """The log of the function that runs a policy, since a time in milliseconds."""
+        function = next(function for function, names in self._functions.items() if policy in names)
+        events = self.sandbox.log_events(function, ACCOUNT, REGION, since=since)
+        return "\n".join(event["message"].rstrip("\n") for event in events)
 
     def _invocations(self) -> dict[str, tuple[int, int]]:
         """How often each function has begun and ended."""
-        logs = {name: self._log(name).splitlines() for name in self._functions}
+        logs = {name: self.sandbox.logs(name, ACCOUNT, REGION).splitlines() for name in self._functions}
         return {name: (sum(line.startswith("START RequestId") for line in log),
                        sum(line.startswith("END RequestId") for line in log)) for name, log in logs.items()}
 
@@ -166,7 +165,7 @@ class DeployedAccount:
         world = World(
             self.client, self.settle, backdate=self.sandbox.backdate, set_owner=self.sandbox.set_owner, put=self.put)
         name = str(case.policy["name"])
-        before = len(self.logs(name))
+        begun = int(time.time() * 1000)
         world.do(case.make)
         self.settle()
         self.alerts()
@@ -174,7 +173,7 @@ class DeployedAccount:
         self.settle()
 
         world.check(case.fixed)
-        logs = self.logs(name)[before:]
+        logs = self.logs(name, since=begun)
         expect("Traceback" not in logs, "the function logs no error", logs[-1500:])
         alerts = [alert for alert in self.alerts() if alert["policy"]["name"] == name]
         for expression, expected in case.alert.items():
