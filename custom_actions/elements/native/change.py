@@ -74,6 +74,15 @@ def setting(
     return Change(step, lambda: contains(read(), wanted))
 
 
+def unknown(call: Call, *settings: str) -> Change:
+    """The change of a call that is not in the table, or of those of its settings that are not."""
+    name = f"{call.service}:{call.operation}"
+    of = f"{', '.join(settings)} of {name}" if settings else name
+    step = Step(f"call {name}", call, added={name: dict(call.parameters)}, note=(
+        f"{IRREVERSIBLE}no inverse is known for {of}, and its result was not read again"))
+    return Change(step, lambda: True)
+
+
 def tags(
     attempt: Attempt, given: Mapping[str, Any], read: Callable[[], Mapping[str, str]], *, sets: bool,
     put: Callable[[str, str], Call], remove: Callable[[str, str], Call],

@@ -26,7 +26,7 @@ from ...aws import AWS_ERRORS, does_not_exist, may_have_happened, reason_of
 from ...errors import CannotRead, Refusal
 from ...fixing import Answer, Call, FixResult, Left, Outcome, Step, Work, conclude, nothing_left
 from ...vocabulary import is_read
-from .change import IRREVERSIBLE, Attempt, Change
+from .change import Attempt, Change, unknown
 from .changes import CHANGES
 
 
@@ -98,7 +98,7 @@ class Recorder:
         plan = CHANGES.get((call.service, call.operation))
         self._planner = threading.get_ident()
         try:
-            return plan(attempt) if plan else _unknown(call)
+            return plan(attempt) if plan else unknown(call)
         except Refusal as refusal:
             self._refused = str(refusal)
             raise NotMade(self._refused) from refusal
@@ -164,14 +164,6 @@ class Recorder:
         if self._no_change:
             return FixResult(Outcome.ALREADY_OK)
         return FixResult(Outcome.REFUSED, f"c7n's {self._action} makes no change to this resource")
-
-
-def _unknown(call: Call) -> Change:
-    """The change of a call that is not in the table."""
-    name = f"{call.service}:{call.operation}"
-    step = Step(f"call {name}", call, added={name: dict(call.parameters)}, note=(
-        f"{IRREVERSIBLE}no inverse is known for {name}, and its result was not read again"))
-    return Change(step, lambda: True)
 
 
 def _text(error: Exception) -> str:

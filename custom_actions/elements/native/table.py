@@ -19,6 +19,7 @@ from ...fixing import (
 )
 from ..cloudtrail import SETTINGS
 from .action import NativeFix
+from .changes_rds import INSTANCE_SETTINGS
 
 
 class NativeAction(NamedTuple):
@@ -84,6 +85,9 @@ NATIVE = (
                 redo=again("attach_user_policy")),
         Inverse("iam", "attach_user_policy", "UserName", values={"PolicyArn": is_removed},
                 redo=again("detach_user_policy")),
+    )),
+    NativeAction("rds", "modify-db", ("rds:DescribeDBInstances",), (
+        Inverse("rds", "modify_db_instance", "DBInstanceIdentifier", optional=INSTANCE_SETTINGS),
     )),
     NativeAction("s3", "set-bucket-encryption", ("s3:GetEncryptionConfiguration",), (
         Inverse("s3", "put_bucket_encryption", "Bucket", optional=("ServerSideEncryptionConfiguration",)),

@@ -1,4 +1,4 @@
-"""Compares what fixes change in RDS and DynamoDB: sharing of snapshots, public access, and encryption.
+"""Compares what fixes change in RDS and DynamoDB: sharing of snapshots, settings of instances, and encryption.
 
 Source: RDS's DescribeDBInstances, DescribeDBSnapshotAttributes and DescribeDBClusterSnapshotAttributes; DynamoDB's
 DescribeTable.
@@ -9,7 +9,7 @@ from typing import Any
 
 from custom_actions.aws import call
 
-from .base import AS_FIXED, BACK, Observation, Parameters, Read, Reads, Receipt, shared
+from .base import AS_FIXED, BACK, Observation, Parameters, Read, Reads, Receipt, shared, two_states
 
 
 def _database(kind: str) -> Read:
@@ -28,7 +28,8 @@ def _database(kind: str) -> Read:
 def _instance(client: Any, parameters: Parameters, _: Receipt) -> Observation:
     [instance] = call(
         client.describe_db_instances, DBInstanceIdentifier=parameters["DBInstanceIdentifier"])["DBInstances"]
-    return BACK if instance.get("PubliclyAccessible") == parameters["PubliclyAccessible"] else AS_FIXED
+    return two_states(back=all(
+        instance.get(name) == value for name, value in parameters.items() if name != "DBInstanceIdentifier"))
 
 
 def _table(client: Any, parameters: Parameters, _: Receipt) -> Observation:

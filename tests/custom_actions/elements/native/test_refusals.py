@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from moto.backends import get_backend
 
 from custom_actions.fixing.receipt import FixIncomplete
 from tests import engine
-from tests.moto_server import ACCOUNT, Moto
+from tests.moto_server import ACCOUNT, REGION, Moto
 
 STATEMENT = {
     "Sid": "DenyPlain", "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": ["arn:aws:s3:::bucket/*"],
@@ -74,3 +75,49 @@ def test_a_call_without_a_known_inverse_says_so(moto: Moto, tmp_path: Path) -> N
     assert receipt["added"] == [{"iam:delete_access_key": {"UserName": "u", "AccessKeyId": key}}]
     assert receipt["notes"] == [
         "irreversible: no inverse is known for iam:delete_access_key, and its result was not read again"]
+
+
+def a_database(moto: Moto) -> Any:
+    rds = moto.client("rds")
+    rds.create_db_instance(
+        DBInstanceIdentifier="db", DBInstanceClass="db.t3.micro", Engine="postgres", AllocatedStorage=20,
+        MasterUsername="u", MasterUserPassword="password")
+    return rds
+
+
+def modify(*settings: tuple[str, Any], immediate: bool = False) -> dict[str, Any]:
+    return {"resource": "aws.rds", "actions": [{"type": "modify-db", "immediate": immediate, "update": [
+        {"property": name, "value": value} for name, value in settings]}]}
+
+
+def test_a_password_of_a_database_does_not_get_into_a_receipt(moto: Moto, tmp_path: Path) -> None:
+    a_database(moto)
+    data = modify(("MasterUserPassword", "hunter2-hunter2"))
+    [receipt] = run(data, tmp_path, [{"DBInstanceIdentifier": "db"}])
+    assert (receipt["outcome"], receipt["inverse"]) == ("refused", [])
+    assert "hunter2" not in json.dumps(receipt)
+
+
+def test_a_setting_of_a_database_without_an_inverse_is_named(moto: Moto, tmp_path: Path) -> None:
+    a_database(moto)
+    data = modify(("BackupRetentionPeriod", 9), ("DeletionProtection", True))
+    [receipt] = run(data, tmp_path, [{"DBInstanceIdentifier": "db"}])
+    assert (receipt["outcome"], receipt["inverse"]) == ("reverted", [])
+    assert receipt["notes"] == [
+        "irreversible: no inverse is known for BackupRetentionPeriod of rds:modify_db_instance, and its result was not "
+        "read again"]
+
+
+@pytest.mark.parametrize("immediate", [True, False])
+def test_what_waited_for_the_maintenance_window_is_named(moto: Moto, tmp_path: Path, immediate: bool) -> None:
+    rds = a_database(moto)
+    get_backend("rds")[ACCOUNT][REGION].databases["db"].pending_modified_values = {"DBInstanceClass": "db.t3.small"}
+    [receipt] = run(
+        modify(("DeletionProtection", True), immediate=immediate), tmp_path, [{"DBInstanceIdentifier": "db"}])
+    assert receipt["outcome"] == "reverted"
+    assert receipt["inverse"] == [{"service": "rds", "operation": "modify_db_instance", "parameters": {
+        "DBInstanceIdentifier": "db", "DeletionProtection": False}}]
+    assert receipt["notes"] == ([
+        "irreversible: ApplyImmediately also applied what waited for the maintenance window: DBInstanceClass"]
+        if immediate else [])
+    assert rds.describe_db_instances()["DBInstances"][0]["DeletionProtection"] is True

@@ -373,3 +373,23 @@ def trails(cloud: Cloud) -> Drift:
             "EnableLogFileValidation": True, "KmsKeyId": key}}), arns, state,
         lambda trail: ({"no validation"} if not trail["LogFileValidationEnabled"] else set()) | (
             {"no key"} if not trail.get("KmsKeyId") else set()))
+
+
+# -- databases --------------------------------------------------------------------------------------------------
+
+
+@drifts("rds", "modify-db")
+def databases(cloud: Cloud) -> Drift:
+    rds, names = cloud.client("rds"), ["one", "two"]
+    for name in names:
+        rds.create_db_instance(
+            DBInstanceIdentifier=name, DBInstanceClass="db.t3.micro", Engine="postgres", AllocatedStorage=20,
+            MasterUsername="u", MasterUserPassword="password", AutoMinorVersionUpgrade=False)
+
+    def state() -> State:
+        return {name: rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0] for name in names}
+
+    settings = ("AutoMinorVersionUpgrade", "DeletionProtection")
+    return Drift(
+        pulled("rds", {"type": "modify-db", "update": [{"property": name, "value": True} for name in settings]}),
+        names, state, lambda found: {name for name in settings if not found[name]})
