@@ -7,10 +7,48 @@ from typing import Any
 from ...aws import AWS_ERRORS, call, does_not_exist
 from ...errors import Refusal
 from ...fixing import Answer, Call, Step
-from .change import IRREVERSIBLE, Attempt, Change, Plan, tags
+from .change import IRREVERSIBLE, Attempt, Change, Plan, setting, tags, unknown
 
 _STOPPED = "a public IPv4 address that is not an Elastic IP address changes, and instance store volumes lose their data"
 _NEW_ID = "a new security group has another id; `removed` contains the settings of the deleted one"
+
+
+SUBNET_SETTINGS = ("AssignIpv6AddressOnCreation", "MapPublicIpOnLaunch")
+METADATA_SETTINGS = ("HttpEndpoint", "HttpPutResponseHopLimit", "HttpTokens", "InstanceMetadataTags")
+
+
+def _subnet(attempt: Attempt) -> Change | None:
+    """ModifySubnetAttribute, which accepts one attribute in a call."""
+    client, subnet = attempt.client, attempt.parameters["SubnetId"]
+    if others := sorted(attempt.parameters.keys() - {"SubnetId", *SUBNET_SETTINGS}):
+        return unknown(attempt.call, *others)
+    wanted = {key: attempt.parameters[key]["Value"] for key in SUBNET_SETTINGS if key in attempt.parameters}
+
+    def read() -> dict[str, bool]:
+        [found] = call(client.describe_subnets, SubnetIds=[subnet])["Subnets"]
+        return {key: bool(found.get(key)) for key in wanted}
+
+    before = read()
+    inverse = attempt.undo(
+        "modify_subnet_attribute", SubnetId=subnet, **{key: {"Value": value} for key, value in before.items()})
+    return setting(attempt, "Attributes", read, wanted, inverse, before=before)
+
+
+def _metadata_options(attempt: Attempt) -> Change | None:
+    """ModifyInstanceMetadataOptions. Options that are not in the call stay as they are."""
+    client, instance = attempt.client, attempt.parameters["InstanceId"]
+    if others := sorted(attempt.parameters.keys() - {"InstanceId", *METADATA_SETTINGS}):
+        return unknown(attempt.call, *others)
+    wanted = {key: value for key, value in attempt.parameters.items() if key in METADATA_SETTINGS}
+
+    def read() -> dict[str, Any]:
+        [found] = [found for each in call(client.describe_instances, InstanceIds=[instance])["Reservations"]
+                   for found in each["Instances"]]
+        return {key: found["MetadataOptions"][key] for key in wanted if key in found["MetadataOptions"]}
+
+    before = read()
+    inverse = attempt.undo("modify_instance_metadata_options", InstanceId=instance, **before)
+    return setting(attempt, "MetadataOptions", read, wanted, inverse, before=before)
 
 
 def _encryption_by_default(attempt: Attempt) -> Change | None:
@@ -139,6 +177,8 @@ def _delete_group(attempt: Attempt) -> Change:
 EC2: Mapping[str, Plan] = {
     "enable_ebs_encryption_by_default": _encryption_by_default,
     "disable_ebs_encryption_by_default": _encryption_by_default,
+    "modify_subnet_attribute": _subnet,
+    "modify_instance_metadata_options": _metadata_options,
     "create_tags": _tags,
     "delete_tags": _tags,
     "stop_instances": _stop,

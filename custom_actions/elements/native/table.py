@@ -19,6 +19,7 @@ from ...fixing import (
 )
 from ..cloudtrail import SETTINGS
 from .action import NativeFix
+from .changes_ec2 import METADATA_SETTINGS, SUBNET_SETTINGS
 from .changes_rds import INSTANCE_SETTINGS
 
 
@@ -70,6 +71,9 @@ NATIVE = (
     )),
     NativeAction("ec2", "mark-for-op", _READ_TAGS, _TAGS),
     NativeAction("ec2", "remove-tag", _READ_TAGS, _TAGS),
+    NativeAction("ec2", "set-metadata-access", ("ec2:DescribeInstances",), (
+        Inverse("ec2", "modify_instance_metadata_options", "InstanceId", optional=METADATA_SETTINGS),
+    )),
     NativeAction("ec2", "stop", ("ec2:DescribeInstances",), (
         Inverse("ec2", "start_instances", "InstanceIds", list_of_resource, redo=again("stop_instances")),
     )),
@@ -104,6 +108,9 @@ NATIVE = (
     NativeAction("security-group", "delete", ("ec2:DescribeSecurityGroups",)),
     NativeAction("security-group", "mark-for-op", _READ_TAGS, _TAGS),
     NativeAction("security-group", "remove-tag", _READ_TAGS, _TAGS),
+    NativeAction("subnet", "modify", ("ec2:DescribeSubnets",), (
+        Inverse("ec2", "modify_subnet_attribute", "SubnetId", optional=SUBNET_SETTINGS),
+    )),
     NativeAction("vpc", "set-flow-log", ("ec2:DescribeFlowLogs", "logs:DescribeLogGroups"), (
         Inverse("ec2", "delete_flow_logs", "FlowLogIds", one_id, already=("InvalidFlowLogId.NotFound",)),
     )),

@@ -1,4 +1,5 @@
-"""Compares what fixes change in EC2: security group rules, sharing, flow logs, tags, instances, snapshots, encryption.
+"""Compares what fixes change in EC2: security group rules, sharing, flow logs, tags, instances, subnets, snapshots,
+encryption.
 
 Source: EC2's Describe and Get calls for each operation.
 """
@@ -21,6 +22,7 @@ from .base import (
     changed,
     differs,
     made_by,
+    setting,
     several,
     shared,
     tags,
@@ -115,10 +117,26 @@ def _new_snapshot(client: Any, parameters: Parameters, receipt: Receipt) -> Obse
     return AS_FIXED
 
 
+def _subnet(client: Any, parameters: Parameters, _: Receipt) -> Observation:
+    [subnet] = call(client.describe_subnets, SubnetIds=[parameters["SubnetId"]])["Subnets"]
+    return two_states(back=all(
+        bool(subnet.get(name)) == value["Value"] for name, value in parameters.items() if name != "SubnetId"))
+
+
+def _metadata_options(client: Any, parameters: Parameters) -> Any:
+    found = call(client.describe_instances, InstanceIds=[parameters["InstanceId"]])["Reservations"]
+    [instance] = [instance for each in found for instance in each["Instances"]]
+    return {name: instance["MetadataOptions"].get(name) for name in parameters if name != "InstanceId"}
+
+
 EC2: Reads = {
     ("ec2", "authorize_security_group_ingress"): _rules(back=True),
     ("ec2", "revoke_security_group_ingress"): _rules(back=False),
     ("ec2", "modify_security_group_rules"): _narrowed,
+    ("ec2", "modify_subnet_attribute"): _subnet,
+    ("ec2", "modify_instance_metadata_options"): setting(
+        _metadata_options, lambda given: {name: value for name, value in given.items() if name != "InstanceId"},
+        "MetadataOptions"),
     ("ec2", "delete_flow_logs"): _flow_log,
     ("ec2", "modify_snapshot_attribute"): _snapshot,
     ("ec2", "modify_image_attribute"): _image,

@@ -1,11 +1,12 @@
 """Corrects differences between moto's instances and AWS's.
 
-Source: EC2's RunInstances.
+Source: EC2's RunInstances and ModifyInstanceMetadataOptions.
 """
 from __future__ import annotations
 
 from typing import Any
 
+from moto.ec2.models.instances import InstanceBackend
 from moto.ec2.responses.instances import InstanceResponse
 
 from ..moto_fixes import replaces
@@ -14,6 +15,7 @@ from ..moto_fixes import replaces
 def apply() -> None:
     """Apply the changes, once in a process."""
     _profile_of_every_instance()
+    _other_metadata_options_stay()
 
 
 def _profile_of_every_instance() -> None:
@@ -34,3 +36,19 @@ def _profile_of_every_instance() -> None:
             for instance in answer.result.instances[1:]:
                 request.ec2_backend.associate_iam_instance_profile(instance_id=instance.id, **chosen)
         return answer
+
+
+def _other_metadata_options_stay() -> None:
+    """ModifyInstanceMetadataOptions changes the options of the call; moto forgets the others."""
+    original = InstanceBackend.modify_instance_metadata_options
+
+    @replaces(InstanceBackend, "modify_instance_metadata_options")
+    def modify_instance_metadata_options(backend: Any, instance_id: str, **given: Any) -> Any:
+        now = backend.get_instance(instance_id).metadata_options
+        before = {
+            "http_tokens": now.http_tokens, "hop_limit": now.http_put_response_hop_limit,
+            "http_endpoint": now.http_endpoint, "http_protocol": now.http_protocol_ipv6,
+            "metadata_tags": now.instance_metadata_tags,
+        }
+        named = {name: value for name, value in given.items() if value is not None}
+        return original(backend, instance_id, **{**before, **named})

@@ -12,8 +12,9 @@ TAMPERING: dict[str, Callable[[Any, Parameters], Any]] = {}
 """By the operation that undoes the fix. Takes boto3's client of its service, and its parameters."""
 TWO_STATES = {
     "attach_group_policy", "attach_role_policy", "attach_user_policy", "detach_role_policy", "detach_user_policy",
-    "disable_ebs_encryption_by_default", "enable_ebs_encryption_by_default", "modify_db_instance", "stop_logging",
-    "update_access_key", "update_table", "update_detector", "start_instances",
+    "disable_ebs_encryption_by_default", "enable_ebs_encryption_by_default", "modify_db_instance",
+    "modify_subnet_attribute", "stop_logging", "update_access_key", "update_table", "update_detector",
+    "start_instances",
     # A flow log cannot be modified, and a snapshot cannot become one of another volume.
     "delete_flow_logs", "delete_snapshot",
 }
@@ -61,6 +62,11 @@ def one_rule_is_gone(client: Any, given: Parameters) -> None:
 @tampers("create_tags", "delete_tags")
 def another_value(client: Any, given: Parameters) -> None:
     client.create_tags(Resources=given["Resources"], Tags=[{"Key": given["Tags"][0]["Key"], "Value": "somebody's"}])
+
+
+@tampers("modify_instance_metadata_options")
+def another_hop_limit(client: Any, given: Parameters) -> None:
+    client.modify_instance_metadata_options(InstanceId=given["InstanceId"], HttpPutResponseHopLimit=5)
 
 
 @tampers("modify_snapshot_attribute", "modify_image_attribute")

@@ -22,3 +22,15 @@ def test_without_a_profile_there_is_none(moto: Moto) -> None:
     image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
     made = ec2.run_instances(ImageId=image, MinCount=2, MaxCount=2)["Instances"]
     assert not any("IamInstanceProfile" in each for each in made)
+
+
+def test_options_of_the_metadata_that_a_call_does_not_name_stay(moto: Moto) -> None:
+    """Source: EC2's ModifyInstanceMetadataOptions: "If no parameter is specified, the existing state is maintained"."""
+    ec2 = moto.client("ec2")
+    image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    [instance] = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, MetadataOptions={
+        "HttpTokens": "optional", "HttpEndpoint": "enabled", "HttpPutResponseHopLimit": 2})["Instances"]
+    ec2.modify_instance_metadata_options(InstanceId=instance["InstanceId"], HttpTokens="required")
+    [found] = ec2.describe_instances()["Reservations"][0]["Instances"]
+    now = {key: found["MetadataOptions"].get(key) for key in ("HttpTokens", "HttpEndpoint", "HttpPutResponseHopLimit")}
+    assert now == {"HttpTokens": "required", "HttpEndpoint": "enabled", "HttpPutResponseHopLimit": 2}

@@ -313,6 +313,39 @@ def vpcs(cloud: Cloud) -> Drift:
         picks=lambda vpc: vpc["VpcId"] in ids)
 
 
+@drifts("subnet", "modify")
+def subnets(cloud: Cloud) -> Drift:
+    ec2 = cloud.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
+    ids = [ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.1.{number}.0/24")["Subnet"]["SubnetId"] for number in (1, 2)]
+    for each in ids:
+        ec2.modify_subnet_attribute(SubnetId=each, MapPublicIpOnLaunch={"Value": True})
+
+    def state() -> State:
+        return {each["SubnetId"]: each for each in ec2.describe_subnets(SubnetIds=ids)["Subnets"]}
+
+    return Drift(pulled("subnet", {"type": "modify", "MapPublicIpOnLaunch": False}), ids, state,
+                 lambda found: {"public addresses"} if found["MapPublicIpOnLaunch"] else set(),
+                 picks=lambda subnet: subnet["SubnetId"] in ids)
+
+
+@drifts("ec2", "set-metadata-access")
+def metadata_options(cloud: Cloud) -> Drift:
+    ec2 = cloud.client("ec2")
+    image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    ids = [each["InstanceId"] for each in ec2.run_instances(ImageId=image, MinCount=2, MaxCount=2, MetadataOptions={
+        "HttpTokens": "optional", "HttpEndpoint": "enabled", "HttpPutResponseHopLimit": 1})["Instances"]]
+
+    def state() -> State:
+        names = ("HttpTokens", "HttpEndpoint", "HttpPutResponseHopLimit")
+        return {instance["InstanceId"]: {name: instance["MetadataOptions"].get(name) for name in names}
+                for each in ec2.describe_instances(InstanceIds=ids)["Reservations"] for instance in each["Instances"]}
+
+    return Drift(
+        pulled("ec2", {"type": "set-metadata-access", "tokens": "required", "hop-limit": 2}), ids, state,
+        lambda found: set() if found["HttpTokens"] == "required" else {"accepts IMDSv1"})
+
+
 # -- load balancers and trails ----------------------------------------------------------------------------------
 
 
