@@ -16,7 +16,7 @@ from ..s3 import block_of, policy_of
 from .change import IRREVERSIBLE, Attempt, Change, Plan, contains, setting
 from .changes_ec2 import EC2
 from .changes_iam import IAM
-from .changes_rds import RDS
+from .changes_rds import RDS, REDSHIFT
 
 _BLOCK = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 _NO_LOG_GROUP_DELETED = "rollback does not delete the new log group, because it may contain records by then"
@@ -178,5 +178,6 @@ CHANGES: Mapping[tuple[str, str], Plan] = {
     **{("ec2", operation): plan for operation, plan in EC2.items()},
     **{("iam", operation): plan for operation, plan in IAM.items()},
     **{("rds", operation): plan for operation, plan in RDS.items()},
+    **{("redshift", operation): plan for operation, plan in REDSHIFT.items()},
 }
 """By boto3's names of service and operation."""

@@ -20,7 +20,7 @@ from ...fixing import (
 from ..cloudtrail import SETTINGS
 from .action import NativeFix
 from .changes_ec2 import METADATA_SETTINGS, SUBNET_SETTINGS
-from .changes_rds import INSTANCE_SETTINGS
+from .changes_rds import CLUSTER_SETTINGS, INSTANCE_SETTINGS
 
 
 class NativeAction(NamedTuple):
@@ -92,6 +92,9 @@ NATIVE = (
     )),
     NativeAction("rds", "modify-db", ("rds:DescribeDBInstances",), (
         Inverse("rds", "modify_db_instance", "DBInstanceIdentifier", optional=INSTANCE_SETTINGS),
+    )),
+    NativeAction("redshift", "set-attributes", ("redshift:DescribeClusters",), (
+        Inverse("redshift", "modify_cluster", "ClusterIdentifier", optional=CLUSTER_SETTINGS),
     )),
     NativeAction("s3", "set-bucket-encryption", ("s3:GetEncryptionConfiguration",), (
         Inverse("s3", "put_bucket_encryption", "Bucket", optional=("ServerSideEncryptionConfiguration",)),

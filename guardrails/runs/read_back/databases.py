@@ -1,7 +1,7 @@
-"""Compares what fixes change in RDS and DynamoDB: sharing of snapshots, settings of instances, and encryption.
+"""Compares what fixes change in RDS, Redshift and DynamoDB: sharing of snapshots, settings, and encryption.
 
-Source: RDS's DescribeDBInstances, DescribeDBSnapshotAttributes and DescribeDBClusterSnapshotAttributes; DynamoDB's
-DescribeTable.
+Source: RDS's DescribeDBInstances, DescribeDBSnapshotAttributes and DescribeDBClusterSnapshotAttributes; Redshift's
+DescribeClusters; DynamoDB's DescribeTable.
 """
 from __future__ import annotations
 
@@ -32,6 +32,12 @@ def _instance(client: Any, parameters: Parameters, _: Receipt) -> Observation:
         instance.get(name) == value for name, value in parameters.items() if name != "DBInstanceIdentifier"))
 
 
+def _cluster(client: Any, parameters: Parameters, _: Receipt) -> Observation:
+    [cluster] = call(client.describe_clusters, ClusterIdentifier=parameters["ClusterIdentifier"])["Clusters"]
+    return two_states(back=all(
+        cluster.get(name) == value for name, value in parameters.items() if name != "ClusterIdentifier"))
+
+
 def _table(client: Any, parameters: Parameters, _: Receipt) -> Observation:
     table = call(client.describe_table, TableName=parameters["TableName"])["Table"]
     status = (table.get("SSEDescription") or {}).get("Status")
@@ -42,5 +48,6 @@ DATABASES: Reads = {
     ("rds", "modify_db_snapshot_attribute"): _database("DBSnapshot"),
     ("rds", "modify_db_cluster_snapshot_attribute"): _database("DBClusterSnapshot"),
     ("rds", "modify_db_instance"): _instance,
+    ("redshift", "modify_cluster"): _cluster,
     ("dynamodb", "update_table"): _table,
 }

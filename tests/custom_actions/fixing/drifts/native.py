@@ -426,3 +426,17 @@ def databases(cloud: Cloud) -> Drift:
     return Drift(
         pulled("rds", {"type": "modify-db", "update": [{"property": name, "value": True} for name in settings]}),
         names, state, lambda found: {name for name in settings if not found[name]})
+
+
+@drifts("redshift", "set-attributes")
+def clusters(cloud: Cloud) -> Drift:
+    client, names = cloud.client("redshift"), ["one", "two"]
+    for name in names:
+        client.create_cluster(ClusterIdentifier=name, NodeType="ra3.large", MasterUsername="u",
+                              MasterUserPassword="Password1", AllowVersionUpgrade=False)
+
+    def state() -> State:
+        return {name: client.describe_clusters(ClusterIdentifier=name)["Clusters"][0] for name in names}
+
+    return Drift(pulled("redshift", {"type": "set-attributes", "attributes": {"AllowVersionUpgrade": True}}), names,
+                 state, lambda found: set() if found["AllowVersionUpgrade"] else {"no upgrades"})
