@@ -10,6 +10,8 @@ from guardrails.policies.service_pages import check_pages, stale_pages
 from tests import engine
 from tests.moto_server import Moto
 
+from .harness import ROOT, cases
+
 RULES = replaced_rules()
 
 
@@ -52,6 +54,14 @@ def test_a_page_says_what_the_file_says_of_a_parameter() -> None:
     [page] = [text for path, text in check_pages(load()).items() if path.name == "efs.md"]
     assert "- **Parameter `efs_kms_key`** (default `\"arn:*\"`): The KMS key (ARN) of every file system" in page
     assert "**Why:** Anyone who obtains the disks" in page
+
+
+def test_the_policies_whose_cases_give_answers_are_listed() -> None:
+    wanted = sorted({str(case.policy["name"]) for case in cases("config-rule", "periodic", "realtime")
+                     if any(isinstance(step, dict) and "answer" in step for step in case.make)})
+    [line] = [line for line in (ROOT / "docs" / "policies.md").read_text(encoding="utf-8").splitlines()
+              if line.startswith("Of the policies of this project, these rest on given answers: ")]
+    assert line.partition(": ")[2] == ", ".join(f"`{name}`" for name in wanted) + "."
 
 
 def test_what_excludes_another_is_off_or_judges_only_what_opted_in() -> None:
