@@ -118,6 +118,18 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
     "aws.distribution": (
         {"Id": "E1", "ARN": "arn:{p}:cloudfront::111111111111:distribution/E1"},
         "E1", "arn:{p}:cloudfront::111111111111:distribution/E1"),
+    "aws.acm-certificate": (
+        {"DomainName": "example.com", "CertificateArn": "arn:{p}:acm:{r}:111111111111:certificate/c"},
+        "arn:{p}:acm:{r}:111111111111:certificate/c", "arn:{p}:acm:{r}:111111111111:certificate/c"),
+    "aws.graphql-api": (
+        {"apiId": "a1", "name": "n", "arn": "arn:{p}:appsync:{r}:111111111111:apis/a1"},
+        "a1", "arn:{p}:appsync:{r}:111111111111:apis/a1"),
+    "aws.user-pool": (
+        {"Id": "u_1", "Name": "n", "Arn": "arn:{p}:cognito-idp:{r}:111111111111:userpool/u_1"},
+        "u_1", "arn:{p}:cognito-idp:{r}:111111111111:userpool/u_1"),
+    "aws.identity-pool": (
+        {"IdentityPoolId": "r:1", "IdentityPoolName": "n"},
+        "r:1", "arn:{p}:cognito-identity:{r}:111111111111:identitypool/r:1"),
     "aws.vpc": ({"VpcId": "vpc-1"}, "vpc-1", "arn:{p}:ec2:{r}:111111111111:vpc/vpc-1"),
 }
 PLACES = (("aws", "eu-west-1"), ("aws-cn", "cn-north-1"), ("aws-us-gov", "us-gov-west-1"))
