@@ -130,6 +130,15 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
     "aws.identity-pool": (
         {"IdentityPoolId": "r:1", "IdentityPoolName": "n"},
         "r:1", "arn:{p}:cognito-identity:{r}:111111111111:identitypool/r:1"),
+    "aws.apigwv2-route": (
+        {"RouteId": "r1", "RouteKey": "GET /", "c7n:parent-id": "a1"},
+        "r1", "arn:{p}:apigateway:{r}::/apis/a1/routes/r1"),
+    "aws.apigwv2-stage": (
+        {"StageName": "prod", "c7n:parent-id": "a1"},
+        "a1/prod", "arn:{p}:apigateway:{r}::/apis/a1/stages/prod"),
+    "aws.apigw-domain-name": (
+        {"domainName": "api.example.com"},
+        "api.example.com", "arn:{p}:apigateway:{r}::/domainnames/api.example.com"),
     "aws.vpc": ({"VpcId": "vpc-1"}, "vpc-1", "arn:{p}:ec2:{r}:111111111111:vpc/vpc-1"),
 }
 PLACES = (("aws", "eu-west-1"), ("aws-cn", "cn-north-1"), ("aws-us-gov", "us-gov-west-1"))

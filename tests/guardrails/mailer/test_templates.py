@@ -197,7 +197,7 @@ def test_every_shipped_type_is_named_as_c7n_names_it(moto: Moto, tmp_path: Path)
         manager = engine.load(data, tmp_path).resource_manager
         model = manager.resource_type
         resource = {key: f"the-{key}" for key in (
-            model.id, model.name, "Name", "stageName", "restApiId", "id", "LoadBalancerName")}
+            model.id, model.name, "Name", "stageName", "restApiId", "id", "LoadBalancerName", "c7n:parent-id")}
         resource |= {key: f"arn:aws:x:::{key}" for key in (
             "Arn", "TrailARN", "TableArn", "LoadBalancerArn", "FileSystemArn", "DBInstanceArn", "DBSnapshotArn",
             "DBClusterSnapshotArn", "repositoryArn", "FunctionArn", "ARN", "QueueArn", "TopicArn", "arn",
