@@ -139,6 +139,21 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
     "aws.apigw-domain-name": (
         {"domainName": "api.example.com"},
         "api.example.com", "arn:{p}:apigateway:{r}::/domainnames/api.example.com"),
+    "aws.step-machine": (
+        {"name": "m", "stateMachineArn": "arn:{p}:states:{r}:111111111111:stateMachine:m"},
+        "arn:{p}:states:{r}:111111111111:stateMachine:m", "arn:{p}:states:{r}:111111111111:stateMachine:m"),
+    "aws.firewall": (
+        {"FirewallName": "f", "FirewallArn": "arn:{p}:network-firewall:{r}:111111111111:firewall/f"},
+        "f", "arn:{p}:network-firewall:{r}:111111111111:firewall/f"),
+    "aws.event-bus": (
+        {"Name": "b", "Arn": "arn:{p}:events:{r}:111111111111:event-bus/b"},
+        "b", "arn:{p}:events:{r}:111111111111:event-bus/b"),
+    "aws.athena-work-group": (
+        {"Name": "w", "State": "ENABLED"},
+        "w", "arn:{p}:athena:{r}:111111111111:workgroup/w"),
+    "aws.wafv2": (
+        {"Id": "1", "Name": "w", "ARN": "arn:{p}:wafv2:{r}:111111111111:regional/webacl/w/1"},
+        "1", "arn:{p}:wafv2:{r}:111111111111:regional/webacl/w/1"),
     "aws.vpc": ({"VpcId": "vpc-1"}, "vpc-1", "arn:{p}:ec2:{r}:111111111111:vpc/vpc-1"),
 }
 PLACES = (("aws", "eu-west-1"), ("aws-cn", "cn-north-1"), ("aws-us-gov", "us-gov-west-1"))
