@@ -20,6 +20,7 @@ ELEMENTS = (
     Element("network-acl", "filter", "world-ports", "vpc.network_acl:WorldPorts"),
     Element("ecs-task-definition", "filter", "latest-revision", "ecs.latest_revision:LatestRevision"),
     Element("distribution", "filter", "missing-s3-origin", "cloudfront.s3_origins:MissingS3Origin"),
+    Element("lambda", "filter", "in-one-zone", "awslambda.zones:InOneZone"),
     Element("cloudtrail", "action", "revert-trail", "cloudtrail.elements:RevertTrail"),
     Element("account", "filter", "deleted-trail", "cloudtrail.elements:DeletedTrail"),
     Element("account", "filter", "log-alarm", "monitoring.elements:LogAlarm"),

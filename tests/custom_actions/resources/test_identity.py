@@ -154,6 +154,12 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
     "aws.wafv2": (
         {"Id": "1", "Name": "w", "ARN": "arn:{p}:wafv2:{r}:111111111111:regional/webacl/w/1"},
         "1", "arn:{p}:wafv2:{r}:111111111111:regional/webacl/w/1"),
+    "aws.hostedzone": (
+        {"Id": "/hostedzone/Z1", "Name": "example.com."},
+        "/hostedzone/Z1", "arn:{p}:route53:::hostedzone/Z1"),
+    "aws.ses-configuration-set-v2": (
+        {"ConfigurationSetName": "c"},
+        "c", "arn:{p}:ses:{r}:111111111111:configuration-set/c"),
     "aws.vpc": ({"VpcId": "vpc-1"}, "vpc-1", "arn:{p}:ec2:{r}:111111111111:vpc/vpc-1"),
 }
 PLACES = (("aws", "eu-west-1"), ("aws-cn", "cn-north-1"), ("aws-us-gov", "us-gov-west-1"))
