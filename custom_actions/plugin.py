@@ -28,6 +28,8 @@ ELEMENTS = (
     Element("rest-api", "filter", "open-beyond-vpcs", "apigateway.elements:OpenBeyondVpcs"),
     Element("rest-api", "filter", "open-beyond-networks", "apigateway.elements:OpenBeyondNetworks"),
     Element("rest-stage", "action", "encrypt-cache", "apigateway.elements:EncryptCache"),
+    Element("apigwv2-stage", "filter", "of-protocol", "apigateway.version_two:OfProtocol"),
+    Element("apigwv2", "filter", "private-without-tls", "apigateway.version_two:PrivateWithoutTls"),
     Element("app-elb", "filter", "http-without-redirect", "elb.elements:HttpWithoutRedirect"),
     Element("app-elb", "action", "redirect-to-https", "elb.elements:RedirectToHttps"),
     Element("ec2", "filter", "exposed-ports", "ec2.elements:ExposedPorts"),

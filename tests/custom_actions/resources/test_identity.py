@@ -160,6 +160,9 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
     "aws.ses-configuration-set-v2": (
         {"ConfigurationSetName": "c"},
         "c", "arn:{p}:ses:{r}:111111111111:configuration-set/c"),
+    "aws.apigwv2": (
+        {"ApiId": "a1", "Name": "n"},
+        "a1", "arn:{p}:apigateway:{r}::/apis/a1"),
     "aws.vpc": ({"VpcId": "vpc-1"}, "vpc-1", "arn:{p}:ec2:{r}:111111111111:vpc/vpc-1"),
 }
 PLACES = (("aws", "eu-west-1"), ("aws-cn", "cn-north-1"), ("aws-us-gov", "us-gov-west-1"))
