@@ -44,6 +44,7 @@ ELEMENTS = (
     Element("dynamodb-table", "action", "set-kms-encryption", "dynamodb.elements:SetKmsEncryption"),
     Element("account", "filter", "missing-trail", "recording.elements:MissingTrail"),
     Element("account", "filter", "missing-config-rules", "recording.elements:MissingConfigRules"),
+    Element("account", "filter", "root-authority-on", "acmpca.root_authorities:RootAuthorityOn"),
     Element("s3", "action", "close-bucket", "s3.close_bucket:CloseBucket"),
     Element("ebs-snapshot", "filter", "shared-outside", "sharing.revert:SharedOutside"),
     Element("ebs-snapshot", "action", "revert-sharing", "sharing.revert:RevertSharing"),
