@@ -50,8 +50,10 @@ _FORMS: Mapping[str, str] = {
     "shield-attack": "shield::{account}:attack/{AttackId}",
     "transit-attachment": "ec2:{region}:{account}:transit-gateway-attachment/{TransitGatewayAttachmentId}",
 }
-# c7n takes the id of the deployment, which several stages may share, as a stage's id.
-_IDS: Mapping[str, str] = {"rest-stage": "{restApiId}/{stageName}"}
+# c7n takes the id of the deployment, which several stages may share, as a stage's id; or its name, which each API has.
+_IDS: Mapping[str, str] = {
+    "apigwv2-stage": "{c7n:parent-id}/{StageName}", "rest-stage": "{restApiId}/{stageName}",
+}
 # Route 53's ARNs contain neither region nor account.
 _WITHOUT_ACCOUNT = frozenset({"healthcheck", "hostedzone"})
 _OWN = ("Arn", "arn", "ARN")

@@ -115,6 +115,54 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
         {"NotebookInstanceName": "n", "NotebookInstanceArn": "arn:{p}:sagemaker:{r}:111111111111:notebook-instance/n"},
         "arn:{p}:sagemaker:{r}:111111111111:notebook-instance/n",
         "arn:{p}:sagemaker:{r}:111111111111:notebook-instance/n"),
+    "aws.distribution": (
+        {"Id": "E1", "ARN": "arn:{p}:cloudfront::111111111111:distribution/E1"},
+        "E1", "arn:{p}:cloudfront::111111111111:distribution/E1"),
+    "aws.acm-certificate": (
+        {"DomainName": "example.com", "CertificateArn": "arn:{p}:acm:{r}:111111111111:certificate/c"},
+        "arn:{p}:acm:{r}:111111111111:certificate/c", "arn:{p}:acm:{r}:111111111111:certificate/c"),
+    "aws.graphql-api": (
+        {"apiId": "a1", "name": "n", "arn": "arn:{p}:appsync:{r}:111111111111:apis/a1"},
+        "a1", "arn:{p}:appsync:{r}:111111111111:apis/a1"),
+    "aws.user-pool": (
+        {"Id": "u_1", "Name": "n", "Arn": "arn:{p}:cognito-idp:{r}:111111111111:userpool/u_1"},
+        "u_1", "arn:{p}:cognito-idp:{r}:111111111111:userpool/u_1"),
+    "aws.identity-pool": (
+        {"IdentityPoolId": "r:1", "IdentityPoolName": "n"},
+        "r:1", "arn:{p}:cognito-identity:{r}:111111111111:identitypool/r:1"),
+    "aws.apigwv2-route": (
+        {"RouteId": "r1", "RouteKey": "GET /", "c7n:parent-id": "a1"},
+        "r1", "arn:{p}:apigateway:{r}::/apis/a1/routes/r1"),
+    "aws.apigwv2-stage": (
+        {"StageName": "prod", "c7n:parent-id": "a1"},
+        "a1/prod", "arn:{p}:apigateway:{r}::/apis/a1/stages/prod"),
+    "aws.apigw-domain-name": (
+        {"domainName": "api.example.com"},
+        "api.example.com", "arn:{p}:apigateway:{r}::/domainnames/api.example.com"),
+    "aws.step-machine": (
+        {"name": "m", "stateMachineArn": "arn:{p}:states:{r}:111111111111:stateMachine:m"},
+        "arn:{p}:states:{r}:111111111111:stateMachine:m", "arn:{p}:states:{r}:111111111111:stateMachine:m"),
+    "aws.firewall": (
+        {"FirewallName": "f", "FirewallArn": "arn:{p}:network-firewall:{r}:111111111111:firewall/f"},
+        "f", "arn:{p}:network-firewall:{r}:111111111111:firewall/f"),
+    "aws.event-bus": (
+        {"Name": "b", "Arn": "arn:{p}:events:{r}:111111111111:event-bus/b"},
+        "b", "arn:{p}:events:{r}:111111111111:event-bus/b"),
+    "aws.athena-work-group": (
+        {"Name": "w", "State": "ENABLED"},
+        "w", "arn:{p}:athena:{r}:111111111111:workgroup/w"),
+    "aws.wafv2": (
+        {"Id": "1", "Name": "w", "ARN": "arn:{p}:wafv2:{r}:111111111111:regional/webacl/w/1"},
+        "1", "arn:{p}:wafv2:{r}:111111111111:regional/webacl/w/1"),
+    "aws.hostedzone": (
+        {"Id": "/hostedzone/Z1", "Name": "example.com."},
+        "/hostedzone/Z1", "arn:{p}:route53:::hostedzone/Z1"),
+    "aws.ses-configuration-set-v2": (
+        {"ConfigurationSetName": "c"},
+        "c", "arn:{p}:ses:{r}:111111111111:configuration-set/c"),
+    "aws.apigwv2": (
+        {"ApiId": "a1", "Name": "n"},
+        "a1", "arn:{p}:apigateway:{r}::/apis/a1"),
     "aws.vpc": ({"VpcId": "vpc-1"}, "vpc-1", "arn:{p}:ec2:{r}:111111111111:vpc/vpc-1"),
 }
 PLACES = (("aws", "eu-west-1"), ("aws-cn", "cn-north-1"), ("aws-us-gov", "us-gov-west-1"))
