@@ -111,6 +111,34 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
     "aws.redshift": (
         {"ClusterIdentifier": "main"},
         "main", "arn:{p}:redshift:{r}:111111111111:cluster:main"),
+    "aws.sagemaker-data-quality-job-definition": (
+        {"JobDefinitionName": "n",
+         "JobDefinitionArn": "arn:{p}:sagemaker:{r}:111111111111:data-quality-job-definition/n"},
+        "arn:{p}:sagemaker:{r}:111111111111:data-quality-job-definition/n",
+        "arn:{p}:sagemaker:{r}:111111111111:data-quality-job-definition/n"),
+    "aws.sagemaker-endpoint-config": (
+        {"EndpointConfigName": "n", "EndpointConfigArn": "arn:{p}:sagemaker:{r}:111111111111:endpoint-config/n"},
+        "arn:{p}:sagemaker:{r}:111111111111:endpoint-config/n",
+        "arn:{p}:sagemaker:{r}:111111111111:endpoint-config/n"),
+    "aws.sagemaker-model": (
+        {"ModelName": "n", "ModelArn": "arn:{p}:sagemaker:{r}:111111111111:model/n"},
+        "arn:{p}:sagemaker:{r}:111111111111:model/n",
+        "arn:{p}:sagemaker:{r}:111111111111:model/n"),
+    "aws.sagemaker-model-bias-job-definition": (
+        {"JobDefinitionName": "n",
+         "JobDefinitionArn": "arn:{p}:sagemaker:{r}:111111111111:model-bias-job-definition/n"},
+        "arn:{p}:sagemaker:{r}:111111111111:model-bias-job-definition/n",
+        "arn:{p}:sagemaker:{r}:111111111111:model-bias-job-definition/n"),
+    "aws.sagemaker-model-explainability-job-definition": (
+        {"JobDefinitionName": "n",
+         "JobDefinitionArn": "arn:{p}:sagemaker:{r}:111111111111:model-explainability-job-definition/n"},
+        "arn:{p}:sagemaker:{r}:111111111111:model-explainability-job-definition/n",
+        "arn:{p}:sagemaker:{r}:111111111111:model-explainability-job-definition/n"),
+    "aws.sagemaker-model-quality-job-definition": (
+        {"JobDefinitionName": "n",
+         "JobDefinitionArn": "arn:{p}:sagemaker:{r}:111111111111:model-quality-job-definition/n"},
+        "arn:{p}:sagemaker:{r}:111111111111:model-quality-job-definition/n",
+        "arn:{p}:sagemaker:{r}:111111111111:model-quality-job-definition/n"),
     "aws.sagemaker-notebook": (
         {"NotebookInstanceName": "n", "NotebookInstanceArn": "arn:{p}:sagemaker:{r}:111111111111:notebook-instance/n"},
         "arn:{p}:sagemaker:{r}:111111111111:notebook-instance/n",
