@@ -25,7 +25,7 @@ PERMISSION_ONLY = {
 """Actions of IAM that no API call is named after."""
 CLIENTS = {"elasticloadbalancing": "elbv2"}
 """boto3's name of a service, where IAM has another."""
-CALLS_NOTHING = {"event-actor", "latest-revision", "world-ports"}
+CALLS_NOTHING = {"event-actor", "latest-revision", "rotation-overdue", "world-ports"}
 """Elements that decide by the event alone."""
 
 pytestmark = pytest.mark.parametrize("element", ELEMENTS, ids=lambda element: f"{element.resource}.{element.type}")
