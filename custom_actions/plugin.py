@@ -57,6 +57,7 @@ ELEMENTS = (
     Element("ecr", "filter", "public-policy", "resource_policy.elements:PublicPolicy"),
     Element("secrets-manager", "filter", "public-policy", "resource_policy.elements:PublicPolicy"),
     Element("secrets-manager", "filter", "rotation-overdue", "secretsmanager.rotation:RotationOverdue"),
+    Element("ssm-document", "filter", "public-document", "ssm.documents:PublicDocument"),
     Element("iam-user", "filter", "full-star", "iam.full_star:FullStar"),
     Element("iam-group", "filter", "full-star", "iam.full_star:FullStar"),
     Element("iam-role", "filter", "full-star", "iam.full_star:FullStar"),

@@ -1,0 +1,50 @@
+"""The filter `public-document` on `aws.ssm-document`.
+
+Source: Systems Manager's DescribeDocumentPermission: `all` among the accounts makes a document public.
+"""
+from __future__ import annotations
+
+from typing import Any
+
+from c7n.filters import Filter
+from c7n.utils import local_session, type_schema
+
+from ...aws import call
+
+
+class PublicDocument(Filter):
+    """Documents that are shared with everyone.
+
+    A share with single accounts does not count. A document whose shares cannot be read is unknown.
+
+    Written because c7n's `cross-account` goes on without a document that it cannot read, as if nobody had it.
+
+    :example:
+
+    .. code-block:: yaml
+
+        policies:
+          - name: ssm-document-not-public
+            resource: aws.ssm-document
+            filters:
+              - public-document
+    """
+
+    schema = type_schema("public-document")
+    permissions = ("ssm:DescribeDocumentPermission",)
+
+    def process(self, resources: list[dict[str, Any]], event: Any = None) -> list[dict[str, Any]]:
+        client = local_session(self.manager.session_factory).client("ssm")
+        return [each for each in resources if "all" in _accounts(client, each["Name"])]
+
+
+def _accounts(client: Any, name: str) -> list[str]:
+    """The accounts that a document is shared with; all pages, 20 accounts each."""
+    accounts: list[str] = []
+    page: dict[str, Any] = {}
+    while True:
+        page = call(client.describe_document_permission, Name=name, PermissionType="Share", **page)
+        accounts += [account.lower() for account in page.get("AccountIds", ())]
+        if not page.get("NextToken"):
+            return accounts
+        page = {"NextToken": page["NextToken"]}
