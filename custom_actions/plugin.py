@@ -38,6 +38,8 @@ ELEMENTS = (
     Element("s3", "filter", "receives-logs", "s3.preconditions:ReceivesLogs"),
     Element("s3", "filter", "unusable-log-target", "s3.preconditions:UnusableLogTarget"),
     Element("s3", "filter", "serves-website", "s3.preconditions:ServesWebsite"),
+    Element("s3", "filter", "outside-actions", "s3.outside:OutsideActions"),
+    Element("s3", "filter", "acl-grants", "s3.outside:AclGrants"),
     Element("dynamodb-table", "action", "set-kms-encryption", "dynamodb.elements:SetKmsEncryption"),
     Element("account", "filter", "missing-trail", "recording.elements:MissingTrail"),
     Element("account", "filter", "missing-config-rules", "recording.elements:MissingConfigRules"),
