@@ -40,6 +40,7 @@ ELEMENTS = (
     Element("s3", "filter", "serves-website", "s3.preconditions:ServesWebsite"),
     Element("s3", "filter", "outside-actions", "s3.outside:OutsideActions"),
     Element("s3", "filter", "acl-grants", "s3.outside:AclGrants"),
+    Element("s3", "filter", "no-lifecycle", "s3.lifecycle:NoLifecycle"),
     Element("dynamodb-table", "action", "set-kms-encryption", "dynamodb.elements:SetKmsEncryption"),
     Element("account", "filter", "missing-trail", "recording.elements:MissingTrail"),
     Element("account", "filter", "missing-config-rules", "recording.elements:MissingConfigRules"),
