@@ -81,6 +81,8 @@ ELEMENTS = (
     Element("account", "filter", "missing-contact", "account.contact:MissingContact"),
     Element("account", "filter", "inspector-scan-off", "inspector.scanning:InspectorScanOff"),
     Element("account", "filter", "macie-off", "macie.session:MacieOff"),
+    Element("account", "filter", "macie-discovery-off", "macie.session:MacieDiscoveryOff"),
+    Element("account", "filter", "macie-member", "macie.session:MacieMember"),
     Element("account", "filter", "service-setting", "ssm.setting:ServiceSetting"),
     Element("iam-user", "action", "attach-missing-policies", "iam.required:AttachMissingPolicies"),
     Element("iam-role", "action", "attach-missing-policies", "iam.required:AttachMissingPolicies"),

@@ -22,6 +22,8 @@ SHARING = {"type": "service-setting", "setting": "/ssm/documents/console/public-
     ({"type": "missing-contact", "contact": "SECURITY"}, "account.GetAlternateContact"),
     ({"type": "inspector-scan-off", "scan": "ec2"}, "inspector2.BatchGetAccountStatus"),
     ({"type": "macie-off"}, "macie2.GetMacieSession"),
+    ({"type": "macie-discovery-off"}, "macie2.GetAutomatedDiscoveryConfiguration"),
+    ({"type": "macie-member"}, "macie2.GetAdministratorAccount"),
     (SHARING, "ssm.GetServiceSetting"),
     ({"not": [{"type": "guard-duty", "Detector.Status": "ENABLED"}]}, "guardduty.ListDetectors"),
 ], ids=lambda value: value if isinstance(value, str) else "")
