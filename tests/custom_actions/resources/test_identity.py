@@ -156,6 +156,9 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
         "arn:{p}:sagemaker:{r}:111111111111:notebook-instance/n",
         "arn:{p}:sagemaker:{r}:111111111111:notebook-instance/n"),
     "aws.ssm-document": ({"Name": "d"}, "d", "arn:{p}:ssm:{r}:111111111111:document/d"),
+    "aws.transfer-connector": (
+        {"ConnectorId": "c-1", "Arn": "arn:{p}:transfer:{r}:111111111111:connector/c-1"},
+        "c-1", "arn:{p}:transfer:{r}:111111111111:connector/c-1"),
     "aws.transfer-server": (
         {"ServerId": "s-1", "Arn": "arn:{p}:transfer:{r}:111111111111:server/s-1"},
         "s-1", "arn:{p}:transfer:{r}:111111111111:server/s-1"),
