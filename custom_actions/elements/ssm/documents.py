@@ -35,16 +35,22 @@ class PublicDocument(Filter):
 
     def process(self, resources: list[dict[str, Any]], event: Any = None) -> list[dict[str, Any]]:
         client = local_session(self.manager.session_factory).client("ssm")
-        return [each for each in resources if "all" in _accounts(client, each["Name"])]
+        return [each for each in resources if "all" in shared_with(client, each["Name"])]
 
 
-def _accounts(client: Any, name: str) -> list[str]:
-    """The accounts that a document is shared with; all pages, 20 accounts each."""
-    accounts: list[str] = []
+def shared_with(client: Any, name: str) -> dict[str, str]:
+    """The accounts that a document is shared with, or `all`, each with the version that it sees.
+
+    Reads all pages, twenty accounts each. Raises one of AWS_ERRORS.
+    """
+    accounts: dict[str, str] = {}
     page: dict[str, Any] = {}
     while True:
         page = call(client.describe_document_permission, Name=name, PermissionType="Share", **page)
-        accounts += [account.lower() for account in page.get("AccountIds", ())]
+        accounts.update(dict.fromkeys((each.lower() for each in page.get("AccountIds", ())), ""))
+        accounts.update({
+            each["AccountId"].lower(): each.get("SharedDocumentVersion") or ""
+            for each in page.get("AccountSharingInfoList", ())})
         if not page.get("NextToken"):
             return accounts
         page = {"NextToken": page["NextToken"]}
