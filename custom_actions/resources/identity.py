@@ -54,6 +54,11 @@ _FORMS: Mapping[str, str] = {
 _IDS: Mapping[str, str] = {
     "apigwv2-stage": "{c7n:parent-id}/{StageName}", "rest-stage": "{restApiId}/{stageName}",
 }
+# What a list calls the id, where a description, which may be denied, calls it otherwise.
+_LISTED_IDS: Mapping[str, str] = dict.fromkeys((
+    "sagemaker-data-quality-job-definition", "sagemaker-model-bias-job-definition",
+    "sagemaker-model-explainability-job-definition", "sagemaker-model-quality-job-definition",
+), "MonitoringJobDefinitionArn")
 # Route 53's ARNs contain neither region nor account.
 _WITHOUT_ACCOUNT = frozenset({"healthcheck", "hostedzone"})
 _OWN = ("Arn", "arn", "ARN")
@@ -75,6 +80,8 @@ def resource_id(resource: Mapping[str, Any], resource_type: Any) -> str:
     found = _filled(name, resource) if name else None
     if not found:
         found = _value(resource, kind.resource_type.id)
+    if found is None and (listed := _LISTED_IDS.get(kind.type)):
+        found = _value(resource, listed)
     return str(found) if found is not None else json.dumps(resource, default=str, sort_keys=True)[:100]
 
 

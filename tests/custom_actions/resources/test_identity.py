@@ -111,6 +111,46 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
     "aws.redshift": (
         {"ClusterIdentifier": "main"},
         "main", "arn:{p}:redshift:{r}:111111111111:cluster:main"),
+    "aws.sagemaker-data-quality-job-definition": (
+        {"JobDefinitionName": "n",
+         "JobDefinitionArn": "arn:{p}:sagemaker:{r}:111111111111:data-quality-job-definition/n"},
+        "arn:{p}:sagemaker:{r}:111111111111:data-quality-job-definition/n",
+        "arn:{p}:sagemaker:{r}:111111111111:data-quality-job-definition/n"),
+    "aws.sagemaker-endpoint-config": (
+        {"EndpointConfigName": "n", "EndpointConfigArn": "arn:{p}:sagemaker:{r}:111111111111:endpoint-config/n"},
+        "arn:{p}:sagemaker:{r}:111111111111:endpoint-config/n",
+        "arn:{p}:sagemaker:{r}:111111111111:endpoint-config/n"),
+    "aws.sagemaker-model": (
+        {"ModelName": "n", "ModelArn": "arn:{p}:sagemaker:{r}:111111111111:model/n"},
+        "arn:{p}:sagemaker:{r}:111111111111:model/n",
+        "arn:{p}:sagemaker:{r}:111111111111:model/n"),
+    "aws.sagemaker-model-bias-job-definition": (
+        {"JobDefinitionName": "n",
+         "JobDefinitionArn": "arn:{p}:sagemaker:{r}:111111111111:model-bias-job-definition/n"},
+        "arn:{p}:sagemaker:{r}:111111111111:model-bias-job-definition/n",
+        "arn:{p}:sagemaker:{r}:111111111111:model-bias-job-definition/n"),
+    "aws.sagemaker-model-explainability-job-definition": (
+        {"JobDefinitionName": "n",
+         "JobDefinitionArn": "arn:{p}:sagemaker:{r}:111111111111:model-explainability-job-definition/n"},
+        "arn:{p}:sagemaker:{r}:111111111111:model-explainability-job-definition/n",
+        "arn:{p}:sagemaker:{r}:111111111111:model-explainability-job-definition/n"),
+    "aws.sagemaker-model-quality-job-definition": (
+        {"JobDefinitionName": "n",
+         "JobDefinitionArn": "arn:{p}:sagemaker:{r}:111111111111:model-quality-job-definition/n"},
+        "arn:{p}:sagemaker:{r}:111111111111:model-quality-job-definition/n",
+        "arn:{p}:sagemaker:{r}:111111111111:model-quality-job-definition/n"),
+    "aws.catalog-portfolio": (
+        {"Id": "port-1", "ARN": "arn:{p}:catalog:{r}:111111111111:portfolio/port-1"},
+        "port-1", "arn:{p}:catalog:{r}:111111111111:portfolio/port-1"),
+    "aws.datasync-task": (
+        {"Name": "t", "TaskArn": "arn:{p}:datasync:{r}:111111111111:task/task-1"},
+        "arn:{p}:datasync:{r}:111111111111:task/task-1", "arn:{p}:datasync:{r}:111111111111:task/task-1"),
+    "aws.glue-job": ({"Name": "j"}, "j", "arn:{p}:glue:{r}:111111111111:job/j"),
+    "aws.glue-ml-transform": (
+        {"TransformId": "tfm-1", "Name": "n"}, "tfm-1", "arn:{p}:glue:{r}:111111111111:mlTransform/tfm-1"),
+    "aws.s3-access-point": (
+        {"Name": "n", "AccessPointArn": "arn:{p}:s3:{r}:111111111111:accesspoint/n"},
+        "n", "arn:{p}:s3:{r}:111111111111:accesspoint/n"),
     "aws.sagemaker-notebook": (
         {"NotebookInstanceName": "n", "NotebookInstanceArn": "arn:{p}:sagemaker:{r}:111111111111:notebook-instance/n"},
         "arn:{p}:sagemaker:{r}:111111111111:notebook-instance/n",
@@ -163,6 +203,13 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
     "aws.apigwv2": (
         {"ApiId": "a1", "Name": "n"},
         "a1", "arn:{p}:apigateway:{r}::/apis/a1"),
+    "aws.ssm-document": ({"Name": "d"}, "d", "arn:{p}:ssm:{r}:111111111111:document/d"),
+    "aws.transfer-connector": (
+        {"ConnectorId": "c-1", "Arn": "arn:{p}:transfer:{r}:111111111111:connector/c-1"},
+        "c-1", "arn:{p}:transfer:{r}:111111111111:connector/c-1"),
+    "aws.transfer-server": (
+        {"ServerId": "s-1", "Arn": "arn:{p}:transfer:{r}:111111111111:server/s-1"},
+        "s-1", "arn:{p}:transfer:{r}:111111111111:server/s-1"),
     "aws.vpc": ({"VpcId": "vpc-1"}, "vpc-1", "arn:{p}:ec2:{r}:111111111111:vpc/vpc-1"),
 }
 PLACES = (("aws", "eu-west-1"), ("aws-cn", "cn-north-1"), ("aws-us-gov", "us-gov-west-1"))
