@@ -1,7 +1,7 @@
 """Corrects differences between moto's databases and AWS's.
 
-Source: RDS's DescribeDBInstances; "Restoring a DB instance to a specified time" (transaction logs go to S3 every five
-minutes).
+Source: RDS's DescribeDBInstances and DescribeDBClusters; "Restoring a DB instance to a specified time" (transaction logs
+go to S3 every five minutes). CreateDBCluster of Amazon DocumentDB and of Amazon Neptune, which share their clusters with RDS.
 """
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from moto.core.utils import utcnow
 from moto.moto_api._internal import mock_random
-from moto.rds.models import DBInstance
+from moto.rds.models import DBCluster, DBInstance
 
 from ..moto_fixes import replaces
 
@@ -23,6 +23,7 @@ def apply() -> None:
     """Apply the changes, once in a process."""
     _resource_ids()
     _restorable_time()
+    _clusters()
 
 
 def _resource_ids() -> None:
@@ -54,9 +55,33 @@ def _restorable_time() -> None:
     """
 
     def latest_restorable_time(database: Any) -> datetime | None:
-        if not database.backup_retention_period:
-            return None
-        now = utcnow()
-        return now - (now - datetime.min.replace(tzinfo=now.tzinfo)) % _LOGS_EVERY
+        return _last_log() if database.backup_retention_period else None
 
     replaces(DBInstance, "latest_restorable_time")(property(latest_restorable_time))
+
+
+def _last_log() -> datetime:
+    now = utcnow()
+    return now - (now - datetime.min.replace(tzinfo=now.tzinfo)) % _LOGS_EVERY
+
+
+def _clusters() -> None:
+    """A cluster may be one of DocumentDB; one of Neptune may use IAM; and it is the same in every answer.
+
+    moto refuses the first two, says "creating" once, and says the present moment as the last one to restore.
+    """
+    original_init = DBCluster.__init__
+
+    @replaces(DBCluster, "__init__")
+    def init(cluster: Any, backend: Any, **options: Any) -> None:
+        engine = options["engine"]
+        iam = options.pop("enable_iam_database_authentication", False) if engine == "neptune" else False
+        if engine == "docdb":
+            options = {"engine_version": "5.0.0", "port": 27017, "db_cluster_parameter_group_name": "default.docdb5.0",
+                       **options, "engine": "aurora-postgresql"}
+        original_init(cluster, backend, **options)
+        cluster.engine = engine
+        cluster.iam_auth = cluster.iam_auth or iam
+        cluster.status = "available"
+
+    replaces(DBCluster, "latest_restorable_time")(property(lambda cluster: _last_log()))

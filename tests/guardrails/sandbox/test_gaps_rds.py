@@ -42,3 +42,31 @@ def test_a_replica_is_another_database_than_its_source(moto: Moto) -> None:
     found = databases(moto)
     assert found["replica"]["DbiResourceId"] != found["source"]["DbiResourceId"]
     assert found["replica"]["ReadReplicaSourceDBInstanceIdentifier"] == "source"
+
+
+def test_a_cluster_of_documentdb(moto: Moto) -> None:
+    moto.client("docdb").create_db_cluster(
+        DBClusterIdentifier="documents", Engine="docdb", MasterUsername="u", MasterUserPassword="hunter22222",
+        EnableCloudwatchLogsExports=["audit"])
+    (found,) = moto.client("rds").describe_db_clusters()["DBClusters"]
+    assert (found["Engine"], found["EngineVersion"], found["Port"]) == ("docdb", "5.0.0", 27017)
+    assert found["DBClusterParameterGroup"] == "default.docdb5.0"
+    assert found["EnabledCloudwatchLogsExports"] == ["audit"]
+
+
+def test_a_cluster_of_neptune_may_use_iam(moto: Moto) -> None:
+    neptune = moto.client("neptune")
+    neptune.create_db_cluster(DBClusterIdentifier="iam", Engine="neptune", EnableIAMDatabaseAuthentication=True)
+    neptune.create_db_cluster(DBClusterIdentifier="plain", Engine="neptune")
+    found = {each["DBClusterIdentifier"]: each for each in neptune.describe_db_clusters()["DBClusters"]}
+    assert {name: each["IAMDatabaseAuthenticationEnabled"] for name, each in found.items()} == {"iam": True, "plain": False}
+
+
+def test_a_cluster_is_the_same_in_every_answer(moto: Moto) -> None:
+    rds = moto.client("rds")
+    rds.create_db_cluster(
+        DBClusterIdentifier="c", Engine="aurora-mysql", MasterUsername="u", MasterUserPassword="hunter22222")
+    first = rds.describe_db_clusters()["DBClusters"]
+    assert first[0]["Status"] == "available"
+    assert first[0]["LatestRestorableTime"].minute % 5 == 0
+    assert rds.describe_db_clusters()["DBClusters"] == first
