@@ -1,7 +1,7 @@
 """Corrects differences between moto's databases and AWS's.
 
-Source: RDS's DescribeDBInstances and DescribeDBClusters; "Restoring a DB instance to a specified time" (transaction logs
-go to S3 every five minutes). CreateDBCluster of Amazon DocumentDB and of Amazon Neptune, which share their clusters with RDS.
+Source: RDS's DescribeDBInstances and DescribeDBClusters; "Restoring a DB instance to a specified time" (transaction
+logs go to S3 every five minutes); CreateDBCluster of Amazon DocumentDB and Amazon Neptune.
 """
 from __future__ import annotations
 

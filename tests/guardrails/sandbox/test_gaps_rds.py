@@ -58,8 +58,9 @@ def test_a_cluster_of_neptune_may_use_iam(moto: Moto) -> None:
     neptune = moto.client("neptune")
     neptune.create_db_cluster(DBClusterIdentifier="iam", Engine="neptune", EnableIAMDatabaseAuthentication=True)
     neptune.create_db_cluster(DBClusterIdentifier="plain", Engine="neptune")
-    found = {each["DBClusterIdentifier"]: each for each in neptune.describe_db_clusters()["DBClusters"]}
-    assert {name: each["IAMDatabaseAuthenticationEnabled"] for name, each in found.items()} == {"iam": True, "plain": False}
+    found = neptune.describe_db_clusters()["DBClusters"]
+    assert {each["DBClusterIdentifier"]: each["IAMDatabaseAuthenticationEnabled"] for each in found} == {
+        "iam": True, "plain": False}
 
 
 def test_a_cluster_is_the_same_in_every_answer(moto: Moto) -> None:
