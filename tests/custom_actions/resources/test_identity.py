@@ -121,6 +121,9 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
     "aws.elasticsearch": (
         {"DomainName": "d", "ARN": "arn:{p}:es:{r}:111111111111:domain/d"},
         "d", "arn:{p}:es:{r}:111111111111:domain/d"),
+    "aws.rds-global-cluster": (
+        {"GlobalClusterIdentifier": "g", "GlobalClusterArn": "arn:{p}:rds::111111111111:global-cluster:g"},
+        "g", "arn:{p}:rds::111111111111:global-cluster:g"),
     "aws.vpc": ({"VpcId": "vpc-1"}, "vpc-1", "arn:{p}:ec2:{r}:111111111111:vpc/vpc-1"),
 }
 PLACES = (("aws", "eu-west-1"), ("aws-cn", "cn-north-1"), ("aws-us-gov", "us-gov-west-1"))
