@@ -124,6 +124,15 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
     "aws.rds-global-cluster": (
         {"GlobalClusterIdentifier": "g", "GlobalClusterArn": "arn:{p}:rds::111111111111:global-cluster:g"},
         "g", "arn:{p}:rds::111111111111:global-cluster:g"),
+    "aws.dax": (
+        {"ClusterName": "d", "ClusterArn": "arn:{p}:dax:{r}:111111111111:cache/d"},
+        "d", "arn:{p}:dax:{r}:111111111111:cache/d"),
+    "aws.dms-endpoint": (
+        {"EndpointIdentifier": "e", "EndpointArn": "arn:{p}:dms:{r}:111111111111:endpoint:ABC"},
+        "arn:{p}:dms:{r}:111111111111:endpoint:ABC", "arn:{p}:dms:{r}:111111111111:endpoint:ABC"),
+    "aws.dms-replication-task": (
+        {"ReplicationTaskIdentifier": "t", "ReplicationTaskArn": "arn:{p}:dms:{r}:111111111111:task:ABC"},
+        "arn:{p}:dms:{r}:111111111111:task:ABC", "arn:{p}:dms:{r}:111111111111:task:ABC"),
     "aws.vpc": ({"VpcId": "vpc-1"}, "vpc-1", "arn:{p}:ec2:{r}:111111111111:vpc/vpc-1"),
 }
 PLACES = (("aws", "eu-west-1"), ("aws-cn", "cn-north-1"), ("aws-us-gov", "us-gov-west-1"))
