@@ -148,6 +148,12 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
     "aws.message-broker": (
         {"BrokerId": "b-1", "BrokerArn": "arn:{p}:mq:{r}:111111111111:broker:b:b-1"},
         "b-1", "arn:{p}:mq:{r}:111111111111:broker:b:b-1"),
+    "aws.rds-proxy": (
+        {"DBProxyName": "p", "DBProxyArn": "arn:{p}:rds:{r}:111111111111:db-proxy:prx-1"},
+        "p", "arn:{p}:rds:{r}:111111111111:db-proxy:prx-1"),
+    "aws.rds-subscription": (
+        {"CustSubscriptionId": "s", "EventSubscriptionArn": "arn:{p}:rds:{r}:111111111111:es:s"},
+        "s", "arn:{p}:rds:{r}:111111111111:es:s"),
     "aws.vpc": ({"VpcId": "vpc-1"}, "vpc-1", "arn:{p}:ec2:{r}:111111111111:vpc/vpc-1"),
 }
 PLACES = (("aws", "eu-west-1"), ("aws-cn", "cn-north-1"), ("aws-us-gov", "us-gov-west-1"))
