@@ -30,6 +30,7 @@ ELEMENTS = (
     Element("app-elb", "action", "redirect-to-https", "elb.elements:RedirectToHttps"),
     Element("ec2", "filter", "exposed-ports", "ec2.elements:ExposedPorts"),
     Element("ec2", "filter", "tag-values", "ec2.elements:TagValues"),
+    Element("redshift", "filter", "exposed-cluster-port", "ec2.cluster_port:ExposedClusterPort"),
     Element("s3", "filter", "public-access", "s3.elements:PublicAccess"),
     Element("s3", "filter", "check-secure-transport", "s3.elements:CheckSecureTransport"),
     Element("s3", "filter", "has-policy", "s3.elements:HasPolicy"),
