@@ -39,6 +39,7 @@ ELEMENTS = (
     Element("s3", "filter", "unusable-log-target", "s3.preconditions:UnusableLogTarget"),
     Element("s3", "filter", "serves-website", "s3.preconditions:ServesWebsite"),
     Element("dynamodb-table", "action", "set-kms-encryption", "dynamodb.elements:SetKmsEncryption"),
+    Element("dynamodb-table", "filter", "fixed-capacity", "dynamodb.scaling:FixedCapacity"),
     Element("account", "filter", "missing-trail", "recording.elements:MissingTrail"),
     Element("account", "filter", "missing-config-rules", "recording.elements:MissingConfigRules"),
     Element("s3", "action", "close-bucket", "s3.close_bucket:CloseBucket"),
