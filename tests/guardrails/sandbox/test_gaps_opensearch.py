@@ -9,7 +9,8 @@ def test_an_update_may_wait(moto: Moto) -> None:
     es = moto.client("es")
     for name in ("waits", "newest"):
         es.create_elasticsearch_domain(DomainName=name)
-    set_state("opensearch.domains.waits.service_software_options", {"UpdateAvailable": True}, account=ACCOUNT, region=REGION)
+    options = "opensearch.domains.waits.service_software_options"
+    set_state(options, {"UpdateAvailable": True}, account=ACCOUNT, region=REGION)
     found = es.describe_elasticsearch_domains(DomainNames=["waits", "newest"])["DomainStatusList"]
     assert {each["DomainName"]: each["ServiceSoftwareOptions"]["UpdateAvailable"] for each in found} == {
         "waits": True, "newest": False}
