@@ -5,13 +5,14 @@ logs go to S3 every five minutes); CreateDBCluster of Amazon DocumentDB and Amaz
 """
 from __future__ import annotations
 
+import copy
 import string
 from datetime import datetime, timedelta
 from typing import Any
 
 from moto.core.utils import utcnow
 from moto.moto_api._internal import mock_random
-from moto.rds.models import DBCluster, DBInstance
+from moto.rds.models import DBCluster, DBInstance, RDSBackend
 
 from ..moto_fixes import replaces
 
@@ -24,6 +25,7 @@ def apply() -> None:
     _resource_ids()
     _restorable_time()
     _clusters()
+    _parameters_after_a_reboot()
 
 
 def _resource_ids() -> None:
@@ -32,7 +34,13 @@ def _resource_ids() -> None:
 
     @replaces(DBInstance, "__init__")
     def init(database: Any, *args: Any, **kwargs: Any) -> None:
+        of_documentdb = kwargs.get("engine") == "docdb"
+        if of_documentdb:
+            # moto refuses the engine, as for clusters.
+            kwargs = {"port": 27017, **kwargs, "engine": "aurora-postgresql"}
         original_init(database, *args, **kwargs)
+        if of_documentdb:
+            database.engine = "docdb"
         database.dbi_resource_id = _new_id()
 
     original_set = DBInstance.set_as_replica
@@ -85,3 +93,53 @@ def _clusters() -> None:
         cluster.status = "available"
 
     replaces(DBCluster, "latest_restorable_time")(property(lambda cluster: _last_log()))
+
+
+def _parameters_after_a_reboot() -> None:
+    """Another parameter group takes effect when the instance is rebooted; until then its status is `pending-reboot`.
+
+    In moto every group is in sync. Source: "Associating a DB parameter group with a DB instance", and the same of a
+    DB cluster, in RDS's user guide.
+    """
+    original_modify: Any = RDSBackend.modify_db_instance
+    original_modify_cluster: Any = RDSBackend.modify_db_cluster
+    original_reboot: Any = RDSBackend.reboot_db_instance
+    original_members: Any = DBCluster.db_cluster_members
+
+    @replaces(RDSBackend, "modify_db_instance")
+    def modify(backend: Any, db_instance_identifier: str, db_kwargs: dict[str, Any]) -> Any:
+        database = original_modify(backend, db_instance_identifier, db_kwargs)
+        if db_kwargs.get("db_parameter_group_name"):
+            database.waits_for_reboot = True
+        return database
+
+    @replaces(RDSBackend, "modify_db_cluster")
+    def modify_cluster(backend: Any, kwargs: Any) -> Any:
+        other = kwargs.get("db_cluster_parameter_group_name")
+        answer = original_modify_cluster(backend, kwargs)
+        for member in answer._members if other else ():
+            member.waits_for_reboot = True
+        return answer
+
+    @replaces(RDSBackend, "reboot_db_instance")
+    def reboot(backend: Any, db_instance_identifier: str) -> Any:
+        database = original_reboot(backend, db_instance_identifier)
+        database.waits_for_reboot = False
+        return database
+
+    def groups(database: Any) -> list[Any]:
+        found = [copy.copy(group) for group in database.db_parameter_groups()]
+        for group in found:
+            group.ParameterApplyStatus = _status(database)
+        return found
+
+    def members(cluster: Any) -> list[dict[str, Any]]:
+        return [{**shown, "DBClusterParameterGroupStatus": _status(member)}
+                for shown, member in zip(original_members.fget(cluster), cluster.members, strict=True)]
+
+    replaces(DBInstance, "db_parameter_group_status_list")(property(groups))
+    replaces(DBCluster, "db_cluster_members")(property(members))
+
+
+def _status(database: Any) -> str:
+    return "pending-reboot" if getattr(database, "waits_for_reboot", False) else "in-sync"
