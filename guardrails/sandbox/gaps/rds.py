@@ -93,6 +93,16 @@ def _clusters() -> None:
         cluster.status = "available"
 
     replaces(DBCluster, "latest_restorable_time")(property(lambda cluster: _last_log()))
+    original_parameters = RDSBackend.describe_db_cluster_parameters
+
+    @replaces(RDSBackend, "describe_db_cluster_parameters")
+    def parameters(backend: Any, db_cluster_parameter_group_name: str) -> list[dict[str, Any]]:
+        # Each family has its default group, which moto knows only by name. Of its parameters one is here.
+        name = db_cluster_parameter_group_name
+        if name.startswith("default.") and name not in backend.db_cluster_parameter_groups:
+            tls = {"ParameterName": "tls", "ParameterValue": "enabled", "DataType": "string"}
+            return [tls] if name.startswith("default.docdb") else []
+        return original_parameters(backend, name)
 
 
 def _parameters_after_a_reboot() -> None:

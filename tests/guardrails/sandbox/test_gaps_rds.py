@@ -52,6 +52,8 @@ def test_a_cluster_of_documentdb(moto: Moto) -> None:
     assert (found["Engine"], found["EngineVersion"], found["Port"]) == ("docdb", "5.0.0", 27017)
     assert found["DBClusterParameterGroup"] == "default.docdb5.0"
     assert found["EnabledCloudwatchLogsExports"] == ["audit"]
+    group = moto.client("docdb").describe_db_cluster_parameters(DBClusterParameterGroupName="default.docdb5.0")
+    assert [each["ParameterValue"] for each in group["Parameters"] if each["ParameterName"] == "tls"] == ["enabled"]
     moto.client("docdb").create_db_instance(
         DBInstanceIdentifier="first", DBClusterIdentifier="documents", DBInstanceClass="db.r6g.large", Engine="docdb")
     (instance,) = moto.client("rds").describe_db_instances()["DBInstances"]
