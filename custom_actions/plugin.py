@@ -60,6 +60,7 @@ ELEMENTS = (
     Element("rds-snapshot", "action", "revert-sharing", "sharing.revert:RevertSharing"),
     Element("rds-cluster-snapshot", "filter", "shared-outside", "sharing.revert:SharedOutside"),
     Element("rds-cluster-snapshot", "action", "revert-sharing", "sharing.revert:RevertSharing"),
+    Element("rds-cluster", "filter", "cluster-parameter", "rds.cluster_parameters:ClusterParameter"),
     Element("rds", "action", "revert-public-access", "rds.public_access:RevertPublicAccess"),
     Element("sns", "filter", "public-policy", "resource_policy.elements:PublicPolicy"),
     Element("sqs", "filter", "public-policy", "resource_policy.elements:PublicPolicy"),

@@ -30,9 +30,9 @@ def install() -> None:
         operation, given, seen = getattr(client, enum_op), dict(params), set()
         page = operation(**given)
         found = jmespath_search(path, page)
-        while (name := next((each for each in _TOKENS if page.get(each)), "")) and page[name] not in seen:
-            if name not in _inputs(client, enum_op):
-                raise CannotRead(f"{enum_op}: the list has more pages, which cannot be asked for")
+        while (name := next((each for each in _TOKENS if page.get(each)), "")):
+            if page[name] in seen or name not in _inputs(client, enum_op):
+                raise CannotRead(f"{enum_op}: the list has more pages, which cannot be read")
             seen.add(page[name])
             page = operation(**given, **{name: page[name]})
             found = [*(found or ()), *(jmespath_search(path, page) or ())]
