@@ -20,6 +20,10 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
     # Images and snapshots may be anybody's: their ARNs have no account.
     "aws.ami": ({"ImageId": "ami-1", "OwnerId": ME}, "ami-1", "arn:{p}:ec2:{r}::image/ami-1"),
     "aws.app-elb": ({"LoadBalancerArn": LOAD_BALANCER, "LoadBalancerName": "web"}, LOAD_BALANCER, LOAD_BALANCER),
+    "aws.app-elb-target-group": (
+        {"TargetGroupName": "g", "TargetGroupArn": "arn:{p}:elasticloadbalancing:{r}:111111111111:targetgroup/g/1"},
+        "arn:{p}:elasticloadbalancing:{r}:111111111111:targetgroup/g/1",
+        "arn:{p}:elasticloadbalancing:{r}:111111111111:targetgroup/g/1"),
     "aws.cloudtrail": (
         {"Name": "all", "TrailARN": "arn:{p}:cloudtrail:{r}:111111111111:trail/all"},
         "arn:{p}:cloudtrail:{r}:111111111111:trail/all", "arn:{p}:cloudtrail:{r}:111111111111:trail/all"),
@@ -37,6 +41,9 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
     "aws.efs": (
         {"FileSystemId": "fs-1", "FileSystemArn": "arn:{p}:elasticfilesystem:{r}:111111111111:file-system/fs-1"},
         "fs-1", "arn:{p}:elasticfilesystem:{r}:111111111111:file-system/fs-1"),
+    "aws.elb": (
+        {"LoadBalancerName": "web", "DNSName": "web-1.eu-west-1.elb.amazonaws.com"},
+        "web", "arn:{p}:elasticloadbalancing:{r}:111111111111:loadbalancer/web"),
     "aws.eni": (
         {"NetworkInterfaceId": "eni-1"}, "eni-1", "arn:{p}:ec2:{r}:111111111111:network-interface/eni-1"),
     "aws.iam-group": (
