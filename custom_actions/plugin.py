@@ -18,6 +18,7 @@ ELEMENTS = (
     Element("security-group", "filter", "unattached", "vpc.interfaces:Unattached"),
     Element("subnet", "filter", "internet-route", "vpc.routes:InternetRoute"),
     Element("network-acl", "filter", "world-ports", "vpc.network_acl:WorldPorts"),
+    Element("ecr", "filter", "not-scanned", "ecr.scanning:NotScanned"),
     Element("ecs-task-definition", "filter", "latest-revision", "ecs.latest_revision:LatestRevision"),
     Element("cloudtrail", "action", "revert-trail", "cloudtrail.elements:RevertTrail"),
     Element("account", "filter", "deleted-trail", "cloudtrail.elements:DeletedTrail"),
