@@ -44,7 +44,6 @@ def inventory(session: boto3.Session) -> dict[str, int]:
         "buckets": len(buckets),
         "buckets with a policy": sum(1 for name in buckets if _has_policy(s3, name)),
         "APIs": len(listed("apigateway", "get_rest_apis", "items")),
-        "repositories": len(listed("ecr", "describe_repositories", "repositories")),
         "trails": len(session.client("cloudtrail").describe_trails()["trailList"]),
         "tables": len(listed("dynamodb", "list_tables", "TableNames")),
         "load balancers": len(balancers),

@@ -24,6 +24,9 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
         {"TargetGroupName": "g", "TargetGroupArn": "arn:{p}:elasticloadbalancing:{r}:111111111111:targetgroup/g/1"},
         "arn:{p}:elasticloadbalancing:{r}:111111111111:targetgroup/g/1",
         "arn:{p}:elasticloadbalancing:{r}:111111111111:targetgroup/g/1"),
+    "aws.asg": (
+        {"AutoScalingGroupName": "g", "AutoScalingGroupARN": "arn:{p}:autoscaling:{r}:111111111111:autoScalingGroup:u:autoScalingGroupName/g"},
+        "g", "arn:{p}:autoscaling:{r}:111111111111:autoScalingGroup:u:autoScalingGroupName/g"),
     "aws.cloudtrail": (
         {"Name": "all", "TrailARN": "arn:{p}:cloudtrail:{r}:111111111111:trail/all"},
         "arn:{p}:cloudtrail:{r}:111111111111:trail/all", "arn:{p}:cloudtrail:{r}:111111111111:trail/all"),
@@ -41,6 +44,9 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
     "aws.efs": (
         {"FileSystemId": "fs-1", "FileSystemArn": "arn:{p}:elasticfilesystem:{r}:111111111111:file-system/fs-1"},
         "fs-1", "arn:{p}:elasticfilesystem:{r}:111111111111:file-system/fs-1"),
+    "aws.eks-nodegroup": (
+        {"nodegroupName": "n", "nodegroupArn": "arn:{p}:eks:{r}:111111111111:nodegroup/k/n/u"},
+        "arn:{p}:eks:{r}:111111111111:nodegroup/k/n/u", "arn:{p}:eks:{r}:111111111111:nodegroup/k/n/u"),
     "aws.elb": (
         {"LoadBalancerName": "web", "DNSName": "web-1.eu-west-1.elb.amazonaws.com"},
         "web", "arn:{p}:elasticloadbalancing:{r}:111111111111:loadbalancer/web"),
@@ -59,6 +65,10 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
     "aws.lambda": (
         {"FunctionName": "f", "FunctionArn": "arn:{p}:lambda:{r}:111111111111:function:f"},
         "f", "arn:{p}:lambda:{r}:111111111111:function:f"),
+    "aws.launch-config": (
+        {"LaunchConfigurationName": "c",
+         "LaunchConfigurationARN": "arn:{p}:autoscaling:{r}:111111111111:launchConfiguration:u:launchConfigurationName/c"},
+        "c", "arn:{p}:autoscaling:{r}:111111111111:launchConfiguration:u:launchConfigurationName/c"),
     "aws.rds": (
         {"DBInstanceIdentifier": "db", "DBInstanceArn": "arn:{p}:rds:{r}:111111111111:db:db"},
         "db", "arn:{p}:rds:{r}:111111111111:db:db"),
@@ -122,6 +132,9 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
         {"NotebookInstanceName": "n", "NotebookInstanceArn": "arn:{p}:sagemaker:{r}:111111111111:notebook-instance/n"},
         "arn:{p}:sagemaker:{r}:111111111111:notebook-instance/n",
         "arn:{p}:sagemaker:{r}:111111111111:notebook-instance/n"),
+    "aws.transit-gateway": (
+        {"TransitGatewayId": "tgw-1", "TransitGatewayArn": "arn:{p}:ec2:{r}:111111111111:transit-gateway/tgw-1"},
+        "tgw-1", "arn:{p}:ec2:{r}:111111111111:transit-gateway/tgw-1"),
     "aws.vpc": ({"VpcId": "vpc-1"}, "vpc-1", "arn:{p}:ec2:{r}:111111111111:vpc/vpc-1"),
 }
 PLACES = (("aws", "eu-west-1"), ("aws-cn", "cn-north-1"), ("aws-us-gov", "us-gov-west-1"))
