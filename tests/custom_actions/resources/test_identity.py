@@ -25,7 +25,8 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
         "arn:{p}:elasticloadbalancing:{r}:111111111111:targetgroup/g/1",
         "arn:{p}:elasticloadbalancing:{r}:111111111111:targetgroup/g/1"),
     "aws.asg": (
-        {"AutoScalingGroupName": "g", "AutoScalingGroupARN": "arn:{p}:autoscaling:{r}:111111111111:autoScalingGroup:u:autoScalingGroupName/g"},
+        {"AutoScalingGroupName": "g",
+         "AutoScalingGroupARN": "arn:{p}:autoscaling:{r}:111111111111:autoScalingGroup:u:autoScalingGroupName/g"},
         "g", "arn:{p}:autoscaling:{r}:111111111111:autoScalingGroup:u:autoScalingGroupName/g"),
     "aws.cloudtrail": (
         {"Name": "all", "TrailARN": "arn:{p}:cloudtrail:{r}:111111111111:trail/all"},
@@ -67,8 +68,8 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
         "f", "arn:{p}:lambda:{r}:111111111111:function:f"),
     "aws.launch-config": (
         {"LaunchConfigurationName": "c",
-         "LaunchConfigurationARN": "arn:{p}:autoscaling:{r}:111111111111:launchConfiguration:u:launchConfigurationName/c"},
-        "c", "arn:{p}:autoscaling:{r}:111111111111:launchConfiguration:u:launchConfigurationName/c"),
+         "LaunchConfigurationARN": "arn:{p}:autoscaling:{r}:111111111111:launchConfiguration:u:name/c"},
+        "c", "arn:{p}:autoscaling:{r}:111111111111:launchConfiguration:u:name/c"),
     "aws.rds": (
         {"DBInstanceIdentifier": "db", "DBInstanceArn": "arn:{p}:rds:{r}:111111111111:db:db"},
         "db", "arn:{p}:rds:{r}:111111111111:db:db"),
