@@ -28,6 +28,9 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
         {"AutoScalingGroupName": "g",
          "AutoScalingGroupARN": "arn:{p}:autoscaling:{r}:111111111111:autoScalingGroup:u:autoScalingGroupName/g"},
         "g", "arn:{p}:autoscaling:{r}:111111111111:autoScalingGroup:u:autoScalingGroupName/g"),
+    "aws.cfn": (
+        {"StackName": "s", "StackId": "arn:{p}:cloudformation:{r}:111111111111:stack/s/u"},
+        "s", "arn:{p}:cloudformation:{r}:111111111111:stack/s/u"),
     "aws.cloudtrail": (
         {"Name": "all", "TrailARN": "arn:{p}:cloudtrail:{r}:111111111111:trail/all"},
         "arn:{p}:cloudtrail:{r}:111111111111:trail/all", "arn:{p}:cloudtrail:{r}:111111111111:trail/all"),
@@ -42,6 +45,9 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
     "aws.ecr": (
         {"repositoryName": "web", "repositoryArn": "arn:{p}:ecr:{r}:111111111111:repository/web"},
         "web", "arn:{p}:ecr:{r}:111111111111:repository/web"),
+    "aws.ecs": (
+        {"clusterName": "c", "clusterArn": "arn:{p}:ecs:{r}:111111111111:cluster/c"},
+        "arn:{p}:ecs:{r}:111111111111:cluster/c", "arn:{p}:ecs:{r}:111111111111:cluster/c"),
     "aws.efs": (
         {"FileSystemId": "fs-1", "FileSystemArn": "arn:{p}:elasticfilesystem:{r}:111111111111:file-system/fs-1"},
         "fs-1", "arn:{p}:elasticfilesystem:{r}:111111111111:file-system/fs-1"),
@@ -137,6 +143,10 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
         {"TransitGatewayId": "tgw-1", "TransitGatewayArn": "arn:{p}:ec2:{r}:111111111111:transit-gateway/tgw-1"},
         "tgw-1", "arn:{p}:ec2:{r}:111111111111:transit-gateway/tgw-1"),
     "aws.vpc": ({"VpcId": "vpc-1"}, "vpc-1", "arn:{p}:ec2:{r}:111111111111:vpc/vpc-1"),
+    "aws.vpn-connection": (
+        {"VpnConnectionId": "vpn-1"}, "vpn-1", "arn:{p}:ec2:{r}:111111111111:vpn-connection/vpn-1"),
+    "aws.workspaces": (
+        {"WorkspaceId": "ws-1"}, "ws-1", "arn:{p}:workspaces:{r}:111111111111:workspace/ws-1"),
 }
 PLACES = (("aws", "eu-west-1"), ("aws-cn", "cn-north-1"), ("aws-us-gov", "us-gov-west-1"))
 WELL_FORMED = re.compile(r"arn:aws(-cn|-us-gov)?:[a-z0-9-]+:[a-z0-9-]*:(\d{12})?:\S+")
