@@ -260,6 +260,9 @@ READ = (
     Read("custom_actions/patches/unknown_resources.py", "c7n only logs that a queue denies access", (
         Target("c7n.resources.sqs", text='"Denied access to sqs %s"'),
     )),
+    Read("custom_actions/patches/unknown_resources.py", "c7n only logs that services of a cluster cannot be read", (
+        Target("c7n.resources.ecs", text="'error fetching ecs resources for cluster %s: %s'"),
+    )),
     Read("custom_actions/resources/endpoint.py", "c7n writes out the address of SQS, also in the sandbox", (
         Target("c7n.resources.sqs:SQS.get_client", "(self)"),
         Target("c7n.resources.sqs", text="endpoint = 'https://sqs.{region}.amazonaws.com'"),

@@ -27,6 +27,7 @@ from c7n.filters.missing import Missing
 from c7n.manager import ResourceManager
 from c7n.policy import PullMode
 from c7n.query import ChildResourceQuery, DescribeSource, QueryResourceManager
+from c7n.utils import local_session
 
 from ..aws import call, does_not_exist
 from ..resources import (
@@ -35,6 +36,7 @@ from ..resources import (
     SWITCH,
     Counting,
     ResourceName,
+    ResourcesUnknown,
     UnknownResources,
     collecting,
     collector_of,
@@ -116,6 +118,8 @@ def _augment() -> None:
             found = original(self, copied)
             if self.type == "sqs":
                 _notice_denied_queues(self, some, found)
+            if self.type == "ecs-service":
+                _notice_denied_services(self, some, found)
             return found
 
         def failed(item: Any, error: Exception) -> None:
@@ -136,6 +140,25 @@ def _notice_denied_queues(manager: Any, listed: Any, found: Any) -> None:
         except ClientError as error:
             if not does_not_exist(error):
                 raise
+
+
+def _notice_denied_services(manager: Any, listed: Any, found: Any) -> None:
+    """Raise the error of ECS services that c7n left out, unless it is one that was deleted.
+
+    c7n only logs that a call for the services of a cluster failed.
+    """
+    client = local_session(manager.session_factory).client("ecs")
+    for cluster, service in set(listed) - {(each["clusterArn"], each["serviceArn"]) for each in found}:
+        try:
+            answer = call(client.describe_services, cluster=cluster, services=[service])
+        except ClientError as error:
+            # Its error has hidden others of the cluster, so each is read alone.
+            if len(listed) > 1 or not does_not_exist(error):
+                raise
+        else:
+            # Without a service, it was deleted. With one, the error was another's.
+            if answer["services"] and len(listed) > 1:
+                raise ResourcesUnknown(f"{service} was left out")
 
 
 def _reads_details(manager: Any) -> bool:

@@ -48,6 +48,9 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
     "aws.ecs": (
         {"clusterName": "c", "clusterArn": "arn:{p}:ecs:{r}:111111111111:cluster/c"},
         "arn:{p}:ecs:{r}:111111111111:cluster/c", "arn:{p}:ecs:{r}:111111111111:cluster/c"),
+    "aws.ecs-service": (
+        {"serviceName": "s", "serviceArn": "arn:{p}:ecs:{r}:111111111111:service/c/s"},
+        "arn:{p}:ecs:{r}:111111111111:service/c/s", "arn:{p}:ecs:{r}:111111111111:service/c/s"),
     "aws.efs": (
         {"FileSystemId": "fs-1", "FileSystemArn": "arn:{p}:elasticfilesystem:{r}:111111111111:file-system/fs-1"},
         "fs-1", "arn:{p}:elasticfilesystem:{r}:111111111111:file-system/fs-1"),

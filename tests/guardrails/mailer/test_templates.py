@@ -203,7 +203,7 @@ def test_every_shipped_type_is_named_as_c7n_names_it(moto: Moto, tmp_path: Path)
             "DBClusterSnapshotArn", "repositoryArn", "FunctionArn", "ARN", "QueueArn", "TopicArn", "arn",
             "ReplicationInstanceArn", "taskDefinitionArn", "NotebookInstanceArn", "TargetGroupArn",
             "AutoScalingGroupARN", "LaunchConfigurationARN", "TransitGatewayArn", "nodegroupArn",
-            "StackId", "clusterArn")}
+            "StackId", "clusterArn", "serviceArn")}
         text = rendered({**message, "policy": data, "resources": [resource]}, "guardrails.txt")
         if type_ not in ("aws.account", "aws.rest-stage", "aws.rds-snapshot", "aws.launch-config"):
             assert f"    {manager.get_arns([resource])[0]}\n" in text, (type_, text)
