@@ -21,6 +21,7 @@ ELEMENTS = (
     Element("cfn", "filter", "not-protected", "cloudformation.protection:NotProtected"),
     Element("ecr", "filter", "not-scanned", "ecr.scanning:NotScanned"),
     Element("ecs-task-definition", "filter", "latest-revision", "ecs.latest_revision:LatestRevision"),
+    Element("emr", "filter", "public-primary-node", "emr.primary:PublicPrimaryNode"),
     Element("cloudtrail", "action", "revert-trail", "cloudtrail.elements:RevertTrail"),
     Element("account", "filter", "deleted-trail", "cloudtrail.elements:DeletedTrail"),
     Element("account", "filter", "log-alarm", "monitoring.elements:LogAlarm"),
@@ -149,7 +150,7 @@ def _on_resource_type(registry: Any, resource_class: Any) -> None:
     from .elements.native import as_fix
     from .exceptions import TYPE, Excepted
     from .fixing import FixNotify
-    from .patches import DoesNotFit, install
+    from .patches import DoesNotFit, install, isolate
     from .resources import use_endpoint_of_environment
 
     try:
@@ -159,6 +160,7 @@ def _on_resource_type(registry: Any, resource_class: Any) -> None:
             raise
         # On the command line (custodian, c7n-org) show only this message, without a traceback.
         raise SystemExit(str(error)) from None
+    isolate(resource_class)
     use_endpoint_of_environment(resource_class)
     if "scope" not in resource_class.filter_registry:
         resource_class.filter_registry.register("scope", for_resource(resource_class))

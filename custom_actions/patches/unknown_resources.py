@@ -18,6 +18,7 @@ from __future__ import annotations
 import functools
 import os
 import pickle  # nosec - of this process's own memory
+from collections.abc import Callable
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,9 @@ from ..resources import (
     resource_arn,
     resource_id,
 )
+
+_OWN_AUGMENT = ("emr", "launch-template-version")
+"""The types with policies of ours whose class overrides c7n's `augment`."""
 
 
 def install() -> None:
@@ -108,28 +112,47 @@ def _augment() -> None:
             return original(self, resources)
         if self.type == "s3":
             _notice_deleted_buckets()
-        listed = list(resources)
-        unreadable = [each for each in map(_resource_of, listed) if MARK in each]
-        left = [each for each in listed if MARK not in _resource_of(each)]
-
-        def read(some: Any) -> Any:
-            # A copy: some types change a resource when they read its details, and cannot do that twice.
-            copied = pickle.loads(pickle.dumps(list(some)))  # noqa: S301 # nosec - of this process's own memory
-            found = original(self, copied)
-            if self.type == "sqs":
-                _notice_denied_queues(self, some, found)
-            if self.type == "ecs-service":
-                _notice_denied_services(self, some, found)
-            return found
-
-        def failed(item: Any, error: Exception) -> None:
-            unreadable.append(marked(item, type(self), describe(error)))
-
-        found = one_by_one(left, read, failed)
-        return [*found, *unreadable]
+        return _details(self, resources, original)
 
     augment.all_together = original  # type: ignore[attr-defined]
     QueryResourceManager.augment = augment
+
+
+def isolate(resource_class: Any) -> None:
+    """The same for a resource type that reads its details in a method of its own. Calling it again has no effect."""
+    original = vars(resource_class).get("augment")
+    if resource_class.type not in _OWN_AUGMENT or original is None or hasattr(original, "all_together"):
+        return
+
+    @functools.wraps(original)
+    def augment(self: Any, resources: Any) -> Any:
+        return _details(self, resources, original)
+
+    augment.all_together = original  # type: ignore[attr-defined]
+    resource_class.augment = augment
+
+
+def _details(manager: Any, resources: Any, original: Callable[[Any, Any], Any]) -> list[Any]:
+    """The resources with the details that `original` reads; one whose details cannot be read is marked as unknown."""
+    listed = list(resources)
+    unreadable = [each for each in map(_resource_of, listed) if MARK in each]
+    left = [each for each in listed if MARK not in _resource_of(each)]
+
+    def read(some: Any) -> Any:
+        # A copy: some types change a resource when they read its details, and cannot do that twice.
+        copied = pickle.loads(pickle.dumps(list(some)))  # noqa: S301 # nosec - of this process's own memory
+        found = original(manager, copied)
+        if manager.type == "sqs":
+            _notice_denied_queues(manager, some, found)
+        if manager.type == "ecs-service":
+            _notice_denied_services(manager, some, found)
+        return found
+
+    def failed(item: Any, error: Exception) -> None:
+        unreadable.append(marked(item, type(manager), describe(error)))
+
+    found = one_by_one(left, read, failed)
+    return [*found, *unreadable]
 
 
 def _notice_denied_queues(manager: Any, listed: Any, found: Any) -> None:

@@ -23,7 +23,7 @@ PERMISSION_ONLY = {
     "s3:PutBucketPublicAccessBlock", "apigateway:GET", "apigateway:PATCH",
 }
 """Actions of IAM that no API call is named after."""
-CLIENTS = {"elasticloadbalancing": "elbv2"}
+CLIENTS = {"elasticloadbalancing": "elbv2", "elasticmapreduce": "emr"}
 """boto3's name of a service, where IAM has another."""
 CALLS_NOTHING = {"event-actor", "latest-revision", "world-ports"}
 """Elements that decide by the event alone."""

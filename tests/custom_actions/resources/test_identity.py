@@ -60,6 +60,9 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
     "aws.elb": (
         {"LoadBalancerName": "web", "DNSName": "web-1.eu-west-1.elb.amazonaws.com"},
         "web", "arn:{p}:elasticloadbalancing:{r}:111111111111:loadbalancer/web"),
+    "aws.emr": (
+        {"Id": "j-1", "Name": "c", "ClusterArn": "arn:{p}:elasticmapreduce:{r}:111111111111:cluster/j-1"},
+        "j-1", "arn:{p}:elasticmapreduce:{r}:111111111111:cluster/j-1"),
     "aws.eni": (
         {"NetworkInterfaceId": "eni-1"}, "eni-1", "arn:{p}:ec2:{r}:111111111111:network-interface/eni-1"),
     "aws.iam-group": (
@@ -79,6 +82,9 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
         {"LaunchConfigurationName": "c",
          "LaunchConfigurationARN": "arn:{p}:autoscaling:{r}:111111111111:launchConfiguration:u:name/c"},
         "c", "arn:{p}:autoscaling:{r}:111111111111:launchConfiguration:u:name/c"),
+    "aws.launch-template-version": (
+        {"LaunchTemplateId": "lt-1", "VersionNumber": 2},
+        "lt-1", "arn:{p}:ec2:{r}:111111111111:launch-template/lt-1/2"),
     "aws.rds": (
         {"DBInstanceIdentifier": "db", "DBInstanceArn": "arn:{p}:rds:{r}:111111111111:db:db"},
         "db", "arn:{p}:rds:{r}:111111111111:db:db"),

@@ -203,9 +203,10 @@ def test_every_shipped_type_is_named_as_c7n_names_it(moto: Moto, tmp_path: Path)
             "DBClusterSnapshotArn", "repositoryArn", "FunctionArn", "ARN", "QueueArn", "TopicArn", "arn",
             "ReplicationInstanceArn", "taskDefinitionArn", "NotebookInstanceArn", "TargetGroupArn",
             "AutoScalingGroupARN", "LaunchConfigurationARN", "TransitGatewayArn", "nodegroupArn",
-            "StackId", "clusterArn", "serviceArn")}
+            "StackId", "clusterArn", "serviceArn", "ClusterArn")}
         text = rendered({**message, "policy": data, "resources": [resource]}, "guardrails.txt")
-        if type_ not in ("aws.account", "aws.rest-stage", "aws.rds-snapshot", "aws.launch-config"):
+        if type_ not in ("aws.account", "aws.rest-stage", "aws.rds-snapshot", "aws.launch-config", "aws.emr",
+                         "aws.launch-template-version"):
             assert f"    {manager.get_arns([resource])[0]}\n" in text, (type_, text)
         shown = "stageName" if type_ == "aws.rest-stage" else model.name if "arn" in model.id.lower() else None
         shown = "TopicArn" if type_ == "aws.sns" else shown  # its display name is mostly empty
