@@ -21,6 +21,8 @@ ELEMENTS = (
     Element("cfn", "filter", "not-protected", "cloudformation.protection:NotProtected"),
     Element("ecr", "filter", "not-scanned", "ecr.scanning:NotScanned"),
     Element("ecs-task-definition", "filter", "latest-revision", "ecs.latest_revision:LatestRevision"),
+    Element("efs", "filter", "no-automatic-backup", "efs.backup:NoAutomaticBackup"),
+    Element("elb", "filter", "other-tls-policy", "elb.classic:OtherTlsPolicy"),
     Element("emr", "filter", "public-primary-node", "emr.primary:PublicPrimaryNode"),
     Element("cloudtrail", "action", "revert-trail", "cloudtrail.elements:RevertTrail"),
     Element("account", "filter", "deleted-trail", "cloudtrail.elements:DeletedTrail"),

@@ -1,0 +1,1 @@
+"""EFS file systems: whether they are backed up automatically."""
