@@ -1,1 +1,1 @@
-"""EFS file systems: whether they are backed up automatically."""
+"""EFS file systems: automatic backups, access points, and mount targets in public subnets."""
