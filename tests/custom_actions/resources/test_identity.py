@@ -57,6 +57,9 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
     "aws.eks-nodegroup": (
         {"nodegroupName": "n", "nodegroupArn": "arn:{p}:eks:{r}:111111111111:nodegroup/k/n/u"},
         "arn:{p}:eks:{r}:111111111111:nodegroup/k/n/u", "arn:{p}:eks:{r}:111111111111:nodegroup/k/n/u"),
+    "aws.elasticbeanstalk-environment": (
+        {"EnvironmentName": "e", "EnvironmentArn": "arn:{p}:elasticbeanstalk:{r}:111111111111:environment/a/e"},
+        "e", "arn:{p}:elasticbeanstalk:{r}:111111111111:environment/a/e"),
     "aws.elb": (
         {"LoadBalancerName": "web", "DNSName": "web-1.eu-west-1.elb.amazonaws.com"},
         "web", "arn:{p}:elasticloadbalancing:{r}:111111111111:loadbalancer/web"),

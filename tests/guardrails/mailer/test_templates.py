@@ -203,7 +203,7 @@ def test_every_shipped_type_is_named_as_c7n_names_it(moto: Moto, tmp_path: Path)
             "DBClusterSnapshotArn", "repositoryArn", "FunctionArn", "ARN", "QueueArn", "TopicArn", "arn",
             "ReplicationInstanceArn", "taskDefinitionArn", "NotebookInstanceArn", "TargetGroupArn",
             "AutoScalingGroupARN", "LaunchConfigurationARN", "TransitGatewayArn", "nodegroupArn",
-            "StackId", "clusterArn", "serviceArn", "ClusterArn")}
+            "StackId", "clusterArn", "serviceArn", "ClusterArn", "EnvironmentArn")}
         text = rendered({**message, "policy": data, "resources": [resource]}, "guardrails.txt")
         if type_ not in ("aws.account", "aws.rest-stage", "aws.rds-snapshot", "aws.launch-config", "aws.emr",
                          "aws.launch-template-version"):
