@@ -1,6 +1,7 @@
-"""Deploying every policy: `deploy --grouped` against c7n, one function for each policy. `./run.sh bench deploy`
+"""Deploying every policy, and one, against c7n, one function for each policy. `./run.sh bench deploy`
 
 In the sandbox, which has Lambda, EventBridge and AWS Config. Each way deploys into an empty account of its own.
+`doctor` then looks at the one function.
 """
 from __future__ import annotations
 
@@ -23,13 +24,15 @@ if TYPE_CHECKING:
 
 _AGAINST = "c7n, one by one"
 _FIRST_ACCOUNT = 310000000000
+_NUMBERS = count()
 
 
 class Place:
     """The sandbox, with a new account for each deployment."""
 
     def __init__(self, sandbox: Sandbox, directory: Path, roles: Sequence[str]) -> None:
-        self._sandbox, self._directory, self._roles, self._numbers = sandbox, directory, roles, count()
+        self._sandbox, self._directory, self._roles = sandbox, directory, roles
+        self._latest = ""
         self.functions: dict[str, list[int]] = {}
         """How many functions each way made, by round."""
         self.bytes: dict[str, int] = {}
@@ -37,8 +40,9 @@ class Place:
 
     def deploy(self, way: str, command: Sequence[str | Path], environment: Mapping[str, str]) -> Usage:
         """Run a command on an empty account, and count the functions that are there afterwards. Raises Failed."""
-        number = next(self._numbers)
+        number = next(_NUMBERS)
         account, here = str(_FIRST_ACCOUNT + number), self._directory / f"deploy-{number}"
+        self._latest = account
         here.mkdir()
         iam = self._sandbox.client("iam", account, REGION)
         for role in self._roles:
@@ -52,6 +56,13 @@ class Place:
         self.bytes[way] = max(each["CodeSize"] for each in made)
         self._sandbox.settle()
         return used
+
+    def examine(self, environment: Mapping[str, str]) -> Usage:
+        """Run `doctor` in the account of the latest deployment. Raises Failed."""
+        # There is no topic: what is broken makes no difference to what it takes.
+        return run([BIN / "guardrails", "doctor", "-r", REGION], good=(0, 1),
+                   env={**environment, **self._sandbox.environment(account=self._latest, region=REGION)},
+                   cwd=self._directory)
 
 
 def policies(directory: Path, glob: str) -> tuple[list[Path], list[str], list[str]]:
@@ -102,6 +113,18 @@ def measure(options: argparse.Namespace) -> Section:
             way: lambda way=way, command=command: place.deploy(way, command, environment)  # type: ignore[misc]
             for way, command in ways.items()})
         say(f"functions: {place.functions}")
+        one = directory / "one"
+        one.mkdir()
+        [file], _, roles = policies(one, options.one)
+        single = Place(sandbox, one, roles)
+        alone = in_turn(options.rounds_of_one, {
+            "custodian run": lambda: single.deploy(
+                "custodian run", [BIN / "custodian", "run", "-s", "output", "--region", REGION, file], environment),
+            "deploy": lambda: single.deploy(
+                "deploy", [BIN / "guardrails", "deploy", "--yes", "-r", REGION, "-o", "output", options.one],
+                environment),
+            "doctor": lambda: single.examine(environment),
+        })
     section = Section(
         f"{len(names)} policies that are deployed, into an empty account of the sandbox, one region: `custodian run` "
         "of all files in one start, and `deploy`, which also plans before and verifies afterwards.")
@@ -115,6 +138,11 @@ def measure(options: argparse.Namespace) -> Section:
                         [u.processor for u in found[_AGAINST]], against=_AGAINST, unit="s")
     if not grouped:
         section.not_measured("`deploy --grouped`", _AGAINST, "this checkout's `deploy` has no option --grouped")
+    for way, what in (("deploy", "`deploy` of one policy"), ("doctor", "`doctor` with one function")):
+        for unit in ("processor", "wall"):
+            section.compare("", f"{what}, {unit}", [getattr(used, unit) for used in alone[way]],
+                            [getattr(used, unit) for used in alone["custodian run"]],
+                            against="`custodian run` that deploys it", unit="s")
     section.notes.append("The largest archive: " + ", ".join(
         f"{way} {size / 1e6:.2f} MB" for way, size in place.bytes.items()) + ".")
     return section
@@ -130,6 +158,8 @@ BENCHMARK = Benchmark("deploy", "How many functions does a deployment of everyth
     Option("policies", "*", "s3-bucket-public-a*", "a glob of policies"),
     Option("one-by-one", True, False, "also `deploy` without --grouped"),
     Option("rounds", 1, 1, "how often each way deploys, in turn"),
+    Option("one", "security-group-admin-ports-revert", "security-group-admin-ports-revert", "the one policy"),
+    Option("rounds-of-one", 3, 1, "how often it is deployed, in turn"),
 ))
 
 if __name__ == "__main__":

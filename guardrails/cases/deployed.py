@@ -1,7 +1,8 @@
-"""Realtime policies in force: deployed by plain custodian, run from their archives, and answering real changes.
+"""Realtime policies in force: deployed, run from their archives, and answering real changes.
 
-The archive runs in an environment that holds boto3 and nothing of ours, so what it lacks is missing here too. A case
-makes its resources, changes them as anybody would, and waits until the functions have handled every event.
+Plain custodian deploys them, a function each, or `deploy --grouped`, which lets them share functions. The archive runs
+in an environment that holds boto3 and nothing of ours, so what it lacks is missing here too. A case makes its
+resources, changes them as anybody would, and waits until the functions have handled every event.
 """
 from __future__ import annotations
 
@@ -9,8 +10,10 @@ import json
 import os
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,9 +47,11 @@ class DeployedAccount:
         self.client = lambda service: sandbox.client(service, ACCOUNT, REGION)
         self._policies = {policy.name: policy for policy in policies}
         self._subscribed = {name: _calls(policy) for name, policy in self._policies.items()}
-        self._put: list[tuple[str, str]] = []
-        self._before = 0
-        self._idle: dict[str, tuple[int, int]] = {}
+        self._calls: Counter[tuple[str, str]] = Counter()
+        self._recorded = 0
+        self._functions = {policy.function: [policy.name] for policy in self._policies.values()}
+        """By function, the policies that it runs: one, or those of a group."""
+        self._ends = {function: _Ends(sandbox, function) for function in self._functions}
         self._handled: dict[str, int] = {}
         self._open: dict[str, int] = {}
         roles = {str(policy.mode.get("role", "guardrails")).rpartition("/")[2] for policy in self._policies.values()}
@@ -61,61 +66,80 @@ class DeployedAccount:
                 Endpoint=arn["Attributes"]["QueueArn"])
 
     def deploy(self, directory: Path) -> None:
-        """Deploy the policies with every profile on, and without delays, because nothing is pending in moto.
+        """Deploy the policies, a function each, with every profile on, and without delays: nothing is pending in moto.
 
         Raises SandboxError when they cannot be deployed, or their functions do not come to rest.
         """
-        by_file: dict[Path, list[dict[str, Any]]] = {}
-        for policy in self._policies.values():
-            by_file.setdefault(policy.source.path, []).append(_at_once(policy.data))
-        files = []
-        for number, listed in enumerate(by_file.values()):
-            files.append(directory / f"{number}.yml")
-            files[-1].write_text(yaml.safe_dump({"policies": listed}), encoding="utf-8")
         # What hears of new functions comes last, so that it hears of few.
+        files = _write_at_once(self._policies.values(), directory)
         deploy(self.sandbox, directory, sorted(files, key=lambda file: "lambda.amazonaws.com" in file.read_text()))
         self._start()
+
+    def deploy_grouped(self, directory: Path) -> None:
+        """The same with functions that policies share. Raises SandboxError."""
+        deploy_grouped(self.sandbox, directory, self._policies.values())
+        self._functions = {}
+        for name in self._policies:
+            rule = self._policies[name].function
+            [target] = self.client("events").list_targets_by_rule(Rule=rule)["Targets"]
+            self._functions.setdefault(target["Arn"].rpartition(":")[2], []).append(name)
+        self._start()
+
+    @property
+    def functions(self) -> list[str]:
+        """The names of the functions that run the policies."""
+        return sorted(self._functions)
 
     def _start(self) -> None:
         """Wait until the events of the deployment itself have been handled; what follows is counted from here."""
         end = time.monotonic() + _PATIENCE
-        while (idle := self._invocations()) != self._idle or any(begun != ended for begun, ended in idle.values()):
+        idle: dict[str, tuple[int, int]] = {}
+        while (now := self._invocations()) != idle or any(begun != ended for begun, ended in idle.values()):
             if time.monotonic() > end:
-                raise SandboxError(f"the deployment's own events were not handled within {_PATIENCE:.0f} s: {idle}")
-            self._idle = idle
+                raise SandboxError(f"the deployment's own events were not handled within {_PATIENCE:.0f} s: {now}")
+            idle = now
             time.sleep(2)
-        self._before = len(self.sandbox.events(ACCOUNT))
+        self._recorded = len(self.sandbox.events(ACCOUNT))
+        self._ends = {function: _Ends(self.sandbox, function) for function in self._functions}
+        for ends in self._ends.values():
+            ends.skip()
 
-    def logs(self, policy: str) -> str:
-        """The log of a policy's function."""
-        return self.sandbox.logs(self._policies[policy].function, ACCOUNT, REGION)
+    def logs(self, policy: str, since: int = 0) -> str:
+        """The log of the function that runs a policy, since a time in milliseconds."""
+        function = next(function for function, names in self._functions.items() if policy in names)
+        events = self.sandbox.log_events(function, ACCOUNT, REGION, since=since)
+        return "\n".join(event["message"].rstrip("\n") for event in events)
 
     def _invocations(self) -> dict[str, tuple[int, int]]:
-        """How often each policy's function has begun and ended."""
-        logs = {name: self.logs(name) for name in sorted(self._policies)}
-        return {name: (log.count("START RequestId"), log.count("END RequestId")) for name, log in logs.items()}
+        """How often each function has begun and ended."""
+        logs = {name: self.sandbox.logs(name, ACCOUNT, REGION).splitlines() for name in self._functions}
+        return {name: (sum(line.startswith("START RequestId") for line in log),
+                       sum(line.startswith("END RequestId") for line in log)) for name, log in logs.items()}
 
     def put(self, detail_type: str, detail: dict[str, Any]) -> None:
         """Put an event on the bus that no API call makes."""
         emit(self.sandbox, ACCOUNT, REGION, detail_type, detail)
-        self._put.append((detail["eventSource"], detail["eventName"]))
+        self._calls[detail["eventSource"], detail["eventName"]] += 1
 
     def unanswered(self) -> dict[str, int]:
-        """For each policy, how many events that it subscribes to its function has not finished with.
+        """For each function, how many events that its policies subscribe to it has not finished with.
+
+        An event rule is of one policy, so an event that two policies of a function subscribe to counts twice.
 
         The logs are read before the events: what is handled by then is among the events, those that fixes caused
         too, so that equal numbers mean that nothing is left. A log is read only while something of it is to come.
         """
         for name in self._open:
-            self._handled[name] = self.logs(name).count("END RequestId") - self._idle[name][1]
-        calls = [(record["eventSource"], record["eventName"]) for record in self.sandbox.events(ACCOUNT)[self._before:]
-                 if not record.get("errorCode")]
-        calls += self._put
+            self._handled[name] = self._ends[name].count()
+        records = self.sandbox.events(ACCOUNT, after=self._recorded)
+        self._recorded += len(records)
+        self._calls.update((record["eventSource"], record["eventName"])
+                           for record in records if not record.get("errorCode"))
         self._open = {}
-        for name in sorted(self._policies):
-            subscribed = self._subscribed[name]
-            if waiting := sum(1 for call in calls if call in subscribed) - self._handled.get(name, 0):
-                self._open[name] = waiting
+        for function, names in self._functions.items():
+            due = sum(self._calls[call] for name in names for call in self._subscribed[name] & self._calls.keys())
+            if waiting := due - self._handled.get(function, 0):
+                self._open[function] = waiting
         return self._open
 
     def settle(self) -> None:
@@ -140,6 +164,8 @@ class DeployedAccount:
         """Run one case, whose policy is deployed. Raises NotAsExpected."""
         world = World(
             self.client, self.settle, backdate=self.sandbox.backdate, set_owner=self.sandbox.set_owner, put=self.put)
+        name = str(case.policy["name"])
+        begun = int(time.time() * 1000)
         world.do(case.make)
         self.settle()
         self.alerts()
@@ -147,8 +173,7 @@ class DeployedAccount:
         self.settle()
 
         world.check(case.fixed)
-        name = str(case.policy["name"])
-        logs = self.logs(name)
+        logs = self.logs(name, since=begun)
         expect("Traceback" not in logs, "the function logs no error", logs[-1500:])
         alerts = [alert for alert in self.alerts() if alert["policy"]["name"] == name]
         for expression, expected in case.alert.items():
@@ -158,17 +183,57 @@ class DeployedAccount:
                "the case says under `fixed` or `alert` what the function must have done", "it does not")
 
 
-def _at_once(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The policy with its profile on, and without delays."""
+def _at_once(data: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The policy with its profile on, without delays, and with these parameters if it has them."""
     policy = deepcopy(dict(data))
     policy["mode"].pop("delay", None)
     metadata = policy.get("metadata") or {}
-    if "settled_minutes" in (metadata.get("parameters") or {}):
-        # Everything in a case is of this minute.
-        metadata["parameters"] = {**metadata["parameters"], "settled_minutes": 0}
+    own = metadata.get("parameters") or {}
+    # Everything in a case is of this minute.
+    own |= {name: value for name, value in {"settled_minutes": 0, **parameters}.items() if name in own}
     if profile := metadata.get("profile"):
-        metadata["parameters"] = {**(metadata.get("parameters") or {}), "profiles": [profile]}
+        own["profiles"] = [profile]
+    if own:
+        metadata["parameters"] = own
     return policy
+
+
+class _Ends:
+    """How often a function has ended; each look reads only what is new in its log."""
+
+    _LATE = 10_000
+    """Milliseconds by which a line may be older than others that were there before it."""
+
+    def __init__(self, sandbox: Sandbox, function: str) -> None:
+        self._read = partial(sandbox.log_events, function, ACCOUNT, REGION, pattern="END")
+        self._seen: set[tuple[int, str, str]] = set()
+        self._latest = 0
+        self._skipped = 0
+
+    def skip(self) -> None:
+        """Count from here."""
+        self._skipped = self.count() + self._skipped
+
+    def count(self) -> int:
+        for event in self._read(since=max(0, self._latest - self._LATE)):
+            if event["message"].startswith("END RequestId"):
+                self._seen.add((event["timestamp"], event["logStreamName"], event["message"]))
+                self._latest = max(self._latest, event["timestamp"])
+        return len(self._seen) - self._skipped
+
+
+def _write_at_once(
+    policies: Iterable[Policy], directory: Path, parameters: Mapping[str, Any] | None = None
+) -> list[Path]:
+    """Policy files like those that the policies come from, with every profile on and without delays."""
+    by_file: dict[Path, list[dict[str, Any]]] = {}
+    for policy in policies:
+        by_file.setdefault(policy.source.path, []).append(_at_once(policy.data, parameters or {}))
+    files = []
+    for number, listed in enumerate(by_file.values()):
+        files.append(directory / f"{number}.yml")
+        files[-1].write_text(yaml.safe_dump({"policies": listed}), encoding="utf-8")
+    return files
 
 
 def _calls(policy: Policy) -> frozenset[tuple[str, str]]:
@@ -184,13 +249,32 @@ def deploy(sandbox: Sandbox, directory: Path, files: Sequence[Path]) -> None:
 
     Raises SandboxError with what custodian said.
     """
+    _run_program(sandbox, directory, ACCOUNT, "custodian", "run", "-s", directory / "out", *files)
+
+
+def deploy_grouped(
+    sandbox: Sandbox, directory: Path, policies: Iterable[Policy], account: str = ACCOUNT,
+    parameters: Mapping[str, Any] | None = None,
+) -> None:
+    """Deploy the policies with functions that they share, which fix, with every profile on and without delays.
+
+    `parameters` are for the policies that have them. Raises SandboxError with what `deploy` said.
+    """
+    files = directory / "policies"
+    files.mkdir()
+    _write_at_once(policies, files, parameters or {})
+    _run_program(sandbox, directory, account, "guardrails", "deploy", "--grouped", "--heal", "--yes",
+                 "--region", REGION, "--policies", files)
+
+
+def _run_program(sandbox: Sandbox, directory: Path, account: str, name: str, *arguments: str | Path) -> None:
     done = subprocess.run(
-        [program("custodian"), "run", "-s", str(directory / "out"), *map(str, files)],
+        [program(name), *map(str, arguments)],
         cwd=directory, check=False, timeout=_DEPLOY_SECONDS, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, env={**os.environ, **sandbox.environment(account=ACCOUNT, region=REGION)},
+        text=True, env={**os.environ, **sandbox.environment(account=account, region=REGION)},
     )
     if done.returncode:
-        raise SandboxError(f"custodian could not deploy the policies:\n{done.stdout[-4000:]}")
+        raise SandboxError(f"{name} could not deploy the policies:\n{done.stdout[-4000:]}")
 
 
 def emit(sandbox: Sandbox, account: str, region: str, detail_type: str, detail: Mapping[str, Any]) -> None:

@@ -147,10 +147,10 @@ class Sandbox:
         """
         self._ask("POST", f"/_sandbox/history-delay?{urlencode({'seconds': seconds})}")
 
-    def events(self, account: str | None = None) -> list[dict[str, Any]]:
-        """The CloudTrail records so far, oldest first, of one account or of all."""
-        query = f"?{urlencode({'account': account})}" if account else ""
-        events: list[dict[str, Any]] = self._ask("GET", f"/_sandbox/events{query}")["events"]
+    def events(self, account: str | None = None, *, after: int = 0) -> list[dict[str, Any]]:
+        """The CloudTrail records so far, oldest first, of one account or of all, without the first `after` ones."""
+        query = urlencode({**({"account": account} if account else {}), "after": after})
+        events: list[dict[str, Any]] = self._ask("GET", f"/_sandbox/events?{query}")["events"]
         return events
 
     def calls(self, role: str) -> list[str]:
@@ -158,14 +158,22 @@ class Sandbox:
         calls: list[str] = self._ask("GET", f"/_sandbox/calls?{urlencode({'role': role})}")["calls"]
         return calls
 
-    def logs(self, function_name: str, account: str, region: str = REGION) -> str:
-        """The function's log so far; empty if it has not run."""
+    def logs(self, function_name: str, account: str, region: str = REGION, *, pattern: str = "") -> str:
+        """The function's log so far, or its lines that match CloudWatch's pattern; empty if it has not run."""
+        return "\n".join(event["message"].rstrip("\n") for event in self.log_events(
+            function_name, account, region, pattern=pattern))
+
+    def log_events(
+        self, function_name: str, account: str, region: str = REGION, *, pattern: str = "", since: int = 0
+    ) -> list[dict[str, Any]]:
+        """The events of the function's log since a time in milliseconds, as FilterLogEvents has them."""
         logs = self.client("logs", account, region)
         try:
-            pages = logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{function_name}")
-            return "\n".join(event["message"].rstrip("\n") for page in pages for event in page["events"])
+            pages = logs.get_paginator("filter_log_events").paginate(
+                logGroupName=f"/aws/lambda/{function_name}", filterPattern=pattern, startTime=since)
+            return [event for page in pages for event in page["events"]]
         except logs.exceptions.ResourceNotFoundException:
-            return ""
+            return []
 
     def _ask(self, method: str, path: str, seconds: float = _RESET_SECONDS) -> dict[str, Any]:
         address = urlsplit(self.endpoint)

@@ -359,8 +359,9 @@ class Gateway:
         if action == ("GET", "status"):
             return _json_answer(200, {"endpoint": self._endpoint})
         if action == ("GET", "events"):
-            account = parse_qs(environ.get("QUERY_STRING", "")).get("account", [None])[0]
-            return _json_answer(200, {"events": self.trail.records(account)})
+            query = parse_qs(environ.get("QUERY_STRING", ""))
+            records = self.trail.records(query.get("account", [None])[0])
+            return _json_answer(200, {"events": records[int(query.get("after", ["0"])[0]):]})
         if action == ("GET", "calls"):
             role = parse_qs(environ.get("QUERY_STRING", "")).get("role", [""])[0]
             return _json_answer(200, {"calls": self._callers.calls(role)})

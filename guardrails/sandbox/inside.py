@@ -12,7 +12,7 @@ Nothing else of this project can be imported there, nor by the functions that ru
 - An event of EventBridge is delivered to a function as AWS does it: asynchronously, so a function that fails gets it
   twice more, and then its dead-letter queue has it.
 - A message in a function's dead-letter queue is the event itself, with attributes that say what failed.
-- What a function has logged is in its log, on a busy machine too.
+- What a function has logged is in its log, on a busy machine too, and FilterLogEvents gives all of it, page by page.
 - Step Functions reads and writes S3 where it is: see inside_states.py.
 - Source files that several functions have in common are compiled once; archives hold no compiled code.
 
@@ -40,7 +40,7 @@ from typing import Any
 
 from ministack.app import main
 from ministack.core import lambda_runtime, responses
-from ministack.services import eventbridge, lambda_svc, scheduler, sqs
+from ministack.services import cloudwatch_logs, eventbridge, lambda_svc, scheduler, sqs
 
 
 def leave_with_the_gateway() -> None:
@@ -229,6 +229,30 @@ def _unread(process: Any) -> int:
     return count[0]
 
 
+_first_log_events = cloudwatch_logs._filter_log_events
+_LOG_PAGE = 10_000
+"""Log events in one answer, at most, as on AWS."""
+
+
+def filter_log_events(data: Mapping[str, Any]) -> Any:
+    """Replaces ministack's, which gives the first page of the events and leaves the others out without a word."""
+    group = cloudwatch_logs._log_groups.get(cloudwatch_logs._resolve_log_group_name(data))
+    if group is None:
+        return _first_log_events(data)
+    streams, matches = group["streams"], cloudwatch_logs._compile_filter_pattern(data.get("filterPattern", ""))
+    begin, end = data.get("startTime", 0), data.get("endTime", sys.maxsize)
+    with cloudwatch_logs._log_events_lock:
+        found = [{**event, "logStreamName": name} for name in data.get("logStreamNames") or streams if name in streams
+                 for event in streams[name]["events"]
+                 if begin <= event["timestamp"] <= end and matches(event.get("message", ""))]
+    found.sort(key=lambda event: (event["timestamp"], event.get("ingestionTime", 0)))
+    # The token is the number of events that earlier pages had: new ones come at the end.
+    given, limit = int(data.get("nextToken") or 0), min(data.get("limit", _LOG_PAGE), _LOG_PAGE)
+    answer = {"events": found[given:given + limit], "searchedLogStreams": []}
+    return responses.json_response(
+        {**answer, "nextToken": str(given + limit)} if given + limit < len(found) else answer)
+
+
 COMPILE_ONCE = '''
 def _compile_once(directory):
     import _imp, hashlib, importlib.machinery, marshal, os, tempfile
@@ -316,6 +340,7 @@ if __name__ == "__main__":
     eventbridge.handle_request = handle_request
     scheduler._SCHEDULE_TICK_INTERVAL = 1
     beside("inside_states").install()
+    cloudwatch_logs._filter_log_events = filter_log_events
     lambda_runtime.Worker._read_stderr = read_log
     lambda_runtime.Worker._drain_stderr_bounded = all_that_was_logged
     compile_once(os.path.join(os.environ["TMPDIR"], "compiled"))

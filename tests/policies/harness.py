@@ -53,6 +53,22 @@ def loaded() -> Mapping[str, Policy]:
     return {policy.name: policy for policy in load(POLICIES)}
 
 
+def representatives(mode: str) -> list[str]:
+    """Policies of a folder: the first of each resource type, and of each combination of mode and actions."""
+    seen: set[tuple[str, object]] = set()
+    chosen = []
+    for name, (folder, policy) in policies().items():
+        if folder != mode:
+            continue
+        kind = policy["mode"]["type"]
+        actions = {each if isinstance(each, str) else each["type"] for each in policy.get("actions", ())}
+        features: set[tuple[str, object]] = {(kind, policy["resource"]), (kind, frozenset(actions - {"notify"}))}
+        if not features <= seen:
+            chosen.append(name)
+        seen |= features
+    return chosen
+
+
 @cache
 def cases(*modes: str) -> list[Case]:
     """The cases of the policies in these folders."""

@@ -1,13 +1,15 @@
-"""Every policy of AWS Config's two modes, end to end: its archive runs, and its verdicts are read back from the rule.
+"""Policies of AWS Config's two modes, end to end: an archive runs, and its verdicts are read back from the rule.
 
 The cases are the same that `test_cases.py` runs in pull mode. Here a policy is deployed by c7n, with the case's
 variables, into an account of its own in the sandbox, whose AWS Config records what the case makes and calls the
 function. A rule that only tells is in force while the resources are made, and judges each as it changes. One with a
 fix, or on a schedule, is put when they are there, as on the day of its deployment; what a fix changed calls it again.
+
+This takes a deployment and a cold start each, so it is one policy of each resource type and of each kind of fix;
+test_grouped.py has them all in force at once.
 """
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,19 +17,13 @@ from typing import Any
 
 import pytest
 from c7n import utils
-from c7n.provider import get_resource_class
-from c7n.resources import load_resources
 
 from guardrails.sandbox import Sandbox
-from guardrails.sandbox.config.table import kinds
 from tests import engine
 from tests.moto_server import REGION
 
-from .harness import REPORTING, TOPIC, Case, World, cases, policies
-
-VERDICTS = ("COMPLIANT", "NON_COMPLIANT", "NOT_APPLICABLE")
-NAMES = [name for name, (mode, _) in policies().items() if mode == "config-rule"]
-_accounts = itertools.count(300000000001)
+from .harness import REPORTING, Case, World, cases, representatives
+from .recorded import RecordedAccount, recorded
 
 
 @pytest.fixture(scope="module")
@@ -36,31 +32,10 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
         yield running
 
 
-class Account:
-    """An account of the sandbox whose AWS Config records what a policy is about; the policy is to come."""
+class Account(RecordedAccount):
+    """An account for one policy, which c7n deploys."""
 
-    def __init__(self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, output: Path, policy: Any) -> None:
-        self.number = str(next(_accounts))
-        self.sandbox, self.output = sandbox, output
-        for name, value in sandbox.environment(self.number, REGION).items():
-            monkeypatch.setenv(name, value)
-        utils.reset_session_cache()
-        role = self.client("iam").create_role(RoleName="guardrails", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-        self.client("sns").create_topic(Name=TOPIC)
-        config = self.client("config")
-        kind = model(policy)
-        config.put_configuration_recorder(ConfigurationRecorder={
-            "name": "default", "roleARN": role,
-            "recordingGroup": {"resourceTypes": [recorded(policy, kind)]},
-        })
-        self.client("s3").create_bucket(Bucket=f"config-{self.number}")
-        config.put_delivery_channel(DeliveryChannel={"name": "default", "s3BucketName": f"config-{self.number}"})
-        config.start_configuration_recorder(ConfigurationRecorderName="default")
-        self.rule = ""
-
-    def client(self, service: str) -> Any:
-        name, _, region = service.partition("@")
-        return self.sandbox.client(name, self.number, region or REGION)
+    rule = ""
 
     def deploy(self, policy: Any, variables: dict[str, Any]) -> None:
         """Let c7n deploy the policy."""
@@ -86,57 +61,22 @@ class Account:
         utils.reset_session_cache()
 
     def evaluations(self) -> dict[str, tuple[str, str]]:
-        """Verdict and annotation of each resource, by the id that AWS Config has for it."""
+        """Verdict and annotation of each resource, when every change has been judged."""
         self.sandbox.settle()
-        pages = self.client("config").get_paginator("get_compliance_details_by_config_rule").paginate(
-            ConfigRuleName=self.rule, ComplianceTypes=list(VERDICTS))
-        return {
-            result["EvaluationResultIdentifier"]["EvaluationResultQualifier"]["ResourceId"]:
-                (result["ComplianceType"], result["Annotation"])
-            for page in pages for result in page["EvaluationResults"]
-        }
-
-    def config_ids(self, policy: Any, ids: list[str]) -> dict[str, str]:
-        """c7n's id of each resource, and AWS Config's."""
-        kind = model(policy)
-        key = _OTHER_IDS.get(policy["resource"], getattr(kind, "config_id", None) or kind.id)
-        if key == kind.id:
-            return {of: of for of in ids}
-        everything = engine.load(
-            {**policy, "filters": [], "actions": [], "conditions": []}, self.output, dryrun=True,
-            account=self.number)()
-        known = {str(resource[kind.id]): str(resource[key]) for resource in everything}
-        return {of: known[of] for of in ids}
+        return self.verdicts(self.rule)
 
     def function_log(self) -> str:
         return self.sandbox.logs(self.rule, self.number, REGION)
 
 
-def recorded(policy: Any, kind: Any) -> str:
-    """The type to record: the policy's, or any if the policy polls and the sandbox's AWS Config does not know it."""
-    wanted: str = kind.config_type or kind.cfn_type
-    known = {each.type for each in kinds()}
-    return "AWS::EC2::VPC" if policy["mode"]["type"] == "config-poll-rule" and wanted not in known else wanted
-
-
-def model(policy: Any) -> Any:
-    """What c7n knows of the policy's resource type."""
-    load_resources([policy["resource"]])
-    return get_resource_class(policy["resource"]).resource_type
-
-
-_OTHER_IDS = {"aws.iam-group": "GroupId"}
-"""Where AWS Config's id is another than c7n says."""
-
-
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", representatives("config-rule"))
 def test_policy(name: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     own = [case for case in cases("config-rule") if case.policy["name"] == name]
     assert own, "the policy has no cases"
     # A deployment and a cold start each: the first, and one of what only AWS Config tells apart. Pull mode runs all.
     outside = [] if own[0].outside else [case for case in own if case.outside][:1]
     for case in (own[0], *outside):
-        account = Account(sandbox, monkeypatch, tmp_path, case.policy)
+        account = Account(sandbox, monkeypatch, tmp_path, [recorded(case.policy)])
         try:
             judge(case, account)
         except BaseException as error:

@@ -1,4 +1,8 @@
-"""Every realtime policy: deployed by plain custodian, run from its archive, and answering real changes."""
+"""Every realtime policy, deployed, run from its archive, and answering real changes.
+
+All are in force at once, with functions that they share (`deploy --grouped`). One policy of each resource type and each
+kind of fix is deployed by plain custodian too, with a function of its own.
+"""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
@@ -10,39 +14,58 @@ from guardrails.cases.deployed import DeployedAccount
 from guardrails.cases.outcome import attempt
 from guardrails.sandbox import Sandbox
 
-from .harness import Case, cases, loaded, policies
+from .harness import Case, cases, loaded, policies, representatives
 
 NAMES = [name for name, (mode, _) in policies().items() if mode == "realtime"]
+# What other parameters than the defaults decide is for test_realtime_decisions: the functions are deployed once.
+CASES = [case for case in cases("realtime") if not case.vars]
+ALONE = [next(case for case in CASES if case.policy["name"] == name) for name in representatives("realtime")]
 
 
 @pytest.fixture(scope="module")
-def account(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedAccount]:
-    directory = tmp_path_factory.mktemp("realtime")
+def grouped(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedAccount]:
+    directory = tmp_path_factory.mktemp("grouped")
     with Sandbox.start(directory=directory / "sandbox") as sandbox:
-        account = DeployedAccount(sandbox, [loaded()[name] for name in _selected(request.session.items)])
+        account = DeployedAccount(
+            sandbox, [loaded()[name] for name in _selected(request.session.items, "grouped", NAMES)])
+        account.deploy_grouped(directory)
+        yield account
+
+
+@pytest.fixture(scope="module")
+def alone(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedAccount]:
+    directory = tmp_path_factory.mktemp("alone")
+    with Sandbox.start(directory=directory / "sandbox") as sandbox:
+        names = [str(case.policy["name"]) for case in ALONE]
+        account = DeployedAccount(
+            sandbox, [loaded()[name] for name in _selected(request.session.items, "alone", names)])
         account.deploy(directory)
         yield account
 
 
-def _selected(items: Iterable[pytest.Item]) -> list[str]:
-    """The policies that the selected tests of this file are about: a few with `-k`, and else all of them."""
-    own = [item for item in items if item.path == Path(__file__) and isinstance(item, pytest.Function)]
+def _selected(items: Iterable[pytest.Item], fixture: str, names: Iterable[str]) -> list[str]:
+    """The policies that the selected tests with a fixture are about: a few with `-k`, and else all of them."""
+    own = [item for item in items if item.path == Path(__file__) and isinstance(item, pytest.Function)
+           and fixture in item.fixturenames]
     chosen = {item.callspec.params["case"].policy["name"] for item in own if hasattr(item, "callspec")}
     every = any(not hasattr(item, "callspec") for item in own)
-    return [name for name in NAMES if every or name in chosen]
+    return [name for name in names if every or name in chosen]
 
 
-# What other parameters than the defaults decide is for test_realtime_decisions: the functions are deployed once.
-@pytest.mark.parametrize("case", [case for case in cases("realtime") if not case.vars], ids=str)
-def test_case(case: Case, account: DeployedAccount) -> None:
-    _, result = attempt(case, lambda: account.run(case))
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_case(case: Case, grouped: DeployedAccount) -> None:
+    _, result = attempt(case, lambda: grouped.run(case))
     assert not result.failure, str(result.failure)
 
 
-def test_every_realtime_policy_is_deployed(account: DeployedAccount) -> None:
-    functions = {
-        function["FunctionName"]
-        for page in account.client("lambda").get_paginator("list_functions").paginate()
-        for function in page["Functions"]
-    }
-    assert functions >= {f"custodian-{name}" for name in NAMES}
+@pytest.mark.parametrize("case", ALONE, ids=str)
+def test_a_function_of_its_own(case: Case, alone: DeployedAccount) -> None:
+    _, result = attempt(case, lambda: alone.run(case))
+    assert not result.failure, str(result.failure)
+
+
+def test_every_realtime_policy_is_deployed(grouped: DeployedAccount) -> None:
+    rules = {rule["Name"] for page in grouped.client("events").get_paginator("list_rules").paginate()
+             for rule in page["Rules"]}
+    assert rules >= {f"custodian-{name}" for name in NAMES}
+    assert 1 <= len(grouped.functions) <= 4

@@ -128,6 +128,18 @@ def test_every_protocol_carries_the_functions_identity(sandbox: Sandbox, account
     assert sandbox.client("sqs", account).list_queues()["QueueUrls"]
 
 
+def test_a_long_log_is_read_page_by_page(sandbox: Sandbox, account: str) -> None:
+    deploy(sandbox, account, "def run(event, context):\n    for number in range(6000): print('line', number)\n")
+    for _ in range(2):
+        sandbox.client("lambda", account).invoke(FunctionName="guard")
+    lines = [f"line {number}" for number in range(6000)]
+    assert [line for line in sandbox.logs("guard", account).splitlines() if line.startswith("line ")] == lines * 2
+    assert sandbox.logs("guard", account, pattern="4321").splitlines() == ["line 4321"] * 2
+    few = sandbox.client("logs", account).get_paginator("filter_log_events").paginate(
+        logGroupName="/aws/lambda/guard", filterPattern="line", limit=1000)
+    assert [event["message"].strip() for page in few for event in page["events"]] == lines * 2
+
+
 def test_the_added_address_is_not_shown_and_the_owners_variables_stay(sandbox: Sandbox, account: str) -> None:
     source = "import os\ndef run(event, context): return [os.environ.get('MODE'), os.environ['AWS_ENDPOINT_URL']]\n"
     functions = sandbox.client("lambda", account)
