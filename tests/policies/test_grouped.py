@@ -59,7 +59,7 @@ def seed(account: RecordedAccount) -> None:
             continue
         seen.add(case.policy["resource"])
         world = World(account.client, account.sandbox.settle, account=account.number,
-                      backdate=account.sandbox.backdate, set_owner=account.sandbox.set_owner)
+                      backdate=account.sandbox.backdate, set_owner=account.sandbox.set_owner, set_state=None)
         try:
             world.do(case.make)
         except ClientError as error:
