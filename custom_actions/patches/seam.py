@@ -173,6 +173,11 @@ PATCHES = (
             Target("c7n.query:QueryResourceManager._get_cached_resources", "(self, ids)"),
         )),
     Patch(
+        "every_page", "c7n reads only the first page of a list for which botocore has no paginator",
+        required=True, targets=(
+            Target("c7n.query:ResourceQuery._invoke_client_enum", "(self, client, enum_op, params, path, retry=None)"),
+        )),
+    Patch(
         "unknown_resources", "one resource that cannot be read ends the check of all others; c7n does not say how many "
         "resources a policy looked at",
         required=True, targets=(

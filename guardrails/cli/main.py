@@ -32,7 +32,7 @@ VERBS = {
     "policies": "List the policies: where they are, their mode, severity and fix.",
     "diff": "Show which resources only one of two versions of the policies matches.",
     "schema": "Write a JSON schema with which an editor completes and checks policies.",
-    "rules": "Write docs/rules.md, a table of all policies, from the policies (in a checkout).",
+    "rules": "Write the pages about the policies in docs/ from the policies (in a checkout).",
     "coverage": "Show how much of each framework the policies cover.",
     "accounts": "Write accounts.yml from AWS Organizations.",
     "audit": "Find drift in accounts and regions, and write a risk report; change nothing.",

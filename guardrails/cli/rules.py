@@ -1,17 +1,24 @@
-"""`rules`: write docs/rules.md from the policies."""
+"""`rules`: write the pages about the policies in docs/."""
 from __future__ import annotations
+
+from pathlib import Path
+from typing import NoReturn
 
 import click
 
 from ..command import checkout, command
 from ..errors import GuardrailsError
+from ..paths import ROOT
 from .console import out
 
 
 @click.command()
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if a page is out of date.")
 def rules(check: bool) -> None:
-    """Write docs/rules.md (every policy) and docs/attacks.md (what attackers do, and which policy sees it).
+    """Write the pages about the policies in docs/.
+
+    They are rules.md (every policy), attacks.md (what attackers do, and which policy sees it), and checks/ (a page for
+    each service).
 
     \b
     Example:
@@ -19,14 +26,35 @@ def rules(check: bool) -> None:
       {command} rules --check
     """
     from ..paths import write_text
-    from ..policies import ATTACKS_PAGE, RULES_PAGE, attacks_page, load, render_rules, replaced_rules
+    from ..policies import (
+        ATTACKS_PAGE,
+        RULES_PAGE,
+        attacks_page,
+        check_pages,
+        load,
+        render_rules,
+        replaced_rules,
+        stale_pages,
+    )
 
     checkout("rules")
     policies = load()
-    pages = {RULES_PAGE: render_rules(policies, replaced_rules()), ATTACKS_PAGE: attacks_page(policies=policies)}
+    checks = check_pages(policies)
+    pages = {
+        RULES_PAGE: render_rules(policies, replaced_rules()), ATTACKS_PAGE: attacks_page(policies=policies), **checks}
+    stale = stale_pages(checks)
     for path, text in pages.items():
-        if not check:
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            if check:
+                _out_of_date(path)
             out().print(f"written: {write_text(path, text, shared=True)}")
-        elif not path.is_file() or path.read_text(encoding="utf-8") != text:
-            raise GuardrailsError(
-                f"docs/{path.name} does not match the policies", f"run {command('rules')} and commit the result")
+    for path in stale:
+        if check:
+            _out_of_date(path)
+        path.unlink()
+        out().print(f"removed: {path}")
+
+
+def _out_of_date(path: Path) -> NoReturn:
+    raise GuardrailsError(
+        f"{path.relative_to(ROOT)} does not match the policies", f"run {command('rules')} and commit the result")

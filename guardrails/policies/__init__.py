@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .rules_page import RULES_PAGE, render_rules, replaced_rules
     from .schedules import DAY, SCHEDULED, good_for, interval_of, is_scheduled
     from .scope import Scope, audit_scope, deploy_scope
+    from .service_pages import check_pages, stale_pages
     from .sources import PACK, PACKS, PackChoice, PolicySources
     from .team_elements import require_team_elements
     from .variables import used_parameters
@@ -60,6 +61,7 @@ __getattr__, __all__ = face(
     rules_page=("RULES_PAGE", "render_rules", "replaced_rules"),
     schedules=("DAY", "SCHEDULED", "good_for", "interval_of", "is_scheduled"),
     scope=("Scope", "audit_scope", "deploy_scope"),
+    service_pages=("check_pages", "stale_pages"),
     sources=("PACK", "PACKS", "PackChoice", "PolicySources"),
     team_elements=("require_team_elements",),
     variables=("used_parameters",),

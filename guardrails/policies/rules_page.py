@@ -44,11 +44,11 @@ def render_rules(policies: Iterable[Policy], replaced: Sequence[str]) -> str:
         "",
         "## Rules and the policies that replace them",
         "",
-        *_table(("Rule", *_COLUMNS), [_row(rule, by_rule.get(rule, [])) for rule in replaced]),
+        *table(("Rule", *_COLUMNS), [_row(rule, by_rule.get(rule, [])) for rule in replaced]),
         "",
         "## Policies that replace no rule",
         "",
-        *_table(_COLUMNS, [_row("", [policy])[1:] for policy in others]),
+        *table(_COLUMNS, [_row("", [policy])[1:] for policy in others]),
         "",
         "## Profiles",
         "",
@@ -69,17 +69,18 @@ def _row(rule: str, policies: Sequence[Policy]) -> list[str]:
     return [
         f"`{rule}`",
         "<br>".join(f"`{policy.name}`" for policy in policies),
-        each(_mode(policy) for policy in policies),
+        each(mode_text(policy) for policy in policies),
         each(policy.service for policy in policies),
         each(policy.severity for policy in policies),
         each(policy.response + _profile(policy) for policy in policies),
-        each(_controls(policy.controls) for policy in policies),
-        each(", ".join(f"`{name}`" for name in _parameters(policy)) or "-" for policy in policies),
+        each(controls_text(policy.controls) for policy in policies),
+        each(", ".join(f"`{name}`" for name in own_parameters(policy)) or "-" for policy in policies),
         each(_fix(policy) for policy in policies),
     ]
 
 
-def _mode(policy: Policy) -> str:
+def mode_text(policy: Policy) -> str:
+    """The policy's mode, and its schedule if it has one."""
     schedule = policy.mode.get("schedule")
     return f"{policy.mode['type']}, {schedule}" if schedule else str(policy.mode["type"])
 
@@ -89,11 +90,12 @@ def _profile(policy: Policy) -> str:
     return f" (profile `{profile}`)" if profile else ""
 
 
-def _controls(controls: Mapping[str, Sequence[str]]) -> str:
+def controls_text(controls: Mapping[str, Sequence[str]]) -> str:
+    """The ids of the controls by framework, or a dash."""
     return "; ".join(f"{framework} {', '.join(ids)}" for framework, ids in controls.items()) or "-"
 
 
-def _parameters(policy: Policy) -> list[str]:
+def own_parameters(policy: Policy) -> list[str]:
     """The parameters that the policy uses, in the order of its file."""
     from .variables import used_parameters
 
@@ -135,7 +137,8 @@ def _excludes(policy: Policy) -> list[str]:
     ]
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """The lines of a Markdown table."""
     return [
         f"| {' | '.join(header)} |", f"|{'---|' * len(header)}",
         *[f"| {' | '.join(row)} |" for row in rows],

@@ -6,8 +6,11 @@ from pathlib import Path
 from guardrails.policies.engine import type_of
 from guardrails.policies.policy import load
 from guardrails.policies.rules_page import RULES_PAGE, render_rules, replaced_rules
+from guardrails.policies.service_pages import check_pages, stale_pages
 from tests import engine
 from tests.moto_server import Moto
+
+from .harness import ROOT, cases
 
 RULES = replaced_rules()
 
@@ -33,6 +36,32 @@ def test_the_page_has_a_row_for_every_rule() -> None:
 def test_the_page_is_what_the_policies_say() -> None:
     wanted = render_rules(load(), RULES)
     assert RULES_PAGE.read_text(encoding="utf-8") == wanted, "run ./run.sh rules"
+
+
+def test_the_pages_of_the_services_are_what_the_policies_say() -> None:
+    pages = check_pages(load())
+    for path, text in pages.items():
+        assert path.read_text(encoding="utf-8") == text, "run ./run.sh rules"
+    assert stale_pages(pages) == [], "run ./run.sh rules"
+    assert {policy.name for policy in load()} == {
+        line.removeprefix("## ") for text in pages.values() for line in text.splitlines() if line.startswith("## ")}
+    # A page whose policies are gone is removed, and a page that somebody wrote is not.
+    gone = next(path for path in pages if path.name == "efs.md")
+    assert stale_pages({path: text for path, text in pages.items() if path != gone}) == [gone]
+
+
+def test_a_page_says_what_the_file_says_of_a_parameter() -> None:
+    [page] = [text for path, text in check_pages(load()).items() if path.name == "efs.md"]
+    assert "- **Parameter `efs_kms_key`** (default `\"arn:*\"`): The KMS key (ARN) of every file system" in page
+    assert "**Why:** Anyone who obtains the disks" in page
+
+
+def test_the_policies_whose_cases_give_answers_are_listed() -> None:
+    wanted = sorted({str(case.policy["name"]) for case in cases("config-rule", "periodic", "realtime")
+                     if any(isinstance(step, dict) and "answer" in step for step in case.make)})
+    [line] = [line for line in (ROOT / "docs" / "policies.md").read_text(encoding="utf-8").splitlines()
+              if line.startswith("Of the policies of this project, these rest on given answers: ")]
+    assert line.partition(": ")[2] == ", ".join(f"`{name}`" for name in wanted) + "."
 
 
 def test_what_excludes_another_is_off_or_judges_only_what_opted_in() -> None:

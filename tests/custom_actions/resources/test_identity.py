@@ -147,6 +147,46 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
     "aws.redshift": (
         {"ClusterIdentifier": "main"},
         "main", "arn:{p}:redshift:{r}:111111111111:cluster:main"),
+    "aws.sagemaker-data-quality-job-definition": (
+        {"JobDefinitionName": "n",
+         "JobDefinitionArn": "arn:{p}:sagemaker:{r}:111111111111:data-quality-job-definition/n"},
+        "arn:{p}:sagemaker:{r}:111111111111:data-quality-job-definition/n",
+        "arn:{p}:sagemaker:{r}:111111111111:data-quality-job-definition/n"),
+    "aws.sagemaker-endpoint-config": (
+        {"EndpointConfigName": "n", "EndpointConfigArn": "arn:{p}:sagemaker:{r}:111111111111:endpoint-config/n"},
+        "arn:{p}:sagemaker:{r}:111111111111:endpoint-config/n",
+        "arn:{p}:sagemaker:{r}:111111111111:endpoint-config/n"),
+    "aws.sagemaker-model": (
+        {"ModelName": "n", "ModelArn": "arn:{p}:sagemaker:{r}:111111111111:model/n"},
+        "arn:{p}:sagemaker:{r}:111111111111:model/n",
+        "arn:{p}:sagemaker:{r}:111111111111:model/n"),
+    "aws.sagemaker-model-bias-job-definition": (
+        {"JobDefinitionName": "n",
+         "JobDefinitionArn": "arn:{p}:sagemaker:{r}:111111111111:model-bias-job-definition/n"},
+        "arn:{p}:sagemaker:{r}:111111111111:model-bias-job-definition/n",
+        "arn:{p}:sagemaker:{r}:111111111111:model-bias-job-definition/n"),
+    "aws.sagemaker-model-explainability-job-definition": (
+        {"JobDefinitionName": "n",
+         "JobDefinitionArn": "arn:{p}:sagemaker:{r}:111111111111:model-explainability-job-definition/n"},
+        "arn:{p}:sagemaker:{r}:111111111111:model-explainability-job-definition/n",
+        "arn:{p}:sagemaker:{r}:111111111111:model-explainability-job-definition/n"),
+    "aws.sagemaker-model-quality-job-definition": (
+        {"JobDefinitionName": "n",
+         "JobDefinitionArn": "arn:{p}:sagemaker:{r}:111111111111:model-quality-job-definition/n"},
+        "arn:{p}:sagemaker:{r}:111111111111:model-quality-job-definition/n",
+        "arn:{p}:sagemaker:{r}:111111111111:model-quality-job-definition/n"),
+    "aws.catalog-portfolio": (
+        {"Id": "port-1", "ARN": "arn:{p}:catalog:{r}:111111111111:portfolio/port-1"},
+        "port-1", "arn:{p}:catalog:{r}:111111111111:portfolio/port-1"),
+    "aws.datasync-task": (
+        {"Name": "t", "TaskArn": "arn:{p}:datasync:{r}:111111111111:task/task-1"},
+        "arn:{p}:datasync:{r}:111111111111:task/task-1", "arn:{p}:datasync:{r}:111111111111:task/task-1"),
+    "aws.glue-job": ({"Name": "j"}, "j", "arn:{p}:glue:{r}:111111111111:job/j"),
+    "aws.glue-ml-transform": (
+        {"TransformId": "tfm-1", "Name": "n"}, "tfm-1", "arn:{p}:glue:{r}:111111111111:mlTransform/tfm-1"),
+    "aws.s3-access-point": (
+        {"Name": "n", "AccessPointArn": "arn:{p}:s3:{r}:111111111111:accesspoint/n"},
+        "n", "arn:{p}:s3:{r}:111111111111:accesspoint/n"),
     "aws.sagemaker-notebook": (
         {"NotebookInstanceName": "n", "NotebookInstanceArn": "arn:{p}:sagemaker:{r}:111111111111:notebook-instance/n"},
         "arn:{p}:sagemaker:{r}:111111111111:notebook-instance/n",
@@ -154,6 +194,61 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
     "aws.transit-gateway": (
         {"TransitGatewayId": "tgw-1", "TransitGatewayArn": "arn:{p}:ec2:{r}:111111111111:transit-gateway/tgw-1"},
         "tgw-1", "arn:{p}:ec2:{r}:111111111111:transit-gateway/tgw-1"),
+    "aws.distribution": (
+        {"Id": "E1", "ARN": "arn:{p}:cloudfront::111111111111:distribution/E1"},
+        "E1", "arn:{p}:cloudfront::111111111111:distribution/E1"),
+    "aws.acm-certificate": (
+        {"DomainName": "example.com", "CertificateArn": "arn:{p}:acm:{r}:111111111111:certificate/c"},
+        "arn:{p}:acm:{r}:111111111111:certificate/c", "arn:{p}:acm:{r}:111111111111:certificate/c"),
+    "aws.graphql-api": (
+        {"apiId": "a1", "name": "n", "arn": "arn:{p}:appsync:{r}:111111111111:apis/a1"},
+        "a1", "arn:{p}:appsync:{r}:111111111111:apis/a1"),
+    "aws.user-pool": (
+        {"Id": "u_1", "Name": "n", "Arn": "arn:{p}:cognito-idp:{r}:111111111111:userpool/u_1"},
+        "u_1", "arn:{p}:cognito-idp:{r}:111111111111:userpool/u_1"),
+    "aws.identity-pool": (
+        {"IdentityPoolId": "r:1", "IdentityPoolName": "n"},
+        "r:1", "arn:{p}:cognito-identity:{r}:111111111111:identitypool/r:1"),
+    "aws.apigwv2-route": (
+        {"RouteId": "r1", "RouteKey": "GET /", "c7n:parent-id": "a1"},
+        "r1", "arn:{p}:apigateway:{r}::/apis/a1/routes/r1"),
+    "aws.apigwv2-stage": (
+        {"StageName": "prod", "c7n:parent-id": "a1"},
+        "a1/prod", "arn:{p}:apigateway:{r}::/apis/a1/stages/prod"),
+    "aws.apigw-domain-name": (
+        {"domainName": "api.example.com"},
+        "api.example.com", "arn:{p}:apigateway:{r}::/domainnames/api.example.com"),
+    "aws.step-machine": (
+        {"name": "m", "stateMachineArn": "arn:{p}:states:{r}:111111111111:stateMachine:m"},
+        "arn:{p}:states:{r}:111111111111:stateMachine:m", "arn:{p}:states:{r}:111111111111:stateMachine:m"),
+    "aws.firewall": (
+        {"FirewallName": "f", "FirewallArn": "arn:{p}:network-firewall:{r}:111111111111:firewall/f"},
+        "f", "arn:{p}:network-firewall:{r}:111111111111:firewall/f"),
+    "aws.event-bus": (
+        {"Name": "b", "Arn": "arn:{p}:events:{r}:111111111111:event-bus/b"},
+        "b", "arn:{p}:events:{r}:111111111111:event-bus/b"),
+    "aws.athena-work-group": (
+        {"Name": "w", "State": "ENABLED"},
+        "w", "arn:{p}:athena:{r}:111111111111:workgroup/w"),
+    "aws.wafv2": (
+        {"Id": "1", "Name": "w", "ARN": "arn:{p}:wafv2:{r}:111111111111:regional/webacl/w/1"},
+        "1", "arn:{p}:wafv2:{r}:111111111111:regional/webacl/w/1"),
+    "aws.hostedzone": (
+        {"Id": "/hostedzone/Z1", "Name": "example.com."},
+        "/hostedzone/Z1", "arn:{p}:route53:::hostedzone/Z1"),
+    "aws.ses-configuration-set-v2": (
+        {"ConfigurationSetName": "c"},
+        "c", "arn:{p}:ses:{r}:111111111111:configuration-set/c"),
+    "aws.apigwv2": (
+        {"ApiId": "a1", "Name": "n"},
+        "a1", "arn:{p}:apigateway:{r}::/apis/a1"),
+    "aws.ssm-document": ({"Name": "d"}, "d", "arn:{p}:ssm:{r}:111111111111:document/d"),
+    "aws.transfer-connector": (
+        {"ConnectorId": "c-1", "Arn": "arn:{p}:transfer:{r}:111111111111:connector/c-1"},
+        "c-1", "arn:{p}:transfer:{r}:111111111111:connector/c-1"),
+    "aws.transfer-server": (
+        {"ServerId": "s-1", "Arn": "arn:{p}:transfer:{r}:111111111111:server/s-1"},
+        "s-1", "arn:{p}:transfer:{r}:111111111111:server/s-1"),
     "aws.vpc": ({"VpcId": "vpc-1"}, "vpc-1", "arn:{p}:ec2:{r}:111111111111:vpc/vpc-1"),
     "aws.vpn-connection": (
         {"VpnConnectionId": "vpn-1"}, "vpn-1", "arn:{p}:ec2:{r}:111111111111:vpn-connection/vpn-1"),

@@ -20,7 +20,7 @@ Test = TypeVar("Test", bound=Callable[..., None])
 EXEMPT = {
     "lint": "prints what ruff and mypy print", "test": "prints what pytest prints",
     "bench": "writes a page of figures, and prints it",
-    "rules": "writes two pages of this project's documentation", "completion": "prints a script for a shell",
+    "rules": "writes pages of this project's documentation", "completion": "prints a script for a shell",
     "sandbox start": "`sandbox status --json` shows what runs", "sandbox stop": "has no result",
     "sandbox reset": "has no result",
 }

@@ -14,6 +14,7 @@ TWO_STATES = {
     "attach_group_policy", "attach_role_policy", "attach_user_policy", "detach_role_policy", "detach_user_policy",
     "disable_ebs_encryption_by_default", "enable_ebs_encryption_by_default", "modify_db_instance", "stop_logging",
     "update_access_key", "update_table", "update_detector", "start_instances",
+    "modify_document_permission",
     # A flow log cannot be modified, and a snapshot cannot become one of another volume.
     "delete_flow_logs", "delete_snapshot",
 }

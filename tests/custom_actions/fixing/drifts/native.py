@@ -373,3 +373,22 @@ def trails(cloud: Cloud) -> Drift:
             "EnableLogFileValidation": True, "KmsKeyId": key}}), arns, state,
         lambda trail: ({"no validation"} if not trail["LogFileValidationEnabled"] else set()) | (
             {"no key"} if not trail.get("KmsKeyId") else set()))
+
+
+# -- documents of Systems Manager -------------------------------------------------------------------------------
+
+
+@drifts("ssm-document", "set-sharing")
+def public_documents(cloud: Cloud) -> Drift:
+    ssm, names = cloud.client("ssm"), ["one", "two"]
+    content = json.dumps({"schemaVersion": "2.2", "mainSteps": []})
+    for name in names:
+        ssm.create_document(Name=name, Content=content, DocumentType="Command")
+        ssm.modify_document_permission(Name=name, PermissionType="Share", AccountIdsToAdd=["all"])
+
+    def state() -> State:
+        return {name: sorted(ssm.describe_document_permission(Name=name, PermissionType="Share")["AccountIds"])
+                for name in names}
+
+    return Drift(pulled("ssm-document", {"type": "set-sharing", "remove": ["all"]}), names, state,
+                 lambda found: {"public"} if "all" in found else set())
