@@ -176,6 +176,10 @@ class Sandbox:
         except logs.exceptions.ResourceNotFoundException:
             return []
 
+    def set_state(self, path: str, value: object, *, account: str, region: str = REGION) -> None:
+        """Set a value in moto's state; see `guardrails.sandbox.given_state`. Raises SandboxError."""
+        self._ask("POST", "/_sandbox/state", body={"path": path, "value": value, "account": account, "region": region})
+
     def give_answer(self, call: str, answer: Mapping[str, Any], *, account: str) -> None:
         """Answer an operation's calls in an account until the next reset, as GivenAnswers.give. Raises SandboxError."""
         self._ask("POST", "/_sandbox/answer", body={"call": call, "answer": answer, "account": account})

@@ -27,6 +27,7 @@ from .config.service import Failure
 from .events import Call
 from .functions import PREFIX, Functions
 from .given_answers import GivenAnswers
+from .given_state import set_state
 from .identity import DEFAULT_ACCOUNT, Caller, Identities, role_session
 from .ownership import set_owner
 from .partitions import from_ministack, in_region, passed_on, to_ministack
@@ -377,6 +378,8 @@ class Gateway:
             except (OSError, http.client.HTTPException) as error:
                 return _json_answer(502, {"message": f"ministack could not be reset: {error}"})
             return _json_answer(200, {})
+        if action == ("POST", "state"):
+            return self._set_state(environ)
         if action == ("POST", "answer"):
             return self._give_answer(environ)
         if action == ("POST", "backdate"):
@@ -390,12 +393,22 @@ class Gateway:
                 return _json_answer(400, {"message": f"the event history is as it was: {error}"})
             return _json_answer(200, {})
         return _json_answer(404, {
-            "message": "There are status, events and calls, and by POST settle, reset, answer, backdate, owner "
-                       "and history-delay."})
+            "message": "There are status, events and calls, and by POST settle, reset, state, answer, backdate, "
+                       "owner and history-delay."})
+
+    def _set_state(self, environ: Environ) -> Answer:
+        try:
+            given = _body_of(environ)
+            path, account, region = given["path"], given["account"], given["region"]
+            set_state(path, given["value"], account=account, region=region)
+        except (LookupError, TypeError, ValueError) as error:
+            return _json_answer(400, {"message": f"nothing was set: {error}"})
+        self.config.changed(account, region, [Change(path.partition(".")[0])])
+        return _json_answer(200, {})
 
     def _give_answer(self, environ: Environ) -> Answer:
         try:
-            given = json.loads(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
+            given = _body_of(environ)
             self._given.give(given["call"], given["answer"], given["account"])
         except (LookupError, TypeError, ValueError) as error:
             return _json_answer(400, {"message": f"no answer was given: {error}"})
@@ -446,6 +459,10 @@ class Gateway:
             self.trail.clear()
         finally:
             self.config.clear(_ENDING_SECONDS)
+
+
+def _body_of(environ: Environ) -> Any:
+    return json.loads(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
 
 
 def _is_ready(function: dict[str, Any]) -> bool:

@@ -90,8 +90,8 @@ class World(worlds.World):
         backdate: Callable[..., None] = backdate, set_owner: Callable[..., None] = set_owner,
         set_state: Callable[..., None] | None = set_state, give_answer: Callable[..., None] | None = None,
     ) -> None:
-        super().__init__(client, settle, account=account, backdate=backdate, set_owner=set_owner, set_state=set_state,
-                         give_answer=give_answer)
+        super().__init__(client, settle, account=account, backdate=backdate, set_owner=set_owner,
+                         set_state=set_state, give_answer=give_answer)
 
 
 def deploy(sandbox: Sandbox, directory: Path, files: Iterable[Path]) -> None:

@@ -63,8 +63,8 @@ def seed(account: RecordedAccount) -> None:
             continue
         seen.add(case.policy["resource"])
         world = World(account.client, account.sandbox.settle, account=account.number,
-                      backdate=account.sandbox.backdate, set_owner=account.sandbox.set_owner, set_state=None,
-                      give_answer=account.sandbox.give_answer)
+                      backdate=account.sandbox.backdate, set_owner=account.sandbox.set_owner,
+                      set_state=account.sandbox.set_state, give_answer=account.sandbox.give_answer)
         try:
             world.do(case.make)
         except ClientError as error:

@@ -1,10 +1,10 @@
-"""AWS Config's recorder: how often it records each type, and whether its last delivery failed.
+"""AWS Config's recorder: how often it records each type, and whether its last delivery failed; and its quota of rules.
 
 moto drops `recordingMode`, and its recorder never fails. AWS returns a recording mode for every recorder, and reports a
 failure if the bucket of the delivery channel does not exist. moto ends at 150 rules, AWS at 1,000 in a Region.
 
 Source: AWS Config's API reference, ConfigurationRecorder and ConfigurationRecorderStatus; its developer guide, "Service
-limits".
+limits" (1,000 rules in an account and region; moto has the 150 of earlier years).
 """
 from __future__ import annotations
 

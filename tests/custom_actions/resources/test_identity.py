@@ -249,6 +249,45 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
     "aws.transfer-server": (
         {"ServerId": "s-1", "Arn": "arn:{p}:transfer:{r}:111111111111:server/s-1"},
         "s-1", "arn:{p}:transfer:{r}:111111111111:server/s-1"),
+    "aws.rds-cluster": (
+        {"DBClusterIdentifier": "c", "DBClusterArn": "arn:{p}:rds:{r}:111111111111:cluster:c"},
+        "c", "arn:{p}:rds:{r}:111111111111:cluster:c"),
+    "aws.elasticsearch": (
+        {"DomainName": "d", "ARN": "arn:{p}:es:{r}:111111111111:domain/d"},
+        "d", "arn:{p}:es:{r}:111111111111:domain/d"),
+    "aws.rds-global-cluster": (
+        {"GlobalClusterIdentifier": "g", "GlobalClusterArn": "arn:{p}:rds::111111111111:global-cluster:g"},
+        "g", "arn:{p}:rds::111111111111:global-cluster:g"),
+    "aws.dax": (
+        {"ClusterName": "d", "ClusterArn": "arn:{p}:dax:{r}:111111111111:cache/d"},
+        "d", "arn:{p}:dax:{r}:111111111111:cache/d"),
+    "aws.dms-endpoint": (
+        {"EndpointIdentifier": "e", "EndpointArn": "arn:{p}:dms:{r}:111111111111:endpoint:ABC"},
+        "arn:{p}:dms:{r}:111111111111:endpoint:ABC", "arn:{p}:dms:{r}:111111111111:endpoint:ABC"),
+    "aws.dms-replication-task": (
+        {"ReplicationTaskIdentifier": "t", "ReplicationTaskArn": "arn:{p}:dms:{r}:111111111111:task:ABC"},
+        "arn:{p}:dms:{r}:111111111111:task:ABC", "arn:{p}:dms:{r}:111111111111:task:ABC"),
+    "aws.fsx": (
+        {"FileSystemId": "fs-1", "ResourceARN": "arn:{p}:fsx:{r}:111111111111:file-system/fs-1"},
+        "fs-1", "arn:{p}:fsx:{r}:111111111111:file-system/fs-1"),
+    "aws.kafka": (
+        {"ClusterName": "k", "ClusterArn": "arn:{p}:kafka:{r}:111111111111:cluster/k/1-2"},
+        "arn:{p}:kafka:{r}:111111111111:cluster/k/1-2", "arn:{p}:kafka:{r}:111111111111:cluster/k/1-2"),
+    "aws.kinesis": (
+        {"StreamName": "s", "StreamARN": "arn:{p}:kinesis:{r}:111111111111:stream/s"},
+        "s", "arn:{p}:kinesis:{r}:111111111111:stream/s"),
+    "aws.firehose": (
+        {"DeliveryStreamName": "s", "DeliveryStreamARN": "arn:{p}:firehose:{r}:111111111111:deliverystream/s"},
+        "s", "arn:{p}:firehose:{r}:111111111111:deliverystream/s"),
+    "aws.message-broker": (
+        {"BrokerId": "b-1", "BrokerArn": "arn:{p}:mq:{r}:111111111111:broker:b:b-1"},
+        "b-1", "arn:{p}:mq:{r}:111111111111:broker:b:b-1"),
+    "aws.rds-proxy": (
+        {"DBProxyName": "p", "DBProxyArn": "arn:{p}:rds:{r}:111111111111:db-proxy:prx-1"},
+        "p", "arn:{p}:rds:{r}:111111111111:db-proxy:prx-1"),
+    "aws.rds-subscription": (
+        {"CustSubscriptionId": "s", "EventSubscriptionArn": "arn:{p}:rds:{r}:111111111111:es:s"},
+        "s", "arn:{p}:rds:{r}:111111111111:es:s"),
     "aws.vpc": ({"VpcId": "vpc-1"}, "vpc-1", "arn:{p}:ec2:{r}:111111111111:vpc/vpc-1"),
     "aws.vpn-connection": (
         {"VpnConnectionId": "vpn-1"}, "vpn-1", "arn:{p}:ec2:{r}:111111111111:vpn-connection/vpn-1"),
