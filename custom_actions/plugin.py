@@ -18,7 +18,14 @@ ELEMENTS = (
     Element("security-group", "filter", "unattached", "vpc.interfaces:Unattached"),
     Element("subnet", "filter", "internet-route", "vpc.routes:InternetRoute"),
     Element("network-acl", "filter", "world-ports", "vpc.network_acl:WorldPorts"),
+    Element("cfn", "filter", "not-protected", "cloudformation.protection:NotProtected"),
+    Element("ecr", "filter", "not-scanned", "ecr.scanning:NotScanned"),
     Element("ecs-task-definition", "filter", "latest-revision", "ecs.latest_revision:LatestRevision"),
+    Element("efs", "filter", "access-point", "efs.access:AccessPoint"),
+    Element("efs", "filter", "no-automatic-backup", "efs.backup:NoAutomaticBackup"),
+    Element("efs", "filter", "public-mount-target", "efs.access:PublicMountTarget"),
+    Element("elb", "filter", "other-tls-policy", "elb.classic:OtherTlsPolicy"),
+    Element("emr", "filter", "public-primary-node", "emr.primary:PublicPrimaryNode"),
     Element("distribution", "filter", "missing-s3-origin", "cloudfront.s3_origins:MissingS3Origin"),
     Element("lambda", "filter", "in-one-zone", "awslambda.zones:InOneZone"),
     Element("cloudtrail", "action", "revert-trail", "cloudtrail.elements:RevertTrail"),
@@ -171,7 +178,7 @@ def _on_resource_type(registry: Any, resource_class: Any) -> None:
     from .elements.native import as_fix
     from .exceptions import TYPE, Excepted
     from .fixing import FixNotify
-    from .patches import DoesNotFit, install
+    from .patches import DoesNotFit, install, isolate
     from .resources import use_endpoint_of_environment
 
     try:
@@ -181,6 +188,7 @@ def _on_resource_type(registry: Any, resource_class: Any) -> None:
             raise
         # On the command line (custodian, c7n-org) show only this message, without a traceback.
         raise SystemExit(str(error)) from None
+    isolate(resource_class)
     use_endpoint_of_environment(resource_class)
     if "scope" not in resource_class.filter_registry:
         resource_class.filter_registry.register("scope", for_resource(resource_class))

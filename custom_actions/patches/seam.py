@@ -265,6 +265,13 @@ READ = (
     Read("custom_actions/patches/unknown_resources.py", "c7n only logs that a queue denies access", (
         Target("c7n.resources.sqs", text='"Denied access to sqs %s"'),
     )),
+    Read("custom_actions/patches/unknown_resources.py", "two types read their details in methods of their own", (
+        Target("c7n.resources.emr:EMRCluster.augment", "(self, resources)"),
+        Target("c7n.resources.ec2:LaunchTemplate.augment", "(self, resources)"),
+    )),
+    Read("custom_actions/patches/unknown_resources.py", "c7n only logs that services of a cluster cannot be read", (
+        Target("c7n.resources.ecs", text="'error fetching ecs resources for cluster %s: %s'"),
+    )),
     Read("custom_actions/resources/endpoint.py", "c7n writes out the address of SQS, also in the sandbox", (
         Target("c7n.resources.sqs:SQS.get_client", "(self)"),
         Target("c7n.resources.sqs", text="endpoint = 'https://sqs.{region}.amazonaws.com'"),

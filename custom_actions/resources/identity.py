@@ -61,7 +61,7 @@ _LISTED_IDS: Mapping[str, str] = dict.fromkeys((
 ), "MonitoringJobDefinitionArn")
 # Route 53's ARNs contain neither region nor account.
 _WITHOUT_ACCOUNT = frozenset({"healthcheck", "hostedzone"})
-_OWN = ("Arn", "arn", "ARN")
+_OWN = ("Arn", "arn", "ARN", "LaunchConfigurationARN", "ClusterArn")
 # Where c7n's name is none of the resource: an address, the tag Name, or a text that can be changed at any time.
 _NAMES: Mapping[str, str] = {
     "account": "", "ec2": "", "efs": "", "elb": "LoadBalancerName", "rds": "DBInstanceIdentifier", "sns": "",

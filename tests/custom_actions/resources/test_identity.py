@@ -20,6 +20,17 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
     # Images and snapshots may be anybody's: their ARNs have no account.
     "aws.ami": ({"ImageId": "ami-1", "OwnerId": ME}, "ami-1", "arn:{p}:ec2:{r}::image/ami-1"),
     "aws.app-elb": ({"LoadBalancerArn": LOAD_BALANCER, "LoadBalancerName": "web"}, LOAD_BALANCER, LOAD_BALANCER),
+    "aws.app-elb-target-group": (
+        {"TargetGroupName": "g", "TargetGroupArn": "arn:{p}:elasticloadbalancing:{r}:111111111111:targetgroup/g/1"},
+        "arn:{p}:elasticloadbalancing:{r}:111111111111:targetgroup/g/1",
+        "arn:{p}:elasticloadbalancing:{r}:111111111111:targetgroup/g/1"),
+    "aws.asg": (
+        {"AutoScalingGroupName": "g",
+         "AutoScalingGroupARN": "arn:{p}:autoscaling:{r}:111111111111:autoScalingGroup:u:autoScalingGroupName/g"},
+        "g", "arn:{p}:autoscaling:{r}:111111111111:autoScalingGroup:u:autoScalingGroupName/g"),
+    "aws.cfn": (
+        {"StackName": "s", "StackId": "arn:{p}:cloudformation:{r}:111111111111:stack/s/u"},
+        "s", "arn:{p}:cloudformation:{r}:111111111111:stack/s/u"),
     "aws.cloudtrail": (
         {"Name": "all", "TrailARN": "arn:{p}:cloudtrail:{r}:111111111111:trail/all"},
         "arn:{p}:cloudtrail:{r}:111111111111:trail/all", "arn:{p}:cloudtrail:{r}:111111111111:trail/all"),
@@ -34,9 +45,27 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
     "aws.ecr": (
         {"repositoryName": "web", "repositoryArn": "arn:{p}:ecr:{r}:111111111111:repository/web"},
         "web", "arn:{p}:ecr:{r}:111111111111:repository/web"),
+    "aws.ecs": (
+        {"clusterName": "c", "clusterArn": "arn:{p}:ecs:{r}:111111111111:cluster/c"},
+        "arn:{p}:ecs:{r}:111111111111:cluster/c", "arn:{p}:ecs:{r}:111111111111:cluster/c"),
+    "aws.ecs-service": (
+        {"serviceName": "s", "serviceArn": "arn:{p}:ecs:{r}:111111111111:service/c/s"},
+        "arn:{p}:ecs:{r}:111111111111:service/c/s", "arn:{p}:ecs:{r}:111111111111:service/c/s"),
     "aws.efs": (
         {"FileSystemId": "fs-1", "FileSystemArn": "arn:{p}:elasticfilesystem:{r}:111111111111:file-system/fs-1"},
         "fs-1", "arn:{p}:elasticfilesystem:{r}:111111111111:file-system/fs-1"),
+    "aws.eks-nodegroup": (
+        {"nodegroupName": "n", "nodegroupArn": "arn:{p}:eks:{r}:111111111111:nodegroup/k/n/u"},
+        "arn:{p}:eks:{r}:111111111111:nodegroup/k/n/u", "arn:{p}:eks:{r}:111111111111:nodegroup/k/n/u"),
+    "aws.elasticbeanstalk-environment": (
+        {"EnvironmentName": "e", "EnvironmentArn": "arn:{p}:elasticbeanstalk:{r}:111111111111:environment/a/e"},
+        "e", "arn:{p}:elasticbeanstalk:{r}:111111111111:environment/a/e"),
+    "aws.elb": (
+        {"LoadBalancerName": "web", "DNSName": "web-1.eu-west-1.elb.amazonaws.com"},
+        "web", "arn:{p}:elasticloadbalancing:{r}:111111111111:loadbalancer/web"),
+    "aws.emr": (
+        {"Id": "j-1", "Name": "c", "ClusterArn": "arn:{p}:elasticmapreduce:{r}:111111111111:cluster/j-1"},
+        "j-1", "arn:{p}:elasticmapreduce:{r}:111111111111:cluster/j-1"),
     "aws.eni": (
         {"NetworkInterfaceId": "eni-1"}, "eni-1", "arn:{p}:ec2:{r}:111111111111:network-interface/eni-1"),
     "aws.iam-group": (
@@ -52,6 +81,13 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
     "aws.lambda": (
         {"FunctionName": "f", "FunctionArn": "arn:{p}:lambda:{r}:111111111111:function:f"},
         "f", "arn:{p}:lambda:{r}:111111111111:function:f"),
+    "aws.launch-config": (
+        {"LaunchConfigurationName": "c",
+         "LaunchConfigurationARN": "arn:{p}:autoscaling:{r}:111111111111:launchConfiguration:u:name/c"},
+        "c", "arn:{p}:autoscaling:{r}:111111111111:launchConfiguration:u:name/c"),
+    "aws.launch-template-version": (
+        {"LaunchTemplateId": "lt-1", "VersionNumber": 2},
+        "lt-1", "arn:{p}:ec2:{r}:111111111111:launch-template/lt-1/2"),
     "aws.rds": (
         {"DBInstanceIdentifier": "db", "DBInstanceArn": "arn:{p}:rds:{r}:111111111111:db:db"},
         "db", "arn:{p}:rds:{r}:111111111111:db:db"),
@@ -155,6 +191,9 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
         {"NotebookInstanceName": "n", "NotebookInstanceArn": "arn:{p}:sagemaker:{r}:111111111111:notebook-instance/n"},
         "arn:{p}:sagemaker:{r}:111111111111:notebook-instance/n",
         "arn:{p}:sagemaker:{r}:111111111111:notebook-instance/n"),
+    "aws.transit-gateway": (
+        {"TransitGatewayId": "tgw-1", "TransitGatewayArn": "arn:{p}:ec2:{r}:111111111111:transit-gateway/tgw-1"},
+        "tgw-1", "arn:{p}:ec2:{r}:111111111111:transit-gateway/tgw-1"),
     "aws.distribution": (
         {"Id": "E1", "ARN": "arn:{p}:cloudfront::111111111111:distribution/E1"},
         "E1", "arn:{p}:cloudfront::111111111111:distribution/E1"),
@@ -250,6 +289,10 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
         {"CustSubscriptionId": "s", "EventSubscriptionArn": "arn:{p}:rds:{r}:111111111111:es:s"},
         "s", "arn:{p}:rds:{r}:111111111111:es:s"),
     "aws.vpc": ({"VpcId": "vpc-1"}, "vpc-1", "arn:{p}:ec2:{r}:111111111111:vpc/vpc-1"),
+    "aws.vpn-connection": (
+        {"VpnConnectionId": "vpn-1"}, "vpn-1", "arn:{p}:ec2:{r}:111111111111:vpn-connection/vpn-1"),
+    "aws.workspaces": (
+        {"WorkspaceId": "ws-1"}, "ws-1", "arn:{p}:workspaces:{r}:111111111111:workspace/ws-1"),
 }
 PLACES = (("aws", "eu-west-1"), ("aws-cn", "cn-north-1"), ("aws-us-gov", "us-gov-west-1"))
 WELL_FORMED = re.compile(r"arn:aws(-cn|-us-gov)?:[a-z0-9-]+:[a-z0-9-]*:(\d{12})?:\S+")
