@@ -3,8 +3,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from guardrails.errors import GuardrailsError
 from guardrails.policies.engine import type_of
 from guardrails.policies.policy import load
+from guardrails.policies.readme_numbers import README, with_numbers
 from guardrails.policies.rules_page import RULES_PAGE, render_rules, replaced_rules
 from guardrails.policies.service_pages import check_pages, stale_pages
 from tests import engine
@@ -48,6 +52,14 @@ def test_the_pages_of_the_services_are_what_the_policies_say() -> None:
     # A page whose policies are gone is removed, and a page that somebody wrote is not.
     gone = next(path for path in pages if path.name == "efs.md")
     assert stale_pages({path: text for path, text in pages.items() if path != gone}) == [gone]
+
+
+def test_the_readme_has_the_numbers_of_the_policies() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert text == with_numbers(text, load()), "run ./run.sh rules"
+    assert f"- **{len(load()) - 1} policies on " in with_numbers(text, load()[1:])
+    with pytest.raises(GuardrailsError, match="no place for the numbers"):
+        with_numbers("# README", load())
 
 
 def test_a_page_says_what_the_file_says_of_a_parameter() -> None:
