@@ -26,7 +26,7 @@ def with_numbers(text: str, policies: Sequence[Policy]) -> str:
     block = (
         f"- **{len(policies)} policies on {len(types)} resource types**, {len(fixes)} of them with a fix: "
         f"{covered('aws-fsbp')} controls of AWS Foundational\n"
-        f"  Security Best Practices, and of what an API can answer, {covered('cis-aws-5.0')} recommendations of CIS AWS "
+        f"  Security Best Practices, and of what an API can answer, {covered('cis-aws-5.0')} of CIS AWS "
         f"5.0 and 6.0 and {covered('cis-aws-7.0')} of\n"
         "  7.0 ([checks by service](docs/checks/README.md), [frameworks](docs/frameworks.md)).\n")
     changed, places = _BLOCK.subn(lambda match: match[1] + block + match[2], text)

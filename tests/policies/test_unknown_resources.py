@@ -82,7 +82,7 @@ class Judged:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_others_are_judged(name: str, wire: Wire, moto: Moto, tmp_path: Path) -> None:
     case = next(case for case in cases(*STATE) if case.policy["name"] == name and len(case.match + case.passes) > 1)
-    world = World(moto.client)
+    world = World(moto.client, give_answer=moto.give_answer)
     world.do(case.make)
     moto.client("iam").generate_credential_report()
     wire.memory = {}

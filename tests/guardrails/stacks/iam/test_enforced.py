@@ -83,7 +83,7 @@ def test_a_fix_runs_under_its_role_and_not_under_less(
     name: str, enforced: Enforced, moto: Moto, tmp_path: Path
 ) -> None:
     case = next(case for case in cases("config-rule", "periodic") if case.policy["name"] == name and case.match)
-    world = World(moto.client)
+    world = World(moto.client, give_answer=moto.give_answer)
     world.do(case.make)
     engine = Engine(case.policy, tmp_path, world.fill(case.vars))
     bad = set(world.ids(case.match))
