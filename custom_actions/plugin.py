@@ -18,7 +18,16 @@ ELEMENTS = (
     Element("security-group", "filter", "unattached", "vpc.interfaces:Unattached"),
     Element("subnet", "filter", "internet-route", "vpc.routes:InternetRoute"),
     Element("network-acl", "filter", "world-ports", "vpc.network_acl:WorldPorts"),
+    Element("cfn", "filter", "not-protected", "cloudformation.protection:NotProtected"),
+    Element("ecr", "filter", "not-scanned", "ecr.scanning:NotScanned"),
     Element("ecs-task-definition", "filter", "latest-revision", "ecs.latest_revision:LatestRevision"),
+    Element("efs", "filter", "access-point", "efs.access:AccessPoint"),
+    Element("efs", "filter", "no-automatic-backup", "efs.backup:NoAutomaticBackup"),
+    Element("efs", "filter", "public-mount-target", "efs.access:PublicMountTarget"),
+    Element("elb", "filter", "other-tls-policy", "elb.classic:OtherTlsPolicy"),
+    Element("emr", "filter", "public-primary-node", "emr.primary:PublicPrimaryNode"),
+    Element("distribution", "filter", "missing-s3-origin", "cloudfront.s3_origins:MissingS3Origin"),
+    Element("lambda", "filter", "in-one-zone", "awslambda.zones:InOneZone"),
     Element("cloudtrail", "action", "revert-trail", "cloudtrail.elements:RevertTrail"),
     Element("account", "filter", "deleted-trail", "cloudtrail.elements:DeletedTrail"),
     Element("account", "filter", "log-alarm", "monitoring.elements:LogAlarm"),
@@ -26,10 +35,14 @@ ELEMENTS = (
     Element("rest-api", "filter", "open-beyond-vpcs", "apigateway.elements:OpenBeyondVpcs"),
     Element("rest-api", "filter", "open-beyond-networks", "apigateway.elements:OpenBeyondNetworks"),
     Element("rest-stage", "action", "encrypt-cache", "apigateway.elements:EncryptCache"),
+    Element("apigwv2-stage", "filter", "of-protocol", "apigateway.version_two:OfProtocol"),
+    Element("apigwv2", "filter", "private-without-tls", "apigateway.version_two:PrivateWithoutTls"),
     Element("app-elb", "filter", "http-without-redirect", "elb.elements:HttpWithoutRedirect"),
     Element("app-elb", "action", "redirect-to-https", "elb.elements:RedirectToHttps"),
     Element("ec2", "filter", "exposed-ports", "ec2.elements:ExposedPorts"),
     Element("ec2", "filter", "tag-values", "ec2.elements:TagValues"),
+    Element("ec2", "filter", "unmanaged", "ssm.managed:Unmanaged"),
+    Element("redshift", "filter", "exposed-cluster-port", "ec2.cluster_port:ExposedClusterPort"),
     Element("s3", "filter", "public-access", "s3.elements:PublicAccess"),
     Element("s3", "filter", "check-secure-transport", "s3.elements:CheckSecureTransport"),
     Element("s3", "filter", "has-policy", "s3.elements:HasPolicy"),
@@ -37,9 +50,14 @@ ELEMENTS = (
     Element("s3", "filter", "receives-logs", "s3.preconditions:ReceivesLogs"),
     Element("s3", "filter", "unusable-log-target", "s3.preconditions:UnusableLogTarget"),
     Element("s3", "filter", "serves-website", "s3.preconditions:ServesWebsite"),
+    Element("s3", "filter", "outside-actions", "s3.outside:OutsideActions"),
+    Element("s3", "filter", "acl-grants", "s3.outside:AclGrants"),
+    Element("s3", "filter", "no-lifecycle", "s3.lifecycle:NoLifecycle"),
     Element("dynamodb-table", "action", "set-kms-encryption", "dynamodb.elements:SetKmsEncryption"),
+    Element("dynamodb-table", "filter", "fixed-capacity", "dynamodb.scaling:FixedCapacity"),
     Element("account", "filter", "missing-trail", "recording.elements:MissingTrail"),
     Element("account", "filter", "missing-config-rules", "recording.elements:MissingConfigRules"),
+    Element("account", "filter", "root-authority-on", "acmpca.root_authorities:RootAuthorityOn"),
     Element("s3", "action", "close-bucket", "s3.close_bucket:CloseBucket"),
     Element("ebs-snapshot", "filter", "shared-outside", "sharing.revert:SharedOutside"),
     Element("ebs-snapshot", "action", "revert-sharing", "sharing.revert:RevertSharing"),
@@ -49,6 +67,7 @@ ELEMENTS = (
     Element("rds-snapshot", "action", "revert-sharing", "sharing.revert:RevertSharing"),
     Element("rds-cluster-snapshot", "filter", "shared-outside", "sharing.revert:SharedOutside"),
     Element("rds-cluster-snapshot", "action", "revert-sharing", "sharing.revert:RevertSharing"),
+    Element("rds-cluster", "filter", "cluster-parameter", "rds.cluster_parameters:ClusterParameter"),
     Element("rds", "action", "revert-public-access", "rds.public_access:RevertPublicAccess"),
     Element("sns", "filter", "public-policy", "resource_policy.elements:PublicPolicy"),
     Element("sqs", "filter", "public-policy", "resource_policy.elements:PublicPolicy"),
@@ -56,10 +75,17 @@ ELEMENTS = (
     Element("lambda", "filter", "public-policy", "resource_policy.elements:PublicPolicy"),
     Element("ecr", "filter", "public-policy", "resource_policy.elements:PublicPolicy"),
     Element("secrets-manager", "filter", "public-policy", "resource_policy.elements:PublicPolicy"),
+    Element("secrets-manager", "filter", "rotation-overdue", "secretsmanager.rotation:RotationOverdue"),
+    Element("ssm-document", "filter", "public-document", "ssm.documents:PublicDocument"),
     Element("iam-user", "filter", "full-star", "iam.full_star:FullStar"),
     Element("iam-group", "filter", "full-star", "iam.full_star:FullStar"),
     Element("iam-role", "filter", "full-star", "iam.full_star:FullStar"),
     Element("iam-policy", "filter", "full-star", "iam.full_star:FullStar"),
+    Element("iam-user", "filter", "decrypts-every-key", "iam.grants:DecryptsEveryKey"),
+    Element("iam-group", "filter", "decrypts-every-key", "iam.grants:DecryptsEveryKey"),
+    Element("iam-role", "filter", "decrypts-every-key", "iam.grants:DecryptsEveryKey"),
+    Element("iam-policy", "filter", "decrypts-every-key", "iam.grants:DecryptsEveryKey"),
+    Element("iam-policy", "filter", "whole-services", "iam.grants:WholeServices"),
     Element("iam-user", "action", "revoke-full-star", "iam.full_star:RevokeFullStar"),
     Element("iam-group", "action", "revoke-full-star", "iam.full_star:RevokeFullStar"),
     Element("iam-role", "action", "revoke-full-star", "iam.full_star:RevokeFullStar"),
@@ -67,6 +93,15 @@ ELEMENTS = (
     Element("iam-role", "filter", "missing-policies", "iam.required:MissingPolicies"),
     Element("account", "filter", "missing-policies", "iam.required:MissingAccountPolicies"),
     Element("account", "filter", "policy-without-role", "iam.support:PolicyWithoutRole"),
+    Element("account", "filter", "snapshot-sharing-allowed", "account.snapshots:SnapshotSharingAllowed"),
+    Element("elasticbeanstalk-environment", "filter", "environment-setting",
+            "elasticbeanstalk.settings:EnvironmentSetting"),
+    Element("account", "filter", "missing-contact", "account.contact:MissingContact"),
+    Element("account", "filter", "inspector-scan-off", "inspector.scanning:InspectorScanOff"),
+    Element("account", "filter", "macie-off", "macie.session:MacieOff"),
+    Element("account", "filter", "macie-discovery-off", "macie.session:MacieDiscoveryOff"),
+    Element("account", "filter", "macie-member", "macie.session:MacieMember"),
+    Element("account", "filter", "service-setting", "ssm.setting:ServiceSetting"),
     Element("iam-user", "action", "attach-missing-policies", "iam.required:AttachMissingPolicies"),
     Element("iam-role", "action", "attach-missing-policies", "iam.required:AttachMissingPolicies"),
     Element("iam-user", "filter", "missing-boundary", "iam.boundary:MissingBoundary"),
@@ -146,7 +181,7 @@ def _on_resource_type(registry: Any, resource_class: Any) -> None:
     from .elements.native import as_fix
     from .exceptions import TYPE, Excepted
     from .fixing import FixNotify
-    from .patches import DoesNotFit, install
+    from .patches import DoesNotFit, install, isolate
     from .resources import use_endpoint_of_environment
 
     try:
@@ -156,6 +191,7 @@ def _on_resource_type(registry: Any, resource_class: Any) -> None:
             raise
         # On the command line (custodian, c7n-org) show only this message, without a traceback.
         raise SystemExit(str(error)) from None
+    isolate(resource_class)
     use_endpoint_of_environment(resource_class)
     if "scope" not in resource_class.filter_registry:
         resource_class.filter_registry.register("scope", for_resource(resource_class))

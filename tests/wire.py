@@ -59,13 +59,13 @@ class Wire:
                 self.failed += 1
                 raise self._error(service, operation)
             answer = self._answer(
-                f"{service} {client.meta.region_name} {operation} {parameters}",
+                client, f"{service} {client.meta.region_name} {operation} {parameters}",
                 lambda: original(client, operation, parameters))
             return self.changes.get(operation, _unchanged)(answer)
 
         monkeypatch.setattr(BaseClient, "_make_api_call", call)
 
-    def _answer(self, question: str, ask: Callable[[], Any]) -> Any:
+    def _answer(self, client: Any, question: str, ask: Callable[[], Any]) -> Any:
         if self.memory is None:
             return ask()
         if question not in self.memory:
@@ -76,7 +76,8 @@ class Wire:
             self.memory[question] = pickle.dumps(answer)
         answer = pickle.loads(self.memory[question])  # noqa: S301 - of this process's own memory
         if isinstance(answer, tuple):
-            raise ClientError(*answer)
+            # Of the class that the client raises itself: c7n catches some by it.
+            raise client.exceptions.from_code(answer[0]["Error"]["Code"])(*answer)
         return answer
 
     def _error(self, service: str, operation: str) -> Exception:

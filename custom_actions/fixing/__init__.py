@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from .inverses import (
         Inverse,
         again,
+        all_added,
+        all_removed,
         in_other_regions,
         inverse_of,
         is_account,
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
         only_in_region,
         problem,
         redo_calls,
+        swapped,
         unshare,
     )
     from .journal import JOURNAL, STEP, add_line, interrupted, receipts_of
@@ -80,9 +83,9 @@ __getattr__, __all__ = face(
     event_fix=("CONFIRM", "EventFix", "LIST_OF_ROLES", "Record", "check_events", "events_of"),
     fix=("Fix", "fix_each"),
     inverses=(
-        "Inverse", "again", "in_other_regions", "inverse_of", "is_account", "is_added", "is_api", "is_changed_tag",
-        "is_function", "is_listener", "is_removed", "is_topic", "list_of_resource", "one_id", "one_key", "only",
-        "only_in_region", "problem", "redo_calls", "unshare",
+        "Inverse", "again", "all_added", "all_removed", "in_other_regions", "inverse_of", "is_account", "is_added",
+        "is_api", "is_changed_tag", "is_function", "is_listener", "is_removed", "is_topic", "list_of_resource",
+        "one_id", "one_key", "only", "only_in_region", "problem", "redo_calls", "swapped", "unshare",
     ),
     journal=("JOURNAL", "STEP", "add_line", "interrupted", "receipts_of"),
     quarrel=("History", "Stop", "parse"),

@@ -119,6 +119,16 @@ def list_of_resource(value: Any, receipt: Receipt) -> bool:
     return isinstance(value, list) and len(value) == 1 and is_resource(value[0], receipt)
 
 
+def all_removed(value: Any, receipt: Receipt) -> bool:
+    """Whether the value is a list, maybe empty, of what the fix removed."""
+    return isinstance(value, list) and (not value or is_removed(value, receipt))
+
+
+def all_added(value: Any, receipt: Receipt) -> bool:
+    """Whether the value is a list, maybe empty, of what the fix added."""
+    return isinstance(value, list) and (not value or is_added(value, receipt))
+
+
 def is_changed_tag(value: Any, receipt: Receipt) -> bool:
     """Whether the value is a list of one tag whose key is in the receipt's `removed` or `added`."""
     keys = {key for name in ("removed", "added") for tags in receipt.get(name) or () if isinstance(tags, Mapping)
@@ -164,6 +174,11 @@ def unshare(operation: str) -> Redo:
         return {names.get(name, name): renamed(each) for name, each in value.items()}
 
     return lambda parameters, _: (operation, renamed(parameters))
+
+
+def swapped(operation: str, one: str, other: str) -> Redo:
+    """A `Redo` with the same operation, and with the values of two parameters swapped."""
+    return lambda parameters, _: (operation, {**parameters, one: parameters[other], other: parameters[one]})
 
 
 @dataclass(frozen=True)

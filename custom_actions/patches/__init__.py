@@ -9,10 +9,12 @@ if TYPE_CHECKING:
     from .archive import in_order
     from .ask_once import forget_responses, share_responses
     from .seam import DoesNotFit, install, prepare_function, prepare_sessions
+    from .unknown_resources import isolate
 
 __getattr__, __all__ = face(
     __name__,
     archive=("in_order",),
     ask_once=("forget_responses", "share_responses"),
     seam=("DoesNotFit", "install", "prepare_function", "prepare_sessions"),
+    unknown_resources=("isolate",),
 )

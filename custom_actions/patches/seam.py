@@ -173,6 +173,11 @@ PATCHES = (
             Target("c7n.query:QueryResourceManager._get_cached_resources", "(self, ids)"),
         )),
     Patch(
+        "every_page", "c7n reads only the first page of a list for which botocore has no paginator",
+        required=True, targets=(
+            Target("c7n.query:ResourceQuery._invoke_client_enum", "(self, client, enum_op, params, path, retry=None)"),
+        )),
+    Patch(
         "unknown_resources", "one resource that cannot be read ends the check of all others; c7n does not say how many "
         "resources a policy looked at",
         required=True, targets=(
@@ -259,6 +264,13 @@ READ = (
          )),
     Read("custom_actions/patches/unknown_resources.py", "c7n only logs that a queue denies access", (
         Target("c7n.resources.sqs", text='"Denied access to sqs %s"'),
+    )),
+    Read("custom_actions/patches/unknown_resources.py", "two types read their details in methods of their own", (
+        Target("c7n.resources.emr:EMRCluster.augment", "(self, resources)"),
+        Target("c7n.resources.ec2:LaunchTemplate.augment", "(self, resources)"),
+    )),
+    Read("custom_actions/patches/unknown_resources.py", "c7n only logs that services of a cluster cannot be read", (
+        Target("c7n.resources.ecs", text="'error fetching ecs resources for cluster %s: %s'"),
     )),
     Read("custom_actions/resources/endpoint.py", "c7n writes out the address of SQS, also in the sandbox", (
         Target("c7n.resources.sqs:SQS.get_client", "(self)"),

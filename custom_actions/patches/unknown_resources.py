@@ -18,6 +18,7 @@ from __future__ import annotations
 import functools
 import os
 import pickle  # nosec - of this process's own memory
+from collections.abc import Callable
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from c7n.filters.missing import Missing
 from c7n.manager import ResourceManager
 from c7n.policy import PullMode
 from c7n.query import ChildResourceQuery, DescribeSource, QueryResourceManager
+from c7n.utils import local_session
 
 from ..aws import call, does_not_exist
 from ..resources import (
@@ -35,6 +37,7 @@ from ..resources import (
     SWITCH,
     Counting,
     ResourceName,
+    ResourcesUnknown,
     UnknownResources,
     collecting,
     collector_of,
@@ -47,6 +50,9 @@ from ..resources import (
     resource_arn,
     resource_id,
 )
+
+_OWN_AUGMENT = ("emr", "launch-template-version")
+"""The types with policies of ours whose class overrides c7n's `augment`."""
 
 
 def install() -> None:
@@ -106,26 +112,47 @@ def _augment() -> None:
             return original(self, resources)
         if self.type == "s3":
             _notice_deleted_buckets()
-        listed = list(resources)
-        unreadable = [each for each in map(_resource_of, listed) if MARK in each]
-        left = [each for each in listed if MARK not in _resource_of(each)]
-
-        def read(some: Any) -> Any:
-            # A copy: some types change a resource when they read its details, and cannot do that twice.
-            copied = pickle.loads(pickle.dumps(list(some)))  # noqa: S301 # nosec - of this process's own memory
-            found = original(self, copied)
-            if self.type == "sqs":
-                _notice_denied_queues(self, some, found)
-            return found
-
-        def failed(item: Any, error: Exception) -> None:
-            unreadable.append(marked(item, type(self), describe(error)))
-
-        found = one_by_one(left, read, failed)
-        return [*found, *unreadable]
+        return _details(self, resources, original)
 
     augment.all_together = original  # type: ignore[attr-defined]
     QueryResourceManager.augment = augment
+
+
+def isolate(resource_class: Any) -> None:
+    """The same for a resource type that reads its details in a method of its own. Calling it again has no effect."""
+    original = vars(resource_class).get("augment")
+    if resource_class.type not in _OWN_AUGMENT or original is None or hasattr(original, "all_together"):
+        return
+
+    @functools.wraps(original)
+    def augment(self: Any, resources: Any) -> Any:
+        return _details(self, resources, original)
+
+    augment.all_together = original  # type: ignore[attr-defined]
+    resource_class.augment = augment
+
+
+def _details(manager: Any, resources: Any, original: Callable[[Any, Any], Any]) -> list[Any]:
+    """The resources with the details that `original` reads; one whose details cannot be read is marked as unknown."""
+    listed = list(resources)
+    unreadable = [each for each in map(_resource_of, listed) if MARK in each]
+    left = [each for each in listed if MARK not in _resource_of(each)]
+
+    def read(some: Any) -> Any:
+        # A copy: some types change a resource when they read its details, and cannot do that twice.
+        copied = pickle.loads(pickle.dumps(list(some)))  # noqa: S301 # nosec - of this process's own memory
+        found = original(manager, copied)
+        if manager.type == "sqs":
+            _notice_denied_queues(manager, some, found)
+        if manager.type == "ecs-service":
+            _notice_denied_services(manager, some, found)
+        return found
+
+    def failed(item: Any, error: Exception) -> None:
+        unreadable.append(marked(item, type(manager), describe(error)))
+
+    found = one_by_one(left, read, failed)
+    return [*found, *unreadable]
 
 
 def _notice_denied_queues(manager: Any, listed: Any, found: Any) -> None:
@@ -136,6 +163,25 @@ def _notice_denied_queues(manager: Any, listed: Any, found: Any) -> None:
         except ClientError as error:
             if not does_not_exist(error):
                 raise
+
+
+def _notice_denied_services(manager: Any, listed: Any, found: Any) -> None:
+    """Raise the error of ECS services that c7n left out, unless it is one that was deleted.
+
+    c7n only logs that a call for the services of a cluster failed.
+    """
+    client = local_session(manager.session_factory).client("ecs")
+    for cluster, service in set(listed) - {(each["clusterArn"], each["serviceArn"]) for each in found}:
+        try:
+            answer = call(client.describe_services, cluster=cluster, services=[service])
+        except ClientError as error:
+            # Its error has hidden others of the cluster, so each is read alone.
+            if len(listed) > 1 or not does_not_exist(error):
+                raise
+        else:
+            # Without a service, it was deleted. With one, the error was another's.
+            if answer["services"] and len(listed) > 1:
+                raise ResourcesUnknown(f"{service} was left out")
 
 
 def _reads_details(manager: Any) -> bool:

@@ -50,11 +50,18 @@ _FORMS: Mapping[str, str] = {
     "shield-attack": "shield::{account}:attack/{AttackId}",
     "transit-attachment": "ec2:{region}:{account}:transit-gateway-attachment/{TransitGatewayAttachmentId}",
 }
-# c7n takes the id of the deployment, which several stages may share, as a stage's id.
-_IDS: Mapping[str, str] = {"rest-stage": "{restApiId}/{stageName}"}
+# c7n takes the id of the deployment, which several stages may share, as a stage's id; or its name, which each API has.
+_IDS: Mapping[str, str] = {
+    "apigwv2-stage": "{c7n:parent-id}/{StageName}", "rest-stage": "{restApiId}/{stageName}",
+}
+# What a list calls the id, where a description, which may be denied, calls it otherwise.
+_LISTED_IDS: Mapping[str, str] = dict.fromkeys((
+    "sagemaker-data-quality-job-definition", "sagemaker-model-bias-job-definition",
+    "sagemaker-model-explainability-job-definition", "sagemaker-model-quality-job-definition",
+), "MonitoringJobDefinitionArn")
 # Route 53's ARNs contain neither region nor account.
 _WITHOUT_ACCOUNT = frozenset({"healthcheck", "hostedzone"})
-_OWN = ("Arn", "arn", "ARN")
+_OWN = ("Arn", "arn", "ARN", "LaunchConfigurationARN", "ClusterArn")
 # Where c7n's name is none of the resource: an address, the tag Name, or a text that can be changed at any time.
 _NAMES: Mapping[str, str] = {
     "account": "", "ec2": "", "efs": "", "elb": "LoadBalancerName", "rds": "DBInstanceIdentifier", "sns": "",
@@ -73,6 +80,8 @@ def resource_id(resource: Mapping[str, Any], resource_type: Any) -> str:
     found = _filled(name, resource) if name else None
     if not found:
         found = _value(resource, kind.resource_type.id)
+    if found is None and (listed := _LISTED_IDS.get(kind.type)):
+        found = _value(resource, listed)
     return str(found) if found is not None else json.dumps(resource, default=str, sort_keys=True)[:100]
 
 

@@ -52,7 +52,8 @@ def check_state(policy: Policy, cases: Sequence[Case], aws: LocalAws, output: Pa
 
 def _run(policy: Policy, case: Case, aws: LocalAws, output: Path, mutants: _Mutants) -> set[Place]:
     """Run one case; returns which of the mutants give another verdict. Raises NotAsExpected."""
-    world = World(aws.client, backdate=aws.backdate, set_owner=aws.set_owner, set_state=aws.set_state)
+    world = World(aws.client, backdate=aws.backdate, set_owner=aws.set_owner, set_state=aws.set_state,
+                  give_answer=aws.give_answer)
     world.do(case.make)
     engine = Engine(policy.data, output, world.fill(case.vars))
     bad, good = world.ids(case.match), world.ids(case.passes)

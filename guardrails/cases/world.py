@@ -28,6 +28,7 @@ class World:
         self, client: Callable[[str], Any], settle: Callable[[], None] = lambda: None, *,
         backdate: Callable[..., None], set_owner: Callable[..., None], account: str = ACCOUNT,
         put: Callable[[str, dict[str, Any]], None] | None = None, set_state: Callable[..., None] | None = None,
+        give_answer: Callable[..., None] | None = None,
     ) -> None:
         """A world without resources.
 
@@ -39,6 +40,7 @@ class World:
             account: the number of the account that `client` is of.
             put: puts an event, of a detail-type and a detail, on the bus; None where there is none.
             set_state: as `LocalAws.set_state`; None where moto runs in another process.
+            give_answer: as `LocalAws.give_answer`.
         """
         self._client = client
         self._settle = settle
@@ -46,6 +48,7 @@ class World:
         self._set_owner = set_owner
         self._put = put
         self._set_state = set_state
+        self._give_answer = give_answer
         self.names: dict[str, Any] = {"account_id": account, "region": REGION}
 
     def do(self, steps: list[Any]) -> None:
@@ -55,7 +58,8 @@ class World:
 
         The step `settle` waits until the functions have handled every event so far; `backdate` makes a date in moto's
         state one of so many days ago; `owner` gives a network resource to another account; `state`, with a `value`,
-        sets a value in moto's state that no call sets; `event`, with a `detail-type` and a `detail`, puts an event on
+        sets a value in moto's state that no call sets; `answer: service.operation`, with `gives`, is what AWS answers
+        to a call that moto does not know; `event`, with a `detail-type` and a `detail`, puts an event on
         the bus that no API call makes, such as a sign-in.
 
         Raises NotAsExpected, and what the calls raise, with the step as a note.
@@ -80,6 +84,10 @@ class World:
             if self._set_state is None:
                 raise ValueError("only cases of policies that look at a state can set one")
             self._set_state(self.fill(step["state"]), self.fill(step["value"]), **place)
+        elif "answer" in step:
+            if self._give_answer is None:
+                raise ValueError("only cases of policies that look at a state can give an answer")
+            self._give_answer(step["answer"], self.fill(step["gives"]), account=place["account"])
         elif "refused" in step:
             try:
                 self._call(step)

@@ -17,8 +17,8 @@ from .console import out
 def rules(check: bool) -> None:
     """Write the pages about the policies in docs/.
 
-    They are rules.md (every policy), attacks.md (what attackers do, and which policy sees it), and checks/ (a page for
-    each service).
+    They are rules.md (every policy), attacks.md (what attackers do, and which policy sees it), checks/ (a page for each
+    service), and the numbers in README.md.
 
     \b
     Example:
@@ -28,6 +28,7 @@ def rules(check: bool) -> None:
     from ..paths import write_text
     from ..policies import (
         ATTACKS_PAGE,
+        README,
         RULES_PAGE,
         attacks_page,
         check_pages,
@@ -35,13 +36,15 @@ def rules(check: bool) -> None:
         render_rules,
         replaced_rules,
         stale_pages,
+        with_numbers,
     )
 
     checkout("rules")
     policies = load()
     checks = check_pages(policies)
     pages = {
-        RULES_PAGE: render_rules(policies, replaced_rules()), ATTACKS_PAGE: attacks_page(policies=policies), **checks}
+        RULES_PAGE: render_rules(policies, replaced_rules()), ATTACKS_PAGE: attacks_page(policies=policies), **checks,
+        README: with_numbers(README.read_text(encoding="utf-8"), policies)}
     stale = stale_pages(checks)
     for path, text in pages.items():
         if not path.is_file() or path.read_text(encoding="utf-8") != text:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     )
     from .invalid import invalid_policies
     from .policy import Kind, Policy, Selection, action_type, is_part, load, merged, policy_files
+    from .readme_numbers import README, with_numbers
     from .rules_page import RULES_PAGE, render_rules, replaced_rules
     from .schedules import DAY, SCHEDULED, good_for, interval_of, is_scheduled
     from .scope import Scope, audit_scope, deploy_scope
@@ -58,6 +59,7 @@ __getattr__, __all__ = face(
     ),
     invalid=("invalid_policies",),
     policy=("Kind", "Policy", "Selection", "action_type", "is_part", "load", "merged", "policy_files"),
+    readme_numbers=("README", "with_numbers"),
     rules_page=("RULES_PAGE", "render_rules", "replaced_rules"),
     schedules=("DAY", "SCHEDULED", "good_for", "interval_of", "is_scheduled"),
     scope=("Scope", "audit_scope", "deploy_scope"),

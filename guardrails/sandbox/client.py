@@ -4,6 +4,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -175,11 +176,22 @@ class Sandbox:
         except logs.exceptions.ResourceNotFoundException:
             return []
 
-    def _ask(self, method: str, path: str, seconds: float = _RESET_SECONDS) -> dict[str, Any]:
+    def set_state(self, path: str, value: object, *, account: str, region: str = REGION) -> None:
+        """Set a value in moto's state; see `guardrails.sandbox.given_state`. Raises SandboxError."""
+        self._ask("POST", "/_sandbox/state", body={"path": path, "value": value, "account": account, "region": region})
+
+    def give_answer(self, call: str, answer: Mapping[str, Any], *, account: str) -> None:
+        """Answer an operation's calls in an account until the next reset, as GivenAnswers.give. Raises SandboxError."""
+        self._ask("POST", "/_sandbox/answer", body={"call": call, "answer": answer, "account": account})
+
+    def _ask(
+        self, method: str, path: str, seconds: float = _RESET_SECONDS, *, body: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
         address = urlsplit(self.endpoint)
         connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=seconds)
         try:
-            connection.request(method, path, headers={"Content-Length": "0"})
+            sent = json.dumps(body).encode() if body is not None else b""
+            connection.request(method, path, body=sent, headers={"Content-Length": str(len(sent))})
             response = connection.getresponse()
             answer: dict[str, Any] = json.loads(response.read())
         except (OSError, http.client.HTTPException) as error:

@@ -26,6 +26,8 @@ from .config.errors import ConfigError
 from .config.service import Failure
 from .events import Call
 from .functions import PREFIX, Functions
+from .given_answers import GivenAnswers
+from .given_state import set_state
 from .identity import DEFAULT_ACCOUNT, Caller, Identities, role_session
 from .ownership import set_owner
 from .partitions import from_ministack, in_region, passed_on, to_ministack
@@ -87,6 +89,7 @@ class Gateway:
         self._endpoint = endpoint
         self._ministack_port = ministack_port
         self._moto = DomainDispatcherApplication(create_backend_app)
+        self._given = GivenAnswers(self._moto)
         self._identities = Identities()
         self._functions = Functions(endpoint, read_object)
         self._callers = Callers()
@@ -185,7 +188,7 @@ class Gateway:
             return start_response(status, headers, *rest)
 
         try:
-            answer = self._moto(environ, start)
+            answer = self._given(environ, start)
             self._tell_config(request, _bucket_region(request) or region, int(started[0].split()[0]))
             if operation is None:
                 return answer
@@ -375,6 +378,10 @@ class Gateway:
             except (OSError, http.client.HTTPException) as error:
                 return _json_answer(502, {"message": f"ministack could not be reset: {error}"})
             return _json_answer(200, {})
+        if action == ("POST", "state"):
+            return self._set_state(environ)
+        if action == ("POST", "answer"):
+            return self._give_answer(environ)
         if action == ("POST", "backdate"):
             return self._backdate(parse_qs(environ.get("QUERY_STRING", "")))
         if action == ("POST", "owner"):
@@ -386,8 +393,26 @@ class Gateway:
                 return _json_answer(400, {"message": f"the event history is as it was: {error}"})
             return _json_answer(200, {})
         return _json_answer(404, {
-            "message": "There are status, events and calls, and by POST settle, reset, backdate, owner and "
-                       "history-delay."})
+            "message": "There are status, events and calls, and by POST settle, reset, state, answer, backdate, "
+                       "owner and history-delay."})
+
+    def _set_state(self, environ: Environ) -> Answer:
+        try:
+            given = _body_of(environ)
+            path, account, region = given["path"], given["account"], given["region"]
+            set_state(path, given["value"], account=account, region=region)
+        except (LookupError, TypeError, ValueError) as error:
+            return _json_answer(400, {"message": f"nothing was set: {error}"})
+        self.config.changed(account, region, [Change(path.partition(".")[0])])
+        return _json_answer(200, {})
+
+    def _give_answer(self, environ: Environ) -> Answer:
+        try:
+            given = _body_of(environ)
+            self._given.give(given["call"], given["answer"], given["account"])
+        except (LookupError, TypeError, ValueError) as error:
+            return _json_answer(400, {"message": f"no answer was given: {error}"})
+        return _json_answer(200, {})
 
     def _backdate(self, query: dict[str, list[str]]) -> Answer:
         try:
@@ -429,10 +454,15 @@ class Gateway:
             self._functions.forget_all()
             self._identities.forget_all()
             self._callers.clear()
+            self._given.clear()
             moto_api_backend.reset()
             self.trail.clear()
         finally:
             self.config.clear(_ENDING_SECONDS)
+
+
+def _body_of(environ: Environ) -> Any:
+    return json.loads(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
 
 
 def _is_ready(function: dict[str, Any]) -> bool:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from io import BytesIO
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -22,6 +22,7 @@ from . import moto_fixes
 from .backdate import backdate
 from .errors import SandboxError
 from .functions import s3_control
+from .given_answers import GivenAnswers
 from .given_state import set_state
 from .local_account import REGION
 from .ownership import set_owner
@@ -44,7 +45,9 @@ class LocalAws:
         self.server.start()
         host, port = self.server.get_host_and_port()
         self.endpoint = f"http://{host}:{port}"
-        self._application = Client(cast(Any, self.server._server).app)
+        inside = cast(Any, self.server._server)
+        self._given = inside.app = GivenAnswers(inside.app)
+        self._application = Client(self._given)
         self._clients: dict[str, Any] = {}
         self._shared: dict[tuple[Any, ...], Any] = {}
 
@@ -118,6 +121,11 @@ class LocalAws:
 
         return client
 
+    def give_answer(self, call: str, answer: Mapping[str, Any], *, account: str = "") -> None:
+        """Answer an operation's calls until the next reset: see GivenAnswers.give. Raises ValueError."""
+        # There is one account here, whose number no request has.
+        self._given.give(call, answer)
+
     def take_over(self) -> None:
         """Let all of this process use the server, for as long as it lives: for a process that does nothing else."""
         URLLib3Session.send = self.without_socket(URLLib3Session.send)
@@ -125,6 +133,7 @@ class LocalAws:
 
     def reset(self) -> None:
         """As empty as a new account. Raises SandboxError."""
+        self._given.clear()
         if (status := self._application.post("/moto-api/reset", base_url=self.endpoint).status_code) != 200:
             raise SandboxError(f"moto could not be reset: it answered {status}")
 

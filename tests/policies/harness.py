@@ -22,6 +22,7 @@ from guardrails.cases.world import heard, read_notify
 from guardrails.policies import Policy, load
 from guardrails.sandbox import Sandbox
 from guardrails.sandbox.backdate import backdate
+from guardrails.sandbox.given_state import set_state
 from guardrails.sandbox.ownership import set_owner
 from tests.moto_server import ACCOUNT
 
@@ -87,8 +88,10 @@ class World(worlds.World):
     def __init__(
         self, client: Callable[[str], Any], settle: Callable[[], None] = lambda: None, *, account: str = ACCOUNT,
         backdate: Callable[..., None] = backdate, set_owner: Callable[..., None] = set_owner,
+        set_state: Callable[..., None] | None = set_state, give_answer: Callable[..., None] | None = None,
     ) -> None:
-        super().__init__(client, settle, account=account, backdate=backdate, set_owner=set_owner)
+        super().__init__(client, settle, account=account, backdate=backdate, set_owner=set_owner,
+                         set_state=set_state, give_answer=give_answer)
 
 
 def deploy(sandbox: Sandbox, directory: Path, files: Iterable[Path]) -> None:

@@ -89,7 +89,8 @@ def test_policy(name: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tm
 def judge(case: Case, account: Account) -> None:
     world = World(
         account.client, account.sandbox.settle, account=account.number, backdate=account.sandbox.backdate,
-        set_owner=account.sandbox.set_owner)
+        set_owner=account.sandbox.set_owner, set_state=account.sandbox.set_state,
+        give_answer=account.sandbox.give_answer)
     tells = case.policy["metadata"]["response"] in REPORTING
     # Variables that name what the case makes can be filled in when that is there.
     early = tells and "{" not in json.dumps(list(case.vars.values()))

@@ -41,6 +41,10 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GroupedAccount
         seed(account)
         # moto makes the keys that AWS manages when they are first asked for.
         account.client("kms").describe_key(KeyId="alias/aws/s3")
+        for case in cases("periodic", "config-rule"):
+            # What moto has no API for is answered as the last case about it says.
+            World(account.client, account=account.number, give_answer=sandbox.give_answer).do(
+                [step for step in case.make if isinstance(step, dict) and "answer" in step])
         key = account.client("kms").create_key()["KeyMetadata"]["Arn"]
         account.client("iam").create_policy(PolicyName="user-boundary", PolicyDocument=json.dumps(
             {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}}))
@@ -59,7 +63,8 @@ def seed(account: RecordedAccount) -> None:
             continue
         seen.add(case.policy["resource"])
         world = World(account.client, account.sandbox.settle, account=account.number,
-                      backdate=account.sandbox.backdate, set_owner=account.sandbox.set_owner)
+                      backdate=account.sandbox.backdate, set_owner=account.sandbox.set_owner,
+                      set_state=account.sandbox.set_state, give_answer=account.sandbox.give_answer)
         try:
             world.do(case.make)
         except ClientError as error:
@@ -100,4 +105,6 @@ def test_the_functions_are_few_and_no_policy_failed(account: RecordedAccount) ->
     functions = [each["FunctionName"] for each in account.client("lambda").list_functions()["Functions"]]
     assert len(functions) <= 12
     for name in functions:
-        assert account.sandbox.logs(name, account.number, REGION, pattern="Traceback") == ""
+        log = account.sandbox.logs(name, account.number, REGION)
+        at = log.find("Traceback")
+        assert at < 0, log[max(0, at - 2000):at + 6000]

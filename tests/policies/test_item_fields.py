@@ -114,7 +114,7 @@ def items(kind: str, moto: Moto) -> list[dict[str, Any]]:
 def bad_items(name: str, moto: Moto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Rule, list[Any]]:
     """The rule, and the items that violate it."""
     case = next(each for each in cases("config-rule") if each.policy["name"] == name and each.match)
-    world = World(moto.client)
+    world = World(moto.client, give_answer=moto.give_answer)
     world.do(case.make)
     rule = Rule(case.policy, tmp_path, world.fill(case.vars), monkeypatch)
     return rule, [item for item in items(rule.kind, moto) if rule.verdict(item) == Verdict.NON_COMPLIANT]

@@ -3,12 +3,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from guardrails.errors import GuardrailsError
 from guardrails.policies.engine import type_of
 from guardrails.policies.policy import load
+from guardrails.policies.readme_numbers import README, with_numbers
 from guardrails.policies.rules_page import RULES_PAGE, render_rules, replaced_rules
 from guardrails.policies.service_pages import check_pages, stale_pages
 from tests import engine
 from tests.moto_server import Moto
+
+from .harness import ROOT, cases
 
 RULES = replaced_rules()
 
@@ -48,10 +54,26 @@ def test_the_pages_of_the_services_are_what_the_policies_say() -> None:
     assert stale_pages({path: text for path, text in pages.items() if path != gone}) == [gone]
 
 
+def test_the_readme_has_the_numbers_of_the_policies() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert text == with_numbers(text, load()), "run ./run.sh rules"
+    assert f"- **{len(load()) - 1} policies on " in with_numbers(text, load()[1:])
+    with pytest.raises(GuardrailsError, match="no place for the numbers"):
+        with_numbers("# README", load())
+
+
 def test_a_page_says_what_the_file_says_of_a_parameter() -> None:
     [page] = [text for path, text in check_pages(load()).items() if path.name == "efs.md"]
     assert "- **Parameter `efs_kms_key`** (default `\"arn:*\"`): The KMS key (ARN) of every file system" in page
     assert "**Why:** Anyone who obtains the disks" in page
+
+
+def test_the_policies_whose_cases_give_answers_are_listed() -> None:
+    wanted = sorted({str(case.policy["name"]) for case in cases("config-rule", "periodic", "realtime")
+                     if any(isinstance(step, dict) and "answer" in step for step in case.make)})
+    text = " ".join((ROOT / "docs" / "policies.md").read_text(encoding="utf-8").split())
+    listed = text.partition("Of the policies of this project, these rest on given answers: ")[2].partition(".")[0]
+    assert listed == ", ".join(f"`{name}`" for name in wanted)
 
 
 def test_what_excludes_another_is_off_or_judges_only_what_opted_in() -> None:

@@ -1,1 +1,1 @@
-"""DynamoDB tables: encryption with a KMS key."""
+"""DynamoDB tables: encryption with a KMS key, and capacity that follows the demand."""

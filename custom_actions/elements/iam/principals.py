@@ -65,15 +65,19 @@ class Reader:
 
     def grants(self, principal: Principal) -> Iterator[Grant]:
         """The principal's policies, without its groups'; none when it does not exist. Raises one of AWS_ERRORS."""
-        inline = getattr(self._client, f"get_{principal.kind}_policy")
-        for name in self._listed(f"list_{principal.kind}_policies", "PolicyNames", principal, may_be_gone=True):
-            answer = _unless_gone(inline, PolicyName=name, **principal.parameters)
-            if answer:
-                yield Grant(principal, name, True, answer["PolicyDocument"])
+        yield from self.inline(principal)
         for arn in self.attached(principal, may_be_gone=True):
             document = self.document(arn)
             if document is not None:
                 yield Grant(principal, arn, False, document)
+
+    def inline(self, principal: Principal) -> Iterator[Grant]:
+        """The principal's inline policies; none when it does not exist. Raises one of AWS_ERRORS."""
+        read = getattr(self._client, f"get_{principal.kind}_policy")
+        for name in self._listed(f"list_{principal.kind}_policies", "PolicyNames", principal, may_be_gone=True):
+            answer = _unless_gone(read, PolicyName=name, **principal.parameters)
+            if answer:
+                yield Grant(principal, name, True, answer["PolicyDocument"])
 
     def attached(self, principal: Principal, *, may_be_gone: bool = False) -> list[str]:
         """The ARNs of the managed policies that are attached to the principal itself.

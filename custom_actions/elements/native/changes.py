@@ -13,6 +13,7 @@ from ...errors import Refusal
 from ...fixing import Step
 from ..cloudtrail import SETTINGS, answered_settings
 from ..s3 import block_of, policy_of
+from ..ssm import shared_with
 from .change import IRREVERSIBLE, Attempt, Change, Plan, contains, setting
 from .changes_ec2 import EC2
 from .changes_iam import IAM
@@ -164,6 +165,29 @@ def _log_group(attempt: Attempt) -> Change | None:
     return Change(step, exists)
 
 
+def _document_shares(attempt: Attempt) -> Change | None:
+    client, name = attempt.client, attempt.parameters["Name"]
+    add, remove = (set(attempt.parameters.get(f"AccountIdsTo{word}") or ()) for word in ("Add", "Remove"))
+    before = shared_with(client, name)
+    gone, new = sorted(remove & set(before)), sorted(add - set(before))
+    if not gone and not new:
+        return None
+    versions = {before[account] for account in gone} - {""}
+    if len(versions) > 1:
+        raise Refusal(f"the accounts {', '.join(gone)} see different versions, so their shares could not be restored")
+    inverse = attempt.undo(
+        "modify_document_permission", Name=name, PermissionType="Share", AccountIdsToAdd=gone, AccountIdsToRemove=new,
+        **({"SharedDocumentVersion": versions.pop()} if versions else {}))
+    step = Step("change who the document is shared with", attempt.call, inverse,
+                removed={"Accounts": gone} if gone else {}, added={"Accounts": new} if new else {})
+
+    def is_done() -> bool:
+        now = set(shared_with(client, name))
+        return add <= now and not remove & now
+
+    return Change(step, is_done)
+
+
 CHANGES: Mapping[tuple[str, str], Plan] = {
     ("s3", "put_public_access_block"): _block,
     ("s3control", "put_public_access_block"): _block,
@@ -175,6 +199,7 @@ CHANGES: Mapping[tuple[str, str], Plan] = {
     ("elbv2", "modify_listener"): _listener,
     ("cloudtrail", "update_trail"): _trail,
     ("logs", "create_log_group"): _log_group,
+    ("ssm", "modify_document_permission"): _document_shares,
     **{("ec2", operation): plan for operation, plan in EC2.items()},
     **{("iam", operation): plan for operation, plan in IAM.items()},
     **{("rds", operation): plan for operation, plan in RDS.items()},

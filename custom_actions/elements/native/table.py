@@ -7,6 +7,8 @@ from ...fixing import (
     OTHERWISE,
     Inverse,
     again,
+    all_added,
+    all_removed,
     is_account,
     is_added,
     is_changed_tag,
@@ -16,6 +18,7 @@ from ...fixing import (
     one_id,
     one_key,
     only_in_region,
+    swapped,
 )
 from ..cloudtrail import SETTINGS
 from .action import NativeFix
@@ -111,6 +114,12 @@ NATIVE = (
     NativeAction("security-group", "delete", ("ec2:DescribeSecurityGroups",)),
     NativeAction("security-group", "mark-for-op", _READ_TAGS, _TAGS),
     NativeAction("security-group", "remove-tag", _READ_TAGS, _TAGS),
+    NativeAction("ssm-document", "set-sharing", ("ssm:DescribeDocumentPermission",), (
+        Inverse("ssm", "modify_document_permission", "Name", values={
+            "PermissionType": "Share", "AccountIdsToAdd": all_removed, "AccountIdsToRemove": all_added,
+        }, optional=("SharedDocumentVersion",),
+            redo=swapped("modify_document_permission", "AccountIdsToAdd", "AccountIdsToRemove")),
+    )),
     NativeAction("subnet", "modify", ("ec2:DescribeSubnets",), (
         Inverse("ec2", "modify_subnet_attribute", "SubnetId", optional=SUBNET_SETTINGS),
     )),

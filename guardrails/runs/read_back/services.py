@@ -1,8 +1,8 @@
-"""Compares what fixes change in KMS, Elastic Load Balancing, API Gateway, EventBridge and Lambda.
+"""Compares what fixes change in KMS, Elastic Load Balancing, API Gateway, EventBridge, Lambda and Systems Manager.
 
 Source: KMS's DescribeKey and GetKeyRotationStatus; Elastic Load Balancing's DescribeListeners, DescribeRules and
 DescribeLoadBalancerAttributes; API Gateway's GetStage; EventBridge's DescribeRule and ListTargetsByRule; Lambda's
-GetFunctionConcurrency and GetPolicy.
+GetFunctionConcurrency and GetPolicy; Systems Manager's DescribeDocumentPermission.
 """
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 
 from custom_actions.aws import absent, call
 from custom_actions.elements.native import contains
+from custom_actions.elements.ssm import shared_with
 
 from .base import (
     AS_FIXED,
@@ -176,6 +177,14 @@ def _as_added(statement: Mapping[str, Any]) -> dict[str, Any]:
     return result | ({"Effect": statement["Effect"]} if statement.get("Effect") != "Allow" else {})
 
 
+def _document_shares(client: Any, parameters: Parameters, _: Receipt) -> Observation:
+    """Each account that the call adds or removes is now as before the fix, or as the fix left it."""
+    now = shared_with(client, parameters["Name"])
+    add, remove = parameters["AccountIdsToAdd"], parameters["AccountIdsToRemove"]
+    back = [account for account in add if account in now] + [account for account in remove if account not in now]
+    return several(back, [account for account in (*add, *remove) if account not in back], back=True)
+
+
 SERVICES: Reads = {
     ("kms", "disable_key"): _disabled,
     ("kms", "schedule_key_deletion"): _deletion,
@@ -189,4 +198,5 @@ SERVICES: Reads = {
     ("events", "remove_targets"): _targets,
     ("lambda", "put_function_concurrency"): _concurrency,
     ("lambda", "remove_permission"): _permission,
+    ("ssm", "modify_document_permission"): _document_shares,
 }

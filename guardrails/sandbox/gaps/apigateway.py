@@ -1,8 +1,8 @@
-"""API Gateway: resource policies as AWS shows them, and caches without encryption.
+"""API Gateway: resource policies as AWS shows them, caches without encryption, and the client certificate of a stage.
 
 moto returns a resource policy as it was put. AWS stores whole ARNs in the place of `execute-api:/...`, and its
 answer holds the JSON with its quotes escaped. moto also encrypts the cache of every method setting from the start,
-which AWS does not.
+which AWS does not. It forgets the client certificate of a stage.
 """
 from __future__ import annotations
 
@@ -29,6 +29,25 @@ def apply() -> None:
     @replaces(Stage, "_get_default_method_settings")
     def default_settings(stage: Any) -> dict[str, Any]:
         return {**original_settings(stage), "cacheDataEncrypted": False}
+
+    _fix_client_certificates()
+
+
+def _fix_client_certificates() -> None:
+    original_json = Stage.to_json
+    original_apply = Stage.apply_operations
+
+    @replaces(Stage, "to_json")
+    def to_json(stage: Any) -> dict[str, Any]:
+        certificate = getattr(stage, "client_certificate_id", "")
+        return {**original_json(stage), **({"clientCertificateId": certificate} if certificate else {})}
+
+    @replaces(Stage, "apply_operations")
+    def apply_operations(stage: Any, operations: list[dict[str, Any]]) -> Any:
+        for each in operations:
+            if each["path"] == "/clientCertificateId":
+                stage.client_certificate_id = each.get("value") or ""
+        return original_apply(stage, [each for each in operations if each["path"] != "/clientCertificateId"])
 
 
 def _as_shown(policy: str, api: Any) -> str:

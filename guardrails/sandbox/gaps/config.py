@@ -1,15 +1,16 @@
-"""AWS Config's recorder: how often it records each type, and whether its last delivery failed.
+"""AWS Config's recorder: how often it records each type, and whether its last delivery failed; and its quota of rules.
 
 moto drops `recordingMode`, and its recorder never fails. AWS returns a recording mode for every recorder, and reports a
-failure if the bucket of the delivery channel does not exist.
+failure if the bucket of the delivery channel does not exist. moto ends at 150 rules, AWS at 1,000 in a Region.
 
-Source: AWS Config's API reference, ConfigurationRecorder and ConfigurationRecorderStatus.
+Source: AWS Config's API reference, ConfigurationRecorder and ConfigurationRecorderStatus; its developer guide, "Service
+limits" (1,000 rules in an account and region; moto has the 150 of earlier years).
 """
 from __future__ import annotations
 
 from typing import Any
 
-from moto.config.models import ConfigBackend
+from moto.config.models import ConfigBackend, ConfigRule
 from moto.s3.models import s3_backends
 
 from ..moto_fixes import replaces
@@ -19,6 +20,7 @@ _CONTINUOUS = {"recordingFrequency": "CONTINUOUS"}
 
 def apply() -> None:
     """Apply the additions, once in a process."""
+    ConfigRule.MAX_RULES = 1000
     put = ConfigBackend.put_configuration_recorder
     describe = ConfigBackend.describe_configuration_recorders
     status_of = ConfigBackend.describe_configuration_recorder_status

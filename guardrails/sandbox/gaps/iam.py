@@ -1,9 +1,10 @@
 """IAM: a user's permissions boundary, ids as AWS spells and shows them, and the age of the credential report.
 
-moto keeps a boundary for roles only, has no PutUserPermissionsBoundary and no DeleteUserPermissionsBoundary, and gives
-users, groups and policies ids without the prefix that tells their kind. Its credential report is always of 2015: c7n
-asks for a new one each time, and sleeps ten seconds. Here it is of the time at which it was asked for, and a new one is
-made after four hours. What the report says is always what is there now.
+moto keeps a boundary for roles only, does not count for how many principals a policy is the boundary, has no
+PutUserPermissionsBoundary and no DeleteUserPermissionsBoundary, and gives users, groups and policies ids without the
+prefix that tells their kind. Its credential report is always of 2015: c7n asks for a new one each time, and sleeps ten
+seconds. Here it is of the time at which it was asked for, and a new one is made after four hours. What the report says
+is always what is there now.
 
 Source: IAM's PutUserPermissionsBoundary, DeleteUserPermissionsBoundary, CreateUser, GetUser, ListUsers,
 GenerateCredentialReport, GetCredentialReport; the user guide's "IAM identifiers", unique ID prefixes, and "Generate
@@ -21,7 +22,7 @@ from urllib.parse import quote
 
 from moto.core.responses import ActionResult, EmptyResult
 from moto.iam.exceptions import NotFoundException
-from moto.iam.models import Group, IAMBackend, ManagedPolicy, User
+from moto.iam.models import Group, IAMBackend, ManagedPolicy, User, iam_backends
 from moto.iam.responses import IamResponse
 
 _BOUNDARY = "permissions_boundary_arn"
@@ -36,6 +37,7 @@ def apply() -> None:
     # GetAccountAuthorizationDetails leaves out the name and the id of a policy.
     for name, value in (("policy_name", "name"), ("policy_id", "id")):
         setattr(ManagedPolicy, name, property(attrgetter(value)))
+    setattr(ManagedPolicy, "permissions_boundary_usage_count", property(_boundary_uses))  # noqa: B010 - as below
     setattr(User, "permissions_boundary", property(_boundary))  # noqa: B010 - as below
     IamResponse.RESPONSE_KEY_PATH_TO_TRANSFORMER = {
         **IamResponse.RESPONSE_KEY_PATH_TO_TRANSFORMER,
@@ -97,6 +99,13 @@ def _take_boundaries_of_new_users() -> None:
         return answer
 
     setattr(IamResponse, "create_user", create_user)  # noqa: B010 - moto's classes are typed as not assignable
+
+
+def _boundary_uses(policy: Any) -> int:
+    backend = iam_backends[policy.account_id][policy.partition]
+    return sum(
+        getattr(principal, _BOUNDARY, None) == policy.arn
+        for principals in (backend.users, backend.roles) for principal in principals.values())
 
 
 def _set(request: Any, user: User, arn: str) -> None:

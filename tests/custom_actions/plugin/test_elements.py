@@ -19,13 +19,13 @@ from tests.moto_server import Moto
 
 PERMISSION_ONLY = {
     "iam:PassRole", "s3:GetAccountPublicAccessBlock", "s3:GetBucketPublicAccessBlock", "s3:GetEncryptionConfiguration",
-    "s3:GetBucketObjectLockConfiguration",
-    "s3:PutBucketPublicAccessBlock", "apigateway:GET", "apigateway:PATCH",
+    "s3:GetBucketObjectLockConfiguration", "s3:GetLifecycleConfiguration",
+    "s3:ListBucket", "s3:PutBucketPublicAccessBlock", "apigateway:GET", "apigateway:PATCH",
 }
 """Actions of IAM that no API call is named after."""
-CLIENTS = {"elasticloadbalancing": "elbv2"}
-"""boto3's name of a service, where IAM has another."""
-CALLS_NOTHING = {"event-actor", "latest-revision", "world-ports"}
+CLIENTS = {"elasticfilesystem": ("efs",), "elasticloadbalancing": ("elbv2", "elb"), "elasticmapreduce": ("emr",)}
+"""boto3's names of a service, where IAM has another."""
+CALLS_NOTHING = {"event-actor", "latest-revision", "rotation-overdue", "world-ports"}
 """Elements that decide by the event alone."""
 
 pytestmark = pytest.mark.parametrize("element", ELEMENTS, ids=lambda element: f"{element.resource}.{element.type}")
@@ -65,6 +65,7 @@ def test_its_permissions_are_calls_that_aws_knows(element: Element, moto: Moto, 
                 assert used.get_permissions() or element.type in CALLS_NOTHING, "no permission: it calls nothing"
                 for permission in used.get_permissions():
                     service, _, action = permission.partition(":")
-                    operations = boto3.client(
-                        CLIENTS.get(service, service), region_name="us-east-1").meta.service_model.operation_names
+                    operations = {
+                        name for client in CLIENTS.get(service, (service,))
+                        for name in boto3.client(client, region_name="us-east-1").meta.service_model.operation_names}
                     assert action in operations or permission in PERMISSION_ONLY, permission

@@ -20,6 +20,17 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
     # Images and snapshots may be anybody's: their ARNs have no account.
     "aws.ami": ({"ImageId": "ami-1", "OwnerId": ME}, "ami-1", "arn:{p}:ec2:{r}::image/ami-1"),
     "aws.app-elb": ({"LoadBalancerArn": LOAD_BALANCER, "LoadBalancerName": "web"}, LOAD_BALANCER, LOAD_BALANCER),
+    "aws.app-elb-target-group": (
+        {"TargetGroupName": "g", "TargetGroupArn": "arn:{p}:elasticloadbalancing:{r}:111111111111:targetgroup/g/1"},
+        "arn:{p}:elasticloadbalancing:{r}:111111111111:targetgroup/g/1",
+        "arn:{p}:elasticloadbalancing:{r}:111111111111:targetgroup/g/1"),
+    "aws.asg": (
+        {"AutoScalingGroupName": "g",
+         "AutoScalingGroupARN": "arn:{p}:autoscaling:{r}:111111111111:autoScalingGroup:u:autoScalingGroupName/g"},
+        "g", "arn:{p}:autoscaling:{r}:111111111111:autoScalingGroup:u:autoScalingGroupName/g"),
+    "aws.cfn": (
+        {"StackName": "s", "StackId": "arn:{p}:cloudformation:{r}:111111111111:stack/s/u"},
+        "s", "arn:{p}:cloudformation:{r}:111111111111:stack/s/u"),
     "aws.cloudtrail": (
         {"Name": "all", "TrailARN": "arn:{p}:cloudtrail:{r}:111111111111:trail/all"},
         "arn:{p}:cloudtrail:{r}:111111111111:trail/all", "arn:{p}:cloudtrail:{r}:111111111111:trail/all"),
@@ -34,9 +45,27 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
     "aws.ecr": (
         {"repositoryName": "web", "repositoryArn": "arn:{p}:ecr:{r}:111111111111:repository/web"},
         "web", "arn:{p}:ecr:{r}:111111111111:repository/web"),
+    "aws.ecs": (
+        {"clusterName": "c", "clusterArn": "arn:{p}:ecs:{r}:111111111111:cluster/c"},
+        "arn:{p}:ecs:{r}:111111111111:cluster/c", "arn:{p}:ecs:{r}:111111111111:cluster/c"),
+    "aws.ecs-service": (
+        {"serviceName": "s", "serviceArn": "arn:{p}:ecs:{r}:111111111111:service/c/s"},
+        "arn:{p}:ecs:{r}:111111111111:service/c/s", "arn:{p}:ecs:{r}:111111111111:service/c/s"),
     "aws.efs": (
         {"FileSystemId": "fs-1", "FileSystemArn": "arn:{p}:elasticfilesystem:{r}:111111111111:file-system/fs-1"},
         "fs-1", "arn:{p}:elasticfilesystem:{r}:111111111111:file-system/fs-1"),
+    "aws.eks-nodegroup": (
+        {"nodegroupName": "n", "nodegroupArn": "arn:{p}:eks:{r}:111111111111:nodegroup/k/n/u"},
+        "arn:{p}:eks:{r}:111111111111:nodegroup/k/n/u", "arn:{p}:eks:{r}:111111111111:nodegroup/k/n/u"),
+    "aws.elasticbeanstalk-environment": (
+        {"EnvironmentName": "e", "EnvironmentArn": "arn:{p}:elasticbeanstalk:{r}:111111111111:environment/a/e"},
+        "e", "arn:{p}:elasticbeanstalk:{r}:111111111111:environment/a/e"),
+    "aws.elb": (
+        {"LoadBalancerName": "web", "DNSName": "web-1.eu-west-1.elb.amazonaws.com"},
+        "web", "arn:{p}:elasticloadbalancing:{r}:111111111111:loadbalancer/web"),
+    "aws.emr": (
+        {"Id": "j-1", "Name": "c", "ClusterArn": "arn:{p}:elasticmapreduce:{r}:111111111111:cluster/j-1"},
+        "j-1", "arn:{p}:elasticmapreduce:{r}:111111111111:cluster/j-1"),
     "aws.eni": (
         {"NetworkInterfaceId": "eni-1"}, "eni-1", "arn:{p}:ec2:{r}:111111111111:network-interface/eni-1"),
     "aws.iam-group": (
@@ -52,6 +81,13 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
     "aws.lambda": (
         {"FunctionName": "f", "FunctionArn": "arn:{p}:lambda:{r}:111111111111:function:f"},
         "f", "arn:{p}:lambda:{r}:111111111111:function:f"),
+    "aws.launch-config": (
+        {"LaunchConfigurationName": "c",
+         "LaunchConfigurationARN": "arn:{p}:autoscaling:{r}:111111111111:launchConfiguration:u:name/c"},
+        "c", "arn:{p}:autoscaling:{r}:111111111111:launchConfiguration:u:name/c"),
+    "aws.launch-template-version": (
+        {"LaunchTemplateId": "lt-1", "VersionNumber": 2},
+        "lt-1", "arn:{p}:ec2:{r}:111111111111:launch-template/lt-1/2"),
     "aws.rds": (
         {"DBInstanceIdentifier": "db", "DBInstanceArn": "arn:{p}:rds:{r}:111111111111:db:db"},
         "db", "arn:{p}:rds:{r}:111111111111:db:db"),
@@ -111,11 +147,152 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
     "aws.redshift": (
         {"ClusterIdentifier": "main"},
         "main", "arn:{p}:redshift:{r}:111111111111:cluster:main"),
+    "aws.sagemaker-data-quality-job-definition": (
+        {"JobDefinitionName": "n",
+         "JobDefinitionArn": "arn:{p}:sagemaker:{r}:111111111111:data-quality-job-definition/n"},
+        "arn:{p}:sagemaker:{r}:111111111111:data-quality-job-definition/n",
+        "arn:{p}:sagemaker:{r}:111111111111:data-quality-job-definition/n"),
+    "aws.sagemaker-endpoint-config": (
+        {"EndpointConfigName": "n", "EndpointConfigArn": "arn:{p}:sagemaker:{r}:111111111111:endpoint-config/n"},
+        "arn:{p}:sagemaker:{r}:111111111111:endpoint-config/n",
+        "arn:{p}:sagemaker:{r}:111111111111:endpoint-config/n"),
+    "aws.sagemaker-model": (
+        {"ModelName": "n", "ModelArn": "arn:{p}:sagemaker:{r}:111111111111:model/n"},
+        "arn:{p}:sagemaker:{r}:111111111111:model/n",
+        "arn:{p}:sagemaker:{r}:111111111111:model/n"),
+    "aws.sagemaker-model-bias-job-definition": (
+        {"JobDefinitionName": "n",
+         "JobDefinitionArn": "arn:{p}:sagemaker:{r}:111111111111:model-bias-job-definition/n"},
+        "arn:{p}:sagemaker:{r}:111111111111:model-bias-job-definition/n",
+        "arn:{p}:sagemaker:{r}:111111111111:model-bias-job-definition/n"),
+    "aws.sagemaker-model-explainability-job-definition": (
+        {"JobDefinitionName": "n",
+         "JobDefinitionArn": "arn:{p}:sagemaker:{r}:111111111111:model-explainability-job-definition/n"},
+        "arn:{p}:sagemaker:{r}:111111111111:model-explainability-job-definition/n",
+        "arn:{p}:sagemaker:{r}:111111111111:model-explainability-job-definition/n"),
+    "aws.sagemaker-model-quality-job-definition": (
+        {"JobDefinitionName": "n",
+         "JobDefinitionArn": "arn:{p}:sagemaker:{r}:111111111111:model-quality-job-definition/n"},
+        "arn:{p}:sagemaker:{r}:111111111111:model-quality-job-definition/n",
+        "arn:{p}:sagemaker:{r}:111111111111:model-quality-job-definition/n"),
+    "aws.catalog-portfolio": (
+        {"Id": "port-1", "ARN": "arn:{p}:catalog:{r}:111111111111:portfolio/port-1"},
+        "port-1", "arn:{p}:catalog:{r}:111111111111:portfolio/port-1"),
+    "aws.datasync-task": (
+        {"Name": "t", "TaskArn": "arn:{p}:datasync:{r}:111111111111:task/task-1"},
+        "arn:{p}:datasync:{r}:111111111111:task/task-1", "arn:{p}:datasync:{r}:111111111111:task/task-1"),
+    "aws.glue-job": ({"Name": "j"}, "j", "arn:{p}:glue:{r}:111111111111:job/j"),
+    "aws.glue-ml-transform": (
+        {"TransformId": "tfm-1", "Name": "n"}, "tfm-1", "arn:{p}:glue:{r}:111111111111:mlTransform/tfm-1"),
+    "aws.s3-access-point": (
+        {"Name": "n", "AccessPointArn": "arn:{p}:s3:{r}:111111111111:accesspoint/n"},
+        "n", "arn:{p}:s3:{r}:111111111111:accesspoint/n"),
     "aws.sagemaker-notebook": (
         {"NotebookInstanceName": "n", "NotebookInstanceArn": "arn:{p}:sagemaker:{r}:111111111111:notebook-instance/n"},
         "arn:{p}:sagemaker:{r}:111111111111:notebook-instance/n",
         "arn:{p}:sagemaker:{r}:111111111111:notebook-instance/n"),
+    "aws.transit-gateway": (
+        {"TransitGatewayId": "tgw-1", "TransitGatewayArn": "arn:{p}:ec2:{r}:111111111111:transit-gateway/tgw-1"},
+        "tgw-1", "arn:{p}:ec2:{r}:111111111111:transit-gateway/tgw-1"),
+    "aws.distribution": (
+        {"Id": "E1", "ARN": "arn:{p}:cloudfront::111111111111:distribution/E1"},
+        "E1", "arn:{p}:cloudfront::111111111111:distribution/E1"),
+    "aws.acm-certificate": (
+        {"DomainName": "example.com", "CertificateArn": "arn:{p}:acm:{r}:111111111111:certificate/c"},
+        "arn:{p}:acm:{r}:111111111111:certificate/c", "arn:{p}:acm:{r}:111111111111:certificate/c"),
+    "aws.graphql-api": (
+        {"apiId": "a1", "name": "n", "arn": "arn:{p}:appsync:{r}:111111111111:apis/a1"},
+        "a1", "arn:{p}:appsync:{r}:111111111111:apis/a1"),
+    "aws.user-pool": (
+        {"Id": "u_1", "Name": "n", "Arn": "arn:{p}:cognito-idp:{r}:111111111111:userpool/u_1"},
+        "u_1", "arn:{p}:cognito-idp:{r}:111111111111:userpool/u_1"),
+    "aws.identity-pool": (
+        {"IdentityPoolId": "r:1", "IdentityPoolName": "n"},
+        "r:1", "arn:{p}:cognito-identity:{r}:111111111111:identitypool/r:1"),
+    "aws.apigwv2-route": (
+        {"RouteId": "r1", "RouteKey": "GET /", "c7n:parent-id": "a1"},
+        "r1", "arn:{p}:apigateway:{r}::/apis/a1/routes/r1"),
+    "aws.apigwv2-stage": (
+        {"StageName": "prod", "c7n:parent-id": "a1"},
+        "a1/prod", "arn:{p}:apigateway:{r}::/apis/a1/stages/prod"),
+    "aws.apigw-domain-name": (
+        {"domainName": "api.example.com"},
+        "api.example.com", "arn:{p}:apigateway:{r}::/domainnames/api.example.com"),
+    "aws.step-machine": (
+        {"name": "m", "stateMachineArn": "arn:{p}:states:{r}:111111111111:stateMachine:m"},
+        "arn:{p}:states:{r}:111111111111:stateMachine:m", "arn:{p}:states:{r}:111111111111:stateMachine:m"),
+    "aws.firewall": (
+        {"FirewallName": "f", "FirewallArn": "arn:{p}:network-firewall:{r}:111111111111:firewall/f"},
+        "f", "arn:{p}:network-firewall:{r}:111111111111:firewall/f"),
+    "aws.event-bus": (
+        {"Name": "b", "Arn": "arn:{p}:events:{r}:111111111111:event-bus/b"},
+        "b", "arn:{p}:events:{r}:111111111111:event-bus/b"),
+    "aws.athena-work-group": (
+        {"Name": "w", "State": "ENABLED"},
+        "w", "arn:{p}:athena:{r}:111111111111:workgroup/w"),
+    "aws.wafv2": (
+        {"Id": "1", "Name": "w", "ARN": "arn:{p}:wafv2:{r}:111111111111:regional/webacl/w/1"},
+        "1", "arn:{p}:wafv2:{r}:111111111111:regional/webacl/w/1"),
+    "aws.hostedzone": (
+        {"Id": "/hostedzone/Z1", "Name": "example.com."},
+        "/hostedzone/Z1", "arn:{p}:route53:::hostedzone/Z1"),
+    "aws.ses-configuration-set-v2": (
+        {"ConfigurationSetName": "c"},
+        "c", "arn:{p}:ses:{r}:111111111111:configuration-set/c"),
+    "aws.apigwv2": (
+        {"ApiId": "a1", "Name": "n"},
+        "a1", "arn:{p}:apigateway:{r}::/apis/a1"),
+    "aws.ssm-document": ({"Name": "d"}, "d", "arn:{p}:ssm:{r}:111111111111:document/d"),
+    "aws.transfer-connector": (
+        {"ConnectorId": "c-1", "Arn": "arn:{p}:transfer:{r}:111111111111:connector/c-1"},
+        "c-1", "arn:{p}:transfer:{r}:111111111111:connector/c-1"),
+    "aws.transfer-server": (
+        {"ServerId": "s-1", "Arn": "arn:{p}:transfer:{r}:111111111111:server/s-1"},
+        "s-1", "arn:{p}:transfer:{r}:111111111111:server/s-1"),
+    "aws.rds-cluster": (
+        {"DBClusterIdentifier": "c", "DBClusterArn": "arn:{p}:rds:{r}:111111111111:cluster:c"},
+        "c", "arn:{p}:rds:{r}:111111111111:cluster:c"),
+    "aws.elasticsearch": (
+        {"DomainName": "d", "ARN": "arn:{p}:es:{r}:111111111111:domain/d"},
+        "d", "arn:{p}:es:{r}:111111111111:domain/d"),
+    "aws.rds-global-cluster": (
+        {"GlobalClusterIdentifier": "g", "GlobalClusterArn": "arn:{p}:rds::111111111111:global-cluster:g"},
+        "g", "arn:{p}:rds::111111111111:global-cluster:g"),
+    "aws.dax": (
+        {"ClusterName": "d", "ClusterArn": "arn:{p}:dax:{r}:111111111111:cache/d"},
+        "d", "arn:{p}:dax:{r}:111111111111:cache/d"),
+    "aws.dms-endpoint": (
+        {"EndpointIdentifier": "e", "EndpointArn": "arn:{p}:dms:{r}:111111111111:endpoint:ABC"},
+        "arn:{p}:dms:{r}:111111111111:endpoint:ABC", "arn:{p}:dms:{r}:111111111111:endpoint:ABC"),
+    "aws.dms-replication-task": (
+        {"ReplicationTaskIdentifier": "t", "ReplicationTaskArn": "arn:{p}:dms:{r}:111111111111:task:ABC"},
+        "arn:{p}:dms:{r}:111111111111:task:ABC", "arn:{p}:dms:{r}:111111111111:task:ABC"),
+    "aws.fsx": (
+        {"FileSystemId": "fs-1", "ResourceARN": "arn:{p}:fsx:{r}:111111111111:file-system/fs-1"},
+        "fs-1", "arn:{p}:fsx:{r}:111111111111:file-system/fs-1"),
+    "aws.kafka": (
+        {"ClusterName": "k", "ClusterArn": "arn:{p}:kafka:{r}:111111111111:cluster/k/1-2"},
+        "arn:{p}:kafka:{r}:111111111111:cluster/k/1-2", "arn:{p}:kafka:{r}:111111111111:cluster/k/1-2"),
+    "aws.kinesis": (
+        {"StreamName": "s", "StreamARN": "arn:{p}:kinesis:{r}:111111111111:stream/s"},
+        "s", "arn:{p}:kinesis:{r}:111111111111:stream/s"),
+    "aws.firehose": (
+        {"DeliveryStreamName": "s", "DeliveryStreamARN": "arn:{p}:firehose:{r}:111111111111:deliverystream/s"},
+        "s", "arn:{p}:firehose:{r}:111111111111:deliverystream/s"),
+    "aws.message-broker": (
+        {"BrokerId": "b-1", "BrokerArn": "arn:{p}:mq:{r}:111111111111:broker:b:b-1"},
+        "b-1", "arn:{p}:mq:{r}:111111111111:broker:b:b-1"),
+    "aws.rds-proxy": (
+        {"DBProxyName": "p", "DBProxyArn": "arn:{p}:rds:{r}:111111111111:db-proxy:prx-1"},
+        "p", "arn:{p}:rds:{r}:111111111111:db-proxy:prx-1"),
+    "aws.rds-subscription": (
+        {"CustSubscriptionId": "s", "EventSubscriptionArn": "arn:{p}:rds:{r}:111111111111:es:s"},
+        "s", "arn:{p}:rds:{r}:111111111111:es:s"),
     "aws.vpc": ({"VpcId": "vpc-1"}, "vpc-1", "arn:{p}:ec2:{r}:111111111111:vpc/vpc-1"),
+    "aws.vpn-connection": (
+        {"VpnConnectionId": "vpn-1"}, "vpn-1", "arn:{p}:ec2:{r}:111111111111:vpn-connection/vpn-1"),
+    "aws.workspaces": (
+        {"WorkspaceId": "ws-1"}, "ws-1", "arn:{p}:workspaces:{r}:111111111111:workspace/ws-1"),
 }
 PLACES = (("aws", "eu-west-1"), ("aws-cn", "cn-north-1"), ("aws-us-gov", "us-gov-west-1"))
 WELL_FORMED = re.compile(r"arn:aws(-cn|-us-gov)?:[a-z0-9-]+:[a-z0-9-]*:(\d{12})?:\S+")

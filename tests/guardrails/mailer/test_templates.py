@@ -197,13 +197,18 @@ def test_every_shipped_type_is_named_as_c7n_names_it(moto: Moto, tmp_path: Path)
         manager = engine.load(data, tmp_path).resource_manager
         model = manager.resource_type
         resource = {key: f"the-{key}" for key in (
-            model.id, model.name, "Name", "stageName", "restApiId", "id", "LoadBalancerName")}
+            model.id, model.name, "Name", "stageName", "restApiId", "id", "LoadBalancerName", "c7n:parent-id")}
         resource |= {key: f"arn:aws:x:::{key}" for key in (
             "Arn", "TrailARN", "TableArn", "LoadBalancerArn", "FileSystemArn", "DBInstanceArn", "DBSnapshotArn",
             "DBClusterSnapshotArn", "repositoryArn", "FunctionArn", "ARN", "QueueArn", "TopicArn", "arn",
-            "ReplicationInstanceArn", "taskDefinitionArn", "NotebookInstanceArn")}
+            "ReplicationInstanceArn", "taskDefinitionArn", "NotebookInstanceArn", "TargetGroupArn",
+            "AutoScalingGroupARN", "LaunchConfigurationARN", "TransitGatewayArn", "nodegroupArn",
+            "StackId", "clusterArn", "serviceArn", "ClusterArn", "EnvironmentArn", "CertificateArn")}
+        if isinstance(own := getattr(model, "arn", None), str):
+            resource.setdefault(own, f"arn:aws:x:::{own}")
         text = rendered({**message, "policy": data, "resources": [resource]}, "guardrails.txt")
-        if type_ not in ("aws.account", "aws.rest-stage", "aws.rds-snapshot"):
+        if type_ not in ("aws.account", "aws.rest-stage", "aws.rds-snapshot", "aws.launch-config", "aws.emr",
+                         "aws.launch-template-version"):
             assert f"    {manager.get_arns([resource])[0]}\n" in text, (type_, text)
         shown = "stageName" if type_ == "aws.rest-stage" else model.name if "arn" in model.id.lower() else None
         shown = "TopicArn" if type_ == "aws.sns" else shown  # its display name is mostly empty

@@ -49,11 +49,11 @@ def test_each_partition_has_its_console(policy: str, region: str, resource: str,
 
 
 def test_another_type_is_found_by_its_arn() -> None:
-    other = replace(found("ec2-patched", "eu-west-1", "f", "arn:aws:kinesis:eu-west-1:1:stream/f"),
-                    resource_type="aws.kinesis")
+    other = replace(found("ec2-patched", "eu-west-1", "f", "arn:aws:gamelift:eu-west-1:1:fleet/f"),
+                    resource_type="aws.gamelift-fleet")
     assert console_url(other) == (
-        "https://console.aws.amazon.com/go/view?arn=arn%3Aaws%3Akinesis%3Aeu-west-1%3A1%3Astream%2Ff")
-    assert console_url(replace(other, arn="arn:aws-cn:kinesis:cn-north-1:1:stream/f")) == ""
+        "https://console.aws.amazon.com/go/view?arn=arn%3Aaws%3Agamelift%3Aeu-west-1%3A1%3Afleet%2Ff")
+    assert console_url(replace(other, arn="arn:aws-cn:gamelift:cn-north-1:1:fleet/f")) == ""
 
 
 def test_every_type_that_the_policies_use_has_a_page() -> None:

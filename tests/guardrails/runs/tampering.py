@@ -15,6 +15,7 @@ TWO_STATES = {
     "disable_ebs_encryption_by_default", "enable_ebs_encryption_by_default", "modify_db_instance",
     "modify_cluster", "modify_subnet_attribute", "stop_logging", "update_access_key", "update_table", "update_detector",
     "start_instances",
+    "modify_document_permission",
     # A flow log cannot be modified, and a snapshot cannot become one of another volume.
     "delete_flow_logs", "delete_snapshot",
 }

@@ -39,3 +39,20 @@ def test_a_new_method_setting_does_not_encrypt(moto: Moto) -> None:
     ])
     assert {name: setting["cacheDataEncrypted"] for name, setting in stage["methodSettings"].items()} == {
         "*/*": False, "~1pets/GET": True}
+
+
+def test_a_stage_keeps_its_client_certificate(moto: Moto) -> None:
+    client = moto.client("apigateway")
+    api = client.create_rest_api(name="api")
+    client.put_method(restApiId=api["id"], resourceId=api["rootResourceId"], httpMethod="GET", authorizationType="NONE")
+    client.put_integration(restApiId=api["id"], resourceId=api["rootResourceId"], httpMethod="GET", type="MOCK")
+    client.create_deployment(restApiId=api["id"], stageName="prod")
+    stage = {"restApiId": api["id"], "stageName": "prod"}
+    assert "clientCertificateId" not in client.get_stage(**stage)
+    for value in ("c1", ""):
+        client.update_stage(**stage, patchOperations=[
+            {"op": "replace", "path": "/clientCertificateId", "value": value},
+            {"op": "replace", "path": "/description", "value": f"with {value}"},
+        ])
+        assert client.get_stage(**stage).get("clientCertificateId", "") == value
+        assert client.get_stage(**stage)["description"] == f"with {value}"

@@ -113,3 +113,14 @@ def test_policies_in_bulk_have_names_and_ids_and_documents_are_encoded_everywher
         key: made[key] for key in ("PolicyName", "PolicyId", "Arn")}
     version = iam.get_policy_version(PolicyArn=made["Arn"], VersionId="v1")["PolicyVersion"]
     assert version["Document"] == document == shown["PolicyVersionList"][0]["Document"]
+
+
+def test_a_policy_counts_as_a_boundary(iam: Any, boundary: str) -> None:
+    def count() -> int:
+        [policy] = iam.list_policies(Scope="Local")["Policies"]
+        return int(policy["PermissionsBoundaryUsageCount"])
+
+    assert count() == 0
+    iam.create_user(UserName="u", PermissionsBoundary=boundary)
+    iam.create_role(RoleName="r", AssumeRolePolicyDocument="{}", PermissionsBoundary=boundary)
+    assert count() == 2

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import pytest
 
+from guardrails.sandbox import Sandbox, SandboxError
 from guardrails.sandbox.given_state import set_state
 from tests.moto_server import ACCOUNT, REGION, Moto
 
@@ -30,3 +31,12 @@ def test_a_value_that_was_not_set_yet(moto: Moto) -> None:
 def test_what_is_not_there_or_of_another_type_is_an_error(moto: Moto, path: str, value: object) -> None:
     with pytest.raises(LookupError, match="account_summary"):
         set_state(path, value, account=ACCOUNT, region=REGION)
+
+
+def test_a_value_in_the_sandbox(sandbox: Sandbox, account: str) -> None:
+    iam = sandbox.client("iam", account)
+    assert iam.get_account_summary()["SummaryMap"]["AccountMFAEnabled"] == 0
+    sandbox.set_state("iam.account_summary._account_mfa_enabled", 1, account=account)
+    assert iam.get_account_summary()["SummaryMap"]["AccountMFAEnabled"] == 1
+    with pytest.raises(SandboxError, match=r"nothing was set: .*account_summary"):
+        sandbox.set_state("iam.account_summary.none", 1, account=account)

@@ -440,3 +440,22 @@ def clusters(cloud: Cloud) -> Drift:
 
     return Drift(pulled("redshift", {"type": "set-attributes", "attributes": {"AllowVersionUpgrade": True}}), names,
                  state, lambda found: set() if found["AllowVersionUpgrade"] else {"no upgrades"})
+
+
+# -- documents of Systems Manager -------------------------------------------------------------------------------
+
+
+@drifts("ssm-document", "set-sharing")
+def public_documents(cloud: Cloud) -> Drift:
+    ssm, names = cloud.client("ssm"), ["one", "two"]
+    content = json.dumps({"schemaVersion": "2.2", "mainSteps": []})
+    for name in names:
+        ssm.create_document(Name=name, Content=content, DocumentType="Command")
+        ssm.modify_document_permission(Name=name, PermissionType="Share", AccountIdsToAdd=["all"])
+
+    def state() -> State:
+        return {name: sorted(ssm.describe_document_permission(Name=name, PermissionType="Share")["AccountIds"])
+                for name in names}
+
+    return Drift(pulled("ssm-document", {"type": "set-sharing", "remove": ["all"]}), names, state,
+                 lambda found: {"public"} if "all" in found else set())

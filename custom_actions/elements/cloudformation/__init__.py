@@ -1,0 +1,1 @@
+"""Stacks: whether they are protected against deletion."""

@@ -1,0 +1,1 @@
+"""Private repositories: how often their images are scanned."""

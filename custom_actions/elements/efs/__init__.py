@@ -1,0 +1,1 @@
+"""EFS file systems: automatic backups, access points, and mount targets in public subnets."""

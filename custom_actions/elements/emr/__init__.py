@@ -1,0 +1,1 @@
+"""EMR clusters: whether the internet can reach their primary nodes."""

@@ -1,0 +1,29 @@
+"""`not-protected`: a stack that was deleted meanwhile is none to protect, and a denied answer is an error."""
+from __future__ import annotations
+
+import pytest
+from botocore.exceptions import ClientError
+
+from custom_actions.elements.cloudformation.protection import protected
+
+
+class Answering:
+    """A client whose DescribeStacks answers with an error or a stack."""
+
+    def __init__(self, code: str = "", message: str = "", **stack: object) -> None:
+        self.code, self.message, self.stack = code, message, stack
+
+    def describe_stacks(self, StackName: str) -> dict[str, object]:  # noqa: N803 - boto3's name
+        if self.code:
+            raise ClientError({"Error": {"Code": self.code, "Message": self.message}}, "DescribeStacks")
+        return {"Stacks": [self.stack]}
+
+
+def test_deleted_meanwhile() -> None:
+    assert protected(Answering("ValidationError", "Stack with id x does not exist"), "x")
+    assert protected(Answering(StackStatus="DELETE_COMPLETE"), "x")
+
+
+def test_denied() -> None:
+    with pytest.raises(ClientError):
+        protected(Answering("AccessDenied", "no"), "x")

@@ -1,0 +1,12 @@
+"""What was added to moto's Athena, as AWS has it."""
+from __future__ import annotations
+
+from tests.moto_server import Moto
+
+
+def test_a_workgroup_keeps_its_time(moto: Moto) -> None:
+    athena = moto.client("athena")
+    athena.create_work_group(Name="w")
+    first, second = (athena.get_work_group(WorkGroup="w")["WorkGroup"]["CreationTime"] for _ in range(2))
+    assert first == second
+    assert first in {each["CreationTime"] for each in athena.list_work_groups()["WorkGroups"]}
