@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import UnknownRegionError
+from botocore.session import get_session
+
 from custom_actions.fixing import JOURNAL, NOT_SENT, interrupted
 from custom_actions.resources import COUNTS, PASSED, UNKNOWN, ResourceCounts, is_unknown_text, unknown_text
 
@@ -68,6 +71,10 @@ _TARGET_FAILED = re.compile(r"c7n_org:WARNING Error running policy in (.+) @ (\S
 _LOGGED = re.compile(r" - (?P<logger>\S+) - (?P<level>WARNING|ERROR|CRITICAL) - (?P<message>.*)$")
 # c7n logs this when a call for a bucket fails, and continues without that information about the bucket.
 _CUT_SHORT = re.compile(r"unable to invoke method")
+_NO_ENDPOINT = re.compile(
+    r'Could not connect to the endpoint URL: "https://([a-z0-9-]+)\.([a-z]+-[a-z-]+-\d+)\.amazonaws\.com')
+# Where an endpoint is not named as the service.
+_ENDPOINTS = {"email": "ses"}
 _REASON_LIMIT = 300
 Key = tuple[str, str, str]
 
@@ -168,6 +175,8 @@ def _check(
 
     # A policy fails when it has unknown resources, but only after it has processed all others.
     if key in log.failed and not (judgement and judgement.unknown and is_unknown_text(log.failed[key])):
+        if service := missing_service(log.failed[key]):
+            return ended(State.SKIPPED, f"AWS does not offer {service} in {region}", unknown=False)
         # In a sweep, the list may be from an earlier run, because this one failed before it had read everything.
         return ended(state_of(log.failed[key]), log.failed[key], unknown=fixing)
     if judgement:
@@ -255,6 +264,22 @@ def judge(output: Output, *, did_not_end: str = "it was started but did not fini
     # A fix is complete without its message, but somebody must hear that nobody was told.
     return Judgement(
         State.RAN, next((message for message in logged if NOT_SENT in message), ""), resources, counts=counts)
+
+
+def missing_service(error: str) -> str:
+    """The service whose endpoint could not be reached because AWS does not offer it in that region; else empty.
+
+    Both must hold: the endpoint's name leads nowhere, and botocore knows the service in other regions only.
+    """
+    if not (found := _NO_ENDPOINT.search(error)):
+        return ""
+    session, (endpoint, region) = get_session(), found.groups()
+    service = _ENDPOINTS.get(endpoint, endpoint)
+    try:
+        here = session.get_available_regions(service, session.get_partition_for_region(region))
+    except UnknownRegionError:
+        return ""
+    return service if session.get_available_regions(service) and region not in here else ""
 
 
 def has_conditions(policy: Policy) -> bool:

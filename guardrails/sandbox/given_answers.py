@@ -5,6 +5,8 @@ answer instead. The answer must fit botocore's model of the operation's output, 
 unknown members, wrong types and missing required members are errors. It is written in the operation's own protocol, and
 read by the real client.
 
+What a new account answers to some of these calls is given from the beginning, so that an audit of the sandbox is whole.
+
 A given answer is the same for all regions and parameters, and stays until the next reset. It does not change when
 something is created, so a fix cannot be tested with it.
 
@@ -30,6 +32,12 @@ from moto.core.utils import get_service_model
 _SCOPE = re.compile(r"Credential=[^/,]+/\d{8}/[^/,]+/([^/,]+)/aws4_request")
 Environ = dict[str, Any]
 
+_NEW_ACCOUNT: Mapping[str, Mapping[str, Any]] = {
+    "accessanalyzer.list_analyzers": {"analyzers": []},
+    "ec2.get_snapshot_block_public_access_state": {"State": "unblocked"},
+}
+"""What an account answers in which nothing was turned on."""
+
 
 class GivenAnswers:
     """The answers by service and operation; a WSGI application that gives them, and asks `beneath` for all others."""
@@ -37,6 +45,7 @@ class GivenAnswers:
     def __init__(self, beneath: Callable[..., Iterable[bytes]]) -> None:
         self._beneath = beneath
         self._answers: dict[tuple[str, str, str], _Answer] = {}
+        self.clear()
 
     def give(self, call: str, answer: Mapping[str, Any], account: str = "") -> None:
         """Give the answer to each call of an operation from now on, in place of an earlier one.
@@ -52,11 +61,13 @@ class GivenAnswers:
         self._answers[account, written.model.service_model.service_name, written.model.name] = written
 
     def clear(self) -> None:
-        """Give no answers any more."""
+        """Give the answers of a new account only."""
         self._answers.clear()
+        for call, answer in _NEW_ACCOUNT.items():
+            self.give(call, answer)
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        if self._answers and (found := self._find(environ)):
+        if found := self._find(environ):
             start_response("200 OK", [*found.headers.items(), ("Content-Length", str(len(found.body)))])
             return [found.body]
         return self._beneath(environ, start_response)
@@ -64,8 +75,11 @@ class GivenAnswers:
     def _find(self, environ: Environ) -> _Answer | None:
         scope = _SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
         account = environ.get("HTTP_X_MOTO_ACCOUNT_ID", "")
-        for (of, _, _), answer in self._answers.items():
-            if scope and answer.model.service_model.signing_name == scope[1] and of in ("", account) and _is_call(
+        if scope is None:
+            return None
+        # What is given for one account goes before what is given for all.
+        for (of, _, _), answer in sorted(self._answers.items(), key=lambda each: not each[0][0]):
+            if answer.model.service_model.signing_name == scope[1] and of in ("", account) and _is_call(
                     answer.model, environ):
                 return answer
         return None

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -80,7 +81,8 @@ def test_the_whole_set_needs_few_functions_and_each_policy_is_in_one() -> None:
 def test_names_follow_from_the_settings_alone() -> None:
     names = group_names(wanted())
     alone = [group_names([each])[each.policy.name] for each in wanted()[::10]]
-    assert alone == [names[each.policy.name] for each in wanted()[::10]]
+    # Where there are many policies, they are in parts, which have numbers.
+    assert alone == [re.sub(r"-\d+of\d+$", "", names[each.policy.name]) for each in wanted()[::10]]
     elsewhere = wanted(Account("222222222222", "blue", ("us-gov-west-1",)), "us-gov-west-1", Response.OBSERVE)
     assert group_names(elsewhere) == names
 

@@ -217,7 +217,8 @@ def test_the_whole_set_needs_few_functions(sandbox: Sandbox) -> None:
     for region in {region for region, _ in outcomes}:
         functions = sandbox.client("lambda", HOME, region).list_functions()["Functions"]
         assert 0 < len(functions) <= AT_MOST
-        rules = sandbox.client("events", HOME, region).list_rules()["Rules"]
+        pages = sandbox.client("events", HOME, region).get_paginator("list_rules").paginate()
+        rules = [rule for page in pages for rule in page["Rules"]]
         config_rules = sandbox.client("config", HOME, region).get_paginator("describe_config_rules").paginate()
         found[region] = len(rules) + sum(len(page["ConfigRules"]) for page in config_rules)
     assert found == Counter(region for (region, _), outcome in outcomes.items() if outcome == "created")

@@ -86,6 +86,28 @@ def test_output_that_is_not_whole_has_not_run(
     assert reason in check.reason
 
 
+@pytest.mark.parametrize(("endpoint", "service"), [
+    ("macie2.cn-north-1.amazonaws.com.cn", "macie2"),
+    ("email.cn-north-1.amazonaws.com.cn", "ses"),
+    ("appsync.us-gov-west-1.amazonaws.com", "appsync"),
+    # Offered there, so the network is at fault; a service or region that botocore does not know; another host.
+    ("ec2.cn-north-1.amazonaws.com.cn", ""),
+    ("nosuch.eu-west-1.amazonaws.com", ""),
+    ("ec2.xx-nowhere-1.amazonaws.com", ""),
+    ("macie2.cn-north-1.example.com", ""),
+])
+def test_a_service_that_aws_does_not_offer_in_a_region_is_skipped(
+    tmp_path: Path, endpoint: str, service: str
+) -> None:
+    error = (f"{NOW}: c7n_org:ERROR Exception running policy:one account:red region:us-east-1 "
+             f'error:Could not connect to the endpoint URL: "https://{endpoint}/"\n')
+    (check,) = account(tmp_path, started("one") + error, "one")
+    if service:
+        assert (check.state, check.reason) == (State.SKIPPED, f"AWS does not offer {service} in us-east-1")
+    else:
+        assert check.state is State.ERROR and endpoint in check.reason
+
+
 UNREAD = json.dumps([{"resource": "b", "reason": "GetBucketAcl: AccessDenied: no"}])
 ENDED = (f"{NOW}: c7n_org:ERROR Exception running policy:one account:red region:us-east-1 "
          "error:resources unknown: b: GetBucketAcl: AccessDenied: no\n")

@@ -87,7 +87,7 @@ def test_filters_show_what_they_say(browser: Browser) -> None:
     browser.open()
     findings = browser.findings()
     opened = [finding for finding in findings if finding.status is Status.OPEN]
-    assert browser.shown == len(opened) and f"of {len(findings)} findings shown in " in browser.count
+    assert browser.shown == len(opened) and f"of {len(findings):,} findings shown in " in browser.count
     browser.click("#filters input[value=high]")
     high = [finding for finding in opened if finding.severity == "high"]
     assert browser.shown == len(high) < len(opened)
@@ -118,7 +118,7 @@ def test_every_value_of_a_filter_leaves_as_many_as_it_says(
       const select = document.querySelector(`#filter-${arguments[0]}`); const counts = {};
       for (const value of [...select.options].map((option) => option.value).filter(Boolean)) {
         select.value = value; select.dispatchEvent(new Event('change', {bubbles: true}));
-        counts[value] = parseInt(document.querySelector('#count').textContent);
+        counts[value] = parseInt(document.querySelector('#count').textContent.replaceAll(',', ''));
       }
       return counts""", name)
     assert shown == {value: sum(of(finding) == value for finding in opened) for value in map(of, opened)}
@@ -219,7 +219,7 @@ def test_pages_turn(browser: Browser) -> None:
 def test_resources_put_their_findings_together(browser: Browser) -> None:
     browser.open(address="#findings?view=resources")
     opened = [finding for finding in browser.findings() if finding.status is Status.OPEN]
-    assert browser.count.endswith(f"on {len({finding.arn for finding in opened})} resources")
+    assert browser.count.endswith(f"on {len({finding.arn for finding in opened}):,} resources")
     risks = [float(text.replace(",", "")) for text in browser.texts("#list-resources td.c-risk")]
     sums: dict[str, float] = Counter()
     for finding in opened:
@@ -236,7 +236,7 @@ def test_findings_of_one_setting_share_a_row(browser: Browser) -> None:
     groups = Counter((one.account, one.arn, setting_of(one.policy) or one.policy)
                      for one in browser.findings() if one.status is Status.OPEN)
     shared = [key for key, number in groups.items() if number > 1]
-    assert shared and browser.count.endswith(f" shown in {len(groups)} rows")
+    assert shared and browser.count.endswith(f" shown in {len(groups):,} rows")
     _, arn, setting = shared[0]
     browser.open(address=f"#findings?resource={quote(arn)}")
     (row,) = [text for text in browser.texts("#list-findings tbody tr")
