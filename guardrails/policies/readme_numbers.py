@@ -4,6 +4,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from ..command import CHECKOUT_COMMAND
 from ..errors import GuardrailsError
 from ..paths import ROOT
 from .catalogue import load_catalogues
@@ -32,5 +33,5 @@ def with_numbers(text: str, policies: Sequence[Policy]) -> str:
     changed, places = _BLOCK.subn(lambda match: match[1] + block + match[2], text)
     if places != 1:
         raise GuardrailsError("README.md has no place for the numbers of the policies",
-                              "put back the lines <!-- numbers: ./run.sh rules --> and <!-- /numbers -->")
+                              f"put back the lines <!-- numbers: {CHECKOUT_COMMAND} rules --> and <!-- /numbers -->")
     return changed

@@ -4,10 +4,10 @@ from __future__ import annotations
 import json
 import os
 import stat
-import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from botocore.client import BaseClient
 from click.testing import Result
 
 from guardrails.errors import GuardrailsError
+from guardrails.runs import account_lock
 from guardrails.runs.account_lock import locked_accounts
 from guardrails.runs.receipt_sources import SourcedReceipt, read_receipts
 from guardrails.runs.rollback_plan import RollbackPlan
@@ -540,15 +541,14 @@ def test_a_rollback_and_a_heal_of_an_account_exclude_each_other(cloud: Cloud, tm
         assert rollback(file, tmp_path / "out").exit_code == 0
 
 
-def test_a_rollback_can_wait_for_a_heal(cloud: Cloud, tmp_path: Path) -> None:
+def test_a_rollback_can_wait_for_a_heal(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     group = group_of(cloud)
     file = written(tmp_path / "receipts.json", receipt(group, opens(group, "10.0.0.1/32")))
     with ExitStack() as heal:
         heal.enter_context(locked_accounts([HOME], Path("/the/heal")))
-        timer = threading.Timer(0.3, heal.close)
-        timer.start()
+        # The heal ends when the rollback begins to wait for it.
+        monkeypatch.setattr(account_lock, "time", SimpleNamespace(sleep=lambda seconds: heal.close()))
         result = rollback(file, tmp_path / "out", "--wait")
-        timer.join()
     assert result.exit_code == 0, result.output
     assert f"another heal or rollback works on account {HOME}: " in result.stderr
     assert "into /the/heal: waiting" in result.stderr
