@@ -71,8 +71,9 @@ _TARGET_FAILED = re.compile(r"c7n_org:WARNING Error running policy in (.+) @ (\S
 _LOGGED = re.compile(r" - (?P<logger>\S+) - (?P<level>WARNING|ERROR|CRITICAL) - (?P<message>.*)$")
 # c7n logs this when a call for a bucket fails, and continues without that information about the bucket.
 _CUT_SHORT = re.compile(r"unable to invoke method")
+# The whole of botocore's error. Only a part of an error could be the name of a resource, which anybody may have chosen.
 _NO_ENDPOINT = re.compile(
-    r'Could not connect to the endpoint URL: "https://([a-z0-9-]+)\.([a-z]+-[a-z-]+-\d+)\.amazonaws\.com')
+    r'Could not connect to the endpoint URL: "https://([a-z0-9-]+)\.([a-z]+-[a-z-]+-\d+)\.amazonaws\.com(?:\.cn)?/[^"\s]*"')
 # Where an endpoint is not named as the service.
 _ENDPOINTS = {"email": "ses"}
 _REASON_LIMIT = 300
@@ -175,7 +176,7 @@ def _check(
 
     # A policy fails when it has unknown resources, but only after it has processed all others.
     if key in log.failed and not (judgement and judgement.unknown and is_unknown_text(log.failed[key])):
-        if service := missing_service(log.failed[key]):
+        if service := missing_service(log.failed[key], region):
             return ended(State.SKIPPED, f"AWS does not offer {service} in {region}", unknown=False)
         # In a sweep, the list may be from an earlier run, because this one failed before it had read everything.
         return ended(state_of(log.failed[key]), log.failed[key], unknown=fixing)
@@ -266,15 +267,15 @@ def judge(output: Output, *, did_not_end: str = "it was started but did not fini
         State.RAN, next((message for message in logged if NOT_SENT in message), ""), resources, counts=counts)
 
 
-def missing_service(error: str) -> str:
-    """The service whose endpoint could not be reached because AWS does not offer it in that region; else empty.
+def missing_service(error: str, region: str) -> str:
+    """The service whose endpoint could not be reached because AWS does not offer it in the region; else empty.
 
-    Both must hold: the endpoint's name leads nowhere, and botocore knows the service in other regions only.
+    Both must hold: the endpoint could not be reached, and botocore knows the service in other regions only.
     """
-    if not (found := _NO_ENDPOINT.search(error)):
+    found = _NO_ENDPOINT.fullmatch(error)
+    if not found or found[2] != region:
         return ""
-    session, (endpoint, region) = get_session(), found.groups()
-    service = _ENDPOINTS.get(endpoint, endpoint)
+    session, service = get_session(), _ENDPOINTS.get(found[1], found[1])
     try:
         here = session.get_available_regions(service, session.get_partition_for_region(region))
     except UnknownRegionError:

@@ -86,26 +86,43 @@ def test_output_that_is_not_whole_has_not_run(
     assert reason in check.reason
 
 
-@pytest.mark.parametrize(("endpoint", "service"), [
-    ("macie2.cn-north-1.amazonaws.com.cn", "macie2"),
-    ("email.cn-north-1.amazonaws.com.cn", "ses"),
-    ("appsync.us-gov-west-1.amazonaws.com", "appsync"),
+UNREACHABLE = 'Could not connect to the endpoint URL: "https://{}/"'
+
+
+@pytest.mark.parametrize(("region", "endpoint", "service"), [
+    ("cn-north-1", "macie2.cn-north-1.amazonaws.com.cn", "macie2"),
+    ("cn-north-1", "email.cn-north-1.amazonaws.com.cn", "ses"),
+    ("us-gov-west-1", "appsync.us-gov-west-1.amazonaws.com", "appsync"),
     # Offered there, so the network is at fault; a service or region that botocore does not know; another host.
-    ("ec2.cn-north-1.amazonaws.com.cn", ""),
-    ("nosuch.eu-west-1.amazonaws.com", ""),
-    ("ec2.xx-nowhere-1.amazonaws.com", ""),
-    ("macie2.cn-north-1.example.com", ""),
+    ("cn-north-1", "ec2.cn-north-1.amazonaws.com.cn", ""),
+    ("eu-west-1", "nosuch.eu-west-1.amazonaws.com", ""),
+    ("xx-nowhere-1", "ec2.xx-nowhere-1.amazonaws.com", ""),
+    ("cn-north-1", "macie2.cn-north-1.example.com", ""),
+    # The endpoint of another region than the check's.
+    ("us-east-1", "macie2.cn-north-1.amazonaws.com.cn", ""),
 ])
 def test_a_service_that_aws_does_not_offer_in_a_region_is_skipped(
-    tmp_path: Path, endpoint: str, service: str
+    tmp_path: Path, region: str, endpoint: str, service: str
 ) -> None:
-    error = (f"{NOW}: c7n_org:ERROR Exception running policy:one account:red region:us-east-1 "
-             f'error:Could not connect to the endpoint URL: "https://{endpoint}/"\n')
-    (check,) = account(tmp_path, started("one") + error, "one")
+    check = failed(tmp_path, region, UNREACHABLE.format(endpoint))
     if service:
-        assert (check.state, check.reason) == (State.SKIPPED, f"AWS does not offer {service} in us-east-1")
+        assert (check.state, check.reason) == (State.SKIPPED, f"AWS does not offer {service} in {region}")
     else:
         assert check.state is State.ERROR and endpoint in check.reason
+
+
+@pytest.mark.parametrize("text", ["ValidationError: {}", "tag {}: invalid", "{} is no name", "{}\""])
+def test_a_name_that_reads_like_such_an_error_skips_nothing(tmp_path: Path, text: str) -> None:
+    error = text.format(UNREACHABLE.format("macie2.cn-north-1.amazonaws.com.cn"))
+    assert failed(tmp_path, "cn-north-1", error).state is State.ERROR
+
+
+def failed(tmp_path: Path, region: str, error: str) -> Check:
+    """The check of a policy that ended with an error in a region."""
+    where = f"policy:one account:red region:{region}"
+    log = f"{NOW}: c7n_org:DEBUG Running {where}\n{NOW}: c7n_org:ERROR Exception running {where} error:{error}\n"
+    (check,) = account_for({(RED, region): (policy("one"),)}, log, tmp_path)
+    return check
 
 
 UNREAD = json.dumps([{"resource": "b", "reason": "GetBucketAcl: AccessDenied: no"}])
