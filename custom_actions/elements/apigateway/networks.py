@@ -4,19 +4,13 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, ClassVar
 
-from c7n.utils import chunks
-
 from ...addresses import LAST, SOURCE_IP, AddressError, Block, block, is_world, let_in, merge
-from ...aws import call
+from ...aws import filtered
 from .document import Condition
 
 VPC, ENDPOINT = "aws:sourcevpc", "aws:sourcevpce"
-
-_FILTER_VALUES = 200
-"""How many values EC2 accepts in one filter."""
 
 
 @dataclass(frozen=True)
@@ -95,15 +89,10 @@ def existing(ec2: Any, account: str, named: Collection[tuple[str, str]]) -> dict
         (VPC, "describe_vpcs", "vpc-id", "Vpcs", "VpcId"),
         (ENDPOINT, "describe_vpc_endpoints", "vpc-endpoint-id", "VpcEndpoints", "VpcEndpointId"),
     ):
-        ids = sorted(value for kind, value in named if kind == key)
+        ids = [value for kind, value in named if kind == key]
         # A shared VPC can be described too, but other accounts use it as well.
         found[key] = {
-            entry[identifier] for some in chunks(ids, _FILTER_VALUES)
-            for page in call(partial(_pages, ec2, operation, name, some)) for entry in page[listed]
+            entry[identifier] for entry in filtered(ec2, operation, listed, name, ids)
             if entry.get("OwnerId") == account
         }
     return found
-
-
-def _pages(ec2: Any, operation: str, name: str, values: list[str]) -> list[Mapping[str, Any]]:
-    return list(ec2.get_paginator(operation).paginate(Filters=[{"Name": name, "Values": values}]))

@@ -5,12 +5,9 @@ from typing import Any
 
 from c7n.exceptions import PolicyExecutionError
 from c7n.filters import Filter
-from c7n.utils import chunks, local_session, type_schema
+from c7n.utils import local_session, type_schema
 
-from ...aws import call
-
-_FILTER_VALUES = 200
-"""The maximum number of values of an EC2 filter."""
+from ...aws import filtered
 
 
 class InOneZone(Filter):
@@ -38,14 +35,9 @@ class InOneZone(Filter):
 
     def process(self, resources: list[dict[str, Any]], event: Any = None) -> list[dict[str, Any]]:
         client = local_session(self.manager.session_factory).client("ec2")
-        zones: dict[str, str] = {}
-        for some in chunks(sorted({subnet for each in resources for subnet in _subnets(each)}), _FILTER_VALUES):
-            zones |= call(lambda ids=list(some): {
-                subnet["SubnetId"]: subnet["AvailabilityZoneId"]
-                for page in client.get_paginator("describe_subnets").paginate(
-                    Filters=[{"Name": "subnet-id", "Values": ids}])
-                for subnet in page["Subnets"]
-            })
+        named = {subnet for each in resources for subnet in _subnets(each)}
+        zones = {subnet["SubnetId"]: subnet["AvailabilityZoneId"]
+                 for subnet in filtered(client, "describe_subnets", "Subnets", "subnet-id", named)}
         found = []
         for each in resources:
             if unseen := sorted(set(_subnets(each)) - zones.keys()):

@@ -51,9 +51,12 @@ class FixedCapacity(Filter):
             for page in client.get_paginator("describe_scaling_policies").paginate(ServiceNamespace="dynamodb")
             for policy in page["ScalingPolicies"]
         ])
+        of_resource: dict[str, list[Mapping[str, Any]]] = {}
+        for policy in policies:
+            of_resource.setdefault(policy["ResourceId"], []).append(policy)
         found = []
         for table in resources:
-            if lacking := fixed(table, policies):
+            if lacking := fixed(table, of_resource.get(_resource_id(table), ())):
                 table[self.annotation_key] = lacking
                 found.append(table)
         return found
@@ -64,10 +67,14 @@ def fixed(table: Mapping[str, Any], policies: Iterable[Mapping[str, Any]]) -> li
 
     Args:
         table: from DescribeTable.
-        policies: all scaling policies of DynamoDB, from DescribeScalingPolicies.
+        policies: its scaling policies, from DescribeScalingPolicies; those of other resources do not count.
     """
     if (table.get("BillingModeSummary") or {}).get("BillingMode") == "PAY_PER_REQUEST":
         return []
-    scaled = {
-        policy["ScalableDimension"] for policy in policies if policy["ResourceId"] == f"table/{table['TableName']}"}
+    scaled = {policy["ScalableDimension"] for policy in policies if policy["ResourceId"] == _resource_id(table)}
     return [what for what, dimension in _DIMENSIONS.items() if dimension not in scaled]
+
+
+def _resource_id(table: Mapping[str, Any]) -> str:
+    """The table's id in Application Auto Scaling."""
+    return f"table/{table['TableName']}"

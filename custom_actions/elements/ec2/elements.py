@@ -6,17 +6,14 @@ from typing import Any
 
 from c7n.exceptions import PolicyExecutionError, PolicyValidationError
 from c7n.filters import Filter
-from c7n.utils import chunks, local_session, type_schema
+from c7n.utils import local_session, type_schema
 
-from ...aws import call
+from ...aws import filtered
 from ...parameters import placeholders
 from ...ports import ADMIN
 from ..security_group import SHARE_SCHEMA, WORLD_SHARE, PrefixListReader, Rule, from_permissions, world_share
 from .exposure import PortsError, exposures, watched
 from .tags import wrong_tags
-
-_FILTER_VALUES = 200
-"""How many values EC2 accepts for one filter."""
 
 
 class ExposedPorts(Filter):
@@ -87,13 +84,9 @@ class ExposedPorts(Filter):
     def _rules(self, groups: set[str]) -> dict[str, list[Rule]]:
         """The ingress rules of each group. Raises PolicyExecutionError when AWS does not show one."""
         client = local_session(self.manager.session_factory).client("ec2")
-        pages = client.get_paginator("describe_security_groups")
-        found: dict[str, list[Rule]] = {}
-        for some in chunks(sorted(groups), _FILTER_VALUES):
-            selection = {"Filters": [{"Name": "group-id", "Values": some}], "PaginationConfig": {"PageSize": 1000}}
-            for page in call(lambda selection=selection: list(pages.paginate(**selection))):
-                for group in page["SecurityGroups"]:
-                    found[group["GroupId"]] = from_permissions(group["IpPermissions"])
+        listed = filtered(client, "describe_security_groups", "SecurityGroups", "group-id", groups,
+                          PaginationConfig={"PageSize": 1000})
+        found = {group["GroupId"]: from_permissions(group["IpPermissions"]) for group in listed}
         if unknown := sorted(groups - found.keys()):
             raise PolicyExecutionError(f"{self.type}: AWS does not show the security groups {', '.join(unknown)}")
         return found

@@ -8,12 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from c7n.filters import Filter, ValueFilter
-from c7n.utils import chunks, local_session, type_schema
+from c7n.utils import local_session, type_schema
 
-from ...aws import call
+from ...aws import call, filtered
 
-_FILTER_VALUES = 200
-"""The maximum number of values of an EC2 filter."""
 _GOING = ("deleting", "deleted")
 
 
@@ -87,13 +85,9 @@ class PublicMountTarget(Filter):
         session = local_session(self.manager.session_factory)
         efs, ec2 = session.client("efs"), session.client("ec2")
         subnets = {each["FileSystemId"]: mounted_in(efs, each["FileSystemId"]) for each in resources}
-        public: set[str] = set()
-        for some in chunks(sorted(set().union(*subnets.values())), _FILTER_VALUES):
-            public |= call(lambda ids=list(some): {
-                subnet["SubnetId"]
-                for page in ec2.get_paginator("describe_subnets").paginate(
-                    Filters=[{"Name": "subnet-id", "Values": ids}])
-                for subnet in page["Subnets"] if subnet["MapPublicIpOnLaunch"]})
+        mounted = set().union(*subnets.values())
+        public = {subnet["SubnetId"] for subnet in filtered(ec2, "describe_subnets", "Subnets", "subnet-id", mounted)
+                  if subnet["MapPublicIpOnLaunch"]}
         found = []
         for file_system in resources:
             if those := sorted(subnets[file_system["FileSystemId"]] & public):

@@ -6,11 +6,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from botocore.exceptions import ClientError
 from c7n.filters import Filter
 from c7n.utils import local_session, type_schema
 
-from ...aws import call, code_of
+from ...aws import absent
 
 _ON = ("ENABLED", "ENABLING")
 
@@ -51,9 +50,5 @@ class NoAutomaticBackup(Filter):
 
 def backup_status(client: Any, file_system: str) -> str:
     """The status of a file system's automatic backups; DISABLED when it has no backup policy."""
-    try:
-        return str(call(client.describe_backup_policy, FileSystemId=file_system)["BackupPolicy"]["Status"])
-    except ClientError as error:
-        if code_of(error) == "PolicyNotFound":
-            return "DISABLED"
-        raise
+    answer = absent(client.describe_backup_policy, "PolicyNotFound", FileSystemId=file_system)
+    return str(answer["BackupPolicy"]["Status"]) if answer else "DISABLED"

@@ -40,21 +40,16 @@ class EnvironmentSetting(ValueFilter):
     schema_alias = False
     permissions = ("elasticbeanstalk:DescribeConfigurationSettings",)
 
-    def validate(self) -> EnvironmentSetting:
-        self.data.setdefault("key", self._annotation)
-        super().validate()
-        return self
-
-    @property
-    def _annotation(self) -> str:
-        return f'"c7n:Setting:{self.data["namespace"]}:{self.data["option"]}"'
+    def __init__(self, data: Any, manager: Any = None) -> None:
+        self._annotation = f"c7n:Setting:{data['namespace']}:{data['option']}"
+        super().__init__({**data, "key": f'"{self._annotation}"'}, manager)
 
     def process(self, resources: list[dict[str, Any]], event: Any = None) -> list[dict[str, Any]]:
         client = local_session(self.manager.session_factory).client("elasticbeanstalk")
         for environment in resources:
             [settings] = call(lambda of=environment: client.describe_configuration_settings(
                 ApplicationName=of["ApplicationName"], EnvironmentName=of["EnvironmentName"]))["ConfigurationSettings"]
-            environment[self._annotation.strip('"')] = next((
+            environment[self._annotation] = next((
                 each.get("Value") for each in settings["OptionSettings"]
                 if (each["Namespace"], each["OptionName"]) == (self.data["namespace"], self.data["option"])), None)
         return list(super().process(resources, event))

@@ -6,7 +6,7 @@ Source: Macie's GetMacieSession, GetAutomatedDiscoveryConfiguration and GetAdmin
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from botocore.exceptions import ClientError
 from c7n.filters import Filter
@@ -17,7 +17,19 @@ from ...aws import call, code_of
 _OFF = "not enabled"
 
 
-class MacieOff(Filter):
+class _Switch(Filter):
+    """The account, when what `operation` reads is not on; its state is kept as `annotation_key`."""
+
+    annotation_key: ClassVar[str]
+    operation: ClassVar[str]
+
+    def process(self, resources: list[dict[str, Any]], event: Any = None) -> list[dict[str, Any]]:
+        client = local_session(self.manager.session_factory).client("macie2")
+        state = _unless_off(getattr(client, self.operation)).get("status", _OFF)
+        return [] if state == "ENABLED" else [{**account, self.annotation_key: state} for account in resources]
+
+
+class MacieOff(_Switch):
     """The account, when Amazon Macie is off or paused in this region.
 
     The state is kept on the account as `c7n:MacieOff`. A call that is refused for any other reason is an error.
@@ -39,14 +51,10 @@ class MacieOff(Filter):
     schema = type_schema("macie-off")
     permissions = ("macie2:GetMacieSession",)
     annotation_key = "c7n:MacieOff"
-
-    def process(self, resources: list[dict[str, Any]], event: Any = None) -> list[dict[str, Any]]:
-        client = local_session(self.manager.session_factory).client("macie2")
-        state = _unless_off(client.get_macie_session).get("status", _OFF)
-        return [] if state == "ENABLED" else [{**account, self.annotation_key: state} for account in resources]
+    operation = "get_macie_session"
 
 
-class MacieDiscoveryOff(Filter):
+class MacieDiscoveryOff(_Switch):
     """The account, when Amazon Macie does not look for sensitive data by itself in this region.
 
     The state is kept on the account as `c7n:MacieDiscoveryOff`. A call that is refused for any other reason than that
@@ -68,11 +76,7 @@ class MacieDiscoveryOff(Filter):
     schema = type_schema("macie-discovery-off")
     permissions = ("macie2:GetAutomatedDiscoveryConfiguration",)
     annotation_key = "c7n:MacieDiscoveryOff"
-
-    def process(self, resources: list[dict[str, Any]], event: Any = None) -> list[dict[str, Any]]:
-        client = local_session(self.manager.session_factory).client("macie2")
-        state = _unless_off(client.get_automated_discovery_configuration).get("status", _OFF)
-        return [] if state == "ENABLED" else [{**account, self.annotation_key: state} for account in resources]
+    operation = "get_automated_discovery_configuration"
 
 
 class MacieMember(Filter):

@@ -4,12 +4,9 @@ from __future__ import annotations
 from typing import Any
 
 from c7n.filters import Filter
-from c7n.utils import chunks, local_session, type_schema
+from c7n.utils import local_session, type_schema
 
-from ...aws import call
-
-_FILTER_VALUES = 200
-"""The maximum number of values of an EC2 filter."""
+from ...aws import filtered
 
 
 class Unattached(Filter):
@@ -42,9 +39,7 @@ class Unattached(Filter):
 
     def process(self, resources: list[dict[str, Any]], event: Any = None) -> list[dict[str, Any]]:
         client = local_session(self.manager.session_factory).client("ec2")
-        used: set[str] = set()
-        for some in chunks([group["GroupId"] for group in resources], _FILTER_VALUES):
-            used |= attached(client, some)
+        used = attached(client, [group["GroupId"] for group in resources])
         found = [group for group in resources if group["GroupId"] not in used]
         for group in found:
             group[self.annotation_key] = "no network interface uses the group"
@@ -53,8 +48,6 @@ class Unattached(Filter):
 
 def attached(client: Any, group_ids: list[str]) -> set[str]:
     """The groups that a network interface uses, and the other groups of those interfaces. Raises one of AWS_ERRORS."""
-    pages = call(lambda: list(client.get_paginator("describe_network_interfaces").paginate(
-        Filters=[{"Name": "group-id", "Values": list(group_ids)}], PaginationConfig={"PageSize": 1000})))
-    return {
-        group["GroupId"] for page in pages for interface in page["NetworkInterfaces"] for group in interface["Groups"]
-    }
+    interfaces = filtered(client, "describe_network_interfaces", "NetworkInterfaces", "group-id", group_ids,
+                          PaginationConfig={"PageSize": 1000})
+    return {group["GroupId"] for interface in interfaces for group in interface["Groups"]}

@@ -5,12 +5,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from c7n.filters import Filter
-from c7n.utils import chunks, local_session, type_schema
+from c7n.utils import local_session, type_schema
 
-from ...aws import call
-
-_FILTER_VALUES = 200
-"""The maximum number of values of an EC2 filter."""
+from ...aws import filtered
 
 RouteTable = Mapping[str, Any]
 
@@ -45,14 +42,8 @@ class InternetRoute(Filter):
 
     def process(self, resources: list[dict[str, Any]], event: Any = None) -> list[dict[str, Any]]:
         client = local_session(self.manager.session_factory).client("ec2")
-        tables: list[RouteTable] = []
-        for some in chunks(sorted({subnet["VpcId"] for subnet in resources}), _FILTER_VALUES):
-            tables += call(lambda vpcs=list(some): [
-                table
-                for page in client.get_paginator("describe_route_tables").paginate(
-                    Filters=[{"Name": "vpc-id", "Values": vpcs}])
-                for table in page["RouteTables"]
-            ])
+        vpcs = {subnet["VpcId"] for subnet in resources}
+        tables = filtered(client, "describe_route_tables", "RouteTables", "vpc-id", vpcs)
         found = []
         for subnet in resources:
             if way := internet_route(subnet, tables):
