@@ -44,7 +44,8 @@ class GivenAnswers:
 
     def __init__(self, beneath: Callable[..., Iterable[bytes]]) -> None:
         self._beneath = beneath
-        self._answers: dict[tuple[str, str, str], _Answer] = {}
+        # By account and by the service's name in a signature, and then by call.
+        self._answers: dict[tuple[str, str], dict[str, _Answer]] = {}
         self.clear()
 
     def give(self, call: str, answer: Mapping[str, Any], account: str = "") -> None:
@@ -58,7 +59,7 @@ class GivenAnswers:
         Raises ValueError when there is no such operation, or its output is of another shape.
         """
         written = _written(_operation(call), answer)
-        self._answers[account, written.model.service_model.service_name, written.model.name] = written
+        self._answers.setdefault((account, written.model.service_model.signing_name), {})[call] = written
 
     def clear(self) -> None:
         """Give the answers of a new account only."""
@@ -74,15 +75,12 @@ class GivenAnswers:
 
     def _find(self, environ: Environ) -> _Answer | None:
         scope = _SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
-        account = environ.get("HTTP_X_MOTO_ACCOUNT_ID", "")
-        if scope is None:
+        own, everybodys = (
+            self._answers.get((account, scope[1]), {}) if scope else {}
+            for account in (environ.get("HTTP_X_MOTO_ACCOUNT_ID", ""), ""))
+        if not own and not everybodys:
             return None
-        # What is given for one account goes before what is given for all.
-        for (of, _, _), answer in sorted(self._answers.items(), key=lambda each: not each[0][0]):
-            if answer.model.service_model.signing_name == scope[1] and of in ("", account) and _is_call(
-                    answer.model, environ):
-                return answer
-        return None
+        return next((each for each in {**everybodys, **own}.values() if _is_call(each.model, environ)), None)
 
 
 @dataclass(frozen=True)
@@ -136,9 +134,12 @@ def _is_call(model: OperationModel, environ: Environ) -> bool:
     if protocol == "json":
         return str(environ.get("HTTP_X_AMZ_TARGET", "")).endswith(f".{model.name}")
     if protocol in ("query", "ec2"):
-        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        if not environ.get("CONTENT_LENGTH"):
+            return False
+        body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
         environ["wsgi.input"] = BytesIO(body)
-        return parse_qs(body.decode(errors="replace")).get("Action") == [model.name]
+        # Every other call of the service comes here too: reading its parameters would take longer.
+        return model.name.encode() in body and parse_qs(body.decode(errors="replace")).get("Action") == [model.name]
     path, _, query = str(model.http["requestUri"]).partition("?")
     pattern = "".join(
         "(?:.+)" if part.endswith("+}") else "(?:[^/]+)" if part.startswith("{") else re.escape(part)

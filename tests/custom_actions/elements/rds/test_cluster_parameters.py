@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from c7n.config import Config
 from c7n.policy import PolicyCollection
+from c7n.resources import load_resources
 from c7n.resources.aws import AWS
 
 from tests.moto_server import ACCOUNT, REGION, Moto
@@ -14,6 +15,7 @@ from tests.moto_server import ACCOUNT, REGION, Moto
 
 def found(kind: str, filter_: dict[str, Any], output: Path) -> list[str]:
     """The resources that match, in a run with c7n's cache file, which later runs share."""
+    load_resources([kind])
     policy = {"name": f"of-{kind.rpartition('.')[2]}", "resource": kind, "filters": [filter_]}
     options = AWS().initialize(Config.empty(
         region=REGION, account_id=ACCOUNT, output_dir=str(output), dryrun=True, cache=str(output / "cache"),
