@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,11 +11,17 @@ from custom_actions.vocabulary import SEVERITIES
 
 from ..command import CHECKOUT_COMMAND
 from ..paths import ROOT
-from .policy import Policy
-from .rules_page import controls_text, mode_text, own_parameters, table
+from .policy import Kind, Policy
+from .rules_page import controls_text, own_parameters, table
 
 CHECK_PAGES = ROOT / "docs" / "checks"
 _GENERATED = f"This page is generated from the policies by `{CHECKOUT_COMMAND} rules`; edit the policies instead."
+_FREQUENCIES = {
+    "One_Hour": "every hour", "Three_Hours": "every 3 hours", "Six_Hours": "every 6 hours",
+    "Twelve_Hours": "every 12 hours", "TwentyFour_Hours": "every day",
+}
+"""AWS Config's names."""
+_RATE = re.compile(r"rate\((\d+) (\w+)\)")
 _RESPONSES = {
     "none": "reports only", "alert": "notifies the security topic", "revert": "reverts the change",
     "encrypt": "encrypts the resource", "terminate": "stops or deletes the resource",
@@ -63,8 +70,8 @@ def _page(name: str, policies: Sequence[Policy]) -> str:
         f"{_GENERATED} Parameters are at the top of the policy's file; an account overrides them with `vars` in "
         "accounts.yml.",
         "",
-        *table(("Check", "Severity", "Mode", "When it finds something"), (
-            [f"[{policy.title}](#{policy.name})", policy.severity, mode_text(policy), _response(policy)]
+        *table(("Check", "Severity", "Runs", "When it finds something"), (
+            [f"[{policy.title}](#{policy.name})", policy.severity, _runs(policy), _response(policy)]
             for policy in policies)),
         "",
         *(line for policy in policies for line in _section(policy)),
@@ -79,7 +86,7 @@ def _section(policy: Policy) -> Iterator[str]:
     yield ""
     yield f"- **Why:** {_words(metadata.get('rationale', ''))}"
     yield f"- **What to do:** {_words(metadata.get('fix', ''))}"
-    yield f"- **Severity:** {policy.severity}. **Resource:** `{policy.resource}`. **Mode:** {mode_text(policy)}."
+    yield f"- **Severity:** {policy.severity}. **Resource:** `{policy.resource}`. **Runs:** {_runs(policy)}."
     if policy.controls:
         yield f"- **Controls:** {controls_text(policy.controls)}."
     for framework, partial in policy.partial.items():
@@ -89,6 +96,21 @@ def _section(policy: Policy) -> Iterator[str]:
     for name in own_parameters(policy):
         yield f"- **Parameter `{name}`** (default `{json.dumps(defaults[name])}`): {_comment(policy, name)}"
     yield ""
+
+
+def _runs(policy: Policy) -> str:
+    """When the policy runs, in everyday words."""
+    if policy.kind is Kind.REALTIME:
+        return "within seconds of the event"
+    schedule = str(policy.mode.get("schedule") or "")
+    if schedule in _FREQUENCIES:
+        every = _FREQUENCIES[schedule]
+    elif found := _RATE.fullmatch(schedule):
+        number, unit = found.groups()
+        every = f"every {unit.removesuffix('s')}" if number == "1" else f"every {number} {unit}"
+    else:
+        every = schedule or "after each change"
+    return f"{every}, by AWS Config" if policy.kind is Kind.CONFIG_RULE else every
 
 
 def _response(policy: Policy) -> str:

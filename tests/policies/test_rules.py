@@ -1,6 +1,7 @@
 """docs/rules.md: every old rule has its row and its policy, and the page is what the policies say."""
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,10 @@ def test_a_page_says_what_the_file_says_of_a_parameter() -> None:
     [page] = [text for path, text in check_pages(load()).items() if path.name == "efs.md"]
     assert "- **Parameter `efs_kms_key`** (default `\"arn:*\"`): The KMS key (ARN) of every file system" in page
     assert "**Why:** Anyone who obtains the disks" in page
+    said = {text for page in check_pages(load()).values() for text in re.findall(r"\*\*Runs:\*\* (.+)\.", page)}
+    assert said == {
+        "within seconds of the event", "after each change, by AWS Config", "every hour, by AWS Config",
+        "every day, by AWS Config", "every hour", "every day", "every 6 hours"}
 
 
 def test_the_policies_whose_cases_give_answers_are_listed() -> None:
