@@ -141,13 +141,15 @@ def test_failures_and_quarrels_end_and_are_told(sandbox: Sandbox) -> None:
         clients["ec2"].revoke_security_group_ingress(
             GroupId=group, IpProtocol="tcp", FromPort=22, ToPort=22, CidrIp="0.0.0.0/0")
         open_port(sandbox, RED, group, 22, REGION)
+    # The six openings are handled. A function that still looked at the group would close the next one too.
+    eventually(lambda: sandbox.logs("custodian-ssh", RED, REGION).count("END RequestId") == 6, 60)
     # Another opening is closed.
     open_port(sandbox, RED, group, 80, REGION)
     eventually(lambda: ports() == {22}, 60)
     sandbox.settle()
     ours = [each for each in sandbox.events(RED) if each["eventName"] == "RevokeSecurityGroupIngress"
             and "guardrails" in each["userIdentity"]["arn"]]
-    assert len(ours) == 4
+    assert len(ours) == 4, ours
 
     queue = sqs.get_queue_url(QueueName=EVENTS_QUEUE)["QueueUrl"]
     eventually(lambda: sqs.get_queue_attributes(
