@@ -8,6 +8,7 @@ from ..face import face
 if TYPE_CHECKING:
     from .alerting import STOPPED, UNANSWERED, tell_of_failure
     from .bound import QUARRELS
+    from .change_settings import ChangeSettings
     from .confirmation import ATTEMPT, OLDEST, POLICY_KEY, NotYet, function, wait
     from .engine import (
         Answer,
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
         order_of,
         printable,
     )
+    from .settings_call import SETTINGS, Form, Parameters, SettingsCall, contains, same_names, shown_by
     from .subject import Subject
     from .telling import NOT_SENT, OTHERWISE, FixNotify, MessageNotSent, TellingFix
 
@@ -75,6 +77,7 @@ __getattr__, __all__ = face(
     __name__,
     alerting=("STOPPED", "UNANSWERED", "tell_of_failure"),
     bound=("QUARRELS",),
+    change_settings=("ChangeSettings",),
     confirmation=("ATTEMPT", "NotYet", "OLDEST", "POLICY_KEY", "function", "wait"),
     engine=(
         "Answer", "FixPlan", "FixResult", "Left", "Make", "Step", "Work", "calls", "carry_out", "conclude",
@@ -93,6 +96,7 @@ __getattr__, __all__ = face(
         "Call", "FORMAT", "FixIncomplete", "Outcome", "RECEIPTS", "ROLLED_BACK", "ROLLS_BACK", "UNDID",
         "finish", "new_id", "next_sequence", "order_of", "printable",
     ),
+    settings_call=("Form", "Parameters", "SETTINGS", "SettingsCall", "contains", "same_names", "shown_by"),
     subject=("Subject",),
     telling=("FixNotify", "MessageNotSent", "NOT_SENT", "OTHERWISE", "TellingFix"),
 )

@@ -16,9 +16,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .receipt import FORMAT, ROLLED_BACK, ROLLS_BACK, UNDID, Outcome
+
+if TYPE_CHECKING:
+    from .settings_call import SettingsCall
 
 Receipt = Mapping[str, Any]
 """A receipt, as it is in JSON."""
@@ -197,6 +200,7 @@ class Inverse:
         split: a list parameter whose entries can be sent one by one if AWS refuses the whole call.
         type: the receipt's `resource_type`; empty if it is the type of the policy's resources.
         redo: repeats the change of the fix, so that a rollback can be rolled back.
+        settings_call: the declaration of the settings that the call restores, if it restores settings.
     """
 
     service: str
@@ -209,6 +213,7 @@ class Inverse:
     split: str = ""
     type: str = ""
     redo: Redo | None = None
+    settings_call: SettingsCall | None = None
 
     def problem(self, parameters: Parameters, receipt: Receipt) -> str:
         """What is wrong with the parameters of a call in the receipt; empty if they are valid."""

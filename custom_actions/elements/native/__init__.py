@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from ...face import face
 
 if TYPE_CHECKING:
-    from .change import contains
     from .table import NATIVE, NativeAction, as_fix
 
-__getattr__, __all__ = face(__name__, change=("contains",), table=("NATIVE", "NativeAction", "as_fix"))
+__getattr__, __all__ = face(__name__, table=("NATIVE", "NativeAction", "as_fix"))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...fixing import Call, Step
+from ...fixing import SETTINGS, Call, SettingsCall, Step, contains
 
 IRREVERSIBLE = "irreversible: "
 """How the note in a receipt begins that says why a call, or a part of it, cannot be undone."""
@@ -57,7 +57,7 @@ Raises one of AWS_ERRORS if the state cannot be read, and Refusal if the call mu
 
 def setting(
     attempt: Attempt, name: str, read: Callable[[], Any], wanted: Any, inverse: Call | Sequence[Call], *,
-    before: Any,
+    before: Any, note: str = "",
 ) -> Change | None:
     """The change of a setting; None if it has the value already.
 
@@ -66,12 +66,31 @@ def setting(
         read: reads its value.
         wanted: its value after the call. AWS may return more fields than were set.
         before: its value before the call; empty if it is not set.
+        note: what the receipt says of it.
     """
     if contains(before, wanted):
         return None
     step = Step(
-        f"set {name}", attempt.call, inverse, removed={name: before} if before else {}, added={name: wanted})
+        f"set {name}", attempt.call, inverse, removed={name: before} if before else {}, added={name: wanted},
+        note=note)
     return Change(step, lambda: contains(read(), wanted))
+
+
+def settings_plan(known: SettingsCall) -> Plan:
+    """The plan of a call that changes settings."""
+    def plan(attempt: Attempt) -> Change | None:
+        if others := known.others(attempt.parameters):
+            return unknown(attempt.call, *others)
+        identity, wanted = known.identity_of(attempt.parameters), known.settings_of(attempt.parameters)
+
+        def read() -> dict[str, Any]:
+            return known.now(attempt.client, identity, list(wanted))
+
+        before = read()
+        return setting(
+            attempt, SETTINGS, read, wanted, known.calls(identity, before), before=before, note=known.note)
+
+    return plan
 
 
 def unknown(call: Call, *settings: str) -> Change:
@@ -108,12 +127,3 @@ def tags(
          *(remove(key, value) for key, value in new.items() if key not in before)],
         removed=changed, added=new)
     return Change(step, is_done)
-
-
-def contains(found: Any, wanted: Any) -> bool:
-    """Whether every value of `wanted` is in `found`; an empty value only in an empty one."""
-    if isinstance(wanted, Mapping) and wanted:
-        return isinstance(found, Mapping) and all(contains(found.get(key), value) for key, value in wanted.items())
-    if isinstance(wanted, list) and wanted:
-        return isinstance(found, list) and len(found) == len(wanted) and all(map(contains, found, wanted))
-    return bool(found == wanted) or (not found and not wanted)

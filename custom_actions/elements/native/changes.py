@@ -10,14 +10,15 @@ from typing import Any
 
 from ...aws import absent, call
 from ...errors import Refusal
-from ...fixing import Step
+from ...fixing import Step, contains
 from ..cloudtrail import SETTINGS, answered_settings
 from ..s3 import block_of, policy_of
 from ..ssm import shared_with
-from .change import IRREVERSIBLE, Attempt, Change, Plan, contains, setting
+from .change import IRREVERSIBLE, Attempt, Change, Plan, setting, settings_plan
 from .changes_ec2 import EC2
 from .changes_iam import IAM
-from .changes_rds import RDS, REDSHIFT
+from .changes_rds import RDS
+from .settings import SETTINGS_CALLS
 
 _BLOCK = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 _NO_LOG_GROUP_DELETED = "rollback does not delete the new log group, because it may contain records by then"
@@ -203,6 +204,6 @@ CHANGES: Mapping[tuple[str, str], Plan] = {
     **{("ec2", operation): plan for operation, plan in EC2.items()},
     **{("iam", operation): plan for operation, plan in IAM.items()},
     **{("rds", operation): plan for operation, plan in RDS.items()},
-    **{("redshift", operation): plan for operation, plan in REDSHIFT.items()},
+    **{(each.service, each.operation): settings_plan(each) for each in SETTINGS_CALLS},
 }
 """By boto3's names of service and operation."""

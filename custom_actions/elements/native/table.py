@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from ...fixing import (
     OTHERWISE,
     Inverse,
+    SettingsCall,
     again,
     all_added,
     all_removed,
@@ -23,7 +24,7 @@ from ...fixing import (
 from ..cloudtrail import SETTINGS
 from .action import NativeFix
 from .changes_ec2 import METADATA_SETTINGS, SUBNET_SETTINGS
-from .changes_rds import CLUSTER_SETTINGS, INSTANCE_SETTINGS
+from .settings.databases import DB_INSTANCE, REDSHIFT_CLUSTER
 
 
 class NativeAction(NamedTuple):
@@ -35,6 +36,12 @@ class NativeAction(NamedTuple):
     """The permissions for the calls that read the state before and after."""
     inverses: tuple[Inverse, ...] = ()
     """Empty if nothing that the action changes can be undone; the receipt then says why."""
+
+
+def _of_settings(resource: str, action: str, *calls: SettingsCall) -> NativeAction:
+    """An action that changes settings with these calls."""
+    return NativeAction(
+        resource, action, tuple(read for each in calls for read in each.reads), tuple(each.inverse() for each in calls))
 
 
 _READ_TAGS, _READ_USER_TAGS = ("ec2:DescribeTags",), ("iam:ListUserTags",)
@@ -93,12 +100,8 @@ NATIVE = (
         Inverse("iam", "attach_user_policy", "UserName", values={"PolicyArn": is_removed},
                 redo=again("detach_user_policy")),
     )),
-    NativeAction("rds", "modify-db", ("rds:DescribeDBInstances",), (
-        Inverse("rds", "modify_db_instance", "DBInstanceIdentifier", optional=INSTANCE_SETTINGS),
-    )),
-    NativeAction("redshift", "set-attributes", ("redshift:DescribeClusters",), (
-        Inverse("redshift", "modify_cluster", "ClusterIdentifier", optional=CLUSTER_SETTINGS),
-    )),
+    _of_settings("rds", "modify-db", DB_INSTANCE),
+    _of_settings("redshift", "set-attributes", REDSHIFT_CLUSTER),
     NativeAction("s3", "set-bucket-encryption", ("s3:GetEncryptionConfiguration",), (
         Inverse("s3", "put_bucket_encryption", "Bucket", optional=("ServerSideEncryptionConfiguration",)),
         Inverse("s3", "delete_bucket_encryption", "Bucket"),

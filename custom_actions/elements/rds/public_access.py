@@ -11,6 +11,7 @@ from c7n.utils import type_schema
 
 from ...aws import call
 from ...fixing import OTHERWISE, Call, EventFix, FixPlan, FixResult, Inverse, Step, again, fix_by_plan
+from ..native.settings.databases import DB_INSTANCE
 
 NOT_YET = ("creating", "backing-up", "restoring", "starting")
 """Statuses in which RDS does not accept a modification yet."""
@@ -71,7 +72,7 @@ class RevertPublicAccess(EventFix):
     schema = type_schema("revert-public-access", otherwise=OTHERWISE)
     inverses = (
         Inverse("rds", "modify_db_instance", "DBInstanceIdentifier", values={"PubliclyAccessible": True},
-                redo=again("modify_db_instance", PubliclyAccessible=False)),
+                redo=again("modify_db_instance", PubliclyAccessible=False), settings_call=DB_INSTANCE),
     )
     permissions: tuple[str, ...] = ("rds:DescribeDBInstances", "rds:ModifyDBInstance")
 

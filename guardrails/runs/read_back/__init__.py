@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from custom_actions.errors import Refusal
+from custom_actions.fixing import inverse_of
+
 from ...accounts import AWS_ERRORS, reason_of
-from .base import AS_FIXED, BACK, Comparison, Observation, Parameters, Read, Receipt, changed
+from .base import AS_FIXED, BACK, Comparison, Observation, Parameters, Read, Receipt, changed, settings_of
 from .databases import DATABASES
 from .ec2 import EC2
 from .iam import IAM
@@ -26,17 +29,24 @@ READS: Mapping[tuple[str, str], Read] = {**DATABASES, **EC2, **IAM, **MONITORING
 
 def observe(client: Any, service: str, operation: str, parameters: Parameters, receipt: Receipt) -> Observation:
     """Read the resource of a call, and compare it."""
-    read = READS.get((service, operation))
+    read = _read_of(service, operation, receipt)
     if read is None:
         return Observation(
             Comparison.UNKNOWN, f"{service}:{operation}: cannot check whether the resource has changed since the fix")
     try:
         return read(client, parameters, receipt)
-    except AWS_ERRORS as error:
+    except (*AWS_ERRORS, Refusal) as error:
         return Observation(Comparison.UNREADABLE, f"cannot be read: {reason_of(error)}")
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         # The comparison uses values of the receipt, which may be invalid because someone edited the file.
         return changed(f"cannot be compared with the receipt: {type(error).__name__}: {error}")
+
+
+def _read_of(service: str, operation: str, receipt: Receipt) -> Read | None:
+    declared = inverse_of(receipt, {"service": service, "operation": operation})
+    if declared and declared.settings_call:
+        return settings_of(declared.settings_call)
+    return READS.get((service, operation))
 
 
 def observe_undone(

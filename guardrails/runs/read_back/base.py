@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from custom_actions.elements.native import contains
+from custom_actions.fixing import SETTINGS, SettingsCall, contains
 
 _LONGEST_FIX, _CLOCKS_DIFFER = timedelta(hours=1), timedelta(minutes=5)
 """How long before or after the time in its receipt a fix can have created something."""
@@ -146,5 +146,19 @@ def tags(read: Callable[[Any, Parameters], Mapping[str, str]], *, sets: bool) ->
             return BACK
         added = [change[given["Key"]] for change in receipt.get("added") or () if given["Key"] in change]
         return AS_FIXED if now in (added or [None]) else differs(now)
+
+    return compare
+
+
+def settings_of(known: SettingsCall) -> Read:
+    """Compares the settings that a call restores."""
+    def compare(client: Any, parameters: Parameters, receipt: Receipt) -> Observation:
+        before = known.settings_of(parameters)
+        now = known.now(client, known.identity_of(parameters), list(before))
+        if contains(now, before):
+            return BACK
+        added = {name: value for each in receipt.get("added") or ()
+                 for name, value in each.get(SETTINGS, each).items()}
+        return AS_FIXED if not known.differing(now, {name: added[name] for name in before}) else differs(now)
 
     return compare

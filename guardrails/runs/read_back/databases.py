@@ -9,7 +9,7 @@ from typing import Any
 
 from custom_actions.aws import call
 
-from .base import AS_FIXED, BACK, Observation, Parameters, Read, Reads, Receipt, shared, two_states
+from .base import AS_FIXED, BACK, Observation, Parameters, Read, Reads, Receipt, shared
 
 
 def _database(kind: str) -> Read:
@@ -25,19 +25,6 @@ def _database(kind: str) -> Read:
     return read
 
 
-def _instance(client: Any, parameters: Parameters, _: Receipt) -> Observation:
-    [instance] = call(
-        client.describe_db_instances, DBInstanceIdentifier=parameters["DBInstanceIdentifier"])["DBInstances"]
-    return two_states(back=all(
-        instance.get(name) == value for name, value in parameters.items() if name != "DBInstanceIdentifier"))
-
-
-def _cluster(client: Any, parameters: Parameters, _: Receipt) -> Observation:
-    [cluster] = call(client.describe_clusters, ClusterIdentifier=parameters["ClusterIdentifier"])["Clusters"]
-    return two_states(back=all(
-        cluster.get(name) == value for name, value in parameters.items() if name != "ClusterIdentifier"))
-
-
 def _table(client: Any, parameters: Parameters, _: Receipt) -> Observation:
     table = call(client.describe_table, TableName=parameters["TableName"])["Table"]
     status = (table.get("SSEDescription") or {}).get("Status")
@@ -47,7 +34,5 @@ def _table(client: Any, parameters: Parameters, _: Receipt) -> Observation:
 DATABASES: Reads = {
     ("rds", "modify_db_snapshot_attribute"): _database("DBSnapshot"),
     ("rds", "modify_db_cluster_snapshot_attribute"): _database("DBClusterSnapshot"),
-    ("rds", "modify_db_instance"): _instance,
-    ("redshift", "modify_cluster"): _cluster,
     ("dynamodb", "update_table"): _table,
 }

@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 from custom_actions.aws import absent, call, code_of
-from custom_actions.elements.native import contains
+from custom_actions.fixing import contains
 
 from ...accounts import AWS_ERRORS
 from .base import (

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from custom_actions.aws import absent, call
-from custom_actions.elements.native import contains
+from custom_actions.fixing import contains
 
 from .base import AS_FIXED, BACK, Observation, Parameters, Reads, Receipt, added_to, changed, created
 

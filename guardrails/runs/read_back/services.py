@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from custom_actions.aws import absent, call
-from custom_actions.elements.native import contains
 from custom_actions.elements.ssm import shared_with
+from custom_actions.fixing import contains
 
 from .base import (
     AS_FIXED,

@@ -12,10 +12,9 @@ TAMPERING: dict[str, Callable[[Any, Parameters], Any]] = {}
 """By the operation that undoes the fix. Takes boto3's client of its service, and its parameters."""
 TWO_STATES = {
     "attach_group_policy", "attach_role_policy", "attach_user_policy", "detach_role_policy", "detach_user_policy",
-    "disable_ebs_encryption_by_default", "enable_ebs_encryption_by_default", "modify_db_instance",
-    "modify_cluster", "modify_subnet_attribute", "stop_logging", "update_access_key", "update_table", "update_detector",
-    "start_instances",
-    "modify_document_permission",
+    "disable_ebs_encryption_by_default", "enable_ebs_encryption_by_default",
+    "modify_subnet_attribute", "stop_logging", "update_access_key", "update_table", "update_detector",
+    "start_instances", "modify_document_permission",
     # A flow log cannot be modified, and a snapshot cannot become one of another volume.
     "delete_flow_logs", "delete_snapshot",
 }

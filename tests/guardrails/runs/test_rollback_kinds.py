@@ -31,7 +31,9 @@ IRREVERSIBLE = {("iam-user", "delete"), ("security-group", "delete")}
 
 def test_every_declared_call_is_compared() -> None:
     # A call that AWS offers no read for would need an entry in `read_back` that says why; there is none.
-    declared = {(each.inverse.service, each.inverse.operation) for each in declarations()}
+    # The calls that restore settings say themselves how to read them: see test_settings_read_back.py.
+    declared = {(each.inverse.service, each.inverse.operation) for each in declarations()
+                if each.inverse.settings_call is None}
     assert declared - READS.keys() == set()
     assert READS.keys() - declared == set()
     untested = {operation for _, operation in declared} - TAMPERING.keys() - TWO_STATES

@@ -1,0 +1,12 @@
+"""The calls with which c7n's actions change settings, one module for each group of services.
+
+Each names the settings that can be read and restored. A call that changes another setting is recorded without an
+inverse, and the receipt says so.
+"""
+from __future__ import annotations
+
+from ....fixing import SettingsCall
+from .databases import REDSHIFT_CLUSTER
+
+SETTINGS_CALLS: tuple[SettingsCall, ...] = (REDSHIFT_CLUSTER,)
+"""Those whose plan is `settings_plan`. An operation is here once, with the settings of all actions that call it."""

@@ -1,0 +1,22 @@
+"""RDS and Redshift.
+
+Source: RDS's ModifyDBInstance and DescribeDBInstances; the RDS user guide, "Settings for DB instances"; Redshift's
+ModifyCluster and DescribeClusters.
+"""
+from __future__ import annotations
+
+from ....fixing import SettingsCall, same_names, shown_by
+
+# RDS applies these settings at once, without a restart, whatever ApplyImmediately says.
+DB_INSTANCE = SettingsCall(
+    "rds", "modify_db_instance", ("DBInstanceIdentifier",),
+    same_names("AutoMinorVersionUpgrade", "DeletionProtection", "PubliclyAccessible", default="false"),
+    shown_by("describe_db_instances", "DBInstances[0]", DBInstanceIdentifier="DBInstanceIdentifier"),
+    reads=("rds:DescribeDBInstances",), writes=("rds:ModifyDBInstance",),
+    ignored=("ApplyImmediately",))
+
+REDSHIFT_CLUSTER = SettingsCall(
+    "redshift", "modify_cluster", ("ClusterIdentifier",),
+    same_names("AllowVersionUpgrade", default="false"),
+    shown_by("describe_clusters", "Clusters[0]", ClusterIdentifier="ClusterIdentifier"),
+    reads=("redshift:DescribeClusters",), writes=("redshift:ModifyCluster",))
