@@ -24,7 +24,7 @@ from ...fixing import (
 from ..cloudtrail import SETTINGS
 from .action import NativeFix
 from .changes_ec2 import METADATA_SETTINGS, SUBNET_SETTINGS
-from .settings.databases import DB_INSTANCE, REDSHIFT_CLUSTER
+from .settings.databases import DB_CLUSTER, DB_INSTANCE, REDSHIFT_CLUSTER
 
 
 class NativeAction(NamedTuple):
@@ -101,6 +101,7 @@ NATIVE = (
                 redo=again("detach_user_policy")),
     )),
     _of_settings("rds", "modify-db", DB_INSTANCE),
+    _of_settings("rds-cluster", "modify-db-cluster", DB_CLUSTER),
     _of_settings("redshift", "set-attributes", REDSHIFT_CLUSTER),
     NativeAction("s3", "set-bucket-encryption", ("s3:GetEncryptionConfiguration",), (
         Inverse("s3", "put_bucket_encryption", "Bucket", optional=("ServerSideEncryptionConfiguration",)),

@@ -11,7 +11,7 @@ from c7n.utils import type_schema
 
 from ...aws import call
 from ...fixing import OTHERWISE, Call, EventFix, FixPlan, FixResult, Inverse, Step, again, fix_by_plan
-from ..native.settings.databases import DB_INSTANCE
+from ..native import DB_INSTANCE
 
 NOT_YET = ("creating", "backing-up", "restoring", "starting")
 """Statuses in which RDS does not accept a modification yet."""

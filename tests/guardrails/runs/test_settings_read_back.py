@@ -20,8 +20,9 @@ def observed(cluster: dict[str, Any] | None, receipt: dict[str, Any] = RECEIPT, 
 
 
 @pytest.mark.parametrize(("now", "comparison"), [
-    ({"AllowVersionUpgrade": True}, Comparison.AS_FIXED), ({"AllowVersionUpgrade": False}, Comparison.BACK),
-    ({"ClusterIdentifier": "c"}, Comparison.BACK), ({"AllowVersionUpgrade": "neither"}, Comparison.CHANGED), (None, Comparison.UNREADABLE),
+    ({"AllowVersionUpgrade": True}, Comparison.AS_FIXED),
+    ({"AllowVersionUpgrade": False}, Comparison.BACK), ({"ClusterIdentifier": "c"}, Comparison.BACK),
+    ({"AllowVersionUpgrade": "neither"}, Comparison.CHANGED), (None, Comparison.UNREADABLE),
 ])
 def test_settings_are_compared_with_the_receipt(now: dict[str, Any] | None, comparison: Comparison) -> None:
     assert observed(now).comparison is comparison

@@ -1,7 +1,7 @@
 """RDS and Redshift.
 
-Source: RDS's ModifyDBInstance and DescribeDBInstances; the RDS user guide, "Settings for DB instances"; Redshift's
-ModifyCluster and DescribeClusters.
+Source: RDS's ModifyDBInstance, ModifyDBCluster, DescribeDBInstances and DescribeDBClusters; the RDS user guide,
+"Settings for DB instances"; Redshift's ModifyCluster and DescribeClusters.
 """
 from __future__ import annotations
 
@@ -13,6 +13,13 @@ DB_INSTANCE = SettingsCall(
     same_names("AutoMinorVersionUpgrade", "DeletionProtection", "PubliclyAccessible", default="false"),
     shown_by("describe_db_instances", "DBInstances[0]", DBInstanceIdentifier="DBInstanceIdentifier"),
     reads=("rds:DescribeDBInstances",), writes=("rds:ModifyDBInstance",),
+    ignored=("ApplyImmediately",))
+
+DB_CLUSTER = SettingsCall(
+    "rds", "modify_db_cluster", ("DBClusterIdentifier",),
+    same_names("CopyTagsToSnapshot", "DeletionProtection", default="false"),
+    shown_by("describe_db_clusters", "DBClusters[0]", DBClusterIdentifier="DBClusterIdentifier"),
+    reads=("rds:DescribeDBClusters",), writes=("rds:ModifyDBCluster",),
     ignored=("ApplyImmediately",))
 
 REDSHIFT_CLUSTER = SettingsCall(
