@@ -17,8 +17,8 @@ from .console import out
 def rules(check: bool) -> None:
     """Write the pages about the policies in docs/.
 
-    They are rules.md (every policy), attacks.md (what attackers do, and which policy sees it), checks/ (a page for each
-    service), and the numbers in README.md.
+    They are rules.md (every policy), attacks.md (what attackers do, and which policy sees it), fixes.md (what
+    other tools fix), checks/ (a page for each service), and the numbers in README.md.
 
     \b
     Example:
@@ -28,11 +28,13 @@ def rules(check: bool) -> None:
     from ..paths import write_text
     from ..policies import (
         ATTACKS_PAGE,
+        FIXES_PAGE,
         README,
         RULES_PAGE,
         attacks_page,
         check_pages,
         load,
+        peer_fixes_page,
         render_rules,
         replaced_rules,
         stale_pages,
@@ -43,7 +45,8 @@ def rules(check: bool) -> None:
     policies = load()
     checks = check_pages(policies)
     pages = {
-        RULES_PAGE: render_rules(policies, replaced_rules()), ATTACKS_PAGE: attacks_page(policies=policies), **checks,
+        RULES_PAGE: render_rules(policies, replaced_rules()), ATTACKS_PAGE: attacks_page(policies=policies),
+        FIXES_PAGE: peer_fixes_page(policies=policies), **checks,
         README: with_numbers(README.read_text(encoding="utf-8"), policies)}
     stale = stale_pages(checks)
     for path, text in pages.items():

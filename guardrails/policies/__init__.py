@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         policies_for,
     )
     from .invalid import invalid_policies
+    from .peer_fixes import FIXES_PAGE, fixed_here, load_peer_fixes, peer_fixes_page
     from .policy import Kind, Policy, Selection, action_type, is_part, load, merged, policy_files
     from .readme_numbers import README, with_numbers
     from .rules_page import RULES_PAGE, render_rules, replaced_rules
@@ -58,6 +59,7 @@ __getattr__, __all__ = face(
         "policies_for",
     ),
     invalid=("invalid_policies",),
+    peer_fixes=("FIXES_PAGE", "fixed_here", "load_peer_fixes", "peer_fixes_page"),
     policy=("Kind", "Policy", "Selection", "action_type", "is_part", "load", "merged", "policy_files"),
     readme_numbers=("README", "with_numbers"),
     rules_page=("RULES_PAGE", "render_rules", "replaced_rules"),
