@@ -173,8 +173,9 @@ PATCHES = (
             Target("c7n.query:QueryResourceManager._get_cached_resources", "(self, ids)"),
         )),
     Patch(
-        "every_page", "c7n reads only the first page of a list for which botocore has no paginator",
+        "every_page", "c7n reads only the first page of lists without a paginator in botocore, and of some details",
         required=True, targets=(
+            Target("botocore.client:BaseClient._make_api_call", "(self, operation_name, api_params)"),
             Target("c7n.query:ResourceQuery._invoke_client_enum", "(self, client, enum_op, params, path, retry=None)"),
         )),
     Patch(

@@ -1,13 +1,16 @@
-"""Corrects differences between moto's instances and AWS's.
+"""Corrects differences between moto's instances and launch templates and AWS's.
 
-Source: EC2's RunInstances and ModifyInstanceMetadataOptions.
+Source: EC2's RunInstances, ModifyInstanceMetadataOptions, DescribeLaunchTemplates and DescribeLaunchTemplateVersions.
 """
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from typing import Any
 
 from moto.ec2.models.instances import InstanceBackend
 from moto.ec2.responses.instances import InstanceResponse
+from moto.ec2.responses.launch_templates import LaunchTemplates
 
 from ..moto_fixes import replaces
 
@@ -16,6 +19,23 @@ def apply() -> None:
     """Apply the changes, once in a process."""
     _profile_of_every_instance()
     _other_metadata_options_stay()
+    _every_launch_template()
+
+
+def _every_launch_template() -> None:
+    """The lists of launch templates and of their versions show all; moto shows the first 15, and no token."""
+    for name in ("describe_launch_templates", "describe_launch_template_versions"):
+        setattr(LaunchTemplates, name, _without_a_limit(getattr(LaunchTemplates, name)))
+
+
+def _without_a_limit(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def describe(request: Any) -> Any:
+        number_of = request._get_int_param
+        request._get_int_param = lambda name, otherwise=None: number_of(
+            name, sys.maxsize if name == "MaxResults" else otherwise)
+        return original(request)
+
+    return describe
 
 
 def _profile_of_every_instance() -> None:

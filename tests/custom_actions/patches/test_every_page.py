@@ -1,10 +1,12 @@
 """A list without a paginator in botocore is read to its end."""
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
+from botocore import xform_name
 from botocore.stub import Stubber
 from c7n.query import ResourceQuery
 
@@ -66,3 +68,41 @@ def test_an_empty_list_is_what_c7n_makes_of_it() -> None:
     with Stubber(client := client_of("athena")) as stub:
         stub.add_response("list_work_groups", {}, {})
         assert enum(client, "list_work_groups", {}, "WorkGroups") is None
+
+
+@pytest.mark.parametrize(("key", "names"), every_page.DETAILS.items(), ids=lambda value: str(value[1]))
+def test_details_are_read_to_their_end(key: tuple[str, str], names: tuple[str, str, str]) -> None:
+    (service, operation), (path, token, given) = key, names
+    client = client_of(service)
+    shape = client.meta.service_model.operation_model(operation)
+    assert {path, token} <= set(shape.output_shape.members)
+    assert given in shape.input_shape.members
+    pages = iter([{path: ["a"], token: "t1"}, {path: ["b"], token: "t2"}, {path: ["c"]}])
+    asked: list[dict[str, Any]] = []
+
+    def answer(params: Any, **_: Any) -> tuple[Any, Any]:
+        asked.append(params)
+        return SimpleNamespace(status_code=200), next(pages)
+
+    client.meta.events.register(f"before-call.{client.meta.service_model.service_id.hyphenize()}.{operation}", answer)
+    required = dict.fromkeys(shape.input_shape.required_members, "name")
+    found = getattr(client, xform_name(operation))(**required)
+    assert found[path] == ["a", "b", "c"]
+    assert not found.get(token)
+    assert len(asked) == 3
+
+
+def test_whoever_asks_for_a_page_gets_a_page() -> None:
+    with Stubber(client := client_of("ec2")) as stub:
+        stub.add_response("describe_tags", {"Tags": [], "NextToken": "t"}, {"MaxResults": 5})
+        assert client.describe_tags(MaxResults=5)["NextToken"] == "t"
+        stub.add_response("describe_tags", {"Tags": [], "NextToken": "u"}, {"NextToken": "t"})
+        assert client.describe_tags(NextToken="t")["NextToken"] == "u"
+
+
+def test_details_whose_token_repeats_are_an_error() -> None:
+    with Stubber(client := client_of("ec2")) as stub:
+        stub.add_response("describe_tags", {"Tags": [], "NextToken": "t"}, {})
+        stub.add_response("describe_tags", {"Tags": [], "NextToken": "t"}, {"NextToken": "t"})
+        with pytest.raises(CannotRead, match="DescribeTags: the list has more pages"):
+            client.describe_tags()

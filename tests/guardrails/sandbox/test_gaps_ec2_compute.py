@@ -34,3 +34,12 @@ def test_options_of_the_metadata_that_a_call_does_not_name_stay(moto: Moto) -> N
     [found] = ec2.describe_instances()["Reservations"][0]["Instances"]
     now = {key: found["MetadataOptions"].get(key) for key in ("HttpTokens", "HttpEndpoint", "HttpPutResponseHopLimit")}
     assert now == {"HttpTokens": "required", "HttpEndpoint": "enabled", "HttpPutResponseHopLimit": 2}
+
+
+def test_lists_of_launch_templates_show_all(moto: Moto) -> None:
+    ec2 = moto.client("ec2")
+    for number in range(20):
+        ec2.create_launch_template(LaunchTemplateName=f"web-{number}", LaunchTemplateData={"ImageId": "ami-1"})
+        ec2.create_launch_template_version(LaunchTemplateName="web-0", LaunchTemplateData={"ImageId": "ami-2"})
+    assert len(ec2.describe_launch_templates()["LaunchTemplates"]) == 20
+    assert len(ec2.describe_launch_template_versions(LaunchTemplateName="web-0")["LaunchTemplateVersions"]) == 21
