@@ -24,7 +24,7 @@ from ...fixing import (
 from ..cloudtrail import SETTINGS
 from .action import NativeFix
 from .changes_ec2 import METADATA_SETTINGS, SUBNET_SETTINGS
-from .settings.databases import DB_CLUSTER, DB_INSTANCE, REDSHIFT_CLUSTER
+from .settings.databases import DB_CLUSTER, DB_INSTANCE, REDSHIFT_CLUSTER, TABLE
 
 
 class NativeAction(NamedTuple):
@@ -76,6 +76,7 @@ NATIVE = (
     NativeAction("cloudtrail", "update-trail", ("cloudtrail:GetTrail",), (
         Inverse("cloudtrail", "update_trail", "Name", optional=SETTINGS),
     )),
+    _of_settings("dynamodb-table", "update", TABLE),
     NativeAction("ebs", "snapshot", ("ec2:DescribeSnapshots",), (
         Inverse("ec2", "delete_snapshot", "SnapshotId", only_in_region, already=("InvalidSnapshot.NotFound",)),
     )),

@@ -1,7 +1,7 @@
-"""RDS and Redshift.
+"""RDS, Redshift and DynamoDB.
 
 Source: RDS's ModifyDBInstance, ModifyDBCluster, DescribeDBInstances and DescribeDBClusters; the RDS user guide,
-"Settings for DB instances"; Redshift's ModifyCluster and DescribeClusters.
+"Settings for DB instances"; Redshift's ModifyCluster and DescribeClusters; DynamoDB's UpdateTable and DescribeTable.
 """
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ....fixing import SettingsCall, same_names, shown_by
 # RDS applies these settings at once, without a restart, whatever ApplyImmediately says.
 DB_INSTANCE = SettingsCall(
     "rds", "modify_db_instance", ("DBInstanceIdentifier",),
-    same_names("AutoMinorVersionUpgrade", "DeletionProtection", "PubliclyAccessible", default="false"),
+    same_names("AutoMinorVersionUpgrade", "CopyTagsToSnapshot", "DeletionProtection", "PubliclyAccessible", default="false"),
     shown_by("describe_db_instances", "DBInstances[0]", DBInstanceIdentifier="DBInstanceIdentifier"),
     reads=("rds:DescribeDBInstances",), writes=("rds:ModifyDBInstance",),
     ignored=("ApplyImmediately",))
@@ -27,3 +27,9 @@ REDSHIFT_CLUSTER = SettingsCall(
     same_names("AllowVersionUpgrade", default="false"),
     shown_by("describe_clusters", "Clusters[0]", ClusterIdentifier="ClusterIdentifier"),
     reads=("redshift:DescribeClusters",), writes=("redshift:ModifyCluster",))
+
+TABLE = SettingsCall(
+    "dynamodb", "update_table", ("TableName",),
+    same_names("DeletionProtectionEnabled", default="false"),
+    shown_by("describe_table", "Table", TableName="TableName"),
+    reads=("dynamodb:DescribeTable",), writes=("dynamodb:UpdateTable",))
