@@ -1,15 +1,17 @@
-"""Compares what fixes change in RDS, Redshift and DynamoDB: sharing of snapshots, settings, and encryption.
+"""Compares what fixes change in RDS, Redshift and DynamoDB: sharing of snapshots, logs, and encryption.
 
-Source: RDS's DescribeDBInstances, DescribeDBSnapshotAttributes and DescribeDBClusterSnapshotAttributes; Redshift's
-DescribeClusters; DynamoDB's DescribeTable.
+Source: RDS's DescribeDBInstances, DescribeDBClusters, DescribeDBSnapshotAttributes and
+DescribeDBClusterSnapshotAttributes; Redshift's DescribeLoggingStatus; DynamoDB's DescribeTable.
 """
 from __future__ import annotations
 
 from typing import Any
 
 from custom_actions.aws import call
+from custom_actions.elements.rds import exported
+from custom_actions.elements.redshift import logging_of
 
-from .base import AS_FIXED, BACK, Observation, Parameters, Read, Reads, Receipt, shared
+from .base import AS_FIXED, BACK, Observation, Parameters, Read, Reads, Receipt, setting, several, shared
 
 
 def _database(kind: str) -> Read:
@@ -25,6 +27,26 @@ def _database(kind: str) -> Read:
     return read
 
 
+def _exports(kind: str) -> Read:
+    """The logs that a database exports, of those that the call stops."""
+    def read(client: Any, parameters: Parameters, _: Receipt) -> Observation:
+        name = f"DB{kind}Identifier"
+        [database] = call(
+            getattr(client, f"describe_db_{kind.lower()}s"), **{name: parameters[name]})[f"DB{kind}s"]
+        now, logs = exported(database), parameters["CloudwatchLogsExportConfiguration"]["DisableLogTypes"]
+        return several([each for each in logs if each in now], [each for each in logs if each not in now], back=False)
+
+    return read
+
+
+def _logging(client: Any, parameters: Parameters) -> dict[str, Any]:
+    return logging_of(call(client.describe_logging_status, ClusterIdentifier=parameters["ClusterIdentifier"]))
+
+
+def _logging_before(parameters: Parameters) -> dict[str, Any]:
+    return {name: value for name, value in parameters.items() if name != "ClusterIdentifier"}
+
+
 def _table(client: Any, parameters: Parameters, _: Receipt) -> Observation:
     table = call(client.describe_table, TableName=parameters["TableName"])["Table"]
     status = (table.get("SSEDescription") or {}).get("Status")
@@ -34,5 +56,9 @@ def _table(client: Any, parameters: Parameters, _: Receipt) -> Observation:
 DATABASES: Reads = {
     ("rds", "modify_db_snapshot_attribute"): _database("DBSnapshot"),
     ("rds", "modify_db_cluster_snapshot_attribute"): _database("DBClusterSnapshot"),
+    ("rds", "modify_db_instance"): _exports("Instance"),
+    ("rds", "modify_db_cluster"): _exports("Cluster"),
+    ("redshift", "disable_logging"): setting(_logging, _logging_before, "Logging"),
+    ("redshift", "enable_logging"): setting(_logging, _logging_before, "Logging"),
     ("dynamodb", "update_table"): _table,
 }

@@ -1,16 +1,18 @@
 """RDS, Redshift and DynamoDB.
 
 Source: RDS's ModifyDBInstance, ModifyDBCluster, DescribeDBInstances and DescribeDBClusters; the RDS user guide,
-"Settings for DB instances"; Redshift's ModifyCluster and DescribeClusters; DynamoDB's UpdateTable and DescribeTable.
+"Settings for DB instances"; Redshift's ModifyCluster and DescribeClusters; DynamoDB's UpdateTable,
+DescribeTable, UpdateContinuousBackups and DescribeContinuousBackups.
 """
 from __future__ import annotations
 
-from ....fixing import SettingsCall, same_names, shown_by
+from ....fixing import Form, SettingsCall, same_names, shown_by
 
 # RDS applies these settings at once, without a restart, whatever ApplyImmediately says.
 DB_INSTANCE = SettingsCall(
     "rds", "modify_db_instance", ("DBInstanceIdentifier",),
-    same_names("AutoMinorVersionUpgrade", "CopyTagsToSnapshot", "DeletionProtection", "PubliclyAccessible", default="false"),
+    same_names("AutoMinorVersionUpgrade", "CopyTagsToSnapshot", "DeletionProtection", "PubliclyAccessible",
+               default="false"),
     shown_by("describe_db_instances", "DBInstances[0]", DBInstanceIdentifier="DBInstanceIdentifier"),
     reads=("rds:DescribeDBInstances",), writes=("rds:ModifyDBInstance",),
     ignored=("ApplyImmediately",))
@@ -33,3 +35,11 @@ TABLE = SettingsCall(
     same_names("DeletionProtectionEnabled", default="false"),
     shown_by("describe_table", "Table", TableName="TableName"),
     reads=("dynamodb:DescribeTable",), writes=("dynamodb:UpdateTable",))
+
+_RECOVERY = "ContinuousBackupsDescription.PointInTimeRecoveryDescription"
+POINT_IN_TIME_RECOVERY = SettingsCall(
+    "dynamodb", "update_continuous_backups", ("TableName",),
+    {"PointInTimeRecoveryEnabled": f"{_RECOVERY}.PointInTimeRecoveryStatus == 'ENABLED'"},
+    shown_by("describe_continuous_backups", TableName="TableName"),
+    reads=("dynamodb:DescribeContinuousBackups",), writes=("dynamodb:UpdateContinuousBackups",),
+    form=Form(within="PointInTimeRecoverySpecification"))
