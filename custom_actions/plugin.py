@@ -59,6 +59,7 @@ ELEMENTS = (
     Element("s3", "filter", "acl-grants", "s3.outside:AclGrants"),
     Element("s3", "filter", "no-lifecycle", "s3.lifecycle:NoLifecycle"),
     Element("dynamodb-table", "action", "set-kms-encryption", "dynamodb.elements:SetKmsEncryption"),
+    Element("dynamodb-table", "action", "scale-capacity", "dynamodb.auto_scaling:ScaleCapacity"),
     Element("dynamodb-table", "filter", "fixed-capacity", "dynamodb.scaling:FixedCapacity"),
     Element("account", "filter", "missing-trail", "recording.elements:MissingTrail"),
     Element("account", "filter", "missing-config-rules", "recording.elements:MissingConfigRules"),

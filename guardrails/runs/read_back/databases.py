@@ -1,7 +1,8 @@
 """Compares what fixes change in RDS, Redshift and DynamoDB: sharing of snapshots, logs, and encryption.
 
 Source: RDS's DescribeDBInstances, DescribeDBClusters, DescribeDBSnapshotAttributes and
-DescribeDBClusterSnapshotAttributes; Redshift's DescribeLoggingStatus; DynamoDB's DescribeTable.
+DescribeDBClusterSnapshotAttributes; Redshift's DescribeLoggingStatus; DynamoDB's DescribeTable;
+Application Auto Scaling's DescribeScalableTargets and DescribeScalingPolicies.
 """
 from __future__ import annotations
 
@@ -11,7 +12,20 @@ from custom_actions.aws import call
 from custom_actions.elements.rds import exported
 from custom_actions.elements.redshift import logging_of
 
-from .base import AS_FIXED, BACK, Observation, Parameters, Read, Reads, Receipt, setting, several, shared
+from .base import (
+    AS_FIXED,
+    BACK,
+    Observation,
+    Parameters,
+    Read,
+    Reads,
+    Receipt,
+    added_to,
+    created,
+    setting,
+    several,
+    shared,
+)
 
 
 def _database(kind: str) -> Read:
@@ -53,7 +67,28 @@ def _table(client: Any, parameters: Parameters, _: Receipt) -> Observation:
     return AS_FIXED if status in ("ENABLED", "ENABLING", "UPDATING") else BACK
 
 
+def _target(client: Any, parameters: Parameters, receipt: Receipt) -> Observation:
+    dimension = parameters["ScalableDimension"]
+    found = call(
+        client.describe_scalable_targets, ServiceNamespace=parameters["ServiceNamespace"],
+        ResourceIds=[parameters["ResourceId"]], ScalableDimension=dimension)["ScalableTargets"]
+    wanted = [{name: each[name] for name in ("MinCapacity", "MaxCapacity")}
+              for each in added_to(receipt, ScalableDimension=dimension) if "MinCapacity" in each]
+    return created(found[0] if found else None, wanted, "the scalable target")
+
+
+def _scaling_policy(client: Any, parameters: Parameters, receipt: Receipt) -> Observation:
+    given = {name: parameters[name] for name in ("ServiceNamespace", "ResourceId", "ScalableDimension")}
+    found = [each for each in call(client.describe_scaling_policies, **given)["ScalingPolicies"]
+             if each["PolicyName"] == parameters["PolicyName"] and each["ResourceId"] == parameters["ResourceId"]]
+    wanted = [{"TargetTrackingScalingPolicyConfiguration": each["TargetTracking"]} for each in added_to(
+        receipt, ScalableDimension=parameters["ScalableDimension"], PolicyName=parameters["PolicyName"])]
+    return created(found[0] if found else None, wanted, "the scaling policy")
+
+
 DATABASES: Reads = {
+    ("application-autoscaling", "deregister_scalable_target"): _target,
+    ("application-autoscaling", "delete_scaling_policy"): _scaling_policy,
     ("rds", "modify_db_snapshot_attribute"): _database("DBSnapshot"),
     ("rds", "modify_db_cluster_snapshot_attribute"): _database("DBClusterSnapshot"),
     ("rds", "modify_db_instance"): _exports("Instance"),

@@ -209,3 +209,24 @@ def replication_instances(cloud: Cloud) -> Drift:
     return Drift(
         pulled("dms-instance", {"type": "change-settings", "settings": {"AutoMinorVersionUpgrade": True}}), arns,
         state, lambda found: set() if found["AutoMinorVersionUpgrade"] else {"old"})
+
+
+@drifts("dynamodb-table", "scale-capacity")
+def capacity(cloud: Cloud) -> Drift:
+    tables, scaling = cloud.client("dynamodb"), cloud.client("application-autoscaling")
+    for name in NAMES:
+        tables.create_table(
+            TableName=name, BillingMode="PROVISIONED", KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "k", "AttributeType": "S"}],
+            ProvisionedThroughput={"ReadCapacityUnits": 5, "WriteCapacityUnits": 6})
+
+    def state() -> State:
+        found = scaling.describe_scaling_policies(ServiceNamespace="dynamodb")["ScalingPolicies"]
+        targets = scaling.describe_scalable_targets(ServiceNamespace="dynamodb")["ScalableTargets"]
+        return {name: sorted(
+            (each["ScalableDimension"], each.get("PolicyName", ""), each.get("MinCapacity", 0))
+            for each in [*found, *targets] if each["ResourceId"] == f"table/{name}") for name in NAMES}
+
+    return Drift(
+        pulled("dynamodb-table", {"type": "scale-capacity", "max-capacity": 50}), NAMES, state,
+        lambda found: {"guardrails-reads", "guardrails-writes"} - {name for _, name, _ in found})
