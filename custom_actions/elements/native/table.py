@@ -25,7 +25,7 @@ from ..cloudtrail import SETTINGS
 from ..redshift import LOGGING_SETTINGS
 from .action import NativeFix
 from .changes_ec2 import METADATA_SETTINGS, SUBNET_SETTINGS
-from .settings.databases import DB_CLUSTER, DB_INSTANCE, POINT_IN_TIME_RECOVERY, REDSHIFT_CLUSTER, TABLE
+from .settings.databases import DB_CLUSTER, DB_INSTANCE, DOMAIN, POINT_IN_TIME_RECOVERY, REDSHIFT_CLUSTER, TABLE
 
 
 class NativeAction(NamedTuple):
@@ -90,6 +90,7 @@ NATIVE = (
     NativeAction("ec2", "stop", ("ec2:DescribeInstances",), (
         Inverse("ec2", "start_instances", "InstanceIds", list_of_resource, redo=again("stop_instances")),
     )),
+    _of_settings("elasticsearch", "update-domain-config", DOMAIN),
     NativeAction("iam-user", "delete", ("iam:GetLoginProfile",)),
     NativeAction("iam-user", "mark-for-op", _READ_USER_TAGS, _USER_TAGS),
     NativeAction("iam-user", "remove-tag", _READ_USER_TAGS, _USER_TAGS),

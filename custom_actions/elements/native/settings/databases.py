@@ -1,10 +1,14 @@
-"""RDS, Redshift and DynamoDB.
+"""RDS, Redshift, DynamoDB, and domains of OpenSearch and Elasticsearch.
 
 Source: RDS's ModifyDBInstance, ModifyDBCluster, DescribeDBInstances and DescribeDBClusters; the RDS user guide,
-"Settings for DB instances"; Redshift's ModifyCluster and DescribeClusters; DynamoDB's UpdateTable,
-DescribeTable, UpdateContinuousBackups and DescribeContinuousBackups.
+"Settings for DB instances"; Redshift's ModifyCluster and DescribeClusters; DynamoDB's UpdateTable, DescribeTable,
+UpdateContinuousBackups and DescribeContinuousBackups; Elasticsearch's UpdateElasticsearchDomainConfig and
+DescribeElasticsearchDomainConfig.
 """
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 from ....fixing import Form, SettingsCall, same_names, shown_by
 
@@ -43,3 +47,23 @@ POINT_IN_TIME_RECOVERY = SettingsCall(
     shown_by("describe_continuous_backups", TableName="TableName"),
     reads=("dynamodb:DescribeContinuousBackups",), writes=("dynamodb:UpdateContinuousBackups",),
     form=Form(within="PointInTimeRecoverySpecification"))
+
+
+ERROR_LOG = "ES_APPLICATION_LOGS"
+
+
+def _error_log(published: Mapping[str, Any]) -> Any:
+    found = dict(published.get(ERROR_LOG) or {"Enabled": False})
+    if group := found.get("CloudWatchLogsLogGroupArn"):
+        # The ARN of a log group is written in two ways.
+        found["CloudWatchLogsLogGroupArn"] = group.removesuffix(":*")
+    return found
+
+
+# A change of the logs names some of them; the others stay.
+DOMAIN = SettingsCall(
+    "es", "update_elasticsearch_domain_config", ("DomainName",), {ERROR_LOG: _error_log},
+    shown_by("describe_elasticsearch_domain_config", "DomainConfig.LogPublishingOptions.Options || `{}`",
+             DomainName="DomainName"),
+    reads=("es:DescribeElasticsearchDomainConfig",), writes=("es:UpdateElasticsearchDomainConfig",),
+    form=Form(within="LogPublishingOptions"))

@@ -230,3 +230,22 @@ def capacity(cloud: Cloud) -> Drift:
     return Drift(
         pulled("dynamodb-table", {"type": "scale-capacity", "max-capacity": 50}), NAMES, state,
         lambda found: {"guardrails-reads", "guardrails-writes"} - {name for _, name, _ in found})
+
+
+@drifts("elasticsearch", "update-domain-config")
+def domains(cloud: Cloud) -> Drift:
+    client, group = cloud.client("es"), "arn:aws:logs:us-east-1:123456789012:log-group:x"
+    audited = {"AUDIT_LOGS": {"CloudWatchLogsLogGroupArn": group, "Enabled": True}}
+    for name in NAMES:
+        client.create_elasticsearch_domain(DomainName=name, LogPublishingOptions=audited)
+
+    def state() -> State:
+        found = {name: client.describe_elasticsearch_domain(DomainName=name)["DomainStatus"]["LogPublishingOptions"]
+                 for name in NAMES}
+        return {name: {log: options["Enabled"] for log, options in logs.items() if options["Enabled"]}
+                for name, logs in found.items()}
+
+    return Drift(
+        pulled("elasticsearch", {"type": "update-domain-config", "LogPublishingOptions": {
+            "ES_APPLICATION_LOGS": {"CloudWatchLogsLogGroupArn": group, "Enabled": True}}}), NAMES, state,
+        lambda found: {"AUDIT_LOGS", "ES_APPLICATION_LOGS"} - set(found))
