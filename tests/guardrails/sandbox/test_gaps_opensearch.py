@@ -24,6 +24,6 @@ def test_a_change_of_one_log_leaves_the_others(moto: Moto) -> None:
         es.update_elasticsearch_domain_config(DomainName="domain", LogPublishingOptions={
             log: {"CloudWatchLogsLogGroupArn": group, "Enabled": True}})
     es.update_elasticsearch_domain_config(DomainName="domain", LogPublishingOptions={"AUDIT_LOGS": {"Enabled": False}})
-    found = es.describe_elasticsearch_domain_config(DomainName="domain")["DomainConfig"]["LogPublishingOptions"]["Options"]
-    assert {log: options["Enabled"] for log, options in found.items()} == {
+    found = es.describe_elasticsearch_domain_config(DomainName="domain")["DomainConfig"]["LogPublishingOptions"]
+    assert {log: options["Enabled"] for log, options in found["Options"].items()} == {
         "AUDIT_LOGS": False, "ES_APPLICATION_LOGS": True}
