@@ -40,6 +40,10 @@ class ChangeSettings(Fix):
         [name] = self.settings_call.identity
         return {name: resource[self.manager.get_model().id]}
 
+    def further(self, client: Any, identity: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Parameters that the call needs besides these settings: `ignored` ones of the call. By default none."""
+        return {}
+
     def fix(self, session: Any, resource: dict[str, Any]) -> Iterator[FixResult]:
         """Set the settings of one resource that it does not have yet."""
         known, identity = self.settings_call, self.identity(resource)
@@ -47,19 +51,24 @@ class ChangeSettings(Fix):
 
         def plan() -> FixPlan:
             now = known.now(client, identity, list(wanted))
-            return FixPlan(_steps(known, identity, now, known.differing(now, wanted)))
+            new = known.differing(now, wanted)
+            further = self.further(client, identity, new) if new else {}
+            return FixPlan(_steps(known, identity, now, new, further))
 
         yield fix_by_plan(lambda service: client, plan)
 
 
-def _steps(known: SettingsCall, identity: Mapping[str, Any], now: Mapping[str, Any], new: dict[str, Any]) -> list[Step]:
+def _steps(
+    known: SettingsCall, identity: Mapping[str, Any], now: Mapping[str, Any], new: dict[str, Any],
+    further: Mapping[str, Any],
+) -> list[Step]:
     if not new:
         return []
     before = {name: now[name] for name in new}
     pairs = [({name: before[name]}, {name: new[name]}) for name in new] if known.form.one else [(before, new)]
     steps = []
     for old, wanted in pairs:
-        [make], inverse = known.calls(identity, wanted), known.calls(identity, old)
+        [make], inverse = known.calls({**identity, **further}, wanted), known.calls(identity, old)
         steps.append(Step(
             f"set {', '.join(wanted)}", make, inverse, removed={SETTINGS: old}, added={SETTINGS: wanted},
             note=known.note, overwrites=True))

@@ -13,7 +13,7 @@ from c7n.utils import local_session, type_schema
 
 from ...aws import call
 
-_DIMENSIONS = {
+DIMENSIONS = {
     "reads": "dynamodb:table:ReadCapacityUnits",
     "writes": "dynamodb:table:WriteCapacityUnits",
 }
@@ -72,7 +72,7 @@ def fixed(table: Mapping[str, Any], policies: Iterable[Mapping[str, Any]]) -> li
     if (table.get("BillingModeSummary") or {}).get("BillingMode") == "PAY_PER_REQUEST":
         return []
     scaled = {policy["ScalableDimension"] for policy in policies if policy["ResourceId"] == _resource_id(table)}
-    return [what for what, dimension in _DIMENSIONS.items() if dimension not in scaled]
+    return [what for what, dimension in DIMENSIONS.items() if dimension not in scaled]
 
 
 def _resource_id(table: Mapping[str, Any]) -> str:

@@ -18,6 +18,7 @@ from .change import IRREVERSIBLE, Attempt, Change, Plan, setting, settings_plan
 from .changes_ec2 import EC2
 from .changes_iam import IAM
 from .changes_rds import RDS
+from .changes_redshift import REDSHIFT
 from .settings import SETTINGS_CALLS
 
 _BLOCK = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
@@ -204,6 +205,7 @@ CHANGES: Mapping[tuple[str, str], Plan] = {
     **{("ec2", operation): plan for operation, plan in EC2.items()},
     **{("iam", operation): plan for operation, plan in IAM.items()},
     **{("rds", operation): plan for operation, plan in RDS.items()},
+    **{("redshift", operation): plan for operation, plan in REDSHIFT.items()},
     **{(each.service, each.operation): settings_plan(each) for each in SETTINGS_CALLS},
 }
 """By boto3's names of service and operation."""

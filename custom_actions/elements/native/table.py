@@ -22,9 +22,10 @@ from ...fixing import (
     swapped,
 )
 from ..cloudtrail import SETTINGS
+from ..redshift import LOGGING_SETTINGS
 from .action import NativeFix
 from .changes_ec2 import METADATA_SETTINGS, SUBNET_SETTINGS
-from .settings.databases import DB_CLUSTER, DB_INSTANCE, REDSHIFT_CLUSTER
+from .settings.databases import DB_CLUSTER, DB_INSTANCE, DOMAIN, POINT_IN_TIME_RECOVERY, REDSHIFT_CLUSTER, TABLE
 
 
 class NativeAction(NamedTuple):
@@ -76,6 +77,8 @@ NATIVE = (
     NativeAction("cloudtrail", "update-trail", ("cloudtrail:GetTrail",), (
         Inverse("cloudtrail", "update_trail", "Name", optional=SETTINGS),
     )),
+    _of_settings("dynamodb-table", "set-continuous-backup", POINT_IN_TIME_RECOVERY),
+    _of_settings("dynamodb-table", "update", TABLE),
     NativeAction("ebs", "snapshot", ("ec2:DescribeSnapshots",), (
         Inverse("ec2", "delete_snapshot", "SnapshotId", only_in_region, already=("InvalidSnapshot.NotFound",)),
     )),
@@ -87,6 +90,7 @@ NATIVE = (
     NativeAction("ec2", "stop", ("ec2:DescribeInstances",), (
         Inverse("ec2", "start_instances", "InstanceIds", list_of_resource, redo=again("stop_instances")),
     )),
+    _of_settings("elasticsearch", "update-domain-config", DOMAIN),
     NativeAction("iam-user", "delete", ("iam:GetLoginProfile",)),
     NativeAction("iam-user", "mark-for-op", _READ_USER_TAGS, _USER_TAGS),
     NativeAction("iam-user", "remove-tag", _READ_USER_TAGS, _USER_TAGS),
@@ -103,6 +107,10 @@ NATIVE = (
     _of_settings("rds", "modify-db", DB_INSTANCE),
     _of_settings("rds-cluster", "modify-db-cluster", DB_CLUSTER),
     _of_settings("redshift", "set-attributes", REDSHIFT_CLUSTER),
+    NativeAction("redshift", "set-logging", ("redshift:DescribeLoggingStatus",), (
+        Inverse("redshift", "disable_logging", "ClusterIdentifier"),
+        Inverse("redshift", "enable_logging", "ClusterIdentifier", optional=LOGGING_SETTINGS),
+    )),
     NativeAction("s3", "set-bucket-encryption", ("s3:GetEncryptionConfiguration",), (
         Inverse("s3", "put_bucket_encryption", "Bucket", optional=("ServerSideEncryptionConfiguration",)),
         Inverse("s3", "delete_bucket_encryption", "Bucket"),

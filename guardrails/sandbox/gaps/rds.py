@@ -26,6 +26,7 @@ def apply() -> None:
     _restorable_time()
     _clusters()
     _parameters_after_a_reboot()
+    _log_exports()
 
 
 def _resource_ids() -> None:
@@ -149,6 +150,40 @@ def _parameters_after_a_reboot() -> None:
 
     replaces(DBInstance, "db_parameter_group_status_list")(property(groups))
     replaces(DBCluster, "db_cluster_members")(property(members))
+
+
+def _log_exports() -> None:
+    """ModifyDBCluster changes which logs a cluster exports, and whether it uses IAM; moto forgets both.
+
+    An instance exports a log once; in moto it does so as often as the log was named, and stopping one that is not
+    exported is an error of the server. Source: CloudwatchLogsExportConfiguration of ModifyDBInstance and
+    ModifyDBCluster.
+    """
+    original: Any = RDSBackend.modify_db_cluster
+    original_update: Any = DBInstance.update
+
+    @replaces(DBInstance, "update")
+    def update(database: Any, **kwargs: Any) -> None:
+        logs = kwargs.pop("cloudwatch_logs_export_configuration", None) or {}
+        original_update(database, **kwargs)
+        database.enabled_cloudwatch_logs_exports = _exported(database, logs)
+
+    @replaces(RDSBackend, "modify_db_cluster")
+    def modify(backend: Any, kwargs: Any) -> Any:
+        cluster = backend.clusters[kwargs["db_cluster_identifier"]]
+        logs = kwargs.get("cloudwatch_logs_export_configuration") or {}
+        iam = kwargs.get("enable_iam_database_authentication")
+        answer = original(backend, kwargs)
+        cluster.enabled_cloudwatch_logs_exports = _exported(cluster, logs)
+        if iam is not None:
+            cluster.iam_auth = iam
+        return answer
+
+
+def _exported(database: Any, change: Any) -> list[str]:
+    stopped = change.get("DisableLogTypes") or ()
+    kept = [each for each in database.enabled_cloudwatch_logs_exports or () if each not in stopped]
+    return [*kept, *(each for each in change.get("EnableLogTypes") or () if each not in kept)]
 
 
 def _status(database: Any) -> str:

@@ -240,6 +240,22 @@ def another_answer(client: Any, given: Parameters) -> None:
         client.modify_listener(ListenerArn=given["ListenerArn"], SslPolicy="ELBSecurityPolicy-TLS-1-2-2017-01")
 
 
+@tampers("delete_scaling_policy")
+def another_utilization(client: Any, given: Parameters) -> None:
+    [now] = [each for each in client.describe_scaling_policies(
+        ServiceNamespace="dynamodb", ResourceId=given["ResourceId"])["ScalingPolicies"]
+        if each["PolicyName"] == given["PolicyName"]]
+    client.put_scaling_policy(
+        **given, PolicyType=now["PolicyType"],
+        TargetTrackingScalingPolicyConfiguration={**now["TargetTrackingScalingPolicyConfiguration"], "TargetValue": 33})
+
+
+@tampers("deregister_scalable_target")
+def another_range_of_capacity(client: Any, given: Parameters) -> None:
+    target = {name: given[name] for name in ("ServiceNamespace", "ResourceId", "ScalableDimension")}
+    client.register_scalable_target(**target, MinCapacity=1, MaxCapacity=77)
+
+
 @tampers("update_stage")
 def one_method_is_plain(client: Any, given: Parameters) -> None:
     client.update_stage(**{**given, "patchOperations": given["patchOperations"][:1]})

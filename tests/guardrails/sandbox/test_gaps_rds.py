@@ -108,3 +108,31 @@ def test_another_parameter_group_of_a_cluster_waits_for_its_members(moto: Moto) 
     assert found["DBClusterParameterGroup"] == "new"
     status = {each["DBInstanceIdentifier"]: each["DBClusterParameterGroupStatus"] for each in found["DBClusterMembers"]}
     assert status == {"a": "in-sync", "b": "pending-reboot"}
+
+
+def test_a_log_is_exported_once_and_can_be_stopped(moto: Moto) -> None:
+    databases(moto, one=1)
+    rds = moto.client("rds")
+    rds.create_db_cluster(
+        DBClusterIdentifier="c", Engine="neptune", MasterUsername="u", MasterUserPassword="hunter22222")
+    for change, expected in (("EnableLogTypes", ["audit"]), ("EnableLogTypes", ["audit"]), ("DisableLogTypes", []),
+                             ("DisableLogTypes", [])):
+        logs = {change: ["audit"]}
+        rds.modify_db_instance(DBInstanceIdentifier="one", CloudwatchLogsExportConfiguration=logs)
+        rds.modify_db_cluster(DBClusterIdentifier="c", CloudwatchLogsExportConfiguration=logs)
+        [instance] = rds.describe_db_instances(DBInstanceIdentifier="one")["DBInstances"]
+        [cluster] = rds.describe_db_clusters()["DBClusters"]
+        assert instance.get("EnabledCloudwatchLogsExports", []) == expected
+        assert cluster.get("EnabledCloudwatchLogsExports", []) == expected
+
+
+def test_a_modified_cluster_uses_iam(moto: Moto) -> None:
+    rds = moto.client("rds")
+    rds.create_db_cluster(
+        DBClusterIdentifier="c", Engine="aurora-mysql", MasterUsername="u", MasterUserPassword="hunter22222")
+    for value in (True, False):
+        rds.modify_db_cluster(DBClusterIdentifier="c", EnableIAMDatabaseAuthentication=value)
+        assert rds.describe_db_clusters()["DBClusters"][0]["IAMDatabaseAuthenticationEnabled"] is value
+        # Another change keeps it.
+        rds.modify_db_cluster(DBClusterIdentifier="c", BackupRetentionPeriod=3)
+        assert rds.describe_db_clusters()["DBClusters"][0]["IAMDatabaseAuthenticationEnabled"] is value

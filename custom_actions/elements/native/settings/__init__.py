@@ -6,7 +6,7 @@ inverse, and the receipt says so.
 from __future__ import annotations
 
 from ....fixing import SettingsCall
-from .databases import DB_CLUSTER, REDSHIFT_CLUSTER
+from .databases import DB_CLUSTER, DOMAIN, POINT_IN_TIME_RECOVERY, REDSHIFT_CLUSTER, TABLE
 
-SETTINGS_CALLS: tuple[SettingsCall, ...] = (DB_CLUSTER, REDSHIFT_CLUSTER)
+SETTINGS_CALLS: tuple[SettingsCall, ...] = (DB_CLUSTER, DOMAIN, POINT_IN_TIME_RECOVERY, REDSHIFT_CLUSTER, TABLE)
 """Those whose plan is `settings_plan`. An operation is here once, with the settings of all actions that call it."""

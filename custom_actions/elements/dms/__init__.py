@@ -1,0 +1,1 @@
+"""DMS: settings of replication instances that fixes change."""

@@ -1,0 +1,1 @@
+"""ElastiCache: settings of replication groups and clusters that fixes change."""
