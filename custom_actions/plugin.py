@@ -25,6 +25,7 @@ ELEMENTS = (
     Element("efs", "filter", "no-automatic-backup", "efs.backup:NoAutomaticBackup"),
     Element("efs", "filter", "public-mount-target", "efs.access:PublicMountTarget"),
     Element("transit-gateway", "action", "change-settings", "ec2.transit_gateway:ChangeTransitGateway"),
+    Element("elb", "action", "change-settings", "elb.attributes:ChangeClassicLoadBalancer"),
     Element("elb", "filter", "other-tls-policy", "elb.classic:OtherTlsPolicy"),
     Element("emr", "filter", "public-primary-node", "emr.primary:PublicPrimaryNode"),
     Element("distribution", "filter", "missing-s3-origin", "cloudfront.s3_origins:MissingS3Origin"),

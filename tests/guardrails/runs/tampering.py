@@ -225,6 +225,11 @@ def disabled(client: Any, given: Parameters) -> None:
 
 @tampers("modify_load_balancer_attributes")
 def reset_attributes(client: Any, given: Parameters) -> None:
+    if "LoadBalancerName" in given:
+        # Of a classic load balancer.
+        client.modify_load_balancer_attributes(LoadBalancerName=given["LoadBalancerName"], LoadBalancerAttributes={
+            "ConnectionDraining": {"Enabled": True, "Timeout": 7}})
+        return
     client.modify_load_balancer_attributes(LoadBalancerArn=given["LoadBalancerArn"], Attributes=[
         {"Key": each["Key"], "Value": "somebodys"} for each in given["Attributes"]])
 
