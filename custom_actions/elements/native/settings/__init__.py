@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ....fixing import SettingsCall
 from .databases import DB_CLUSTER, REDSHIFT_CLUSTER
+from .network import FIREWALL
 
-SETTINGS_CALLS: tuple[SettingsCall, ...] = (DB_CLUSTER, REDSHIFT_CLUSTER)
+SETTINGS_CALLS: tuple[SettingsCall, ...] = (DB_CLUSTER, FIREWALL, REDSHIFT_CLUSTER)
 """Those whose plan is `settings_plan`. An operation is here once, with the settings of all actions that call it."""

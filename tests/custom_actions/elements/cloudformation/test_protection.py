@@ -22,6 +22,8 @@ class Answering:
 def test_deleted_meanwhile() -> None:
     assert protected(Answering("ValidationError", "Stack with id x does not exist"), "x")
     assert protected(Answering(StackStatus="DELETE_COMPLETE"), "x")
+    assert protected(Answering(StackStatus="DELETE_IN_PROGRESS"), "x")
+    assert not protected(Answering(StackStatus="CREATE_COMPLETE"), "x")
 
 
 def test_denied() -> None:

@@ -1,8 +1,12 @@
 """Settings of load balancers, firewalls, stacks, file systems, groups and accounts."""
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from ..cloud import Cloud
 from ..faults import Drift, State
+from .native import or_none
 from .scenarios import drifts, pulled
 
 _DESYNC = "elb.http.desyncmitigationmode"
@@ -27,3 +31,73 @@ def classic_load_balancers(cloud: Cloud) -> Drift:
     return Drift(
         pulled("elb", {"type": "change-settings", "settings": wanted}), names, state,
         lambda found: {name for name, value in wanted.items() if found[name] != value})
+
+
+@drifts("cfn", "change-settings")
+def stacks(cloud: Cloud) -> Drift:
+    formation, names = cloud.client("cloudformation"), ["one", "two"]
+    for name in names:
+        formation.create_stack(StackName=name, TemplateBody=json.dumps({
+            "Resources": {"queue": {"Type": "AWS::SQS::Queue"}}}))
+
+    def state() -> State:
+        return {name: formation.describe_stacks(StackName=name)["Stacks"][0] for name in names}
+
+    return Drift(
+        pulled("cfn", {"type": "change-settings", "settings": {"EnableTerminationProtection": True}}), names, state,
+        lambda found: set() if found["EnableTerminationProtection"] else {"not protected"})
+
+
+def _firewalls(cloud: Cloud, action: dict[str, Any], setting: str) -> Drift:
+    client, names = cloud.client("network-firewall"), ["one", "two"]
+    for name in names:
+        client.create_firewall(
+            FirewallName=name, FirewallPolicyArn="arn:aws:network-firewall:us-east-1:123456789012:firewall-policy/p",
+            VpcId="vpc-1", SubnetMappings=[{"SubnetId": "subnet-1"}], DeleteProtection=False,
+            SubnetChangeProtection=False)
+
+    def state() -> State:
+        return {name: client.describe_firewall(FirewallName=name)["Firewall"] for name in names}
+
+    return Drift(pulled("firewall", action), names, state, lambda found: set() if found[setting] else {"not protected"})
+
+
+@drifts("firewall", "update-delete-protection")
+def firewalls_to_keep(cloud: Cloud) -> Drift:
+    return _firewalls(cloud, {"type": "update-delete-protection", "state": True}, "DeleteProtection")
+
+
+@drifts("firewall", "change-settings")
+def firewalls_with_subnets(cloud: Cloud) -> Drift:
+    return _firewalls(
+        cloud, {"type": "change-settings", "settings": {"SubnetChangeProtection": True}}, "SubnetChangeProtection")
+
+
+@drifts("fsx", "change-settings")
+def systems_of_open_zfs(cloud: Cloud) -> Drift:
+    fsx = cloud.client("fsx")
+    names = [fsx.create_file_system(FileSystemType="OPENZFS", SubnetIds=["subnet-0123456789"], OpenZFSConfiguration={
+        "DeploymentType": "SINGLE_AZ_1", "ThroughputCapacity": 64, "CopyTagsToBackups": False,
+        "CopyTagsToVolumes": False})["FileSystem"]["FileSystemId"] for _ in range(2)]
+
+    def state() -> State:
+        return {each["FileSystemId"]: each["OpenZFSConfiguration"]
+                for each in fsx.describe_file_systems(FileSystemIds=names)["FileSystems"]}
+
+    settings = ("CopyTagsToBackups", "CopyTagsToVolumes")
+    return Drift(
+        pulled("fsx", {"type": "change-settings", "settings": dict.fromkeys(settings, True)}), names, state,
+        lambda found: {name for name in settings if not found[name]})
+
+
+@drifts("efs", "change-settings")
+def systems_without_backups(cloud: Cloud) -> Drift:
+    efs = cloud.client("efs")
+    names = [efs.create_file_system(CreationToken=name, Backup=False)["FileSystemId"] for name in ("one", "two")]
+
+    def state() -> State:
+        return {name: or_none(efs.describe_backup_policy, FileSystemId=name) for name in names}
+
+    return Drift(
+        pulled("efs", {"type": "change-settings", "settings": {"Status": "ENABLED"}}), names, state,
+        lambda found: set() if found and found["BackupPolicy"]["Status"] == "ENABLED" else {"not backed up"})
