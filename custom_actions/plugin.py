@@ -14,6 +14,7 @@ __all__ = ("ELEMENTS", "Element", "elements", "load", "native_actions", "registe
 ELEMENTS = (
     Element("security-group", "filter", "ingress-drift", "security_group.elements:IngressDrift"),
     Element("security-group", "action", "revert-ingress", "security_group.elements:RevertIngress"),
+    Element("security-group", "action", "remove-all-rules", "vpc.emptied_group:RemoveAllRules"),
     Element("security-group", "filter", "made-by", "security_group.made_by:MadeBy"),
     Element("security-group", "filter", "unattached", "vpc.interfaces:Unattached"),
     Element("subnet", "filter", "internet-route", "vpc.routes:InternetRoute"),
@@ -100,6 +101,7 @@ ELEMENTS = (
     Element("account", "filter", "missing-policies", "iam.required:MissingAccountPolicies"),
     Element("account", "filter", "policy-without-role", "iam.support:PolicyWithoutRole"),
     Element("account", "filter", "snapshot-sharing-allowed", "account.snapshots:SnapshotSharingAllowed"),
+    Element("account", "action", "block-snapshot-sharing", "account.snapshots:BlockSnapshotSharing"),
     Element("elasticbeanstalk-environment", "filter", "environment-setting",
             "elasticbeanstalk.settings:EnvironmentSetting"),
     Element("account", "filter", "missing-contact", "account.contact:MissingContact"),
@@ -108,6 +110,7 @@ ELEMENTS = (
     Element("account", "filter", "macie-discovery-off", "macie.session:MacieDiscoveryOff"),
     Element("account", "filter", "macie-member", "macie.session:MacieMember"),
     Element("account", "filter", "service-setting", "ssm.setting:ServiceSetting"),
+    Element("account", "action", "set-service-setting", "ssm.setting:SetServiceSetting"),
     Element("iam-user", "action", "attach-missing-policies", "iam.required:AttachMissingPolicies"),
     Element("iam-role", "action", "attach-missing-policies", "iam.required:AttachMissingPolicies"),
     Element("iam-user", "filter", "missing-boundary", "iam.boundary:MissingBoundary"),

@@ -2,7 +2,7 @@
 
 Source: KMS's DescribeKey and GetKeyRotationStatus; Elastic Load Balancing's DescribeListeners, DescribeRules and
 DescribeLoadBalancerAttributes; API Gateway's GetStage; EventBridge's DescribeRule and ListTargetsByRule; Lambda's
-GetFunctionConcurrency and GetPolicy; Systems Manager's DescribeDocumentPermission.
+GetFunctionConcurrency and GetPolicy; Systems Manager's DescribeDocumentPermission and GetServiceSetting.
 """
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from custom_actions.aws import absent, call
-from custom_actions.elements.ssm import shared_with
+from custom_actions.elements.ssm import setting_of, shared_with
 from custom_actions.fixing import contains
 
 from .base import (
@@ -24,6 +24,7 @@ from .base import (
     added_to,
     changed,
     differs,
+    merged,
     setting,
     several,
     two_states,
@@ -185,6 +186,14 @@ def _document_shares(client: Any, parameters: Parameters, _: Receipt) -> Observa
     return several(back, [account for account in (*add, *remove) if account not in back], back=True)
 
 
+def _service_setting(client: Any, parameters: Parameters, receipt: Receipt) -> Observation:
+    setting_id = parameters["SettingId"]
+    now = setting_of(client, setting_id).get("SettingValue", "")
+    if now == merged(receipt, "removed").get(setting_id):
+        return BACK
+    return AS_FIXED if now == merged(receipt).get(setting_id) else differs(now)
+
+
 SERVICES: Reads = {
     ("kms", "disable_key"): _disabled,
     ("kms", "schedule_key_deletion"): _deletion,
@@ -199,4 +208,6 @@ SERVICES: Reads = {
     ("lambda", "put_function_concurrency"): _concurrency,
     ("lambda", "remove_permission"): _permission,
     ("ssm", "modify_document_permission"): _document_shares,
+    ("ssm", "reset_service_setting"): _service_setting,
+    ("ssm", "update_service_setting"): _service_setting,
 }

@@ -14,7 +14,7 @@ TWO_STATES = {
     "attach_group_policy", "attach_role_policy", "attach_user_policy", "detach_role_policy", "detach_user_policy",
     "disable_ebs_encryption_by_default", "enable_ebs_encryption_by_default",
     "modify_subnet_attribute", "stop_logging", "update_access_key", "update_table", "update_detector",
-    "start_instances", "modify_document_permission",
+    "start_instances", "modify_document_permission", "reset_service_setting", "update_service_setting",
     # A flow log cannot be modified, and a snapshot cannot become one of another volume.
     "delete_flow_logs", "delete_snapshot",
 }
@@ -52,6 +52,11 @@ def another_range(client: Any, given: Parameters) -> None:
 @tampers("authorize_security_group_ingress")
 def one_rule_is_back(client: Any, given: Parameters) -> None:
     client.authorize_security_group_ingress(GroupId=given["GroupId"], IpPermissions=given["IpPermissions"][:1])
+
+
+@tampers("authorize_security_group_egress")
+def one_outbound_rule_is_back(client: Any, given: Parameters) -> None:
+    client.authorize_security_group_egress(GroupId=given["GroupId"], IpPermissions=given["IpPermissions"][:1])
 
 
 @tampers("revoke_security_group_ingress")
@@ -221,6 +226,16 @@ def scheduled_for_deletion(client: Any, given: Parameters) -> None:
 @tampers("schedule_key_deletion")
 def disabled(client: Any, given: Parameters) -> None:
     client.disable_key(KeyId=given["KeyId"])
+
+
+@tampers("disable_snapshot_block_public_access")
+def block_new_sharing(client: Any, given: Parameters) -> None:
+    client.enable_snapshot_block_public_access(State="block-new-sharing")
+
+
+@tampers("enable_snapshot_block_public_access")
+def block_nothing(client: Any, given: Parameters) -> None:
+    client.disable_snapshot_block_public_access()
 
 
 @tampers("modify_load_balancer_attributes")

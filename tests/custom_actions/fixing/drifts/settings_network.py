@@ -4,10 +4,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from tests.moto_server import ACCOUNT
+
 from ..cloud import Cloud
 from ..faults import Drift, State
 from .native import or_none
-from .scenarios import drifts, pulled
+from .scenarios import ONE_A_REGION, drifts, pulled
 
 _DESYNC = "elb.http.desyncmitigationmode"
 
@@ -101,3 +103,49 @@ def systems_without_backups(cloud: Cloud) -> Drift:
     return Drift(
         pulled("efs", {"type": "change-settings", "settings": {"Status": "ENABLED"}}), names, state,
         lambda found: set() if found and found["BackupPolicy"]["Status"] == "ENABLED" else {"not backed up"})
+
+
+@drifts("account", "block-snapshot-sharing")
+def snapshots_to_share(cloud: Cloud) -> Drift:
+    def state() -> State:
+        return {ACCOUNT: cloud.client("ec2").get_snapshot_block_public_access_state()["State"]}
+
+    return Drift(pulled("account", "block-snapshot-sharing"), [ACCOUNT], state,
+                 lambda found: set() if found == "block-all-sharing" else {"not blocked"}, alone=ONE_A_REGION)
+
+
+@drifts("account", "block-snapshot-sharing", "of-new-ones-only")
+def shared_snapshots(cloud: Cloud) -> Drift:
+    cloud.client("ec2").enable_snapshot_block_public_access(State="block-new-sharing")
+    return snapshots_to_share(cloud)
+
+
+_PUBLIC, _LOGS = "/ssm/documents/console/public-sharing-permission", "/ssm/automation/customer-script-log-destination"
+
+
+def _service_setting(cloud: Cloud, setting: str, value: str) -> Drift:
+    client = cloud.client("ssm")
+
+    def state() -> State:
+        found = client.get_service_setting(SettingId=setting)["ServiceSetting"]
+        return {ACCOUNT: {name: found[name] for name in ("SettingValue", "Status")}}
+
+    return Drift(
+        pulled("account", {"type": "set-service-setting", "setting": setting, "value": value}), [ACCOUNT], state,
+        lambda found: set() if found["SettingValue"] == value else {"other value"}, alone=ONE_A_REGION)
+
+
+@drifts("account", "set-service-setting")
+def documents_to_share(cloud: Cloud) -> Drift:
+    return _service_setting(cloud, _PUBLIC, "Disable")
+
+
+@drifts("account", "set-service-setting", "customized")
+def documents_shared_on_purpose(cloud: Cloud) -> Drift:
+    cloud.client("ssm").update_service_setting(SettingId=_PUBLIC, SettingValue="Enable")
+    return documents_to_share(cloud)
+
+
+@drifts("account", "set-service-setting", "unset")
+def automations_without_logs(cloud: Cloud) -> Drift:
+    return _service_setting(cloud, _LOGS, "CloudWatch")
