@@ -19,7 +19,7 @@ class ChangeClassicLoadBalancer(ChangeSettings):
 
     `settings` has the attributes as the API has them. Attributes that it does not have stay as they are.
 
-    Written because c7n has an action for the access logs of classic load balancers only.
+    Written because c7n has an action for the access logs only, which does not verify them.
 
     Source: Elastic Load Balancing's ModifyLoadBalancerAttributes and DescribeLoadBalancerAttributes (2012-06-01).
 
@@ -39,7 +39,8 @@ class ChangeClassicLoadBalancer(ChangeSettings):
 
     settings_call = SettingsCall(
         "elb", "modify_load_balancer_attributes", ("LoadBalancerName",),
-        {**same_names("ConnectionDraining", "CrossZoneLoadBalancing"), "AdditionalAttributes": _desync_mode},
+        {**same_names("AccessLog", "ConnectionDraining", "CrossZoneLoadBalancing"),
+         "AdditionalAttributes": _desync_mode},
         shown_by("describe_load_balancer_attributes", "LoadBalancerAttributes", LoadBalancerName="LoadBalancerName"),
         reads=("elasticloadbalancing:DescribeLoadBalancerAttributes",),
         writes=("elasticloadbalancing:ModifyLoadBalancerAttributes",), form=Form(within="LoadBalancerAttributes"))

@@ -28,7 +28,8 @@ def classic_load_balancers(cloud: Cloud) -> Drift:
         return {name: elb.describe_load_balancer_attributes(LoadBalancerName=name)["LoadBalancerAttributes"]
                 for name in names}
 
-    wanted = {"ConnectionDraining": {"Enabled": True, "Timeout": 300}, "CrossZoneLoadBalancing": {"Enabled": True},
+    wanted = {"AccessLog": {"Enabled": True, "S3BucketName": "logs", "EmitInterval": 60},
+              "ConnectionDraining": {"Enabled": True, "Timeout": 300}, "CrossZoneLoadBalancing": {"Enabled": True},
               "AdditionalAttributes": [{"Key": _DESYNC, "Value": "defensive"}]}
     return Drift(
         pulled("elb", {"type": "change-settings", "settings": wanted}), names, state,
