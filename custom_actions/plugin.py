@@ -19,6 +19,7 @@ ELEMENTS = (
     Element("security-group", "filter", "unattached", "vpc.interfaces:Unattached"),
     Element("subnet", "filter", "internet-route", "vpc.routes:InternetRoute"),
     Element("network-acl", "filter", "world-ports", "vpc.network_acl:WorldPorts"),
+    Element("asg", "action", "use-load-balancer-health", "autoscaling.health:UseLoadBalancerHealth"),
     Element("cfn", "filter", "not-protected", "cloudformation.protection:NotProtected"),
     Element("cfn", "action", "change-settings", "cloudformation.protection:ChangeStack"),
     Element("ecr", "filter", "not-scanned", "ecr.scanning:NotScanned"),

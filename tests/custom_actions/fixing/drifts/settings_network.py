@@ -150,3 +150,25 @@ def documents_shared_on_purpose(cloud: Cloud) -> Drift:
 @drifts("account", "set-service-setting", "unset")
 def automations_without_logs(cloud: Cloud) -> Drift:
     return _service_setting(cloud, _LOGS, "CloudWatch")
+
+
+@drifts("asg", "use-load-balancer-health")
+def groups_behind_a_load_balancer(cloud: Cloud) -> Drift:
+    scaling, names = cloud.client("autoscaling"), ["one", "two"]
+    cloud.client("elb").create_load_balancer(LoadBalancerName="web", AvailabilityZones=["us-east-1a"], Listeners=[
+        {"Protocol": "HTTP", "LoadBalancerPort": 80, "InstancePort": 80}])
+    image = cloud.client("ec2").describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    scaling.create_launch_configuration(LaunchConfigurationName="l", ImageId=image, InstanceType="t3.micro")
+    for name in names:
+        scaling.create_auto_scaling_group(
+            AutoScalingGroupName=name, MinSize=0, MaxSize=0, AvailabilityZones=["us-east-1a"],
+            LaunchConfigurationName="l", LoadBalancerNames=["web"], HealthCheckType="EBS", HealthCheckGracePeriod=60)
+
+    def state() -> State:
+        found = scaling.describe_auto_scaling_groups(AutoScalingGroupNames=names)["AutoScalingGroups"]
+        return {each["AutoScalingGroupName"]: each for each in found}
+
+    return Drift(
+        pulled("asg", "use-load-balancer-health"), names, state,
+        lambda found: ({"type"} if found["HealthCheckType"] != "EBS,ELB" else set())
+        | ({"grace period"} if found["HealthCheckGracePeriod"] < 300 else set()))
