@@ -30,6 +30,7 @@ ELEMENTS = (
     Element("efs", "filter", "public-mount-target", "efs.access:PublicMountTarget"),
     Element("transit-gateway", "action", "change-settings", "ec2.transit_gateway:ChangeTransitGateway"),
     Element("elb", "action", "change-settings", "elb.attributes:ChangeClassicLoadBalancer"),
+    Element("elb", "action", "set-tls-policy", "elb.classic_tls:SetTlsPolicy"),
     Element("elb", "filter", "other-tls-policy", "elb.classic:OtherTlsPolicy"),
     Element("emr", "filter", "public-primary-node", "emr.primary:PublicPrimaryNode"),
     Element("firewall", "action", "change-settings", "networkfirewall.protection:ChangeFirewall"),

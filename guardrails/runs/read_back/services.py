@@ -1,8 +1,9 @@
 """Compares what fixes change in KMS, Elastic Load Balancing, API Gateway, EventBridge, Lambda and Systems Manager.
 
-Source: KMS's DescribeKey and GetKeyRotationStatus; Elastic Load Balancing's DescribeListeners, DescribeRules and
-DescribeLoadBalancerAttributes; API Gateway's GetStage; EventBridge's DescribeRule and ListTargetsByRule; Lambda's
-GetFunctionConcurrency and GetPolicy; Systems Manager's DescribeDocumentPermission and GetServiceSetting.
+Source: KMS's DescribeKey and GetKeyRotationStatus; Elastic Load Balancing's DescribeListeners, DescribeRules,
+DescribeLoadBalancerAttributes, DescribeLoadBalancers and DescribeLoadBalancerPolicies; API Gateway's GetStage;
+EventBridge's DescribeRule and ListTargetsByRule; Lambda's GetFunctionConcurrency and GetPolicy; Systems Manager's
+DescribeDocumentPermission and GetServiceSetting.
 """
 from __future__ import annotations
 
@@ -72,6 +73,24 @@ def _balancer_attributes(client: Any, parameters: Parameters) -> Any:
     names = {each["Key"] for each in parameters["Attributes"]}
     found = call(client.describe_load_balancer_attributes, LoadBalancerArn=parameters["LoadBalancerArn"])["Attributes"]
     return {each["Key"]: each["Value"] for each in found if each["Key"] in names}
+
+
+def _classic_listener(client: Any, parameters: Parameters, receipt: Receipt) -> Observation:
+    port = parameters["LoadBalancerPort"]
+    answer = call(client.describe_load_balancers, LoadBalancerNames=[parameters["LoadBalancerName"]])
+    now = [set(each["PolicyNames"]) for each in answer["LoadBalancerDescriptions"][0]["ListenerDescriptions"]
+           if each["Listener"]["LoadBalancerPort"] == port]
+    if now == [set(parameters["PolicyNames"])]:
+        return BACK
+    fixed = [[set(each["PolicyNames"])] for each in added_to(receipt, Port=port)]
+    return AS_FIXED if now in fixed else differs(", ".join(sorted(name for names in now for name in names)))
+
+
+def _classic_policy(client: Any, parameters: Parameters, _: Receipt) -> Observation:
+    found = call(client.describe_load_balancer_policies, LoadBalancerName=parameters["LoadBalancerName"])
+    names = {each["PolicyName"] for each in found["PolicyDescriptions"]}
+    # A policy cannot be changed.
+    return two_states(back=parameters["PolicyName"] not in names)
 
 
 def _listener(client: Any, parameters: Parameters, receipt: Receipt) -> Observation:
@@ -200,6 +219,8 @@ SERVICES: Reads = {
     ("kms", "disable_key_rotation"): _rotation,
     ("elbv2", "modify_load_balancer_attributes"): setting(
         _balancer_attributes, lambda given: {each["Key"]: each["Value"] for each in given["Attributes"]}, "Attributes"),
+    ("elb", "set_load_balancer_policies_of_listener"): _classic_listener,
+    ("elb", "delete_load_balancer_policy"): _classic_policy,
     ("elbv2", "modify_listener"): _listener,
     ("elbv2", "modify_rule"): _rule_actions,
     ("apigateway", "update_stage"): _caches,

@@ -15,6 +15,7 @@ TWO_STATES = {
     "disable_ebs_encryption_by_default", "enable_ebs_encryption_by_default",
     "modify_subnet_attribute", "stop_logging", "update_access_key", "update_table", "update_detector",
     "start_instances", "modify_document_permission", "reset_service_setting", "update_service_setting",
+    "delete_load_balancer_policy",
     # A flow log cannot be modified, and a snapshot cannot become one of another volume.
     "delete_flow_logs", "delete_snapshot",
 }
@@ -236,6 +237,11 @@ def block_new_sharing(client: Any, given: Parameters) -> None:
 @tampers("enable_snapshot_block_public_access")
 def block_nothing(client: Any, given: Parameters) -> None:
     client.disable_snapshot_block_public_access()
+
+
+@tampers("set_load_balancer_policies_of_listener")
+def no_policy(client: Any, given: Parameters) -> None:
+    client.set_load_balancer_policies_of_listener(**{**given, "PolicyNames": []})
 
 
 @tampers("modify_load_balancer_attributes")

@@ -172,3 +172,33 @@ def groups_behind_a_load_balancer(cloud: Cloud) -> Drift:
         pulled("asg", "use-load-balancer-health"), names, state,
         lambda found: ({"type"} if found["HealthCheckType"] != "EBS,ELB" else set())
         | ({"grace period"} if found["HealthCheckGracePeriod"] < 300 else set()))
+
+
+@drifts("elb", "set-tls-policy")
+def old_tls(cloud: Cloud) -> Drift:
+    elb, names = cloud.client("elb"), ["one", "two"]
+    certificate = cloud.client("acm").request_certificate(DomainName="example.com")["CertificateArn"]
+    old, new = "ELBSecurityPolicy-2016-08", "ELBSecurityPolicy-TLS-1-2-2017-01"
+    for name in names:
+        elb.create_load_balancer(LoadBalancerName=name, AvailabilityZones=["us-east-1a"], Listeners=[
+            {"Protocol": "HTTPS", "LoadBalancerPort": port, "InstancePort": 80, "SSLCertificateId": certificate}
+            for port in (443, 8443)])
+        elb.create_lb_cookie_stickiness_policy(LoadBalancerName=name, PolicyName="sticky")
+        elb.create_load_balancer_policy(
+            LoadBalancerName=name, PolicyName="old", PolicyTypeName="SSLNegotiationPolicyType",
+            PolicyAttributes=[{"AttributeName": "Reference-Security-Policy", "AttributeValue": old}])
+        for port in (443, 8443):
+            elb.set_load_balancer_policies_of_listener(
+                LoadBalancerName=name, LoadBalancerPort=port, PolicyNames=["old", "sticky"])
+
+    def state() -> State:
+        return {each["LoadBalancerName"]: {
+            "listeners": [[listener["Listener"]["LoadBalancerPort"], sorted(listener["PolicyNames"])]
+                          for listener in each["ListenerDescriptions"]],
+            "policies": sorted(found["PolicyName"] for found in elb.describe_load_balancer_policies(
+                LoadBalancerName=each["LoadBalancerName"])["PolicyDescriptions"]),
+        } for each in elb.describe_load_balancers(LoadBalancerNames=names)["LoadBalancerDescriptions"]}
+
+    return Drift(
+        pulled("elb", {"type": "set-tls-policy", "allowed": [new], "policy": new}), names, state,
+        lambda found: {f"port {port}" for port, of in found["listeners"] if of != [f"guardrails-{new}", "sticky"]})
