@@ -43,7 +43,7 @@ class NotProtected(Filter):
 
     def process(self, resources: list[dict[str, Any]], event: Any = None) -> list[dict[str, Any]]:
         client = local_session(self.manager.session_factory).client("cloudformation")
-        return [each for each in resources if not each.get("ParentId") and not protected(client, each["StackId"])]
+        return unprotected(client, resources)
 
 
 class ChangeStack(ChangeSettings):
@@ -73,6 +73,11 @@ class ChangeStack(ChangeSettings):
         same_names("EnableTerminationProtection", default="false"),
         shown_by("describe_stacks", "Stacks[0]", StackName="StackName"),
         reads=("cloudformation:DescribeStacks",), writes=("cloudformation:UpdateTerminationProtection",))
+
+
+def unprotected(client: Any, stacks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those of the stacks, from DescribeStacks, that are no nested ones and not protected."""
+    return [each for each in stacks if not each.get("ParentId") and not protected(client, each["StackId"])]
 
 
 def protected(client: Any, stack: str) -> bool:
