@@ -34,7 +34,6 @@ Environ = dict[str, Any]
 
 _NEW_ACCOUNT: Mapping[str, Mapping[str, Any]] = {
     "accessanalyzer.list_analyzers": {"analyzers": []},
-    "ec2.get_snapshot_block_public_access_state": {"State": "unblocked"},
 }
 """What an account answers in which nothing was turned on."""
 

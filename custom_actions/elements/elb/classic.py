@@ -14,7 +14,7 @@ from c7n.utils import local_session, type_schema
 from ...aws import call
 
 _ENCRYPTED = ("HTTPS", "SSL")
-_TYPE, _REFERENCE = "SSLNegotiationPolicyType", "Reference-Security-Policy"
+TYPE, REFERENCE = "SSLNegotiationPolicyType", "Reference-Security-Policy"
 
 
 class OtherTlsPolicy(Filter):
@@ -74,9 +74,9 @@ def ports_with_others(
         allowed: names of predefined policies.
     """
     good = {
-        policy["PolicyName"] for policy in policies if policy["PolicyTypeName"] == _TYPE
+        policy["PolicyName"] for policy in policies if policy["PolicyTypeName"] == TYPE
         for attribute in policy["PolicyAttributeDescriptions"]
-        if attribute["AttributeName"] == _REFERENCE and attribute["AttributeValue"] in allowed}
+        if attribute["AttributeName"] == REFERENCE and attribute["AttributeValue"] in allowed}
     return [
         listener["Listener"]["LoadBalancerPort"] for listener in encrypted(balancer)
         if not good.intersection(listener["PolicyNames"])]

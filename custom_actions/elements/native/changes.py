@@ -110,8 +110,9 @@ def _balancer_attributes(attempt: Attempt) -> Change | None:
         return {each["Key"]: each["Value"] for each in found if each["Key"] in wanted}
 
     before = read()
+    # An attribute without a value, such as the bucket of logs that are off, has no effect, and cannot be set to that.
     inverse = attempt.undo("modify_load_balancer_attributes", LoadBalancerArn=balancer, Attributes=[
-        {"Key": key, "Value": value} for key, value in before.items() if value != wanted[key]])
+        {"Key": key, "Value": value} for key, value in before.items() if value and value != wanted[key]])
     return setting(attempt, "Attributes", read, wanted, inverse, before=before)
 
 

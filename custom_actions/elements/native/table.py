@@ -26,6 +26,7 @@ from ..redshift import LOGGING_SETTINGS
 from .action import NativeFix
 from .changes_ec2 import METADATA_SETTINGS, SUBNET_SETTINGS
 from .settings.databases import DB_CLUSTER, DB_INSTANCE, DOMAIN, POINT_IN_TIME_RECOVERY, REDSHIFT_CLUSTER, TABLE
+from .settings.network import FIREWALL
 
 
 class NativeAction(NamedTuple):
@@ -91,6 +92,7 @@ NATIVE = (
         Inverse("ec2", "start_instances", "InstanceIds", list_of_resource, redo=again("stop_instances")),
     )),
     _of_settings("elasticsearch", "update-domain-config", DOMAIN),
+    _of_settings("firewall", "update-delete-protection", FIREWALL),
     NativeAction("iam-user", "delete", ("iam:GetLoginProfile",)),
     NativeAction("iam-user", "mark-for-op", _READ_USER_TAGS, _USER_TAGS),
     NativeAction("iam-user", "remove-tag", _READ_USER_TAGS, _USER_TAGS),

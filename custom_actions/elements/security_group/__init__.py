@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING
 from ...face import face
 
 if TYPE_CHECKING:
+    from .apply import inverse
     from .baseline import Forbidden, PrefixLists, no_lists
     from .prefix_lists import PrefixListReader
-    from .rules import LAST_PORT, Rule, from_permissions, from_policy, from_security_group_rules
+    from .rules import LAST_PORT, Rule, RuleError, from_permissions, from_policy, from_security_group_rules
     from .settings import SHARE_SCHEMA, WORLD_SHARE, world_share
 
 __getattr__, __all__ = face(
     __name__,
+    apply=("inverse",),
     baseline=("Forbidden", "PrefixLists", "no_lists"),
     prefix_lists=("PrefixListReader",),
-    rules=("LAST_PORT", "Rule", "from_permissions", "from_policy", "from_security_group_rules"),
+    rules=("LAST_PORT", "Rule", "RuleError", "from_permissions", "from_policy", "from_security_group_rules"),
     settings=("SHARE_SCHEMA", "WORLD_SHARE", "world_share"),
 )

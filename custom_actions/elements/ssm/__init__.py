@@ -7,5 +7,6 @@ from ...face import face
 
 if TYPE_CHECKING:
     from .documents import shared_with
+    from .setting import setting_of
 
-__getattr__, __all__ = face(__name__, documents=("shared_with",))
+__getattr__, __all__ = face(__name__, documents=("shared_with",), setting=("setting_of",))

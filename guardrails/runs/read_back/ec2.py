@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from custom_actions.aws import call
+from custom_actions.elements.account import SNAPSHOT_SHARING
 from custom_actions.elements.security_group import from_permissions, from_security_group_rules
 
 from .base import (
@@ -30,10 +31,11 @@ from .base import (
 )
 
 
-def _rules(*, back: bool) -> Read:
+def _rules(*, back: bool, listed: str = "IpPermissions") -> Read:
+    """`listed`: where the group has the rules of this direction."""
     def read(client: Any, parameters: Parameters, _: Receipt) -> Observation:
         [group] = call(client.describe_security_groups, GroupIds=[parameters["GroupId"]])["SecurityGroups"]
-        now = from_permissions(group["IpPermissions"])
+        now = from_permissions(group[listed])
         wanted = from_permissions(parameters.get("IpPermissions") or ())
         return several(
             [str(rule) for rule in wanted if rule in now], [str(rule) for rule in wanted if rule not in now],
@@ -88,6 +90,10 @@ def _encryption_by_default(*, before: bool) -> Read:
     return read
 
 
+def _snapshot_sharing(client: Any, parameters: Parameters) -> Any:
+    return call(client.get_snapshot_block_public_access_state)["State"]
+
+
 def _resource_tags(client: Any, parameters: Parameters) -> dict[str, str]:
     pages = call(lambda: list(client.get_paginator("describe_tags").paginate(
         Filters=[{"Name": "resource-id", "Values": list(parameters["Resources"])}])))
@@ -131,6 +137,7 @@ def _metadata_options(client: Any, parameters: Parameters) -> Any:
 
 EC2: Reads = {
     ("ec2", "authorize_security_group_ingress"): _rules(back=True),
+    ("ec2", "authorize_security_group_egress"): _rules(back=True, listed="IpPermissionsEgress"),
     ("ec2", "revoke_security_group_ingress"): _rules(back=False),
     ("ec2", "modify_security_group_rules"): _narrowed,
     ("ec2", "modify_subnet_attribute"): _subnet,
@@ -142,6 +149,10 @@ EC2: Reads = {
     ("ec2", "modify_image_attribute"): _image,
     ("ec2", "enable_ebs_encryption_by_default"): _encryption_by_default(before=True),
     ("ec2", "disable_ebs_encryption_by_default"): _encryption_by_default(before=False),
+    ("ec2", "enable_snapshot_block_public_access"): setting(
+        _snapshot_sharing, lambda parameters: parameters["State"], SNAPSHOT_SHARING),
+    ("ec2", "disable_snapshot_block_public_access"): setting(
+        _snapshot_sharing, lambda parameters: "unblocked", SNAPSHOT_SHARING),
     ("ec2", "create_tags"): tags(_resource_tags, sets=True),
     ("ec2", "delete_tags"): tags(_resource_tags, sets=False),
     ("ec2", "start_instances"): _stopped,

@@ -1,8 +1,9 @@
 """Compares what fixes change in KMS, Elastic Load Balancing, API Gateway, EventBridge, Lambda and Systems Manager.
 
-Source: KMS's DescribeKey and GetKeyRotationStatus; Elastic Load Balancing's DescribeListeners, DescribeRules and
-DescribeLoadBalancerAttributes; API Gateway's GetStage; EventBridge's DescribeRule and ListTargetsByRule; Lambda's
-GetFunctionConcurrency and GetPolicy; Systems Manager's DescribeDocumentPermission.
+Source: KMS's DescribeKey and GetKeyRotationStatus; Elastic Load Balancing's DescribeListeners, DescribeRules,
+DescribeLoadBalancerAttributes, DescribeLoadBalancers and DescribeLoadBalancerPolicies; API Gateway's GetStage;
+EventBridge's DescribeRule and ListTargetsByRule; Lambda's GetFunctionConcurrency and GetPolicy; Systems Manager's
+DescribeDocumentPermission and GetServiceSetting.
 """
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from custom_actions.aws import absent, call
-from custom_actions.elements.ssm import shared_with
+from custom_actions.elements.ssm import setting_of, shared_with
 from custom_actions.fixing import contains
 
 from .base import (
@@ -24,6 +25,7 @@ from .base import (
     added_to,
     changed,
     differs,
+    merged,
     setting,
     several,
     two_states,
@@ -71,6 +73,24 @@ def _balancer_attributes(client: Any, parameters: Parameters) -> Any:
     names = {each["Key"] for each in parameters["Attributes"]}
     found = call(client.describe_load_balancer_attributes, LoadBalancerArn=parameters["LoadBalancerArn"])["Attributes"]
     return {each["Key"]: each["Value"] for each in found if each["Key"] in names}
+
+
+def _classic_listener(client: Any, parameters: Parameters, receipt: Receipt) -> Observation:
+    port = parameters["LoadBalancerPort"]
+    answer = call(client.describe_load_balancers, LoadBalancerNames=[parameters["LoadBalancerName"]])
+    now = [set(each["PolicyNames"]) for each in answer["LoadBalancerDescriptions"][0]["ListenerDescriptions"]
+           if each["Listener"]["LoadBalancerPort"] == port]
+    if now == [set(parameters["PolicyNames"])]:
+        return BACK
+    fixed = [[set(each["PolicyNames"])] for each in added_to(receipt, Port=port)]
+    return AS_FIXED if now in fixed else differs(", ".join(sorted(name for names in now for name in names)))
+
+
+def _classic_policy(client: Any, parameters: Parameters, _: Receipt) -> Observation:
+    found = call(client.describe_load_balancer_policies, LoadBalancerName=parameters["LoadBalancerName"])
+    names = {each["PolicyName"] for each in found["PolicyDescriptions"]}
+    # A policy cannot be changed.
+    return two_states(back=parameters["PolicyName"] not in names)
 
 
 def _listener(client: Any, parameters: Parameters, receipt: Receipt) -> Observation:
@@ -185,12 +205,22 @@ def _document_shares(client: Any, parameters: Parameters, _: Receipt) -> Observa
     return several(back, [account for account in (*add, *remove) if account not in back], back=True)
 
 
+def _service_setting(client: Any, parameters: Parameters, receipt: Receipt) -> Observation:
+    setting_id = parameters["SettingId"]
+    now = setting_of(client, setting_id).get("SettingValue", "")
+    if now == merged(receipt, "removed").get(setting_id):
+        return BACK
+    return AS_FIXED if now == merged(receipt).get(setting_id) else differs(now)
+
+
 SERVICES: Reads = {
     ("kms", "disable_key"): _disabled,
     ("kms", "schedule_key_deletion"): _deletion,
     ("kms", "disable_key_rotation"): _rotation,
     ("elbv2", "modify_load_balancer_attributes"): setting(
         _balancer_attributes, lambda given: {each["Key"]: each["Value"] for each in given["Attributes"]}, "Attributes"),
+    ("elb", "set_load_balancer_policies_of_listener"): _classic_listener,
+    ("elb", "delete_load_balancer_policy"): _classic_policy,
     ("elbv2", "modify_listener"): _listener,
     ("elbv2", "modify_rule"): _rule_actions,
     ("apigateway", "update_stage"): _caches,
@@ -199,4 +229,6 @@ SERVICES: Reads = {
     ("lambda", "put_function_concurrency"): _concurrency,
     ("lambda", "remove_permission"): _permission,
     ("ssm", "modify_document_permission"): _document_shares,
+    ("ssm", "reset_service_setting"): _service_setting,
+    ("ssm", "update_service_setting"): _service_setting,
 }

@@ -1,9 +1,15 @@
-"""EFS: an encrypted file system has a key, and its size is not measured again in every response."""
+"""EFS: an encrypted file system has a key, its size is not measured again in every response, and it can be backed up.
+
+Source of the backups: EFS's PutBackupPolicy.
+"""
 from __future__ import annotations
 
+import json
 from typing import Any
 
+from moto.efs.exceptions import FileSystemNotFound
 from moto.efs.models import FileSystem
+from moto.efs.responses import EFSResponse
 from moto.kms.models import kms_backends
 
 from ..moto_fixes import replaces
@@ -15,6 +21,17 @@ def apply() -> None:
     """Apply the changes, once in the server's process."""
     _fix_key_of_the_encrypted()
     _fix_time_of_measuring()
+    setattr(EFSResponse, put_backup_policy.__name__, put_backup_policy)
+
+
+def put_backup_policy(request: Any) -> tuple[str, dict[str, str]]:
+    """Start or stop automatic backups of a file system."""
+    name, policy = request._get_param("FileSystemId"), request._get_param("BackupPolicy")
+    system = request.efs_backend.file_systems_by_id.get(name)
+    if system is None:
+        raise FileSystemNotFound(name)
+    system._backup = policy["Status"] == "ENABLED"
+    return json.dumps({"BackupPolicy": policy}), {"Content-Type": "application/json"}
 
 
 def _fix_key_of_the_encrypted() -> None:

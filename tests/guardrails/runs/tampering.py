@@ -14,7 +14,8 @@ TWO_STATES = {
     "attach_group_policy", "attach_role_policy", "attach_user_policy", "detach_role_policy", "detach_user_policy",
     "disable_ebs_encryption_by_default", "enable_ebs_encryption_by_default",
     "modify_subnet_attribute", "stop_logging", "update_access_key", "update_table", "update_detector",
-    "start_instances", "modify_document_permission",
+    "start_instances", "modify_document_permission", "reset_service_setting", "update_service_setting",
+    "delete_load_balancer_policy",
     # A flow log cannot be modified, and a snapshot cannot become one of another volume.
     "delete_flow_logs", "delete_snapshot",
 }
@@ -52,6 +53,11 @@ def another_range(client: Any, given: Parameters) -> None:
 @tampers("authorize_security_group_ingress")
 def one_rule_is_back(client: Any, given: Parameters) -> None:
     client.authorize_security_group_ingress(GroupId=given["GroupId"], IpPermissions=given["IpPermissions"][:1])
+
+
+@tampers("authorize_security_group_egress")
+def one_outbound_rule_is_back(client: Any, given: Parameters) -> None:
+    client.authorize_security_group_egress(GroupId=given["GroupId"], IpPermissions=given["IpPermissions"][:1])
 
 
 @tampers("revoke_security_group_ingress")
@@ -223,8 +229,28 @@ def disabled(client: Any, given: Parameters) -> None:
     client.disable_key(KeyId=given["KeyId"])
 
 
+@tampers("disable_snapshot_block_public_access")
+def block_new_sharing(client: Any, given: Parameters) -> None:
+    client.enable_snapshot_block_public_access(State="block-new-sharing")
+
+
+@tampers("enable_snapshot_block_public_access")
+def block_nothing(client: Any, given: Parameters) -> None:
+    client.disable_snapshot_block_public_access()
+
+
+@tampers("set_load_balancer_policies_of_listener")
+def no_policy(client: Any, given: Parameters) -> None:
+    client.set_load_balancer_policies_of_listener(**{**given, "PolicyNames": []})
+
+
 @tampers("modify_load_balancer_attributes")
 def reset_attributes(client: Any, given: Parameters) -> None:
+    if "LoadBalancerName" in given:
+        # Of a classic load balancer.
+        client.modify_load_balancer_attributes(LoadBalancerName=given["LoadBalancerName"], LoadBalancerAttributes={
+            "ConnectionDraining": {"Enabled": True, "Timeout": 7}})
+        return
     client.modify_load_balancer_attributes(LoadBalancerArn=given["LoadBalancerArn"], Attributes=[
         {"Key": each["Key"], "Value": "somebodys"} for each in given["Attributes"]])
 

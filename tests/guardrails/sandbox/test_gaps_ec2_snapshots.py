@@ -19,3 +19,17 @@ def test_both_ways_to_share_a_snapshot(moto: Moto) -> None:
     assert shared() == [{"UserId": "111122223333"}]
     ec2.modify_snapshot_attribute(**snapshot, OperationType="remove", UserIds=["111122223333"])
     assert shared() == []
+
+
+def test_the_block_of_public_sharing_is_kept_by_region(moto: Moto) -> None:
+    ec2 = moto.client("ec2")
+
+    def state() -> str:
+        return str(ec2.get_snapshot_block_public_access_state()["State"])
+
+    assert state() == "unblocked"
+    for blocked in ("block-new-sharing", "block-all-sharing"):
+        assert ec2.enable_snapshot_block_public_access(State=blocked)["State"] == blocked
+        assert state() == blocked
+    assert ec2.disable_snapshot_block_public_access()["State"] == "unblocked"
+    assert state() == "unblocked"

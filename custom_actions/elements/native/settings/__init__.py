@@ -7,6 +7,14 @@ from __future__ import annotations
 
 from ....fixing import SettingsCall
 from .databases import DB_CLUSTER, DOMAIN, POINT_IN_TIME_RECOVERY, REDSHIFT_CLUSTER, TABLE
+from .network import FIREWALL
 
-SETTINGS_CALLS: tuple[SettingsCall, ...] = (DB_CLUSTER, DOMAIN, POINT_IN_TIME_RECOVERY, REDSHIFT_CLUSTER, TABLE)
+SETTINGS_CALLS: tuple[SettingsCall, ...] = (
+    DB_CLUSTER,
+    DOMAIN,
+    FIREWALL,
+    POINT_IN_TIME_RECOVERY,
+    REDSHIFT_CLUSTER,
+    TABLE,
+)
 """Those whose plan is `settings_plan`. An operation is here once, with the settings of all actions that call it."""

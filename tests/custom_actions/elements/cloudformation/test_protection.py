@@ -4,7 +4,7 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import ClientError
 
-from custom_actions.elements.cloudformation.protection import protected
+from custom_actions.elements.cloudformation.protection import protected, unprotected
 
 
 class Answering:
@@ -22,6 +22,13 @@ class Answering:
 def test_deleted_meanwhile() -> None:
     assert protected(Answering("ValidationError", "Stack with id x does not exist"), "x")
     assert protected(Answering(StackStatus="DELETE_COMPLETE"), "x")
+    assert protected(Answering(StackStatus="DELETE_IN_PROGRESS"), "x")
+    assert not protected(Answering(StackStatus="CREATE_COMPLETE"), "x")
+
+
+def test_a_nested_stack_has_the_protection_of_its_root() -> None:
+    root, nested = {"StackId": "root"}, {"StackId": "nested", "ParentId": "root", "RootId": "root"}
+    assert unprotected(Answering(StackStatus="CREATE_COMPLETE"), [root, nested]) == [root]
 
 
 def test_denied() -> None:

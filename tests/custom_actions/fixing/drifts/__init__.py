@@ -8,11 +8,23 @@ from . import (
     settings,
     settings_calls,
     settings_databases,
+    settings_network,
     sharing,
     trails,
 )
 from .scenarios import DRIFTS
 
-__all__ = ["DRIFTS", "identities", "native", "networks", "own", "services", "settings", "settings_calls",
-           "settings_databases", "sharing",
-           "trails"]
+__all__ = [
+    "DRIFTS",
+    "identities",
+    "native",
+    "networks",
+    "own",
+    "services",
+    "settings",
+    "settings_calls",
+    "settings_databases",
+    "settings_network",
+    "sharing",
+    "trails",
+]

@@ -36,6 +36,27 @@ def _ingress(cloud: Cloud, groups: Sequence[str]) -> Callable[[], State]:
     return state
 
 
+@drifts("security-group", "remove-all-rules")
+def default_groups(cloud: Cloud) -> Drift:
+    groups = _groups(cloud, (22, 22, "10.0.0.0/8"), (443, 443, "0.0.0.0/0"))
+    ec2 = cloud.client("ec2")
+    for group in groups:
+        ec2.authorize_security_group_egress(GroupId=group, IpPermissions=[
+            {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": [
+                {"CidrIp": "10.0.0.0/8", "Description": "inside"}]}])
+
+    def state() -> State:
+        found = ec2.describe_security_group_rules(
+            Filters=[{"Name": "group-id", "Values": groups}])["SecurityGroupRules"]
+        return {group: sorted(
+            [rule["IsEgress"], rule["IpProtocol"], rule["CidrIpv4"], rule.get("Description") or ""]
+            for rule in found if rule["GroupId"] == group) for group in groups}
+
+    own = {"type": "value", "key": "GroupName", "op": "in", "value": ["one", "two"]}
+    return Drift(pulled("security-group", "remove-all-rules", own), groups, state,
+                 lambda rules: {"inbound" if not rule[0] else "outbound" for rule in rules})
+
+
 @drifts("security-group", "revert-ingress", "narrow")
 def narrow(cloud: Cloud) -> Drift:
     groups = _groups(cloud, (22, 22, "0.0.0.0/0"), (0, 65535, "0.0.0.0/0"), (22, 22, "10.0.0.0/8"))

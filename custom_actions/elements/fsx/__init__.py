@@ -1,0 +1,1 @@
+"""FSx file systems: copying of tags."""

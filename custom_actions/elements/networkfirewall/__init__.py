@@ -1,0 +1,1 @@
+"""Firewalls of Network Firewall: protection against changes."""
