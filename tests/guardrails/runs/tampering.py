@@ -25,6 +25,8 @@ NOT_RESTORED = {
     "delete_tags",
     # KMS refuses to change a key that is pending deletion.
     "disable_key", "disable_key_rotation",
+    # Lambda adds no second statement with the same id.
+    "add_permission",
 }
 """Calls that do not restore the earlier state after somebody's change, even with --force."""
 SEEN_AT = {"schedule_key_deletion": "disable_key"}
@@ -146,6 +148,38 @@ def another_policy(client: Any, given: Parameters) -> None:
 def another_prefix(client: Any, given: Parameters) -> None:
     client.put_bucket_logging(Bucket=given["Bucket"], BucketLoggingStatus={
         "LoggingEnabled": {"TargetBucket": "logs", "TargetPrefix": "somebodys/"}})
+
+
+# -- Resource policies ------------------------------------------------------------------------------------------
+
+_SOMEBODYS = json.dumps({"Version": "2012-10-17", "Statement": [{
+    "Sid": "Somebodys", "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::444455556666:root"}, "Action": "*",
+    "Resource": "*"}]})
+
+
+@tampers("set_topic_attributes")
+def another_topic_policy(client: Any, given: Parameters) -> None:
+    client.set_topic_attributes(**{**given, "AttributeValue": _SOMEBODYS})
+
+
+@tampers("set_queue_attributes")
+def another_queue_policy(client: Any, given: Parameters) -> None:
+    client.set_queue_attributes(**{**given, "Attributes": {"Policy": _SOMEBODYS}})
+
+
+@tampers("set_repository_policy")
+def another_repository_policy(client: Any, given: Parameters) -> None:
+    client.set_repository_policy(**{**given, "policyText": _SOMEBODYS})
+
+
+@tampers("put_resource_policy")
+def another_secret_policy(client: Any, given: Parameters) -> None:
+    client.put_resource_policy(**{**given, "ResourcePolicy": _SOMEBODYS})
+
+
+@tampers("add_permission")
+def another_permission(client: Any, given: Parameters) -> None:
+    client.add_permission(**{**given, "Principal": "444455556666"})
 
 
 # -- CloudTrail, AWS Config, GuardDuty --------------------------------------------------------------------------

@@ -1,0 +1,99 @@
+"""Applications: policies and settings of topics, queues, functions, repositories, secrets, streams and clusters."""
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from tests.moto_server import ACCOUNT
+
+from ..cloud import Cloud
+from ..faults import Drift, State
+from .scenarios import drifts, pulled
+
+CLOSE = "remove-public-statements"
+_PARTNER = {"Sid": "Partner", "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:root"},
+            "Action": "*", "Resource": "*"}
+
+
+def _public(*others: Any) -> str:
+    everyone = {"Sid": "Everyone", "Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
+    return json.dumps({"Version": "2012-10-17", "Statement": [everyone, *others]})
+
+
+def _closed(resource: str, names: list[str], read: Callable[[str], str | None]) -> Drift:
+    """One resource has only a public statement, and the other one another statement too."""
+    def state() -> State:
+        return {name: json.loads(read(name) or "{}").get("Statement") or [] for name in names}
+
+    return Drift(
+        pulled(resource, CLOSE, "public-policy"), names, state,
+        lambda found: {"everyone" for each in found if each["Sid"] == "Everyone"})
+
+
+@drifts("sns", CLOSE)
+def topics(cloud: Cloud) -> Drift:
+    sns = cloud.client("sns")
+    names = [sns.create_topic(Name=name)["TopicArn"] for name in ("one", "two")]
+    for name, others in zip(names, ((), (_PARTNER,)), strict=True):
+        sns.set_topic_attributes(TopicArn=name, AttributeName="Policy", AttributeValue=_public(*others))
+    return _closed("sns", names, lambda name: sns.get_topic_attributes(TopicArn=name)["Attributes"]["Policy"])
+
+
+@drifts("sqs", CLOSE)
+def queues(cloud: Cloud) -> Drift:
+    sqs = cloud.client("sqs")
+    names = [sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("one", "two")]
+    for name, others in zip(names, ((), (_PARTNER,)), strict=True):
+        sqs.set_queue_attributes(QueueUrl=name, Attributes={"Policy": _public(*others)})
+    return _closed("sqs", names, lambda name: sqs.get_queue_attributes(
+        QueueUrl=name, AttributeNames=["Policy"]).get("Attributes", {}).get("Policy"))
+
+
+@drifts("ecr", CLOSE)
+def repositories(cloud: Cloud) -> Drift:
+    ecr, names = cloud.client("ecr"), ["one", "two"]
+    for name, others in zip(names, ((), (_PARTNER,)), strict=True):
+        ecr.create_repository(repositoryName=name)
+        ecr.set_repository_policy(repositoryName=name, policyText=_public(*others))
+
+    def read(name: str) -> str | None:
+        try:
+            return str(ecr.get_repository_policy(repositoryName=name)["policyText"])
+        except ecr.exceptions.RepositoryPolicyNotFoundException:
+            return None
+
+    return _closed("ecr", names, read)
+
+
+@drifts("secrets-manager", CLOSE)
+def secrets(cloud: Cloud) -> Drift:
+    manager, names = cloud.client("secretsmanager"), ["one", "two"]
+    for name, others in zip(names, ((), (_PARTNER,)), strict=True):
+        manager.create_secret(Name=name, SecretString="x")
+        manager.put_resource_policy(SecretId=name, ResourcePolicy=_public(*others))
+    return _closed("secrets-manager", names, lambda name: manager.get_resource_policy(SecretId=name).get(
+        "ResourcePolicy"))
+
+
+@drifts("lambda", CLOSE)
+def functions(cloud: Cloud) -> Drift:
+    client, names = cloud.client("lambda"), ["one", "two"]
+    role = cloud.client("iam").create_role(RoleName="worker", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    for name in names:
+        client.create_function(
+            FunctionName=name, Runtime="python3.12", Role=role, Handler="x.y", Code={"ImageUri": "x"})
+        for sid, caller in (("everyone", {"Principal": "*"}), ("partner", {"Principal": "111122223333"}), (
+                "buckets", {"Principal": "s3.amazonaws.com", "SourceArn": "arn:aws:s3:::uploads"})):
+            client.add_permission(FunctionName=name, StatementId=sid, Action="lambda:InvokeFunction", **caller)
+
+    def state() -> State:
+        found = {name: json.loads(client.get_policy(FunctionName=name)["Policy"])["Statement"] for name in names}
+        return {name: {each["Sid"]: each for each in statements} for name, statements in found.items()}
+
+    def wrong(found: Any) -> set[str]:
+        limited = found.get("buckets-own-account", {}).get("Condition", {}).get("StringEquals")
+        return {name for name in ("everyone", "buckets") if name in found} | (
+            set() if limited == {"AWS:SourceAccount": ACCOUNT} else {"own buckets are not admitted"})
+
+    return Drift(pulled("lambda", CLOSE, "public-policy"), names, state, wrong)
