@@ -24,6 +24,7 @@ from ...fixing import (
 from ..cloudtrail import SETTINGS
 from .action import NativeFix
 from .changes_ec2 import METADATA_SETTINGS, SUBNET_SETTINGS
+from .settings.apps import REPOSITORY_SCANNING, REPOSITORY_TAGS
 from .settings.databases import DB_CLUSTER, DB_INSTANCE, REDSHIFT_CLUSTER
 
 
@@ -87,6 +88,8 @@ NATIVE = (
     NativeAction("ec2", "stop", ("ec2:DescribeInstances",), (
         Inverse("ec2", "start_instances", "InstanceIds", list_of_resource, redo=again("stop_instances")),
     )),
+    _of_settings("ecr", "set-immutability", REPOSITORY_TAGS),
+    _of_settings("ecr", "set-scanning", REPOSITORY_SCANNING),
     NativeAction("iam-user", "delete", ("iam:GetLoginProfile",)),
     NativeAction("iam-user", "mark-for-op", _READ_USER_TAGS, _USER_TAGS),
     NativeAction("iam-user", "remove-tag", _READ_USER_TAGS, _USER_TAGS),

@@ -142,5 +142,7 @@ def to_tamper_with(plan: RollbackPlan) -> list[UndoCall]:
         return []  # One rule exists or not.
     operations = {call.operation for call in calls}
     return [call for call in calls if call.operation in TAMPERING
+            # Encryption of a queue is on or off.
+            and "SqsManagedSseEnabled" not in call.parameters.get("Attributes", ())
             # A key whose deletion is scheduled is as it was before.
             and not (call.operation == "disable_key" and "schedule_key_deletion" in operations)]

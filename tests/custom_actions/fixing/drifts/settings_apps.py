@@ -97,3 +97,76 @@ def functions(cloud: Cloud) -> Drift:
             set() if limited == {"AWS:SourceAccount": ACCOUNT} else {"own buckets are not admitted"})
 
     return Drift(pulled("lambda", CLOSE, "public-policy"), names, state, wrong)
+
+
+@drifts("ecr", "set-scanning")
+def scanning(cloud: Cloud) -> Drift:
+    ecr, names = cloud.client("ecr"), ["one", "two"]
+    for name in names:
+        ecr.create_repository(repositoryName=name)
+
+    def state() -> State:
+        found = ecr.batch_get_repository_scanning_configuration(repositoryNames=names)["scanningConfigurations"]
+        return {each["repositoryName"]: each["scanFrequency"] for each in found}
+
+    return Drift(pulled("ecr", {"type": "set-scanning", "state": True}), names, state,
+                 lambda found: set() if found == "SCAN_ON_PUSH" else {"not scanned"})
+
+
+@drifts("ecr", "set-immutability")
+def tags(cloud: Cloud) -> Drift:
+    ecr, names = cloud.client("ecr"), ["one", "two"]
+    for name in names:
+        ecr.create_repository(repositoryName=name)
+
+    def state() -> State:
+        found = ecr.describe_repositories(repositoryNames=names)["repositories"]
+        return {each["repositoryName"]: each["imageTagMutability"] for each in found}
+
+    return Drift(pulled("ecr", {"type": "set-immutability", "state": True}), names, state,
+                 lambda found: set() if found == "IMMUTABLE" else {"tags can be moved"})
+
+
+@drifts("sqs", "change-settings")
+def plain_queues(cloud: Cloud) -> Drift:
+    sqs = cloud.client("sqs")
+    names = [sqs.create_queue(QueueName=name, Attributes={"SqsManagedSseEnabled": "false"})["QueueUrl"]
+             for name in ("one", "two")]
+
+    def state() -> State:
+        return {name: sqs.get_queue_attributes(QueueUrl=name, AttributeNames=["SqsManagedSseEnabled"])[
+            "Attributes"]["SqsManagedSseEnabled"] for name in names}
+
+    return Drift(pulled("sqs", {"type": "change-settings", "settings": {"SqsManagedSseEnabled": "true"}}), names, state,
+                 lambda found: set() if found == "true" else {"not encrypted"})
+
+
+@drifts("kinesis", "encrypt-stream")
+def data_streams(cloud: Cloud) -> Drift:
+    kinesis, names = cloud.client("kinesis"), ["one", "two"]
+    for name in names:
+        kinesis.create_stream(StreamName=name, ShardCount=1)
+
+    def state() -> State:
+        return {name: kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]["EncryptionType"]
+                for name in names}
+
+    return Drift(pulled("kinesis", "encrypt-stream"), names, state,
+                 lambda found: set() if found == "KMS" else {"not encrypted"})
+
+
+@drifts("firehose", "encrypt-stream")
+def delivery_streams(cloud: Cloud) -> Drift:
+    firehose, names = cloud.client("firehose"), ["one", "two"]
+    for name in names:
+        firehose.create_delivery_stream(DeliveryStreamName=name, S3DestinationConfiguration={
+            "RoleARN": f"arn:aws:iam::{ACCOUNT}:role/r", "BucketARN": "arn:aws:s3:::b"})
+
+    def state() -> State:
+        found = {name: firehose.describe_delivery_stream(DeliveryStreamName=name)["DeliveryStreamDescription"]
+                 for name in names}
+        return {name: each.get("DeliveryStreamEncryptionConfiguration", {}).get("Status", "DISABLED")
+                for name, each in found.items()}
+
+    return Drift(pulled("firehose", "encrypt-stream"), names, state,
+                 lambda found: set() if found == "ENABLED" else {"not encrypted"})

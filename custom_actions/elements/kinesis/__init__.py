@@ -1,0 +1,4 @@
+"""Data streams of Kinesis and delivery streams of Firehose: their encryption.
+
+`encryption` has what a policy uses.
+"""
