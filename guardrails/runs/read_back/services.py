@@ -1,8 +1,9 @@
-"""Compares what fixes change in KMS, Elastic Load Balancing, API Gateway, EventBridge, Lambda and Systems Manager.
+"""Compares what fixes change in KMS, Elastic Load Balancing, API Gateway, EventBridge, Lambda, Systems Manager and
+Secrets Manager.
 
 Source: KMS's DescribeKey and GetKeyRotationStatus; Elastic Load Balancing's DescribeListeners, DescribeRules and
 DescribeLoadBalancerAttributes; API Gateway's GetStage; EventBridge's DescribeRule and ListTargetsByRule; Lambda's
-GetFunctionConcurrency and GetPolicy; Systems Manager's DescribeDocumentPermission.
+GetFunctionConcurrency and GetPolicy; Systems Manager's DescribeDocumentPermission; Secrets Manager's DescribeSecret.
 """
 from __future__ import annotations
 
@@ -185,6 +186,13 @@ def _document_shares(client: Any, parameters: Parameters, _: Receipt) -> Observa
     return several(back, [account for account in (*add, *remove) if account not in back], back=True)
 
 
+# -- Secrets Manager --------------------------------------------------------------------------------------------
+
+
+def _deleted_secret(client: Any, parameters: Parameters, _: Receipt) -> Observation:
+    return two_states(back=not call(client.describe_secret, SecretId=parameters["SecretId"]).get("DeletedDate"))
+
+
 SERVICES: Reads = {
     ("kms", "disable_key"): _disabled,
     ("kms", "schedule_key_deletion"): _deletion,
@@ -198,5 +206,6 @@ SERVICES: Reads = {
     ("events", "remove_targets"): _targets,
     ("lambda", "put_function_concurrency"): _concurrency,
     ("lambda", "remove_permission"): _permission,
+    ("secretsmanager", "restore_secret"): _deleted_secret,
     ("ssm", "modify_document_permission"): _document_shares,
 }

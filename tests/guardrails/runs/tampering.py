@@ -15,7 +15,7 @@ TWO_STATES = {
     "disable_ebs_encryption_by_default", "enable_ebs_encryption_by_default",
     "modify_subnet_attribute", "stop_logging", "update_access_key", "update_table", "update_detector",
     "start_instances", "modify_document_permission",
-    "stop_stream_encryption", "stop_delivery_stream_encryption",
+    "restore_secret", "stop_stream_encryption", "stop_delivery_stream_encryption",
     # A flow log cannot be modified, and a snapshot cannot become one of another volume.
     "delete_flow_logs", "delete_snapshot",
 }

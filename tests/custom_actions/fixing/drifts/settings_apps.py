@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from tests.moto_server import ACCOUNT
+from tests.moto_server import ACCOUNT, REGION
 
 from ..cloud import Cloud
 from ..faults import Drift, State
@@ -170,3 +170,68 @@ def delivery_streams(cloud: Cloud) -> Drift:
 
     return Drift(pulled("firehose", "encrypt-stream"), names, state,
                  lambda found: set() if found == "ENABLED" else {"not encrypted"})
+
+
+@drifts("athena-work-group", "change-settings")
+def workgroups(cloud: Cloud) -> Drift:
+    athena, names = cloud.client("athena"), ["one", "two"]
+    for name in names:
+        athena.create_work_group(Name=name, Configuration={"PublishCloudWatchMetricsEnabled": False})
+
+    def state() -> State:
+        return {name: athena.get_work_group(WorkGroup=name)["WorkGroup"]["Configuration"][
+            "PublishCloudWatchMetricsEnabled"] for name in names}
+
+    return Drift(
+        pulled("athena-work-group", {"type": "change-settings", "settings": {"PublishCloudWatchMetricsEnabled": True}},
+               {"type": "value", "key": "Name", "op": "in", "value": names}),
+        names, state, lambda found: set() if found else {"no metrics"})
+
+
+@drifts("ecs", "change-settings")
+def clusters(cloud: Cloud) -> Drift:
+    ecs = cloud.client("ecs")
+    names = [ecs.create_cluster(clusterName=name, settings=[{"name": "containerInsights", "value": "disabled"}])[
+        "cluster"]["clusterArn"] for name in ("one", "two")]
+
+    def state() -> State:
+        found = ecs.describe_clusters(clusters=names, include=["SETTINGS"])["clusters"]
+        return {each["clusterArn"]: each["settings"][0]["value"] for each in found}
+
+    return Drift(
+        pulled("ecs", {"type": "change-settings", "settings": {"settings": [
+            {"name": "containerInsights", "value": "enabled"}]}}),
+        names, state, lambda found: set() if found == "enabled" else {"no Container Insights"})
+
+
+@drifts("rest-stage", "change-settings")
+def stages(cloud: Cloud) -> Drift:
+    client, apis = cloud.client("apigateway"), []
+    for name in ("one", "two"):
+        api = client.create_rest_api(name=name)
+        root = {"restApiId": api["id"], "resourceId": api["rootResourceId"], "httpMethod": "GET"}
+        client.put_method(**root, authorizationType="NONE")
+        client.put_integration(**root, type="MOCK")
+        client.create_deployment(restApiId=api["id"], stageName="prod")
+        apis.append(api["id"])
+    names = {api: f"arn:aws:apigateway:{REGION}::/restapis/{api}/stages/prod" for api in apis}
+
+    def state() -> State:
+        return {name: bool(client.get_stage(restApiId=api, stageName="prod").get("tracingEnabled"))
+                for api, name in names.items()}
+
+    return Drift(pulled("rest-stage", {"type": "change-settings", "settings": {"tracingEnabled": "true"}}),
+                 list(names.values()), state, lambda found: set() if found else {"no traces"})
+
+
+@drifts("secrets-manager", "schedule-deletion")
+def unused_secrets(cloud: Cloud) -> Drift:
+    manager, names = cloud.client("secretsmanager"), ["one", "two"]
+    for name in names:
+        manager.create_secret(Name=name, SecretString="x")
+
+    def state() -> State:
+        return {name: "DeletedDate" in manager.describe_secret(SecretId=name) for name in names}
+
+    return Drift(pulled("secrets-manager", "schedule-deletion"), names, state,
+                 lambda deleted: set() if deleted else {"not deleted"})
