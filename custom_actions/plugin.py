@@ -32,6 +32,7 @@ ELEMENTS = (
     Element("ecs", "action", "change-settings", "ecs.cluster:ChangeCluster"),
     Element("rest-stage", "action", "change-settings", "apigateway.tracing:ChangeStage"),
     Element("secrets-manager", "action", "schedule-deletion", "secretsmanager.deletion:ScheduleDeletion"),
+    Element("eks", "action", "enable-logs", "eks.logs:EnableLogs"),
     Element("elb", "filter", "other-tls-policy", "elb.classic:OtherTlsPolicy"),
     Element("emr", "filter", "public-primary-node", "emr.primary:PublicPrimaryNode"),
     Element("distribution", "filter", "missing-s3-origin", "cloudfront.s3_origins:MissingS3Origin"),

@@ -1,9 +1,10 @@
-"""Compares what fixes change in KMS, Elastic Load Balancing, API Gateway, EventBridge, Lambda, Systems Manager and
-Secrets Manager.
+"""Compares what fixes change in KMS, Elastic Load Balancing, API Gateway, EventBridge, Lambda, Systems Manager,
+EKS and Secrets Manager.
 
 Source: KMS's DescribeKey and GetKeyRotationStatus; Elastic Load Balancing's DescribeListeners, DescribeRules and
 DescribeLoadBalancerAttributes; API Gateway's GetStage; EventBridge's DescribeRule and ListTargetsByRule; Lambda's
-GetFunctionConcurrency and GetPolicy; Systems Manager's DescribeDocumentPermission; Secrets Manager's DescribeSecret.
+GetFunctionConcurrency and GetPolicy; Systems Manager's DescribeDocumentPermission; EKS's DescribeCluster; Secrets
+Manager's DescribeSecret.
 """
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from custom_actions.aws import absent, call
+from custom_actions.elements.eks import enabled_logs
 from custom_actions.elements.ssm import shared_with
 from custom_actions.fixing import contains
 
@@ -186,6 +188,16 @@ def _document_shares(client: Any, parameters: Parameters, _: Receipt) -> Observa
     return several(back, [account for account in (*add, *remove) if account not in back], back=True)
 
 
+# -- EKS --------------------------------------------------------------------------------------------------------
+
+
+def _cluster_logs(client: Any, parameters: Parameters, _: Receipt) -> Observation:
+    on = enabled_logs(call(client.describe_cluster, name=parameters["name"])["cluster"])
+    types = [kind for each in parameters["logging"]["clusterLogging"] for kind in each["types"]]
+    return several([f"the log {kind}" for kind in types if kind in on],
+                   [f"the log {kind}" for kind in types if kind not in on], back=False)
+
+
 # -- Secrets Manager --------------------------------------------------------------------------------------------
 
 
@@ -197,6 +209,7 @@ SERVICES: Reads = {
     ("kms", "disable_key"): _disabled,
     ("kms", "schedule_key_deletion"): _deletion,
     ("kms", "disable_key_rotation"): _rotation,
+    ("eks", "update_cluster_config"): _cluster_logs,
     ("elbv2", "modify_load_balancer_attributes"): setting(
         _balancer_attributes, lambda given: {each["Key"]: each["Value"] for each in given["Attributes"]}, "Attributes"),
     ("elbv2", "modify_listener"): _listener,

@@ -275,6 +275,13 @@ def another_answer(client: Any, given: Parameters) -> None:
         client.modify_listener(ListenerArn=given["ListenerArn"], SslPolicy="ELBSecurityPolicy-TLS-1-2-2017-01")
 
 
+@tampers("update_cluster_config")
+def one_log_is_off(client: Any, given: Parameters) -> None:
+    [entry] = given["logging"]["clusterLogging"]
+    client.update_cluster_config(name=given["name"], logging={"clusterLogging": [
+        {"types": entry["types"][:1], "enabled": False}]})
+
+
 @tampers("update_stage")
 def one_method_is_plain(client: Any, given: Parameters) -> None:
     client.update_stage(**{**given, "patchOperations": given["patchOperations"][:1]})

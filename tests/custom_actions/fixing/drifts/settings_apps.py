@@ -235,3 +235,23 @@ def unused_secrets(cloud: Cloud) -> Drift:
 
     return Drift(pulled("secrets-manager", "schedule-deletion"), names, state,
                  lambda deleted: set() if deleted else {"not deleted"})
+
+
+@drifts("eks", "enable-logs")
+def control_planes(cloud: Cloud) -> Drift:
+    eks, names = cloud.client("eks"), ["one", "two"]
+    role = cloud.client("iam").create_role(RoleName="eks", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    subnets = [each["SubnetId"] for each in cloud.client("ec2").describe_subnets()["Subnets"][:2]]
+    for name in names:
+        eks.create_cluster(
+            name=name, roleArn=role, resourcesVpcConfig={"subnetIds": subnets}, logging={"clusterLogging": [
+                {"types": ["api"], "enabled": True}, {"types": ["audit", "scheduler"], "enabled": False}]})
+
+    def state() -> State:
+        found = {name: eks.describe_cluster(name=name)["cluster"]["logging"]["clusterLogging"] for name in names}
+        return {name: {kind: each["enabled"] for each in entries for kind in each["types"]}
+                for name, entries in found.items()}
+
+    return Drift(
+        pulled("eks", {"type": "enable-logs", "types": ["api", "audit", "scheduler"]}), names, state,
+        lambda logs: {kind for kind in ("api", "audit", "scheduler") if not logs.get(kind)})
