@@ -27,6 +27,7 @@ ELEMENTS = (
     Element("transit-gateway", "action", "change-settings", "ec2.transit_gateway:ChangeTransitGateway"),
     Element("sqs", "action", "change-settings", "sqs.encryption:ChangeQueue"),
     Element("kinesis", "action", "encrypt-stream", "kinesis.encryption:EncryptDataStream"),
+    Element("kinesis", "action", "raise-retention", "kinesis.retention:RaiseRetention"),
     Element("firehose", "action", "encrypt-stream", "kinesis.encryption:EncryptDeliveryStream"),
     Element("athena-work-group", "action", "change-settings", "athena.workgroup:ChangeWorkGroup"),
     Element("ecs", "action", "change-settings", "ecs.cluster:ChangeCluster"),

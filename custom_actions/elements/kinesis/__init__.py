@@ -1,4 +1,4 @@
-"""Data streams of Kinesis and delivery streams of Firehose: their encryption.
+"""Data streams of Kinesis and delivery streams of Firehose: encryption, and how long they keep records.
 
-`encryption` has what a policy uses.
+`encryption` and `retention` have what a policy uses.
 """

@@ -1,4 +1,4 @@
-"""Compares the encryption of data streams and delivery streams.
+"""Compares the encryption of data streams and delivery streams, and the retention period of data streams.
 
 Source: Kinesis's DescribeStreamSummary and Firehose's DescribeDeliveryStream.
 """
@@ -8,7 +8,7 @@ from typing import Any
 
 from custom_actions.aws import call
 
-from .base import Observation, Parameters, Reads, Receipt, two_states
+from .base import Observation, Parameters, Reads, Receipt, setting, two_states
 
 
 def _data_stream(client: Any, parameters: Parameters, _: Receipt) -> Observation:
@@ -22,7 +22,14 @@ def _delivery_stream(client: Any, parameters: Parameters, _: Receipt) -> Observa
     return two_states(back=status not in ("ENABLED", "ENABLING"))
 
 
+def _retention(client: Any, parameters: Parameters) -> int:
+    found = call(client.describe_stream_summary, StreamName=parameters["StreamName"])["StreamDescriptionSummary"]
+    return int(found["RetentionPeriodHours"])
+
+
 STREAMS: Reads = {
+    ("kinesis", "decrease_stream_retention_period"): setting(
+        _retention, lambda given: given["RetentionPeriodHours"], "RetentionPeriodHours"),
     ("kinesis", "stop_stream_encryption"): _data_stream,
     ("firehose", "stop_delivery_stream_encryption"): _delivery_stream,
 }

@@ -275,6 +275,11 @@ def another_answer(client: Any, given: Parameters) -> None:
         client.modify_listener(ListenerArn=given["ListenerArn"], SslPolicy="ELBSecurityPolicy-TLS-1-2-2017-01")
 
 
+@tampers("decrease_stream_retention_period")
+def a_longer_retention(client: Any, given: Parameters) -> None:
+    client.increase_stream_retention_period(StreamName=given["StreamName"], RetentionPeriodHours=200)
+
+
 @tampers("update_cluster_config")
 def one_log_is_off(client: Any, given: Parameters) -> None:
     [entry] = given["logging"]["clusterLogging"]

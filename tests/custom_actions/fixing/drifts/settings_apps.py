@@ -155,6 +155,20 @@ def data_streams(cloud: Cloud) -> Drift:
                  lambda found: set() if found == "KMS" else {"not encrypted"})
 
 
+@drifts("kinesis", "raise-retention")
+def short_streams(cloud: Cloud) -> Drift:
+    kinesis, names = cloud.client("kinesis"), ["one", "two"]
+    for name in names:
+        kinesis.create_stream(StreamName=name, ShardCount=1)
+
+    def state() -> State:
+        return {name: kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"][
+            "RetentionPeriodHours"] for name in names}
+
+    return Drift(pulled("kinesis", {"type": "raise-retention", "hours": 168}), names, state,
+                 lambda hours: set() if hours >= 168 else {"too short"})
+
+
 @drifts("firehose", "encrypt-stream")
 def delivery_streams(cloud: Cloud) -> Drift:
     firehose, names = cloud.client("firehose"), ["one", "two"]
