@@ -27,7 +27,8 @@ def plan_deletion(secret: Mapping[str, Any], read_on: Any) -> FixPlan:
         return FixPlan()
     if owner := secret.get("OwningService"):
         raise Refusal(f"the service {owner} manages the secret")
-    if secret.get("ReplicationStatus") or secret.get("PrimaryRegion"):
+    region = secret["ARN"].split(":")[3]
+    if secret.get("ReplicationStatus") or secret.get("PrimaryRegion", region) != region:
         raise Refusal("the secret has replicas in other regions, or is one: they may be in use")
     if secret.get("LastAccessedDate") != read_on:
         raise Refusal("the secret was read meanwhile")
