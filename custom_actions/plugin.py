@@ -31,6 +31,7 @@ ELEMENTS = (
     Element("firehose", "action", "encrypt-stream", "kinesis.encryption:EncryptDeliveryStream"),
     Element("athena-work-group", "action", "change-settings", "athena.workgroup:ChangeWorkGroup"),
     Element("ecs", "action", "change-settings", "ecs.cluster:ChangeCluster"),
+    Element("rest-stage", "action", "enable-logs", "apigateway.logs:EnableStageLogs"),
     Element("rest-stage", "action", "change-settings", "apigateway.tracing:ChangeStage"),
     Element("secrets-manager", "action", "schedule-deletion", "secretsmanager.deletion:ScheduleDeletion"),
     Element("eks", "action", "enable-logs", "eks.logs:EnableLogs"),

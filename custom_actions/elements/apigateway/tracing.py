@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from c7n.utils import get_partition
-
 from ...fixing import Call, ChangeSettings, Form, Inverse, SettingsCall, is_api, shown_by
+from .cache import StageName
 
 _OPERATIONS = "patchOperations"
 
@@ -67,6 +66,4 @@ class ChangeStage(ChangeSettings):
 
     def resource_name(self, resource: Mapping[str, Any]) -> str:
         """The ARN of the stage: c7n's id is that of its deployment."""
-        region = self.manager.config.region
-        return (f"arn:{get_partition(region)}:apigateway:{region}::/restapis/{resource['restApiId']}"
-                f"/stages/{resource['stageName']}")
+        return StageName(resource["restApiId"], resource["stageName"]).arn(str(self.manager.config.region))

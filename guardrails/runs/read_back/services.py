@@ -27,6 +27,7 @@ from .base import (
     added_to,
     changed,
     differs,
+    merged,
     setting,
     several,
     two_states,
@@ -106,10 +107,27 @@ def _actions(rule: Mapping[str, Any], before: Any, receipt: Receipt) -> Observat
 
 # -- API Gateway ------------------------------------------------------------------------------------------------
 
+_LOG_LEVEL = "/logging/loglevel"
 
-def _caches(client: Any, parameters: Parameters, _: Receipt) -> Observation:
+
+def _stage(client: Any, parameters: Parameters, receipt: Receipt) -> Observation:
     stage = call(client.get_stage, restApiId=parameters["restApiId"], stageName=parameters["stageName"])
     methods = stage.get("methodSettings") or {}
+    logs = all(each["path"].endswith(_LOG_LEVEL) for each in parameters["patchOperations"])
+    return _logs(methods, parameters, receipt) if logs else _caches(methods, parameters)
+
+
+def _logs(methods: Mapping[str, Any], parameters: Parameters, receipt: Receipt) -> Observation:
+    added = merged(receipt)
+    names = [each["path"].removeprefix("/").removesuffix(_LOG_LEVEL) for each in parameters["patchOperations"]]
+    levels = {name: methods.get(name, {}).get("loggingLevel", "OFF") for name in names}
+    if other := {name: level for name, level in levels.items() if level not in ("OFF", added[name])}:
+        return differs(other)
+    return several([f"logs of {name}" for name, level in levels.items() if level != "OFF"],
+                   [f"logs of {name}" for name, level in levels.items() if level == "OFF"], back=False)
+
+
+def _caches(methods: Mapping[str, Any], parameters: Parameters) -> Observation:
     names = [each["path"].removeprefix("/").removesuffix("/caching/dataEncrypted")
              for each in parameters["patchOperations"]]
     if missing := [name for name in names if name not in methods]:
@@ -214,7 +232,7 @@ SERVICES: Reads = {
         _balancer_attributes, lambda given: {each["Key"]: each["Value"] for each in given["Attributes"]}, "Attributes"),
     ("elbv2", "modify_listener"): _listener,
     ("elbv2", "modify_rule"): _rule_actions,
-    ("apigateway", "update_stage"): _caches,
+    ("apigateway", "update_stage"): _stage,
     ("events", "disable_rule"): _event_rule,
     ("events", "remove_targets"): _targets,
     ("lambda", "put_function_concurrency"): _concurrency,

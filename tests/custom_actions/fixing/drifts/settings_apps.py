@@ -218,8 +218,8 @@ def clusters(cloud: Cloud) -> Drift:
         names, state, lambda found: set() if found == "enabled" else {"no Container Insights"})
 
 
-@drifts("rest-stage", "change-settings")
-def stages(cloud: Cloud) -> Drift:
+def _stages(cloud: Cloud) -> dict[str, str]:
+    """The ARN of a stage of each of two APIs, by the id of the API."""
     client, apis = cloud.client("apigateway"), []
     for name in ("one", "two"):
         api = client.create_rest_api(name=name)
@@ -228,7 +228,32 @@ def stages(cloud: Cloud) -> Drift:
         client.put_integration(**root, type="MOCK")
         client.create_deployment(restApiId=api["id"], stageName="prod")
         apis.append(api["id"])
-    names = {api: f"arn:aws:apigateway:{REGION}::/restapis/{api}/stages/prod" for api in apis}
+    return {api: f"arn:aws:apigateway:{REGION}::/restapis/{api}/stages/prod" for api in apis}
+
+
+@drifts("rest-stage", "enable-logs")
+def silent_stages(cloud: Cloud) -> Drift:
+    client, names = cloud.client("apigateway"), _stages(cloud)
+    client.update_account(patchOperations=[
+        {"op": "replace", "path": "/cloudwatchRoleArn", "value": f"arn:aws:iam::{ACCOUNT}:role/logs"}])
+    for api in names:
+        client.update_stage(restApiId=api, stageName="prod", patchOperations=[
+            {"op": "replace", "path": f"/{method}/logging/loglevel", "value": level}
+            for method, level in (("*/*", "OFF"), ("~1pets/GET", "OFF"), ("~1pets/PUT", "INFO"))])
+
+    def state() -> State:
+        found = {name: client.get_stage(restApiId=api, stageName="prod")["methodSettings"]
+                 for api, name in names.items()}
+        return {name: {method: each["loggingLevel"] for method, each in methods.items()}
+                for name, methods in found.items()}
+
+    return Drift(pulled("rest-stage", "enable-logs"), list(names.values()), state,
+                 lambda levels: {method for method, level in levels.items() if level == "OFF"})
+
+
+@drifts("rest-stage", "change-settings")
+def stages(cloud: Cloud) -> Drift:
+    client, names = cloud.client("apigateway"), _stages(cloud)
 
     def state() -> State:
         return {name: bool(client.get_stage(restApiId=api, stageName="prod").get("tracingEnabled"))
