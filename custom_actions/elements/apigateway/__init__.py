@@ -2,5 +2,5 @@
 
 `document` reads a resource policy, `restriction` evaluates it, and `networks` describes the allowed VPCs and addresses.
 `cache` plans and carries out the encryption of a cache. `elements` holds what a policy uses, and `version_two` what it
-uses for HTTP and WebSocket APIs.
+uses for HTTP and WebSocket APIs. `tracing` and `logs` change settings of stages.
 """

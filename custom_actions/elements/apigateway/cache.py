@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from c7n.utils import get_partition
+
 from ...aws import call
 from ...fixing import Call, FixPlan, FixResult, Step, fix_by_plan, summary
 
@@ -30,6 +32,10 @@ class StageName:
             case ["restapis", api, "stages", name]:
                 return cls(api, name)
         raise ValueError(f"{arn!r} is not the ARN of a REST API stage")
+
+    def arn(self, region: str) -> str:
+        """The ARN, of a stage in this region."""
+        return f"arn:{get_partition(region)}:apigateway:{region}::/restapis/{self.api}/stages/{self.name}"
 
     def parameters(self) -> dict[str, str]:
         return {"restApiId": self.api, "stageName": self.name}

@@ -191,9 +191,7 @@ class EncryptCache(Fix):
 
         def fix(resource: dict[str, Any]) -> Iterator[FixResult]:
             stage = _name_of(resource, event)
-            arn = (f"arn:{get_partition(config.region)}:apigateway:{config.region}::"
-                   f"/restapis/{stage.api}/stages/{stage.name}")
-            yield Subject(arn).fix(lambda: encrypt(client, stage))
+            yield Subject(stage.arn(config.region)).fix(lambda: encrypt(client, stage))
 
         return self.finish(fix_each(self, resources, fix), event)
 

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING
 from ...face import face
 
 if TYPE_CHECKING:
+    from .change import IRREVERSIBLE
     from .settings.databases import DB_INSTANCE
     from .table import NATIVE, NativeAction, as_fix
 
-__getattr__, __all__ = face(__name__, settings__databases=("DB_INSTANCE",), table=("NATIVE", "NativeAction", "as_fix"))
+__getattr__, __all__ = face(
+    __name__, change=("IRREVERSIBLE",), settings__databases=("DB_INSTANCE",),
+    table=("NATIVE", "NativeAction", "as_fix"))

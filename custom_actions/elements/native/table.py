@@ -25,6 +25,7 @@ from ..cloudtrail import SETTINGS
 from ..redshift import LOGGING_SETTINGS
 from .action import NativeFix
 from .changes_ec2 import METADATA_SETTINGS, SUBNET_SETTINGS
+from .settings.apps import REPOSITORY_SCANNING, REPOSITORY_TAGS
 from .settings.databases import DB_CLUSTER, DB_INSTANCE, DOMAIN, POINT_IN_TIME_RECOVERY, REDSHIFT_CLUSTER, TABLE
 from .settings.network import FIREWALL
 
@@ -91,6 +92,8 @@ NATIVE = (
     NativeAction("ec2", "stop", ("ec2:DescribeInstances",), (
         Inverse("ec2", "start_instances", "InstanceIds", list_of_resource, redo=again("stop_instances")),
     )),
+    _of_settings("ecr", "set-immutability", REPOSITORY_TAGS),
+    _of_settings("ecr", "set-scanning", REPOSITORY_SCANNING),
     _of_settings("elasticsearch", "update-domain-config", DOMAIN),
     _of_settings("firewall", "update-delete-protection", FIREWALL),
     NativeAction("iam-user", "delete", ("iam:GetLoginProfile",)),

@@ -32,24 +32,34 @@ _S3 = "s3.amazonaws.com"
 
 
 def public_statements(document: str | None, share: Fraction = DEFAULT_SHARE) -> list[str]:
-    """The statements that admit everyone, by `Sid`, or by number if they have none.
+    """The names of the statements that admit everyone. Arguments and errors are those of `admitting_everyone`."""
+    return [name for name, _ in admitting_everyone(document, share)]
+
+
+def statements_for_any_bucket(document: str | None) -> list[str]:
+    """The names of the statements that admit every bucket: `admitting_any_bucket`."""
+    return [name for name, _ in admitting_any_bucket(document)]
+
+
+def admitting_everyone(document: str | None, share: Fraction = DEFAULT_SHARE) -> list[tuple[str, Statement]]:
+    """The statements that admit everyone, each with its `Sid`, or with its number if it has none.
 
     Args:
         document: the policy; None if there is none. Raises ValueError if it is not JSON.
         share: of the internet's addresses; more than that is everyone.
     """
     return [
-        name for name, statement in _allowing(document)
+        (name, statement) for name, statement in _allowing(document)
         if (everyone(statement) or "NotPrincipal" in statement) and not _limited(statement, LIMITS, share)]
 
 
-def statements_for_any_bucket(document: str | None) -> list[str]:
-    """The statements that admit Amazon S3 without a condition on the account that owns the bucket.
+def admitting_any_bucket(document: str | None) -> list[tuple[str, Statement]]:
+    """The statements that admit Amazon S3 without a condition on the account that owns the bucket, with their names.
 
     Anyone can then create a bucket, or take over a deleted one's name, whose events reach the resource.
     """
     return [
-        name for name, statement in _allowing(document)
+        (name, statement) for name, statement in _allowing(document)
         if isinstance(principal := statement.get("Principal"), Mapping) and _S3 in values(principal.get("Service"))
         and not _limited(statement, frozenset({SOURCE_ACCOUNT}), DEFAULT_SHARE)]
 

@@ -17,13 +17,16 @@ from .databases import DATABASES
 from .ec2 import EC2
 from .iam import IAM
 from .monitoring import MONITORING
+from .policies import POLICIES
 from .recording import RECORDING
 from .s3 import S3
 from .services import SERVICES
+from .streams import STREAMS
 
 __all__ = ["READS", "Comparison", "Observation", "observe", "observe_undone"]
 
-READS: Mapping[tuple[str, str], Read] = {**DATABASES, **EC2, **IAM, **MONITORING, **RECORDING, **S3, **SERVICES}
+READS: Mapping[tuple[str, str], Read] = {
+    **DATABASES, **EC2, **IAM, **MONITORING, **POLICIES, **RECORDING, **S3, **SERVICES, **STREAMS}
 """By boto3's names of the service and of the operation that undoes a fix."""
 
 

@@ -1,9 +1,10 @@
-"""Compares what fixes change in KMS, Elastic Load Balancing, API Gateway, EventBridge, Lambda and Systems Manager.
+"""Compares what fixes change in KMS, Elastic Load Balancing, API Gateway, EventBridge, Lambda, Systems Manager,
+EKS and Secrets Manager.
 
 Source: KMS's DescribeKey and GetKeyRotationStatus; Elastic Load Balancing's DescribeListeners, DescribeRules,
 DescribeLoadBalancerAttributes, DescribeLoadBalancers and DescribeLoadBalancerPolicies; API Gateway's GetStage;
 EventBridge's DescribeRule and ListTargetsByRule; Lambda's GetFunctionConcurrency and GetPolicy; Systems Manager's
-DescribeDocumentPermission and GetServiceSetting.
+DescribeDocumentPermission and GetServiceSetting; EKS's DescribeCluster; Secrets Manager's DescribeSecret.
 """
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from custom_actions.aws import absent, call
+from custom_actions.elements.eks import enabled_logs
 from custom_actions.elements.ssm import setting_of, shared_with
 from custom_actions.fixing import contains
 
@@ -123,10 +125,27 @@ def _actions(rule: Mapping[str, Any], before: Any, receipt: Receipt) -> Observat
 
 # -- API Gateway ------------------------------------------------------------------------------------------------
 
+_LOG_LEVEL = "/logging/loglevel"
 
-def _caches(client: Any, parameters: Parameters, _: Receipt) -> Observation:
+
+def _stage(client: Any, parameters: Parameters, receipt: Receipt) -> Observation:
     stage = call(client.get_stage, restApiId=parameters["restApiId"], stageName=parameters["stageName"])
     methods = stage.get("methodSettings") or {}
+    logs = all(each["path"].endswith(_LOG_LEVEL) for each in parameters["patchOperations"])
+    return _logs(methods, parameters, receipt) if logs else _caches(methods, parameters)
+
+
+def _logs(methods: Mapping[str, Any], parameters: Parameters, receipt: Receipt) -> Observation:
+    added = merged(receipt)
+    names = [each["path"].removeprefix("/").removesuffix(_LOG_LEVEL) for each in parameters["patchOperations"]]
+    levels = {name: methods.get(name, {}).get("loggingLevel", "OFF") for name in names}
+    if other := {name: level for name, level in levels.items() if level not in ("OFF", added[name])}:
+        return differs(other)
+    return several([f"logs of {name}" for name, level in levels.items() if level != "OFF"],
+                   [f"logs of {name}" for name, level in levels.items() if level == "OFF"], back=False)
+
+
+def _caches(methods: Mapping[str, Any], parameters: Parameters) -> Observation:
     names = [each["path"].removeprefix("/").removesuffix("/caching/dataEncrypted")
              for each in parameters["patchOperations"]]
     if missing := [name for name in names if name not in methods]:
@@ -213,21 +232,40 @@ def _service_setting(client: Any, parameters: Parameters, receipt: Receipt) -> O
     return AS_FIXED if now == merged(receipt).get(setting_id) else differs(now)
 
 
+# -- EKS --------------------------------------------------------------------------------------------------------
+
+
+def _cluster_logs(client: Any, parameters: Parameters, _: Receipt) -> Observation:
+    on = enabled_logs(call(client.describe_cluster, name=parameters["name"])["cluster"])
+    types = [kind for each in parameters["logging"]["clusterLogging"] for kind in each["types"]]
+    return several([f"the log {kind}" for kind in types if kind in on],
+                   [f"the log {kind}" for kind in types if kind not in on], back=False)
+
+
+# -- Secrets Manager --------------------------------------------------------------------------------------------
+
+
+def _deleted_secret(client: Any, parameters: Parameters, _: Receipt) -> Observation:
+    return two_states(back=not call(client.describe_secret, SecretId=parameters["SecretId"]).get("DeletedDate"))
+
+
 SERVICES: Reads = {
     ("kms", "disable_key"): _disabled,
     ("kms", "schedule_key_deletion"): _deletion,
     ("kms", "disable_key_rotation"): _rotation,
+    ("eks", "update_cluster_config"): _cluster_logs,
     ("elbv2", "modify_load_balancer_attributes"): setting(
         _balancer_attributes, lambda given: {each["Key"]: each["Value"] for each in given["Attributes"]}, "Attributes"),
     ("elb", "set_load_balancer_policies_of_listener"): _classic_listener,
     ("elb", "delete_load_balancer_policy"): _classic_policy,
     ("elbv2", "modify_listener"): _listener,
     ("elbv2", "modify_rule"): _rule_actions,
-    ("apigateway", "update_stage"): _caches,
+    ("apigateway", "update_stage"): _stage,
     ("events", "disable_rule"): _event_rule,
     ("events", "remove_targets"): _targets,
     ("lambda", "put_function_concurrency"): _concurrency,
     ("lambda", "remove_permission"): _permission,
+    ("secretsmanager", "restore_secret"): _deleted_secret,
     ("ssm", "modify_document_permission"): _document_shares,
     ("ssm", "reset_service_setting"): _service_setting,
     ("ssm", "update_service_setting"): _service_setting,

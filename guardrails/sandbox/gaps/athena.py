@@ -1,10 +1,15 @@
-"""Athena: a workgroup was created once, and not at every look at it."""
+"""Athena: a workgroup was created once, and not at every look at it; and UpdateWorkGroup, which moto lacks.
+
+Source: Athena's UpdateWorkGroup.
+"""
 from __future__ import annotations
 
 import time
 from typing import Any
 
 from moto.athena.models import AthenaBackend, WorkGroup
+from moto.athena.responses import AthenaResponse
+from moto.core.responses import ActionResult
 
 from ..moto_fixes import replaces
 
@@ -28,6 +33,13 @@ def apply() -> None:
     def get_work_group(backend: Any, name: str) -> dict[str, Any] | None:
         found = original_get(backend, name)
         return _dated(backend, found) if found else found
+
+    def update_work_group(request: Any) -> ActionResult:
+        group = request.athena_backend.work_groups[request._get_param("WorkGroup")]
+        group.configuration |= request._get_param("ConfigurationUpdates") or {}
+        return ActionResult({})
+
+    AthenaResponse.update_work_group = update_work_group  # type: ignore[attr-defined]
 
 
 def _dated(backend: Any, shown: dict[str, Any]) -> dict[str, Any]:

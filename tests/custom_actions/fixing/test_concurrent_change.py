@@ -48,6 +48,15 @@ class Other:
     theirs: frozenset[str] = frozenset()
 
 
+def _topic_policy(cloud: Cloud) -> None:
+    sns = cloud.client("sns")
+    for topic in sns.list_topics()["Topics"]:
+        document = json.loads(sns.get_topic_attributes(**topic)["Attributes"]["Policy"])
+        document["Statement"].append({
+            "Sid": "Mine", "Effect": "Deny", "Principal": "*", "Action": "sns:Publish", "Resource": "*"})
+        sns.set_topic_attributes(**topic, AttributeName="Policy", AttributeValue=json.dumps(document))
+
+
 def _grant(cloud: Cloud) -> None:
     s3 = cloud.client("s3")
     acl = s3.get_bucket_acl(Bucket="bucket-one")
@@ -147,6 +156,7 @@ OTHERS: Mapping[tuple[str, str, str], tuple[Other, ...]] = {
         "DescribeTags", _tag, _says('"mine"'), frozenset({"has another tag"})),),
     ("account", "restore-own-resource", "target"): (Other("ListTargetsByRule", _target, _says("function:mine")),),
     ("account", "create-log-alarm", ""): (Other("DescribeMetricFilters", _count, _says("Mine")),),
+    ("sns", "remove-public-statements", ""): (Other("GetTopicAttributes", _topic_policy, _says("Mine")),),
     ("dynamodb-table", "set-kms-encryption", ""): (Other(
         "DescribeTable",
         lambda cloud: cloud.client("dynamodb").update_table(

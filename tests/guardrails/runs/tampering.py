@@ -16,6 +16,7 @@ TWO_STATES = {
     "modify_subnet_attribute", "stop_logging", "update_access_key", "update_table", "update_detector",
     "start_instances", "modify_document_permission", "reset_service_setting", "update_service_setting",
     "delete_load_balancer_policy",
+    "restore_secret", "stop_stream_encryption", "stop_delivery_stream_encryption",
     # A flow log cannot be modified, and a snapshot cannot become one of another volume.
     "delete_flow_logs", "delete_snapshot",
 }
@@ -26,6 +27,8 @@ NOT_RESTORED = {
     "delete_tags",
     # KMS refuses to change a key that is pending deletion.
     "disable_key", "disable_key_rotation",
+    # Lambda adds no second statement with the same id.
+    "add_permission",
 }
 """Calls that do not restore the earlier state after somebody's change, even with --force."""
 SEEN_AT = {"schedule_key_deletion": "disable_key"}
@@ -154,6 +157,38 @@ def another_prefix(client: Any, given: Parameters) -> None:
         "LoggingEnabled": {"TargetBucket": "logs", "TargetPrefix": "somebodys/"}})
 
 
+# -- Resource policies ------------------------------------------------------------------------------------------
+
+_SOMEBODYS = json.dumps({"Version": "2012-10-17", "Statement": [{
+    "Sid": "Somebodys", "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::444455556666:root"}, "Action": "*",
+    "Resource": "*"}]})
+
+
+@tampers("set_topic_attributes")
+def another_topic_policy(client: Any, given: Parameters) -> None:
+    client.set_topic_attributes(**{**given, "AttributeValue": _SOMEBODYS})
+
+
+@tampers("set_queue_attributes")
+def another_queue_policy(client: Any, given: Parameters) -> None:
+    client.set_queue_attributes(**{**given, "Attributes": {"Policy": _SOMEBODYS}})
+
+
+@tampers("set_repository_policy")
+def another_repository_policy(client: Any, given: Parameters) -> None:
+    client.set_repository_policy(**{**given, "policyText": _SOMEBODYS})
+
+
+@tampers("put_resource_policy")
+def another_secret_policy(client: Any, given: Parameters) -> None:
+    client.put_resource_policy(**{**given, "ResourcePolicy": _SOMEBODYS})
+
+
+@tampers("add_permission")
+def another_permission(client: Any, given: Parameters) -> None:
+    client.add_permission(**{**given, "Principal": "444455556666"})
+
+
 # -- CloudTrail, AWS Config, GuardDuty --------------------------------------------------------------------------
 
 
@@ -280,6 +315,18 @@ def another_utilization(client: Any, given: Parameters) -> None:
 def another_range_of_capacity(client: Any, given: Parameters) -> None:
     target = {name: given[name] for name in ("ServiceNamespace", "ResourceId", "ScalableDimension")}
     client.register_scalable_target(**target, MinCapacity=1, MaxCapacity=77)
+
+
+@tampers("decrease_stream_retention_period")
+def a_longer_retention(client: Any, given: Parameters) -> None:
+    client.increase_stream_retention_period(StreamName=given["StreamName"], RetentionPeriodHours=200)
+
+
+@tampers("update_cluster_config")
+def one_log_is_off(client: Any, given: Parameters) -> None:
+    [entry] = given["logging"]["clusterLogging"]
+    client.update_cluster_config(name=given["name"], logging={"clusterLogging": [
+        {"types": entry["types"][:1], "enabled": False}]})
 
 
 @tampers("update_stage")

@@ -6,6 +6,7 @@ inverse, and the receipt says so.
 from __future__ import annotations
 
 from ....fixing import SettingsCall
+from .apps import REPOSITORY_SCANNING, REPOSITORY_TAGS
 from .databases import DB_CLUSTER, DOMAIN, POINT_IN_TIME_RECOVERY, REDSHIFT_CLUSTER, TABLE
 from .network import FIREWALL
 
@@ -15,6 +16,8 @@ SETTINGS_CALLS: tuple[SettingsCall, ...] = (
     FIREWALL,
     POINT_IN_TIME_RECOVERY,
     REDSHIFT_CLUSTER,
+    REPOSITORY_SCANNING,
+    REPOSITORY_TAGS,
     TABLE,
 )
 """Those whose plan is `settings_plan`. An operation is here once, with the settings of all actions that call it."""

@@ -34,6 +34,8 @@ FIXES = {
     "cloudtrail-log-validation": "cloudtrail:UpdateTrail",
     "dynamodb-table-encrypted": "dynamodb:UpdateTable",
     "ebs-encryption-by-default": "ec2:EnableEbsEncryptionByDefault",
+    "ecr-scanned": "ecr:PutImageScanningConfiguration",
+    "firehose-encrypted": "firehose:StartDeliveryStreamEncryption",
     "iam-access-key-rotated-disable": "iam:UpdateAccessKey",
     "iam-no-user": "iam:ListAccountAliases",
     "s3-bucket-tls-only": "s3:PutBucketPolicy",

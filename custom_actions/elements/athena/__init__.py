@@ -1,0 +1,1 @@
+"""Workgroups of Athena: their settings."""
