@@ -117,6 +117,11 @@ ELEMENTS = (
     Element("account", "action", "recreate-flow-log", "vpc.flow_log:RecreateFlowLog"),
     Element("account", "action", "revert-recorder", "recording.recorder:RevertRecorder"),
     Element("account", "action", "revert-detector", "guardduty.detector:RevertDetector"),
+    Element("account", "action", "turn-on-detector", "guardduty.switch:TurnOnDetector"),
+    Element("account", "action", "turn-on-protection-plan", "guardduty.switch:TurnOnProtectionPlan"),
+    Element("account", "action", "turn-on-macie", "macie.switch:TurnOnMacie"),
+    Element("account", "action", "turn-on-inspector-scan", "inspector.switch:TurnOnInspectorScan"),
+    Element("account", "action", "set-missing-contact", "account.contact:SetMissingContact"),
     Element("account", "action", "restore-own-resource", "self_defence.elements:RestoreOwnResource"),
     Element("account", "action", "revert-tags", "self_defence.tags:RevertTags"),
 )

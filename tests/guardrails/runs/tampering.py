@@ -14,7 +14,7 @@ TWO_STATES = {
     "attach_group_policy", "attach_role_policy", "attach_user_policy", "detach_role_policy", "detach_user_policy",
     "disable_ebs_encryption_by_default", "enable_ebs_encryption_by_default",
     "modify_subnet_attribute", "stop_logging", "update_access_key", "update_table", "update_detector",
-    "start_instances", "modify_document_permission",
+    "start_instances", "modify_document_permission", "disable_macie", "update_macie_session",
     # A flow log cannot be modified, and a snapshot cannot become one of another volume.
     "delete_flow_logs", "delete_snapshot",
 }
@@ -182,6 +182,19 @@ def another_channel(client: Any, given: Parameters) -> None:
 @tampers("delete_detector")
 def another_frequency(client: Any, given: Parameters) -> None:
     client.update_detector(DetectorId=given["DetectorId"], FindingPublishingFrequency="FIFTEEN_MINUTES")
+
+
+# -- the account ------------------------------------------------------------------------------------------------
+
+
+@tampers("disable")
+def one_scan_is_off(client: Any, given: Parameters) -> None:
+    client.disable(**{**given, "resourceTypes": given["resourceTypes"][:1]})
+
+
+@tampers("delete_alternate_contact")
+def another_contact(client: Any, given: Parameters) -> None:
+    client.put_alternate_contact(**given, Name="x", Title="x", EmailAddress="somebody@example.com", PhoneNumber="1")
 
 
 # -- CloudWatch -------------------------------------------------------------------------------------------------
