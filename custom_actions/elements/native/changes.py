@@ -17,6 +17,7 @@ from ..ssm import shared_with
 from .change import IRREVERSIBLE, Attempt, Change, Plan, setting, settings_plan
 from .changes_ec2 import EC2
 from .changes_iam import IAM
+from .changes_kms import KMS
 from .changes_rds import RDS
 from .settings import SETTINGS_CALLS
 
@@ -203,6 +204,7 @@ CHANGES: Mapping[tuple[str, str], Plan] = {
     ("ssm", "modify_document_permission"): _document_shares,
     **{("ec2", operation): plan for operation, plan in EC2.items()},
     **{("iam", operation): plan for operation, plan in IAM.items()},
+    **{("kms", operation): plan for operation, plan in KMS.items()},
     **{("rds", operation): plan for operation, plan in RDS.items()},
     **{(each.service, each.operation): settings_plan(each) for each in SETTINGS_CALLS},
 }

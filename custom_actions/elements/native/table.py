@@ -24,6 +24,7 @@ from ...fixing import (
 from ..cloudtrail import SETTINGS
 from .action import NativeFix
 from .changes_ec2 import METADATA_SETTINGS, SUBNET_SETTINGS
+from .settings.account import BUCKET_VERSIONING
 from .settings.databases import DB_CLUSTER, DB_INSTANCE, REDSHIFT_CLUSTER
 
 
@@ -100,6 +101,9 @@ NATIVE = (
         Inverse("iam", "attach_user_policy", "UserName", values={"PolicyArn": is_removed},
                 redo=again("detach_user_policy")),
     )),
+    NativeAction("kms-key", "set-rotation", ("kms:GetKeyRotationStatus",), (
+        Inverse("kms", "disable_key_rotation", "KeyId", redo=again("enable_key_rotation")),
+    )),
     _of_settings("rds", "modify-db", DB_INSTANCE),
     _of_settings("rds-cluster", "modify-db-cluster", DB_CLUSTER),
     _of_settings("redshift", "set-attributes", REDSHIFT_CLUSTER),
@@ -115,6 +119,7 @@ NATIVE = (
     NativeAction("s3", "toggle-logging", ("s3:GetBucketLogging",), (
         Inverse("s3", "put_bucket_logging", "Bucket", optional=("BucketLoggingStatus",)),
     )),
+    _of_settings("s3", "toggle-versioning", BUCKET_VERSIONING),
     NativeAction("security-group", "delete", ("ec2:DescribeSecurityGroups",)),
     NativeAction("security-group", "mark-for-op", _READ_TAGS, _TAGS),
     NativeAction("security-group", "remove-tag", _READ_TAGS, _TAGS),

@@ -28,7 +28,7 @@ NOT_RESTORED = {
 }
 """Calls that do not restore the earlier state after somebody's change, even with --force."""
 SEEN_AT = {"schedule_key_deletion": "disable_key"}
-"""The call whose comparison sees the change of another one: the key is in a state of the fix, but not in its last."""
+"""The call of the same fix whose comparison sees the change: the key is in a state of the fix, but not in its last."""
 
 
 def tampers(*operations: str) -> Callable[[Any], Any]:
@@ -148,6 +148,12 @@ def another_prefix(client: Any, given: Parameters) -> None:
         "LoggingEnabled": {"TargetBucket": "logs", "TargetPrefix": "somebodys/"}})
 
 
+@tampers("put_bucket_lifecycle_configuration", "delete_bucket_lifecycle")
+def another_rule(client: Any, given: Parameters) -> None:
+    client.put_bucket_lifecycle_configuration(Bucket=given["Bucket"], LifecycleConfiguration={"Rules": [
+        {"ID": "somebodys", "Status": "Enabled", "Filter": {"Prefix": "x"}, "Expiration": {"Days": 3}}]})
+
+
 # -- CloudTrail, AWS Config, GuardDuty --------------------------------------------------------------------------
 
 
@@ -232,8 +238,9 @@ def scheduled_for_deletion(client: Any, given: Parameters) -> None:
 
 
 @tampers("schedule_key_deletion")
-def disabled(client: Any, given: Parameters) -> None:
-    client.disable_key(KeyId=given["KeyId"])
+def disabled_or_enabled(client: Any, given: Parameters) -> None:
+    enabled = client.describe_key(KeyId=given["KeyId"])["KeyMetadata"]["Enabled"]
+    (client.disable_key if enabled else client.enable_key)(KeyId=given["KeyId"])
 
 
 @tampers("modify_load_balancer_attributes")

@@ -6,7 +6,8 @@ inverse, and the receipt says so.
 from __future__ import annotations
 
 from ....fixing import SettingsCall
+from .account import BUCKET_VERSIONING
 from .databases import DB_CLUSTER, REDSHIFT_CLUSTER
 
-SETTINGS_CALLS: tuple[SettingsCall, ...] = (DB_CLUSTER, REDSHIFT_CLUSTER)
+SETTINGS_CALLS: tuple[SettingsCall, ...] = (BUCKET_VERSIONING, DB_CLUSTER, REDSHIFT_CLUSTER)
 """Those whose plan is `settings_plan`. An operation is here once, with the settings of all actions that call it."""

@@ -1,6 +1,7 @@
-"""Services and settings of the account that are off."""
+"""Services and settings of the account that are off, keys, and buckets."""
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from tests.moto_server import ACCOUNT
@@ -102,3 +103,104 @@ def contact(cloud: Cloud) -> Drift:
         pulled("account", {"type": "set-missing-contact", "contact": "SECURITY", "name": "Ann", "title": "Lead",
                            "email": "security@example.com", "phone": "1"}),
         [ACCOUNT], state, lambda found: set() if found else {"no contact"}, alone=ONE_AN_ACCOUNT)
+
+
+# -- KMS --------------------------------------------------------------------------------------------------------
+
+
+@drifts("kms-key", "set-rotation")
+def rotation(cloud: Cloud) -> Drift:
+    kms = cloud.client("kms")
+    names = [kms.create_key()["KeyMetadata"]["KeyId"] for _ in range(2)]
+
+    def state() -> State:
+        return {name: kms.get_key_rotation_status(KeyId=name)["KeyRotationEnabled"] for name in names}
+
+    return Drift(pulled("kms-key", {"type": "set-rotation", "state": True}), names, state,
+                 lambda on: set() if on else {"does not rotate"}, picks=lambda key: key["KeyId"] in names)
+
+
+@drifts("kms-key", "cancel-deletion")
+def deletion(cloud: Cloud) -> Drift:
+    kms = cloud.client("kms")
+    names = [kms.create_key()["KeyMetadata"]["KeyId"] for _ in range(2)]
+    for name in names:
+        kms.schedule_key_deletion(KeyId=name, PendingWindowInDays=10)
+
+    def state() -> State:
+        return {name: kms.describe_key(KeyId=name)["KeyMetadata"]["KeyState"] for name in names}
+
+    return Drift(pulled("kms-key", "cancel-deletion"), names, state,
+                 lambda found: {"to be deleted"} if found == "PendingDeletion" else set(),
+                 picks=lambda key: key["KeyId"] in names)
+
+
+# -- S3 ---------------------------------------------------------------------------------------------------------
+
+
+def _buckets(cloud: Cloud) -> list[str]:
+    names = ["bucket-one", "bucket-two"]
+    for name in names:
+        cloud.client("s3").create_bucket(Bucket=name)
+    return names
+
+
+@drifts("s3", "toggle-versioning")
+def versioning(cloud: Cloud) -> Drift:
+    client, names = cloud.client("s3"), _buckets(cloud)
+    client.put_bucket_versioning(Bucket=names[0], VersioningConfiguration={"Status": "Suspended"})
+
+    def state() -> State:
+        return {name: client.get_bucket_versioning(Bucket=name).get("Status", "Suspended") for name in names}
+
+    return Drift(pulled("s3", {"type": "toggle-versioning", "enabled": True}), names, state,
+                 lambda found: set() if found == "Enabled" else {found}, picks=lambda each: each["Name"] in names)
+
+
+@drifts("s3", "remove-outside-actions")
+def outside(cloud: Cloud) -> Drift:
+    client, names = cloud.client("s3"), _buckets(cloud)
+    for name, further in zip(names, ([], ["s3:GetObject"]), strict=True):
+        client.put_bucket_policy(Bucket=name, Policy=json.dumps({"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:root"},
+            "Action": ["s3:PutBucketAcl", *further],
+            "Resource": [f"arn:aws:s3:::{name}", f"arn:aws:s3:::{name}/*"]}]}))
+
+    def state() -> State:
+        return {name: json.loads((or_none(client.get_bucket_policy, Bucket=name) or {"Policy": "null"})["Policy"])
+                for name in names}
+
+    return Drift(pulled("s3", {"type": "remove-outside-actions", "actions": ["s3:PutBucketAcl"]}), names, state,
+                 lambda found: {"allowed"} if "PutBucketAcl" in json.dumps(found) else set(),
+                 picks=lambda each: each["Name"] in names)
+
+
+@drifts("s3", "remove-acl-grants")
+def grants(cloud: Cloud) -> Drift:
+    client, names = cloud.client("s3"), _buckets(cloud)
+    for name in names:
+        owner = client.get_bucket_acl(Bucket=name)["Owner"]
+        client.put_bucket_acl(Bucket=name, AccessControlPolicy={"Owner": owner, "Grants": [
+            {"Grantee": {"Type": "CanonicalUser", "ID": each}, "Permission": "FULL_CONTROL"}
+            for each in (owner["ID"], "9a7d1a8fcd0e1a2bb3e4")]})
+
+    def state() -> State:
+        return {name: client.get_bucket_acl(Bucket=name)["Grants"] for name in names}
+
+    return Drift(pulled("s3", "remove-acl-grants"), names, state,
+                 lambda found: {"others"} if len(found) > 1 else set(), picks=lambda each: each["Name"] in names)
+
+
+@drifts("s3", "abort-incomplete-uploads")
+def lifecycle(cloud: Cloud) -> Drift:
+    client, names = cloud.client("s3"), _buckets(cloud)
+    client.put_bucket_lifecycle_configuration(Bucket=names[0], LifecycleConfiguration={"Rules": [
+        {"ID": "own", "Status": "Disabled", "Filter": {"Prefix": "x"}, "Expiration": {"Days": 9}}]})
+
+    def state() -> State:
+        return {name: (or_none(client.get_bucket_lifecycle_configuration, Bucket=name) or {}).get("Rules")
+                for name in names}
+
+    return Drift(pulled("s3", {"type": "abort-incomplete-uploads", "days": 7}), names, state,
+                 lambda found: set() if "AbortIncomplete" in json.dumps(found) else {"no rule"},
+                 picks=lambda each: each["Name"] in names)
