@@ -17,8 +17,8 @@ from ..ssm import shared_with
 from .change import IRREVERSIBLE, Attempt, Change, Plan, setting, settings_plan
 from .changes_ec2 import EC2
 from .changes_iam import IAM
-from .changes_kms import KMS
 from .changes_rds import RDS
+from .changes_switches import SWITCHES
 from .settings import SETTINGS_CALLS
 
 _BLOCK = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
@@ -204,7 +204,7 @@ CHANGES: Mapping[tuple[str, str], Plan] = {
     ("ssm", "modify_document_permission"): _document_shares,
     **{("ec2", operation): plan for operation, plan in EC2.items()},
     **{("iam", operation): plan for operation, plan in IAM.items()},
-    **{("kms", operation): plan for operation, plan in KMS.items()},
+    **SWITCHES,
     **{("rds", operation): plan for operation, plan in RDS.items()},
     **{(each.service, each.operation): settings_plan(each) for each in SETTINGS_CALLS},
 }

@@ -74,8 +74,15 @@ NATIVE = (
         Inverse("elbv2", "modify_listener", "ListenerArn", is_listener,
                 optional=("Port", "Protocol", "SslPolicy", "Certificates")),
     )),
+    NativeAction("cloudtrail", "set-logging", ("cloudtrail:GetTrailStatus",), (
+        Inverse("cloudtrail", "stop_logging", "Name", redo=again("start_logging")),
+    )),
     NativeAction("cloudtrail", "update-trail", ("cloudtrail:GetTrail",), (
         Inverse("cloudtrail", "update_trail", "Name", optional=SETTINGS),
+    )),
+    NativeAction("config-recorder", "toggle-recording", ("config:DescribeConfigurationRecorderStatus",), (
+        Inverse("config", "stop_configuration_recorder", "ConfigurationRecorderName",
+                redo=again("start_configuration_recorder")),
     )),
     NativeAction("ebs", "snapshot", ("ec2:DescribeSnapshots",), (
         Inverse("ec2", "delete_snapshot", "SnapshotId", only_in_region, already=("InvalidSnapshot.NotFound",)),

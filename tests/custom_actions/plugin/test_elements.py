@@ -19,7 +19,7 @@ from tests.moto_server import Moto
 
 PERMISSION_ONLY = {
     "iam:PassRole", "s3:GetAccountPublicAccessBlock", "s3:GetBucketPublicAccessBlock", "s3:GetEncryptionConfiguration",
-    "s3:GetBucketObjectLockConfiguration", "s3:GetLifecycleConfiguration",
+    "s3:GetBucketObjectLockConfiguration", "s3:GetLifecycleConfiguration", "s3:PutLifecycleConfiguration",
     "s3:ListBucket", "s3:PutBucketPublicAccessBlock", "apigateway:GET", "apigateway:PATCH",
 }
 """Actions of IAM that no API call is named after."""

@@ -112,6 +112,13 @@ def another_password_policy(client: Any, _: Parameters) -> None:
     client.update_account_password_policy(**{**now, "PasswordReusePrevention": 24})
 
 
+@tampers("delete_role")
+def another_trust(client: Any, given: Parameters) -> None:
+    client.update_assume_role_policy(RoleName=given["RoleName"], PolicyDocument=json.dumps({
+        "Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:root"}, "Action": "sts:AssumeRole"}]}))
+
+
 # -- S3 ---------------------------------------------------------------------------------------------------------
 
 ONE_OF_FOUR = {"BlockPublicAcls": True, "IgnorePublicAcls": False, "BlockPublicPolicy": False,

@@ -145,4 +145,6 @@ def to_tamper_with(plan: RollbackPlan) -> list[UndoCall]:
     operations = {call.operation for call in calls}
     return [call for call in calls if call.operation in TAMPERING
             # A key whose deletion is scheduled is as it was before.
-            and not (call.operation == "disable_key" and "schedule_key_deletion" in operations)]
+            and not (call.operation == "disable_key" and "schedule_key_deletion" in operations)
+            # A recorder that existed before records or not.
+            and operations != {"stop_configuration_recorder"}]

@@ -105,6 +105,23 @@ def contact(cloud: Cloud) -> Drift:
         [ACCOUNT], state, lambda found: set() if found else {"no contact"}, alone=ONE_AN_ACCOUNT)
 
 
+@drifts("account", "create-role-for-policy")
+def support_role(cloud: Cloud) -> Drift:
+    iam = cloud.client("iam")
+    arn = "arn:aws:iam::aws:policy/AWSSupportAccess"
+
+    def state() -> State:
+        role = or_none(iam.get_role, RoleName="aws-support")
+        return {ACCOUNT: role and [
+            role["Role"]["AssumeRolePolicyDocument"],
+            iam.list_attached_role_policies(RoleName="aws-support")["AttachedPolicies"]]}
+
+    return Drift(
+        pulled("account", {"type": "create-role-for-policy", "policy": "AWSSupportAccess", "role": "aws-support",
+                           "principals": [f"arn:aws:iam::{ACCOUNT}:root"]}), [ACCOUNT], state,
+        lambda found: set() if arn in json.dumps(found) else {"no role"}, alone=ONE_AN_ACCOUNT)
+
+
 # -- KMS --------------------------------------------------------------------------------------------------------
 
 
@@ -133,6 +150,38 @@ def deletion(cloud: Cloud) -> Drift:
     return Drift(pulled("kms-key", "cancel-deletion"), names, state,
                  lambda found: {"to be deleted"} if found == "PendingDeletion" else set(),
                  picks=lambda key: key["KeyId"] in names)
+
+
+# -- CloudTrail and AWS Config ----------------------------------------------------------------------------------
+
+
+@drifts("cloudtrail", "set-logging")
+def trails(cloud: Cloud) -> Drift:
+    client, names = cloud.client("cloudtrail"), ["one", "two"]
+    cloud.client("s3").create_bucket(Bucket="trails")
+    arns = {client.create_trail(Name=name, S3BucketName="trails")["TrailARN"]: name for name in names}
+
+    def state() -> State:
+        return {arn: client.get_trail_status(Name=name)["IsLogging"] for arn, name in arns.items()}
+
+    return Drift(pulled("cloudtrail", {"type": "set-logging", "enabled": True}), list(arns), state,
+                 lambda on: set() if on else {"does not log"}, picks=lambda trail: trail["TrailARN"] in arns)
+
+
+@drifts("config-recorder", "toggle-recording")
+def recorder(cloud: Cloud) -> Drift:
+    config = cloud.client("config")
+    cloud.client("s3").create_bucket(Bucket="recorded")
+    config.put_configuration_recorder(ConfigurationRecorder={
+        "name": "default", "roleARN": f"arn:aws:iam::{ACCOUNT}:role/config"})
+    config.put_delivery_channel(DeliveryChannel={"name": "default", "s3BucketName": "recorded"})
+
+    def state() -> State:
+        [found] = config.describe_configuration_recorder_status()["ConfigurationRecordersStatus"]
+        return {"default": found["recording"]}
+
+    return Drift(pulled("config-recorder", {"type": "toggle-recording", "enabled": True}), ["default"], state,
+                 lambda on: set() if on else {"does not record"}, alone=ONE_A_REGION)
 
 
 # -- S3 ---------------------------------------------------------------------------------------------------------
