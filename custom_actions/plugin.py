@@ -97,6 +97,8 @@ ELEMENTS = (
     Element("iam-role", "filter", "missing-policies", "iam.required:MissingPolicies"),
     Element("account", "filter", "missing-policies", "iam.required:MissingAccountPolicies"),
     Element("account", "filter", "policy-without-role", "iam.support:PolicyWithoutRole"),
+    Element("account", "filter", "policy-in-use", "iam.attached_policy:PolicyInUse"),
+    Element("account", "action", "detach-policy", "iam.attached_policy:DetachPolicy"),
     Element("account", "action", "create-role-for-policy", "iam.support:CreateRoleForPolicy"),
     Element("account", "filter", "snapshot-sharing-allowed", "account.snapshots:SnapshotSharingAllowed"),
     Element("elasticbeanstalk-environment", "filter", "environment-setting",

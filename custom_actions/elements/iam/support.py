@@ -17,7 +17,7 @@ from ...fixing import OTHERWISE, Call, FixPlan, FixResult, Inverse, Step, fix_by
 from .fix import IamFix
 from .principals import GONE
 
-_POLICY = {"type": "string", "pattern": "^[A-Za-z0-9+=,.@_-]+(/[A-Za-z0-9+=,.@_-]+)*$"}
+POLICY = {"type": "string", "pattern": "^[A-Za-z0-9+=,.@_-]+(/[A-Za-z0-9+=,.@_-]+)*$"}
 
 
 def aws_policy(manager: Any, name: str) -> str:
@@ -73,7 +73,7 @@ class PolicyWithoutRole(Filter):
 
     schema = type_schema(
         "policy-without-role", required=["policy"],
-        policy=_POLICY)
+        policy=POLICY)
     permissions = ("iam:ListEntitiesForPolicy",)
     annotation_key = "c7n:PolicyWithoutRole"
 
@@ -113,7 +113,7 @@ class CreateRoleForPolicy(IamFix):
     """
 
     schema = type_schema(
-        "create-role-for-policy", required=["policy", "role", "principals"], otherwise=OTHERWISE, policy=_POLICY,
+        "create-role-for-policy", required=["policy", "role", "principals"], otherwise=OTHERWISE, policy=POLICY,
         role={"type": "string"},
         principals={"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]})
     inverses = (

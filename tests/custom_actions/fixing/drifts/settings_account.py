@@ -122,6 +122,25 @@ def support_role(cloud: Cloud) -> Drift:
         lambda found: set() if arn in json.dumps(found) else {"no role"}, alone=ONE_AN_ACCOUNT)
 
 
+@drifts("account", "detach-policy")
+def cloudshell(cloud: Cloud) -> Drift:
+    iam, arn = cloud.client("iam"), "arn:aws:iam::aws:policy/AWSCloudShellFullAccess"
+    iam.create_user(UserName="u")
+    iam.create_group(GroupName="g")
+    iam.create_role(RoleName="r", AssumeRolePolicyDocument="{}")
+    for kind, name in (("user", "u"), ("group", "g"), ("role", "r")):
+        getattr(iam, f"attach_{kind}_policy")(**{f"{kind.capitalize()}Name": name, "PolicyArn": arn})
+
+    def state() -> State:
+        found = iam.list_entities_for_policy(PolicyArn=arn)
+        return {ACCOUNT: {
+            kind: [each[f"{kind}Name"] for each in found[f"Policy{kind}s"]] for kind in ("User", "Group", "Role")}}
+
+    return Drift(
+        pulled("account", {"type": "detach-policy", "policy": "AWSCloudShellFullAccess"}), [ACCOUNT], state,
+        lambda found: {kind for kind, names in found.items() if names}, alone=ONE_AN_ACCOUNT)
+
+
 # -- KMS --------------------------------------------------------------------------------------------------------
 
 
