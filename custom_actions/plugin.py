@@ -128,6 +128,7 @@ ELEMENTS = (
     Element("account", "action", "turn-on-protection-plan", "guardduty.switch:TurnOnProtectionPlan"),
     Element("account", "action", "turn-on-macie", "macie.switch:TurnOnMacie"),
     Element("account", "action", "turn-on-inspector-scan", "inspector.switch:TurnOnInspectorScan"),
+    Element("account", "action", "create-analyzer", "account.analyzer:CreateAnalyzer"),
     Element("account", "action", "set-missing-contact", "account.contact:SetMissingContact"),
     Element("account", "action", "restore-own-resource", "self_defence.elements:RestoreOwnResource"),
     Element("account", "action", "revert-tags", "self_defence.tags:RevertTags"),

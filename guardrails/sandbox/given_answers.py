@@ -33,7 +33,6 @@ _SCOPE = re.compile(r"Credential=[^/,]+/\d{8}/[^/,]+/([^/,]+)/aws4_request")
 Environ = dict[str, Any]
 
 _NEW_ACCOUNT: Mapping[str, Mapping[str, Any]] = {
-    "accessanalyzer.list_analyzers": {"analyzers": []},
     "ec2.get_snapshot_block_public_access_state": {"State": "unblocked"},
 }
 """What an account answers in which nothing was turned on."""

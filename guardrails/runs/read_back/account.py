@@ -1,11 +1,13 @@
-"""Compares what fixes change in the settings of an account: Macie, Inspector, and alternate contacts.
+"""Compares what fixes change in the settings of an account: Macie, Inspector, analyzers, and alternate contacts.
 
-Source: Macie's GetMacieSession, Inspector's BatchGetAccountStatus, and Account Management's GetAlternateContact.
+Source: Macie's GetMacieSession, Inspector's BatchGetAccountStatus, IAM Access Analyzer's GetAnalyzer, and Account
+Management's GetAlternateContact.
 """
 from __future__ import annotations
 
 from typing import Any
 
+from custom_actions.aws import absent
 from custom_actions.elements.account import contact_of
 from custom_actions.elements.inspector import TYPES, states_of
 from custom_actions.elements.macie import unless_off
@@ -18,6 +20,7 @@ from .base import (
     Parameters,
     Reads,
     Receipt,
+    added_to,
     created,
     differs,
     made_by,
@@ -57,7 +60,23 @@ def _new_contact(client: Any, parameters: Parameters, receipt: Receipt) -> Obser
         contact_of(client, parameters["AlternateContactType"]), [merged(receipt)], "the alternate contact")
 
 
+def _new_analyzer(client: Any, parameters: Parameters, receipt: Receipt) -> Observation:
+    """Deleting an analyzer deletes its findings, so it must be the one that the fix created."""
+    name = parameters["analyzerName"]
+    answer = absent(client.get_analyzer, "ResourceNotFoundException", analyzerName=name)
+    if not answer:
+        return BACK
+    found = answer["analyzer"]
+    if not made_by(found["createdAt"], receipt):
+        return Observation(
+            Comparison.OTHER, f"the analyzer {name} was created at {found['createdAt']}, but the receipt is of "
+            f"{receipt['at']}")
+    return created(found, [{"type": each["type"]} for each in added_to(receipt, analyzerName=name)],
+                   f"the analyzer {name}")
+
+
 ACCOUNT: Reads = {
+    ("accessanalyzer", "delete_analyzer"): _new_analyzer,
     ("macie2", "disable_macie"): _new_macie,
     ("macie2", "update_macie_session"): _macie,
     ("inspector2", "disable"): _scans,

@@ -105,6 +105,17 @@ def contact(cloud: Cloud) -> Drift:
         [ACCOUNT], state, lambda found: set() if found else {"no contact"}, alone=ONE_AN_ACCOUNT)
 
 
+@drifts("account", "create-analyzer")
+def analyzer(cloud: Cloud) -> Drift:
+    client = cloud.client("accessanalyzer")
+
+    def state() -> State:
+        return {ACCOUNT: [[each["name"], each["type"]] for each in client.list_analyzers()["analyzers"]]}
+
+    return Drift(pulled("account", {"type": "create-analyzer", "name": "external"}), [ACCOUNT], state,
+                 lambda found: set() if found else {"none"}, alone=ONE_A_REGION)
+
+
 @drifts("account", "create-role-for-policy")
 def support_role(cloud: Cloud) -> Drift:
     iam = cloud.client("iam")
