@@ -127,6 +127,7 @@ ELEMENTS = (
     Element("account", "action", "turn-on-detector", "guardduty.switch:TurnOnDetector"),
     Element("account", "action", "turn-on-protection-plan", "guardduty.switch:TurnOnProtectionPlan"),
     Element("account", "action", "turn-on-macie", "macie.switch:TurnOnMacie"),
+    Element("account", "action", "turn-on-macie-discovery", "macie.switch:TurnOnMacieDiscovery"),
     Element("account", "action", "turn-on-inspector-scan", "inspector.switch:TurnOnInspectorScan"),
     Element("account", "action", "create-analyzer", "account.analyzer:CreateAnalyzer"),
     Element("account", "action", "set-missing-contact", "account.contact:SetMissingContact"),

@@ -1,7 +1,7 @@
 """Compares what fixes change in the settings of an account: Macie, Inspector, analyzers, and alternate contacts.
 
-Source: Macie's GetMacieSession, Inspector's BatchGetAccountStatus, IAM Access Analyzer's GetAnalyzer, and Account
-Management's GetAlternateContact.
+Source: Macie's GetMacieSession and GetAutomatedDiscoveryConfiguration, Inspector's BatchGetAccountStatus, IAM Access
+Analyzer's GetAnalyzer, and Account Management's GetAlternateContact.
 """
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from .base import (
     made_by,
     merged,
     several,
+    two_states,
 )
 
 
@@ -45,6 +46,11 @@ def _macie(client: Any, parameters: Parameters, receipt: Receipt) -> Observation
     if status == parameters["status"]:
         return BACK
     return AS_FIXED if status == merged(receipt).get("status") else differs(status)
+
+
+def _discovery(client: Any, parameters: Parameters, _: Receipt) -> Observation:
+    status = unless_off(client.get_automated_discovery_configuration).get("status")
+    return two_states(back=status == parameters["status"]) if status else differs(status)
 
 
 def _scans(client: Any, parameters: Parameters, _: Receipt) -> Observation:
@@ -79,6 +85,7 @@ ACCOUNT: Reads = {
     ("accessanalyzer", "delete_analyzer"): _new_analyzer,
     ("macie2", "disable_macie"): _new_macie,
     ("macie2", "update_macie_session"): _macie,
+    ("macie2", "update_automated_discovery_configuration"): _discovery,
     ("inspector2", "disable"): _scans,
     ("account", "delete_alternate_contact"): _new_contact,
 }

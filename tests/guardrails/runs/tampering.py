@@ -15,7 +15,7 @@ TWO_STATES = {
     "disable_ebs_encryption_by_default", "enable_ebs_encryption_by_default",
     "modify_subnet_attribute", "stop_logging", "update_access_key", "update_table", "update_detector",
     "start_instances", "modify_document_permission", "disable_macie", "update_macie_session",
-    "delete_analyzer",
+    "delete_analyzer", "update_automated_discovery_configuration",
     # A flow log cannot be modified, and a snapshot cannot become one of another volume.
     "delete_flow_logs", "delete_snapshot",
 }

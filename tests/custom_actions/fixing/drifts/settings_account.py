@@ -79,6 +79,18 @@ def macie_paused(cloud: Cloud) -> Drift:
     return _macie(cloud)
 
 
+@drifts("account", "turn-on-macie-discovery")
+def discovery(cloud: Cloud) -> Drift:
+    macie = cloud.client("macie2")
+    macie.enable_macie()
+
+    def state() -> State:
+        return {ACCOUNT: macie.get_automated_discovery_configuration()["status"]}
+
+    return Drift(pulled("account", "turn-on-macie-discovery"), [ACCOUNT], state,
+                 lambda status: set() if status == "ENABLED" else {"off"}, alone=ONE_A_REGION)
+
+
 @drifts("account", "turn-on-inspector-scan")
 def inspector(cloud: Cloud) -> Drift:
     client = cloud.client("inspector2")
