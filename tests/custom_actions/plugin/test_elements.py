@@ -23,7 +23,10 @@ PERMISSION_ONLY = {
     "s3:ListBucket", "s3:PutBucketPublicAccessBlock", "apigateway:GET", "apigateway:PATCH",
 }
 """Actions of IAM that no API call is named after."""
-CLIENTS = {"elasticfilesystem": ("efs",), "elasticloadbalancing": ("elbv2", "elb"), "elasticmapreduce": ("emr",)}
+CLIENTS = {
+    "access-analyzer": ("accessanalyzer",), "elasticfilesystem": ("efs",), "elasticloadbalancing": ("elbv2", "elb"),
+    "elasticmapreduce": ("emr",),
+}
 """boto3's names of a service, where IAM has another."""
 CALLS_NOTHING = {"event-actor", "latest-revision", "rotation-overdue", "world-ports"}
 """Elements that decide by the event alone."""
