@@ -5,8 +5,6 @@ answer instead. The answer must fit botocore's model of the operation's output, 
 unknown members, wrong types and missing required members are errors. It is written in the operation's own protocol, and
 read by the real client.
 
-What a new account answers to some of these calls is given from the beginning, so that an audit of the sandbox is whole.
-
 A given answer is the same for all regions and parameters, and stays until the next reset. It does not change when
 something is created, so a fix cannot be tested with it.
 
@@ -32,12 +30,6 @@ from moto.core.utils import get_service_model
 _SCOPE = re.compile(r"Credential=[^/,]+/\d{8}/[^/,]+/([^/,]+)/aws4_request")
 Environ = dict[str, Any]
 
-_NEW_ACCOUNT: Mapping[str, Mapping[str, Any]] = {
-    "accessanalyzer.list_analyzers": {"analyzers": []},
-}
-"""What an account answers in which nothing was turned on."""
-
-
 class GivenAnswers:
     """The answers by service and operation; a WSGI application that gives them, and asks `beneath` for all others."""
 
@@ -45,7 +37,6 @@ class GivenAnswers:
         self._beneath = beneath
         # By account and by the service's name in a signature, and then by call.
         self._answers: dict[tuple[str, str], dict[str, _Answer]] = {}
-        self.clear()
 
     def give(self, call: str, answer: Mapping[str, Any], account: str = "") -> None:
         """Give the answer to each call of an operation from now on, in place of an earlier one.
@@ -61,10 +52,8 @@ class GivenAnswers:
         self._answers.setdefault((account, written.model.service_model.signing_name), {})[call] = written
 
     def clear(self) -> None:
-        """Give the answers of a new account only."""
+        """Give no answers."""
         self._answers.clear()
-        for call, answer in _NEW_ACCOUNT.items():
-            self.give(call, answer)
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         if found := self._find(environ):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from ...face import face
 
 if TYPE_CHECKING:
+    from .contact import contact_of
     from .snapshots import SNAPSHOT_SHARING
 
-__getattr__, __all__ = face(__name__, snapshots=("SNAPSHOT_SHARING",))
+__getattr__, __all__ = face(__name__, contact=("contact_of",), snapshots=("SNAPSHOT_SHARING",))

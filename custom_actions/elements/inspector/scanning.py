@@ -12,6 +12,19 @@ from c7n.utils import local_session, type_schema
 from ...aws import call
 from ...errors import CannotRead
 
+SCANS = ("ec2", "ecr", "lambda", "lambdaCode")
+
+
+def states_of(client: Any, account: str) -> dict[str, str]:
+    """The state of each kind of scan. Raises one of AWS_ERRORS, or CannotRead if Inspector does not tell it."""
+    answer = call(client.batch_get_account_status, accountIds=[account])
+    found = [each for each in answer.get("accounts", ()) if each["accountId"] == account]
+    if not found:
+        failed = answer.get("failedAccounts") or ()
+        reasons = [f"{each.get('errorCode')}: {each.get('errorMessage')}" for each in failed]
+        raise CannotRead(f"Inspector does not tell the state of {account}: {'; '.join(reasons) or 'no answer'}")
+    return {scan: found[0]["resourceState"].get(scan, {}).get("status", "DISABLED") for scan in SCANS}
+
 
 class InspectorScanOff(Filter):
     """The account, when Amazon Inspector does not scan one kind of resource in this region.
@@ -35,20 +48,13 @@ class InspectorScanOff(Filter):
     """
 
     schema = type_schema(
-        "inspector-scan-off", required=["scan"], scan={"enum": ["ec2", "ecr", "lambda", "lambdaCode"]})
+        "inspector-scan-off", required=["scan"], scan={"enum": list(SCANS)})
     permissions = ("inspector2:BatchGetAccountStatus",)
     annotation_key = "c7n:InspectorScanOff"
 
     def process(self, resources: list[dict[str, Any]], event: Any = None) -> list[dict[str, Any]]:
         client = local_session(self.manager.session_factory).client("inspector2")
-        own = self.manager.config.account_id
-        answer = call(client.batch_get_account_status, accountIds=[own])
-        found = [each for each in answer.get("accounts", ()) if each["accountId"] == own]
-        if not found:
-            failed = answer.get("failedAccounts") or ()
-            reasons = [f"{each.get('errorCode')}: {each.get('errorMessage')}" for each in failed]
-            raise CannotRead(f"Inspector does not tell the state of {own}: {'; '.join(reasons) or 'no answer'}")
-        state = found[0]["resourceState"].get(self.data["scan"], {}).get("status", "DISABLED")
+        state = states_of(client, self.manager.config.account_id)[self.data["scan"]]
         if state == "ENABLED":
             return []
         return [{**account, self.annotation_key: f"{self.data['scan']}: {state}"} for account in resources]

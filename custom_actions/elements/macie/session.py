@@ -25,7 +25,7 @@ class _Switch(Filter):
 
     def process(self, resources: list[dict[str, Any]], event: Any = None) -> list[dict[str, Any]]:
         client = local_session(self.manager.session_factory).client("macie2")
-        state = _unless_off(getattr(client, self.operation)).get("status", _OFF)
+        state = unless_off(getattr(client, self.operation)).get("status", _OFF)
         return [] if state == "ENABLED" else [{**account, self.annotation_key: state} for account in resources]
 
 
@@ -102,11 +102,11 @@ class MacieMember(Filter):
 
     def process(self, resources: list[dict[str, Any]], event: Any = None) -> list[dict[str, Any]]:
         client = local_session(self.manager.session_factory).client("macie2")
-        administrator = _unless_off(client.get_administrator_account).get("administrator") or {}
+        administrator = unless_off(client.get_administrator_account).get("administrator") or {}
         return resources if administrator.get("relationshipStatus") == "Enabled" else []
 
 
-def _unless_off(operation: Callable[[], Any]) -> Any:
+def unless_off(operation: Callable[[], Any]) -> Any:
     """The answer of an operation; nothing where Macie is off. Raises one of AWS_ERRORS."""
     try:
         return call(operation)

@@ -19,6 +19,7 @@ from .changes_ec2 import EC2
 from .changes_iam import IAM
 from .changes_rds import RDS
 from .changes_redshift import REDSHIFT
+from .changes_switches import SWITCHES
 from .settings import SETTINGS_CALLS
 
 _BLOCK = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
@@ -205,6 +206,7 @@ CHANGES: Mapping[tuple[str, str], Plan] = {
     ("ssm", "modify_document_permission"): _document_shares,
     **{("ec2", operation): plan for operation, plan in EC2.items()},
     **{("iam", operation): plan for operation, plan in IAM.items()},
+    **SWITCHES,
     **{("rds", operation): plan for operation, plan in RDS.items()},
     **{("redshift", operation): plan for operation, plan in REDSHIFT.items()},
     **{(each.service, each.operation): settings_plan(each) for each in SETTINGS_CALLS},

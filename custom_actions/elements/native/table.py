@@ -25,6 +25,7 @@ from ..cloudtrail import SETTINGS
 from ..redshift import LOGGING_SETTINGS
 from .action import NativeFix
 from .changes_ec2 import METADATA_SETTINGS, SUBNET_SETTINGS
+from .settings.account import BUCKET_VERSIONING
 from .settings.apps import REPOSITORY_SCANNING, REPOSITORY_TAGS
 from .settings.databases import DB_CLUSTER, DB_INSTANCE, DOMAIN, POINT_IN_TIME_RECOVERY, REDSHIFT_CLUSTER, TABLE
 from .settings.network import FIREWALL
@@ -76,8 +77,15 @@ NATIVE = (
         Inverse("elbv2", "modify_listener", "ListenerArn", is_listener,
                 optional=("Port", "Protocol", "SslPolicy", "Certificates")),
     )),
+    NativeAction("cloudtrail", "set-logging", ("cloudtrail:GetTrailStatus",), (
+        Inverse("cloudtrail", "stop_logging", "Name", redo=again("start_logging")),
+    )),
     NativeAction("cloudtrail", "update-trail", ("cloudtrail:GetTrail",), (
         Inverse("cloudtrail", "update_trail", "Name", optional=SETTINGS),
+    )),
+    NativeAction("config-recorder", "toggle-recording", ("config:DescribeConfigurationRecorderStatus",), (
+        Inverse("config", "stop_configuration_recorder", "ConfigurationRecorderName",
+                redo=again("start_configuration_recorder")),
     )),
     _of_settings("dynamodb-table", "set-continuous-backup", POINT_IN_TIME_RECOVERY),
     _of_settings("dynamodb-table", "update", TABLE),
@@ -109,6 +117,9 @@ NATIVE = (
         Inverse("iam", "attach_user_policy", "UserName", values={"PolicyArn": is_removed},
                 redo=again("detach_user_policy")),
     )),
+    NativeAction("kms-key", "set-rotation", ("kms:GetKeyRotationStatus",), (
+        Inverse("kms", "disable_key_rotation", "KeyId", redo=again("enable_key_rotation")),
+    )),
     _of_settings("rds", "modify-db", DB_INSTANCE),
     _of_settings("rds-cluster", "modify-db-cluster", DB_CLUSTER),
     _of_settings("redshift", "set-attributes", REDSHIFT_CLUSTER),
@@ -128,6 +139,7 @@ NATIVE = (
     NativeAction("s3", "toggle-logging", ("s3:GetBucketLogging",), (
         Inverse("s3", "put_bucket_logging", "Bucket", optional=("BucketLoggingStatus",)),
     )),
+    _of_settings("s3", "toggle-versioning", BUCKET_VERSIONING),
     NativeAction("security-group", "delete", ("ec2:DescribeSecurityGroups",)),
     NativeAction("security-group", "mark-for-op", _READ_TAGS, _TAGS),
     NativeAction("security-group", "remove-tag", _READ_TAGS, _TAGS),

@@ -4,6 +4,7 @@ Source: Security Hub's user guide, the controls S3.6 and S3.12; S3's user guide,
 """
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -100,16 +101,36 @@ def outside_actions(document: str | None, actions: Iterable[str], own: str) -> l
     return found
 
 
+def without_outside_actions(document: str, actions: Iterable[str], own: str) -> str:
+    """A bucket policy that allows no other account than `own` the actions; empty if no statement is left.
+
+    The named actions are taken out of a statement. Where it still allows one, by a wildcard or by what it excludes, the
+    statement is taken out.
+    """
+    unwanted = {action.lower() for action in actions}
+    kept: list[Statement] = []
+    for statement in statements(document):
+        if statement.get("Effect") == "Allow" and _outside(statement, own):
+            if any(_about(statement, action) for action in unwanted) and "Action" in statement:
+                left = [each for each in values(statement["Action"]) if each.lower() not in unwanted]
+                statement = {**statement, "Action": left}
+            if not statement.get("Action", True) or any(_about(statement, action) for action in unwanted):
+                continue
+        kept.append(statement)
+    return json.dumps({**json.loads(document), "Statement": kept}) if kept else ""
+
+
 def foreign_grants(acl: Mapping[str, Any]) -> list[str]:
     """The grants of an ACL to anybody but the owner and S3's log delivery, in words."""
-    owner = (acl.get("Owner") or {}).get("ID")
-    found = []
-    for grant in acl.get("Grants") or ():
-        grantee = grant["Grantee"]
-        who = grantee.get("URI") or grantee.get("ID") or grantee.get("EmailAddress") or "unknown"
-        if who not in (owner, _LOGS):
-            found.append(f"{grant.get('Permission')} for {who}")
-    return found
+    return [f"{grant.get('Permission')} for {who}" for grant in acl.get("Grants") or ()
+            if (who := foreign_grant(acl, grant))]
+
+
+def foreign_grant(acl: Mapping[str, Any], grant: Mapping[str, Any]) -> str:
+    """Who has a grant of an ACL; empty for the owner and S3's log delivery."""
+    grantee = grant["Grantee"]
+    who = str(grantee.get("URI") or grantee.get("ID") or grantee.get("EmailAddress") or "unknown")
+    return "" if who in ((acl.get("Owner") or {}).get("ID"), _LOGS) else who
 
 
 def _outside(statement: Statement, own: str) -> str:

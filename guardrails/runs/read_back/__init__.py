@@ -12,6 +12,7 @@ from custom_actions.errors import Refusal
 from custom_actions.fixing import inverse_of
 
 from ...accounts import AWS_ERRORS, reason_of
+from .account import ACCOUNT
 from .base import AS_FIXED, BACK, Comparison, Observation, Parameters, Read, Receipt, changed, settings_of
 from .databases import DATABASES
 from .ec2 import EC2
@@ -26,7 +27,8 @@ from .streams import STREAMS
 __all__ = ["READS", "Comparison", "Observation", "observe", "observe_undone"]
 
 READS: Mapping[tuple[str, str], Read] = {
-    **DATABASES, **EC2, **IAM, **MONITORING, **POLICIES, **RECORDING, **S3, **SERVICES, **STREAMS}
+    **ACCOUNT, **DATABASES, **EC2, **IAM, **MONITORING, **POLICIES, **RECORDING, **S3, **SERVICES, **STREAMS,
+}
 """By boto3's names of the service and of the operation that undoes a fix."""
 
 

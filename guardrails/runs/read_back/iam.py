@@ -19,7 +19,9 @@ from .base import (
     Read,
     Reads,
     Receipt,
+    added_to,
     changed,
+    created,
     merged,
     setting,
     tags,
@@ -27,10 +29,15 @@ from .base import (
 
 
 def _attached(kind: str, *, back: bool) -> Read:
-    def read(client: Any, parameters: Parameters, _: Receipt) -> Observation:
+    def read(client: Any, parameters: Parameters, receipt: Receipt) -> Observation:
         name = f"{kind.capitalize()}Name"
-        pages = call(lambda: list(
-            client.get_paginator(f"list_attached_{kind}_policies").paginate(**{name: parameters[name]})))
+        try:
+            pages = call(lambda: list(
+                client.get_paginator(f"list_attached_{kind}_policies").paginate(**{name: parameters[name]})))
+        except AWS_ERRORS as error:
+            if code_of(error) == "NoSuchEntity" and _made_role(receipt, parameters):
+                return BACK
+            raise
         arns = [policy["PolicyArn"] for page in pages for policy in page["AttachedPolicies"]]
         return BACK if (parameters["PolicyArn"] in arns) == back else AS_FIXED
 
@@ -108,7 +115,21 @@ def _other_settings(now: Parameters, fixed: Parameters) -> Observation:
     return changed("the password policy: " + ", ".join(f"{name} is {now.get(name, 'not set')}" for name in names))
 
 
+def _new_role(client: Any, parameters: Parameters, receipt: Receipt) -> Observation:
+    """Deleting a role takes it from whoever uses it, so it must be as the fix created it."""
+    answer = absent(client.get_role, "NoSuchEntity", RoleName=parameters["RoleName"])
+    return created(
+        answer["Role"] if answer else None, _made_role(receipt, parameters), f"the role {parameters['RoleName']}")
+
+
+def _made_role(receipt: Receipt, parameters: Parameters) -> list[Parameters]:
+    """The role of the call, if the fix created it."""
+    return [each for each in added_to(receipt, RoleName=parameters.get("RoleName"))
+            if "AssumeRolePolicyDocument" in each]
+
+
 IAM: Reads = {
+    ("iam", "delete_role"): _new_role,
     **{("iam", f"attach_{kind}_policy"): _attached(kind, back=True) for kind in ("user", "group", "role")},
     **{("iam", f"detach_{kind}_policy"): _attached(kind, back=False) for kind in ("user", "role")},
     **{("iam", f"put_{kind}_policy"): _inline(kind) for kind in ("user", "group", "role")},

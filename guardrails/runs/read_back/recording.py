@@ -11,6 +11,7 @@ from typing import Any
 
 from custom_actions.aws import call
 from custom_actions.elements.cloudtrail import Selectors, answered_settings, selectors_in
+from custom_actions.elements.guardduty import feature_now
 
 from .base import (
     AS_FIXED,
@@ -121,11 +122,24 @@ def _detector_of(client: Any, name: str) -> Mapping[str, Any] | None:
     return found
 
 
-def _detector(client: Any, parameters: Parameters, _: Receipt) -> Observation:
+def _detector(client: Any, parameters: Parameters, receipt: Receipt) -> Observation:
     found = _detector_of(client, parameters["DetectorId"])
     if found is None:
         return changed(f"the detector {parameters['DetectorId']} no longer exists")
+    if before := parameters.get("Features"):
+        now = [feature_now(list(found.get("Features") or ()), each["Name"]) for each in before]
+        if all(map(_is_feature, now, before)):
+            return BACK
+        fixed = merged(receipt).get("Features") or ()
+        return AS_FIXED if len(fixed) == len(now) and all(map(_is_feature, now, fixed)) else differs(now)
     return two_states(back=found["Status"] == "DISABLED")
+
+
+def _is_feature(now: Parameters, given: Parameters) -> bool:
+    """Whether a protection plan has the given status, and its agents have theirs. One that is not shown is off."""
+    agents = {each["Name"]: each["Status"] for each in now.get("AdditionalConfiguration") or ()}
+    return now["Status"] == given["Status"] and all(
+        agents.get(each["Name"], "DISABLED") == each["Status"] for each in given.get("AdditionalConfiguration") or ())
 
 
 def _new_detector(client: Any, parameters: Parameters, receipt: Receipt) -> Observation:

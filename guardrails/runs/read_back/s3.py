@@ -1,4 +1,5 @@
-"""Compares what fixes change in S3: public access blocks, ACLs, encryption, policies and logging of buckets.
+"""Compares what fixes change in S3: public access blocks, ACLs, encryption, policies, logging and
+lifecycle of buckets.
 
 Source: S3's and S3 Control's Get calls for each operation.
 """
@@ -9,9 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from custom_actions.aws import absent, call, code_of
+from custom_actions.elements.s3 import lifecycle_of
+from custom_actions.fixing import contains
 
 from ...accounts import AWS_ERRORS
-from .base import AS_FIXED, BACK, Observation, Parameters, Reads, Receipt, changed, differs, setting
+from .base import AS_FIXED, BACK, Observation, Parameters, Reads, Receipt, changed, differs, merged, setting
 
 
 def _block(client: Any, parameters: Parameters, receipt: Receipt) -> Observation:
@@ -69,6 +72,15 @@ def _bucket_logging(client: Any, parameters: Parameters) -> Any:
     return call(client.get_bucket_logging, Bucket=parameters["Bucket"]).get("LoggingEnabled") or {}
 
 
+def _lifecycle(client: Any, parameters: Parameters, receipt: Receipt) -> Observation:
+    now = lifecycle_of(client, parameters["Bucket"])
+    # A receipt has dates as strings.
+    rules = json.loads(json.dumps(now["LifecycleConfiguration"]["Rules"] if now else [], default=str))
+    if rules == (parameters.get("LifecycleConfiguration") or {}).get("Rules", []):
+        return BACK
+    return AS_FIXED if contains(rules, merged(receipt).get("Rules")) else differs(rules)
+
+
 S3: Reads = {
     ("s3", "put_public_access_block"): _block,
     ("s3", "delete_public_access_block"): _block,
@@ -77,6 +89,8 @@ S3: Reads = {
         _bucket_encryption, lambda given: given.get("ServerSideEncryptionConfiguration") or {}, "Encryption")),
     ("s3", "put_bucket_policy"): _bucket_policy,
     ("s3", "delete_bucket_policy"): _bucket_policy,
+    ("s3", "put_bucket_lifecycle_configuration"): _lifecycle,
+    ("s3", "delete_bucket_lifecycle"): _lifecycle,
     ("s3", "put_bucket_logging"): setting(
         _bucket_logging, lambda given: given["BucketLoggingStatus"].get("LoggingEnabled") or {}, "Logging"),
     **dict.fromkeys((("s3control", "put_public_access_block"), ("s3control", "delete_public_access_block")), setting(

@@ -14,7 +14,7 @@ from typing import Any
 from moto.iam import models
 from moto.iam.models import AWSManagedPolicy, IAMBackend, ManagedPolicy
 
-NAMES = ("AWSSupportAccess", "ReadOnlyAccess")
+NAMES = ("AWSCloudShellFullAccess", "AWSSupportAccess", "ReadOnlyAccess")
 
 
 def apply() -> None:

@@ -1,6 +1,7 @@
-"""Macie: automated discovery of sensitive data, which moto lacks.
+"""Macie: automated discovery of sensitive data, and the update of a session, which moto lacks; times in UTC.
 
-Source: Macie's GetAutomatedDiscoveryConfiguration and UpdateAutomatedDiscoveryConfiguration.
+Source: Macie's GetMacieSession, GetAutomatedDiscoveryConfiguration, UpdateAutomatedDiscoveryConfiguration and
+UpdateMacieSession.
 """
 from __future__ import annotations
 
@@ -9,7 +10,10 @@ from typing import Any
 
 from moto.macie2 import urls
 from moto.macie2.exceptions import ResourceNotFoundException
+from moto.macie2.models import MacieBackend
 from moto.macie2.responses import MacieResponse
+
+from ..moto_fixes import replaces
 
 _KEPT = "guardrails_discovery"
 """Where a backend keeps the configuration."""
@@ -18,7 +22,16 @@ _KEPT = "guardrails_discovery"
 def apply() -> None:
     """Add the APIs. Once in a process."""
     urls.url_paths["{0}/automated-discovery/configuration$"] = MacieResponse.dispatch
-    for operation in (get_automated_discovery_configuration, update_automated_discovery_configuration):
+    original = MacieBackend.get_macie_session
+
+    @replaces(MacieBackend, "get_macie_session")
+    def get_macie_session(backend: Any) -> dict[str, Any]:
+        found = original(backend)
+        return {**found, **{name: f"{found[name]}Z" for name in ("createdAt", "updatedAt")}}
+
+    for operation in (
+        get_automated_discovery_configuration, update_automated_discovery_configuration, update_macie_session,
+    ):
         setattr(MacieResponse, operation.__name__, operation)
 
 
@@ -31,6 +44,17 @@ def update_automated_discovery_configuration(request: Any) -> str:
     """Turn it on or off."""
     _kept(request).update({
         key: json.loads(request.body)[key] for key in ("status", "autoEnableOrganizationMembers")
+        if key in json.loads(request.body)})
+    return "{}"
+
+
+def update_macie_session(request: Any) -> str:
+    """Pause Macie, resume it, or change how often it publishes findings."""
+    session = request.macie_backend.macie_session
+    if not session:
+        raise ResourceNotFoundException("Macie is not enabled.")
+    session.update({
+        key: json.loads(request.body)[key] for key in ("status", "findingPublishingFrequency")
         if key in json.loads(request.body)})
     return "{}"
 

@@ -263,6 +263,8 @@ def _corrected(permissions: set[str], manager: Any, element: Mapping[str, str], 
             holds = (
                 named == element and entry.get("resource") in (None, f"aws.{manager.type}")
                 and all(isinstance(settings, Mapping) and settings.get(key) == wanted[key] for key in wanted)
+                and all(isinstance(settings, Mapping) and name in (settings.get(key) or ())
+                        for key, name in entry.get("has", {}).items())
             )
         if holds:
             corrected = (corrected | set(entry.get("add", ()))) - set(entry.get("remove", ()))

@@ -84,7 +84,7 @@ class Cloud:
 
     def changes(self) -> list[str]:
         """The operations called that change something."""
-        reading = ("Get", "BatchGet", "Describe", "List", "Lookup")
+        reading = ("BatchGet", "Describe", "Get", "List", "Lookup")
         return [operation for operation, _ in self.calls if not operation.startswith(reading)]
 
 

@@ -147,7 +147,7 @@ class Made:
 
     @property
     def reads(self) -> bool:
-        return self.operation.startswith(("Get", "BatchGet", "Describe", "List", "Lookup"))
+        return self.operation.startswith(("BatchGet", "Describe", "Get", "List", "Lookup"))
 
 
 class _Watched(list[Any]):

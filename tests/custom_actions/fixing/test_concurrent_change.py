@@ -127,6 +127,31 @@ def _count(cloud: Cloud) -> None:
         metricTransformations=[{"metricNamespace": "other", "metricName": "other", "metricValue": "1"}])
 
 
+def _rule(cloud: Cloud) -> None:
+    s3 = cloud.client("s3")
+    rules = s3.get_bucket_lifecycle_configuration(Bucket="bucket-one")["Rules"]
+    s3.put_bucket_lifecycle_configuration(Bucket="bucket-one", LifecycleConfiguration={"Rules": [
+        *rules, {"ID": "mine", "Status": "Disabled", "Filter": {"Prefix": "y"}, "Expiration": {"Days": 8}}]})
+
+
+def _statement(cloud: Cloud) -> None:
+    s3 = cloud.client("s3")
+    found = json.loads(s3.get_bucket_policy(Bucket="bucket-two")["Policy"])
+    found["Statement"].append({
+        "Sid": "Mine", "Effect": "Deny", "Principal": "*", "Action": "s3:DeleteBucket",
+        "Resource": "arn:aws:s3:::bucket-two"})
+    s3.put_bucket_policy(Bucket="bucket-two", Policy=json.dumps(found))
+
+
+def _agent(cloud: Cloud) -> None:
+    guardduty = cloud.client("guardduty")
+    [detector] = guardduty.list_detectors()["DetectorIds"]
+    guardduty.update_detector(DetectorId=detector, Features=[
+        {"Name": "RUNTIME_MONITORING", "Status": "ENABLED", "AdditionalConfiguration": [
+            {"Name": "EC2_AGENT_MANAGEMENT", "Status": "ENABLED"},
+            {"Name": "ECS_FARGATE_AGENT_MANAGEMENT", "Status": "ENABLED"}]}])
+
+
 def _says(text: str) -> Callable[[State], bool]:
     return lambda state: text in json.dumps(state, default=str)
 
@@ -136,6 +161,10 @@ OTHERS: Mapping[tuple[str, str, str], tuple[Other, ...]] = {
         Other("GetBucketAcl", _grant, _says("c0ffee")),
         Other("GetPublicAccessBlock", _block, _is_blocked),
     ),
+    ("s3", "abort-incomplete-uploads", ""): (Other("GetBucketLifecycleConfiguration", _rule, _says("mine")),),
+    ("s3", "remove-outside-actions", ""): (Other("GetBucketPolicy", _statement, _says("Mine")),),
+    ("s3", "remove-acl-grants", ""): (Other("GetBucketAcl", _grant, _says("c0ffee")),),
+    ("account", "turn-on-protection-plan", "agent"): (Other("GetDetector", _agent, _says("ECS_FARGATE")),),
     ("app-elb", "redirect-to-https", ""): (Other("DescribeRules", _respond, _says("418")),),
     ("account", "strengthen-password-policy", ""): (Other(
         "GetAccountPasswordPolicy",

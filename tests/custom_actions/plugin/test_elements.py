@@ -19,11 +19,14 @@ from tests.moto_server import Moto
 
 PERMISSION_ONLY = {
     "iam:PassRole", "s3:GetAccountPublicAccessBlock", "s3:GetBucketPublicAccessBlock", "s3:GetEncryptionConfiguration",
-    "s3:GetBucketObjectLockConfiguration", "s3:GetLifecycleConfiguration",
+    "s3:GetBucketObjectLockConfiguration", "s3:GetLifecycleConfiguration", "s3:PutLifecycleConfiguration",
     "s3:ListBucket", "s3:PutBucketPublicAccessBlock", "apigateway:GET", "apigateway:PATCH",
 }
 """Actions of IAM that no API call is named after."""
-CLIENTS = {"elasticfilesystem": ("efs",), "elasticloadbalancing": ("elbv2", "elb"), "elasticmapreduce": ("emr",)}
+CLIENTS = {
+    "access-analyzer": ("accessanalyzer",), "elasticfilesystem": ("efs",), "elasticloadbalancing": ("elbv2", "elb"),
+    "elasticmapreduce": ("emr",),
+}
 """boto3's names of a service, where IAM has another."""
 CALLS_NOTHING = {"event-actor", "latest-revision", "rotation-overdue", "world-ports"}
 """Elements that decide by the event alone."""

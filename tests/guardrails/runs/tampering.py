@@ -12,11 +12,11 @@ TAMPERING: dict[str, Callable[[Any, Parameters], Any]] = {}
 """By the operation that undoes the fix. Takes boto3's client of its service, and its parameters."""
 TWO_STATES = {
     "attach_group_policy", "attach_role_policy", "attach_user_policy", "detach_role_policy", "detach_user_policy",
-    "disable_ebs_encryption_by_default", "enable_ebs_encryption_by_default",
-    "modify_subnet_attribute", "stop_logging", "update_access_key", "update_table", "update_detector",
-    "start_instances", "modify_document_permission", "reset_service_setting", "update_service_setting",
-    "delete_load_balancer_policy",
-    "restore_secret", "stop_stream_encryption", "stop_delivery_stream_encryption",
+    "delete_analyzer", "delete_load_balancer_policy", "disable_ebs_encryption_by_default", "disable_macie",
+    "enable_ebs_encryption_by_default", "modify_document_permission", "modify_subnet_attribute",
+    "reset_service_setting", "restore_secret", "start_instances", "stop_delivery_stream_encryption", "stop_logging",
+    "stop_stream_encryption", "update_access_key", "update_automated_discovery_configuration", "update_detector",
+    "update_macie_session", "update_service_setting", "update_table",
     # A flow log cannot be modified, and a snapshot cannot become one of another volume.
     "delete_flow_logs", "delete_snapshot",
 }
@@ -32,7 +32,7 @@ NOT_RESTORED = {
 }
 """Calls that do not restore the earlier state after somebody's change, even with --force."""
 SEEN_AT = {"schedule_key_deletion": "disable_key"}
-"""The call whose comparison sees the change of another one: the key is in a state of the fix, but not in its last."""
+"""The call of the same fix whose comparison sees the change: the key is in a state of the fix, but not in its last."""
 
 
 def tampers(*operations: str) -> Callable[[Any], Any]:
@@ -121,6 +121,13 @@ def another_password_policy(client: Any, _: Parameters) -> None:
     client.update_account_password_policy(**{**now, "PasswordReusePrevention": 24})
 
 
+@tampers("delete_role")
+def another_trust(client: Any, given: Parameters) -> None:
+    client.update_assume_role_policy(RoleName=given["RoleName"], PolicyDocument=json.dumps({
+        "Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:root"}, "Action": "sts:AssumeRole"}]}))
+
+
 # -- S3 ---------------------------------------------------------------------------------------------------------
 
 ONE_OF_FOUR = {"BlockPublicAcls": True, "IgnorePublicAcls": False, "BlockPublicPolicy": False,
@@ -189,6 +196,12 @@ def another_permission(client: Any, given: Parameters) -> None:
     client.add_permission(**{**given, "Principal": "444455556666"})
 
 
+@tampers("put_bucket_lifecycle_configuration", "delete_bucket_lifecycle")
+def another_rule(client: Any, given: Parameters) -> None:
+    client.put_bucket_lifecycle_configuration(Bucket=given["Bucket"], LifecycleConfiguration={"Rules": [
+        {"ID": "somebodys", "Status": "Enabled", "Filter": {"Prefix": "x"}, "Expiration": {"Days": 3}}]})
+
+
 # -- CloudTrail, AWS Config, GuardDuty --------------------------------------------------------------------------
 
 
@@ -223,6 +236,19 @@ def another_channel(client: Any, given: Parameters) -> None:
 @tampers("delete_detector")
 def another_frequency(client: Any, given: Parameters) -> None:
     client.update_detector(DetectorId=given["DetectorId"], FindingPublishingFrequency="FIFTEEN_MINUTES")
+
+
+# -- the account ------------------------------------------------------------------------------------------------
+
+
+@tampers("disable")
+def one_scan_is_off(client: Any, given: Parameters) -> None:
+    client.disable(**{**given, "resourceTypes": given["resourceTypes"][:1]})
+
+
+@tampers("delete_alternate_contact")
+def another_contact(client: Any, given: Parameters) -> None:
+    client.put_alternate_contact(**given, Name="x", Title="x", EmailAddress="somebody@example.com", PhoneNumber="1")
 
 
 # -- CloudWatch -------------------------------------------------------------------------------------------------
@@ -260,8 +286,9 @@ def scheduled_for_deletion(client: Any, given: Parameters) -> None:
 
 
 @tampers("schedule_key_deletion")
-def disabled(client: Any, given: Parameters) -> None:
-    client.disable_key(KeyId=given["KeyId"])
+def disabled_or_enabled(client: Any, given: Parameters) -> None:
+    enabled = client.describe_key(KeyId=given["KeyId"])["KeyMetadata"]["Enabled"]
+    (client.disable_key if enabled else client.enable_key)(KeyId=given["KeyId"])
 
 
 @tampers("disable_snapshot_block_public_access")

@@ -6,11 +6,13 @@ inverse, and the receipt says so.
 from __future__ import annotations
 
 from ....fixing import SettingsCall
+from .account import BUCKET_VERSIONING
 from .apps import REPOSITORY_SCANNING, REPOSITORY_TAGS
 from .databases import DB_CLUSTER, DOMAIN, POINT_IN_TIME_RECOVERY, REDSHIFT_CLUSTER, TABLE
 from .network import FIREWALL
 
 SETTINGS_CALLS: tuple[SettingsCall, ...] = (
+    BUCKET_VERSIONING,
     DB_CLUSTER,
     DOMAIN,
     FIREWALL,
