@@ -21,6 +21,14 @@ def found() -> list[FixedHere]:
     return fixed_here(load_peer_fixes(), load())
 
 
+def test_each_control_is_fixed_or_the_page_says_why_not() -> None:
+    assert [each.control.where for each in found() if bool(each.policies) == bool(each.control.because)] == []
+
+
+def test_at_least_110_controls_are_fixed() -> None:
+    assert sum(bool(each.policies) for each in found()) >= 110
+
+
 def test_what_fixes_a_control_can_be_undone() -> None:
     lost = {(policy.resource, action) for each in found() for policy in each.policies
             for action in without_inverse(policy)}
