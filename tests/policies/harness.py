@@ -53,16 +53,18 @@ def loaded() -> Mapping[str, Policy]:
     return {policy.name: policy for policy in load(POLICIES)}
 
 
-def representatives(mode: str) -> list[str]:
-    """Policies of a folder: the first of each resource type, and of each combination of mode and actions."""
-    seen: set[tuple[str, object]] = set()
+def representatives(mode: str, *, of_types: bool = True) -> list[str]:
+    """Policies of a folder: the first with each action in each mode, and with `of_types` of each resource type."""
+    seen: set[tuple[str, str]] = set()
     chosen = []
     for name, (folder, policy) in policies().items():
         if folder != mode:
             continue
         kind = policy["mode"]["type"]
         actions = {each if isinstance(each, str) else each["type"] for each in policy.get("actions", ())}
-        features: set[tuple[str, object]] = {(kind, policy["resource"]), (kind, frozenset(actions - {"notify"}))}
+        features = {(kind, action) for action in actions}
+        if of_types:
+            features.add((kind, policy["resource"]))
         if not features <= seen:
             chosen.append(name)
         seen |= features

@@ -5,8 +5,8 @@ variables, into an account of its own in the sandbox, whose AWS Config records w
 function. A rule that only tells is in force while the resources are made, and judges each as it changes. One with a
 fix, or on a schedule, is put when they are there, as on the day of its deployment; what a fix changed calls it again.
 
-This takes a deployment and a cold start each, so it is one policy of each resource type and of each kind of fix;
-test_grouped.py has them all in force at once.
+This takes a deployment and a cold start each, so it is one policy with each kind of fix; test_grouped.py has all
+policies of all resource types in force at once.
 """
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Account(RecordedAccount):
         return self.sandbox.logs(self.rule, self.number, REGION)
 
 
-@pytest.mark.parametrize("name", representatives("config-rule"))
+@pytest.mark.parametrize("name", representatives("config-rule", of_types=False))
 def test_policy(name: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     own = [case for case in cases("config-rule") if case.policy["name"] == name]
     assert own, "the policy has no cases"

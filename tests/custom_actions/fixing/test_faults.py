@@ -3,8 +3,8 @@
 A scenario (`drifts`) makes resources with drift. The fix runs once to count its calls. Then for each call it runs again
 with that one failing, and is undone by its receipts; that this gives the drift back is checked too, and makes the next
 run possible. Every call, reads included, meets a read timeout. Every call that changes something, and every lookup in
-the event history, meets all of `FAULTS`; where another resource type has the same action, or the fix cannot be undone,
-a third of them, in turn. Other reads meet one more fault at every third call, in turn. Nothing is random.
+the event history, meets all of `FAULTS`; where an earlier fix makes its calls in the same way, or the fix cannot be
+undone, a third of them, in turn. Other reads meet one more fault at every third call, in turn. Nothing is random.
 
 One change, in turn, meets each of `ROTATED`. Once the process is killed at the first or the last change; then the fix
 runs again, and both runs are undone. Once the reads after each change get the old answer: one of them, or all. And once
@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from custom_actions.fixing.inverses import declarations
 from custom_actions.plugin import ELEMENTS, native_actions
 from tests.moto_server import Moto
 from tests.recorded import RECORDED
@@ -74,7 +75,7 @@ def test_whatever_call_fails_outcome_receipt_and_state_agree(
     problems = []
     turn = list(DRIFTS).index(which)
     # Where the fix cannot be undone, each case needs a new account, which takes a second.
-    few = trial.irreversible or any(key[1:] == which[1:] for key in list(DRIFTS)[:turn])
+    few = trial.irreversible or way(which) in map(way, list(DRIFTS)[:turn])
     tried, completed = Counter[str](), set[str]()
     for number, kind in cases(calls, turn, few=few):
         tried[kind] += 1
@@ -99,12 +100,21 @@ def test_whatever_call_fails_outcome_receipt_and_state_agree(
     record_property(RECORDED, ["-".join(filter(None, which)), dict(tried)])
 
 
+def way(which: tuple[str, str, str]) -> tuple[str, ...]:
+    """How a fix makes its calls: settings in one of two ways, all others by their action."""
+    resource, action, further = which
+    own = [each.inverse for each in declarations() if each.action == action and f"aws.{resource}" in each.types]
+    if own and all(each.settings_call for each in own):
+        return ("settings", "ours" if action == "change-settings" else "c7n")
+    return (action, further)
+
+
 def cases(calls: list[Made], turn: int, *, few: bool) -> Iterator[tuple[int, str]]:
     """Which calls to let fail, and how.
 
     Args:
         turn: where the rotation of faults begins.
-        few: whether a third of the faults is enough: another resource type with the same action meets them all.
+        few: whether a third of the faults is enough: another fix that makes its calls in the same way meets them all.
     """
     others = [kind for kind in FAULTS if kind != READ_TIMEOUT]
     changes = [number for number, made in enumerate(calls) if not made.reads]
