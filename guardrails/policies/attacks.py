@@ -34,7 +34,7 @@ STATES = ("public", "foreign image")
 # is not here (a tag, say) is not taken for one that sees the row.
 _JUDGES: Mapping[str, str] = {
     "shared-outside": "public", "public-access": "public", "ingress-drift": "public", "PubliclyAccessible": "public",
-    "image": "foreign image",
+    "public-document": "public", "image": "foreign image",
 }
 # They judge the event, or the account as the event left it.
 _ON_EVENTS = ("event", "event-actor")

@@ -19,6 +19,14 @@ SEVERAL_MODES = {
     "s3-bucket-public-acl": "s3-bucket-public-close",
     "ec2-unapproved-image": "ec2-unapproved-image-stop",
     "ami-public-revert": "ami-published-revert",
+    "lambda-function-public-close": "lambda-function-public-revert",
+    "sqs-queue-public-close": "sqs-queue-public-revert",
+    "sns-topic-public-close": "sns-topic-public-revert",
+    "ecr-repository-public-close": "ecr-repository-public-revert",
+    "secret-public-close": "secret-public-revert",
+    "ssm-document-not-public": "ssm-document-published-revert",
+    "redshift-not-public-close": "redshift-public-revert",
+    "ec2-imdsv2-require": "ec2-imdsv1-revert",
 }
 """Policies on the same thing: one that looks at the state, and one that answers an event."""
 
