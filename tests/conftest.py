@@ -37,6 +37,8 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ.pop("GUARDRAILS_COMMAND", None)
 
 prepare_sessions()
+# Before any test replaces what is patched, and puts back what was there.
+install()
 
 # Accounts are made and thrown away by the thousand objects, of which hardly any needs the collector.
 gc.set_threshold(50_000)
@@ -89,7 +91,6 @@ def moto(moto_server: Moto, monkeypatch: pytest.MonkeyPatch) -> Iterator[Moto]:
 def sent(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """The calls that leave this process, with answers shared in dry runs while the test lasts."""
     counted: Counter[str] = Counter()
-    install()  # else monkeypatch would put back what was there before the first resource type was loaded
     call = BaseClient._make_api_call
 
     def count(self: Any, operation_name: str, api_params: Any) -> Any:
