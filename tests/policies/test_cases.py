@@ -48,8 +48,10 @@ _BETWEEN = (
 
 
 def _caller(frame: FrameType | None) -> str:
-    """The file that makes a call."""
+    """The file that makes a call; none if our patch reads on by itself."""
     while frame and (frame.f_code.co_filename.startswith(_BETWEEN) or frame.f_code.co_name == "_make_request"):
+        if frame.f_code.co_name == "invoke":
+            return ""
         frame = frame.f_back
     return frame.f_code.co_filename if frame else ""
 

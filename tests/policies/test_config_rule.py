@@ -112,7 +112,8 @@ def judge(case: Case, account: Account) -> None:
     for of in world.ids(case.passes):
         verdict = "NOT_APPLICABLE" if of in world.ids(case.outside) else "COMPLIANT"
         # What is at home in another region is recorded there, and judged by the rule of that region.
-        expected[config_ids[of]] = "none" if of.startswith("arn:") and of.split(":")[3] not in ("", REGION) else verdict
+        elsewhere = of.startswith("arn:") and of.split(":")[3] not in ("", REGION)
+        expected[config_ids[of]] = "none" if elsewhere and case.policy["mode"]["type"] == "config-rule" else verdict
     assert len(expected) == len(case.match) + len(case.passes), "two resources have one id"
     verdicts = {of: found.get(of, ("none", ""))[0] for of in expected}
     assert verdicts == expected, found

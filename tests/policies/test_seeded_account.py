@@ -83,10 +83,13 @@ def named(parameters: Any) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, tuple[set[str], set[str]]], Path]]:
+def account(
+    moto_server: Moto, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[dict[str, tuple[set[str], set[str]]], Path]]:
     """The bad and the good resources of each case, by their ids, and the directory of the audit."""
-    out, moto = tmp_path_factory.mktemp("seeded") / "audit", Moto()
+    out, moto = tmp_path_factory.mktemp("seeded") / "audit", moto_server
     made = {}
+    moto.reset()
     with pytest.MonkeyPatch.context() as patch:
         for name, value in moto.environment().items():
             patch.setenv(name, value)
@@ -101,7 +104,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str
         assert audited.exit_code == 2, audited.output
         yield made, out
         utils.reset_session_cache()
-    moto.server.stop()
+    moto.reset()
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -23,9 +23,9 @@ from .harness import Case, Engine, World, cases, policies
 
 STATE = ("config-rule", "periodic")
 NAMES = list({
-    # An account is one resource. Of policies that differ only in their fix, one is enough.
+    # An account is one resource, and has one recorder. Of policies that differ only in their fix, one is enough.
     json.dumps([policy["resource"], policy.get("filters")]): name for name, (mode, policy) in policies().items()
-    if mode in STATE and policy["resource"] != "aws.account"}.values())
+    if mode in STATE and policy["resource"] not in ("aws.account", "aws.config-recorder")}.values())
 
 WITH_DETAILS = ("aws.s3", "aws.iam-user", "aws.iam-role", "aws.iam-group", "aws.app-elb", "aws.dynamodb-table")
 # It looks at nothing that is not in the list.

@@ -63,10 +63,10 @@ import os, signal, sys
 from pathlib import Path
 from botocore.client import BaseClient
 real, made = BaseClient._make_api_call, []
-def call(self, operation, parameters):
-    answer = real(self, operation, parameters)
-    if operation == "RevokeSecurityGroupIngress":
-        made.append(operation)
+def call(self, operation_name, api_params):
+    answer = real(self, operation_name, api_params)
+    if operation_name == "RevokeSecurityGroupIngress":
+        made.append(operation_name)
         if len(made) == 3:
             os.kill(os.getpid(), signal.SIGKILL)
     return answer

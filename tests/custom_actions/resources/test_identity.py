@@ -294,6 +294,8 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
     "aws.workspaces": (
         {"WorkspaceId": "ws-1"}, "ws-1", "arn:{p}:workspaces:{r}:111111111111:workspace/ws-1"),
 }
+WITHOUT_ARN = {"aws.config-recorder"}
+"""Types of which c7n knows no ARN."""
 PLACES = (("aws", "eu-west-1"), ("aws-cn", "cn-north-1"), ("aws-us-gov", "us-gov-west-1"))
 WELL_FORMED = re.compile(r"arn:aws(-cn|-us-gov)?:[a-z0-9-]+:[a-z0-9-]*:(\d{12})?:\S+")
 
@@ -303,7 +305,7 @@ def there(value: Any, partition: str, region: str) -> Any:
 
 
 def test_every_type_that_a_policy_uses_is_known() -> None:
-    assert {policy.resource for policy in load()} == KNOWN.keys()
+    assert {policy.resource for policy in load()} == KNOWN.keys() | WITHOUT_ARN
 
 
 @pytest.mark.parametrize(("partition", "region"), PLACES)
@@ -330,6 +332,7 @@ def test_its_arn_and_id(resource_type: str, partition: str, region: str) -> None
     ("aws.transit-attachment", {"TransitGatewayAttachmentId": "tgw-attach-1"},
      "arn:aws:ec2:eu-west-1:111111111111:transit-gateway-attachment/tgw-attach-1"),
     # AWS has none for these, and we invent none.
+    ("aws.config-recorder", {"name": "default"}, ""),
     ("aws.log-metric", {"filterName": "f", "logGroupName": "g"}, ""),
     ("aws.efs-mount-target", {"MountTargetId": "fsmt-1"}, ""),
     # A field that the form needs is not there.

@@ -223,12 +223,16 @@ def test_an_interrupted_audit_goes_on_with_the_same_question(
             pressed.append(True)
             os.kill(os.getpid(), signal.SIGINT)
             again.start()
+            # The audit cannot end by itself before the key is pressed again.
+            ended.wait(10)
 
+    ended = threading.Event()
     # Python drops a KeyboardInterrupt that comes in the middle of a finaliser; a person presses again.
     again = threading.Timer(4, os.kill, (os.getpid(), signal.SIGINT))
     with monkeypatch.context() as patched:
         on_describe(patched, ctrl_c)
         result = guardrails("audit", "-c", many, *chosen, "--history", "none", "-o", tmp_path / "out")
+        ended.set()
     again.cancel()
     assert result.exit_code == 130
     counted = re.search(r"^interrupted: (\d+ of (\d+) checks) are done$", result.stderr, re.MULTILINE)

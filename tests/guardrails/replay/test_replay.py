@@ -48,7 +48,7 @@ def test_an_open_port_is_matched_and_the_plan_is_shown(moto: Moto, tmp_path: Pat
     result = replay(tmp_path, opened(group_id), "--policy", "security-group-*")
     assert result.exit_code == 0, result.output
     said = [line.strip() for line in result.stdout.splitlines()]
-    assert said[1] == "reaches 2 of 15 policies"
+    assert said[1] == "reaches 2 of 16 policies"
     assert f"started by AuthorizeSecurityGroupIngress, which names {group_id}" in said
     assert said[said.index("would run revert-ingress") + 1] == "revoke tcp 22 from 0.0.0.0/0"
     assert f"{group_id}: does not match: filter 1 of 1 excludes it: {{'tag:guardrails-ingress': locked}}" in said

@@ -383,3 +383,16 @@ def other_concurrency(client: Any, given: Parameters) -> None:
 def another_caller(client: Any, given: Parameters) -> None:
     client.remove_permission(**given)
     client.add_permission(**given, Action="lambda:InvokeFunction", Principal="sns.amazonaws.com")
+
+
+@tampers("disable_logging", "enable_logging")
+def another_prefix_of_logs(client: Any, given: Parameters) -> None:
+    client.enable_logging(
+        ClusterIdentifier=given["ClusterIdentifier"], BucketName="logs", S3KeyPrefix="somebodys/")
+
+
+@tampers("modify_db_cluster", "modify_db_instance")
+def one_export_is_off(client: Any, given: Parameters) -> None:
+    logs = given["CloudwatchLogsExportConfiguration"]["DisableLogTypes"]
+    modify = client.modify_db_cluster if "DBClusterIdentifier" in given else client.modify_db_instance
+    modify(**{**given, "CloudwatchLogsExportConfiguration": {"DisableLogTypes": logs[:1]}})

@@ -28,6 +28,7 @@ from .tampering import NOT_RESTORED, SEEN_AT, TAMPERING, TWO_STATES
 KINDS = {**DRIFTS, **FURTHER}
 ON_OR_OFF = ("SqsManagedSseEnabled", "tracingEnabled")
 """Settings with two states, of calls that also undo other fixes."""
+EXPORTS = ("modify_db_cluster", "modify_db_instance")
 IRREVERSIBLE = {("iam-user", "delete"), ("security-group", "delete")}
 
 
@@ -146,6 +147,8 @@ def to_tamper_with(plan: RollbackPlan) -> list[UndoCall]:
         return []  # One rule exists or not.
     operations = {call.operation for call in calls}
     return [call for call in calls if call.operation in TAMPERING
+            # Of settings, another state is the one before.
+            and (call.operation not in EXPORTS or "CloudwatchLogsExportConfiguration" in call.parameters)
             and not any(name in json.dumps(call.parameters) for name in ON_OR_OFF)
             # A key whose deletion is scheduled is as it was before.
             and not (call.operation == "disable_key" and "schedule_key_deletion" in operations)

@@ -11,7 +11,7 @@ from tests.moto_server import ACCOUNT, REGION
 
 from ..cloud import Cloud
 from ..faults import Drift, State
-from .scenarios import ONE_A_REGION, ONE_AN_ACCOUNT, drifts, pulled
+from .scenarios import ONE_A_REGION, ONE_AN_ACCOUNT, described, drifts, pulled
 
 DOCUMENT = json.dumps({
     "Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]})
@@ -420,7 +420,8 @@ def databases(cloud: Cloud) -> Drift:
             MasterUsername="u", MasterUserPassword="password", AutoMinorVersionUpgrade=False)
 
     def state() -> State:
-        return {name: rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0] for name in names}
+        return {name: described(rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0])
+                for name in names}
 
     settings = ("AutoMinorVersionUpgrade", "DeletionProtection")
     return Drift(

@@ -1,7 +1,7 @@
 """The table of scenarios, and what they share."""
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..cloud import Cloud
@@ -25,3 +25,8 @@ def drifts(resource: str, action: str, which: str = "") -> Callable[[Any], Any]:
 
 def pulled(resource: str, action: Any, *filters: Any) -> dict[str, Any]:
     return {"name": "undo", "resource": f"aws.{resource}", "filters": list(filters), "actions": [action]}
+
+
+def described(found: Mapping[str, Any]) -> dict[str, Any]:
+    """A description of RDS without what changes by itself: moto's latest restorable time is always now."""
+    return {key: value for key, value in found.items() if key != "LatestRestorableTime"}

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from ..cloud import Cloud
 from ..faults import Drift, State
-from .scenarios import drifts, pulled
+from .scenarios import described, drifts, pulled
 
 
 @drifts("rds-cluster", "modify-db-cluster")
@@ -14,7 +14,7 @@ def clusters(cloud: Cloud) -> Drift:
                               MasterUserPassword="password")
 
     def state() -> State:
-        return {name: rds.describe_db_clusters(DBClusterIdentifier=name)["DBClusters"][0] for name in names}
+        return {name: described(rds.describe_db_clusters(DBClusterIdentifier=name)["DBClusters"][0]) for name in names}
 
     settings = ("CopyTagsToSnapshot", "DeletionProtection")
     return Drift(

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..cloud import Cloud
 from ..faults import Drift, State
-from .scenarios import drifts, pulled
+from .scenarios import described, drifts, pulled
 
 NAMES = ["one", "two"]
 
@@ -53,7 +53,8 @@ def make_instances(cloud: Cloud) -> tuple[Any, Any]:
             EnableCloudwatchLogsExports=["upgrade"])
 
     def state() -> State:
-        return {name: rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0] for name in NAMES}
+        return {name: described(rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0])
+                for name in NAMES}
 
     return rds, state
 
@@ -98,7 +99,7 @@ def make_clusters(cloud: Cloud, engine: str = "aurora-mysql") -> tuple[Any, Any]
                               MasterUserPassword="password", AutoMinorVersionUpgrade=False)
 
     def state() -> State:
-        return {name: rds.describe_db_clusters(DBClusterIdentifier=name)["DBClusters"][0] for name in NAMES}
+        return {name: described(rds.describe_db_clusters(DBClusterIdentifier=name)["DBClusters"][0]) for name in NAMES}
 
     return rds, state
 
