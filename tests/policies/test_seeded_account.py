@@ -35,7 +35,7 @@ def of_account(case: Case) -> bool:
     """Whether what the case says holds for a whole account."""
     calls = [next(iter(step)) for step in case.make if isinstance(step, dict)]
     return case.policy["resource"] == "aws.account" or bool(case.vars) or any(
-        call.startswith("s3control.") for call in calls)
+        call.startswith(("ecr.put_registry_", "s3control.")) for call in calls)
 
 
 ALL = cases("config-rule", "periodic")

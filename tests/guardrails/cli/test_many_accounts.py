@@ -226,6 +226,8 @@ def test_an_interrupted_audit_goes_on_with_the_same_question(
             # The audit cannot end by itself before the key is pressed again.
             ended.wait(10)
 
+    # A shell that starts the tests in the background lets them ignore the key.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     ended = threading.Event()
     # Python drops a KeyboardInterrupt that comes in the middle of a finaliser; a person presses again.
     again = threading.Timer(4, os.kill, (os.getpid(), signal.SIGINT))
@@ -234,6 +236,7 @@ def test_an_interrupted_audit_goes_on_with_the_same_question(
         result = guardrails("audit", "-c", many, *chosen, "--history", "none", "-o", tmp_path / "out")
         ended.set()
     again.cancel()
+    signal.signal(signal.SIGINT, before)
     assert result.exit_code == 130
     counted = re.search(r"^interrupted: (\d+ of (\d+) checks) are done$", result.stderr, re.MULTILINE)
     assert counted, result.stderr
