@@ -281,7 +281,7 @@ def show_difference(target: Path, show: Show) -> dict[str, list[dict[str, Any]]]
         for key, finding in by_severity
     ]
     show.print(table("Before and after", ("severity", "account", "policy", "resource", "now"), rows))
-    show.say(f"{len(before)} findings before, {len(after)} after; those that are left have no safe automatic fix")
+    show.say(f"{len(before)} findings before, {len(after)} after; for those that are left, the policies only alert")
     if new := set(after) - set(before):
         raise GuardrailsError(f"demo: there are new findings after the fixes: {sorted(new)}", f"see {target / 'after'}")
     return {"before": list(before.values()), "after": list(after.values())}
