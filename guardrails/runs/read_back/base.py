@@ -159,6 +159,7 @@ def settings_of(known: SettingsCall) -> Read:
             return BACK
         added = {name: value for each in receipt.get("added") or ()
                  for name, value in each.get(SETTINGS, each).items()}
-        return AS_FIXED if not known.differing(now, {name: added[name] for name in before}) else differs(now)
+        # Exactly: a rollback would also take back what somebody has raised since, although it is as good for the fix.
+        return AS_FIXED if contains(now, {name: added[name] for name in before}) else differs(now)
 
     return compare

@@ -28,6 +28,18 @@ def test_settings_are_compared_with_the_receipt(now: dict[str, Any] | None, comp
     assert observed(now).comparison is comparison
 
 
+@pytest.mark.parametrize(("days", "comparison"), [
+    (7, Comparison.AS_FIXED), (1, Comparison.BACK), (30, Comparison.CHANGED), (3, Comparison.CHANGED),
+])
+def test_a_number_that_somebody_raised_since_is_a_change(days: int, comparison: Comparison) -> None:
+    receipt = {"action": "change-settings", "resource_type": "aws.rds", "resource": "d",
+               "removed": [{"Settings": {"BackupRetentionPeriod": 1}}],
+               "added": [{"Settings": {"BackupRetentionPeriod": 7}}]}
+    client = SimpleNamespace(describe_db_instances=lambda **_: {"DBInstances": [{"BackupRetentionPeriod": days}]})
+    given = {"DBInstanceIdentifier": "d", "BackupRetentionPeriod": 1}
+    assert observe(client, "rds", "modify_db_instance", given, receipt).comparison is comparison
+
+
 def test_after_the_rollback_the_state_before_the_fix_is_expected() -> None:
     assert observed({"AllowVersionUpgrade": False}, undone=True).comparison is Comparison.AS_FIXED
 
