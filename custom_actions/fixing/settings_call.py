@@ -24,7 +24,8 @@ Value = str | Callable[[Mapping[str, Any]], Any]
 """Where the description of a resource has the value of a setting: a JMESPath expression, or a function."""
 SETTINGS = "Settings"
 """The key of the settings in `removed` and `added` of a receipt."""
-_SECRETS = ("password", "secret", "token", "credential")
+_SECRETS = ("Password", "AuthToken", "Secret")
+"""How the names of parameters end that hold a secret, if their value is text."""
 
 
 @dataclass(frozen=True)
@@ -90,16 +91,17 @@ class SettingsCall:
     def others(self, parameters: Parameters) -> list[str]:
         """What else the call changes. Raises Refusal if that is a secret: it would be in the receipt."""
         known = {*self.identity, *self.constant, *self.ignored}
+        others: State = {}
         if self.form.one:
             name, value = self.form.one
-            others = [str(parameters[name])] if parameters[name] not in self.settings else []
-            others += [each for each in parameters if each not in {*known, name, value}]
+            known |= {name, value}
+            others[str(parameters[name])] = parameters.get(value)
         elif self.form.within:
-            others = [each for each in parameters.get(self.form.within) or () if each not in self.settings]
-            others += [each for each in parameters if each not in {*known, self.form.within}]
-        else:
-            others = [each for each in parameters if each not in {*known, *self.settings}]
-        if secret := [each for each in others if any(word in each.lower() for word in _SECRETS)]:
+            known.add(self.form.within)
+            others |= parameters.get(self.form.within) or {}
+        others |= {name: value for name, value in parameters.items() if name not in known}
+        others = {name: value for name, value in others.items() if name not in self.settings}
+        if secret := [name for name, value in others.items() if isinstance(value, str) and name.endswith(_SECRETS)]:
             raise Refusal(f"{', '.join(secret)} would be in the receipt, in plain text")
         return sorted(others)
 

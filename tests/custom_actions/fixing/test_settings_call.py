@@ -73,6 +73,13 @@ def test_a_secret_is_refused() -> None:
         things().others({"Thing": "t", "MasterUserPassword": "x"})
 
 
+@pytest.mark.parametrize(("name", "value"), [
+    ("ManageMasterUserPassword", True), ("MasterUserSecretKmsKeyId", "alias/k"), ("ClientRequestToken", "t"),
+])
+def test_what_is_only_about_a_secret_is_no_secret(name: str, value: Any) -> None:
+    assert things().others({"Thing": "t", name: value}) == [name]
+
+
 def test_settings_are_read_by_name_with_their_defaults() -> None:
     client = Client({"Things": [{"Days": 3}]})
     assert things().now(client, {"Thing": "t"}, ["Days", "On"]) == {"Days": 3, "On": False}
