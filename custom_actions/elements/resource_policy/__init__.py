@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ...face import face
 
 if TYPE_CHECKING:
+    from .close import WRITTEN
     from .permissions import parameters_of
 
-__getattr__, __all__ = face(__name__, permissions=("parameters_of",))
+__getattr__, __all__ = face(__name__, close=("WRITTEN",), permissions=("parameters_of",))

@@ -10,23 +10,24 @@ from collections.abc import Callable
 from typing import Any
 
 from custom_actions.aws import absent, call
-from custom_actions.elements.resource_policy import parameters_of
+from custom_actions.elements.resource_policy import WRITTEN, parameters_of
 
 from .base import AS_FIXED, BACK, Observation, Parameters, Read, Reads, Receipt, changed, differs
 
 
-def _document(read: Callable[[Any, Parameters], str | None], before: Callable[[Parameters], str]) -> Read:
+def _document(kind: str, before: Callable[[Parameters], str], resource: Callable[[Parameters], Parameters]) -> Read:
     """Compares a policy that is written as a whole.
 
     Args:
-        read: reads it; None if there is none.
+        kind: c7n's name of the resource type.
         before: the policy in the parameters of the call.
+        resource: the resource in the parameters of the call, as c7n names it.
     """
     def parsed(text: str | None) -> Any:
         return json.loads(text) if text else None
 
     def compare(client: Any, parameters: Parameters, receipt: Receipt) -> Observation:
-        now = parsed(read(client, parameters))
+        now = parsed(WRITTEN[kind].read(client, resource(parameters)))
         if now == parsed(before(parameters)):
             return BACK
         added = [parsed(change["Policy"]) for change in receipt.get("added") or () if "Policy" in change] or [None]
@@ -35,27 +36,8 @@ def _document(read: Callable[[Any, Parameters], str | None], before: Callable[[P
     return compare
 
 
-def _topic(client: Any, parameters: Parameters) -> str | None:
-    found: str | None = call(
-        client.get_topic_attributes, TopicArn=parameters["TopicArn"])["Attributes"].get("Policy")
-    return found
-
-
-def _queue(client: Any, parameters: Parameters) -> str | None:
-    answer = call(client.get_queue_attributes, QueueUrl=parameters["QueueUrl"], AttributeNames=["Policy"])
-    found: str | None = (answer.get("Attributes") or {}).get("Policy")
-    return found
-
-
-def _repository(client: Any, parameters: Parameters) -> str | None:
-    answer = absent(client.get_repository_policy, "RepositoryPolicyNotFoundException",
-                    repositoryName=parameters["repositoryName"])
-    return answer["policyText"] if answer else None
-
-
-def _secret(client: Any, parameters: Parameters) -> str | None:
-    found: str | None = call(client.get_resource_policy, SecretId=parameters["SecretId"]).get("ResourcePolicy")
-    return found
+def _same(parameters: Parameters) -> Parameters:
+    return parameters
 
 
 def _permission(client: Any, parameters: Parameters, _: Receipt) -> Observation:
@@ -74,9 +56,10 @@ def _permission(client: Any, parameters: Parameters, _: Receipt) -> Observation:
 
 
 POLICIES: Reads = {
-    ("sns", "set_topic_attributes"): _document(_topic, lambda given: given["AttributeValue"]),
-    ("sqs", "set_queue_attributes"): _document(_queue, lambda given: given["Attributes"]["Policy"]),
-    ("ecr", "set_repository_policy"): _document(_repository, lambda given: given["policyText"]),
-    ("secretsmanager", "put_resource_policy"): _document(_secret, lambda given: given["ResourcePolicy"]),
+    ("sns", "set_topic_attributes"): _document("sns", lambda given: given["AttributeValue"], _same),
+    ("sqs", "set_queue_attributes"): _document("sqs", lambda given: given["Attributes"]["Policy"], _same),
+    ("ecr", "set_repository_policy"): _document("ecr", lambda given: given["policyText"], _same),
+    ("secretsmanager", "put_resource_policy"): _document(
+        "secrets-manager", lambda given: given["ResourcePolicy"], lambda given: {"ARN": given["SecretId"]}),
     ("lambda", "add_permission"): _permission,
 }
