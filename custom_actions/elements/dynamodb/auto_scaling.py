@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError
 from c7n.utils import type_schema
 
-from ...aws import call, code_of, reason_of
+from ...aws import call
 from ...errors import Refusal
 from ...fixing import OTHERWISE, Call, Fix, FixPlan, FixResult, Inverse, Step, fix_by_plan, is_added
+from .encryption import table_of
 from .scaling import DIMENSIONS, fixed
 
 _SERVICE = "application-autoscaling"
@@ -126,12 +126,7 @@ class ScaleCapacity(Fix):
         tables, scaling, name = session.client("dynamodb"), session.client(_SERVICE), resource["TableName"]
 
         def plan() -> FixPlan:
-            try:
-                table = call(tables.describe_table, TableName=name)["Table"]
-            except ClientError as error:
-                if code_of(error) == "ResourceNotFoundException":
-                    raise Refusal(reason_of(error)) from error
-                raise
+            table = table_of(tables, name)
             target = {"ServiceNamespace": "dynamodb"}
             policies = call(scaling.describe_scaling_policies, **target, ResourceId=f"table/{name}")["ScalingPolicies"]
             targets = call(

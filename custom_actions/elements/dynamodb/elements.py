@@ -4,15 +4,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from botocore.exceptions import ClientError
 from c7n.exceptions import PolicyValidationError
 from c7n.utils import type_schema
 
-from ...aws import call, code_of, reason_of
-from ...errors import Refusal
 from ...fixing import OTHERWISE, Fix, FixPlan, FixResult, Inverse, fix_by_plan
 from ...parameters import placeholders
-from .encryption import steps_of
+from .encryption import steps_of, table_of
 
 
 class SetKmsEncryption(Fix):
@@ -58,12 +55,6 @@ class SetKmsEncryption(Fix):
         client, name = session.client("dynamodb"), resource["TableName"]
 
         def plan() -> FixPlan:
-            try:
-                table = call(client.describe_table, TableName=name)["Table"]
-            except ClientError as error:
-                if code_of(error) == "ResourceNotFoundException":
-                    raise Refusal(reason_of(error)) from error
-                raise
-            return FixPlan(steps_of(table, self.data.get("key", "")))
+            return FixPlan(steps_of(table_of(client, name), self.data.get("key", "")))
 
         yield fix_by_plan(lambda service: client, plan)

@@ -10,11 +10,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from botocore.exceptions import ClientError
+
+from ...aws import call, code_of, reason_of
 from ...errors import Refusal
 from ...fixing import Call, Step
 
 ON = ("ENABLED", "ENABLING", "UPDATING")
 """Statuses of a table that is, or will shortly be, encrypted with a KMS key; the change takes a while."""
+
+
+def table_of(client: Any, name: str) -> dict[str, Any]:
+    """A table of DescribeTable. Raises Refusal if it no longer exists, and one of AWS_ERRORS."""
+    try:
+        return dict(call(client.describe_table, TableName=name)["Table"])
+    except ClientError as error:
+        if code_of(error) == "ResourceNotFoundException":
+            raise Refusal(reason_of(error)) from error
+        raise
 
 
 def steps_of(table: Mapping[str, Any], key: str) -> list[Step]:
