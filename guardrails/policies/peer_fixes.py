@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -105,16 +105,22 @@ def fixed_here(controls: Iterable[PeerFix], policies: Sequence[Policy]) -> list[
     return found
 
 
-def without_inverse(policy: Policy) -> list[str]:
-    """The actions of a policy whose changes `rollback` cannot undo."""
+@cache
+def _undone() -> frozenset[tuple[str, str]]:
+    """The actions whose changes `rollback` can undo: resource type and name."""
     from custom_actions.plugin import elements, native_actions
     from custom_actions.plugin import load as load_element
 
     undone = {(native.resource, native.type) for native in native_actions() if native.inverses}
-    undone |= {(each.resource, each.type) for each in elements()
-               if each.kind == "action" and getattr(load_element(each), "inverses", None)}
+    return frozenset(undone | {
+        (each.resource, each.type) for each in elements()
+        if each.kind == "action" and getattr(load_element(each), "inverses", None)})
+
+
+def without_inverse(policy: Policy) -> list[str]:
+    """The actions of a policy whose changes `rollback` cannot undo."""
     return [kind for action in policy.data.get("actions") or () if (kind := action_type(action)) not in TELLING
-            and kind != _KEEPS_AWAY and (policy.service, kind) not in undone]
+            and kind != _KEEPS_AWAY and (policy.service, kind) not in _undone()]
 
 
 def peer_fixes_page(controls: Sequence[PeerFix] | None = None, policies: Sequence[Policy] | None = None) -> str:
