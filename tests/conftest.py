@@ -59,6 +59,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: places.get(str(item.path), len(places)))
 
 
+def pytest_collection_finish() -> None:
+    # What is there by now stays: a full collection would look at a million objects each time.
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--write-reliability", action="store_true", help="write docs/reliability.md from what the tests record")

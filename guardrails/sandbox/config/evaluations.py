@@ -28,26 +28,25 @@ class Evaluations:
     """Kept to be read back."""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[str, str, str], Evaluation] = {}
+        self._kept: dict[tuple[str, str], dict[str, Evaluation]] = {}
+        """By type and id of the resource, and then by rule: each new evaluation looks at all others of its resource."""
         self._lock = threading.Lock()
 
     def put(self, evaluation: Evaluation) -> tuple[bool, Evaluation | None]:
         """Store it, unless a newer state was evaluated already. Returns whether it was stored, and the previous one."""
-        key = evaluation.rule, evaluation.type, evaluation.id
         with self._lock:
-            before = self._kept.get(key)
+            by_rule = self._kept.setdefault((evaluation.type, evaluation.id), {})
+            before = by_rule.get(evaluation.rule)
             if before and before.ordering > evaluation.ordering:
                 return False, before
-            self._kept[key] = evaluation
+            by_rule[evaluation.rule] = evaluation
             return True, before
 
     def forget(self, rule: str) -> set[tuple[str, str]]:
         """Delete a rule's evaluations; returns their resources."""
         with self._lock:
-            keys = [key for key in self._kept if key[0] == rule]
-            for key in keys:
-                del self._kept[key]
-        return {(kind, resource_id) for _, kind, resource_id in keys}
+            resources = {resource for resource, by_rule in self._kept.items() if by_rule.pop(rule, None)}
+        return resources
 
     def find(
         self, *, rule: str | None = None, kind: str | None = None, resource_id: str | None = None,
@@ -56,10 +55,14 @@ class Evaluations:
         """The matching evaluations, oldest first. NOT_APPLICABLE is included only if it is requested."""
         wanted = set(compliance) or {COMPLIANT, NON_COMPLIANT}
         with self._lock:
+            if kind is not None and resource_id is not None:
+                resources = [self._kept.get((kind, resource_id), {})]
+            else:
+                resources = [by_rule for (of, id_), by_rule in self._kept.items()
+                             if kind in (None, of) and resource_id in (None, id_)]
             return sorted((
-                made for made in self._kept.values()
-                if rule in (None, made.rule) and kind in (None, made.type) and resource_id in (None, made.id)
-                and made.compliance in wanted
+                made for by_rule in resources for made in by_rule.values()
+                if rule in (None, made.rule) and made.compliance in wanted
             ), key=lambda made: made.recorded)
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from .evaluations import NOT_APPLICABLE, Evaluation, Evaluations, overall
 from .history import Clock, History
 from .recorder import running_recorder
-from .rules import Rule, rules_of
+from .rules import Rule, rule_named
 from .snapshot import Resource
 from .table import COMPLIANCE
 
@@ -54,8 +54,8 @@ class Place:
     def judge_of(self, token: str) -> tuple[str, datetime] | None:
         """The rule that a result token is for and when it was invoked; None if no rule has it."""
         name, rule_id, invoked = self._tokens.get(token, ("", "", self.clock.now()))
-        known = {(rule.name, rule.id) for rule in rules_of(self.account, self.region)}
-        return (name, invoked) if (name, rule_id) in known else None
+        rule = rule_named(self.account, self.region, name)
+        return (name, invoked) if rule and rule.id == rule_id else None
 
     def judged(self, evaluations: list[Evaluation]) -> None:
         """Store evaluations, record each resource's compliance, and report changes."""
@@ -93,7 +93,8 @@ class Place:
         if not verdicts:
             self.history.record_deleted(COMPLIANCE, f"{kind}/{resource_id}")
             return
-        rules = {rule.name: rule for rule in rules_of(self.account, self.region)}
+        names = {made.rule for made in verdicts}
+        rules = {name: rule for name in names if (rule := rule_named(self.account, self.region, name))}
         self.history.record(Resource(
             type=COMPLIANCE, id=f"{kind}/{resource_id}",
             related=((kind, resource_id, "Is associated with "),),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from moto.config.models import config_backends
+from moto.config.models import ConfigRule, config_backends
 
 from . import forms
 from .history import Item
@@ -51,20 +51,28 @@ class Rule:
 
 def rules_of(account: str, region: str) -> list[Rule]:
     """The rules of an account and region that have a function, by name."""
-    found = [_rule(rule.to_dict()) for rule in list(config_backends[account][region].config_rules.values())]
-    return sorted((rule for rule in found if rule.function), key=lambda rule: rule.name)
+    stored = dict(config_backends[account][region].config_rules)
+    return [rule for name in sorted(stored) if (rule := _rule(stored[name])).function]
 
 
-def _rule(shown: dict[str, Any]) -> Rule:
-    source, scope = shown["Source"], shown.get("Scope") or {}
+def rule_named(account: str, region: str, name: str) -> Rule | None:
+    """The rule of that name if it has a function, without a look at the others: there may be hundreds."""
+    stored = config_backends[account][region].config_rules.get(name)
+    rule = _rule(stored) if stored else None
+    return rule if rule and rule.function else None
+
+
+def _rule(stored: ConfigRule) -> Rule:
+    source, scope = stored.source, stored.scope
+    [(tag_key, tag_value)] = (scope.tags if scope and scope.tags else {"": ""}).items()
     return Rule(
-        name=shown["ConfigRuleName"], id=shown["ConfigRuleId"], arn=shown["ConfigRuleArn"],
-        function=source["SourceIdentifier"] if source["Owner"] == "CUSTOM_LAMBDA" else "",
-        messages=frozenset(detail["MessageType"] for detail in source.get("SourceDetails") or ()),
-        parameters=shown.get("InputParameters") or "{}",
-        types=frozenset(scope.get("ComplianceResourceTypes") or ()),
-        resource_id=scope.get("ComplianceResourceId") or "",
-        tag_key=scope.get("TagKey") or "", tag_value=scope.get("TagValue") or "",
+        name=str(stored.config_rule_name), id=stored.config_rule_id, arn=stored.config_rule_arn,
+        function=source.source_identifier if source.owner == "CUSTOM_LAMBDA" else "",
+        messages=frozenset(detail.message_type for detail in source.source_details or ()),
+        parameters=stored.input_parameters or "{}",
+        types=frozenset(scope.compliance_resource_types or ()) if scope else frozenset(),
+        resource_id=scope.compliance_resource_id or "" if scope else "",
+        tag_key=tag_key or "", tag_value=tag_value or "",
     )
 
 

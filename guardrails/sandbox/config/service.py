@@ -147,7 +147,7 @@ class Config:
 
     def _tell(self, place: Place, new: Evaluation, old: Evaluation | None) -> None:
         """Put an event on the bus: a rule's evaluation of a resource has changed."""
-        rule = next((each for each in rules.rules_of(place.account, place.region) if each.name == new.rule), None)
+        rule = rules.rule_named(place.account, place.region, new.rule)
         if rule is not None:
             self._emit(place.account, place.region, COMPLIANCE_CHANGE, compliance_change(rule, place, new, old))
 
@@ -194,15 +194,15 @@ class Config:
 
     def _evaluate(self, place: Place, name: str) -> None:
         """Have a rule evaluate every recorded resource in its scope, or send it a scheduled notification."""
-        for rule in rules.rules_of(place.account, place.region):
-            if rule.name != name:
-                continue
-            if rules.SCHEDULED in rule.messages:
-                self._run(place, rule, rules.schedule(rule, place.account, place.clock.now()))
-            recorded = {kind.type for kind in kinds()}
-            for item in place.history.newest():
-                if item.resource.type in recorded and not item.deleted and rule.covers(item):
-                    self._judge(place, rule, item)
+        rule = rules.rule_named(place.account, place.region, name)
+        if rule is None:
+            return
+        if rules.SCHEDULED in rule.messages:
+            self._run(place, rule, rules.schedule(rule, place.account, place.clock.now()))
+        recorded = {kind.type for kind in kinds()}
+        for item in place.history.newest():
+            if item.resource.type in recorded and not item.deleted and rule.covers(item):
+                self._judge(place, rule, item)
 
     def _run(self, place: Place, rule: rules.Rule, event: Json) -> None:
         recorder = running_recorder(place.account, place.region)
