@@ -45,8 +45,7 @@ class Evaluations:
     def forget(self, rule: str) -> set[tuple[str, str]]:
         """Delete a rule's evaluations; returns their resources."""
         with self._lock:
-            resources = {resource for resource, by_rule in self._kept.items() if by_rule.pop(rule, None)}
-        return resources
+            return {resource for resource, by_rule in self._kept.items() if by_rule.pop(rule, None)}
 
     def find(
         self, *, rule: str | None = None, kind: str | None = None, resource_id: str | None = None,
