@@ -10,6 +10,7 @@ from c7n.exceptions import PolicyValidationError
 from moto.cloudtrail.models import CloudTrailBackend
 from moto.config.models import ConfigBackend, config_backends
 from moto.core.exceptions import JsonRESTError
+from moto.securityhub.models import SecurityHubBackend
 
 from custom_actions.errors import CannotRead
 from tests import engine
@@ -154,6 +155,15 @@ def test_neither_is_a_recorder_that_may_not_be_read_a_missing_one(
 ) -> None:
     _, policy = policies()["config-enabled"]
     monkeypatch.setattr(ConfigBackend, "describe_configuration_recorders", refused("AccessDeniedException"))
+    with pytest.raises(ClientError, match="AccessDenied"):
+        engine.pull({**policy, "actions": []}, tmp_path, dryrun=True)
+
+
+def test_neither_is_a_hub_that_may_not_be_read_one_that_is_on(
+    moto: Moto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, policy = policies()["securityhub-enabled"]
+    monkeypatch.setattr(SecurityHubBackend, "describe_hub", refused("AccessDeniedException"))
     with pytest.raises(ClientError, match="AccessDenied"):
         engine.pull({**policy, "actions": []}, tmp_path, dryrun=True)
 
