@@ -48,6 +48,8 @@ ELEMENTS = (
     Element("distribution", "filter", "missing-s3-origin", "cloudfront.s3_origins:MissingS3Origin"),
     Element("lambda", "filter", "in-one-zone", "awslambda.zones:InOneZone"),
     Element("cloudtrail", "action", "revert-trail", "cloudtrail.elements:RevertTrail"),
+    Element("cloudtrail", "filter", "public-log-bucket", "s3.trail_bucket:PublicLogBucket"),
+    Element("cloudtrail", "filter", "no-access-log", "s3.trail_bucket:NoAccessLog"),
     Element("account", "filter", "deleted-trail", "cloudtrail.elements:DeletedTrail"),
     Element("account", "filter", "log-alarm", "monitoring.elements:LogAlarm"),
     Element("account", "action", "create-log-alarm", "monitoring.elements:CreateLogAlarm"),
