@@ -18,6 +18,7 @@ ELEMENTS = (
     Element("security-group", "filter", "made-by", "security_group.made_by:MadeBy"),
     Element("security-group", "filter", "unattached", "vpc.interfaces:Unattached"),
     Element("subnet", "filter", "internet-route", "vpc.routes:InternetRoute"),
+    Element("route-table", "filter", "whole-peer-route", "vpc.peering:WholePeerRoute"),
     Element("network-acl", "filter", "world-ports", "vpc.network_acl:WorldPorts"),
     Element("asg", "action", "use-load-balancer-health", "autoscaling.health:UseLoadBalancerHealth"),
     Element("cfn", "filter", "not-protected", "cloudformation.protection:NotProtected"),
