@@ -95,7 +95,8 @@ def whole_peers(
 
 
 def _holds(way: Network, block: Network) -> bool:
-    return way.network_address <= block.network_address and block.broadcast_address <= way.broadcast_address
+    first, last = int(way.network_address), int(way.broadcast_address)
+    return first <= int(block.network_address) and int(block.broadcast_address) <= last
 
 
 def _joined(networks: Iterable[Network], kind: type[Any]) -> list[Network]:
