@@ -152,6 +152,7 @@ ELEMENTS = (
     Element("iam-role", "action", "attach-missing-policies", "iam.required:AttachMissingPolicies"),
     Element("iam-user", "filter", "missing-boundary", "iam.boundary:MissingBoundary"),
     Element("iam-user", "filter", "unused-keys", "iam.keys:UnusedKeys"),
+    Element("iam-user", "filter", "keys-of-setup", "iam.keys:KeysOfSetup"),
     Element("iam-user", "action", "disable-keys", "iam.keys:DisableKeys"),
     Element("account", "action", "strengthen-password-policy", "iam.password:StrengthenPasswordPolicy"),
     Element("iam-user", "filter", "event-actor", "every_type.event_actor:EventActor"),
