@@ -1,4 +1,4 @@
-"""Access keys: the filter `unused-keys` and the action `disable-keys` on users.
+"""Access keys: the filters `unused-keys` and `keys-of-setup`, and the action `disable-keys` on users.
 
 Source: IAM's ListAccessKeys, GetAccessKeyLastUsed, UpdateAccessKey.
 """
@@ -46,6 +46,10 @@ class Key:
             return f"never used, created {(now - self.created).days} days ago"
         return f"last used {(now - self.used).days} days ago"
 
+    def of_setup(self, user_created: datetime, minutes: float) -> bool:
+        """Whether the key is active, and was created at most `minutes` after its user."""
+        return self.active and self.created - user_created <= timedelta(minutes=minutes)
+
 
 class UnusedKeys(Filter):
     """Users with an active access key that has not been used for a number of days.
@@ -88,6 +92,44 @@ class UnusedKeys(Filter):
             unused = {key_id: reason for key_id, reason in reasons.items() if reason}
             if unused:
                 user[ANNOTATION] = unused
+                found.append(user)
+        return found
+
+
+class KeysOfSetup(Filter):
+    """Users with an active access key that was created together with the user, and was never used.
+
+    Together means within `minutes` (10 by default) after the user. The last use of such a key is read when the policy
+    runs. The keys are kept on the user as `c7n:KeysOfSetup`, by key id.
+
+    Written because c7n's `access-key` neither compares a key with its user nor checks the last use.
+
+    :example:
+
+    .. code-block:: yaml
+
+        policies:
+          - name: iam-no-key-of-setup
+            resource: aws.iam-user
+            filters:
+              - login-profile
+              - keys-of-setup
+    """
+
+    schema = type_schema("keys-of-setup", minutes={"type": "number", "minimum": 0})
+    permissions = ("iam:ListAccessKeys", "iam:GetAccessKeyLastUsed")
+    annotation_key = "c7n:KeysOfSetup"
+
+    def process(self, resources: list[dict[str, Any]], event: Any = None) -> list[dict[str, Any]]:
+        client = local_session(self.manager.session_factory).client("iam")
+        minutes = self.data.get("minutes", 10)
+        found = []
+        for user in resources:
+            ids = [
+                key.id for key in _keys(client, user["UserName"])
+                if key.of_setup(user["CreateDate"], minutes) and _last_use(client, key) is None]
+            if ids:
+                user[self.annotation_key] = dict.fromkeys(ids, "created with the user, never used")
                 found.append(user)
         return found
 
@@ -163,8 +205,14 @@ def _with_use(client: Any, user: str, now: datetime, days: float) -> Iterable[Ke
     """The keys that may be unused, with their last use. Raises one of AWS_ERRORS."""
     for key in _keys(client, user):
         if key.unused_since(now, days):
-            last = call(client.get_access_key_last_used, AccessKeyId=key.id)["AccessKeyLastUsed"]
-            yield Key(key.id, key.active, key.created, last.get("LastUsedDate"))
+            yield Key(key.id, key.active, key.created, _last_use(client, key))
+
+
+def _last_use(client: Any, key: Key) -> datetime | None:
+    """When the key was last used; None when IAM has recorded no use. Raises one of AWS_ERRORS."""
+    last = call(client.get_access_key_last_used, AccessKeyId=key.id)["AccessKeyLastUsed"]
+    used: datetime | None = last.get("LastUsedDate")
+    return used
 
 
 def _disabling(user: str, key_id: str) -> Step:

@@ -17,7 +17,7 @@ from .traits import Traits, lacking_events, lacking_settings, lacking_status
 _FLAG = {"oneOf": [{"type": "boolean"}, {"type": "string"}]}
 _FLAGS = (
     "encrypted", "multi-region", "global-events", "validated", "management-events", "s3-data-events",
-    "lambda-data-events",
+    "s3-write-events", "s3-read-events", "lambda-data-events",
 )
 
 _AT_WORK = ("ACTIVE", "EVALUATING", "DELETING_RESULTS")
@@ -40,6 +40,8 @@ class MissingTrail(Filter):
     * `validated`: it has log file validation.
     * `management-events`, `s3-data-events`, `lambda-data-events`: its selectors together, basic or advanced, record all
       of them, read and write. Management events of KMS and of the RDS Data API may be excluded.
+    * `s3-write-events`, `s3-read-events`: its selectors together record the data events of all buckets that write, or
+      that read. A selector for some buckets or some event names does not count.
 
     AWS shows the selectors of an organization's trail to its management account only. In the other accounts, a trail
     that has never got selectors of its own (`HasCustomEventSelectors`) records management events and no data events.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from .selectors import LAMBDA, MANAGEMENT, S3, recorded
+from .selectors import LAMBDA, MANAGEMENT, READ, S3, WRITE, recorded
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,9 @@ class Traits:
         global_events: whether it records global services.
         validated: whether it has log file validation.
         management_events: whether it records all management events.
-        s3_data_events: whether it records the data events of all buckets.
+        s3_data_events: whether it records the data events of all buckets, read and write.
+        s3_write_events: whether it records those that write.
+        s3_read_events: whether it records those that read.
         lambda_data_events: whether it records the invocations of all functions.
     """
 
@@ -36,17 +38,22 @@ class Traits:
     validated: bool = False
     management_events: bool = False
     s3_data_events: bool = False
+    s3_write_events: bool = False
+    s3_read_events: bool = False
     lambda_data_events: bool = False
 
     @property
-    def selected(self) -> list[tuple[str, str]]:
-        """The required kinds of events, each with its name in words."""
+    def selected(self) -> list[tuple[str, str, frozenset[str]]]:
+        """The required kinds of events, each with its name in words, and which of them: `read`, `write` or both."""
         kinds = (
-            (self.management_events, MANAGEMENT, "management events"),
-            (self.s3_data_events, S3, "data events of all buckets"),
-            (self.lambda_data_events, LAMBDA, "invocations of all functions"),
+            (MANAGEMENT, "management events", self.management_events, self.management_events),
+            (S3, "data events of all buckets", self.s3_data_events or self.s3_read_events,
+             self.s3_data_events or self.s3_write_events),
+            (LAMBDA, "invocations of all functions", self.lambda_data_events, self.lambda_data_events),
         )
-        return [(kind, words) for wanted, kind, words in kinds if wanted]
+        return [
+            (kind, words, frozenset({READ} if read else ()) | frozenset({WRITE} if write else ()))
+            for kind, words, read, write in kinds if read or write]
 
 
 def lacking_settings(trail: Mapping[str, Any], wanted: Traits) -> list[str]:
@@ -80,8 +87,8 @@ def lacking_status(status: Mapping[str, Any]) -> list[str]:
 def lacking_events(selectors: Mapping[str, Any], wanted: Traits) -> list[str]:
     """The required events that a trail does not record completely, from GetEventSelectors."""
     lacking = []
-    for kind, words in wanted.selected:
-        missing = {"read", "write"} - recorded(selectors, kind)
+    for kind, words, access in wanted.selected:
+        missing = access - recorded(selectors, kind)
         if missing:
             which = "" if len(missing) == 2 else f" ({', '.join(missing)})"
             lacking.append(f"does not record {words}{which}")

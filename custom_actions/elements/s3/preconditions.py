@@ -11,7 +11,7 @@ from c7n.utils import type_schema
 from ...aws import AWS_ERRORS, call, code_of, reason_of
 from .elements import Bucket, BucketFilter
 from .log_delivery import senders, why_unusable
-from .read import absent, known_policy
+from .read import absent, known_policy, region_of
 
 _DEPTH = 10
 """How many buckets of a chain of access logs are followed."""
@@ -126,7 +126,7 @@ def _read_target(session: Any, target: str, account: str) -> Mapping[str, Any] |
     """The arguments of `why_unusable` that describe the target; or why it cannot be used."""
     owned = {"Bucket": target, "ExpectedBucketOwner": account}
     try:
-        region = _region_of(session.client("s3"), owned)
+        region = region_of(session.client("s3"), owned)
         client = session.client("s3", region_name=region)
         encryption = absent(client.get_bucket_encryption, "ServerSideEncryptionConfigurationNotFoundError", **owned)
         lock = absent(client.get_object_lock_configuration, "ObjectLockConfigurationNotFoundError", **owned)
@@ -142,17 +142,12 @@ def _read_target(session: Any, target: str, account: str) -> Mapping[str, Any] |
     }
 
 
-def _region_of(client: Any, owned: Mapping[str, str]) -> str:
-    found = call(client.get_bucket_location, **owned).get("LocationConstraint")
-    return {None: "us-east-1", "": "us-east-1", "EU": "eu-west-1"}.get(found) or str(found)
-
-
 def _path(session: Any, target: str, account: str) -> list[str]:
     """The buckets to which the access logs of the target go, directly or through others. Raises one of AWS_ERRORS."""
     path, bucket = [], target
     for _ in range(_DEPTH):
         owned = {"Bucket": bucket, "ExpectedBucketOwner": account}
-        client = session.client("s3", region_name=_region_of(session.client("s3"), owned))
+        client = session.client("s3", region_name=region_of(session.client("s3"), owned))
         bucket = (call(client.get_bucket_logging, **owned).get("LoggingEnabled") or {}).get("TargetBucket", "")
         if not bucket or bucket in path:
             break

@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ...aws import absent
+from ...aws import absent, call
 
 
 def block_of(operation: Callable[..., Any], **parameters: Any) -> Mapping[str, Any]:
@@ -22,3 +22,9 @@ def policy_of(client: Any, name: str) -> str | None:
     """The policy of the bucket `name`; None if it has none. Raises ClientError."""
     answer = absent(client.get_bucket_policy, "NoSuchBucketPolicy", Bucket=name)
     return answer["Policy"] if answer else None
+
+
+def region_of(client: Any, owned: Mapping[str, str]) -> str:
+    """The region of a bucket. `owned`: `Bucket` and `ExpectedBucketOwner`. Raises one of AWS_ERRORS."""
+    found = call(client.get_bucket_location, **owned).get("LocationConstraint")
+    return {None: "us-east-1", "": "us-east-1", "EU": "eu-west-1"}.get(found) or str(found)

@@ -4,7 +4,8 @@ moto keeps a boundary for roles only, does not count for how many principals a p
 PutUserPermissionsBoundary and no DeleteUserPermissionsBoundary, and gives users, groups and policies ids without the
 prefix that tells their kind. Its credential report is always of 2015: c7n asks for a new one each time, and sleeps ten
 seconds. Here it is of the time at which it was asked for, and a new one is made after four hours. What the report says
-is always what is there now.
+is always what is there now. It lacks the root user; its row here shows what the state of the root user says, which no
+call can set: the steps `backdate` and `state` of a case do.
 
 Source: IAM's PutUserPermissionsBoundary, DeleteUserPermissionsBoundary, CreateUser, GetUser, ListUsers,
 GenerateCredentialReport, GetCredentialReport; the user guide's "IAM identifiers", unique ID prefixes, and "Generate
@@ -28,6 +29,8 @@ from moto.iam.responses import IamResponse
 _BOUNDARY = "permissions_boundary_arn"
 _ID_LENGTH = 21
 _REPORT_LASTS = timedelta(hours=4)
+_ROOT_STATE = ("root_password_last_used", "root_key_1_last_used", "root_key_2_last_used")
+"""Dates in moto's state; of a key, also that the root user has it."""
 
 
 def apply() -> None:
@@ -80,10 +83,32 @@ def _date_reports() -> None:
         answer: Any = original(request)
         return ActionResult({**answer.result, "GeneratedTime": request.backend.credential_report})
 
+    original_rows = IAMBackend.get_credential_report
+
+    def get_rows(backend: Any) -> str:
+        return str(original_rows(backend)) + _root_row(backend)
+
+    for name in _ROOT_STATE:
+        setattr(IAMBackend, name, None)
+    setattr(IAMBackend, "get_credential_report", get_rows)  # noqa: B010 - moto's classes are typed as not assignable
     for owner, function in (
         (IAMBackend, report_generated), (IAMBackend, generate_report), (IamResponse, get_credential_report),
     ):
         setattr(owner, function.__name__, function)
+
+
+def _root_row(backend: Any) -> str:
+    """The root user's row, as AWS shows it: without what does not exist for the root user, such as a password's age."""
+    password, *keys = (
+        used.strftime("%Y-%m-%dT%H:%M:%S+00:00") if used else "" for used in (
+            getattr(backend, name) for name in _ROOT_STATE))
+    row = [
+        "<root_account>", f"arn:{backend.partition}:iam::{backend.account_id}:root", "2015-01-01T00:00:00+00:00",
+        "not_supported", password or "no_information", "not_supported", "not_supported",
+        str(bool(backend.account_summary._account_mfa_enabled)).lower()]
+    for used in keys:
+        row += ["true", "2015-01-01T00:00:00+00:00", used, "us-east-1", "s3"] if used else ["false", *["N/A"] * 4]
+    return ",".join([*row, "false", "N/A", "false", "N/A"]) + "\n"
 
 
 def _take_boundaries_of_new_users() -> None:

@@ -1,6 +1,8 @@
 """What moto lacks of IAM, as AWS documents it."""
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 from datetime import UTC, datetime, timedelta
@@ -102,6 +104,28 @@ def test_a_credential_report_is_of_the_time_at_which_it_was_asked_for(moto: Moto
     assert first - iam.get_credential_report()["GeneratedTime"] > timedelta(hours=4)
     assert iam.generate_credential_report()["State"] == "STARTED"
     assert iam.get_credential_report()["GeneratedTime"] >= first
+
+
+def test_the_credential_report_has_the_root_user(iam: Any) -> None:
+    def root() -> dict[str, str]:
+        content = iam.get_credential_report()["Content"].decode()
+        [row] = [row for row in csv.DictReader(io.StringIO(content)) if row["user"] == "<root_account>"]
+        return row
+
+    iam.create_user(UserName="someone")
+    iam.generate_credential_report()
+    unused = root()
+    assert unused["arn"] == f"arn:aws:iam::{ACCOUNT}:root"
+    assert unused["password_enabled"] == "not_supported" and unused["password_last_used"] == "no_information"
+    assert unused["access_key_1_active"] == unused["access_key_2_active"] == "false"
+    assert unused["access_key_1_last_used_date"] == unused["cert_2_last_rotated"] == "N/A"
+    backdate("iam.root_password_last_used", 3, account=ACCOUNT, region=REGION)
+    backdate("iam.root_key_2_last_used", 2, account=ACCOUNT, region=REGION)
+    used = root()
+    day = (datetime.now(UTC) - timedelta(days=3)).strftime("%Y-%m-%d")
+    assert used["password_last_used"].startswith(day)
+    assert used["access_key_2_active"] == "true" and used["access_key_2_last_used_date"] > used["password_last_used"]
+    assert used["access_key_1_active"] == "false" and used["cert_1_active"] == "false"
 
 
 def test_policies_in_bulk_have_names_and_ids_and_documents_are_encoded_everywhere(iam: Any) -> None:

@@ -122,3 +122,10 @@ def test_the_fix_needs_a_filter_that_finds_keys(iam: Iam) -> None:
 def test_days_is_a_number(iam: Iam) -> None:
     with pytest.raises(PolicyValidationError, match="days must be a number"):
         iam.run("iam-user", {"type": "unused-keys", "days": "many"})
+
+
+@pytest.mark.parametrize(("seconds", "active", "found"), [
+    (0, True, True), (-5, True, True), (600, True, True), (601, True, False), (0, False, False)])
+def test_a_key_of_the_setup_is_active_and_as_old_as_its_user(seconds: int, active: bool, found: bool) -> None:
+    user = datetime(2026, 1, 1, tzinfo=UTC)
+    assert Key("AKIA1", active, user + timedelta(seconds=seconds)).of_setup(user, 10) is found

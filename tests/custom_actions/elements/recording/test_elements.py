@@ -10,6 +10,8 @@ from c7n.exceptions import PolicyValidationError
 from moto.cloudtrail.models import CloudTrailBackend
 from moto.config.models import ConfigBackend, config_backends
 from moto.core.exceptions import JsonRESTError
+from moto.iam.models import IAMBackend
+from moto.securityhub.models import SecurityHubBackend
 
 from custom_actions.errors import CannotRead
 from tests import engine
@@ -156,6 +158,35 @@ def test_neither_is_a_recorder_that_may_not_be_read_a_missing_one(
     monkeypatch.setattr(ConfigBackend, "describe_configuration_recorders", refused("AccessDeniedException"))
     with pytest.raises(ClientError, match="AccessDenied"):
         engine.pull({**policy, "actions": []}, tmp_path, dryrun=True)
+
+
+def test_neither_is_a_hub_that_may_not_be_read_one_that_is_on(
+    moto: Moto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, policy = policies()["securityhub-enabled"]
+    monkeypatch.setattr(SecurityHubBackend, "describe_hub", refused("AccessDeniedException"))
+    with pytest.raises(ClientError, match="AccessDenied"):
+        engine.pull({**policy, "actions": []}, tmp_path, dryrun=True)
+
+
+def test_a_credential_report_without_the_root_user_does_not_say_that_it_is_unused(
+    moto: Moto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, policy = policies()["iam-root-not-used"]
+    data = {**policy, "actions": []}
+    moto.client("iam").generate_credential_report()
+    assert engine.pull(data, tmp_path / "whole", dryrun=True) == []
+    monkeypatch.setattr(IAMBackend, "get_credential_report", lambda _: "user,arn\nsomeone,arn:aws:iam::1:user/s\n")
+    assert len(engine.pull(data, tmp_path / "without", dryrun=True)) == 1
+
+    def denied(_: Any) -> None:
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetCredentialReport")
+
+    wire = Wire()
+    wire.change("GetCredentialReport", denied)
+    wire.install(monkeypatch)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        engine.pull(data, tmp_path / "denied", dryrun=True)
 
 
 def test_without_a_key_to_give_no_trail_loses_its_own(trails: Any, tmp_path: Path) -> None:

@@ -125,3 +125,16 @@ def test_events_are_lacking_by_halves() -> None:
         "does not record management events (read)", "does not record data events of all buckets",
         "does not record invocations of all functions"]
     assert lacking_events({}, Traits()) == []
+
+
+@pytest.mark.parametrize(("wanted", "recorded_type", "said"), [
+    (Traits(s3_write_events=True), "WriteOnly", []),
+    (Traits(s3_write_events=True), "ReadOnly", ["does not record data events of all buckets (write)"]),
+    (Traits(s3_read_events=True), "ReadOnly", []),
+    (Traits(s3_read_events=True), "WriteOnly", ["does not record data events of all buckets (read)"]),
+    (Traits(s3_read_events=True, s3_write_events=True), "All", []),
+    (Traits(s3_read_events=True, s3_data_events=True), "ReadOnly", [
+        "does not record data events of all buckets (write)"]),
+])
+def test_reads_and_writes_of_buckets_are_wanted_apart(wanted: Traits, recorded_type: str, said: list[str]) -> None:
+    assert lacking_events(data(S3, "arn:aws:s3", ReadWriteType=recorded_type), wanted) == said
