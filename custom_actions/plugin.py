@@ -187,6 +187,7 @@ def register(packages: Iterable[str] = ()) -> None:
     from c7n.resources.aws import AWS
 
     from .patches import prepare_sessions
+    from .resource_types import add_types
 
     global _registered
     _archived.update(dict.fromkeys(in_packages(packages)))
@@ -194,6 +195,7 @@ def register(packages: Iterable[str] = ()) -> None:
         return
     _registered = True
     prepare_sessions()
+    add_types()
     AWS.resources.subscribe(_on_resource_type)
     for resource_class in list(AWS.resources.values()):
         _on_resource_type(AWS.resources, resource_class)

@@ -147,6 +147,13 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
     "aws.redshift": (
         {"ClusterIdentifier": "main"},
         "main", "arn:{p}:redshift:{r}:111111111111:cluster:main"),
+    # The ends of both ARNs are random.
+    "aws.redshift-serverless-namespace": (
+        {"namespaceName": "n", "namespaceArn": "arn:{p}:redshift-serverless:{r}:111111111111:namespace/u"},
+        "n", "arn:{p}:redshift-serverless:{r}:111111111111:namespace/u"),
+    "aws.redshift-serverless-workgroup": (
+        {"workgroupName": "w", "workgroupArn": "arn:{p}:redshift-serverless:{r}:111111111111:workgroup/u"},
+        "w", "arn:{p}:redshift-serverless:{r}:111111111111:workgroup/u"),
     "aws.sagemaker-data-quality-job-definition": (
         {"JobDefinitionName": "n",
          "JobDefinitionArn": "arn:{p}:sagemaker:{r}:111111111111:data-quality-job-definition/n"},
