@@ -12,8 +12,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 TYPES: Mapping[str, str] = {
+    "bedrock-agentcore-gateway": "agentcore.BedrockAgentCoreGateway",
+    "bedrock-agentcore-runtime": "agentcore.BedrockAgentCoreRuntime",
+    "codebuild-report-group": "codebuild.CodeBuildReportGroup",
+    "kafka-connector": "kafkaconnect.KafkaConnector",
     "redshift-serverless-namespace": "redshift_serverless.RedshiftServerlessNamespace",
     "redshift-serverless-workgroup": "redshift_serverless.RedshiftServerlessWorkgroup",
+    "sagemaker-feature-group": "sagemaker.SagemakerFeatureGroup",
 }
 """The name of each type, without `aws.`, and its class in this package, which is imported only when it is needed."""
 

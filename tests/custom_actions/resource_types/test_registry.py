@@ -97,7 +97,7 @@ def test_every_page_and_every_detail_is_read(
             return {meta.enum_spec[1]: [item(1)], token: "more"}
         if meta.detail_spec and operation == _operation(meta.detail_spec[0]):
             found = {"detail": parameters[meta.detail_spec[1]], meta.id: parameters[meta.detail_spec[1]]}
-            return {meta.detail_spec[3]: found} if meta.detail_spec[3] else found
+            return {meta.detail_spec[3]: found} if meta.detail_spec[3] else {**found, "ResponseMetadata": {}}
         if meta.batch_detail_spec and operation == _operation(meta.batch_detail_spec[0]):
             return {meta.batch_detail_spec[3]: [
                 {"detail": each, meta.id: each, meta.arn: each} for each in parameters[meta.batch_detail_spec[1]]]}
