@@ -1,4 +1,4 @@
-"""Runtimes and gateways of Bedrock AgentCore. Source: AgentCore control plane API, List… and Get…."""
+"""Runtimes, gateways and browsers of Bedrock AgentCore. Source: AgentCore control plane API, List… and Get…."""
 from __future__ import annotations
 
 from typing import Any
@@ -78,6 +78,37 @@ class BedrockAgentCoreGateway(QueryResourceManager):
         name = "name"
         date = "createdAt"
         cfn_type = "AWS::BedrockAgentCore::Gateway"
+        permissions_augment = ("bedrock-agentcore:ListTagsForResource",)
+
+    source_mapping = {"describe": DescribeWithTags}  # noqa: RUF012 - as c7n has it
+
+
+@resource_type("bedrock-agentcore-browser")
+class BedrockAgentCoreBrowser(QueryResourceManager):
+    """A browser of your own that agents use. Those of AWS are not among them.
+
+    .. code-block:: yaml
+
+        policies:
+          - name: browser-on-public-network
+            resource: aws.bedrock-agentcore-browser
+            filters:
+              - type: value
+                key: networkConfiguration.networkMode
+                value: PUBLIC
+    """
+
+    class resource_type(TypeInfo):  # noqa: N801 - c7n's name
+        service = "bedrock-agentcore-control"
+        permission_prefix = arn_service = "bedrock-agentcore"
+        enum_spec = ("list_browsers", "browserSummaries", {"type": "CUSTOM"})
+        detail_spec = ("get_browser", "browserId", "browserId", None)
+        arn = "browserArn"
+        arn_type = "browser-custom"
+        id = "browserId"
+        name = "name"
+        date = "createdAt"
+        cfn_type = "AWS::BedrockAgentCore::BrowserCustom"
         permissions_augment = ("bedrock-agentcore:ListTagsForResource",)
 
     source_mapping = {"describe": DescribeWithTags}  # noqa: RUF012 - as c7n has it

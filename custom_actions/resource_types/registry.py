@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 TYPES: Mapping[str, str] = {
+    "bedrock-agentcore-browser": "agentcore.BedrockAgentCoreBrowser",
     "bedrock-agentcore-gateway": "agentcore.BedrockAgentCoreGateway",
     "bedrock-agentcore-runtime": "agentcore.BedrockAgentCoreRuntime",
     "codebuild-report-group": "codebuild.CodeBuildReportGroup",

@@ -147,6 +147,9 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
     "aws.redshift": (
         {"ClusterIdentifier": "main"},
         "main", "arn:{p}:redshift:{r}:111111111111:cluster:main"),
+    "aws.bedrock-agentcore-browser": (
+        {"browserId": "b-1", "browserArn": "arn:{p}:bedrock-agentcore:{r}:111111111111:browser-custom/b-1"},
+        "b-1", "arn:{p}:bedrock-agentcore:{r}:111111111111:browser-custom/b-1"),
     "aws.bedrock-agentcore-gateway": (
         {"gatewayId": "g-1", "name": "n"}, "g-1", "arn:{p}:bedrock-agentcore:{r}:111111111111:gateway/g-1"),
     "aws.bedrock-agentcore-runtime": (
