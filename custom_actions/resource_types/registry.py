@@ -20,6 +20,7 @@ TYPES: Mapping[str, str] = {
     "redshift-serverless-namespace": "redshift_serverless.RedshiftServerlessNamespace",
     "redshift-serverless-workgroup": "redshift_serverless.RedshiftServerlessWorkgroup",
     "sagemaker-feature-group": "sagemaker.SagemakerFeatureGroup",
+    "sagemaker-monitoring-schedule": "sagemaker.SagemakerMonitoringSchedule",
 }
 """The name of each type, without `aws.`, and its class in this package, which is imported only when it is needed."""
 

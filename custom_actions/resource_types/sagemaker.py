@@ -1,4 +1,8 @@
-"""Feature groups of SageMaker. Source: SageMaker API, ListFeatureGroups and DescribeFeatureGroup."""
+"""Feature groups and monitoring schedules of SageMaker.
+
+Source: SageMaker API, ListFeatureGroups and DescribeFeatureGroup, ListMonitoringSchedules and
+DescribeMonitoringSchedule.
+"""
 from __future__ import annotations
 
 from c7n.query import DescribeWithResourceTags, QueryResourceManager, TypeInfo
@@ -28,6 +32,33 @@ class SagemakerFeatureGroup(QueryResourceManager):
         name = "FeatureGroupName"
         date = "CreationTime"
         cfn_type = "AWS::SageMaker::FeatureGroup"
+        universal_taggable = object()
+
+    source_mapping = {"describe": DescribeWithResourceTags}  # noqa: RUF012 - as c7n has it
+
+
+@resource_type("sagemaker-monitoring-schedule")
+class SagemakerMonitoringSchedule(QueryResourceManager):
+    """When a job looks at what a model was asked and what it answered, and which job.
+
+    .. code-block:: yaml
+
+        policies:
+          - name: monitoring-that-failed
+            resource: aws.sagemaker-monitoring-schedule
+            filters:
+              - MonitoringScheduleStatus: Failed
+    """
+
+    class resource_type(TypeInfo):  # noqa: N801 - c7n's name
+        service = "sagemaker"
+        enum_spec = ("list_monitoring_schedules", "MonitoringScheduleSummaries", None)
+        detail_spec = ("describe_monitoring_schedule", "MonitoringScheduleName", "MonitoringScheduleName", None)
+        arn = id = "MonitoringScheduleArn"
+        arn_type = "monitoring-schedule"
+        name = "MonitoringScheduleName"
+        date = "CreationTime"
+        cfn_type = "AWS::SageMaker::MonitoringSchedule"
         universal_taggable = object()
 
     source_mapping = {"describe": DescribeWithResourceTags}  # noqa: RUF012 - as c7n has it

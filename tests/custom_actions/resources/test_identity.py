@@ -164,6 +164,11 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
     "aws.sagemaker-feature-group": (
         {"FeatureGroupName": "f", "FeatureGroupArn": "arn:{p}:sagemaker:{r}:111111111111:feature-group/f"},
         "arn:{p}:sagemaker:{r}:111111111111:feature-group/f", "arn:{p}:sagemaker:{r}:111111111111:feature-group/f"),
+    "aws.sagemaker-monitoring-schedule": (
+        {"MonitoringScheduleName": "s",
+         "MonitoringScheduleArn": "arn:{p}:sagemaker:{r}:111111111111:monitoring-schedule/s"},
+        "arn:{p}:sagemaker:{r}:111111111111:monitoring-schedule/s",
+        "arn:{p}:sagemaker:{r}:111111111111:monitoring-schedule/s"),
     # The ends of both ARNs are random.
     "aws.redshift-serverless-namespace": (
         {"namespaceName": "n", "namespaceArn": "arn:{p}:redshift-serverless:{r}:111111111111:namespace/u"},
