@@ -1,6 +1,7 @@
-"""SageMaker: monitoring schedules, which moto lacks.
+"""SageMaker: monitoring schedules, and the list of feature groups, which moto lacks.
 
-Source: SageMaker's CreateMonitoringSchedule, DescribeMonitoringSchedule and ListMonitoringSchedules.
+Source: SageMaker's CreateMonitoringSchedule, DescribeMonitoringSchedule, ListMonitoringSchedules and
+ListFeatureGroups.
 """
 from __future__ import annotations
 
@@ -19,7 +20,9 @@ _OF_CONFIG = ("MonitoringJobDefinitionName", "MonitoringType")
 
 def apply() -> None:
     """Add the APIs. Once in a process."""
-    for operation in (create_monitoring_schedule, describe_monitoring_schedule, list_monitoring_schedules):
+    for operation in (
+        create_monitoring_schedule, describe_monitoring_schedule, list_monitoring_schedules, list_feature_groups,
+    ):
         setattr(SageMakerResponse, operation.__name__, operation)
 
 
@@ -50,6 +53,14 @@ def list_monitoring_schedules(request: Any) -> ActionResult:
         {**{key: value for key, value in each.items() if key != "MonitoringScheduleConfig"},
          **{key: value for key, value in each["MonitoringScheduleConfig"].items() if key in _OF_CONFIG}}
         for each in _kept(request).values()]})
+
+
+def list_feature_groups(request: Any) -> ActionResult:
+    """The feature groups in short."""
+    return ActionResult({"FeatureGroupSummaries": [
+        {"FeatureGroupName": each.feature_group_name, "FeatureGroupArn": each.arn, "CreationTime": each.creation_time,
+         "FeatureGroupStatus": "Created"}
+        for each in request.sagemaker_backend.feature_groups.values()]})
 
 
 def _kept(request: Any) -> dict[str, dict[str, Any]]:
