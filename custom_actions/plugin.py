@@ -44,6 +44,7 @@ ELEMENTS = (
     Element("eks", "action", "enable-logs", "eks.logs:EnableLogs"),
     Element("elb", "filter", "other-tls-policy", "elb.classic:OtherTlsPolicy"),
     Element("emr", "filter", "public-primary-node", "emr.primary:PublicPrimaryNode"),
+    Element("sagemaker-monitoring-schedule", "filter", "job-definition", "sagemaker.job_definition:JobDefinition"),
     Element("firewall", "action", "change-settings", "networkfirewall.protection:ChangeFirewall"),
     Element("fsx", "action", "change-settings", "fsx.open_zfs:ChangeOpenZfs"),
     Element("distribution", "filter", "missing-s3-origin", "cloudfront.s3_origins:MissingS3Origin"),
@@ -191,6 +192,7 @@ def register(packages: Iterable[str] = ()) -> None:
     from c7n.resources.aws import AWS
 
     from .patches import prepare_sessions
+    from .resource_types import add_types
 
     global _registered
     _archived.update(dict.fromkeys(in_packages(packages)))
@@ -198,6 +200,7 @@ def register(packages: Iterable[str] = ()) -> None:
         return
     _registered = True
     prepare_sessions()
+    add_types()
     AWS.resources.subscribe(_on_resource_type)
     for resource_class in list(AWS.resources.values()):
         _on_resource_type(AWS.resources, resource_class)

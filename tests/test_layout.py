@@ -15,7 +15,8 @@ ROOT = Path(__file__).parents[1]
 ELEMENTS = "custom_actions.elements"
 # May import from a lower level only; elements also from each other, but not in a circle.
 LEVELS: Mapping[str, int] = {
-    "custom_actions.aws": 1, "custom_actions.fixing": 2, "custom_actions.resources": 3,
+    "custom_actions.aws": 1, "custom_actions.resource_types": 1, "custom_actions.fixing": 2,
+    "custom_actions.resources": 3,
     "custom_actions.exceptions": 4, ELEMENTS: 5, "custom_actions.functions": 6, "custom_actions.patches": 7,
     "guardrails.sandbox": 1, "guardrails.accounts": 1, "guardrails.policies": 2, "guardrails.mailer": 4,
     "guardrails.cases": 3, "guardrails.settings": 3, "guardrails.results": 3, "guardrails.assessment": 4,

@@ -233,6 +233,14 @@ READ = (
         Target("c7n.resources.aws:AWS.resources.subscribe", "(func)"),
         Target("c7n.resources.aws:AWS.resources.values", "()"),
     )),
+    Read("custom_actions/resource_types/registry.py", "c7n finds our resource types where it finds its own", (
+        Target("c7n.resources.resource_map:ResourceMap"),
+        Target("c7n.resources.aws:AWS.resource_map", text="resource_map = ResourceMap"),
+        Target("c7n.provider:import_resource_classes", "(resource_map, resource_types)",
+               text="rmodule, rclass = resource_map[rtype].rsplit('.', 1)"),
+        Target("c7n.manager:resources.register", "(name, klass=None, condition=True, condition_message='Missing "
+               "dependency for {}', aliases=None)"),
+    )),
     Read("custom_actions/elements/native/recorder.py", "while an action of c7n processes a resource, its calls are "
          "recorded: the method is replaced for that time", (
              Target("botocore.client:BaseClient._make_api_call", "(self, operation_name, api_params)"),

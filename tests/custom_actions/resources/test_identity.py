@@ -147,6 +147,35 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
     "aws.redshift": (
         {"ClusterIdentifier": "main"},
         "main", "arn:{p}:redshift:{r}:111111111111:cluster:main"),
+    "aws.bedrock-agentcore-browser": (
+        {"browserId": "b-1", "browserArn": "arn:{p}:bedrock-agentcore:{r}:111111111111:browser-custom/b-1"},
+        "b-1", "arn:{p}:bedrock-agentcore:{r}:111111111111:browser-custom/b-1"),
+    "aws.bedrock-agentcore-gateway": (
+        {"gatewayId": "g-1", "name": "n"}, "g-1", "arn:{p}:bedrock-agentcore:{r}:111111111111:gateway/g-1"),
+    "aws.bedrock-agentcore-runtime": (
+        {"agentRuntimeId": "a-1", "agentRuntimeArn": "arn:{p}:bedrock-agentcore:{r}:111111111111:runtime/a-1"},
+        "a-1", "arn:{p}:bedrock-agentcore:{r}:111111111111:runtime/a-1"),
+    "aws.codebuild-report-group": (
+        {"name": "b", "arn": "arn:{p}:codebuild:{r}:111111111111:report-group/b"},
+        "arn:{p}:codebuild:{r}:111111111111:report-group/b", "arn:{p}:codebuild:{r}:111111111111:report-group/b"),
+    "aws.kafka-connector": (
+        {"connectorName": "c", "connectorArn": "arn:{p}:kafkaconnect:{r}:111111111111:connector/c/1"},
+        "arn:{p}:kafkaconnect:{r}:111111111111:connector/c/1", "arn:{p}:kafkaconnect:{r}:111111111111:connector/c/1"),
+    "aws.sagemaker-feature-group": (
+        {"FeatureGroupName": "f", "FeatureGroupArn": "arn:{p}:sagemaker:{r}:111111111111:feature-group/f"},
+        "arn:{p}:sagemaker:{r}:111111111111:feature-group/f", "arn:{p}:sagemaker:{r}:111111111111:feature-group/f"),
+    "aws.sagemaker-monitoring-schedule": (
+        {"MonitoringScheduleName": "s",
+         "MonitoringScheduleArn": "arn:{p}:sagemaker:{r}:111111111111:monitoring-schedule/s"},
+        "arn:{p}:sagemaker:{r}:111111111111:monitoring-schedule/s",
+        "arn:{p}:sagemaker:{r}:111111111111:monitoring-schedule/s"),
+    # The ends of both ARNs are random.
+    "aws.redshift-serverless-namespace": (
+        {"namespaceName": "n", "namespaceArn": "arn:{p}:redshift-serverless:{r}:111111111111:namespace/u"},
+        "n", "arn:{p}:redshift-serverless:{r}:111111111111:namespace/u"),
+    "aws.redshift-serverless-workgroup": (
+        {"workgroupName": "w", "workgroupArn": "arn:{p}:redshift-serverless:{r}:111111111111:workgroup/u"},
+        "w", "arn:{p}:redshift-serverless:{r}:111111111111:workgroup/u"),
     "aws.sagemaker-data-quality-job-definition": (
         {"JobDefinitionName": "n",
          "JobDefinitionArn": "arn:{p}:sagemaker:{r}:111111111111:data-quality-job-definition/n"},

@@ -1,0 +1,1 @@
+"""The job that a monitoring schedule runs."""
