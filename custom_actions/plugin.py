@@ -51,6 +51,7 @@ ELEMENTS = (
     Element("account", "filter", "deleted-trail", "cloudtrail.elements:DeletedTrail"),
     Element("account", "filter", "log-alarm", "monitoring.elements:LogAlarm"),
     Element("account", "action", "create-log-alarm", "monitoring.elements:CreateLogAlarm"),
+    Element("backup-vault", "filter", "unencrypted-recovery-points", "backup.recovery:UnencryptedRecoveryPoints"),
     Element("rest-api", "filter", "open-beyond-vpcs", "apigateway.elements:OpenBeyondVpcs"),
     Element("rest-api", "filter", "open-beyond-networks", "apigateway.elements:OpenBeyondNetworks"),
     Element("rest-stage", "action", "encrypt-cache", "apigateway.elements:EncryptCache"),
@@ -76,6 +77,8 @@ ELEMENTS = (
     Element("s3", "filter", "outside-actions", "s3.outside:OutsideActions"),
     Element("s3", "filter", "acl-grants", "s3.outside:AclGrants"),
     Element("s3", "filter", "no-lifecycle", "s3.lifecycle:NoLifecycle"),
+    Element("s3", "filter", "no-notifications", "s3.events_and_locks:NoNotifications"),
+    Element("s3", "filter", "no-object-lock", "s3.events_and_locks:NoObjectLock"),
     Element("s3", "action", "abort-incomplete-uploads", "s3.lifecycle:AbortIncompleteUploads"),
     Element("s3", "action", "remove-outside-actions", "s3.remove_outside:RemoveOutsideActions"),
     Element("s3", "action", "remove-acl-grants", "s3.remove_outside:RemoveAclGrants"),
@@ -233,7 +236,7 @@ def _on_resource_type(registry: Any, resource_class: Any) -> None:
     from .exceptions import TYPE, Excepted
     from .fixing import FixNotify
     from .patches import DoesNotFit, install, isolate
-    from .resources import use_endpoint_of_environment
+    from .resources import list_all, use_endpoint_of_environment
 
     try:
         install()
@@ -244,6 +247,7 @@ def _on_resource_type(registry: Any, resource_class: Any) -> None:
         raise SystemExit(str(error)) from None
     isolate(resource_class)
     use_endpoint_of_environment(resource_class)
+    list_all(resource_class)
     if "scope" not in resource_class.filter_registry:
         resource_class.filter_registry.register("scope", for_resource(resource_class))
     if "only-resources" not in resource_class.filter_registry:
