@@ -141,6 +141,7 @@ ELEMENTS = (
     Element("account", "action", "block-snapshot-sharing", "account.snapshots:BlockSnapshotSharing"),
     Element("elasticbeanstalk-environment", "filter", "environment-setting",
             "elasticbeanstalk.settings:EnvironmentSetting"),
+    Element("account", "filter", "vpc-block-public-access", "vpc.block:VpcBlockPublicAccess"),
     Element("account", "filter", "missing-contact", "account.contact:MissingContact"),
     Element("account", "filter", "inspector-scan-off", "inspector.scanning:InspectorScanOff"),
     Element("account", "filter", "macie-off", "macie.session:MacieOff"),
