@@ -25,6 +25,7 @@ ELEMENTS = (
     Element("ecr", "filter", "not-scanned", "ecr.scanning:NotScanned"),
     Element("ecs-task-definition", "filter", "latest-revision", "ecs.latest_revision:LatestRevision"),
     Element("efs", "filter", "access-point", "efs.access:AccessPoint"),
+    Element("efs", "filter", "not-in-backup-plan", "backup.plans:NotInBackupPlan"),
     Element("efs", "filter", "no-automatic-backup", "efs.backup:NoAutomaticBackup"),
     Element("efs", "action", "change-settings", "efs.backup:ChangeFileSystem"),
     Element("efs", "filter", "public-mount-target", "efs.access:PublicMountTarget"),
