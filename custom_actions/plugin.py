@@ -44,6 +44,7 @@ ELEMENTS = (
     Element("eks", "action", "enable-logs", "eks.logs:EnableLogs"),
     Element("elb", "filter", "other-tls-policy", "elb.classic:OtherTlsPolicy"),
     Element("emr", "filter", "public-primary-node", "emr.primary:PublicPrimaryNode"),
+    Element("firewall", "filter", "missing-log-destination", "networkfirewall.logs:MissingLogDestination"),
     Element("firewall", "action", "change-settings", "networkfirewall.protection:ChangeFirewall"),
     Element("fsx", "action", "change-settings", "fsx.open_zfs:ChangeOpenZfs"),
     Element("distribution", "filter", "missing-s3-origin", "cloudfront.s3_origins:MissingS3Origin"),

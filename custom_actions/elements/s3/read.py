@@ -4,7 +4,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ...aws import absent
+from ...aws import absent, call, code_of
+
+_EXISTS = ("301", "403")
+_MISSING = ("404", "NoSuchBucket")
 
 
 def block_of(operation: Callable[..., Any], **parameters: Any) -> Mapping[str, Any]:
@@ -22,3 +25,19 @@ def policy_of(client: Any, name: str) -> str | None:
     """The policy of the bucket `name`; None if it has none. Raises ClientError."""
     answer = absent(client.get_bucket_policy, "NoSuchBucketPolicy", Bucket=name)
     return answer["Policy"] if answer else None
+
+
+def bucket_exists(client: Any, bucket: str) -> bool:
+    """Whether the bucket exists, in any account. Raises ClientError if S3 does not tell.
+
+    Source: S3's HeadBucket, which answers 404 for a bucket that does not exist, 403 for one that the caller may not
+    read, and 301 for one of another region.
+    """
+    try:
+        call(client.head_bucket, Bucket=bucket)
+    except client.exceptions.ClientError as error:
+        if code_of(error) in _MISSING:
+            return False
+        if code_of(error) not in _EXISTS:
+            raise
+    return True
