@@ -26,6 +26,7 @@ ELEMENTS = (
     Element("ecr", "filter", "not-scanned", "ecr.scanning:NotScanned"),
     Element("ecs-task-definition", "filter", "latest-revision", "ecs.latest_revision:LatestRevision"),
     Element("efs", "filter", "access-point", "efs.access:AccessPoint"),
+    Element("efs", "filter", "not-in-backup-plan", "backup.plans:NotInBackupPlan"),
     Element("efs", "filter", "no-automatic-backup", "efs.backup:NoAutomaticBackup"),
     Element("efs", "action", "change-settings", "efs.backup:ChangeFileSystem"),
     Element("efs", "filter", "public-mount-target", "efs.access:PublicMountTarget"),
@@ -45,6 +46,7 @@ ELEMENTS = (
     Element("elb", "filter", "other-tls-policy", "elb.classic:OtherTlsPolicy"),
     Element("emr", "filter", "public-primary-node", "emr.primary:PublicPrimaryNode"),
     Element("sagemaker-monitoring-schedule", "filter", "job-definition", "sagemaker.job_definition:JobDefinition"),
+    Element("firewall", "filter", "missing-log-destination", "networkfirewall.logs:MissingLogDestination"),
     Element("firewall", "action", "change-settings", "networkfirewall.protection:ChangeFirewall"),
     Element("fsx", "action", "change-settings", "fsx.open_zfs:ChangeOpenZfs"),
     Element("distribution", "filter", "missing-s3-origin", "cloudfront.s3_origins:MissingS3Origin"),
@@ -55,6 +57,7 @@ ELEMENTS = (
     Element("account", "filter", "deleted-trail", "cloudtrail.elements:DeletedTrail"),
     Element("account", "filter", "log-alarm", "monitoring.elements:LogAlarm"),
     Element("account", "action", "create-log-alarm", "monitoring.elements:CreateLogAlarm"),
+    Element("backup-vault", "filter", "unencrypted-recovery-points", "backup.recovery:UnencryptedRecoveryPoints"),
     Element("rest-api", "filter", "open-beyond-vpcs", "apigateway.elements:OpenBeyondVpcs"),
     Element("rest-api", "filter", "open-beyond-networks", "apigateway.elements:OpenBeyondNetworks"),
     Element("rest-stage", "action", "encrypt-cache", "apigateway.elements:EncryptCache"),
@@ -80,6 +83,8 @@ ELEMENTS = (
     Element("s3", "filter", "outside-actions", "s3.outside:OutsideActions"),
     Element("s3", "filter", "acl-grants", "s3.outside:AclGrants"),
     Element("s3", "filter", "no-lifecycle", "s3.lifecycle:NoLifecycle"),
+    Element("s3", "filter", "no-notifications", "s3.events_and_locks:NoNotifications"),
+    Element("s3", "filter", "no-object-lock", "s3.events_and_locks:NoObjectLock"),
     Element("s3", "action", "abort-incomplete-uploads", "s3.lifecycle:AbortIncompleteUploads"),
     Element("s3", "action", "remove-outside-actions", "s3.remove_outside:RemoveOutsideActions"),
     Element("s3", "action", "remove-acl-grants", "s3.remove_outside:RemoveAclGrants"),
@@ -142,6 +147,7 @@ ELEMENTS = (
     Element("account", "action", "block-snapshot-sharing", "account.snapshots:BlockSnapshotSharing"),
     Element("elasticbeanstalk-environment", "filter", "environment-setting",
             "elasticbeanstalk.settings:EnvironmentSetting"),
+    Element("account", "filter", "vpc-block-public-access", "vpc.block:VpcBlockPublicAccess"),
     Element("account", "filter", "missing-contact", "account.contact:MissingContact"),
     Element("account", "filter", "inspector-scan-off", "inspector.scanning:InspectorScanOff"),
     Element("account", "filter", "macie-off", "macie.session:MacieOff"),
@@ -240,7 +246,7 @@ def _on_resource_type(registry: Any, resource_class: Any) -> None:
     from .exceptions import TYPE, Excepted
     from .fixing import FixNotify
     from .patches import DoesNotFit, install, isolate
-    from .resources import use_endpoint_of_environment
+    from .resources import list_all, use_endpoint_of_environment
 
     try:
         install()
@@ -251,6 +257,7 @@ def _on_resource_type(registry: Any, resource_class: Any) -> None:
         raise SystemExit(str(error)) from None
     isolate(resource_class)
     use_endpoint_of_environment(resource_class)
+    list_all(resource_class)
     if "scope" not in resource_class.filter_registry:
         resource_class.filter_registry.register("scope", for_resource(resource_class))
     if "only-resources" not in resource_class.filter_registry:

@@ -51,7 +51,7 @@ from ..resources import (
     resource_id,
 )
 
-_OWN_AUGMENT = ("emr", "launch-template-version")
+_OWN_AUGMENT = ("emr", "emr-security-configuration", "launch-template-version")
 """The types with policies of ours whose class overrides c7n's `augment`."""
 
 

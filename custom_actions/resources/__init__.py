@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .endpoint import use_endpoint_of_environment
     from .filtering import BEFORE_FILTERS, filtered, readable
     from .identity import resource_arn, resource_id, resource_name, resource_tags
+    from .listing import list_all
     from .matched_values import evidence, sentence
     from .passed import PASSED, SWITCH, PassedResources, ResourceList, ResourceName, keep_passed, list_file
     from .reach import whole_account
@@ -35,6 +36,7 @@ __getattr__, __all__ = face(
     endpoint=("use_endpoint_of_environment",),
     filtering=("BEFORE_FILTERS", "filtered", "readable"),
     identity=("resource_arn", "resource_id", "resource_name", "resource_tags"),
+    listing=("list_all",),
     matched_values=("evidence", "sentence"),
     passed=(
         "PASSED", "PassedResources", "ResourceList", "ResourceName", "SWITCH", "keep_passed", "list_file",

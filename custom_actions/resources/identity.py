@@ -47,6 +47,8 @@ _FORMS: Mapping[str, str] = {
     "rest-stage": "apigateway:{region}::/restapis/{restApiId}/stages/{stageName}",
     "rest-vpclink": "apigateway:{region}::/vpclinks/{id}",
     "s3": "s3:::{Name}",
+    # It belongs to no region, and its ARN has its alias.
+    "s3-access-point-multi": "s3::{account}:accesspoint/{Alias}",
     "shield-attack": "shield::{account}:attack/{AttackId}",
     "transit-attachment": "ec2:{region}:{account}:transit-gateway-attachment/{TransitGatewayAttachmentId}",
 }
@@ -59,6 +61,8 @@ _LISTED_IDS: Mapping[str, str] = dict.fromkeys((
     "sagemaker-data-quality-job-definition", "sagemaker-model-bias-job-definition",
     "sagemaker-model-explainability-job-definition", "sagemaker-model-quality-job-definition",
 ), "MonitoringJobDefinitionArn")
+# c7n makes one up, and AWS has none.
+_WITHOUT_ARN = frozenset({"emr-security-configuration"})
 # Route 53's ARNs contain neither region nor account.
 _WITHOUT_ACCOUNT = frozenset({"healthcheck", "hostedzone"})
 _OWN = ("Arn", "arn", "ARN", "LaunchConfigurationARN", "ClusterArn")
@@ -103,7 +107,7 @@ def resource_arn(resource: Mapping[str, Any], resource_type: Any, account: str, 
         filled = _filled(form, resource, region=region, account=account, path=str(resource.get("Path") or "/"))
         return f"arn:{partition}:{filled}" if filled else ""
     identity = _value(resource, meta.id)
-    if own is False or identity is None or getattr(meta, "arn_type", None) is None:
+    if own is False or kind.type in _WITHOUT_ARN or identity is None or getattr(meta, "arn_type", None) is None:
         return ""
     return str(generate_arn(
         meta.arn_service or meta.service,

@@ -1,7 +1,6 @@
 """The filter `missing-s3-origin` on `aws.distribution`.
 
-Source: S3's HeadBucket, which answers 404 for a bucket that does not exist, and 403 for one that the caller may
-not read; Amazon S3's user guide, "Virtual hosting of buckets", for the domain names.
+Source: Amazon S3's user guide, "Virtual hosting of buckets", for the domain names.
 """
 from __future__ import annotations
 
@@ -11,12 +10,10 @@ from typing import Any
 from c7n.filters import Filter
 from c7n.utils import local_session, type_schema
 
-from ...aws import call, code_of
+from ..s3 import bucket_exists
 
 _REGION = r"[a-z]{2}(?:-[a-z]+)+-\d"
 _BUCKET = re.compile(rf"(?P<bucket>.+)\.s3(?:[.-]{_REGION}|\.dualstack\.{_REGION})?\.amazonaws\.com(?:\.cn)?")
-_EXISTS = ("301", "403")
-_MISSING = ("404", "NoSuchBucket")
 
 
 def bucket_of(domain: str) -> str:
@@ -57,20 +54,8 @@ class MissingS3Origin(Filter):
             origins = (each.get("Origins") or {}).get("Items") or ()
             buckets = {bucket_of(origin["DomainName"]) for origin in origins if "S3OriginConfig" in origin} - {""}
             for bucket in buckets - known.keys():
-                known[bucket] = _exists(client, bucket)
+                known[bucket] = bucket_exists(client, bucket)
             if missing := sorted(bucket for bucket in buckets if not known[bucket]):
                 each[self.annotation_key] = missing
                 found.append(each)
         return found
-
-
-def _exists(client: Any, bucket: str) -> bool:
-    """Whether the bucket exists. Raises ClientError if S3 does not tell."""
-    try:
-        call(client.head_bucket, Bucket=bucket)
-    except client.exceptions.ClientError as error:
-        if code_of(error) in _MISSING:
-            return False
-        if code_of(error) not in _EXISTS:
-            raise
-    return True

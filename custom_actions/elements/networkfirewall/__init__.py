@@ -1,1 +1,1 @@
-"""Firewalls of Network Firewall: protection against changes."""
+"""Firewalls of Network Firewall: protection against changes, and the destinations of their logs."""

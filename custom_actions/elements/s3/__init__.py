@@ -12,11 +12,11 @@ from ...face import face
 if TYPE_CHECKING:
     from .document import Statement, conditions, everyone, statements, values
     from .lifecycle import lifecycle_of
-    from .read import block_of, policy_of
+    from .read import block_of, bucket_exists, policy_of
 
 __getattr__, __all__ = face(
     __name__,
     document=("Statement", "conditions", "everyone", "statements", "values"),
     lifecycle=("lifecycle_of",),
-    read=("block_of", "policy_of"),
+    read=("block_of", "bucket_exists", "policy_of"),
 )

@@ -1,4 +1,4 @@
-"""S3: what makes a bucket policy public, all grants of an ACL, MFA delete, and the regions of a list of buckets."""
+"""S3: what makes a bucket policy public, all grants of an ACL, MFA delete, EventBridge, and the regions of buckets."""
 from __future__ import annotations
 
 import ipaddress
@@ -30,6 +30,7 @@ def apply() -> None:
     _show_every_grant()
     _keep_mfa_delete()
     _list_regions()
+    _show_eventbridge()
 
 
 def _fix_policy_status() -> None:
@@ -128,3 +129,23 @@ def _list_regions() -> None:
             "Owner": {"ID": "bcaf1ffd86f41161ca5fb16fd081034f", "DisplayName": "webfile"}, "Buckets": shown,
             **({"ContinuationToken": page[-1].name} if len(page) < len(left) else {}),
         }))
+
+
+def _show_eventbridge() -> None:
+    """A bucket that sends its events to EventBridge says so, with an empty element. moto keeps it and does not show it.
+
+    Source: the S3 API's GetBucketNotificationConfiguration: EventBridgeConfiguration.
+    """
+    original = S3Response.get_bucket_notification
+    end, element = "</NotificationConfiguration>", "<EventBridgeConfiguration></EventBridgeConfiguration>"
+
+    @replaces(S3Response, "get_bucket_notification")
+    def get_bucket_notification(call: Any) -> Any:
+        status, headers, body = original(call)
+        found = call.backend.get_bucket_notification_configuration(call.bucket_name)
+        if found is None or found.event_bridge is None:
+            return status, headers, body
+        text = body.decode() if isinstance(body, bytes) else body
+        # Without other receivers the element is empty.
+        text = f"{text[:-2]}>{end}" if text.endswith("/>") else text
+        return status, headers, text.replace(end, element + end)

@@ -320,10 +320,26 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
     "aws.vpc": ({"VpcId": "vpc-1"}, "vpc-1", "arn:{p}:ec2:{r}:111111111111:vpc/vpc-1"),
     "aws.vpn-connection": (
         {"VpnConnectionId": "vpn-1"}, "vpn-1", "arn:{p}:ec2:{r}:111111111111:vpn-connection/vpn-1"),
+    "aws.s3-access-point-multi": (
+        {"Name": "n", "Alias": "a.mrap"}, "n", "arn:{p}:s3::111111111111:accesspoint/a.mrap"),
+    "aws.backup-vault": (
+        {"BackupVaultName": "v", "BackupVaultArn": "arn:{p}:backup:{r}:111111111111:backup-vault:v"},
+        "v", "arn:{p}:backup:{r}:111111111111:backup-vault:v"),
+    "aws.client-vpn-endpoint": (
+        {"ClientVpnEndpointId": "cvpn-endpoint-1"},
+        "cvpn-endpoint-1", "arn:{p}:ec2:{r}:111111111111:client-vpn-endpoint/cvpn-endpoint-1"),
+    "aws.connect-instance": (
+        {"Id": "i-1", "InstanceAlias": "a", "Arn": "arn:{p}:connect:{r}:111111111111:instance/i-1"},
+        "i-1", "arn:{p}:connect:{r}:111111111111:instance/i-1"),
+    "aws.ec2-spot-fleet-request": (
+        {"SpotFleetRequestId": "sfr-1"}, "sfr-1", "arn:{p}:ec2:{r}:111111111111:spot-fleet-request/sfr-1"),
+    "aws.log-group": (
+        {"logGroupName": "g", "arn": "arn:{p}:logs:{r}:111111111111:log-group:g:*"},
+        "g", "arn:{p}:logs:{r}:111111111111:log-group:g"),
     "aws.workspaces": (
         {"WorkspaceId": "ws-1"}, "ws-1", "arn:{p}:workspaces:{r}:111111111111:workspace/ws-1"),
 }
-WITHOUT_ARN = {"aws.config-recorder"}
+WITHOUT_ARN = {"aws.config-recorder", "aws.emr-security-configuration"}
 """Types of which c7n knows no ARN."""
 PLACES = (("aws", "eu-west-1"), ("aws-cn", "cn-north-1"), ("aws-us-gov", "us-gov-west-1"))
 WELL_FORMED = re.compile(r"arn:aws(-cn|-us-gov)?:[a-z0-9-]+:[a-z0-9-]*:(\d{12})?:\S+")
@@ -362,6 +378,7 @@ def test_its_arn_and_id(resource_type: str, partition: str, region: str) -> None
      "arn:aws:ec2:eu-west-1:111111111111:transit-gateway-attachment/tgw-attach-1"),
     # AWS has none for these, and we invent none.
     ("aws.config-recorder", {"name": "default"}, ""),
+    ("aws.emr-security-configuration", {"Name": "s"}, ""),
     ("aws.log-metric", {"filterName": "f", "logGroupName": "g"}, ""),
     ("aws.efs-mount-target", {"MountTargetId": "fsmt-1"}, ""),
     # A field that the form needs is not there.

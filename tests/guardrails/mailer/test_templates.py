@@ -208,7 +208,8 @@ def test_every_shipped_type_is_named_as_c7n_names_it(moto: Moto, tmp_path: Path)
             resource.setdefault(own, f"arn:aws:x:::{own}")
         text = rendered({**message, "policy": data, "resources": [resource]}, "guardrails.txt")
         if type_ not in ("aws.account", "aws.rest-stage", "aws.rds-snapshot", "aws.launch-config", "aws.emr",
-                         "aws.launch-template-version", "aws.config-recorder"):
+                         "aws.launch-template-version", "aws.config-recorder", "aws.emr-security-configuration",
+                         "aws.log-group", "aws.s3-access-point-multi"):
             assert f"    {manager.get_arns([resource])[0]}\n" in text, (type_, text)
         shown = "stageName" if type_ == "aws.rest-stage" else model.name if "arn" in model.id.lower() else None
         shown = "TopicArn" if type_ == "aws.sns" else shown  # its display name is mostly empty

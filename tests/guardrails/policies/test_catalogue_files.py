@@ -30,7 +30,7 @@ def write(place: Path, name: str, *requirements: str, head: str = HEAD) -> Path:
     ("pci-dss-4.0", 107, None, False),
     ("aws-fsbp", 369, 369, True),
     ("cis-aws-6.0", 63, 35, True),
-    ("securityhub-other", 43, 43, False),
+    ("securityhub-other", 45, 45, False),
 ])
 def test_our_catalogues_are_complete(name: str, total: int, automatable: int | None, whole: bool) -> None:
     catalogue = load_catalogues()[name]

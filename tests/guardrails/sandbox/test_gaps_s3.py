@@ -83,3 +83,12 @@ def test_a_list_of_buckets_has_regions_and_pages_if_it_is_asked_for_them(moto: M
     assert pages == [[("bucket-a", "us-east-1"), ("bucket-b", "eu-west-1")], [("bucket-c", "eu-west-1")]]
     assert [bucket["Name"] for bucket in s3.list_buckets(BucketRegion="eu-west-1", Prefix="bucket-b")["Buckets"]] == [
         "bucket-b"]
+
+
+def test_a_bucket_says_that_its_events_go_to_eventbridge(moto: Moto) -> None:
+    s3 = moto.client("s3")
+    s3.create_bucket(Bucket="events")
+    assert "EventBridgeConfiguration" not in s3.get_bucket_notification_configuration(Bucket="events")
+    s3.put_bucket_notification_configuration(
+        Bucket="events", NotificationConfiguration={"EventBridgeConfiguration": {}})
+    assert s3.get_bucket_notification_configuration(Bucket="events")["EventBridgeConfiguration"] == {}

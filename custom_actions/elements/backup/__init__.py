@@ -1,0 +1,1 @@
+"""Elements for AWS Backup."""
