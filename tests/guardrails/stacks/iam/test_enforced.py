@@ -25,7 +25,7 @@ from .conftest import Enforced
 # moto computes another signature than the client for what these call, and refuses everybody.
 NOT_JUDGED = (
     "access-analyzer-", "agentcore-", "apigateway-", "appsync-", "backup-", "cloudfront-", "connect-", "efs-", "eks-",
-    "guardduty-", "lambda-", "macie-", "mq-", "msk-", "route53-", "s3-account-")
+    "guardduty-", "lambda-", "macie-", "mq-", "msk-", "route53-", "s3-account-", "securityhub-")
 POLICIES = {policy.name: policy for policy in load()}
 # One fix of each service that moto judges, c7n's own and ours, and a permission that it cannot do without.
 FIXES = {
