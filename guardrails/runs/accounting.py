@@ -240,10 +240,11 @@ def judge(output: Output, *, did_not_end: str = "it was started but did not fini
     if output.resources is None:
         return Judgement(state_of(logged[-1]), logged[-1]) if logged else None
     resources, cut = _resources(output.resources)
-    if cut:
-        return Judgement(State.ERROR, f"its output is incomplete: {cut}", resources)
+    # A process that was killed while it wrote its resources leaves them cut, too.
     if output.metadata is None:
         return Judgement(State.NOT_RUN, did_not_end, resources)
+    if cut:
+        return Judgement(State.ERROR, f"its output is incomplete: {cut}", resources)
     try:
         unknown = _unknown(output.unknown)
     except ValueError as error:

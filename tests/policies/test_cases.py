@@ -32,6 +32,7 @@ ONE_PAGE = {
     ("iam", "ListAttachedUserPolicies"): "20 of a user at most, and 100 on a page",
     ("iam", "ListMFADevices"): "eight of a user at most",
     ("iam", "ListUserPolicies"): "their total size is limited to 2,048 characters, and 100 are on a page",
+    ("sagemaker", "DescribeFeatureGroup"): "only its list of features has pages, and no policy looks at features",
     ("resourcegroupstaggingapi", "GetResources"): "c7n names 20 resources in a call, and 100 are on a page",
 }
 """What c7n reads with a single call although the API has pages, and why one page is enough."""

@@ -55,6 +55,8 @@ def test_complete_output_has_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("output", "log", "state", "reason"), [
     ({"resources": '[{"Name": '}, "", State.ERROR, "incomplete"),
     ({"metadata": False}, "", State.NOT_RUN, "did not finish"),
+    # Killed while it wrote its resources: that is the reason, not the cut file.
+    ({"resources": "", "metadata": False}, "", State.NOT_RUN, "did not finish"),
     ({"resources": None, "log": f"{NOW} - custodian.output - ERROR - Error while executing policy\n"
       "Traceback (most recent call last):\n  File x\nbotocore.exceptions.ClientError: An error occurred "
       "(UnauthorizedOperation) when calling DescribeVolumes\n"}, "", State.DENIED, "DescribeVolumes"),
