@@ -1,6 +1,7 @@
 """docs/reliability.md: its table is complete, what it names exists, and a run of the whole suite compares it."""
 from __future__ import annotations
 
+import gc
 import re
 import sys
 from collections.abc import Callable
@@ -64,6 +65,9 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     # Each run has another file of the same name.
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     (tmp_path / "tests").mkdir()
+    # pytest's end collects garbage several times, among the millions of objects of the tests before.
+    gc.collect()
+    gc.freeze()
 
     def run(*arguments: str, fixes: list[str] = FIXES, fails: str = "", page: str | None = None) -> tuple[int, str]:
         content = written(f"`{PROOF}`", {fix: {"throttled": 1} for fix in FIXES}) if page is None else page

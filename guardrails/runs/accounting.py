@@ -76,6 +76,13 @@ _NO_ENDPOINT = re.compile(
     r'Could not connect to the endpoint URL: "https://([a-z0-9-]+)\.([a-z]+-[a-z-]+-\d+)\.amazonaws\.com(?:\.cn)?/[^"\s]*"')
 # Where an endpoint is not named as the service.
 _ENDPOINTS = {"email": "ses"}
+_OFFERED_IN = {"bedrock-agentcore-control": frozenset({
+    "us-east-1", "us-east-2", "us-west-2", "ap-northeast-1", "ap-south-1", "ap-southeast-1", "ap-southeast-2",
+    "eu-central-1", "eu-west-1"})}
+"""Services of which botocore has no list of regions, with theirs. Source: AWS General Reference, "Service endpoints".
+
+A region that AWS has added since does no harm: its endpoint can be reached.
+"""
 _REASON_LIMIT = 300
 Key = tuple[str, str, str]
 
@@ -271,16 +278,20 @@ def judge(output: Output, *, did_not_end: str = "it was started but did not fini
 def missing_service(error: str, region: str) -> str:
     """The service whose endpoint could not be reached because AWS does not offer it in the region; else empty.
 
-    Both must hold: the endpoint could not be reached, and botocore knows the service in other regions only.
+    Both must hold: the endpoint could not be reached, and botocore, or `_OFFERED_IN`, knows the service in other
+    regions only.
     """
     found = _NO_ENDPOINT.fullmatch(error)
     if not found or found[2] != region:
         return ""
     session, service = get_session(), _ENDPOINTS.get(found[1], found[1])
     try:
-        here = session.get_available_regions(service, session.get_partition_for_region(region))
+        partition = session.get_partition_for_region(region)
     except UnknownRegionError:
         return ""
+    if service in _OFFERED_IN:
+        return service if region not in _OFFERED_IN[service] else ""
+    here = session.get_available_regions(service, partition)
     return service if session.get_available_regions(service) and region not in here else ""
 
 

@@ -11,7 +11,7 @@ from ..conftest import Cloud, guardrails
 
 POLICIES = Path(__file__).parents[3] / "policies"
 # Databases, file systems and trails.
-SERVICES = ("rds", "rds-snapshot", "dynamodb-table", "efs", "cloudtrail")
+SERVICES = ("rds", "rds-cluster", "rds-snapshot", "dynamodb-table", "efs", "cloudtrail")
 ENCRYPTED = "rds-storage-encrypted"
 
 

@@ -95,6 +95,10 @@ UNREACHABLE = 'Could not connect to the endpoint URL: "https://{}/"'
     ("cn-north-1", "macie2.cn-north-1.amazonaws.com.cn", "macie2"),
     ("cn-north-1", "email.cn-north-1.amazonaws.com.cn", "ses"),
     ("us-gov-west-1", "appsync.us-gov-west-1.amazonaws.com", "appsync"),
+    # botocore has no list of this service's regions.
+    ("eu-south-2", "bedrock-agentcore-control.eu-south-2.amazonaws.com", "bedrock-agentcore-control"),
+    ("us-gov-west-1", "bedrock-agentcore-control.us-gov-west-1.amazonaws.com", "bedrock-agentcore-control"),
+    ("us-east-1", "bedrock-agentcore-control.us-east-1.amazonaws.com", ""),
     # Offered there, so the network is at fault; a service or region that botocore does not know; another host.
     ("cn-north-1", "ec2.cn-north-1.amazonaws.com.cn", ""),
     ("eu-west-1", "nosuch.eu-west-1.amazonaws.com", ""),

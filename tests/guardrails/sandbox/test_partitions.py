@@ -16,7 +16,9 @@ from guardrails.sandbox import Sandbox
 
 ACCOUNT = "111111111111"
 PARTITIONS = {"us-gov-west-1": "aws-us-gov", "cn-north-1": "aws-cn"}
-NOT_THERE = {"us-gov-west-1": {"appsync", "macie"}, "cn-north-1": {"cognito", "macie", "ses", "workspace"}}
+NOT_THERE = {
+    "us-gov-west-1": {"agentcore", "appsync", "macie"},
+    "cn-north-1": {"agentcore", "cognito", "connect", "macie", "ses", "workspace"}}
 """The services that a region has not, by the first word of their policies' names."""
 TRUST = {"Version": "2012-10-17", "Statement": [
     {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
