@@ -118,10 +118,11 @@ def _plain(resource: dict[str, Any]) -> dict[str, Any]:
     """What AWS says of the resource: c7n's own annotations, and times, left out.
 
     c7n draws lots whether it asks for instances' tags a second time, which makes no tags an empty list. It leaves the
-    metadata of a response on secrets.
+    metadata of a response on secrets. Every five minutes a database can be restored to a later time.
     """
     own = {key: value for key, value in resource.items()
-           if not key.startswith("c7n:") and (key, value) != ("Tags", []) and key != "ResponseMetadata"}
+           if not key.startswith("c7n:") and (key, value) != ("Tags", [])
+           and key not in ("ResponseMetadata", "LatestRestorableTime")}
     plain: dict[str, Any] = json.loads(json.dumps(own, default=str, sort_keys=True))
     return plain
 

@@ -1,7 +1,9 @@
 """What a wrong case or a wrong policy is called: a runner that passes everything would fail here."""
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import yaml
 from guardrails.cases import PolicyResult, read_cases
 from guardrails.cases.state import check_state
 from guardrails.policies import load
+from guardrails.sandbox.gaps import rds
 from tests.moto_server import Moto
 
 POLICY: Mapping[str, Any] = {
@@ -50,6 +53,20 @@ def test_a_plain_policy_and_its_fix_pass(moto: Moto, tmp_path: Path) -> None:
     result = run(moto, tmp_path)
     assert result.failures == []
     assert [case.name for case in result.cases] == ["three groups"]
+
+
+def test_a_database_that_can_be_restored_to_a_later_time_is_not_touched(
+    moto: Moto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hours = itertools.count()
+    monkeypatch.setattr(rds, "_last_log", lambda: datetime(2026, 11, 30, next(hours) % 24, tzinfo=UTC))
+    database = {"DBInstanceClass": "db.t3.micro", "Engine": "postgres", "AllocatedStorage": 20}
+    result = run(moto, tmp_path, {
+        "case": "two", "match": ["bad"], "pass": ["good"], "absent": ["bad"],
+        "make": [{"rds.create_db_instance": {**database, "DBInstanceIdentifier": name, "MultiAZ": name == "good"}}
+                 for name in ("bad", "good")],
+    }, {"name": "no-standby", "resource": "rds", "filters": [{"MultiAZ": False}]})
+    assert next(hours) > 3 and result.failures == []
 
 
 @pytest.mark.parametrize(("changed", "expected", "seen"), [
