@@ -17,7 +17,7 @@ from tests.moto_server import ACCOUNT, REGION, Moto
 
 from .messages import TELL, TEMPLATES, Page, made, rendered, slack, three
 
-EVIL = """<script>alert(1)</script>"'`$(id)`'</b>\r\nBcc: evil@example.com <!channel> *x* \u202e{{ 7*7 }} %s"""
+EVIL = """<script>alert(1)</script>"'`$(id)`'</b>\r\nBcc: evil@example.com <!channel> *x* \u202e{{ 7*7777 }} %s"""
 METADATA = {
     "title": "Ports are closed", "severity": "critical", "response": "revert", "rationale": "Scanners find it.",
     "fix": "The ports are closed.", "controls": {"cis-aws-5.0": ["5.3", "5.4"]},
@@ -137,7 +137,7 @@ def test_hostile_names_do_no_harm(moto: Moto, tmp_path: Path) -> None:
     assert {name for _, attributes in page.tags for name in attributes} <= {
         "style", "lang", "charset", "name", "content", "role", "cellpadding", "cellspacing"}
     assert "<script>alert(1)</script>" in page.text, "it is shown, as text"
-    assert "49" not in page.text.replace(ACCOUNT, "")
+    assert "54439" not in page.text.replace(ACCOUNT, "")
 
     text = rendered(message, "guardrails.txt")
     assert not [line for line in text.splitlines() if line.lstrip().startswith("Bcc:")]
