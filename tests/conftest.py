@@ -51,6 +51,7 @@ _LONGEST = (
     "guardrails/cli/test_demo.py",
     "guardrails/cli/test_many_accounts.py", "guardrails/cli/test_sweeps.py", "guardrails/report/html/test_browser.py",
     "guardrails/deployment/test_lifecycle.py", "guardrails/cli/test_team_cases.py", "test_package.py",
+    "test_benchmarks.py",
 )
 
 
