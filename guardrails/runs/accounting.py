@@ -289,10 +289,9 @@ def missing_service(error: str, region: str) -> str:
         partition = session.get_partition_for_region(region)
     except UnknownRegionError:
         return ""
-    if service in _OFFERED_IN:
-        return service if region not in _OFFERED_IN[service] else ""
-    here = session.get_available_regions(service, partition)
-    return service if session.get_available_regions(service) and region not in here else ""
+    here = _OFFERED_IN.get(service) or session.get_available_regions(service, partition)
+    known = service in _OFFERED_IN or session.get_available_regions(service)
+    return service if known and region not in here else ""
 
 
 def has_conditions(policy: Policy) -> bool:

@@ -90,13 +90,12 @@ def whole_peers(
         for block in _peer_blocks(connections[connection], table["VpcId"]):
             found += [
                 f"{connection}: {way}, which is {'more than ' if way != block else ''}the whole block {block} of the "
-                "peered VPC" for way in routed if way.version == block.version and _holds(way, block)]
+                "peered VPC" for way in routed if _holds(way, block)]
     return found
 
 
-def _holds(way: Network, block: Network) -> bool:
-    first, last = int(way.network_address), int(way.broadcast_address)
-    return first <= int(block.network_address) and int(block.broadcast_address) <= last
+def _holds(way: Any, block: Network) -> bool:
+    return way.version == block.version and bool(block.subnet_of(way))
 
 
 def _joined(networks: Iterable[Network], kind: type[Any]) -> list[Network]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from moto.config.models import ConfigRule, config_backends
+from moto.config.models import ConfigRule, Scope, config_backends
 
 from . import forms
 from .history import Item
@@ -63,15 +63,14 @@ def rule_named(account: str, region: str, name: str) -> Rule | None:
 
 
 def _rule(stored: ConfigRule) -> Rule:
-    source, scope = stored.source, stored.scope
-    [(tag_key, tag_value)] = (scope.tags if scope and scope.tags else {"": ""}).items()
+    source, scope = stored.source, stored.scope or Scope()
+    tag_key, tag_value = next(iter((scope.tags or {}).items()), ("", ""))
     return Rule(
         name=str(stored.config_rule_name), id=stored.config_rule_id, arn=stored.config_rule_arn,
         function=source.source_identifier if source.owner == "CUSTOM_LAMBDA" else "",
         messages=frozenset(detail.message_type for detail in source.source_details or ()),
         parameters=stored.input_parameters or "{}",
-        types=frozenset(scope.compliance_resource_types or ()) if scope else frozenset(),
-        resource_id=scope.compliance_resource_id or "" if scope else "",
+        types=frozenset(scope.compliance_resource_types or ()), resource_id=scope.compliance_resource_id or "",
         tag_key=tag_key or "", tag_value=tag_value or "",
     )
 
