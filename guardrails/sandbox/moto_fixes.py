@@ -6,9 +6,12 @@ from __future__ import annotations
 
 import base64
 import copy
+import re
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from moto import backend_index
 from moto.cloudtrail.models import CloudTrailBackend, Trail
 from moto.cloudtrail.responses import CloudTrailResponse
 from moto.core.base_backend import AccountSpecificBackend, BaseBackend
@@ -57,6 +60,21 @@ def replaces(owner: Any, name: str) -> Callable[[_Function], _Function]:
         return function
 
     return put
+
+
+def add_service(name: str, module: str, backend: type[BaseBackend]) -> None:
+    """Make a service that moto lacks known to it, once in a process.
+
+    Args:
+        name: what moto would call its own module of the service.
+        module: our module, which has what moto looks for: `{name}_backends`, `url_bases` and `url_paths`.
+        backend: the class that holds an account in a region. Its module tells moto the service.
+    """
+    found = sys.modules[module]
+    for place in (f"moto.{name}", f"moto.{name}.urls"):
+        sys.modules[place] = found
+    backend.__module__ = f"moto.{name}.models"
+    backend_index.backend_url_patterns.append((name, re.compile(found.url_bases[0])))
 
 
 # -- security group rules ---------------------------------------------------------------------------------------

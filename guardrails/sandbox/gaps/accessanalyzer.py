@@ -5,16 +5,15 @@ ListAnalyzers and DeleteAnalyzer.
 """
 from __future__ import annotations
 
-import re
-import sys
 from datetime import UTC, datetime
 from typing import Any
 
-from moto import backend_index
 from moto.core.base_backend import BackendDict, BaseBackend
 from moto.core.exceptions import JsonRESTError
 from moto.core.responses import ActionResult, BaseResponse, EmptyResult
 from moto.utilities.utils import get_partition
+
+from ..moto_fixes import add_service
 
 _NAME = "accessanalyzer"
 
@@ -97,7 +96,4 @@ url_paths = {
 
 def apply() -> None:
     """Make the service known to moto, once in a process."""
-    for module in (f"moto.{_NAME}", f"moto.{_NAME}.urls"):
-        sys.modules[module] = sys.modules[__name__]
-    AccessAnalyzerBackend.__module__ = f"moto.{_NAME}.models"
-    backend_index.backend_url_patterns.append((_NAME, re.compile(url_bases[0])))
+    add_service(_NAME, __name__, AccessAnalyzerBackend)

@@ -4,12 +4,10 @@ Source: Amazon MSK Connect's ListConnectors.
 """
 from __future__ import annotations
 
-import re
-import sys
-
-from moto import backend_index
 from moto.core.base_backend import BackendDict, BaseBackend
 from moto.core.responses import ActionResult, BaseResponse
+
+from ..moto_fixes import add_service
 
 _NAME = "kafkaconnect"
 
@@ -37,7 +35,4 @@ url_paths = {"{0}/v1/connectors$": KafkaConnectResponse.dispatch}
 
 def apply() -> None:
     """Make the service known to moto, once in a process."""
-    for module in (f"moto.{_NAME}", f"moto.{_NAME}.urls"):
-        sys.modules[module] = sys.modules[__name__]
-    KafkaConnectBackend.__module__ = f"moto.{_NAME}.models"
-    backend_index.backend_url_patterns.append((_NAME, re.compile(url_bases[0])))
+    add_service(_NAME, __name__, KafkaConnectBackend)

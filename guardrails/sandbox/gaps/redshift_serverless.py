@@ -5,16 +5,15 @@ Source: Redshift Serverless's CreateNamespace, CreateWorkgroup, ListNamespaces a
 from __future__ import annotations
 
 import json
-import re
-import sys
 from typing import Any
 
-from moto import backend_index
 from moto.core.base_backend import BackendDict, BaseBackend
 from moto.core.responses import ActionResult, BaseResponse
 from moto.core.utils import utcnow
 from moto.moto_api._internal import mock_random
 from moto.utilities.utils import get_partition
+
+from ..moto_fixes import add_service
 
 _NAME = "redshift-serverless"
 _MODULE = "redshiftserverless"
@@ -81,7 +80,4 @@ url_paths = {"{0}/$": RedshiftServerlessResponse.dispatch}
 
 def apply() -> None:
     """Make the service known to moto, once in a process."""
-    for module in (f"moto.{_MODULE}", f"moto.{_MODULE}.urls"):
-        sys.modules[module] = sys.modules[__name__]
-    RedshiftServerlessBackend.__module__ = f"moto.{_MODULE}.models"
-    backend_index.backend_url_patterns.append((_MODULE, re.compile(url_bases[0])))
+    add_service(_MODULE, __name__, RedshiftServerlessBackend)
