@@ -1,120 +1,87 @@
-"""One account with the resources of all cases at once: `audit` finds exactly the bad ones.
+"""A few accounts with the resources of all policies' cases: `audit` finds exactly the bad ones.
 
-Every case makes its resources in the same account, under names of its own. Then the audit that users run sweeps the
-account, and of the resources that a case names, its policy must report the bad ones and no other. These cases are not
-among them, because they say what holds for a whole account: cases of the account itself, with parameters of their own,
-of profiles (which are off), with answers that AWS gives, and those that change a setting of the account.
+Cases make their resources under names of their own, so that an account holds the resources of hundreds of cases. Then
+the audit that users run sweeps the account, and of the resources that a case names, its policy must report the bad ones
+and no other. `seeding` says which cases are in which account.
 """
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from c7n import utils
 
 from tests.guardrails.conftest import guardrails
-from tests.moto_server import Moto
+from tests.moto_server import ACCOUNT, REGION, Moto
 
-from .harness import Case, World, cases, loaded
+from .harness import Case, cases
 from .recorded import model
+from .seeding import Account, SharedWorld, accounts, joins
 
-NAMES = re.compile(r"(?<!Engine)(?<!Type)(Name|Identifier|CreationToken|family)$")
-"""Parameters that name what a call makes, and not something of AWS."""
-REFERENCE = "CallerReference"
-WORDS = re.compile(
-    r"(?i)(engine|type|mode|zone|protocol|value|runtime|tokens|endpoint|masterusername|platformidentifier)$")
-"""Parameters whose values are words of AWS, also where a resource of the case has such a word as its name."""
+ACCOUNTS = accounts()
+PLACES = [(place, case) for place, account in enumerate(ACCOUNTS) for case in account.cases]
 
 
-def of_account(case: Case) -> bool:
-    """Whether what the case says holds for a whole account."""
-    calls = [next(iter(step)) for step in case.make if isinstance(step, dict)]
-    return case.policy["resource"] == "aws.account" or bool(case.vars) or any(
-        call.startswith(("ecr.put_registry_", "s3control.")) for call in calls)
+@dataclass
+class Audited:
+    """The audits of the accounts.
 
+    Attributes:
+        named: by the place of a case in its file, the ids of its bad and of its good resources.
+        directories: of the audits, in the order of the accounts.
+    """
 
-ALL = cases("config-rule", "periodic")
-ANSWERED = {case.policy["name"] for case in ALL for step in case.make if "answer" in step}
-"""Policies that call what the local AWS knows only by the answers of cases."""
-CASES = [case for case in ALL if not of_account(case) and case.policy["name"] not in ANSWERED
-         and not loaded()[case.policy["name"]].metadata.get("profile")]
-
-
-def own_names(case: Case, number: int) -> Case:
-    """The case with a number behind each name that it gives a resource."""
-    kept = {name for step in case.make if isinstance(step, dict) for name in step.get("keep") or ()}
-    names = {name for name in (*case.match, *case.passes) if name not in kept}
-    for step in case.make:
-        for call, parameters in step.items() if isinstance(step, dict) else ():
-            if call.partition(".")[2].startswith(("create_", "register_")):
-                names |= set(named(parameters))
-    names = {name for name in names - {"default"} if re.fullmatch(r"[\w.-]+", name)}
-    if not names:
-        return case
-    # Longer names first, and not in a placeholder such as {bad}.
-    listed = "|".join(sorted(map(re.escape, names), key=len, reverse=True))
-    pattern = re.compile(r"(?<![\w{-])(" + listed + r")(?![\w}-])")
-
-    def renamed(value: Any, key: str = "") -> Any:
-        if isinstance(value, dict):
-            return {name: each if name == "keep" else renamed(each, name) for name, each in value.items()}
-        if isinstance(value, list):
-            return [renamed(each, key) for each in value]
-        return pattern.sub(rf"\1-{number}", value) if isinstance(value, str) and not WORDS.search(key) else value
-
-    def ids(listed: list[str]) -> list[str]:
-        return [name if name in kept else renamed(name) for name in listed]
-
-    return replace(case, make=renamed(case.make), match=ids(case.match), passes=ids(case.passes))
-
-
-def named(parameters: Any) -> Iterator[str]:
-    """The names in the parameters of a call."""
-    for key, value in parameters.items():
-        if isinstance(value, str) and NAMES.search(key):
-            yield value
-        elif isinstance(value, dict) and REFERENCE in value:
-            yield value[REFERENCE]
+    named: dict[str, tuple[set[str], set[str]]] = field(default_factory=dict)
+    directories: list[Path] = field(default_factory=list)
 
 
 @pytest.fixture(scope="module")
-def account(
-    moto_server: Moto, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[dict[str, tuple[set[str], set[str]]], Path]]:
-    """The bad and the good resources of each case, by their ids, and the directory of the audit."""
-    out, moto = tmp_path_factory.mktemp("seeded") / "audit", moto_server
-    made = {}
-    moto.reset()
+def audited(moto_server: Moto, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audited]:
+    """The accounts made, and audited, one after the other."""
+    directory, moto = tmp_path_factory.mktemp("seeded"), moto_server
+    result = Audited()
     with pytest.MonkeyPatch.context() as patch:
         for name, value in moto.environment().items():
             patch.setenv(name, value)
-        patch.chdir(out.parent)
-        utils.reset_session_cache()
-        for number, case in enumerate(CASES):
-            own = own_names(case, number)
-            world = World(moto.client)
-            world.do(own.make)
-            made[case.where] = set(world.ids(own.match)), set(world.ids(own.passes))
-        audited = guardrails("audit", "-o", out)
-        assert audited.exit_code == 2, audited.output
-        yield made, out
+        patch.chdir(directory)
+        for place, account in enumerate(ACCOUNTS):
+            moto.reset()
+            utils.reset_session_cache()
+            values = make(account, moto, result.named)
+            configuration = directory / f"accounts-{place}.yml"
+            configuration.write_text(yaml.safe_dump({"accounts": [
+                {"account_id": ACCOUNT, "name": "seeded", "regions": [REGION], "vars": values}]}))
+            only = {case.policy["name"] for case in account.cases} if place else ()
+            result.directories.append(directory / f"audit-{place}")
+            run = guardrails("audit", "-c", configuration, "-o", result.directories[-1],
+                             *(word for name in sorted(only) for word in ("-p", name)))
+            assert run.exit_code in (0, 2), run.output
+        yield result
         utils.reset_session_cache()
     moto.reset()
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_audit_finds_exactly_the_bad_ones(
-    case: Case, account: tuple[dict[str, tuple[set[str], set[str]]], Path]
-) -> None:
-    made, out = account
-    bad, good = made[case.where]
-    found = matched(out, case.policy)
-    assert found & (bad | good) == bad
+def make(account: Account, moto: Moto, named: dict[str, tuple[set[str], set[str]]]) -> dict[str, Any]:
+    """Make the resources of the cases, and note their ids; returns the account's variables."""
+    values: dict[str, Any] = {}
+    for case in account.cases:
+        world = SharedWorld(moto.client, give_answer=moto.give_answer)
+        world.do(case.make)
+        named[case.where] = set(world.ids(case.match)), set(world.ids(case.passes))
+        for key, value in world.fill(case.vars).items():
+            values[key] = [*values.get(key, ()), *value] if joins(key) else value
+    return values
+
+
+@pytest.mark.parametrize(("place", "case"), PLACES, ids=str)
+def test_audit_finds_exactly_the_bad_ones(place: int, case: Case, audited: Audited) -> None:
+    bad, good = audited.named[case.where]
+    assert matched(audited.directories[place], case.policy) & (bad | good) == bad
 
 
 def matched(out: Path, policy: Any) -> set[str]:
@@ -123,7 +90,18 @@ def matched(out: Path, policy: Any) -> set[str]:
     return {str(resource[model(policy).id]) for resource in json.loads(file.read_text(encoding="utf-8"))}
 
 
-def test_every_check_was_complete(account: tuple[dict[str, tuple[set[str], set[str]]], Path]) -> None:
-    report = json.loads((account[1] / "report.json").read_text(encoding="utf-8"))
-    assert {run["policy"] for run in report["runs"] if run["state"] not in ("ran", "skipped")} <= ANSWERED
-    assert report["checks"]["ran"] > len({case.policy["name"] for case in CASES})
+def test_each_policy_has_a_bad_and_a_good_resource() -> None:
+    for kind in ("match", "passes"):
+        shown = {case.policy["name"] for _, case in PLACES if getattr(case, kind)}
+        assert shown == {case.policy["name"] for case in cases("config-rule", "periodic") if getattr(case, kind)}
+
+
+def test_every_check_was_complete(audited: Audited) -> None:
+    # The local AWS knows what they call by the answers of cases only, which another account may have.
+    answered = {case.policy["name"] for _, case in PLACES for step in case.make if "answer" in step}
+    for account, directory in zip(ACCOUNTS, audited.directories, strict=True):
+        report = json.loads((directory / "report.json").read_text(encoding="utf-8"))
+        states = {run["policy"]: run["state"] for run in report["runs"]}
+        own = {case.policy["name"] for case in account.cases}
+        assert {states[name] for name in own} == {"ran"}
+        assert {name for name in states.keys() - own if states[name] not in ("ran", "skipped")} <= answered
