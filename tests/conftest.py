@@ -20,6 +20,7 @@ from hypothesis import settings
 from custom_actions.patches import ask_once, install, prepare_sessions, side_by_side
 from custom_actions.resources import filtering
 
+from . import parsed_once
 from .moto_server import Moto
 from .reliability import Reliability
 
@@ -36,6 +37,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # Hints name the same command, whether run.sh has started the tests or not.
 os.environ.pop("GUARDRAILS_COMMAND", None)
 
+parsed_once.install()
 prepare_sessions()
 # Before any test replaces what is patched, and puts back what was there.
 install()

@@ -91,7 +91,7 @@ def _network(session: boto3.Session, size: Size) -> None:
     ec2 = session.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.1.0/24")["Subnet"]["SubnetId"]
-    image = ec2.describe_images()["Images"][0]["ImageId"]
+    image = ec2.describe_images(Filters=[{"Name": "owner-id", "Values": ["801119661308"]}])["Images"][0]["ImageId"]
     for n in range(size.groups):
         made = ec2.create_security_group(GroupName=f"group-{n}", Description="bench", VpcId=vpc)["GroupId"]
         port = _PORTS[n % len(_PORTS)]

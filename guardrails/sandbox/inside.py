@@ -14,7 +14,7 @@ Nothing else of this project can be imported there, nor by the functions that ru
 - A message in a function's dead-letter queue is the event itself, with attributes that say what failed.
 - What a function has logged is in its log, on a busy machine too, and FilterLogEvents gives all of it, page by page.
 - Step Functions reads and writes S3 where it is: see inside_states.py.
-- Source files that several functions have in common are compiled once; archives hold no compiled code.
+- Files that several functions have in common are extracted once, and compiled once; archives hold no compiled code.
 
 Source: EventBridge's guide, "Sending and receiving events between AWS accounts" and "between AWS Regions"; Lambda's
 guide, "Adding a dead-letter queue".
@@ -31,10 +31,13 @@ import os
 import select
 import signal
 import sys
+import tempfile
 import termios
 import threading
 import time
+import types
 import uuid
+import zipfile
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -287,6 +290,43 @@ def compile_once(directory: str) -> None:
         COMPILE_ONCE.replace("{directory!r}", repr(directory)) + lambda_runtime._PYTHON_WORKER_SCRIPT)
 
 
+class SharedFiles(zipfile.ZipFile):
+    """A function's archive, whose files are extracted once for all functions that have them, and linked.
+
+    As on AWS, a function does not write into the directory of its code.
+    """
+
+    store = ""
+
+    def extractall(self, path: Any = None, members: Any = None, pwd: Any = None) -> None:
+        made: set[str] = set()
+        for each in self.infolist():
+            if each.is_dir() or each.filename.startswith("/") or ".." in each.filename.split("/"):
+                self.extract(each, path)
+                continue
+            target = os.path.join(str(path), each.filename)
+            if (directory := os.path.dirname(target)) not in made:
+                os.makedirs(directory, exist_ok=True)
+                made.add(directory)
+            kept = os.path.join(self.store, f"{each.CRC:08x}-{each.file_size}-{each.filename.replace('/', '-')[-100:]}")
+            try:
+                os.link(kept, target)
+            except FileNotFoundError:
+                # Renamed when it is whole: functions start side by side.
+                with tempfile.NamedTemporaryFile(dir=self.store, delete=False) as file:
+                    file.write(self.read(each))
+                os.chmod(file.name, 0o644)
+                os.replace(file.name, kept)
+                os.link(kept, target)
+
+
+def extract_once(directory: str) -> None:
+    """Let functions share the files of their archives, in this directory, as long as the sandbox runs."""
+    os.makedirs(directory)
+    SharedFiles.store = directory
+    lambda_runtime.zipfile = types.SimpleNamespace(**{**vars(zipfile), "ZipFile": SharedFiles})
+
+
 def _denied(request: Mapping[str, Any]) -> str:
     """The bus whose policy denies an entry of PutEvents; empty when none does. Its caller has no role here."""
     for entry in request.get("Entries") or ():
@@ -343,6 +383,7 @@ if __name__ == "__main__":
     cloudwatch_logs._filter_log_events = filter_log_events
     lambda_runtime.Worker._read_stderr = read_log
     lambda_runtime.Worker._drain_stderr_bounded = all_that_was_logged
+    extract_once(os.path.join(os.environ["TMPDIR"], "extracted"))
     compile_once(os.path.join(os.environ["TMPDIR"], "compiled"))
     sys.argv = ["ministack"]
     main()

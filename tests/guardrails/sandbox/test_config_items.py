@@ -57,7 +57,7 @@ def group(client: Client) -> str:
 
 
 def instance(client: Client) -> str:
-    [image, *_] = client("ec2").describe_images(Owners=["amazon"])["Images"]
+    [image, *_] = client("ec2").describe_images(Filters=[{"Name": "owner-id", "Values": ["801119661308"]}])["Images"]
     made = client("ec2").run_instances(
         ImageId=image["ImageId"], MinCount=1, MaxCount=1, SubnetId=subnets(client)[0],
         TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "web"}]}],

@@ -54,7 +54,7 @@ def test_nothing_is_recorded_without_a_recorder_or_after_it_has_stopped(
 def test_a_terminated_instance_is_gone(sandbox: Sandbox, account: str, config: Any) -> None:
     start_recorder(sandbox, account)
     ec2 = sandbox.client("ec2", account)
-    [image, *_] = ec2.describe_images(Owners=["amazon"])["Images"]
+    [image, *_] = ec2.describe_images(Filters=[{"Name": "owner-id", "Values": ["801119661308"]}])["Images"]
     [made] = ec2.run_instances(ImageId=image["ImageId"], MinCount=1, MaxCount=1)["Instances"]
     sandbox.settle()
     assert discovered(config, "AWS::EC2::Instance") == [made["InstanceId"]]
@@ -116,7 +116,7 @@ def test_a_bucket_is_recorded_in_its_own_region(sandbox: Sandbox, account: str, 
 def test_a_second_look_makes_no_items(sandbox: Sandbox, account: str, config: Any) -> None:
     ec2, iam = sandbox.client("ec2", account), sandbox.client("iam", account)
     start_recorder(sandbox, account)
-    [image, *_] = ec2.describe_images(Owners=["amazon"])["Images"]
+    [image, *_] = ec2.describe_images(Filters=[{"Name": "owner-id", "Values": ["801119661308"]}])["Images"]
     ec2.run_instances(ImageId=image["ImageId"], MinCount=1, MaxCount=1)
     user = iam.create_user(UserName="ann")["User"]["UserId"]
     sandbox.client("rds", account).create_db_instance(

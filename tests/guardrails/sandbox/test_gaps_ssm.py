@@ -30,7 +30,7 @@ def instances(moto: Moto) -> list[str]:
 
 
 def run(moto: Moto, count: int, **settings: Any) -> list[str]:
-    image = moto.client("ec2").describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    image = moto.client("ec2").describe_images(Filters=[{"Name": "owner-id", "Values": ["801119661308"]}])["Images"][0]["ImageId"]
     made = moto.client("ec2").run_instances(ImageId=image, MinCount=count, MaxCount=count, **settings)
     return [instance["InstanceId"] for instance in made["Instances"]]
 
