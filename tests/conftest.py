@@ -20,7 +20,7 @@ from hypothesis import settings
 from custom_actions.patches import ask_once, install, prepare_sessions, side_by_side
 from custom_actions.resources import filtering
 
-from . import parsed_once
+from . import parsed_once, quick_botocore
 from .moto_server import Moto
 from .reliability import Reliability
 
@@ -38,6 +38,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ.pop("GUARDRAILS_COMMAND", None)
 
 parsed_once.install()
+quick_botocore.install()
 prepare_sessions()
 # Before any test replaces what is patched, and puts back what was there.
 install()

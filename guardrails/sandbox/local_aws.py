@@ -6,15 +6,17 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from io import BytesIO
 from typing import Any, cast
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
 
 import boto3
 from botocore.awsrequest import AWSResponse
 from botocore.httpsession import URLLib3Session
 from moto.server import ThreadedMotoServer
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import InternalServerError
 from werkzeug.test import Client
 
@@ -90,20 +92,41 @@ class LocalAws:
                 return original(session, request)
             body = request.body.read() if hasattr(request.body, "read") else request.body or b""
             body = body.encode() if isinstance(body, str) else body
-            headers = {
-                key: value.decode() if isinstance(value, bytes) else value for key, value in request.headers.items()}
-            answer: Any
             try:
-                answer = self._application.open(
-                    path=url.path, query_string=url.query, base_url=f"{url.scheme}://{url.netloc}",
-                    method=request.method, headers=headers, input_stream=BytesIO(body), content_length=len(body))
+                return self._ask(request, url, body)
             except Exception:
                 # What moto lacks: the server logs it and answers like this.
                 logging.getLogger("werkzeug").warning("moto failed on %s", request.url, exc_info=True)
                 answer = InternalServerError().get_response()
-            return AWSResponse(request.url, answer.status_code, answer.headers, _Body(answer.get_data()))
+                return AWSResponse(request.url, answer.status_code, answer.headers, _Body(answer.get_data()))
 
         return send
+
+    def _ask(self, request: Any, url: SplitResult, body: bytes) -> AWSResponse:
+        """The server's answer to a request, which it gets as from its socket."""
+        raw = f"{url.path}?{url.query}" if url.query else url.path
+        environ = {
+            "REQUEST_METHOD": request.method, "SCRIPT_NAME": "", "REQUEST_URI": raw, "RAW_URI": raw,
+            "PATH_INFO": unquote_to_bytes(url.path).decode("latin-1"), "QUERY_STRING": url.query,
+            "SERVER_PROTOCOL": "HTTP/1.1", "SERVER_NAME": url.hostname, "SERVER_PORT": str(url.port),
+            "HTTP_HOST": url.netloc, "REMOTE_ADDR": "127.0.0.1", "wsgi.version": (1, 0), "wsgi.url_scheme": url.scheme,
+            "wsgi.input": BytesIO(body), "wsgi.errors": sys.stderr, "wsgi.multithread": True,
+            "wsgi.multiprocess": False, "wsgi.run_once": False,
+        }
+        for name, value in request.headers.items():
+            key = name.upper().replace("-", "_")
+            key = key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
+            environ[key] = value.decode("latin-1") if isinstance(value, bytes) else str(value)
+        environ["CONTENT_LENGTH"] = str(len(body))
+        status: list[Any] = []
+        parts = self._given(environ, lambda line, headers, _=None: status.extend((int(line.split()[0]), headers)))
+        try:
+            content = b"".join(parts)
+        finally:
+            if hasattr(parts, "close"):
+                parts.close()
+        code, headers = status
+        return AWSResponse(request.url, code, Headers(headers), _Body(content))
 
     def sharing_clients(self, original: Callable[..., Any]) -> Callable[..., Any]:
         """What takes the place of boto3.Session.client, to let all sessions share their clients.

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import copy
 import functools
+import types
 from typing import Any
+from xml.sax.saxutils import escape, quoteattr
 
+import xmltodict  # type: ignore[import-untyped]
 from cryptography.hazmat.primitives.asymmetric import rsa
 from moto import backends
 from moto.core import responses, serialize
@@ -19,6 +22,7 @@ from moto.ec2.models.security_groups import SecurityGroupBackend
 from moto.ec2.models.subnets import Subnet
 from moto.iam.models import IAMBackend, ManagedPolicy
 from moto.moto_api._internal import mock_random
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.settings import load_iam_aws_managed_policies
 from moto.sns.models import Subscription
 
@@ -34,6 +38,8 @@ def apply() -> None:
     _find_names_once()
     _sign_with_one_key()
     _let_go_of_subnets()
+    _look_for_no_files()
+    _write_xml_at_once()
 
 
 def _list_services_once() -> None:
@@ -190,3 +196,64 @@ def _let_go_of_subnets() -> None:
         return subnet.free_addresses
 
     Subnet._base_avail_ip_iterator = hosts  # type: ignore[method-assign, assignment]
+
+
+def _look_for_no_files() -> None:
+    """moto's applications are in Flask's debug mode, which looks for uploaded files in each request."""
+    original = DomainDispatcherApplication.__init__
+
+    def init(dispatcher: Any, create_app: Any) -> None:
+        def create(backend: Any) -> Any:
+            application = create_app(backend)
+            # As in debug mode, what fails is raised to the server, which logs it.
+            application.debug, application.config["PROPAGATE_EXCEPTIONS"] = False, True
+            return application
+
+        original(dispatcher, create)
+
+    DomainDispatcherApplication.__init__ = init  # type: ignore[method-assign, assignment]
+
+
+def _write_xml_at_once() -> None:
+    """moto writes a response in XML through a generator of SAX events, and checks the names of its elements."""
+
+    def unparse(body: Any, *, full_document: bool, short_empty_elements: bool, pretty: bool) -> Any:
+        if pretty or len(body) != 1:
+            return xmltodict.unparse(
+                body, full_document=full_document, short_empty_elements=short_empty_elements, pretty=pretty)
+        [(name, value)] = body.items()
+        written = [_DECLARATION] if full_document else []
+        _write_element(name, value, short_empty_elements, written)
+        return "".join(written)
+
+    serialize.xmltodict = types.SimpleNamespace(unparse=unparse)
+
+
+_DECLARATION = '<?xml version="1.0" encoding="utf-8"?>\n'
+
+
+def _write_element(name: str, value: Any, short: bool, written: list[str]) -> None:
+    """An element, or one for each entry of a list, as xmltodict writes them; `short` writes `<a/>` for an empty one."""
+    several = hasattr(value, "__iter__") and not isinstance(value, str | bytes | dict)
+    for each in value if several else (value,):
+        if not isinstance(each, dict):
+            each = {} if each is None else {"#text": each}
+        inner: list[str] = []
+        text = attributes = ""
+        for key, own in each.items():
+            if key == "#text":
+                text = "" if own is None else escape(_text(own))
+            elif key.startswith("@"):
+                attributes += f" {key[1:]}={quoteattr('' if own is None else _text(own))}"
+            elif own != []:
+                _write_element(key, own, short, inner)
+        if short and not inner and not text:
+            written.append(f"<{name}{attributes}/>")
+        else:
+            written += (f"<{name}{attributes}>", *inner, text, f"</{name}>")
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

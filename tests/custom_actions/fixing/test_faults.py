@@ -35,9 +35,10 @@ ENDLESS = 1000
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing waits: neither what reads back, nor what tries again."""
+    """Nothing waits: neither what reads back, nor what tries again, nor the journal for the disk."""
     monkeypatch.setattr("custom_actions.aws.calls._READ_BACK_DELAYS", (0.0, 0.0))
     monkeypatch.setattr("time.sleep", lambda seconds: None)
+    monkeypatch.setattr("os.fsync", lambda descriptor: None)
 
 
 def test_every_fix_has_a_scenario() -> None:

@@ -30,8 +30,9 @@ def instances(moto: Moto) -> list[str]:
 
 
 def run(moto: Moto, count: int, **settings: Any) -> list[str]:
-    image = moto.client("ec2").describe_images(Filters=[{"Name": "owner-id", "Values": ["801119661308"]}])["Images"][0]["ImageId"]
-    made = moto.client("ec2").run_instances(ImageId=image, MinCount=count, MaxCount=count, **settings)
+    ec2 = moto.client("ec2")
+    image = ec2.describe_images(Filters=[{"Name": "owner-id", "Values": ["801119661308"]}])["Images"][0]["ImageId"]
+    made = ec2.run_instances(ImageId=image, MinCount=count, MaxCount=count, **settings)
     return [instance["InstanceId"] for instance in made["Instances"]]
 
 
