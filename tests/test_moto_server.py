@@ -18,11 +18,12 @@ def answers(moto: Moto) -> dict[str, Any]:
     s3 = moto.client("s3")
     s3.create_bucket(Bucket="bucket")
     s3.put_object(Bucket="bucket", Key="a key", Body=b"x" * 100_000, Metadata={"of_mine": "1"})
+    s3.put_object(Bucket="bucket", Key="ü/a+b%20c?d&e=f#g", Body=b"")
     read = s3.get_object(Bucket="bucket", Key="a key")
     found = {
         "query": moto.client("iam").list_users(), "ec2": moto.client("ec2").describe_vpcs()["Vpcs"][0]["CidrBlock"],
         "json": moto.client("dynamodb").list_tables(), "rest-json": moto.client("lambda").list_functions(),
-        "xml": [each["Name"] for each in s3.list_buckets()["Buckets"]], "body": read["Body"].read(),
+        "xml": [each["Key"] for each in s3.list_objects_v2(Bucket="bucket")["Contents"]], "body": read["Body"].read(),
         "metadata": read["Metadata"],
     }
     with pytest.raises(ClientError) as missing:
@@ -45,6 +46,10 @@ def test_an_answer_without_a_socket_is_the_servers(moto_server: Moto, monkeypatc
     over_the_port = answers(moto_server)
     moto_server.connect(monkeypatch)
     assert answers(moto_server) == over_the_port
+
+
+def test_a_key_with_any_character_arrives_as_it_is(moto: Moto) -> None:
+    assert answers(moto)["xml"] == ["a key", "ü/a+b%20c?d&e=f#g"]
 
 
 def test_a_process_that_is_forked_changes_the_same_account(moto: Moto) -> None:

@@ -245,16 +245,19 @@ def run(event, context):
 """
 
 
-def test_functions_share_what_is_compiled_and_nothing_else(sandbox: Sandbox, account: str) -> None:
+def test_functions_share_files_that_are_equal_and_what_is_compiled(sandbox: Sandbox, account: str) -> None:
     """The second function of the same source has the first one's code, at its own place; another source does not."""
     functions = sandbox.client("lambda", account)
-    sources = {"one": WHERE, "two": WHERE, "other": WHERE.replace("LETTER", "B")}
+    sources = {"one": WHERE, "two": WHERE, "other": WHERE.replace("LETTER", "B"),
+               "as-long": WHERE.replace("LETTER", "NUMBER")}
     found = {}
     for name, source in sources.items():
         deploy(sandbox, account, source, name=name)
         found[name] = json.loads(functions.invoke(FunctionName=name)["Payload"].read())
-    assert [answer["is"] for answer in found.values()] == ["LETTER", "LETTER", "B"]
-    assert len({answer["own"] for answer in found.values()}) == 3
+    assert [answer["is"] for answer in found.values()] == ["LETTER", "LETTER", "B", "NUMBER"]
+    assert len({answer["own"] for answer in found.values()}) == 4
+    files = {name: Path(answer["file"]).stat() for name, answer in found.items()}
+    assert len({file.st_ino for file in files.values()}) == 3 and files["one"].st_ino == files["two"].st_ino
     for answer in found.values():
         assert answer["code"] == answer["file"] == f"{answer['own']}/index.py"
     compiled = {path.name for path in (sandbox.directory / "ministack" / "tmp" / "compiled").iterdir()}

@@ -107,6 +107,31 @@ def test_a_value_is_found_under_the_name_that_its_class_has_for_it(
     assert not differ
 
 
+@pytest.mark.parametrize("body", [
+    {"A": {"@xmlns": 'x&"y', "B": [1, True, None, "<&>", {"C": ""}], "D": [], "E": {}, "F": {"#text": None}}},
+    {"A": {"B": ("a", "b"), "C": {"#text": "t&", "@k": None, "@n": 1}, "D": b"\xff", "E": False, "F": 1.5}},
+    {"A": {"B": "\u00fc\n"}},
+    {"A": None}, {"A": []}, {"A": "text"}, {"A": {"B": [[], [{}], {"C": [{"D": "1"}, {"D": ["2", "3"]}]}]}},
+    {"A": {"B": (), "C": {"D": [""]}, "#text": "mixed"}},
+], ids=str)
+@pytest.mark.parametrize("short", [False, True])
+@pytest.mark.parametrize("document", [False, True])
+def test_xml_is_written_as_xmltodict_writes_it(moto_server: Moto, body: Any, short: bool, document: bool) -> None:
+    import xmltodict
+    from moto.core import serialize
+
+    arguments = {"full_document": document, "short_empty_elements": short, "pretty": False}
+    assert serialize.xmltodict is not xmltodict
+    expected: Any
+    try:
+        expected = xmltodict.unparse(body, **arguments)
+    except ValueError:
+        # It writes no document without an element.
+        assert document and body == {"A": []}
+    else:
+        assert serialize.xmltodict.unparse(body, **arguments) == expected
+
+
 def test_a_reset_lets_go_of_what_was_there(moto: Moto) -> None:
     from moto.backends import get_backend
 
