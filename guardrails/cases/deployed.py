@@ -91,10 +91,16 @@ class DeployedAccount:
         return sorted(self._functions)
 
     def _start(self) -> None:
-        """Wait until the events of the deployment itself have been handled; what follows is counted from here."""
+        """Wait until the events of the deployment itself have been handled; what follows is counted from here.
+
+        A function that starts for the first time takes seconds until it logs anything: at rest are only functions that
+        have ended as often as they have been called.
+        """
         end = time.monotonic() + _PATIENCE
+        due = self._called_by_deployment()
         idle: dict[str, tuple[int, int]] = {}
-        while (now := self._invocations()) != idle or any(begun != ended for begun, ended in idle.values()):
+        while (now := self._invocations()) != idle or any(
+                begun != ended or ended < due[name] for name, (begun, ended) in now.items()):
             if time.monotonic() > end:
                 raise SandboxError(f"the deployment's own events were not handled within {_PATIENCE:.0f} s: {now}")
             idle = now
@@ -103,6 +109,21 @@ class DeployedAccount:
         self._ends = {function: _Ends(self.sandbox, function) for function in self._functions}
         for ends in self._ends.values():
             ends.skip()
+
+    def _called_by_deployment(self) -> Counter[str]:
+        """How often each function has been called at least: by what was done since its policies' rules have targets."""
+        rules = {policy.function: name for name, policy in self._policies.items()}
+        function_of = {name: function for function, names in self._functions.items() for name in names}
+        listening: set[str] = set()
+        due: Counter[str] = Counter()
+        for record in self.sandbox.events(ACCOUNT):
+            if record.get("errorCode"):
+                continue
+            call = record["eventSource"], record["eventName"]
+            due.update(function_of[name] for name in listening if call in self._subscribed[name])
+            if call == ("events.amazonaws.com", "PutTargets"):
+                listening |= {rules[rule]} if (rule := record["requestParameters"].get("rule")) in rules else set()
+        return due
 
     def logs(self, policy: str, since: int = 0) -> str:
         """The log of the function that runs a policy, since a time in milliseconds."""

@@ -22,6 +22,7 @@ guide, "Adding a dead-letter queue".
 from __future__ import annotations
 
 import array
+import contextlib
 import contextvars
 import fcntl
 import fnmatch
@@ -312,11 +313,14 @@ class SharedFiles(zipfile.ZipFile):
             try:
                 os.link(kept, target)
             except FileNotFoundError:
-                # Renamed when it is whole: functions start side by side.
-                with tempfile.NamedTemporaryFile(dir=self.store, delete=False) as file:
+                # Functions start side by side: it has its name when it is whole, and no other file takes its place,
+                # because a file that is being replaced cannot be linked.
+                with tempfile.NamedTemporaryFile(dir=self.store) as file:
                     file.write(self.read(each))
-                os.chmod(file.name, 0o644)
-                os.replace(file.name, kept)
+                    file.flush()
+                    os.chmod(file.name, 0o644)
+                    with contextlib.suppress(FileExistsError):
+                        os.link(file.name, kept)
                 os.link(kept, target)
 
 
