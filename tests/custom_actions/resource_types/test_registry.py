@@ -20,7 +20,7 @@ from custom_actions.resource_types import TYPES, add_types, resource_type
 from guardrails.policies.element_checks import yaml_examples
 from guardrails.stacks import ActionCatalogue
 from tests import engine
-from tests.moto_server import Moto
+from tests.moto_server import ACCOUNT, Moto
 
 NAMES = sorted(TYPES)
 
@@ -83,16 +83,15 @@ def test_every_page_and_every_detail_is_read(
 
     def item(number: int) -> Any:
         if meta.batch_detail_spec:
-            return f"arn:aws:x:us-east-1:1:y/{number}"
+            return f"arn:aws:x:us-east-1:{ACCOUNT}:y/{number}"
         listed = meta.detail_spec[2] if meta.detail_spec else meta.id
-        return {listed: f"n{number}", meta.id: f"n{number}", meta.arn: f"arn:aws:x:us-east-1:1:y/{number}"}
+        return {listed: f"n{number}", meta.id: f"n{number}", meta.arn: f"arn:aws:x:us-east-1:{ACCOUNT}:y/{number}"}
 
     def answer(client: BaseClient, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
         calls.append(operation)
         if operation == _operation(meta.enum_spec[0]):
-            pages = client.get_paginator(meta.enum_spec[0])
-            token = pages._pagination_cfg["output_token"]
-            if pages._pagination_cfg["input_token"] in parameters:
+            asked, token = _tokens(client, meta.enum_spec[0])
+            if asked in parameters:
                 return {meta.enum_spec[1]: [item(2)]}
             return {meta.enum_spec[1]: [item(1)], token: "more"}
         if meta.detail_spec and operation == _operation(meta.detail_spec[0]):
@@ -143,6 +142,14 @@ def test_custodian_lists_them(tmp_path: Path) -> None:
         [str(Path(sys.executable).parent / "custodian"), "schema", "aws"], cwd=tmp_path, capture_output=True, text=True,
         check=False)
     assert {f"- aws.{name}" for name in NAMES} <= set(done.stdout.splitlines()), done.stderr
+
+
+def _tokens(client: BaseClient, method: str) -> tuple[str, str]:
+    """The parameter that asks for the next page, and the key of the answer that names it."""
+    if not client.can_paginate(method):
+        return "nextToken", "nextToken"
+    pages = client.get_paginator(method)._pagination_cfg
+    return pages["input_token"], pages["output_token"]
 
 
 def _operation(method: str) -> str:

@@ -253,6 +253,17 @@ KNOWN: dict[str, tuple[dict[str, Any], str, str]] = {
     "aws.firewall": (
         {"FirewallName": "f", "FirewallArn": "arn:{p}:network-firewall:{r}:111111111111:firewall/f"},
         "f", "arn:{p}:network-firewall:{r}:111111111111:firewall/f"),
+    "aws.network-firewall-policy": (
+        {"Name": "p", "Arn": "arn:{p}:network-firewall:{r}:111111111111:firewall-policy/p"},
+        "arn:{p}:network-firewall:{r}:111111111111:firewall-policy/p",
+        "arn:{p}:network-firewall:{r}:111111111111:firewall-policy/p"),
+    "aws.network-firewall-rule-group": (
+        {"Name": "g", "Arn": "arn:{p}:network-firewall:{r}:111111111111:stateless-rulegroup/g"},
+        "arn:{p}:network-firewall:{r}:111111111111:stateless-rulegroup/g",
+        "arn:{p}:network-firewall:{r}:111111111111:stateless-rulegroup/g"),
+    "aws.ecs-capacity-provider": (
+        {"name": "c", "capacityProviderArn": "arn:{p}:ecs:{r}:111111111111:capacity-provider/c"},
+        "arn:{p}:ecs:{r}:111111111111:capacity-provider/c", "arn:{p}:ecs:{r}:111111111111:capacity-provider/c"),
     "aws.event-bus": (
         {"Name": "b", "Arn": "arn:{p}:events:{r}:111111111111:event-bus/b"},
         "b", "arn:{p}:events:{r}:111111111111:event-bus/b"),
