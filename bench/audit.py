@@ -2,18 +2,21 @@
 
     ./run.sh python bench/audit.py
     ./run.sh python bench/audit.py --rounds 5 --repeated
+    ./run.sh python bench/audit.py --way audit --earlier 3c58bd4
     ./run.sh python bench/audit.py --memory --accounts 40
 
 One seeded account is held by moto's server in a process of its own, which counts what it is asked. In turn, so many
 rounds, everything that a sweep can run of policies/ is run (a) with `custodian run --dryrun` file by file, each with
 an empty cache, (b) the same in one start for all files, with c7n's cache in memory, and (c) with `guardrails audit`.
 Prints seconds, calls, calls that had been asked before in the same run, and each one's ratio to (a). --memory
-measures the most memory of all processes of an audit over so many accounts. The benchmark `sweep` compares more.
+measures the most memory of all processes of an audit over so many accounts. --earlier also audits with the policies of
+an earlier commit, which shows what more policies cost. The benchmark `sweep` compares more.
 """
 from __future__ import annotations
 
 import argparse
 import statistics
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -22,7 +25,7 @@ from pathlib import Path
 
 import boto3
 
-from bench.harness import Usage, in_turn, server
+from bench.harness import Failed, Usage, in_turn, server
 from bench.harness.account import Size
 from bench.harness.account import seed as fill
 from bench.harness.account import seeded as filled
@@ -69,14 +72,32 @@ def serve() -> None:
     server.serve(Counting)
 
 
-def compare(rounds: int, size: int, ways: Iterable[str], policies: str = "*") -> dict[str, list[Usage]]:
-    """Each way once a round, in turn."""
+def compare(
+    rounds: int, size: int, ways: Iterable[str], policies: str = "*", earlier: str = ""
+) -> dict[str, list[Usage]]:
+    """Each way once a round, in turn; with `earlier`, also an audit with the policies of that commit."""
     with cloud() as where, tempfile.TemporaryDirectory() as name:
         seeded(where, 1, size)
         directory = Path(name)
         files = sweepable(directory / "policies", selected=lambda each: fnmatchcase(each, policies))
-        return in_turn(rounds, {
-            way: lambda way=way: WAYS[way](where, files, _here(directory), policies) for way in ways})  # type: ignore[misc]
+        runs: dict[str, Callable[[], Usage]] = {
+            way: lambda way=way: WAYS[way](where, files, _here(directory), policies) for way in ways}  # type: ignore[misc]
+        if earlier:
+            theirs = _policies_of(earlier, directory)
+            runs[f"audit, {earlier}"] = lambda: audit(
+                where, _here(directory) / "audit", "-p", policies, "--policies", theirs)
+        return in_turn(rounds, runs)
+
+
+def _policies_of(commit: str, directory: Path) -> Path:
+    """The policies as they were at a commit. Raises Failed when Git does not have it."""
+    packed = subprocess.run(["git", "archive", commit, "policies"], cwd=ROOT, capture_output=True, check=False)
+    if packed.returncode:
+        raise Failed(f"git archive {commit} policies: {packed.stderr.decode().strip()}")
+    place = directory / "earlier"
+    place.mkdir()
+    subprocess.run(["tar", "-x", "-C", str(place)], input=packed.stdout, check=True)
+    return place / "policies"
 
 
 def show(found: Mapping[str, Sequence[Usage]], *, repeated: bool) -> None:
@@ -112,6 +133,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=30, help="buckets, users and so on in an account [30]")
     parser.add_argument("--way", action="append", choices=list(WAYS), help="only this one; may be repeated")
     parser.add_argument("--policies", default="*", help="a glob of policies [*]")
+    parser.add_argument("--earlier", default="", metavar="COMMIT", help="also with the policies of this commit")
     parser.add_argument("--repeated", action="store_true", help="show which operations were asked again")
     parser.add_argument("--memory", action="store_true", help="measure memory over --accounts accounts instead")
     parser.add_argument("--accounts", type=int, default=10, help="how many, for --memory [10]")
@@ -119,7 +141,8 @@ def main() -> None:
     if options.memory:
         memory(options.accounts, options.size)
     else:
-        show(compare(options.rounds, options.size, options.way or WAYS, options.policies), repeated=options.repeated)
+        show(compare(options.rounds, options.size, options.way or WAYS, options.policies, options.earlier),
+             repeated=options.repeated)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ from tests.guardrails.report.html.conftest import start_browser
 ROOT = Path(__file__).parents[1]
 BENCH = ROOT / "bench"
 SCRIPTS = {
-    "audit.py": ("--rounds", "1", "--size", "1", "--way", "audit", "--policies", "s3-bucket-versioning"),
+    "audit.py": ("--rounds", "1", "--size", "1", "--way", "audit", "--policies", "s3-bucket-versioning", "--earlier",
+                 "HEAD"),
     "distributed.py": ("--unit", "--size", "1"),
     "evidence.py": ("--resources", "10", "--checks", "2"),
     "html_report.py": ("--rounds", "1", "--findings", "10"),
