@@ -118,13 +118,16 @@ class Account:
         settings = {name: bool(case.match)} if of_account(case) else {}
         answers = {step["answer"]: step["gives"] for step in case.make if "answer" in step}
         values = {key: value for key, value in {**defaults(name), **case.vars}.items() if not joins(key)}
+        # One setting has one value: an account is bad, or good, for all policies about the account itself.
         if settings and self.settings and (name in self.settings or settings[name] not in self.settings.values()):
             return False
         if any(fnmatch(a, APART.get(b, "")) for other in self.settings for a, b in ((name, other), (other, name))):
             return False
+        # An answer is given to every call, so resources of its type that the local AWS has would not be seen.
         if self.answers.get(kind, answers) != answers or any(
                 given.keys() & answers.keys() for other, given in self.answers.items() if other != kind):
             return False
+        # Equal placeholders of two cases are two ids.
         if any(self.values[key] != value or PLACEHOLDER.search(str(value))
                for key, value in values.items() if key in self.values):
             return False

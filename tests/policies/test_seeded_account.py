@@ -7,7 +7,7 @@ and no other. `seeding` says which cases are in which account.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from tests.moto_server import ACCOUNT, REGION, Moto
 
 from .harness import Case, cases
 from .recorded import model
-from .seeding import Account, SharedWorld, accounts, joins
+from .seeding import SharedWorld, accounts, joins
 
 ACCOUNTS = accounts()
 PLACES = [(place, case) for place, account in enumerate(ACCOUNTS) for case in account.cases]
@@ -41,10 +41,12 @@ class Audited:
 
 
 @pytest.fixture(scope="module")
-def audited(moto_server: Moto, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audited]:
-    """The accounts made, and audited, one after the other."""
+def audited(
+    request: pytest.FixtureRequest, moto_server: Moto, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Audited]:
+    """The accounts made, and audited, one after the other; with `-k`, what the selected cases need."""
     directory, moto = tmp_path_factory.mktemp("seeded"), moto_server
-    result = Audited()
+    result, selected = Audited(), _selected(request.session.items)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in moto.environment().items():
             patch.setenv(name, value)
@@ -52,12 +54,16 @@ def audited(moto_server: Moto, tmp_path_factory: pytest.TempPathFactory) -> Iter
         for place, account in enumerate(ACCOUNTS):
             moto.reset()
             utils.reset_session_cache()
-            values = make(account, moto, result.named)
+            chosen = [case for case in account.cases if case.where in selected]
+            values = make(chosen, moto, result.named)
             configuration = directory / f"accounts-{place}.yml"
             configuration.write_text(yaml.safe_dump({"accounts": [
                 {"account_id": ACCOUNT, "name": "seeded", "regions": [REGION], "vars": values}]}))
-            only = {case.policy["name"] for case in account.cases} if place else ()
+            every = not place and len(chosen) == len(account.cases)
+            only = () if every else {case.policy["name"] for case in chosen}
             result.directories.append(directory / f"audit-{place}")
+            if not chosen:
+                continue
             run = guardrails("audit", "-c", configuration, "-o", result.directories[-1],
                              *(word for name in sorted(only) for word in ("-p", name)))
             assert run.exit_code in (0, 2), run.output
@@ -66,10 +72,18 @@ def audited(moto_server: Moto, tmp_path_factory: pytest.TempPathFactory) -> Iter
     moto.reset()
 
 
-def make(account: Account, moto: Moto, named: dict[str, tuple[set[str], set[str]]]) -> dict[str, Any]:
+def _selected(items: Iterable[pytest.Item]) -> set[str]:
+    """The places of the cases that the selected tests are about: a few with `-k`, and else all of them."""
+    own = [item for item in items if item.path == Path(__file__) and isinstance(item, pytest.Function)]
+    if any(item.originalname == test_every_check_was_complete.__name__ for item in own):
+        return {case.where for _, case in PLACES}
+    return {item.callspec.params["case"].where for item in own if hasattr(item, "callspec")}
+
+
+def make(chosen: Iterable[Case], moto: Moto, named: dict[str, tuple[set[str], set[str]]]) -> dict[str, Any]:
     """Make the resources of the cases, and note their ids; returns the account's variables."""
     values: dict[str, Any] = {}
-    for case in account.cases:
+    for case in chosen:
         world = SharedWorld(moto.client, give_answer=moto.give_answer)
         world.do(case.make)
         named[case.where] = set(world.ids(case.match)), set(world.ids(case.passes))
