@@ -1,31 +1,19 @@
-"""Capacity providers of ECS. Source: ECS API, DescribeCapacityProviders."""
+"""Capacity providers of ECS. Source: ECS API, DescribeCapacityProviders.
+
+botocore has no paginator for them: `custom_actions/patches/every_page.py` reads all pages.
+"""
 from __future__ import annotations
 
 from typing import Any
 
-from botocore.paginate import Paginator
-from c7n.query import DescribeSource, QueryResourceManager, ResourceQuery, RetryPageIterator, TypeInfo
+from c7n.query import DescribeSource, QueryResourceManager, TypeInfo
 from c7n.resources.ecs import ecs_tag_normalize
 
 from .registry import resource_type
 
 
-class AllPages(ResourceQuery):
-    """Reads every page: AWS gives ten capacity providers at a time, and botocore has no paginator for them."""
-
-    def _invoke_client_enum(self, client: Any, enum_op: str, params: Any, path: str, retry: Any = None) -> Any:
-        operation = client.meta.service_model.operation_model(client.meta.method_to_api_mapping[enum_op])
-        pages = Paginator(
-            getattr(client, enum_op),
-            {"input_token": "nextToken", "output_token": "nextToken", "result_key": path}, operation)
-        pages.PAGE_ITERATOR_CLS = RetryPageIterator
-        return pages.paginate(**params).build_full_result()[path]
-
-
 class DescribeCapacityProviders(DescribeSource):
     """Reads the capacity providers, with tags as c7n has them."""
-
-    resource_query_factory = AllPages
 
     def augment(self, resources: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """The resources with `Tags`."""
