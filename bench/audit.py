@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -25,12 +24,12 @@ from pathlib import Path
 
 import boto3
 
-from bench.harness import Failed, Usage, in_turn, server
+from bench.harness import Usage, in_turn, server
 from bench.harness.account import Size
 from bench.harness.account import seed as fill
 from bench.harness.account import seeded as filled
 from bench.harness.cloud import HOME, REGION, ROOT, Cloud, account_id, accounts_file, cloud, role
-from bench.harness.programs import audit, custodian, custodian_each, sweepable
+from bench.harness.programs import audit, custodian, custodian_each, files_of, sweepable
 from bench.harness.server import Counting, operation
 
 # What other scripts in this directory take from here.
@@ -83,21 +82,10 @@ def compare(
         runs: dict[str, Callable[[], Usage]] = {
             way: lambda way=way: WAYS[way](where, files, _here(directory), policies) for way in ways}  # type: ignore[misc]
         if earlier:
-            theirs = _policies_of(earlier, directory)
+            theirs = files_of(earlier, directory, "policies") / "policies"
             runs[f"audit, {earlier}"] = lambda: audit(
                 where, _here(directory) / "audit", "-p", policies, "--policies", theirs)
         return in_turn(rounds, runs)
-
-
-def _policies_of(commit: str, directory: Path) -> Path:
-    """The policies as they were at a commit. Raises Failed when Git does not have it."""
-    packed = subprocess.run(["git", "archive", commit, "policies"], cwd=ROOT, capture_output=True, check=False)
-    if packed.returncode:
-        raise Failed(f"git archive {commit} policies: {packed.stderr.decode().strip()}")
-    place = directory / "earlier"
-    place.mkdir()
-    subprocess.run(["tar", "-x", "-C", str(place)], input=packed.stdout, check=True)
-    return place / "policies"
 
 
 def show(found: Mapping[str, Sequence[Usage]], *, repeated: bool) -> None:

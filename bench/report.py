@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
 from .harness import Benchmark, Failed, Option, Section, Table, Usage, in_turn, run, say
 from .harness.cloud import ROOT
+from .harness.programs import files_of
 
 _NUMBERS = count()
 _MAKE = """
@@ -29,18 +27,6 @@ with made.store as store:
     store.set_all({name: getattr(made, name) for name in ("verb", "run", "version", "started", "finished")})
 """
 _REPORT = "from guardrails.cli.main import main; main()"
-
-
-@contextmanager
-def earlier(commit: str, directory: Path) -> Iterator[Path]:
-    """That commit, in a directory of its own. Raises Failed when Git does not have it."""
-    place = directory / "earlier"
-    place.mkdir()
-    packed = subprocess.run(["git", "archive", commit], cwd=ROOT, capture_output=True, check=False)
-    if packed.returncode:
-        raise Failed(f"git archive {commit}: {packed.stderr.decode().strip()}")
-    subprocess.run(["tar", "-x", "-C", str(place)], input=packed.stdout, check=True)
-    yield place
 
 
 def _environment(root: Path) -> dict[str, str]:
@@ -75,9 +61,9 @@ def measure(options: argparse.Namespace) -> Section:
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         try:
-            with earlier(options.commit, directory) as before:
-                for findings in options.findings:
-                    _compare(section, rows, before, directory, findings, options)
+            before = files_of(options.commit, directory)
+            for findings in options.findings:
+                _compare(section, rows, before, directory, findings, options)
         except Failed as error:
             if "git archive" not in str(error):
                 raise

@@ -1,13 +1,14 @@
 """The programs that are compared: their command lines, and the policy files that all of them get."""
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from .cloud import REGION, Cloud
+from .cloud import REGION, ROOT, Cloud
 from .processes import Failed, Usage
 
 BIN = Path(sys.executable).parent
@@ -73,6 +74,17 @@ def audit(where: Cloud, output: Path, *options: str | Path) -> Usage:
     if not any(output.iterdir()):
         raise Failed(f"the audit wrote nothing:\n{used.errors[-2000:]}")
     return used
+
+
+def files_of(commit: str, directory: Path, *paths: str) -> Path:
+    """A directory with the files of a commit: all of them, or these. Raises Failed when Git does not have it."""
+    packed = subprocess.run(["git", "archive", commit, *paths], cwd=ROOT, capture_output=True, check=False)
+    if packed.returncode:
+        raise Failed(f"git archive {commit}: {packed.stderr.decode().strip()}")
+    place = directory / "earlier"
+    place.mkdir()
+    subprocess.run(["tar", "-x", "-C", str(place)], input=packed.stdout, check=True)
+    return place
 
 
 def c7n_org(where: Cloud, accounts: Path, policies: Path, output: Path, *options: str | Path) -> Usage:
