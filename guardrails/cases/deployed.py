@@ -112,9 +112,9 @@ class DeployedAccount:
 
     def _called_by_deployment(self) -> Counter[str]:
         """How often each function has been called at least: by what was done since its policies' rules have targets."""
-        rules = {policy.function: name for name, policy in self._policies.items()}
         function_of = {name: function for function, names in self._functions.items() for name in names}
         listening: set[str] = set()
+        """Policies whose rules have targets."""
         due: Counter[str] = Counter()
         for record in self.sandbox.events(ACCOUNT):
             if record.get("errorCode"):
@@ -122,7 +122,8 @@ class DeployedAccount:
             call = record["eventSource"], record["eventName"]
             due.update(function_of[name] for name in listening if call in self._subscribed[name])
             if call == ("events.amazonaws.com", "PutTargets"):
-                listening |= {rules[rule]} if (rule := record["requestParameters"].get("rule")) in rules else set()
+                rule = record["requestParameters"].get("rule")
+                listening |= {name for name, policy in self._policies.items() if policy.function == rule}
         return due
 
     def logs(self, policy: str, since: int = 0) -> str:

@@ -11,6 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from custom_actions.names import TOPIC
 from custom_actions.vocabulary import PASSIVE as REPORTING
 from guardrails import yamlfile
@@ -77,6 +79,26 @@ def cases(*modes: str) -> list[Case]:
     files = [path for path in sorted(CASES.glob("*/*.yml")) if path.parent.name in modes]
     found = read_cases(files, {name: policy for name, (_, policy) in policies().items()})
     return [case for listed in found.values() for case in listed]
+
+
+def selected(request: pytest.FixtureRequest, file: str, parameter: str, fixture: str) -> list[Any] | None:
+    """What the selected tests of a file are about: the values of their parameter; None if all of it is.
+
+    With `-k`, a test of a few policies then prepares no more than it needs.
+
+    Args:
+        request: of the fixture that prepares it.
+        file: the file of the tests.
+        parameter: the name of their parameter; tests without it are about everything.
+        fixture: only tests that use this fixture count.
+    """
+    found = []
+    for item in request.session.items:
+        if str(item.path) == file and isinstance(item, pytest.Function) and fixture in item.fixturenames:
+            if not hasattr(item, "callspec"):
+                return None
+            found.append(item.callspec.params[parameter])
+    return found
 
 
 def failures(result: PolicyResult) -> str:

@@ -33,7 +33,7 @@ ACCOUNT_SETTINGS = ("config.put_configuration_recorder", "ecr.put_registry_", "s
 """Beginnings of calls that change a setting of the account, in cases of policies on other resources."""
 APART = {"alarms-create": "cloudtrail-*", "iam-password-policy-strengthen": "iam-password-*"}
 """Policies whose bad cases have the setting that those of other policies lack."""
-KEY, AGENTS = "PublicAccessBlockConfiguration", "AdditionalConfiguration"
+BLOCK, AGENTS = "PublicAccessBlockConfiguration", "AdditionalConfiguration"
 PLACEHOLDER = re.compile(r"\{(?!account_id|region)\w+\}")
 """The id of a resource in the value of a parameter."""
 
@@ -171,9 +171,9 @@ class SharedWorld(World):
         if "s3control.put_public_access_block" in step:
             client, wanted = self._client("s3control"), self.fill(step["s3control.put_public_access_block"])
             with contextlib.suppress(client.exceptions.NoSuchPublicAccessBlockConfiguration):
-                now = client.get_public_access_block(AccountId=ACCOUNT)["PublicAccessBlockConfiguration"]
-                block = {key: value or now[key] for key, value in {**now, **wanted[KEY]}.items()}
-                return client.put_public_access_block(**{**wanted, KEY: block})
+                now = client.get_public_access_block(AccountId=ACCOUNT)[BLOCK]
+                block = {key: value or now[key] for key, value in {**now, **wanted[BLOCK]}.items()}
+                return client.put_public_access_block(**{**wanted, BLOCK: block})
         if "iam.create_service_linked_role" in step:
             client = self._client("iam")
             try:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 
 import pytest
 from botocore.exceptions import ClientError
@@ -21,7 +20,7 @@ from guardrails.sandbox.config.table import kinds
 from tests import engine
 from tests.moto_server import REGION
 
-from .harness import World, cases, loaded, policies
+from .harness import World, cases, loaded, policies, selected
 from .recorded import RecordedAccount, model
 
 RULES = [name for name, (mode, _) in policies().items() if mode == "config-rule"]
@@ -34,17 +33,10 @@ class GroupedAccount(RecordedAccount):
     policies: Mapping[str, Policy] = {}
 
 
-def selected(items: Iterable[pytest.Item]) -> list[str]:
-    """The policies that the selected tests are about: a few with `-k`, and else all of them."""
-    own = [item for item in items if item.path == Path(__file__) and isinstance(item, pytest.Function)]
-    chosen = {item.callspec.params["name"] for item in own if hasattr(item, "callspec")}
-    every = any(not hasattr(item, "callspec") for item in own)
-    return [name for name in (*RULES, *TICKS) if every or name in chosen]
-
-
 @pytest.fixture(scope="module")
 def account(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GroupedAccount]:
     directory = tmp_path_factory.mktemp("grouped")
+    names = selected(request, __file__, "name", "account") or (*RULES, *TICKS)
     with Sandbox.start(directory=directory / "sandbox") as sandbox, pytest.MonkeyPatch.context() as patch:
         account = GroupedAccount(sandbox, patch, directory / "c7n", (kind.type for kind in kinds()))
         seed(account)
@@ -57,8 +49,8 @@ def account(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         key = account.client("kms").create_key()["KeyMetadata"]["Arn"]
         account.client("iam").create_policy(PolicyName="user-boundary", PolicyDocument=json.dumps(
             {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}}))
-        deploy_grouped(sandbox, directory, [loaded()[name] for name in selected(request.session.items)],
-                       account.number, parameters={"cloudtrail_fix_kms_key_arn": key})
+        deploy_grouped(sandbox, directory, [loaded()[name] for name in names], account.number,
+                       parameters={"cloudtrail_fix_kms_key_arn": key})
         account.policies = {policy.name: policy for policy in load(directory / "policies")}
         sandbox.settle()
         yield account

@@ -6,15 +6,15 @@ kind of fix is deployed by plain custodian too, with a function of its own.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 import pytest
 
 from guardrails.cases.deployed import DeployedAccount
 from guardrails.cases.outcome import attempt
+from guardrails.policies import Policy
 from guardrails.sandbox import Sandbox
 
-from .harness import Case, cases, loaded, policies, representatives
+from .harness import Case, cases, loaded, policies, representatives, selected
 
 NAMES = [name for name, (mode, _) in policies().items() if mode == "realtime"]
 # What other parameters than the defaults decide is for test_realtime_decisions: the functions are deployed once.
@@ -26,8 +26,7 @@ ALONE = [next(case for case in CASES if case.policy["name"] == name) for name in
 def grouped(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedAccount]:
     directory = tmp_path_factory.mktemp("grouped")
     with Sandbox.start(directory=directory / "sandbox") as sandbox:
-        account = DeployedAccount(
-            sandbox, [loaded()[name] for name in _selected(request.session.items, "grouped", NAMES)])
+        account = DeployedAccount(sandbox, _policies(request, "grouped", NAMES))
         account.deploy_grouped(directory)
         yield account
 
@@ -36,20 +35,16 @@ def grouped(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def alone(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedAccount]:
     directory = tmp_path_factory.mktemp("alone")
     with Sandbox.start(directory=directory / "sandbox") as sandbox:
-        names = [str(case.policy["name"]) for case in ALONE]
-        account = DeployedAccount(
-            sandbox, [loaded()[name] for name in _selected(request.session.items, "alone", names)])
+        account = DeployedAccount(sandbox, _policies(request, "alone", [case.policy["name"] for case in ALONE]))
         account.deploy(directory)
         yield account
 
 
-def _selected(items: Iterable[pytest.Item], fixture: str, names: Iterable[str]) -> list[str]:
-    """The policies that the selected tests with a fixture are about: a few with `-k`, and else all of them."""
-    own = [item for item in items if item.path == Path(__file__) and isinstance(item, pytest.Function)
-           and fixture in item.fixturenames]
-    chosen = {item.callspec.params["case"].policy["name"] for item in own if hasattr(item, "callspec")}
-    every = any(not hasattr(item, "callspec") for item in own)
-    return [name for name in names if every or name in chosen]
+def _policies(request: pytest.FixtureRequest, fixture: str, names: Iterable[str]) -> list[Policy]:
+    """Those of the policies that the selected tests are about."""
+    chosen = selected(request, __file__, "case", fixture)
+    of = None if chosen is None else {case.policy["name"] for case in chosen}
+    return [loaded()[name] for name in names if of is None or name in of]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

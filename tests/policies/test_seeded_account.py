@@ -19,7 +19,7 @@ from c7n import utils
 from tests.guardrails.conftest import guardrails
 from tests.moto_server import ACCOUNT, REGION, Moto
 
-from .harness import Case, cases
+from .harness import Case, cases, selected
 from .recorded import model
 from .seeding import SharedWorld, accounts, joins
 
@@ -46,7 +46,7 @@ def audited(
 ) -> Iterator[Audited]:
     """The accounts made, and audited, one after the other; with `-k`, what the selected cases need."""
     directory, moto = tmp_path_factory.mktemp("seeded"), moto_server
-    result, selected = Audited(), _selected(request.session.items)
+    result, wanted = Audited(), selected(request, __file__, "case", "audited")
     with pytest.MonkeyPatch.context() as patch:
         for name, value in moto.environment().items():
             patch.setenv(name, value)
@@ -54,13 +54,13 @@ def audited(
         for place, account in enumerate(ACCOUNTS):
             moto.reset()
             utils.reset_session_cache()
-            chosen = [case for case in account.cases if case.where in selected]
+            chosen = [case for case in account.cases if wanted is None or case in wanted]
             values = make(chosen, moto, result.named)
             configuration = directory / f"accounts-{place}.yml"
             configuration.write_text(yaml.safe_dump({"accounts": [
                 {"account_id": ACCOUNT, "name": "seeded", "regions": [REGION], "vars": values}]}))
-            every = not place and len(chosen) == len(account.cases)
-            only = () if every else {case.policy["name"] for case in chosen}
+            # The first account is audited with all policies.
+            only = {case.policy["name"] for case in chosen} if place or wanted is not None else ()
             result.directories.append(directory / f"audit-{place}")
             if not chosen:
                 continue
@@ -70,14 +70,6 @@ def audited(
         yield result
         utils.reset_session_cache()
     moto.reset()
-
-
-def _selected(items: Iterable[pytest.Item]) -> set[str]:
-    """The places of the cases that the selected tests are about: a few with `-k`, and else all of them."""
-    own = [item for item in items if item.path == Path(__file__) and isinstance(item, pytest.Function)]
-    if any(item.originalname == test_every_check_was_complete.__name__ for item in own):
-        return {case.where for _, case in PLACES}
-    return {item.callspec.params["case"].where for item in own if hasattr(item, "callspec")}
 
 
 def make(chosen: Iterable[Case], moto: Moto, named: dict[str, tuple[set[str], set[str]]]) -> dict[str, Any]:
