@@ -107,6 +107,21 @@ def test_a_call_that_cannot_be_recorded_is_not_made(
     assert ingress(moto, group)
 
 
+def test_a_line_is_on_disk_before_the_call_is_made(
+    moto: Moto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [group] = opened(moto, 1)
+    there: list[int] = []
+
+    def sync(descriptor: int) -> None:
+        assert os.fstat(descriptor).st_ino == (tmp_path / "p" / JOURNAL).stat().st_ino
+        there.append(len(ingress(moto, group)))
+
+    monkeypatch.setattr("custom_actions.fixing.journal.os.fsync", sync)
+    engine.pull(POLICY, tmp_path)
+    assert there == [1, 0]
+
+
 def test_nothing_of_a_line_that_does_not_fit_on_the_disk_is_left(
     moto: Moto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
