@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import calls, report, run
-from bench.harness import Failed, Usage, prowler
+from bench import calls, run
+from bench.harness import Failed, Usage, programs, prowler
 from guardrails import command
 from guardrails.errors import GuardrailsError
 from guardrails.policies import load
@@ -125,11 +125,12 @@ def test_the_least_counts_by_the_table_and_by_what_is_made_where_the_table_has_n
 
 
 def test_an_earlier_commit_is_checked_out_beside_this_one(tmp_path: Path) -> None:
-    if subprocess.run(["git", "rev-parse", "HEAD"], cwd=report.ROOT, capture_output=True, check=False).returncode:
+    if subprocess.run(["git", "rev-parse", "HEAD"], cwd=programs.ROOT, capture_output=True, check=False).returncode:
         pytest.skip("this checkout has no history of Git")
-    with report.earlier("HEAD", tmp_path) as place:
-        assert (place / "guardrails/cli/main.py").is_file()
-    other = tmp_path / "other"
-    other.mkdir()
-    with pytest.raises(Failed, match="git archive no-such-commit"), report.earlier("no-such-commit", other):
-        pass
+    place = programs.files_of("HEAD", tmp_path)
+    assert (place / "guardrails/cli/main.py").is_file()
+    with pytest.raises(Failed, match="git archive no-such-commit"):
+        programs.files_of("no-such-commit", tmp_path / "other")
+    only = tmp_path / "only"
+    only.mkdir()
+    assert [path.name for path in programs.files_of("HEAD", only, "policies").iterdir()] == ["policies"]
