@@ -31,8 +31,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from audit import HOME, REGION, ROOT, account_id, cloud, seed
-
+from bench.audit import HOME, REGION, ROOT, account_id, cloud, seed
 from guardrails.results import RunStore
 from guardrails.sandbox import Sandbox
 from tests.step_functions import Faults, SweepStack, deploy, differences, make_archive, rows
@@ -146,7 +145,7 @@ def faults(bench: Bench, accounts: list[str], local: Path) -> None:
     killed, throttled, locked = accounts[0], accounts[len(accounts) // 2], accounts[-1]
     bench.stack.fail(Faults(killed=[killed], throttled=[throttled], locked=[locked]))
     broken, code, wall, _ = bench.audit("faults", "--on", "step-functions")
-    missing = Counter()
+    missing: Counter[tuple[str, str, str]] = Counter()
     with RunStore.open(broken) as store:
         for check in store.checks(missing=True):
             missing[check.account, check.state, re.sub(r"[0-9a-f-]{36}", "…", check.reason)] += 1

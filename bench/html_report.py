@@ -14,6 +14,7 @@ import argparse
 import statistics
 import sys
 import tempfile
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -46,7 +47,8 @@ def main() -> None:
         reports = {}
         many = f"{options.findings:,} findings"
         large = partial(runs.large, number=options.findings, many=options.accounts)
-        for name, make in {"no findings": runs.clean, many: large}.items():
+        makes: dict[str, Callable[[Path], runs.Assessment]] = {"no findings": runs.clean, many: large}
+        for name, make in makes.items():
             made = make(Path(directory) / name)
             with made.store:
                 reports[name] = Path(directory) / name / "report.html"

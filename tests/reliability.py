@@ -49,7 +49,7 @@ class Reliability:
         self._passed.add(test)
         for name, value in report.user_properties:
             if name == RECORDED:
-                fix, tried = value  # type: ignore[misc]
+                fix, tried = value
                 self._recorded.setdefault(fix, Counter()).update(tried)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:

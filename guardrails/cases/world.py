@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import boto3
-import jmespath  # type: ignore[import-untyped]
+import jmespath
 from botocore.exceptions import ClientError
 
 from custom_actions.names import TOPIC

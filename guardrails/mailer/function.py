@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from c7n.mu import PythonPackageArchive
-from c7n_mailer import cli, deploy  # type: ignore[import-untyped]
+from c7n_mailer import cli, deploy
 
 from ..errors import GuardrailsError
 from ..policies import PolicySources

@@ -26,7 +26,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import jinja2
-from c7n_mailer import sqs_queue_processor, utils  # type: ignore[import-untyped]
+from c7n_mailer import sqs_queue_processor, utils
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 ENCODED_CHARACTERS, DECODED_BYTES = 2 * 1024 * 1024, 16 * 1024 * 1024

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
-import jmespath  # type: ignore[import-untyped]
+import jmespath
 
 from . import wire
 from .catalogue import JSON, QUERY, calls, path_patterns

@@ -11,7 +11,7 @@ import types
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
-import xmltodict  # type: ignore[import-untyped]
+import xmltodict
 from cryptography.hazmat.primitives.asymmetric import rsa
 from moto import backends
 from moto.core import responses, serialize

@@ -60,7 +60,7 @@ def read_settings(file: Path) -> Settings:
         source = read(file)
     except YamlError as error:
         raise GuardrailsError(f"{file}:{error.line}: {error.message}", "fix the YAML") from None
-    from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+    from jsonschema import Draft202012Validator
 
     data = {} if source.data is None else source.data
     problems = sorted(Draft202012Validator(settings_schema()).iter_errors(data), key=lambda each: len(each.path))

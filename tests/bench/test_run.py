@@ -93,7 +93,7 @@ def test_an_installed_package_has_no_benchmarks(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(command, "INSTALLED", True)
     with pytest.raises(GuardrailsError, match="bench works on the source") as error:
-        bench.callback((), False, ())  # type: ignore[misc]
+        bench.callback((), False, ())
     assert "./run.sh bench" in error.value.fix
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import jmespath  # type: ignore[import-untyped]
+import jmespath
 from botocore.exceptions import BotoCoreError, ClientError
 
 from . import buckets, special

@@ -20,7 +20,7 @@ LITERAL = st.text("abc-/:1", min_size=1, max_size=8)
 
 
 def at(*when: int, tz: Any = UTC) -> datetime:
-    return datetime(*when, tzinfo=tz)  # type: ignore[misc]
+    return datetime(*when, tzinfo=tz)
 
 
 def test_a_rule_covers_what_it_names() -> None:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -95,7 +96,7 @@ def test_c7n_org_runs_an_action_of_ours_in_two_accounts(method: str, moto: Moto,
         assert (receipt["account"], receipt["resource"], receipt["outcome"]) == (account, group_id, "reverted")
 
 
-def _open_group(moto: Moto, account: str) -> tuple[object, str]:
+def _open_group(moto: Moto, account: str) -> tuple[Any, str]:
     keys = moto.client("sts").assume_role(
         RoleArn=f"arn:aws:iam::{account}:role/x", RoleSessionName="test")["Credentials"]
     client = boto3.client(

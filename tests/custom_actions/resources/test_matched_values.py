@@ -25,7 +25,7 @@ def test_a_long_value_stays_a_value_with_its_short_parts() -> None:
     found = kept(image)
     assert {key: found[key] for key in ("ImageId", "OwnerId", "Public")} == {
         "ImageId": "ami-1", "OwnerId": "111111111111", "Public": True}
-    assert found["BlockDeviceMappings"][0] == image["BlockDeviceMappings"][0]  # type: ignore[index]
+    assert found["BlockDeviceMappings"][0] == image["BlockDeviceMappings"][0]
     assert found["BlockDeviceMappings"][-1].startswith("… ") and len(json.dumps(found)) < LONGEST + 100
 
 

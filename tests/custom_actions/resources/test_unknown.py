@@ -100,7 +100,7 @@ def test_a_fault_of_a_filter_is_about_its_resource() -> None:
 
 
 def test_an_interrupt_is_not_caught() -> None:
-    work = Work({3: KeyboardInterrupt()})  # type: ignore[dict-item]
+    work = Work({3: KeyboardInterrupt()})
     with pytest.raises(KeyboardInterrupt):
         work.run(range(5))
 

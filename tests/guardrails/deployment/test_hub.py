@@ -256,8 +256,8 @@ def test_patterns_are_split_at_the_quota() -> None:
     data = {"name": "p", "resource": "aws.ec2", "mode": {"type": "cloudtrail", "events": [
         {"source": f"service{number}.amazonaws.com", "event": f"{'Long' * 12}{number}", "ids": "x"}
         for number in range(60)]}}
-    many = [Policy({**data, "mode": {**data["mode"], "events": [event]}}, PORTS.source, 0)  # type: ignore[dict-item]
-            for event in data["mode"]["events"]]  # type: ignore[index]
+    many = [Policy({**data, "mode": {**data["mode"], "events": [event]}}, PORTS.source, 0)
+            for event in data["mode"]["events"]]
     made = patterns(many)
     assert len(made) > 1 and all(len(json.dumps(pattern)) <= PATTERN_CHARACTERS for pattern in made)
     assert sum(len(pattern["detail"]["eventName"]) for pattern in made) == 60

@@ -55,7 +55,7 @@ def test_an_account_without_a_role_or_without_a_list_is_an_error(
 
 
 def test_a_start_that_is_repeated_is_the_same_execution(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    machine = StateMachine(ARN, None)  # type: ignore[arg-type]
+    machine = StateMachine(ARN, None)
     calls: list[dict[str, Any]] = []
 
     class Client:
@@ -82,7 +82,7 @@ def test_a_refused_start_names_the_permissions(
     monkeypatch.undo()
     monkeypatch.setattr("guardrails.distributed.execution._states", lambda region: Client())
     with pytest.raises(GuardrailsError, match="AccessDeniedException on StartExecution: no") as refused:
-        StateMachine(ARN, None).start("0123456789", 1)  # type: ignore[arg-type]
+        StateMachine(ARN, None).start("0123456789", 1)
     assert "states:DescribeStateMachine" in str(refused.value.fix)
 
 

@@ -23,7 +23,7 @@ PATTERN = {"source": [{"prefix": "aws."}, PROBE_SOURCE], "detail-type": ["AWS AP
     {"responseElements": [{"exists": True}], "sourceIPAddress": [{"exists": False}]},
 ])
 def test_the_event_matches_and_tells_of_a_refused_call(detail: Any) -> None:
-    pattern = {**PATTERN, "detail": {**PATTERN["detail"], **detail}}  # type: ignore[dict-item]
+    pattern = {**PATTERN, "detail": {**PATTERN["detail"], **detail}}
     made = probe(wanted(RESTART), pattern, {})
     event = {"source": PROBE_SOURCE, "detail-type": made.detail_type, "detail": made.detail}
     assert list(mismatches(pattern, event)) == []

@@ -28,7 +28,7 @@ def team(tmp_path: Path) -> Path:
 
 
 def sources(team: Path, **changes: object) -> PolicySources:
-    return PolicySources(**{"directories": (str(team),), "origin": "guardrails.yml", **changes})  # type: ignore[arg-type]
+    return PolicySources(**{"directories": (str(team),), "origin": "guardrails.yml", **changes})
 
 
 def by_name(policies: list[Policy]) -> dict[str, Policy]:

@@ -76,7 +76,7 @@ def test_a_finding_is_excepted_with_the_rule(tmp_path: Path) -> None:
     assert made.apply(fixed) == fixed
 
 
-def names(entries: Iterable[module.Entry]) -> list[str]:
+def names(entries: Iterable[module.ExceptionEntry]) -> list[str]:
     return [entry.rule.reason for entry in entries]
 
 

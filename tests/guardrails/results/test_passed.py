@@ -20,7 +20,7 @@ def trail(region: str) -> tuple[str, str]:
 
 
 def passed(directory: Path, found: Passed, **more: object) -> list[tuple[str, str, str]]:
-    made = assess(directory, passed=found, **{"findings": [], **more})  # type: ignore[arg-type]
+    made = assess(directory, passed=found, **{"findings": [], **more})
     with made.store:
         return [(check.policy, check.region, one.arn) for check in made.passed() for one in check.resources]
 

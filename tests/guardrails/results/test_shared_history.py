@@ -38,7 +38,7 @@ def test_it_is_created_and_grows(bucket: Any) -> None:
     with pytest.raises(GuardrailsError, match="the history file does not exist"):
         names()
     for name in ("01", "02"):
-        history_place(URL).update(lambda history, name=name: history.record(run(name)))  # type: ignore[misc]
+        history_place(URL).update(lambda history, name=name: history.record(run(name)))
     history_place(URL).check()
     assert names() == ["01", "02"]
     assert len(bucket.list_object_versions(Bucket="central")["Versions"]) == 2

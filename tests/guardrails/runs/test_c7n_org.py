@@ -148,7 +148,7 @@ def test_what_a_worker_is_given(way: str, tmp_path: Path) -> None:
     work = work_in("r1")
     seen: list[Progress] = []
     told = Listener()
-    run(work, AUDIT, tmp_path / "a", {"v": 1}, ended=told, show=seeing(seen))  # type: ignore[arg-type]
+    run(work, AUDIT, tmp_path / "a", {"v": 1}, ended=told, show=seeing(seen))
     [one] = told.ended
     assert "dryrun True ask once 1\n" in one.log
     assert seen[-1] == Progress(1, 0)

@@ -35,6 +35,7 @@ def test_an_address_has_to_confirm(sns: Any) -> None:
         sns.confirm_subscription(TopicArn=topic, Token="guessed")
 
     # What the e-mail holds.
+    waiting: Any
     [waiting] = sns_backends[ACCOUNT][REGION].subscriptions.values()
     confirmed = sns.confirm_subscription(TopicArn=topic, Token=waiting.token)["SubscriptionArn"]
     assert arns(sns, topic) == [confirmed]

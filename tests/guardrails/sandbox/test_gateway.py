@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import urllib.request
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
@@ -134,7 +135,7 @@ def test_reset_empties_both_sides_in_every_account(sandbox: Sandbox, account: st
 
 
 def test_the_environment_turns_a_program_here_whatever_the_user_has_set(
-    sandbox: Sandbox, account: str, tmp_path
+    sandbox: Sandbox, account: str, tmp_path: Path,
 ) -> None:
     config = tmp_path / "config"
     config.write_text("[profile prod]\nregion = ap-south-1\nendpoint_url = http://127.0.0.1:1\n")
@@ -157,7 +158,7 @@ def test_the_environment_turns_a_program_here_whatever_the_user_has_set(
 
 
 def test_custodian_deploys_twice_and_sees_no_change_the_second_time(
-    sandbox: Sandbox, account: str, tmp_path
+    sandbox: Sandbox, account: str, tmp_path: Path,
 ) -> None:
     policy = tmp_path / "policy.json"
     policy.write_text(json.dumps({"policies": [{

@@ -1,6 +1,8 @@
 """The right account and principal for every kind of key, in STS and in the CloudTrail record."""
 from __future__ import annotations
 
+from typing import Any
+
 import boto3
 import pytest
 
@@ -9,7 +11,7 @@ from guardrails.sandbox import Sandbox
 from .conftest import security_group
 
 
-def client(sandbox: Sandbox, service: str, key: str, token: str | None = None):
+def client(sandbox: Sandbox, service: str, key: str, token: str | None = None) -> Any:
     return boto3.Session(key, "secret", token).client(service, "us-east-1", endpoint_url=sandbox.endpoint)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 import json
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -20,7 +21,7 @@ def group(sandbox: Sandbox, account: str) -> str:
     return made
 
 
-def look(sandbox: Sandbox, account: str, region: str = "us-east-1", **request) -> list[dict]:
+def look(sandbox: Sandbox, account: str, region: str = "us-east-1", **request: Any) -> list[dict[str, Any]]:
     return sandbox.client("cloudtrail", account, region).lookup_events(**request)["Events"]
 
 

@@ -428,6 +428,6 @@ def test_a_deletion_that_aws_refused_is_none(cloud: Cloud, tmp_path: Path) -> No
 
 
 def test_deleted_trail_needs_its_event(moto: Moto, tmp_path: Path) -> None:
-    wrong = {**DELETED, "mode": {**DELETED["mode"], "events": ["CreateBucket"]}}  # type: ignore[dict-item]
+    wrong = {**DELETED, "mode": {**DELETED["mode"], "events": ["CreateBucket"]}}
     with pytest.raises(PolicyValidationError, match="DeleteTrail"):
         engine.load(wrong, tmp_path)

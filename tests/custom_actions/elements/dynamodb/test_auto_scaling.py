@@ -20,9 +20,9 @@ def of(dimension: str, resource: str = "table/t") -> dict[str, Any]:
     return {"ResourceId": resource, "ScalableDimension": dimension}
 
 
-def operations(*given: Any, most: int = 100) -> list[tuple[str, str, Any]]:
+def operations(table: Any, policies: Any, targets: Any, most: int = 100) -> list[tuple[str, str, Any]]:
     return [(step.call.operation, step.call.parameters["ScalableDimension"], step.call.parameters.get("MinCapacity"))
-            for step in plan_scaling(*given, most, 70).steps]
+            for step in plan_scaling(table, policies, targets, most, 70).steps]
 
 
 def test_what_the_table_has_now_is_the_least() -> None:

@@ -111,7 +111,8 @@ def test_a_setting_of_a_database_without_an_inverse_is_named(moto: Moto, tmp_pat
 @pytest.mark.parametrize("immediate", [True, False])
 def test_what_waited_for_the_maintenance_window_is_named(moto: Moto, tmp_path: Path, immediate: bool) -> None:
     rds = a_database(moto)
-    get_backend("rds")[ACCOUNT][REGION].databases["db"].pending_modified_values = {"DBInstanceClass": "db.t3.small"}
+    database: Any = get_backend("rds")[ACCOUNT][REGION].databases["db"]
+    database.pending_modified_values = {"DBInstanceClass": "db.t3.small"}
     [receipt] = run(
         modify(("DeletionProtection", True), immediate=immediate), tmp_path, [{"DBInstanceIdentifier": "db"}])
     assert receipt["outcome"] == "reverted"

@@ -157,7 +157,7 @@ def test_pieces_hold_what_the_ranges_hold(
 
 
 def revoked(*entries: str, **options: object) -> list[str]:
-    forbidden = Forbidden(tuple(from_policy("tcp 22 from world")), **options)  # type: ignore[arg-type]
+    forbidden = Forbidden(tuple(from_policy("tcp 22 from world")), **options)
     return [str(rule) for rule in plan_ingress(rules(*entries), forbidden).revoke]
 
 

@@ -14,7 +14,7 @@ from custom_actions.elements.security_group.rules import (
 
 
 def spelled(*entries: object) -> list[str]:
-    return [str(rule) for entry in entries for rule in from_policy(entry)]  # type: ignore[arg-type]
+    return [str(rule) for entry in entries for rule in from_policy(entry)]
 
 
 @pytest.mark.parametrize(("short", "long"), [
@@ -60,7 +60,7 @@ def test_self_is_the_group_itself() -> None:
 ])
 def test_what_cannot_be_read_is_said(entry: object, said: str) -> None:
     with pytest.raises(RuleError, match=said):
-        from_policy(entry)  # type: ignore[arg-type]
+        from_policy(entry)
 
 
 def test_ec2s_two_answers_are_the_same_rules() -> None:

@@ -53,7 +53,7 @@ def test_the_findings_are_read_once(assessment: Assessment, tmp_path: Path, monk
 
     def counting(self: Assessment, *statuses: str) -> Iterator[Finding]:
         reads.append(statuses)
-        return read(self, *statuses)  # type: ignore[arg-type]
+        return read(self, *statuses)
 
     monkeypatch.setattr(Assessment, "findings", counting)
     write(("html", "json", "csv", "sarif", "json-ocsf", "asff"), assessment, tmp_path / "out")
@@ -66,7 +66,7 @@ def test_no_more_rows_are_kept_than_a_block(assessment: Assessment, monkeypatch:
     class Counted(ReportRow):
         def __init__(self, *args: object) -> None:
             nonlocal alive, most
-            super().__init__(*args)  # type: ignore[arg-type]
+            super().__init__(*args)
             alive += 1
             most = max(most, alive)
 

@@ -61,7 +61,7 @@ def test_the_first_screen_says_what_matters(browser: Browser) -> None:
 def test_the_riskiest_lead_to_their_findings(browser: Browser) -> None:
     browser.open()
     said = browser.one(".first li").text
-    number = int(re.search(r"(\d+) resources?", said)[1])  # type: ignore[index]
+    number = int(re.search(r"(\d+) resources?", said)[1])
     browser.click(".first li a")
     browser.wait(lambda: browser.shown == number)
     assert all(title in said for title in browser.texts("#list-findings .open"))
