@@ -8,19 +8,21 @@ function themes() {
     set value(theme) { try { localStorage.setItem("guardrails-theme", theme); } catch { /* for this session only */ } },
   };
   const dark = matchMedia("(prefers-color-scheme: dark)");
-  const apply = (theme) => {
-    if (theme) document.documentElement.dataset.theme = theme;
-    const now = theme || (dark.matches ? "dark" : "light");
-    button.textContent = now === "dark" ? "Light" : "Dark";
-    button.setAttribute("aria-label", `Show in ${now === "dark" ? "light" : "dark"} colours`);
-    return now;
+  const root = document.documentElement;
+  // Asked anew each time: the system's change is seen before its event comes.
+  const now = () => root.dataset.theme || (dark.matches ? "dark" : "light");
+  const other = () => (now() === "dark" ? "light" : "dark");
+  const label = () => {
+    button.textContent = other() === "dark" ? "Dark" : "Light";
+    button.setAttribute("aria-label", `Show in ${other()} colours`);
   };
-  let now = apply(kept.value);
+  if (kept.value) root.dataset.theme = kept.value;
+  label();
   button.addEventListener("click", () => {
-    kept.value = now === "dark" ? "light" : "dark";
-    now = apply(now === "dark" ? "light" : "dark");
+    kept.value = root.dataset.theme = other();
+    label();
   });
-  dark.addEventListener("change", () => { now = apply(document.documentElement.dataset.theme); });
+  dark.addEventListener("change", label);
 }
 
 /** Sorts a static table by the buttons in its head; a cell's `data-value`, if any, replaces its text. */

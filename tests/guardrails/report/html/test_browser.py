@@ -418,8 +418,18 @@ def test_dark_is_dark_and_can_be_switched(browser: Browser) -> None:
     assert browser.run(brightness) < 60
     browser.click("#theme")
     assert browser.run(brightness) > 200
+    assert browser.one("#theme").text == "Dark"
     browser.open()
     assert browser.run(brightness) > 200, "the choice is kept"
+
+
+def test_a_click_just_after_the_systems_change_shows_the_other_theme(browser: Browser) -> None:
+    browser.open()
+    # The system is dark by now, and the event that says so has not come.
+    browser.run("Object.defineProperty(MediaQueryList.prototype, 'matches', {get: () => true})")
+    browser.click("#theme")
+    assert browser.run("return document.documentElement.dataset.theme") == "light"
+    assert browser.one("#theme").text == "Dark"
 
 
 CONTRAST = """
