@@ -85,6 +85,7 @@ def functions(roles: Mapping[str, PolicyDocument]) -> list[Template]:
     """
     found: list[Template] = []
     current: dict[str, Any] = {}
+    written = 0
     for name, document in roles.items():
         if size(document) > INLINE_CHARACTERS:
             raise GuardrailsError(
@@ -98,14 +99,17 @@ def functions(roles: Mapping[str, PolicyDocument]) -> list[Template]:
                 "Tags": TAGS,
             },
         }}
-        grown = {**current, **role}
-        if current and (len(grown) > TEMPLATE_RESOURCES or len(json.dumps(grown, indent=1)) > TEMPLATE_BYTES):
+        more = len(json.dumps(role, indent=1)) - _SHARED
+        if current and (len(current) == TEMPLATE_RESOURCES or _SHARED + written + more > TEMPLATE_BYTES):
             found.append(template(_OWN_ROLES, {}, current, {}))
-            grown = role
-        current = grown
+            current, written = {}, 0
+        current |= role
+        written += more
     return [*found, template(_OWN_ROLES, {}, current, {})] if current else found
 
 
+# What a role written alone has more than as one of several: `{` and a line break before it or behind it.
+_SHARED = 2
 _OWN_ROLES = "One role for each function of aws-guardrails."
 
 
