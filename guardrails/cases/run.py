@@ -1,7 +1,6 @@
 """Runs the cases of many policies, side by side: each process has a local AWS of its own."""
 from __future__ import annotations
 
-import gc
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from custom_actions.settings_file import NONE, VARIABLE
 
+from ..collector import collect_rarely
 from ..command import reinstall
 from ..errors import GuardrailsError
 from ..policies import Kind, Policy
@@ -95,7 +95,7 @@ def _prepare(settings: str) -> None:
     # Accepted findings of the team change no verdict of a case.
     os.environ.update({VARIABLE: settings, "GUARDRAILS_EXCEPTIONS": ""})
     # Accounts are made and thrown away by the thousand objects, of which hardly any needs the collector.
-    gc.set_threshold(50_000)
+    collect_rarely()
     prepare_sessions()
 
 

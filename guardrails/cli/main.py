@@ -16,6 +16,7 @@ import click
 from custom_actions.escaping import escaped
 from custom_actions.settings_file import NONE, VARIABLE, TeamError
 
+from ..collector import collect_rarely
 from ..command import PLACEHOLDER, command
 from ..errors import GuardrailsError
 
@@ -131,6 +132,7 @@ class Verbs(click.Group):
         return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
+        collect_rarely()
         try:
             return super().main(*args, **{"prog_name": command(), "complete_var": COMPLETE_VARIABLE, **kwargs})
         except Exception as error:

@@ -20,6 +20,8 @@ from importlib import import_module
 from multiprocessing.connection import Connection
 from typing import NoReturn
 
+from ..collector import collect_rarely
+
 Main = Callable[[Connection], None]
 _FAILED = 70
 """The exit code of a child that ended with an error (EX_SOFTWARE in sysexits.h)."""
@@ -131,4 +133,5 @@ def _begin(main: Main, connection: Connection) -> NoReturn:
 
 
 if __name__ == "__main__":
+    collect_rarely()
     _begin(getattr(import_module(sys.argv[1]), sys.argv[2]), Connection(int(sys.argv[3])))

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import logging
 import os
 import signal
@@ -11,6 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ..collector import collect_rarely
 from .errors import SandboxError
 from .ministack import Ministack
 from .state import State, StateDirectory
@@ -55,7 +55,7 @@ def _serve(directory: StateDirectory, ministack: Ministack, lifeline: int | None
             """Log nothing: the trail records the calls."""
 
     # An account is many thousand objects that stay; the collector need not look through them while they are made.
-    gc.set_threshold(50_000)
+    collect_rarely()
     moto_fixes.apply()
     config_fixes.apply()
     # The application must know its port, so the server is created first, without an application.
