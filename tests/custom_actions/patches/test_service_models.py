@@ -1,9 +1,14 @@
 """Sessions share what botocore has read, and nothing grows with their number."""
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import boto3
 import botocore.session
 import pytest
+from botocore.exceptions import UnknownServiceError
+from botocore.loaders import Loader
 
 from custom_actions.patches import prepare_sessions
 
@@ -29,3 +34,32 @@ def test_sessions_share_what_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DATA_PATH", "/nowhere")
     assert "/nowhere" in loader_of(boto3.Session()).search_paths
     assert "/nowhere" not in loader.search_paths
+
+
+def test_a_model_is_loaded_without_a_look_at_all_services(monkeypatch: pytest.MonkeyPatch) -> None:
+    prepare_sessions()
+    loader = botocore.session.create_loader.__wrapped__()
+    plain = Loader()
+    listed: list[str] = []
+    original = os.listdir
+
+    def listdir(path: str) -> list[str]:
+        listed.append(path)
+        return original(path)
+
+    monkeypatch.setattr("os.listdir", listdir)
+    for name in ("service-2", "paginators-1", "endpoint-rule-set-1"):
+        loaded = loader.load_service_model("sqs", name)
+        assert loaded is loader.load_service_model("sqs", name)
+    assert listed and {Path(path).parent.name for path in listed} == {"data"} and {
+        Path(path).name for path in listed} <= {"sqs", "2012-11-05"}
+    monkeypatch.undo()
+    assert loader.load_service_model("sqs", "service-2") == plain.load_service_model("sqs", "service-2")
+    for wrong in ("no-such-service", "", ".", "sqs/..", "../data"):
+        for each in (loader, plain):
+            with pytest.raises(UnknownServiceError, match="accessanalyzer, account, "):
+                each.load_service_model(wrong, "service-2")
+    # A service without a model of this type.
+    with pytest.raises(UnknownServiceError):
+        loader.load_service_model("sqs", "waiters-2")
+    assert loader.list_available_services("service-2") == plain.list_available_services("service-2")
