@@ -46,7 +46,7 @@ _CREDENTIAL = re.compile(r"Credential=(?P<key>[^/,\s]+)/\d+/(?P<region>[^/]+)/(?
 _MINISTACK_SECONDS = 900.0  # a function may run that long, and its caller wait for it
 _ENDPOINT = "X-Sandbox-Endpoint"  # for inside_states.py
 _ACTIVE_SECONDS = 5.0
-_POLL_SECONDS = 0.05
+_POLL_SECONDS = 0.02
 _SETTLE_SECONDS = 300.0
 _ENDING_SECONDS = 30.0
 _HOP_BY_HOP = {"connection", "content-length", "keep-alive", "transfer-encoding"}
@@ -247,7 +247,7 @@ class Gateway:
         return answer if apart else replace(answer, body=from_ministack(answer.body, request.region))
 
     def _wait_until_active(self, request: Request, answer: Answer, authorization: str) -> None:
-        """Keep the answer to a deployment until the function is ready, half a second later.
+        """Keep the answer to a deployment until the function is ready, which takes a moment.
 
         Clients that deploy ask at once whether it is, and when it is not, wait five seconds before they ask again.
         """

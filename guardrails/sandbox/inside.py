@@ -8,7 +8,7 @@ Nothing else of this project can be imported there, nor by the functions that ru
 - PutPermission takes a whole policy.
 - What a service itself says, with a source that begins with `aws.`, is taken from the gateway. PutEvents refuses it, as
   AWS does.
-- A schedule that is due runs within a second.
+- A schedule that is due runs within a second, and a function that was created or changed is ready at once.
 - An event of EventBridge is delivered to a function as AWS does it: asynchronously, so a function that fails gets it
   twice more, and then its dead-letter queue has it.
 - A message in a function's dead-letter queue is the event itself, with attributes that say what failed.
@@ -383,6 +383,7 @@ if __name__ == "__main__":
     lambda_svc._route_async_failure = to_dead_letter_queue
     eventbridge.handle_request = handle_request
     scheduler._SCHEDULE_TICK_INTERVAL = 1
+    lambda_svc._LAMBDA_STATE_TRANSITION_DELAY = 0.01
     beside("inside_states").install()
     cloudwatch_logs._filter_log_events = filter_log_events
     lambda_runtime.Worker._read_stderr = read_log
