@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import copy
 import functools
+import threading
 import types
+from collections.abc import Callable
+from string import ascii_letters, digits
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
@@ -15,13 +18,16 @@ import xmltodict
 from cryptography.hazmat.primitives.asymmetric import rsa
 from moto import backends
 from moto.core import responses, serialize
+from moto.core import utils as core_utils
 from moto.core.utils import MISSING, get_value
 from moto.ec2 import utils as ec2_utils
 from moto.ec2.models.amis import Ami, AmiBackend
 from moto.ec2.models.security_groups import SecurityGroupBackend
 from moto.ec2.models.subnets import Subnet
 from moto.iam.models import IAMBackend, ManagedPolicy
+from moto.kms import utils as kms_utils
 from moto.moto_api._internal import mock_random
+from moto.moto_api._internal.moto_random import MotoRandom
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.settings import load_iam_aws_managed_policies
 from moto.sns.models import Subscription
@@ -37,6 +43,8 @@ def apply() -> None:
     _look_only_at_the_groups_of_a_filter()
     _find_names_once()
     _sign_with_one_key()
+    _make_keys_when_used()
+    _list_models_once()
     _let_go_of_subnets()
     _look_for_no_files()
     _write_xml_at_once()
@@ -54,12 +62,17 @@ def _list_operations_once() -> None:
 
 
 def _draw_ids_at_once() -> None:
-    """moto generates EC2 ids letter by letter, and each image also has a volume and a snapshot with an id."""
+    """moto generates ids letter by letter. Each response has one, and each image also has a volume and a snapshot."""
 
     def random_resource_id(size: int = 8) -> str:
         return f"{mock_random.getrandbits(4 * size):0{size}x}"
 
+    def random_string(self: Any, length: int = 20, include_digits: bool = True, lower_case: bool = False) -> str:
+        text = "".join(self.choices(ascii_letters + digits * include_digits, k=length))
+        return text.lower() if lower_case else text
+
     ec2_utils.random_resource_id = random_resource_id
+    MotoRandom.get_random_string = random_string  # type: ignore[method-assign]
 
 
 def _look_only_at_the_groups_of_a_filter() -> None:
@@ -104,23 +117,40 @@ def _of_account(policy: ManagedPolicy, account: str) -> ManagedPolicy:
 def _make_public_images_once() -> None:
     """The images that AWS and others offer are read from their file for each account, and get new snapshots.
 
-    They are the same in all accounts, on AWS their snapshots too.
+    They are the same in all accounts, on AWS their snapshots too. An account gets its own copies when somebody first
+    asks for its images or snapshots: most never do.
     """
     original = AmiBackend._load_amis
-    made: dict[str, list[tuple[Ami, list[dict[str, str]]]]] = {}
+    made: dict[str, list[Ami]] = {}
+    copying = threading.Lock()
 
     def load_amis(backend: Any) -> None:
         region = backend.region_name
         if not made.get(region):
             original(backend)
-            made[region] = [(_of_backend(image, backend), image.get_tags()) for image in backend.amis.values()]
+            images = [_of_backend(image, backend) for image in backend.amis.values()]
+            if not any(image.get_tags() for image in images):
+                made[region] = images
             return
-        for image, tags in made[region]:
-            own = _of_backend(image, backend)
-            backend.amis[own.id], backend.snapshots[own.ebs_snapshot.id] = own, own.ebs_snapshot
-            own.add_tags({tag["key"]: tag["value"] for tag in tags})
+        # From here on `own` is asked, because the attributes are not there.
+        for name in _OF_IMAGES:
+            backend.__dict__.pop(name)
+
+    def own(backend: Any, name: str) -> Any:
+        if name not in _OF_IMAGES:
+            raise AttributeError(f"{type(backend).__name__!r} object has no attribute {name!r}", name=name, obj=backend)
+        with copying:
+            if name not in vars(backend):
+                images = {image.id: _of_backend(image, backend) for image in made[backend.region_name]}
+                snapshots = {image.ebs_snapshot.id: image.ebs_snapshot for image in images.values()}
+                vars(backend).update(amis=images, snapshots=snapshots)
+            return vars(backend)[name]
 
     AmiBackend._load_amis = load_amis  # type: ignore[method-assign, assignment]
+    AmiBackend.__getattr__ = own  # type: ignore[attr-defined]
+
+
+_OF_IMAGES = frozenset({"amis", "snapshots"})
 
 
 def _of_backend(image: Ami, backend: Any) -> Ami:
@@ -183,6 +213,30 @@ def _sign_with_one_key() -> None:
     """moto makes an RSA key, which takes a tenth of a second, for each SNS subscription, to sign its messages."""
     key = functools.cache(lambda: rsa.generate_private_key(public_exponent=65537, key_size=2048))
     Subscription.private_key = lambda subscription: key()  # type: ignore[method-assign, assignment]
+
+
+def _make_keys_when_used() -> None:
+    """moto makes an RSA key for each key of KMS, the symmetric ones too. Few are ever used to sign."""
+
+    def generate(**size: int) -> _KeyWhenUsed:
+        return _KeyWhenUsed(lambda: rsa.generate_private_key(**size))
+
+    kms_utils.rsa = types.SimpleNamespace(**{**vars(rsa), "generate_private_key": generate})  # type: ignore[assignment]
+
+
+class _KeyWhenUsed:
+    """A private key that is made when something is asked of it."""
+
+    def __init__(self, make: Callable[[], rsa.RSAPrivateKey]) -> None:
+        self._make = functools.cache(make)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._make(), name)
+
+
+def _list_models_once() -> None:
+    """moto makes a loader for each model of a service, and each lists the directories of all 400 services again."""
+    core_utils.create_loader = functools.cache(core_utils.create_loader)
 
 
 def _let_go_of_subnets() -> None:

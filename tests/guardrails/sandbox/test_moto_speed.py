@@ -1,12 +1,14 @@
 """What is made once for all accounts is still each account's own where it must be."""
 from __future__ import annotations
 
+import copy
 import gc
 import re
 import weakref
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.moto_server import ACCOUNT, Moto
 
@@ -56,6 +58,21 @@ def test_a_public_image_is_the_accounts_own_where_it_can_change(moto_server: Mot
     assert not {"UserId"} & {key for each in new.launch_permissions for key in each}
     assert new.owner_id != "changed" and not new.get_tags()
     assert not new.ebs_snapshot.create_volume_permission_groups
+
+
+def test_images_are_copied_when_they_are_first_asked_for(moto_server: Moto) -> None:
+    from moto.ec2.models import EC2Backend
+
+    EC2Backend("us-east-1", "1" * 12)
+    images, snapshots, neither = (EC2Backend("us-east-1", account * 12) for account in "234")
+    volume = snapshots.create_volume(size=1, zone_name="us-east-1a")
+    own = snapshots.create_snapshot(volume.id, "mine")
+    assert own.id in snapshots.snapshots and len(snapshots.snapshots) == len(snapshots.amis) + 1
+    assert set(images.amis) == set(snapshots.amis) and len(images.amis) > 1000
+    assert not {"amis", "snapshots"} & set(vars(neither))
+    assert copy.copy(neither).amis.keys() == images.amis.keys()
+    with pytest.raises(AttributeError, match="'EC2Backend' object has no attribute 'no_such_thing'"):
+        getattr(neither, "no_such_thing")  # noqa: B009
 
 
 def test_snapshots_of_an_owner_are_listed_and_no_others(moto: Moto) -> None:
@@ -130,6 +147,27 @@ def test_xml_is_written_as_xmltodict_writes_it(moto_server: Moto, body: Any, sho
         assert document and body == {"A": []}
     else:
         assert serialize.xmltodict.unparse(body, **arguments) == expected
+
+
+def test_a_key_of_kms_is_made_when_it_signs(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    original = rsa.generate_private_key
+
+    def generate(public_exponent: int, key_size: int) -> Any:
+        made.append(key_size)
+        return original(public_exponent, key_size)
+
+    monkeypatch.setattr(rsa, "generate_private_key", generate)
+    kms = moto.client("kms")
+    kms.create_key()
+    first, second = (kms.create_key(KeyUsage="SIGN_VERIFY", KeySpec="RSA_2048")["KeyMetadata"]["KeyId"] for _ in "12")
+    assert not made
+    signed = {"Message": b"text", "SigningAlgorithm": "RSASSA_PSS_SHA_256"}
+    signature = kms.sign(KeyId=first, **signed)["Signature"]
+    assert kms.verify(KeyId=first, Signature=signature, **signed)["SignatureValid"]
+    assert made == [2048]
+    assert kms.get_public_key(KeyId=first)["PublicKey"] != kms.get_public_key(KeyId=second)["PublicKey"]
+    assert made == [2048, 2048]
 
 
 def test_a_reset_lets_go_of_what_was_there(moto: Moto) -> None:
