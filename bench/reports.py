@@ -48,22 +48,23 @@ def main() -> None:
     """Measure side by side and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--findings", type=int, nargs="*", default=[1_000, 10_000, 50_000], help="how many, each")
+    parser.add_argument("--accounts", type=int, default=40, help="of how many accounts [40]")
     parser.add_argument("--rounds", type=int, default=3, help="how often each way is measured, in turn [3]")
     parser.add_argument("--against", type=lambda text: Path(text).absolute(), help="another checkout of this project")
     options = parser.parse_args()
     for number in options.findings:
         with tempfile.TemporaryDirectory() as directory:
-            measure(Path(directory), number, options.rounds, options.against)
+            measure(Path(directory), number, options)
 
 
-def measure(directory: Path, number: int, rounds: int, against: Path | None) -> None:
+def measure(directory: Path, number: int, options: argparse.Namespace) -> None:
     """One size."""
-    saved(directory / "run", number)
+    saved(directory / "run", number, options.accounts)
     ways = {"one by one": (ROOT, [[name] for name in FORMATS]), "together": (ROOT, [list(FORMATS)])}
-    if against:
-        ways["the other checkout"] = (against, [list(FORMATS)])
+    if options.against:
+        ways["the other checkout"] = (options.against, [list(FORMATS)])
     costs: dict[str, list[Cost]] = {name: [] for name in ways}
-    for _ in range(rounds):
+    for _ in range(options.rounds):
         for name, (root, groups) in ways.items():
             costs[name].append(total(root, directory / "run", directory / name.replace(" ", "-"), groups))
     base = median(costs["one by one"])
@@ -75,9 +76,9 @@ def measure(directory: Path, number: int, rounds: int, against: Path | None) -> 
               f"{cost.processor:6.2f} s  x {cost.processor / base.processor:4.2f}")
 
 
-def saved(directory: Path, number: int) -> None:
-    """A run with so many findings, whose file has all that a report needs."""
-    made = runs.large(directory, number)
+def saved(directory: Path, number: int, accounts: int) -> None:
+    """A run with so many findings in so many accounts, whose file has all that a report needs."""
+    made = runs.large(directory, number, accounts)
     with made.store as store:
         store.set_all({name: getattr(made, name) for name in ("verb", "run", "version", "started", "finished")})
 

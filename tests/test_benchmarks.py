@@ -21,10 +21,10 @@ SCRIPTS = {
                  "HEAD"),
     "distributed.py": ("--unit", "--size", "1"),
     "evidence.py": ("--resources", "10", "--checks", "2"),
-    "html_report.py": ("--rounds", "1", "--findings", "10"),
+    "html_report.py": ("--rounds", "1", "--findings", "10", "--accounts", "2"),
     "ingress.py": ("--rules", "5", "--pairs", "5"),
     "load.py": ("--groups", "10", "--findings", "2", "--events", "4", "--over", "2", "--instances", "2"),
-    "reports.py": ("--rounds", "1", "--findings", "10"),
+    "reports.py": ("--rounds", "1", "--findings", "10", "--accounts", "2"),
     "startup.py": ("--rounds", "1"),
 }
 """Those that `./run.sh bench` does not run, and their smallest sizes."""
