@@ -114,6 +114,8 @@ PATCHES = (
         required=False, targets=(
             Target("botocore.session:create_loader", "(search_path_string=None)"),
             Target("botocore.loaders:Loader", text="self._search_paths"),
+            Target("botocore.loaders:Loader.load_service_model"),
+            Target("botocore.loaders:Loader.list_api_versions"),
         )),
     Patch(
         "shared_clients", "c7n makes new sessions and clients for each event of a function", required=False, targets=(
