@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import functools
 import re
 import sys
 from collections.abc import Callable
@@ -37,8 +38,9 @@ RULES_IN_A_GROUP = 60
 """AWS's default quota for rules of one direction and IP version in one security group."""
 
 
+@functools.cache
 def apply() -> None:
-    """Apply the changes, once in a process: each builds on what it replaces."""
+    """Apply the changes, once in a process: each builds on what it replaces. Calling it again has no effect."""
     _fix_security_group_rules()
     _fix_security_group_calls()
     _fix_modify_security_group_rules()

@@ -34,7 +34,7 @@ from moto.sns.models import Subscription
 
 
 def apply() -> None:
-    """Apply all changes, once in a process and after any change to managed policies."""
+    """Apply all changes, once in a process and after those to managed policies."""
     _list_services_once()
     _list_operations_once()
     _draw_ids_at_once()

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from moto.ec2.models.amis import AmiBackend
 
+from guardrails.sandbox import LocalAws, moto_speed
 from tests.moto_server import ACCOUNT, Moto
 
 POLICY = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}]}'
@@ -73,6 +75,18 @@ def test_images_are_copied_when_they_are_first_asked_for(moto_server: Moto) -> N
     assert copy.copy(neither).amis.keys() == images.amis.keys()
     with pytest.raises(AttributeError, match="'EC2Backend' object has no attribute 'no_such_thing'"):
         getattr(neither, "no_such_thing")  # noqa: B009
+
+
+def test_another_local_aws_in_this_process_changes_moto_no_further(moto: Moto) -> None:
+    before = AmiBackend._load_amis, moto_speed.serialize.ResponseSerializer.get_value
+    other = LocalAws()
+    try:
+        assert before == (AmiBackend._load_amis, moto_speed.serialize.ResponseSerializer.get_value)
+        other.reset()
+        assert len(other.client("ec2").describe_snapshots()["Snapshots"]) > 1000
+        assert moto.client("ec2").describe_images(ImageIds=["ami-12c6146b"])["Images"]
+    finally:
+        other.server.stop()
 
 
 def test_snapshots_of_an_owner_are_listed_and_no_others(moto: Moto) -> None:
