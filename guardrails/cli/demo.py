@@ -69,7 +69,7 @@ def demo(output: str | None, keep: bool, as_json: bool) -> None:
         reverted, findings = _run_verbs(sandbox, target, show)
         processes = [] if keep else sandbox.stop()
     _check_ended(processes)
-    seconds = show.seconds
+    seconds = round(show.seconds, 1)
     show.step(f"Done in {seconds:.0f} s")
     if not keep:
         show.say(f"all {len(processes)} processes of the local AWS have ended")
@@ -77,7 +77,7 @@ def demo(output: str | None, keep: bool, as_json: bool) -> None:
         show.say(line)
     if as_json:
         print_json({
-            "seconds": round(seconds, 1), "directory": target, "reverted": reverted, **findings,
+            "seconds": seconds, "directory": target, "reverted": reverted, **findings,
             "rollback": rollback_command(target)})
 
 
