@@ -19,6 +19,7 @@ from hypothesis import settings
 
 from custom_actions.patches import ask_once, install, prepare_sessions, side_by_side
 from custom_actions.resources import filtering
+from guardrails.collector import collect_rarely
 
 from . import parsed_once, quick_botocore
 from .moto_server import Moto
@@ -44,7 +45,7 @@ prepare_sessions()
 install()
 
 # Accounts are made and thrown away by the thousand objects, of which hardly any needs the collector.
-gc.set_threshold(50_000)
+collect_rarely()
 
 
 # The longest first: one that began last would be waited for by the other workers.

@@ -8,7 +8,8 @@ Nothing else of this project can be imported there, nor by the functions that ru
 - PutPermission takes a whole policy.
 - What a service itself says, with a source that begins with `aws.`, is taken from the gateway. PutEvents refuses it, as
   AWS does.
-- A schedule that is due runs within a second, and a function that was created or changed is ready at once.
+- A schedule that is due runs within a second.
+- A function that was created or changed is ready at once.
 - An event of EventBridge is delivered to a function as AWS does it: asynchronously, so a function that fails gets it
   twice more, and then its dead-letter queue has it.
 - A message in a function's dead-letter queue is the event itself, with attributes that say what failed.

@@ -129,12 +129,13 @@ def _make_public_images_once() -> None:
         if not made.get(region):
             original(backend)
             images = [_of_backend(image, backend) for image in backend.amis.values()]
+            # Tags are not in the image but in the account: images that have some are made for each account, as before.
             if not any(image.get_tags() for image in images):
                 made[region] = images
             return
         # From here on `own` is asked, because the attributes are not there.
         for name in _OF_IMAGES:
-            backend.__dict__.pop(name)
+            delattr(backend, name)
 
     def own(backend: Any, name: str) -> Any:
         if name not in _OF_IMAGES:
@@ -231,6 +232,8 @@ class _KeyWhenUsed:
         self._make = functools.cache(make)
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # Python asks for some of these before `_make` is there, as when this is copied
+            raise AttributeError(name)
         return getattr(self._make(), name)
 
 

@@ -182,6 +182,9 @@ def test_a_key_of_kms_is_made_when_it_signs(moto: Moto, monkeypatch: pytest.Monk
     assert made == [2048]
     assert kms.get_public_key(KeyId=first)["PublicKey"] != kms.get_public_key(KeyId=second)["PublicKey"]
     assert made == [2048, 2048]
+    kept = moto_speed._KeyWhenUsed(lambda: rsa.generate_private_key(65537, 2048))
+    assert copy.copy(kept).public_key() == kept.public_key() and copy.deepcopy(kept).public_key() == kept.public_key()
+    assert len(made) == 3
 
 
 def test_a_reset_lets_go_of_what_was_there(moto: Moto) -> None:
